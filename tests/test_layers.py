@@ -1,0 +1,63 @@
+"""Imports point down only: L0 vocabulary, L1 the outside world, L2 use cases, L3 surfaces, L4 composition."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = {
+    0: ("errors", "labels", "results", "settings", "texts"),
+    1: ("audio", "engine", "storage"),
+    2: ("service",),
+    3: ("ui", "cli"),
+    4: ("server",),
+}
+LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
+SOURCES = sorted((ROOT / "webui").rglob("*.py"))
+
+
+def imported_modules(source: Path) -> list[str]:
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{source} line {node.lineno}: relative import; write the whole module name"
+            found += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def part_of(module: str) -> str | None:
+    pieces = module.split(".")
+    return pieces[1] if pieces[0] == "webui" and len(pieces) > 1 else None
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(source: Path) -> None:
+    relative = source.relative_to(ROOT / "webui")
+    own = relative.parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    assert own in LAYER_OF, f"{relative}: which layer is it in? Add it to LAYERS."
+    for module in imported_modules(source):
+        part = part_of(module)
+        if part is None or part not in LAYER_OF or part == own:
+            continue
+        same_vocabulary = LAYER_OF[part] == LAYER_OF[own] == 0
+        composition = own == "cli" and part == "server"  # `serve` is a command like the others; it starts L4
+        assert LAYER_OF[part] < LAYER_OF[own] or same_vocabulary or composition, f"{relative} imports {module}"
+
+
+def test_only_the_page_knows_gradio() -> None:
+    allowed = {"ui", "server.py"}
+    for source in SOURCES:
+        if source.relative_to(ROOT / "webui").parts[0] in allowed:
+            continue
+        assert not any(module.split(".")[0] == "gradio" for module in imported_modules(source)), source
+
+
+def test_the_program_does_not_import_training() -> None:
+    for source in SOURCES:
+        assert not any(module.split(".")[0] == "training" for module in imported_modules(source)), source

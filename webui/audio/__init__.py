@@ -1,0 +1,1 @@
+"""Audio that comes in: decoding, downmixing and resampling."""

@@ -1,0 +1,1 @@
+"""Models: one protocol, and its implementations."""

@@ -1,0 +1,134 @@
+"""The one result document: ``result.json``, the REST body, the CLI's ``--json`` and the page are this model.
+
+The first five keys of ``RecognitionResult`` (emotion, confidence, scores, granularity, timestamp) are a contract with
+the users of the first WebUI: names, order and formats stay; keys may only be added.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializerFunctionWrapHandler, model_serializer
+
+from webui.labels import Emotion
+from webui.texts import Language, text
+
+TIMESTAMP_FORMAT: Final = "%Y-%m-%d %H:%M:%S"  # local time, as the first WebUI wrote it
+SCORE_DIGITS: Final = 6
+
+Score = Annotated[float, Field(ge=0, le=1), PlainSerializer(lambda value: round(value, SCORE_DIGITS), when_used="json")]
+Seconds = Annotated[float, Field(ge=0), PlainSerializer(lambda value: round(value, 3), when_used="json")]
+
+
+class Granularity(StrEnum):
+    """How finely an answer is cut: one for the recording, or a curve over time."""
+
+    UTTERANCE = "utterance"
+    FRAME = "frame"
+
+
+class Document(BaseModel):
+    """Base of everything written as JSON: immutable, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Notice(Document):
+    """A warning or a log line: a key of ``webui.texts`` with its values, so that it can be said in both languages."""
+
+    code: str = Field(description="Stable key, fit for programs, for instance `audio.narrow_band`.")
+    values: Mapping[str, float | int | str] = Field(default_factory=dict, description="What the sentence is about.")
+
+    @model_serializer(mode="wrap")
+    def _with_message(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        fields: dict[str, object] = handler(self)
+        return {"code": fields["code"], "message": self.message(), "values": fields["values"]}
+
+    def message(self, language: Language = Language.EN) -> str:
+        """Returns the sentence in ``language``."""
+        return text(self.code, language, **self.values)
+
+
+class ModelInfo(Document):
+    """Which model answered, and how it ran."""
+
+    name: str = Field(description="The model's name, as `--model` takes it.")
+    engine: str = Field(description="The implementation that ran it: builtin, native, funasr, onnx, transformers.")
+    precision: str = Field(description="Number format of the weights: fp32, int8, ...")
+    device: str = Field(description="Where it ran: cpu, cuda:0, mps.")
+    labels: tuple[str, ...] = Field(description="The model's own classes, in the order of its logits.")
+    license: str = Field(description="Licence of the weights.")
+
+
+class SourceInfo(Document):
+    """The recording as it came in, before it was decoded to 16 kHz mono."""
+
+    file_name: str = Field(description="Name of the file as the user gave it, without folders.")
+    size_bytes: int = Field(ge=0)
+    duration_s: Seconds = Field(description="Length of what was decoded.")
+    sample_rate_hz: int = Field(gt=0)
+    channels: int = Field(gt=0)
+    format: str = Field(description="Container and codec, for instance `wav/pcm_s16le` or `mp3/mp3`.")
+
+
+class FrameScores(Document):
+    """Scores over time. Row i covers `start_s[i]` up to `end_s[i]`; with a file, the columns are in the file instead.
+
+    The mean of the rows' logits, weighted by the rows' length, is the utterance's logits (logarithms of the scores
+    serve as logits). The mean of the rows' scores is something else.
+    """
+
+    frame_rate_hz: float = Field(gt=0, description="Model frames per second, before smoothing.")
+    window_s: Seconds = Field(description="Length of audio that a row averages over; one model frame when raw.")
+    hop_s: Seconds = Field(description="Distance between the starts of two rows.")
+    rows: int = Field(ge=1)
+    file: str | None = Field(default=None, description="Parquet file beside result.json that holds the columns.")
+    start_s: tuple[Seconds, ...] | None = None
+    end_s: tuple[Seconds, ...] | None = None
+    scores: Mapping[Emotion, tuple[Score, ...]] | None = None
+
+
+class EmbeddingInfo(Document):
+    """Where the embedding lies and what shape it has."""
+
+    file: str = Field(description="NumPy file (float32) beside result.json.")
+    shape: tuple[int, ...] = Field(description="(dim,) for the utterance, (frames, dim) for frames.")
+
+
+class Timing(Document):
+    """What the answer cost, in wall-clock seconds."""
+
+    decode_s: Seconds
+    inference_s: Seconds
+
+
+class RecognitionResult(Document):
+    """The answer for one recording."""
+
+    emotion: Emotion = Field(description="The emotion with the highest score.")
+    confidence: Score = Field(description="Its score.")
+    scores: Mapping[Emotion, Score] = Field(description="All nine; a class that the model does not know scores 0.0.")
+    granularity: Granularity
+    timestamp: str = Field(
+        description="Local time, `YYYY-MM-DD HH:MM:SS`.", pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
+    )
+    model: ModelInfo
+    source: SourceInfo
+    timing: Timing
+    frames: FrameScores | None = Field(default=None, description="Only with granularity `frame`.")
+    embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was asked for.")
+    warnings: tuple[Notice, ...] = ()
+
+    def with_files(self, *, frames: FrameScores | None, embedding: EmbeddingInfo | None) -> Self:
+        """Returns a copy that names the files its frames and embedding were written to."""
+        return self.model_copy(update={"frames": frames, "embedding": embedding})
+
+    def to_json(self) -> str:
+        """Returns the document as it stands in ``result.json``: UTF-8, indented, absent parts left out."""
+        return self.model_dump_json(indent=2, exclude_none=True)
+
+
+def format_timestamp(moment: datetime) -> str:
+    """Returns ``moment`` as the contract writes it."""
+    return moment.strftime(TIMESTAMP_FORMAT)

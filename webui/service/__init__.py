@@ -1,0 +1,1 @@
+"""Use cases: what the program does for a person, whatever the surface."""

@@ -1,0 +1,1 @@
+"""Results that go out: run folders and the files in them."""

@@ -1,0 +1,8 @@
+"""Texts of the area "request"."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from webui.texts.language import Text
+
+TEXTS: Final[Mapping[str, Text]] = {}
