@@ -7,7 +7,7 @@ the users of the first WebUI: names, order and formats stay; keys may only be ad
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializerFunctionWrapHandler, model_serializer
 
@@ -119,10 +119,6 @@ class RecognitionResult(Document):
     frames: FrameScores | None = Field(default=None, description="Only with granularity `frame`.")
     embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was asked for.")
     warnings: tuple[Notice, ...] = ()
-
-    def with_files(self, *, frames: FrameScores | None, embedding: EmbeddingInfo | None) -> Self:
-        """Returns a copy that names the files its frames and embedding were written to."""
-        return self.model_copy(update={"frames": frames, "embedding": embedding})
 
     def to_json(self) -> str:
         """Returns the document as it stands in ``result.json``: UTF-8, indented, absent parts left out."""

@@ -1,8 +1,38 @@
-"""Texts of the area "log"."""
+"""The lines of the processing log (处理日志): validation, preprocessing, inference, results."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from webui.texts.language import Text
 
-TEXTS: Final[Mapping[str, Text]] = {}
+TEXTS: Final[Mapping[str, Text]] = {
+    "log.validated": Text(
+        zh="[验证] 文件 {file_name}，{size_kb:.1f} KB，{format}，{sample_rate_hz} Hz，{channels} 声道",
+        en="[validation] file {file_name}, {size_kb:.1f} KB, {format}, {sample_rate_hz} Hz, {channels} channel(s)",
+    ),
+    "log.preprocessed": Text(
+        zh="[预处理] 时长 {duration_s:.2f} 秒，已转换为 {target_hz} Hz 单声道，用时 {elapsed_s:.2f} 秒",
+        en="[preprocessing] {duration_s:.2f} s of audio, converted to {target_hz} Hz mono in {elapsed_s:.2f} s",
+    ),
+    "log.model": Text(
+        zh="[模型] {name}（引擎 {engine}，精度 {precision}，设备 {device}），加载用时 {elapsed_s:.2f} 秒",
+        en="[model] {name} (engine {engine}, precision {precision}, device {device}), loaded in {elapsed_s:.2f} s",
+    ),
+    "log.inferred": Text(
+        zh="[推理] {frames} 帧，{windows} 个窗口，用时 {elapsed_s:.2f} 秒",
+        en="[inference] {frames} frame(s) in {windows} window(s), {elapsed_s:.2f} s",
+    ),
+    "log.recognized": Text(
+        zh="[结果] {emotion}，置信度 {confidence:.1%}",
+        en="[results] {emotion}, confidence {confidence:.1%}",
+    ),
+    "log.embedding": Text(
+        zh="[结果] Embedding 特征，形状 {shape}，写入 {file}",
+        en="[results] embedding of shape {shape}, written to {file}",
+    ),
+    "log.frames": Text(
+        zh="[结果] {rows} 行逐帧得分，窗口 {window_s:.2f} 秒，步长 {hop_s:.2f} 秒",
+        en="[results] {rows} rows of frame scores, window {window_s:.2f} s, hop {hop_s:.2f} s",
+    ),
+    "log.saved": Text(zh="[结果] 已保存到 {folder}：{files}", en="[results] saved to {folder}: {files}"),
+}

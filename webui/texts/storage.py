@@ -1,8 +1,30 @@
-"""Texts of the area "storage"."""
+"""Texts about results that can't be written."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from webui.texts.language import Text
 
-TEXTS: Final[Mapping[str, Text]] = {}
+TEXTS: Final[Mapping[str, Text]] = {
+    "storage.disk_full": Text(
+        zh="磁盘已满，无法把结果写入 {folder}（可用 {free_mb:.0f} MB）。请清理磁盘，或把 outputs_dir 设为其他目录。",
+        en=(
+            "The disk is full: the results can't be written to {folder} ({free_mb:.0f} MB free). "
+            "Free some space, or set outputs_dir to another folder."
+        ),
+    ),
+    "storage.not_writable": Text(
+        zh="无法写入目录 {folder}（{reason}），需要可写的目录。请修改权限，或把 outputs_dir 设为其他目录。",
+        en=(
+            "The folder {folder} can't be written to ({reason}); a writable folder is expected. "
+            "Change its permissions, or set outputs_dir to another folder."
+        ),
+    ),
+    "storage.failed": Text(
+        zh="结果写入 {folder} 失败（{reason}），没有留下不完整的结果。请检查磁盘后重试。",
+        en=(
+            "Writing the results to {folder} failed ({reason}); no incomplete result was left behind. "
+            "Check the disk and try again."
+        ),
+    ),
+}

@@ -1,0 +1,58 @@
+"""A true implementation of the engine protocol without weights: loudness and pitch-like statistics decide.
+
+Frame i looks at samples ``320 * i`` to ``320 * i + 400`` alone, so windows, batches and joins must be exact.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from webui.engine.protocol import FloatArray, Prediction, Window
+from webui.errors import InferenceError
+from webui.labels import Emotion, LabelSet
+from webui.results import ModelInfo
+
+FRAME_SAMPLES: Final = 400
+HOP_SAMPLES: Final = 320
+FEATURES: Final = 4
+
+
+class FakeModel:
+    """Sixteen kilohertz in, fifty frames a second out."""
+
+    sample_rate = 16_000
+    frame_rate = 50.0
+    embedding_dim = FEATURES
+    min_samples = FRAME_SAMPLES
+    context_samples = 0
+    has_frame_logits = True
+
+    def __init__(self, labels: LabelSet | None = None, *, name: str = "fake") -> None:
+        self.labels = labels if labels is not None else LabelSet.from_emotions(Emotion)
+        self.info = ModelInfo(
+            name=name, engine="fake", precision="fp32", device="cpu", labels=self.labels.names, license="none"
+        )
+        self.window_lengths: list[int] = []
+        generator = np.random.default_rng(7)
+        self.weights: FloatArray = generator.normal(size=(FEATURES, len(self.labels))).astype(np.float32)
+
+    def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
+        return [self._predict_one(window, with_features) for window in windows]
+
+    def _predict_one(self, window: Window, with_features: bool) -> Prediction:
+        if len(window.samples) < FRAME_SAMPLES:
+            raise InferenceError("audio.too_short", found_ms=len(window.samples) / 16, expected_ms=25.0)
+        self.window_lengths.append(len(window.samples))
+        normalized = (window.samples - window.mean) / np.sqrt(window.variance + 1e-5)
+        frames = np.lib.stride_tricks.sliding_window_view(normalized, FRAME_SAMPLES)[::HOP_SAMPLES]
+        features = np.stack(
+            [
+                np.log(np.mean(frames**2, axis=1) + 1e-3),
+                np.mean(np.abs(np.diff(np.sign(frames), axis=1)), axis=1),
+                np.max(np.abs(frames), axis=1),
+                np.mean(frames, axis=1),
+            ],
+            axis=1,
+        ).astype(np.float32)
+        return Prediction(features @ self.weights, features if with_features else None)

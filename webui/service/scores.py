@@ -1,0 +1,134 @@
+"""From frame logits to scores: pooling, the softmax, the nine emotions, smoothing over time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webui.engine.protocol import EmotionModel, FloatArray
+from webui.errors import ModelError, RequestError
+from webui.labels import Emotion, LabelSet
+
+Scores = NDArray[np.float64]
+
+
+def emotion_scores(logits: NDArray[np.floating], model: EmotionModel) -> Scores:
+    """Returns the scores of the nine emotions.
+
+    The softmax runs over the labels in use; labels of one emotion are added up; an emotion that the model doesn't know
+    scores 0.
+
+    Args:
+        logits: shape ``(..., labels)``.
+        model: whose logits they are.
+
+    Returns:
+        Shape ``(..., 9)``, in the order of ``Emotion``; each row sums to 1.
+
+    Raises:
+        ModelError: a label stands for none of the nine.
+    """
+    labels = model.labels
+    unmapped = labels.unmapped()
+    if unmapped:
+        raise ModelError("request.unmapped_labels", model=model.info.name, found=", ".join(unmapped))
+    return _softmax(logits[..., list(labels.used)]) @ _label_map(labels)
+
+
+def _softmax(logits: NDArray[np.floating]) -> Scores:
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted)
+    result: Scores = powers / powers.sum(axis=-1, keepdims=True)
+    return result
+
+
+def _label_map(labels: LabelSet) -> Scores:
+    """A matrix of 0 and 1, shape ``(used labels, 9)``."""
+    order = list(Emotion)
+    mapped = [emotion for emotion, used in zip(labels.emotions, labels.used, strict=True) if used]
+    matrix = np.zeros((len(mapped), len(order)))
+    for row, emotion in enumerate(mapped):
+        if emotion is not None:
+            matrix[row, order.index(emotion)] = 1.0
+    return matrix
+
+
+def check_smoothing(window_s: float, hop_s: float) -> None:
+    """Refuses a window and hop that make no sense.
+
+    Raises:
+        RequestError: not ``window >= hop > 0``, or not finite.
+    """
+    if not (np.isfinite(window_s) and np.isfinite(hop_s) and window_s >= hop_s > 0):
+        raise RequestError("request.bad_smoothing", window_s=window_s, hop_s=hop_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """How frames become rows, in frames.
+
+    Attributes:
+        window: frames that a row averages over; ``window - hop`` is even.
+        hop: frames from one row to the next.
+    """
+
+    window: int
+    hop: int
+
+    @classmethod
+    def from_seconds(cls, window_s: float, hop_s: float, *, frame_rate: float) -> "Smoothing":
+        """Rounds seconds to frames; the window gives up one frame where the difference to the hop would be odd.
+
+        Raises:
+            RequestError: not ``window >= hop > 0``, or not numbers.
+        """
+        check_smoothing(window_s, hop_s)
+        hop = max(1, round(hop_s * frame_rate))
+        window = max(hop, round(window_s * frame_rate))
+        return cls(window=window - (window - hop) % 2, hop=hop)
+
+    @classmethod
+    def none(cls) -> "Smoothing":
+        """Every frame a row of its own."""
+        return cls(window=1, hop=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothedLogits:
+    """Rows over time.
+
+    Attributes:
+        logits: shape ``(rows, labels)``.
+        first: first frame of each row, shape ``(rows,)``.
+        stop: one past its last frame, shape ``(rows,)``; only the last row can be shorter than the hop.
+    """
+
+    logits: Scores
+    first: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+
+def smooth(logits: FloatArray, smoothing: Smoothing) -> SmoothedLogits:
+    """Averages frame logits ``(frames, labels)`` into rows whose mean, weighted by length, is the frames' mean.
+
+    A moving average of ``window - hop + 1`` frames with the recording mirrored at both ends, which moves weight about
+    but keeps the mean, then the mean of every ``hop`` frames. So the softmax of the rows' mean stays the utterance's
+    scores.
+    """
+    averaged = _moving_average(logits.astype(np.float64), width=smoothing.window - smoothing.hop + 1)
+    first = np.arange(0, len(logits), smoothing.hop)
+    stop = np.minimum(first + smoothing.hop, len(logits))
+    rows = np.add.reduceat(averaged, first, axis=0) / (stop - first)[:, None]
+    return SmoothedLogits(rows, first, stop)
+
+
+def _moving_average(values: Scores, *, width: int) -> Scores:
+    """Centred mean over ``width`` (odd) rows of ``values`` ``(rows, columns)``, mirrored at both ends."""
+    half = width // 2
+    if half == 0:
+        return values
+    padded = np.pad(values, ((half + 1, half), (0, 0)), mode="symmetric")
+    padded[0] = 0.0  # so that the running sum starts at nothing
+    sums = np.cumsum(padded, axis=0)
+    averaged: Scores = (sums[width:] - sums[:-width]) / width
+    return averaged
