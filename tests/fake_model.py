@@ -8,10 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from webui.engine.protocol import FloatArray, Prediction, Window
+from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
+from webui.engine.registry import AUTO, LoadedModel, ModelRegistry
 from webui.errors import InferenceError
 from webui.labels import Emotion, LabelSet
 from webui.results import ModelInfo
+from webui.settings import Device, Settings
 
 FRAME_SAMPLES: Final = 400
 HOP_SAMPLES: Final = 320
@@ -56,3 +58,23 @@ class FakeModel:
             axis=1,
         ).astype(np.float32)
         return Prediction(features @ self.weights, features if with_features else None)
+
+
+class FakeRegistry(ModelRegistry):
+    """A registry whose only model is the given one."""
+
+    def __init__(self, settings: Settings, model: EmotionModel | None = None) -> None:
+        super().__init__(settings)
+        self.model = model if model is not None else FakeModel()
+        self.loads = 0
+
+    def names(self) -> tuple[str, ...]:
+        return (self.model.info.name,)
+
+    def resolve(self, name: str) -> str:
+        return self.model.info.name if name == AUTO else super().resolve(name)
+
+    def load(self, name: str, device: Device = Device.AUTO) -> LoadedModel:
+        self.resolve(name)
+        self.loads += 1
+        return LoadedModel(self.model)
