@@ -1,0 +1,117 @@
+"""What a microphone, a room and chance do to a recording, done to a batch of waveforms or of images.
+
+Every random number comes from the generators passed in, so that an epoch can be repeated exactly.
+"""
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+SAMPLE_RATE: Final = 16_000
+EPSILON: Final = 1e-8
+NOT_SPEECH_KINDS: Final = 5
+
+
+def fit_length(
+    waveform: NDArray[np.float32], samples: int, random: np.random.Generator, *, center: bool = False
+) -> NDArray[np.float32]:
+    """Cuts ``waveform`` to ``samples`` at a random place, or lays it into near-silence."""
+    if waveform.size >= samples:
+        spare = waveform.size - samples
+        start = spare // 2 if center else int(random.integers(spare + 1))
+        return waveform[start : start + samples]
+    quiet = float(np.abs(waveform).mean()) * 10 ** float(random.uniform(-3.0, -1.5))
+    filled = (quiet * random.standard_normal(samples)).astype(np.float32)
+    start = int(random.integers(samples - waveform.size + 1))
+    filled[start : start + waveform.size] += waveform
+    return filled
+
+
+def coloured_noise(samples: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """Returns noise whose power falls with frequency by a random slope (white to brown), of variance 1."""
+    spectrum = np.fft.rfft(random.standard_normal(samples))
+    frequency = np.maximum(np.arange(spectrum.size), 1.0) / spectrum.size
+    noise = np.fft.irfft(spectrum * frequency ** (-float(random.uniform(0.0, 1.0))), samples)
+    return np.asarray(noise / (noise.std() + EPSILON), dtype=np.float32)
+
+
+def not_speech(samples: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """Returns silence, noise, clicks, a chord or a glide: what must not be heard as an emotion."""
+    time_s = np.arange(samples) / SAMPLE_RATE
+    kind = int(random.integers(NOT_SPEECH_KINDS))
+    if kind == 0:
+        return np.zeros(samples, dtype=np.float32)
+    if kind == 1:
+        return coloured_noise(samples, random)
+    if kind == 2:  # a chord with overtones, as an instrument holds it
+        base_hz = float(random.uniform(80, 500))
+        tones = [base_hz * ratio * k for ratio in (1.0, 1.25, 1.5) for k in range(1, int(random.integers(2, 8)))]
+        wave = sum(np.sin(2 * np.pi * f * time_s + random.uniform(0, 6)) / (1 + f / base_hz) for f in tones)
+        wave = wave * (0.6 + 0.4 * np.sin(2 * np.pi * float(random.uniform(0.2, 4)) * time_s))
+    elif kind == 3:  # a glide
+        start, end = random.uniform(60, 2000, 2)
+        wave = np.sin(2 * np.pi * np.cumsum(np.linspace(start, end, samples)) / SAMPLE_RATE)
+    else:  # clicks
+        wave = np.where(random.random(samples) < 5 / SAMPLE_RATE, random.standard_normal(samples), 0.0)
+    hiss = 10 ** float(random.uniform(-4, -1)) * random.standard_normal(samples)
+    return np.asarray(wave + hiss, dtype=np.float32)
+
+
+def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
+    """Gives a ``share`` of ``(B, samples)`` another microphone (smooth curve, band edges) and some a room."""
+    batch, samples = waveforms.shape
+    length = samples + SAMPLE_RATE // 2
+    spectrum = torch.fft.rfft(waveforms, length)  # (B, bins)
+    bins = spectrum.shape[1]
+    place = np.linspace(0, 1, bins)
+    response = np.ones((batch, bins), dtype=np.complex64)
+    for row in range(batch):
+        if random.random() < share:
+            knots = np.linspace(0, 1, 7)
+            curve_db = np.interp(place, knots, random.normal(0, 4.0, knots.size) + random.normal(0, 6.0) * knots)
+            low, high = random.uniform(0, 0.03), random.uniform(0.42, 1.1)  # of 8 kHz: up to 240 Hz, from 3.4 kHz
+            edges = 1 / (1 + np.exp(-(place - low) * 400)) / (1 + np.exp((place - high) * 80))
+            response[row] *= 10 ** (curve_db / 20) * edges
+        if random.random() < share / 2:
+            tail_s = float(random.uniform(0.05, 0.4))
+            time_s = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+            echo = random.standard_normal(time_s.size) * 10 ** (-3 * time_s / tail_s)
+            echo *= float(random.uniform(0.1, 0.6)) / np.sqrt((echo**2).sum())
+            echo[0] = 1.0
+            response[row] *= np.fft.rfft(echo, length)
+    filtered: Tensor = torch.fft.irfft(spectrum * torch.from_numpy(response), length)[:, :samples]
+    return filtered
+
+
+def add_noise(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
+    """Adds noise to a ``share`` of ``(B, samples)``, 5 to 40 dB below the signal."""
+    noisy = waveforms.clone()
+    for row in range(waveforms.shape[0]):
+        if random.random() < share:
+            level = float(waveforms[row].std()) * 10 ** (-float(random.uniform(5, 40)) / 20)
+            noisy[row] += level * torch.from_numpy(coloured_noise(waveforms.shape[1], random))
+    return noisy
+
+
+def normalise(waveforms: Tensor) -> Tensor:
+    """Brings every row of ``(B, samples)`` to mean 0 and variance 1."""
+    centred = waveforms - waveforms.mean(1, keepdim=True)
+    return centred / torch.sqrt(centred.square().mean(1, keepdim=True) + EPSILON**2)
+
+
+def mask_image(image: Tensor, random: np.random.Generator, rows: int, frames: int) -> Tensor:
+    """Blanks up to ``rows`` rows (twice) and up to ``frames`` frames (twice) of ``(B, 1, height, T)``; in place."""
+    _, _, height, length = image.shape
+    fill = image.mean(dim=(2, 3))
+    for index in range(image.shape[0]):
+        for _ in range(2):
+            size = int(random.integers(rows + 1))
+            start = int(random.integers(height - size + 1))
+            image[index, 0, start : start + size] = fill[index]
+            size = int(random.integers(min(frames, length) + 1))
+            start = int(random.integers(length - size + 1))
+            image[index, 0, :, start : start + size] = fill[index]
+    return image

@@ -1,0 +1,84 @@
+"""Who is heard in training, who decides when it is good, and who is kept back for the measurement.
+
+Always by speaker: the sentences of these corpora are said in every emotion, so a known voice gives the answer away.
+The held-out speakers were fixed before the first training, from the manifest alone: of every corpus as many women as
+men, each of whom recorded every emotion of the corpus.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from training.data import Clip, TrainingDataError, speakers_in
+
+TEST_SPEAKERS: Final = (
+    "emodb_13",
+    "emodb_11",
+    "nemo_EB0",
+    "nemo_WR0",
+    "ravdess_17",
+    "ravdess_18",
+    "ravdess_19",
+    "ravdess_20",
+)
+VALIDATION_SPEAKERS: Final = ("emodb_03", "emodb_08", "nemo_MP0", "ravdess_15", "ravdess_16")
+UNUSED_CORPORA: Final = ("thorsten_samples",)  # 8 clips of one speaker: too few to learn from or to measure with
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Clips by role; no speaker has two roles."""
+
+    train: tuple[Clip, ...]
+    validation: tuple[Clip, ...]
+    test: tuple[Clip, ...]
+
+    def __post_init__(self) -> None:
+        """Refuses a speaker with two roles.
+
+        Raises:
+            TrainingDataError: a speaker is in two parts, or there is nothing to train on.
+        """
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        role: dict[str, str] = {}
+        for name, clips in parts.items():
+            for speaker in speakers_in(clips):
+                if speaker in role:
+                    raise TrainingDataError(
+                        f"Speaker {speaker} is in {role[speaker]} and in {name}; every speaker may be in one part only."
+                    )
+                role[speaker] = name
+        if not self.train:
+            raise TrainingDataError("No clip is left to train on; check the speakers of the split.")
+
+    def with_validation_in_training(self) -> "Split":
+        """Returns a split that trains on the validation speakers too; the test speakers stay unheard."""
+        return Split(train=self.train + self.validation, validation=(), test=self.test)
+
+
+def split_by_speaker(
+    clips: Sequence[Clip],
+    *,
+    test: Sequence[str] = TEST_SPEAKERS,
+    validation: Sequence[str] = VALIDATION_SPEAKERS,
+    unused_corpora: Sequence[str] = UNUSED_CORPORA,
+) -> Split:
+    """Splits ``clips`` by the speakers named.
+
+    Raises:
+        TrainingDataError: a named speaker does not exist, or is named for two parts.
+    """
+    used = [clip for clip in clips if clip.corpus not in unused_corpora]
+    known = set(speakers_in(used))
+    strangers = sorted({*test, *validation} - known)
+    if strangers:
+        raise TrainingDataError(f"The data has no speakers {strangers}; it has {', '.join(sorted(known))}.")
+    doubled = sorted(set(test) & set(validation))
+    if doubled:
+        raise TrainingDataError(f"Speakers {doubled} are in validation and in test; every speaker may be in one only.")
+    held = {*test, *validation}
+    return Split(
+        train=tuple(clip for clip in used if clip.speaker not in held),
+        validation=tuple(clip for clip in used if clip.speaker in validation),
+        test=tuple(clip for clip in used if clip.speaker in test),
+    )

@@ -1,0 +1,258 @@
+"""The training loop: resumable, repeatable, one line of figures per epoch."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training import augment
+from training.cache import SAMPLE_RATE, WaveformCache
+from training.data import Clip, TrainingDataError, labels_in
+from training.predict import on_normalised, predict_clips
+from training.sampling import clip_weights, draw_batches
+from training.splits import Split
+from webui.engine.builtin_frontend import FrontEnd
+from webui.engine.builtin_network import MemberNetwork, NetworkConfig
+from webui.labels import Emotion
+
+logger = logging.getLogger(__name__)
+
+STATE_NAME: Final = "state.pt"
+NOT_SPEECH_TARGET: Final = {Emotion.OTHER: 0.35, Emotion.NEUTRAL: 0.3}  # the rest is shared out equally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """How to train.
+
+    Attributes:
+        epochs: how many; an epoch is ``clips_per_epoch`` draws.
+        clips_per_epoch: draws.
+        batch: clips per step.
+        learning_rate: the highest of the schedule (a rise over the first tenth, then a half cosine to 0).
+        weight_decay: of AdamW.
+        dropout: share of channels and features dropped.
+        smoothing: share of a label given to all classes.
+        mixup: chance that a batch is mixed with itself.
+        average: decay per step of the averaged weights, which are the ones that are kept.
+        shares: how often each corpus is drawn; a corpus that is not named gets 1/3.
+        seed: of everything.
+        threads: of torch.
+    """
+
+    epochs: int = 30
+    clips_per_epoch: int = 3072
+    batch: int = 48
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    dropout: float = 0.3
+    smoothing: float = 0.1
+    mixup: float = 0.5
+    average: float = 0.99
+    shares: tuple[tuple[str, float], ...] = (("nemo", 0.42), ("ravdess", 0.35), ("emodb", 0.23))
+    not_speech: float = 0.03
+    seed: int = 20_240_101
+    threads: int = 2
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        return self.epochs * (self.clips_per_epoch // self.batch)
+
+
+@dataclass(slots=True)
+class TrainState:
+    """Everything that training changes."""
+
+    front_end: FrontEnd
+    network: MemberNetwork
+    averaged: MemberNetwork
+    optimizer: torch.optim.Optimizer
+    epoch: int
+    log: list[dict[str, float]]
+
+
+def train(
+    cache: WaveformCache, split: Split, config: NetworkConfig, options: TrainOptions, run_dir: Path
+) -> MemberNetwork:
+    """Trains (or resumes in ``run_dir``) and returns the averaged network, still with its batch normalisation."""
+    torch.set_num_threads(options.threads)
+    labels = labels_in(split.train)
+    if len(labels) != config.labels:
+        raise TrainingDataError(f"The network has {config.labels} classes, the training clips have {len(labels)}.")
+    state = _restore(_new_state(config, options), options, run_dir)
+    feeder = _Feeder(cache, split.train, labels, options)
+    while state.epoch < options.epochs:
+        started = time.monotonic()
+        loss = _run_epoch(state, feeder, options)
+        state.epoch += 1
+        row = {"epoch": float(state.epoch), "loss": loss}
+        row |= _validate(state, cache, split.validation, labels)
+        row["seconds"] = time.monotonic() - started
+        state.log.append(row)
+        logger.info("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+        _store(state, options, run_dir)
+    return state.averaged
+
+
+def _new_state(config: NetworkConfig, options: TrainOptions) -> TrainState:
+    torch.manual_seed(options.seed)
+    network = MemberNetwork(config, batch_norm=True, dropout=options.dropout)
+    averaged = MemberNetwork(config, batch_norm=True)
+    averaged.load_state_dict(network.state_dict())
+    averaged.eval()
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    kept = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate)
+    return TrainState(FrontEnd(config.front_end), network, averaged, optimizer, 0, [])
+
+
+def _store(state: TrainState, options: TrainOptions, run_dir: Path) -> None:
+    run_dir.mkdir(parents=True, exist_ok=True)
+    beside = run_dir / (STATE_NAME + ".new")
+    content = {
+        "options": asdict(options) | {"threads": 0},
+        "epoch": state.epoch,
+        "network": state.network.state_dict(),
+        "averaged": state.averaged.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "log": state.log,
+    }
+    torch.save(content, beside)
+    beside.replace(run_dir / STATE_NAME)
+
+
+def _restore(state: TrainState, options: TrainOptions, run_dir: Path) -> TrainState:
+    path = run_dir / STATE_NAME
+    if not path.is_file():
+        return state
+    content = torch.load(path, weights_only=True)
+    if content["options"] != asdict(options) | {"threads": 0}:
+        raise TrainingDataError(f"{run_dir} holds a training with other options; choose another --run folder.")
+    state.network.load_state_dict(content["network"])
+    state.averaged.load_state_dict(content["averaged"])
+    state.optimizer.load_state_dict(content["optimizer"])
+    state.epoch, state.log = content["epoch"], content["log"]
+    logger.info("resumed after epoch %d", state.epoch)
+    return state
+
+
+def learning_rate_at(step: int, options: TrainOptions) -> float:
+    """Returns the learning rate of a step: a linear rise, then a half cosine."""
+    rise = max(1, options.steps // 10)
+    if step < rise:
+        return options.learning_rate * (step + 1) / rise
+    return options.learning_rate * 0.5 * (1 + float(np.cos(np.pi * (step - rise) / max(1, options.steps - rise))))
+
+
+class _Feeder:
+    """Makes batches of normalised waveforms and soft labels."""
+
+    def __init__(
+        self, cache: WaveformCache, clips: Sequence[Clip], labels: tuple[Emotion, ...], options: TrainOptions
+    ) -> None:
+        self.cache, self.options = cache, options
+        self.rows = cache.rows_of(clips)
+        self.lengths = np.diff(cache.offsets[0])[self.rows]
+        self.weights = clip_weights(clips, dict(options.shares))
+        self.classes = np.array([labels.index(clip.emotion) for clip in clips])
+        named = {label: NOT_SPEECH_TARGET.get(label, 0.0) for label in labels}
+        spare = (1 - sum(named.values())) / max(1, sum(share == 0 for share in named.values()))
+        self.not_speech_target = torch.tensor([share or spare for share in named.values()])
+        self.targets = torch.eye(len(labels)) * (1 - options.smoothing) + options.smoothing / len(labels)
+
+    def batches(self, random: np.random.Generator) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+        """Draws an epoch's batches."""
+        drawn = draw_batches(
+            self.lengths, self.weights, clips=self.options.clips_per_epoch, batch=self.options.batch, random=random
+        )
+        return list(drawn)
+
+    def load(
+        self, chosen: np.ndarray[tuple[int], np.dtype[np.int64]], random: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Returns waveforms ``(B, samples)`` and soft labels ``(B, labels)``."""
+        middle = float(np.median(self.lengths[chosen])) * float(random.uniform(0.75, 1.1))
+        samples = int(np.clip(middle, 1.0 * SAMPLE_RATE, 4.5 * SAMPLE_RATE))
+        targets = self.targets[torch.from_numpy(self.classes[chosen])].clone()
+        waveforms = torch.empty(chosen.size, samples)
+        speeds = len(self.cache.samples)
+        for row, index in enumerate(chosen):
+            if random.random() < self.options.not_speech:
+                waveform = augment.not_speech(samples, random)
+                targets[row] = self.not_speech_target
+            else:
+                speed = int(random.integers(speeds))
+                waveform = augment.fit_length(self.cache.waveform(int(self.rows[index]), speed), samples, random)
+            waveforms[row] = torch.from_numpy(waveform)
+        waveforms = augment.filter_randomly(augment.normalise(waveforms), random, share=0.5)
+        waveforms = augment.normalise(augment.add_noise(waveforms, random, share=0.4))
+        gains_db = torch.from_numpy(random.normal(0, 2.0, (chosen.size, 1))).float()
+        return waveforms * 10 ** (gains_db / 20), targets
+
+
+def _run_epoch(state: TrainState, feeder: _Feeder, options: TrainOptions) -> float:
+    random = np.random.default_rng([options.seed, state.epoch])
+    torch.manual_seed(options.seed + state.epoch)
+    state.network.train()
+    batches = feeder.batches(random)
+    total = 0.0
+    for number, chosen in enumerate(batches):
+        rate = learning_rate_at(state.epoch * len(batches) + number, options)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        waveforms, targets = feeder.load(chosen, random)
+        loss = _loss(state, waveforms, targets, random, options)
+        state.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+        state.optimizer.step()
+        _average(state.averaged, state.network, options.average)
+        total += float(loss.detach())
+    return total / len(batches)
+
+
+def _loss(
+    state: TrainState, waveforms: Tensor, targets: Tensor, random: np.random.Generator, options: TrainOptions
+) -> Tensor:
+    with torch.no_grad():
+        mel, pitch = state.front_end(waveforms)
+        if random.random() < options.mixup:
+            order = torch.from_numpy(random.permutation(mel.shape[0]))
+            share = float(random.beta(0.5, 0.5))
+            mel, pitch = share * mel + (1 - share) * mel[order], share * pitch + (1 - share) * pitch[order]
+            targets = share * targets + (1 - share) * targets[order]
+        mel = augment.mask_image(mel, random, rows=8, frames=15)
+        pitch = augment.mask_image(pitch, random, rows=6, frames=15)
+    pooled = state.network.dropout(state.network(mel, pitch, thin=True).mean(1))  # (B, width)
+    return F.cross_entropy(state.network.head(pooled), targets)
+
+
+@torch.no_grad()
+def _average(averaged: MemberNetwork, network: MemberNetwork, decay: float) -> None:
+    for kept, new in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
+        if kept.dtype.is_floating_point:
+            kept.lerp_(new, 1 - decay)
+        else:
+            kept.copy_(new)
+
+
+def _validate(
+    state: TrainState, cache: WaveformCache, clips: Sequence[Clip], labels: tuple[Emotion, ...]
+) -> dict[str, float]:
+    if not clips:
+        return {}
+
+    def frame_logits(samples: Tensor) -> Tensor:
+        found: Tensor = state.averaged.head(state.averaged(*state.front_end(samples)))
+        return found
+
+    return predict_clips(on_normalised(frame_logits), cache, clips, labels).recalls()

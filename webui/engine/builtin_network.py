@@ -1,0 +1,199 @@
+"""The built-in model's network: a small convolutional one, with a limited view of the recording.
+
+Two images (mel spectrogram, pitch) go through 2-D convolutions, are joined to ``width`` channels, and then see their
+surroundings through 1-D convolutions and one attentive pooling over a sliding window. A frame sees ``context_frames``
+frames to each side and no more, so a long recording can be cut into overlapping windows without changing a score.
+
+The head is linear on each frame's features: the mean of the frame logits is the head of the mean features.
+
+In training, time is thinned out by 4 after the first layers; in use every frame is computed with dilated kernels, which
+gives the same values at the thinned-out places for a quarter of the training time.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from webui.engine.builtin_frontend import FrontEnd, FrontEndConfig
+
+ATTENTION_RANGE: Final = 4.0  # attention weights lie between exp(-4) and exp(4)
+VARIANCE_FLOOR: Final = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """Sizes of the network.
+
+    Attributes:
+        front_end: what the network sees.
+        labels: number of classes.
+        members: how many networks, trained apart, share the front end; their logits are averaged.
+        mel_channels: channels after each 2-D layer of the mel branch; every layer halves the rows.
+        pitch_channels: the same of the pitch branch.
+        time_strides: by how much each 2-D layer thins out time in training.
+        width: channels of the 1-D layers, and length of a member's feature vector.
+        dilations: of the 1-D layers, in thinned-out frames.
+        heads: of the pooling.
+        radius: reach of the pooling to each side, in thinned-out frames.
+    """
+
+    front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
+    labels: int = 8
+    members: int = 1
+    mel_channels: tuple[int, ...] = (24, 48, 64, 96)
+    pitch_channels: tuple[int, ...] = (12, 24, 32, 48)
+    time_strides: tuple[int, ...] = (1, 2, 2, 1)
+    width: int = 192
+    dilations: tuple[int, ...] = (1, 2, 2)
+    heads: int = 8
+    radius: int = 18
+
+    @property
+    def thinning(self) -> int:
+        """By how much time is thinned out after all 2-D layers."""
+        product = 1
+        for stride in self.time_strides:
+            product *= stride
+        return product
+
+    @property
+    def context_frames(self) -> int:
+        """How many frames to each side can change a frame's logits."""
+        reach, step = 0, 1
+        for stride in self.time_strides:
+            reach += step
+            step *= stride
+        return reach + step * (sum(self.dilations) + self.radius)
+
+
+class ImageBlock(nn.Module):
+    """3 x 3 convolution that halves the rows, normalisation, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, *, batch_norm: bool) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv = nn.Conv2d(inputs, outputs, 3)
+        self.norm = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
+
+    def forward(self, x: Tensor, step: int, *, thin: bool) -> Tensor:
+        """Maps ``(B, inputs, rows, T)`` to ``(B, outputs, rows / 2, T)``, or ``T / stride`` if ``thin``."""
+        y = F.conv2d(
+            x,
+            self.conv.weight,
+            self.conv.bias,
+            stride=(2, self.stride if thin else 1),
+            padding=(1, step),
+            dilation=(1, step),
+        )
+        return F.relu(self.norm(y))
+
+
+class ImageStack(nn.Module):
+    """One branch: image ``(B, 1, rows, T)`` to ``(B, width, T)``."""
+
+    def __init__(self, rows: int, channels: tuple[int, ...], config: NetworkConfig, *, batch_norm: bool) -> None:
+        super().__init__()
+        inputs = (1, *channels[:-1])
+        sizes = zip(inputs, channels, config.time_strides, strict=True)
+        self.blocks = nn.ModuleList(ImageBlock(i, o, s, batch_norm=batch_norm) for i, o, s in sizes)
+        for _ in channels:
+            rows = (rows + 1) // 2
+        self.project = nn.Conv1d(channels[-1] * rows, config.width, 1)
+
+    def forward(self, x: Tensor, *, thin: bool) -> Tensor:
+        """Runs the branch."""
+        step = 1
+        for block in self.blocks:
+            assert isinstance(block, ImageBlock)
+            x = block(x, step, thin=thin)
+            step = step if thin else step * block.stride
+        projected: Tensor = self.project(x.flatten(1, 2))
+        return projected
+
+
+class TimeBlock(nn.Module):
+    """Residual 1-D convolution of 3 taps over ``(B, width, T)``."""
+
+    def __init__(self, width: int, dilation: int, *, batch_norm: bool) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.conv = nn.Conv1d(width, width, 3)
+        self.norm = nn.BatchNorm1d(width) if batch_norm else nn.Identity()
+
+    def forward(self, x: Tensor, step: int) -> Tensor:
+        """Returns the same shape."""
+        reach = self.dilation * step
+        y = F.conv1d(x, self.conv.weight, self.conv.bias, padding=reach, dilation=reach)
+        return x + F.relu(self.norm(y))
+
+
+class LocalPooling(nn.Module):
+    """Attentive mean and deviation over a sliding window, joined to the frame itself."""
+
+    def __init__(self, width: int, heads: int, *, batch_norm: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention = nn.Conv1d(width, heads, 1)
+        self.mix = nn.Conv1d(3 * width, width, 1)
+        self.norm = nn.BatchNorm1d(width) if batch_norm else nn.Identity()
+
+    def forward(self, x: Tensor, radius: int) -> Tensor:
+        """Maps ``(B, width, T)`` to the same shape; ``radius`` is in frames of ``x``."""
+        width = x.shape[1]
+        weights = torch.exp(ATTENTION_RANGE * torch.tanh(self.attention(x) / ATTENTION_RANGE))  # (B, heads, T)
+        spread = weights.repeat_interleave(width // self.heads, dim=1)  # (B, width, T)
+        stacked = torch.cat([spread * x, spread * x.square(), weights], dim=1)
+        sums = F.avg_pool1d(stacked, 2 * radius + 1, stride=1, padding=radius)  # zeros outside count as no weight
+        total = sums[:, 2 * width :].repeat_interleave(width // self.heads, dim=1)
+        mean = sums[:, :width] / total
+        variance = sums[:, width : 2 * width] / total - mean.square()
+        deviation = torch.sqrt(variance.clamp(min=0) + VARIANCE_FLOOR)
+        return F.relu(self.norm(self.mix(torch.cat([x, mean, deviation], dim=1))))
+
+
+class MemberNetwork(nn.Module):
+    """One trained network: the two images to frame features, and the head on them."""
+
+    def __init__(self, config: NetworkConfig, *, batch_norm: bool = False, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        self.mel = ImageStack(config.front_end.mels, config.mel_channels, config, batch_norm=batch_norm)
+        self.pitch = ImageStack(config.front_end.lags, config.pitch_channels, config, batch_norm=batch_norm)
+        self.join_norm = nn.BatchNorm1d(config.width) if batch_norm else nn.Identity()
+        self.time = nn.ModuleList(TimeBlock(config.width, d, batch_norm=batch_norm) for d in config.dilations)
+        self.pooling = LocalPooling(config.width, config.heads, batch_norm=batch_norm)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(config.width, config.labels)
+
+    def forward(self, mel: Tensor, pitch: Tensor, *, thin: bool = False) -> Tensor:
+        """Returns frame features ``(B, T, width)``; ``(B, about T / 4, width)`` if ``thin``."""
+        x = self.dropout(F.relu(self.join_norm(self.mel(mel, thin=thin) + self.pitch(pitch, thin=thin))))
+        step = 1 if thin else self.config.thinning
+        for block in self.time:
+            x = block(x, step)
+        pooled: Tensor = self.pooling(x, self.config.radius * step)
+        return pooled.transpose(1, 2)
+
+
+class BuiltinNetwork(nn.Module):
+    """Normalised samples to frame features and frame logits, averaged over the members."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.front_end = FrontEnd(config.front_end)
+        self.members = nn.ModuleList(MemberNetwork(config) for _ in range(config.members))
+
+    def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps ``(B, samples)`` to logits ``(B, T, labels)`` and features ``(B, T, members * width)``."""
+        mel, pitch = self.front_end(samples)
+        features: list[Tensor] = []
+        logits: list[Tensor] = []
+        for member in self.members:
+            assert isinstance(member, MemberNetwork)
+            features.append(member(mel, pitch))
+            logits.append(member.head(features[-1]))
+        return torch.stack(logits).mean(0), torch.cat(features, dim=2)
