@@ -1,8 +1,8 @@
 """From trained members to the files that ship: batch normalisation folded away, one safetensors file, one config."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +10,94 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from training.cache import WaveformCache
+from training.data import Clip, TrainingDataError, labels_in, speakers_in
+from training.license import LICENSE_TEXT
+from training.metrics import fit_temperature
+from training.predict import on_normalised, predict_clips
+from training.record import CalibrationRecord, MemberRecord, TrainingRecord
+from training.splits import Split
+from training.train import STATE_NAME
 from webui.engine.builtin_checkpoint import CONFIG_NAME, WEIGHTS_NAME, BuiltinConfig
+from webui.engine.builtin_frontend import FrontEndConfig
 from webui.engine.builtin_network import BuiltinNetwork, MemberNetwork, NetworkConfig
 from webui.labels import Emotion
 
 FORMAT: Final = "speech-emotion-builtin/1"
 LICENSE_NAME: Final = "CC BY-NC-SA 4.0"
+
+
+def export_runs(
+    runs: Sequence[Path],
+    *,
+    calibration_run: Path,
+    split: Split,
+    cache: WaveformCache,
+    directory: Path,
+    version: str,
+) -> None:
+    """Writes the model that averages the members in ``runs``.
+
+    Args:
+        runs: folders of finished trainings.
+        calibration_run: a training that never heard the validation speakers; the temperature is fitted on them.
+        split: who is kept back.
+        cache: the decoded recordings.
+        directory: is written.
+        version: of the weights.
+
+    Raises:
+        TrainingDataError: a member heard a test speaker, or the calibration run a validation speaker.
+    """
+    members = [read_run(run, never=split.test) for run in runs]
+    judge = read_run(calibration_run, never=split.test + split.validation)
+    config = judge.member.config
+    labels = labels_in(split.train)
+    alone = combine([judge.member], config)
+    found = predict_clips(on_normalised(lambda samples: alone(samples)[0]), cache, split.validation, labels)
+    temperature = round(fit_temperature(found.logits, found.truth), 3)
+    record = TrainingRecord(
+        members=tuple(MemberRecord(seed=m.seed, epochs=m.epochs, speakers=m.speakers) for m in members),
+        calibration=CalibrationRecord(
+            seed=judge.seed,
+            speakers=speakers_in(split.validation),
+            recalls={name: round(value, 4) for name, value in found.recalls().items()},
+        ),
+        test_speakers=speakers_in(split.test),
+    )
+    network = combine([run.member for run in members], config)
+    write_model(network, directory, labels=labels, temperature=temperature, version=version, record=record)
+    (directory / "LICENSE").write_text(LICENSE_TEXT, encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """One trained member."""
+
+    member: MemberNetwork
+    speakers: tuple[str, ...]
+    seed: int
+    epochs: int
+
+
+def read_run(run_dir: Path, *, never: Sequence[Clip] = ()) -> FinishedRun:
+    """Reads what a training left in ``run_dir``; ``never`` are clips whose speakers it must not have heard."""
+    path = run_dir / STATE_NAME
+    if not path.is_file():
+        raise TrainingDataError(f"No training in {run_dir}: {STATE_NAME} is not there. Train first.")
+    content = torch.load(path, weights_only=True)
+    options, speakers = content["options"], tuple(content["speakers"])
+    if content["epoch"] != options["epochs"]:
+        raise TrainingDataError(f"{run_dir} stopped at epoch {content['epoch']} of {options['epochs']}: train on.")
+    leaked = sorted(set(speakers) & set(speakers_in(never)))
+    if leaked:
+        raise TrainingDataError(f"{run_dir} was trained on {leaked}, who must be unheard here; train without them.")
+    sizes = dict(content["network_config"])
+    member = MemberNetwork(
+        NetworkConfig(**sizes | {"front_end": FrontEndConfig(**sizes["front_end"])}), batch_norm=True
+    )
+    member.load_state_dict(content["averaged"])
+    return FinishedRun(member.eval(), speakers, int(options["seed"]), int(content["epoch"]))
 
 
 @torch.no_grad()
@@ -68,7 +150,7 @@ def write_model(
     labels: Sequence[Emotion],
     temperature: float,
     version: str,
-    training: Mapping[str, object],
+    record: TrainingRecord,
 ) -> None:
     """Writes the weights and the config into ``directory``."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -83,7 +165,7 @@ def write_model(
         temperature=temperature,
         front_end=front_end,
         network=sizes,
-        training=dict(training),
+        training=record.model_dump(mode="json"),
     )
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, directory / WEIGHTS_NAME, metadata={"format": "pt"})

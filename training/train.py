@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training import augment
-from training.cache import SAMPLE_RATE, WaveformCache
-from training.data import Clip, TrainingDataError, labels_in
+from training.cache import WaveformCache
+from training.data import Clip, TrainingDataError, labels_in, speakers_in
+from training.feeder import Feeder
+from training.options import TrainOptions
 from training.predict import on_normalised, predict_clips
-from training.sampling import clip_weights, draw_batches
 from training.splits import Split
 from webui.engine.builtin_frontend import FrontEnd
 from webui.engine.builtin_network import MemberNetwork, NetworkConfig
@@ -25,46 +26,6 @@ from webui.labels import Emotion
 logger = logging.getLogger(__name__)
 
 STATE_NAME: Final = "state.pt"
-NOT_SPEECH_TARGET: Final = {Emotion.OTHER: 0.35, Emotion.NEUTRAL: 0.3}  # the rest is shared out equally
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions:
-    """How to train.
-
-    Attributes:
-        epochs: how many; an epoch is ``clips_per_epoch`` draws.
-        clips_per_epoch: draws.
-        batch: clips per step.
-        learning_rate: the highest of the schedule (a rise over the first tenth, then a half cosine to 0).
-        weight_decay: of AdamW.
-        dropout: share of channels and features dropped.
-        smoothing: share of a label given to all classes.
-        mixup: chance that a batch is mixed with itself.
-        average: decay per step of the averaged weights, which are the ones that are kept.
-        shares: how often each corpus is drawn; a corpus that is not named gets 1/3.
-        seed: of everything.
-        threads: of torch.
-    """
-
-    epochs: int = 30
-    clips_per_epoch: int = 3072
-    batch: int = 48
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    dropout: float = 0.3
-    smoothing: float = 0.1
-    mixup: float = 0.5
-    average: float = 0.99
-    shares: tuple[tuple[str, float], ...] = (("nemo", 0.42), ("ravdess", 0.35), ("emodb", 0.23))
-    not_speech: float = 0.03
-    seed: int = 20_240_101
-    threads: int = 2
-
-    @property
-    def steps(self) -> int:
-        """Steps in all."""
-        return self.epochs * (self.clips_per_epoch // self.batch)
 
 
 @dataclass(slots=True)
@@ -77,6 +38,7 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     epoch: int
     log: list[dict[str, float]]
+    speakers: tuple[str, ...]
 
 
 def train(
@@ -87,8 +49,8 @@ def train(
     labels = labels_in(split.train)
     if len(labels) != config.labels:
         raise TrainingDataError(f"The network has {config.labels} classes, the training clips have {len(labels)}.")
-    state = _restore(_new_state(config, options), options, run_dir)
-    feeder = _Feeder(cache, split.train, labels, options)
+    state = _restore(_new_state(config, options, speakers_in(split.train)), options, run_dir)
+    feeder = Feeder(cache, split.train, labels, options)
     while state.epoch < options.epochs:
         started = time.monotonic()
         loss = _run_epoch(state, feeder, options)
@@ -102,7 +64,7 @@ def train(
     return state.averaged
 
 
-def _new_state(config: NetworkConfig, options: TrainOptions) -> TrainState:
+def _new_state(config: NetworkConfig, options: TrainOptions, speakers: tuple[str, ...]) -> TrainState:
     torch.manual_seed(options.seed)
     network = MemberNetwork(config, batch_norm=True, dropout=options.dropout)
     averaged = MemberNetwork(config, batch_norm=True)
@@ -112,14 +74,16 @@ def _new_state(config: NetworkConfig, options: TrainOptions) -> TrainState:
     kept = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": kept, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=options.learning_rate)
-    return TrainState(FrontEnd(config.front_end), network, averaged, optimizer, 0, [])
+    return TrainState(FrontEnd(config.front_end), network, averaged, optimizer, 0, [], speakers)
 
 
 def _store(state: TrainState, options: TrainOptions, run_dir: Path) -> None:
     run_dir.mkdir(parents=True, exist_ok=True)
     beside = run_dir / (STATE_NAME + ".new")
     content = {
-        "options": asdict(options) | {"threads": 0},
+        "options": _lasting(options),
+        "network_config": asdict(state.network.config),
+        "speakers": list(state.speakers),
         "epoch": state.epoch,
         "network": state.network.state_dict(),
         "averaged": state.averaged.state_dict(),
@@ -135,14 +99,21 @@ def _restore(state: TrainState, options: TrainOptions, run_dir: Path) -> TrainSt
     if not path.is_file():
         return state
     content = torch.load(path, weights_only=True)
-    if content["options"] != asdict(options) | {"threads": 0}:
-        raise TrainingDataError(f"{run_dir} holds a training with other options; choose another --run folder.")
+    if content["options"] != _lasting(options) or content["speakers"] != list(state.speakers):
+        raise TrainingDataError(
+            f"{run_dir} holds a training with other options or speakers; go on with those, or choose another folder."
+        )
     state.network.load_state_dict(content["network"])
     state.averaged.load_state_dict(content["averaged"])
     state.optimizer.load_state_dict(content["optimizer"])
     state.epoch, state.log = content["epoch"], content["log"]
     logger.info("resumed after epoch %d", state.epoch)
     return state
+
+
+def _lasting(options: TrainOptions) -> dict[str, object]:
+    """Returns the options that change the result, as plain values."""
+    return {name: value for name, value in asdict(options).items() if name != "threads"}
 
 
 def learning_rate_at(step: int, options: TrainOptions) -> float:
@@ -153,53 +124,7 @@ def learning_rate_at(step: int, options: TrainOptions) -> float:
     return options.learning_rate * 0.5 * (1 + float(np.cos(np.pi * (step - rise) / max(1, options.steps - rise))))
 
 
-class _Feeder:
-    """Makes batches of normalised waveforms and soft labels."""
-
-    def __init__(
-        self, cache: WaveformCache, clips: Sequence[Clip], labels: tuple[Emotion, ...], options: TrainOptions
-    ) -> None:
-        self.cache, self.options = cache, options
-        self.rows = cache.rows_of(clips)
-        self.lengths = np.diff(cache.offsets[0])[self.rows]
-        self.weights = clip_weights(clips, dict(options.shares))
-        self.classes = np.array([labels.index(clip.emotion) for clip in clips])
-        named = {label: NOT_SPEECH_TARGET.get(label, 0.0) for label in labels}
-        spare = (1 - sum(named.values())) / max(1, sum(share == 0 for share in named.values()))
-        self.not_speech_target = torch.tensor([share or spare for share in named.values()])
-        self.targets = torch.eye(len(labels)) * (1 - options.smoothing) + options.smoothing / len(labels)
-
-    def batches(self, random: np.random.Generator) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
-        """Draws an epoch's batches."""
-        drawn = draw_batches(
-            self.lengths, self.weights, clips=self.options.clips_per_epoch, batch=self.options.batch, random=random
-        )
-        return list(drawn)
-
-    def load(
-        self, chosen: np.ndarray[tuple[int], np.dtype[np.int64]], random: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Returns waveforms ``(B, samples)`` and soft labels ``(B, labels)``."""
-        middle = float(np.median(self.lengths[chosen])) * float(random.uniform(0.75, 1.1))
-        samples = int(np.clip(middle, 1.0 * SAMPLE_RATE, 4.5 * SAMPLE_RATE))
-        targets = self.targets[torch.from_numpy(self.classes[chosen])].clone()
-        waveforms = torch.empty(chosen.size, samples)
-        speeds = len(self.cache.samples)
-        for row, index in enumerate(chosen):
-            if random.random() < self.options.not_speech:
-                waveform = augment.not_speech(samples, random)
-                targets[row] = self.not_speech_target
-            else:
-                speed = int(random.integers(speeds))
-                waveform = augment.fit_length(self.cache.waveform(int(self.rows[index]), speed), samples, random)
-            waveforms[row] = torch.from_numpy(waveform)
-        waveforms = augment.filter_randomly(augment.normalise(waveforms), random, share=0.5)
-        waveforms = augment.normalise(augment.add_noise(waveforms, random, share=0.4))
-        gains_db = torch.from_numpy(random.normal(0, 2.0, (chosen.size, 1))).float()
-        return waveforms * 10 ** (gains_db / 20), targets
-
-
-def _run_epoch(state: TrainState, feeder: _Feeder, options: TrainOptions) -> float:
+def _run_epoch(state: TrainState, feeder: Feeder, options: TrainOptions) -> float:
     random = np.random.default_rng([options.seed, state.epoch])
     torch.manual_seed(options.seed + state.epoch)
     state.network.train()

@@ -85,6 +85,8 @@ class FrontEnd(nn.Module):
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the two images of ``samples``, shape ``(B, samples)``."""
         config = self.config
+        used = (config.frames(samples.shape[1]) - 1) * config.hop_samples + config.frame_samples
+        samples = samples[:, :used]  # the rest belongs to no frame, and a window of a longer recording hasn't got it
         padded = F.pad(samples, (config.margin_samples, config.margin_samples))
         spectrum = torch.stft(
             padded,

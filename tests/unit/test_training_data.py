@@ -1,0 +1,146 @@
+"""Reading the corpora, splitting them, drawing from them."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.training_corpus import SPEAKERS, write_corpus
+from training.cache import build_cache
+from training.data import Clip, TrainingDataError, labels_in, read_manifest, speakers_in
+from training.sampling import clip_weights, draw_batches
+from training.splits import TEST_SPEAKERS, VALIDATION_SPEAKERS, Split, split_by_speaker
+from webui.labels import Emotion
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "speech"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), takes=2)
+
+
+def damaged(corpus: Path, folder: Path, old: str, new: str) -> Path:
+    text = (corpus / "manifest.csv").read_text(encoding="utf-8")
+    assert old in text
+    (folder / "manifest.csv").write_text(text.replace(old, new, 1), encoding="utf-8")
+    for path in corpus.glob("*.wav"):
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+def test_reads_every_row(corpus: Path) -> None:
+    clips = read_manifest(corpus)
+    assert len(clips) == 4 * 3 * 2
+    assert speakers_in(clips) == SPEAKERS
+    assert labels_in(clips) == (Emotion.ANGRY, Emotion.NEUTRAL, Emotion.SAD)
+    assert clips[0] == Clip("a", "a_1_angry_0.wav", "a_1", "M", Emotion.ANGRY, clips[0].seconds)
+
+
+def test_no_manifest(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="--data"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("emotion_raw,emotion,", "emotion_raw,mood,", "no column ['emotion']"),
+        (",angry,angry,", ",angry,cross,", "line 2: emotion 'cross'"),
+        ("a_1_angry_0.wav", "gone.wav", "line 2: gone.wav is not there"),
+        ("angry,angry,1", "angry,angry,x1", "line 2: 'x1"),
+    ],
+    ids=["column", "emotion", "file", "number"],
+)
+def test_a_damaged_manifest(corpus: Path, tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(TrainingDataError, match=re.escape(said)):
+        read_manifest(damaged(corpus, tmp_path, old, new))
+
+
+def test_split_by_speaker(corpus: Path) -> None:
+    split = split_by_speaker(read_manifest(corpus), test=["a_1"], validation=["b_2"], unused_corpora=[])
+    assert speakers_in(split.train) == ("a_2", "b_1")
+    assert speakers_in(split.validation) == ("b_2",)
+    assert speakers_in(split.test) == ("a_1",)
+    wider = split.with_validation_in_training()
+    assert speakers_in(wider.train) == ("a_2", "b_1", "b_2")
+    assert wider.test == split.test
+
+
+def test_a_leaking_speaker_is_refused(corpus: Path) -> None:
+    clips = read_manifest(corpus)
+    with pytest.raises(TrainingDataError, match="a_1 is in train and in test"):
+        Split(train=clips[:4], validation=(), test=clips[4:6])
+    with pytest.raises(TrainingDataError, match="in validation and in test"):
+        split_by_speaker(clips, test=["a_1"], validation=["a_1"], unused_corpora=[])
+
+
+def test_an_unknown_speaker_is_refused(corpus: Path) -> None:
+    with pytest.raises(TrainingDataError, match="no speakers \\['z_9'\\]"):
+        split_by_speaker(read_manifest(corpus), test=["z_9"], validation=[], unused_corpora=[])
+
+
+def test_nothing_left_to_train_on(corpus: Path) -> None:
+    with pytest.raises(TrainingDataError, match="No clip is left"):
+        split_by_speaker(read_manifest(corpus), test=SPEAKERS, validation=[], unused_corpora=[])
+
+
+def test_the_cache_holds_what_was_read(corpus: Path, tmp_path: Path) -> None:
+    clips = read_manifest(corpus)
+    cache = build_cache(corpus, clips, tmp_path, speeds=(1.0, 1.25))
+    assert [cache.waveform(n).size / 16_000 for n in range(len(clips))] == pytest.approx(
+        [clip.seconds for clip in clips], abs=1e-3
+    )
+    assert cache.waveform(5, 1).size == pytest.approx(cache.waveform(5).size / 1.25, abs=2)
+    again = build_cache(corpus, clips, tmp_path, speeds=(1.0, 1.25))
+    np.testing.assert_array_equal(again.waveform(7), cache.waveform(7))
+    with pytest.raises(TrainingDataError, match="not in the cache"):
+        cache.rows_of([Clip("a", "new.wav", "a_1", "M", Emotion.SAD, 1.0)])
+
+
+def test_a_recording_that_is_none(corpus: Path, tmp_path: Path) -> None:
+    clips = read_manifest(corpus)[:1]
+    (tmp_path / clips[0].path).write_bytes(b"not audio")
+    with pytest.raises(TrainingDataError, match=r"a_1_angry_0\.wav can't be decoded"):
+        build_cache(tmp_path, clips, tmp_path / "cache")
+
+
+def test_a_corpus_gets_its_share_whatever_its_size() -> None:
+    big = [Clip("big", f"{n}", "s", "F", Emotion.SAD if n % 4 else Emotion.HAPPY, 1.0) for n in range(100)]
+    small = [Clip("small", f"s{n}", "t", "F", Emotion.SAD, 1.0) for n in range(10)]
+    weights = clip_weights(big + small, {"big": 0.6, "small": 0.4})
+    assert weights[:100].sum() == pytest.approx(0.6)
+    assert weights[100:].sum() == pytest.approx(0.4)
+    happy = sum(w for w, clip in zip(weights, big, strict=False) if clip.emotion is Emotion.HAPPY)
+    assert happy / 0.6 == pytest.approx(5 / (5 + 75**0.5))
+
+
+def test_batches_are_of_similar_length_and_repeatable() -> None:
+    lengths = np.random.default_rng(0).integers(16_000, 80_000, 500)
+    weights = np.full(500, 1 / 500)
+    draws = [
+        list(draw_batches(lengths, weights, clips=320, batch=16, random=np.random.default_rng(4))) for _ in range(2)
+    ]
+    assert len(draws[0]) == 20
+    for first, second in zip(*draws, strict=True):
+        np.testing.assert_array_equal(first, second)
+    spreads = [np.ptp(lengths[chosen]) for chosen in draws[0]]
+    assert float(np.median(spreads)) < 0.3 * np.ptp(lengths)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not on this machine")
+def test_the_real_corpora() -> None:
+    clips = read_manifest(DATA)
+    assert len(clips) == 5019
+    split = split_by_speaker(clips)
+    assert speakers_in(split.test) == tuple(sorted(TEST_SPEAKERS))
+    assert speakers_in(split.validation) == tuple(sorted(VALIDATION_SPEAKERS))
+    assert labels_in(split.train) == tuple(Emotion)[:8]
+    for part in (split.test, split.validation):
+        assert {clip.corpus for clip in part} == {"emodb", "nemo", "ravdess"}
+    voices = {(clip.corpus, clip.sex, clip.speaker) for clip in split.test}
+    sexes = Counter((corpus, sex) for corpus, sex, _ in voices)
+    each = {"emodb": 1, "nemo": 1, "ravdess": 2}
+    assert sexes == {(corpus, sex): count for corpus, count in each.items() for sex in "FM"}

@@ -1,0 +1,203 @@
+"""A whole training in small: audio in, weights out, in seconds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.unit.training_corpus import write_corpus
+from training import augment
+from training import train as loop
+from training.cache import WaveformCache, build_cache
+from training.data import TrainingDataError, read_manifest
+from training.export import combine, export_runs, fold_batch_norm, read_run
+from training.options import TrainOptions
+from training.predict import of_model, predict_clips
+from training.splits import Split, split_by_speaker
+from training.train import learning_rate_at, train
+from webui.engine.builtin import load_builtin
+from webui.engine.builtin_frontend import FrontEndConfig
+from webui.engine.builtin_network import MemberNetwork, NetworkConfig
+
+SMALL = NetworkConfig(
+    labels=3,
+    front_end=FrontEndConfig(mels=16, lags=16),
+    mel_channels=(4, 6, 8, 8),
+    pitch_channels=(4, 4, 4, 4),
+    width=16,
+    heads=2,
+    dilations=(1,),
+    radius=4,
+)
+OPTIONS = TrainOptions(epochs=5, clips_per_epoch=64, batch=8, learning_rate=1e-2, dropout=0.0, mixup=0.2, average=0.8)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[WaveformCache, Split]:
+    folder = write_corpus(tmp_path_factory.mktemp("corpus"))
+    clips = read_manifest(folder)
+    cache = build_cache(folder, clips, tmp_path_factory.mktemp("cache"))
+    return cache, split_by_speaker(clips, test=["b_2"], validation=["a_2"], unused_corpora=[])
+
+
+@pytest.fixture(scope="module")
+def run(corpus: tuple[WaveformCache, Split], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    train(*corpus, SMALL, OPTIONS, folder)
+    return folder
+
+
+def test_it_learns(run: Path) -> None:
+    log = torch.load(run / loop.STATE_NAME, weights_only=True)["log"]
+    assert [row["epoch"] for row in log] == [1, 2, 3, 4, 5]
+    assert log[-1]["loss"] < log[0]["loss"] - 0.1
+    assert log[-1]["mean"] >= 0.6  # of a speaker it didn't hear; chance is 0.33
+
+
+def test_resumed_is_the_same_as_uninterrupted(
+    corpus: tuple[WaveformCache, Split], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(state: loop.TrainState, *_: object) -> dict[str, float]:
+        if state.epoch == 3:
+            raise KeyboardInterrupt
+        return {}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "_validate", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(*corpus, SMALL, OPTIONS, tmp_path)
+    assert torch.load(tmp_path / loop.STATE_NAME, weights_only=True)["epoch"] == 2
+    train(*corpus, SMALL, OPTIONS, tmp_path)
+    first, second = (read_run(folder).member.state_dict() for folder in (run, tmp_path))
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, atol=1e-6, rtol=1e-5)
+
+
+def test_a_run_of_other_options_is_not_gone_on_with(corpus: tuple[WaveformCache, Split], run: Path) -> None:
+    with pytest.raises(TrainingDataError, match="other options"):
+        train(*corpus, SMALL, replace(OPTIONS, seed=9), run)
+
+
+def test_labels_must_fit(corpus: tuple[WaveformCache, Split], tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="8 classes, the training clips have 3"):
+        train(*corpus, replace(SMALL, labels=8), OPTIONS, tmp_path)
+
+
+def test_what_is_exported_is_what_was_trained(corpus: tuple[WaveformCache, Split], run: Path, tmp_path: Path) -> None:
+    cache, split = corpus
+    export_runs([run, run], calibration_run=run, split=split, cache=cache, directory=tmp_path, version="0")
+    model = load_builtin(tmp_path)
+    assert model.labels.names == ("angry", "neutral", "sad")
+    assert model.embedding_dim == 32
+    found = predict_clips(of_model(model), cache, split.test, tuple(e for e in model.labels.emotions if e))
+    assert found.recalls()["pooled"] >= 0.6
+    assert "NonCommercial" in (tmp_path / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_a_member_that_heard_a_test_speaker_is_refused(
+    corpus: tuple[WaveformCache, Split], run: Path, tmp_path: Path
+) -> None:
+    cache, split = corpus
+    swapped = Split(train=split.test, validation=split.validation, test=split.train)
+    with pytest.raises(TrainingDataError, match=r"trained on \['a_1', 'b_1'\]"):
+        export_runs([run], calibration_run=run, split=swapped, cache=cache, directory=tmp_path, version="0")
+    assert not list(tmp_path.iterdir())
+
+
+def trained_like(config: NetworkConfig) -> MemberNetwork:
+    """A member whose every tensor was drawn, normalisation statistics included."""
+    torch.manual_seed(1)
+    member = MemberNetwork(config, batch_norm=True).eval()
+    for name, tensor in member.state_dict().items():
+        if "running_var" in name or name.endswith("norm.weight"):
+            tensor.uniform_(0.5, 2.0)
+        elif "norm" in name and tensor.dtype.is_floating_point:
+            tensor.normal_(0, 0.5)
+    return member
+
+
+def test_folding_batch_norm_changes_nothing() -> None:
+    member = trained_like(NetworkConfig())
+    mel, pitch = torch.randn(2, 1, 64, 60), torch.randn(2, 1, 48, 60)
+    plain = fold_batch_norm(member)
+    assert not any("norm" in name for name in plain.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(plain(mel, pitch), member(mel, pitch), atol=1e-4, rtol=1e-4)
+
+
+def test_thinned_out_layers_are_the_dense_ones_at_every_fourth_frame() -> None:
+    member = fold_batch_norm(trained_like(NetworkConfig()))
+    mel = torch.randn(2, 1, 64, 61)
+    with torch.no_grad():
+        dense, thin = member.mel(mel, thin=False), member.mel(mel, thin=True)
+        for block in member.time:
+            dense, thin = block(dense, 4), block(thin, 1)
+    assert thin.shape == (2, 192, 16)
+    torch.testing.assert_close(dense[:, :, ::4], thin, atol=1e-4, rtol=1e-4)
+
+
+def test_members_are_averaged() -> None:
+    one, other = trained_like(SMALL), trained_like(SMALL)
+    for tensor in other.head.parameters():
+        tensor.data.add_(0.3)
+    samples = torch.randn(1, 16_000)
+    with torch.no_grad():
+        both, features = combine([one, other], SMALL)(samples)
+        alone = [combine([member], SMALL)(samples)[0] for member in (one, other)]
+    torch.testing.assert_close(both, (alone[0] + alone[1]) / 2, atol=1e-5, rtol=1e-5)
+    assert features.shape[2] == 32
+
+
+def test_a_frame_sees_no_further_than_it_says() -> None:
+    config = NetworkConfig()
+    network = combine([trained_like(config)], config)
+    reach = config.context_frames * 320 + config.front_end.reach_samples
+    samples = torch.randn(1, 16_000 * 8)
+    middle = 200
+    with torch.no_grad():
+        before = network(samples)[0][0, middle]
+        outside = samples.clone()
+        outside[:, : middle * 320 - reach] += 1
+        outside[:, middle * 320 + 400 + reach :] += 1
+        torch.testing.assert_close(network(outside)[0][0, middle], before, atol=1e-6, rtol=1e-6)
+        inside = samples.clone()
+        inside[:, : middle * 320 - reach + 960] += torch.randn(middle * 320 - reach + 960)
+        assert (network(inside)[0][0, middle] - before).abs().max() > 1e-6
+
+
+def test_learning_rate_rises_and_falls_to_nothing() -> None:
+    rates = [learning_rate_at(step, OPTIONS) for step in range(OPTIONS.steps)]
+    assert max(rates) == OPTIONS.learning_rate
+    assert rates[0] == pytest.approx(OPTIONS.learning_rate / 4)
+    assert rates[-1] < 0.01 * OPTIONS.learning_rate
+
+
+def test_augmentation_keeps_level_and_shape() -> None:
+    random = np.random.default_rng(0)
+    waveforms = torch.from_numpy(random.standard_normal((6, 20_000)).astype(np.float32)) * 0.01
+    changed = augment.add_noise(augment.filter_randomly(waveforms, random, share=1.0), random, share=1.0)
+    normal = augment.normalise(changed)
+    assert normal.shape == (6, 20_000)
+    assert not torch.allclose(normal, augment.normalise(waveforms), atol=0.1)
+    torch.testing.assert_close(normal.std(dim=1), torch.ones(6), atol=1e-3, rtol=0)
+    assert torch.equal(augment.normalise(torch.zeros(1, 100)), torch.zeros(1, 100))
+
+
+def test_cutting_and_filling() -> None:
+    random = np.random.default_rng(0)
+    waveform = np.arange(1000, dtype=np.float32)
+    cut = augment.fit_length(waveform, 300, random)
+    assert cut.size == 300
+    assert np.all(np.diff(cut) == 1)
+    filled = augment.fit_length(np.ones(1000, dtype=np.float32), 3000, random)
+    assert filled.size == 3000
+    assert (filled > 0.5).sum() == 1000
+
+
+def test_what_is_not_speech_is_finite_and_varied() -> None:
+    random = np.random.default_rng(0)
+    signals = [augment.not_speech(8000, random) for _ in range(40)]
+    assert all(np.isfinite(signal).all() and signal.shape == (8000,) for signal in signals)
+    assert len({round(float(signal.std()), 4) for signal in signals}) > 10

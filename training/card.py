@@ -1,0 +1,159 @@
+"""The model card: written from ``config.json`` and ``evaluation.json``, so that no figure is typed by hand."""
+
+from pathlib import Path
+from typing import Final
+
+from training.evaluate import EVALUATION_NAME, Answer, Evaluation, Figure
+from training.record import TrainingRecord
+from webui.engine.builtin_checkpoint import BuiltinConfig, read_config
+
+CARD_NAME: Final = "README.md"
+
+_HEAD: Final = """\
+# The built-in model, version {version}
+
+A small network of this project's own, trained from scratch on three corpora of acted speech. **It is not Emotion2Vec+
+Large**, was not made from it, and is far less accurate. It is here so that the program answers on any machine without a
+download, and it is named in every result it gives.
+
+- Input: 16 kHz mono, normalised over the recording. Output: logits of {labels} classes, 50 times a second
+  ({names}); "unknown" is a class it doesn't have.
+- Network: log-mel spectrogram and pitch image, 2-D and 1-D convolutions, attentive pooling over a sliding window,
+  linear head; {members} member(s) averaged. {parameters:.2f} million parameters, {size_mb:.1f} MB, fp32. A frame sees
+  {context_s:.1f} s to each side.
+- Temperature {temperature}, fitted on validation speakers.
+- Cost on a {machine}: {speed_ms:.0f} ms for 5 s of audio on one core, {load_ms:.0f} ms to load.
+- Licence of the weights: {license}, see LICENSE; for non-commercial use only.
+
+## How good it is
+
+{count} clips of speakers it never heard ({speakers}). Chance is {chance:.2f}. In brackets the 95 % interval when
+speakers are drawn again, then when clips are drawn again (bootstrap, 1,000 rounds); with two to four speakers per
+corpus the first one is wide, and honest.
+
+| unweighted average recall | | |
+|---|---|---|
+"""
+
+_USE: Final = """
+## What it is for, and what not
+
+- To try the program, to test it, and as a fallback when the large model is not on the machine.
+- Not for decisions about people (hiring, credit, police, health, schools, insurance, work), not for watching people,
+  and not for any commercial use. A score says what a voice sounds like to a small model, not what a person feels.
+- All training speech is acted, read, and recorded in quiet rooms, by {speakers} adults in three languages. Expect less
+  on spontaneous speech, on children and old people, on other languages, on telephone lines and in noise.
+- The figures above are for new speakers of the same corpora. Transfer to a corpus it never heard is much weaker.
+- The corpora don't have the same classes (nEMO has no disgust, only EMO-DB has "other", which is boredom there), so the
+  sound of a corpus can pull an answer to its classes.
+
+## Data
+
+RAVDESS (English, speech part), EMO-DB (German), nEMO (Polish): credits in LICENSE. `calm` counts as neutral,
+`boredom` as other. Split by speaker, always: the sentences are the same for every emotion.
+
+| role | speakers |
+|---|---|
+"""
+
+
+def write_card(directory: Path) -> None:
+    """Writes ``README.md`` beside the weights in ``directory``."""
+    (directory / CARD_NAME).write_text(render_card(directory), encoding="utf-8")
+
+
+def render_card(directory: Path) -> str:
+    """Returns the card of the model in ``directory``."""
+    config = read_config(directory)
+    found = Evaluation.model_validate_json((directory / EVALUATION_NAME).read_bytes())
+    record = TrainingRecord.model_validate(config.training)
+    parts = [
+        _head(config, found),
+        _figures(found),
+        _confusion(found),
+        _answers(found),
+        _USE.format(speakers=len(record.heard())),
+        _data(record),
+    ]
+    return "".join(parts)
+
+
+def _head(config: BuiltinConfig, found: Evaluation) -> str:
+    sizes = config.network_config()
+    return _HEAD.format(
+        version=config.version,
+        labels=len(config.labels),
+        names=", ".join(config.labels),
+        members=sizes.members,
+        parameters=found.parameters / 1e6,
+        size_mb=found.size_bytes / 1e6,
+        context_s=sizes.context_frames * config.front_end.hop_samples / config.front_end.sample_rate,
+        temperature=config.temperature,
+        machine=found.machine,
+        speed_ms=found.speed_ms,
+        load_ms=found.load_s * 1000,
+        license=config.license,
+        count=f"{sum(found.clips.values()):,}",
+        speakers=", ".join(found.speakers),
+        chance=1 / len(config.labels),
+    )
+
+
+def _figures(found: Evaluation) -> str:
+    lines = [_row(f"all clips pooled, {len(found.labels)} classes", found.pooled)]
+    lines += [_row(f"{name}, {found.clips[name]} clips", figure) for name, figure in found.corpora.items()]
+    lines.append(_row("mean of the three corpora", found.mean_of_corpora))
+    return (
+        "\n".join(lines)
+        + f"\n\nAccuracy {found.accuracy:.3f}. Mean confidence {found.mean_confidence:.3f}, expected calibration error "
+        + f"{found.calibration_error:.3f} (15 bins).\n\n`{found.command}`, on a {found.machine}.\n"
+    )
+
+
+def _row(name: str, figure: Figure) -> str:
+    speakers, clips = figure.over_speakers, figure.over_clips
+    return (
+        f"| {name} | **{figure.value:.3f}** "
+        f"| [{speakers[0]:.3f}, {speakers[1]:.3f}] · [{clips[0]:.3f}, {clips[1]:.3f}] |"
+    )
+
+
+def _confusion(found: Evaluation) -> str:
+    lines = [
+        "\nRows are the truth, columns the answer:\n",
+        "| | " + " | ".join(found.labels) + " | recall |",
+        "|---" * (len(found.labels) + 2) + "|",
+    ]
+    for label, counts in zip(found.labels, found.confusion, strict=True):
+        lines.append(f"| {label} | " + " | ".join(str(c) for c in counts) + f" | {found.recalls[label]:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _answers(found: Evaluation) -> str:
+    right = sum(answer.emotion == answer.expected for answer in found.strangers)
+    return (
+        "\nWhat it says when nobody speaks: "
+        + "; ".join(_said(answer) for answer in found.probes)
+        + f".\n\nA corpus it never heard (Thorsten-Voice, one speaker, {len(found.strangers)} clips): {right} right. "
+        + "; ".join(_said(answer) for answer in found.strangers)
+        + ".\n"
+    )
+
+
+def _said(answer: Answer) -> str:
+    return f"{answer.name}: {answer.emotion} {answer.confidence:.2f}"
+
+
+def _data(record: TrainingRecord) -> str:
+    judge = record.calibration
+    recalls = ", ".join(f"{name} {value:.3f}" for name, value in judge.recalls.items())
+    members = ", ".join(f"{m.seed} ({m.epochs} epochs, {len(m.speakers)} speakers)" for m in record.members)
+    return (
+        f"| training | {', '.join(record.heard())} |\n"
+        f"| validation and temperature | {', '.join(judge.speakers)} |\n"
+        f"| test, fixed before the first training | {', '.join(record.test_speakers)} |\n"
+        f"\nMembers, by seed: {members}. The recipe and the temperature were settled with a training of seed\n"
+        f"{judge.seed} that did not hear the validation speakers (its recall on them: {recalls}).\n"
+        "Members that train on them too follow the same recipe for the same number of epochs. The test speakers chose\n"
+        "nothing.\n\nMade by the programs in `training/`; `training/README.md` has the commands.\n"
+    )

@@ -1,0 +1,201 @@
+"""Measures a model that is loaded as the program loads it, on the speakers that were kept back."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.cache import SAMPLE_RATE, WaveformCache
+from training.data import Clip, speakers_in
+from training.metrics import (
+    Interval,
+    average_recall,
+    bootstrap,
+    calibration_error,
+    confusion_matrix,
+    mean_corpus_recall,
+    softmax,
+)
+from training.predict import ClipLogits, of_model, predict_clips
+from training.record import Record
+from webui.engine.builtin import load_builtin
+from webui.engine.protocol import EmotionModel
+from webui.labels import Emotion
+from webui.settings import Device
+
+EVALUATION_NAME: Final = "evaluation.json"
+PROBE_S: Final = 4.0
+SPEED_S: Final = 5.0
+
+
+class Figure(Record):
+    """A figure with two 95 % intervals: drawing speakers again, and drawing clips again."""
+
+    value: float
+    over_speakers: tuple[float, float]
+    over_clips: tuple[float, float]
+
+
+class Answer(Record):
+    """What the model says of something that has no emotion, or of a corpus it never heard."""
+
+    name: str
+    emotion: str
+    confidence: float
+    expected: str | None = None
+
+
+class Evaluation(Record):
+    """Everything that was measured; ``evaluation.json``."""
+
+    command: str
+    machine: str
+    labels: tuple[str, ...]
+    speakers: tuple[str, ...]
+    clips: dict[str, int]
+    pooled: Figure
+    corpora: dict[str, Figure]
+    mean_of_corpora: Figure
+    accuracy: float
+    recalls: dict[str, float]
+    confusion: tuple[tuple[int, ...], ...]
+    calibration_error: float
+    mean_confidence: float
+    probes: tuple[Answer, ...]
+    strangers: tuple[Answer, ...]
+    load_s: float
+    speed_ms: float
+    parameters: int
+    size_bytes: int
+
+
+def evaluate(
+    directory: Path,
+    cache: WaveformCache,
+    test: Sequence[Clip],
+    strangers: Sequence[Clip],
+    *,
+    command: str,
+    machine: str,
+) -> Evaluation:
+    """Loads the model in ``directory`` and measures it.
+
+    Args:
+        directory: holds the model.
+        cache: the decoded recordings.
+        test: clips of speakers that were not heard in training.
+        strangers: clips of a corpus that was not heard in training.
+        command: what the user ran, for the record.
+        machine: where, in words.
+    """
+    started = time.perf_counter()
+    model = load_builtin(directory, device=Device.CPU)
+    load_s = time.perf_counter() - started
+    labels = tuple(Emotion(name) for name in model.labels.names)
+    found = predict_clips(of_model(model), cache, test, labels)
+    matrix = confusion_matrix(found.truth, found.logits.argmax(axis=1), len(labels))
+    scores = softmax(found.logits)
+    return Evaluation(
+        command=command,
+        machine=machine,
+        labels=tuple(labels),
+        speakers=speakers_in(test),
+        clips={str(name): int((found.corpora == name).sum()) for name in np.unique(found.corpora)},
+        **_recall_figures(found),
+        accuracy=float(np.trace(matrix) / matrix.sum()),
+        recalls={label: float(matrix[i, i] / max(1, matrix[i].sum())) for i, label in enumerate(labels)},
+        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+        calibration_error=calibration_error(found.truth, scores),
+        mean_confidence=float(scores.max(axis=1).mean()),
+        probes=tuple(_answer(model, name, waveform) for name, waveform in probes().items()),
+        strangers=_answers(model, cache, strangers),
+        load_s=load_s,
+        speed_ms=_speed_ms(model),
+        parameters=_parameters(directory),
+        size_bytes=sum(path.stat().st_size for path in directory.iterdir()),
+    )
+
+
+def _recall_figures(found: ClipLogits) -> dict[str, object]:
+    guess, corpora = found.logits.argmax(axis=1), found.corpora
+    speakers = [clip.speaker for clip in found.clips]
+
+    def figure(rows: NDArray[np.int64], *, by_corpus: bool) -> Figure:
+        def value(drawn: NDArray[np.int64]) -> float:
+            chosen = rows[drawn]
+            if by_corpus:
+                return mean_corpus_recall(found.truth[chosen], guess[chosen], corpora[chosen])
+            return average_recall(found.truth[chosen], guess[chosen])
+
+        groups = [str(name) for name in corpora[rows]]
+        voices = [speakers[row] for row in rows]
+        return _figure(bootstrap(value, groups, clusters=voices), bootstrap(value, groups))
+
+    everything = np.arange(len(found.clips))
+    return {
+        "pooled": figure(everything, by_corpus=False),
+        "mean_of_corpora": figure(everything, by_corpus=True),
+        "corpora": {str(c): figure(np.flatnonzero(corpora == c), by_corpus=False) for c in np.unique(corpora)},
+    }
+
+
+def _figure(by_speaker: Interval, by_clip: Interval) -> Figure:
+    return Figure(
+        value=by_clip.value,
+        over_speakers=(by_speaker.low, by_speaker.high),
+        over_clips=(by_clip.low, by_clip.high),
+    )
+
+
+def probes() -> dict[str, NDArray[np.float32]]:
+    """Returns signals that hold no speech, by name."""
+    random = np.random.default_rng(7)
+    time_s = np.arange(int(PROBE_S * SAMPLE_RATE)) / SAMPLE_RATE
+    chord = sum(np.sin(2 * np.pi * f * time_s) for f in (261.6, 329.6, 392.0, 523.2))
+    melody_hz = np.array([261.6, 293.7, 329.6, 349.2, 392.0, 440.0, 493.9, 523.2])[(time_s * 2).astype(int) % 8]
+    melody = np.sin(2 * np.pi * np.cumsum(melody_hz) / SAMPLE_RATE)
+    signals = {
+        "digital silence": np.zeros_like(time_s),
+        "white noise": 0.1 * random.standard_normal(time_s.size),
+        "hum at 50 Hz": 0.1 * np.sin(2 * np.pi * 50 * time_s),
+        "a held chord": 0.1 * chord,
+        "a melody of sines": 0.3 * melody,
+    }
+    return {name: np.asarray(signal, dtype=np.float32) for name, signal in signals.items()}
+
+
+def _answer(model: EmotionModel, name: str, waveform: NDArray[np.float32], expected: str | None = None) -> Answer:
+    scores = softmax(of_model(model)(waveform)[np.newaxis])[0]
+    best = int(scores.argmax())
+    return Answer(name=name, emotion=model.labels.names[best], confidence=float(scores[best]), expected=expected)
+
+
+def _answers(model: EmotionModel, cache: WaveformCache, clips: Sequence[Clip]) -> tuple[Answer, ...]:
+    rows = cache.rows_of(clips)
+    pairs = zip(clips, rows, strict=True)
+    return tuple(_answer(model, Path(c.path).stem, cache.waveform(int(row)), c.emotion.value) for c, row in pairs)
+
+
+def _speed_ms(model: EmotionModel) -> float:
+    waveform = probes()["white noise"]
+    clip = np.resize(waveform, int(SPEED_S * SAMPLE_RATE))
+    recognize, threads = of_model(model), torch.get_num_threads()
+    torch.set_num_threads(1)
+    taken = []
+    for _ in range(12):
+        started = time.perf_counter()
+        recognize(clip)
+        taken.append(time.perf_counter() - started)
+    torch.set_num_threads(threads)
+    return float(np.median(taken[2:])) * 1000
+
+
+def _parameters(directory: Path) -> int:
+    from webui.engine.builtin_checkpoint import read_weights
+
+    tensors = read_weights(directory)
+    return sum(tensor.numel() for name, tensor in tensors.items() if not name.startswith("front_end"))

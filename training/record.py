@@ -1,0 +1,37 @@
+"""What ``config.json`` keeps about how the weights were made."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """Base: immutable, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MemberRecord(Record):
+    """One trained member."""
+
+    seed: int
+    epochs: int
+    speakers: tuple[str, ...]
+
+
+class CalibrationRecord(Record):
+    """The training that the recipe was judged with and the temperature was fitted on."""
+
+    seed: int
+    speakers: tuple[str, ...]
+    recalls: dict[str, float]
+
+
+class TrainingRecord(Record):
+    """How the weights were made."""
+
+    members: tuple[MemberRecord, ...]
+    calibration: CalibrationRecord
+    test_speakers: tuple[str, ...]
+
+    def heard(self) -> tuple[str, ...]:
+        """Returns every speaker that a member was trained on, sorted."""
+        return tuple(sorted({speaker for member in self.members for speaker in member.speakers}))
