@@ -5,12 +5,180 @@ from typing import Final
 
 from webui.texts.language import Text
 
-TEXTS: Final[Mapping[str, Text]] = {
-    "audio.too_short": Text(
-        zh="音频太短：{found_ms:.0f} 毫秒，至少需要 {expected_ms:.0f} 毫秒。请换一段更长的录音（3-10 秒效果最好）。",
+_FORMATS: Final = "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, AIFF, CAF, MP4, MOV, MKV"
+
+_ERRORS: Final[Mapping[str, Text]] = {
+    "audio.no_such_file": Text(
+        zh="找不到文件 {found}。请检查路径是否正确、文件是否已被移动或删除。",
+        en="There is no file {found}. Check the path: the file may have been moved or deleted.",
+    ),
+    "audio.is_folder": Text(
+        zh="{found} 是文件夹，需要一个音频文件。请选择其中的某个文件。",
+        en="{found} is a folder; an audio file is expected. Choose one of the files in it.",
+    ),
+    "audio.not_a_file": Text(
+        zh="{found} 不是普通文件（可能是设备或管道），需要一个音频文件。请先把音频保存为文件。",
         en=(
-            "The audio is too short: {found_ms:.0f} ms found, at least {expected_ms:.0f} ms expected. "
+            "{found} is not an ordinary file (a device or a pipe, perhaps); an audio file is expected. "
+            "Save the audio to a file first."
+        ),
+    ),
+    "audio.unreadable": Text(
+        zh="无法读取 {found}（{reason}）。请检查权限和磁盘后重试。",
+        en="{found} can't be read ({reason}). Check its permissions and the disk, then try again.",
+    ),
+    "audio.empty_file": Text(
+        zh="文件 {found} 是空的（0 字节），需要一段录音。请检查录音或上传是否完成。",
+        en="The file {found} is empty (0 bytes); a recording is expected. Check that the recording or upload finished.",
+    ),
+    "audio.no_samples": Text(
+        zh="文件 {found} 里没有任何声音数据，只有文件头。请重新录音或重新导出。",
+        en="The file {found} has a header but no sound in it. Record or export it again.",
+    ),
+    "audio.too_short": Text(
+        zh="音频太短：{found_ms:.1f} 毫秒，至少需要 {expected_ms:.0f} 毫秒。请换一段更长的录音（3-10 秒效果最好）。",
+        en=(
+            "The audio is too short: {found_ms:.1f} ms found, at least {expected_ms:.0f} ms expected. "
             "Use a longer recording (3-10 s works best)."
         ),
     ),
+    "audio.too_many_bytes": Text(
+        zh="文件 {found} 太大：{found_mb:.1f} MB，最多 {expected_mb:.1f} MB。请压缩或剪短，或调大 max_audio_mb。",
+        en=(
+            "The file {found} is too large: {found_mb:.1f} MB found, at most {expected_mb:.1f} MB accepted. "
+            "Compress or cut it, or raise max_audio_mb."
+        ),
+    ),
+    "audio.too_many_seconds": Text(
+        zh="录音 {found} 太长：超过了允许的 {expected_s:.0f} 秒，已停止解码。请剪成几段，或调大 max_audio_s。",
+        en=(
+            "The recording {found} is too long: more than the {expected_s:.0f} s that are accepted; decoding was "
+            "stopped there. Cut it into pieces, or raise max_audio_s."
+        ),
+    ),
+    "audio.text": Text(
+        zh=f"文件 {{found}} 是文本，不是音频（不论扩展名是什么）。请选择音频文件：{_FORMATS}。",
+        en=f"The file {{found}} is a text, not audio, whatever its name says. Choose an audio file: {_FORMATS}.",
+    ),
+    "audio.playlist": Text(
+        zh="文件 {found} 是播放列表（{kind}），里面只有别的文件的地址，没有声音。请直接选择要分析的音频文件。",
+        en=(
+            "The file {found} is a playlist ({kind}): it names other files and holds no sound. "
+            "Choose the audio file itself."
+        ),
+    ),
+    "audio.image": Text(
+        zh="文件 {found} 是图片（{kind}），不是音频。请选择录音文件。",
+        en="The file {found} is a picture ({kind}), not audio. Choose a recording.",
+    ),
+    "audio.not_audio": Text(
+        zh="文件 {found} 是 {kind} 文件，不是音频。请选择录音文件（压缩包请先解压）。",
+        en="The file {found} is a {kind} file, not audio. Choose a recording (unpack archives first).",
+    ),
+    "audio.unknown_format": Text(
+        zh=f"无法识别文件 {{found}} 的格式。支持：{_FORMATS}。请先转换成其中一种。",
+        en=f"The format of the file {{found}} is not known. Accepted are: {_FORMATS}. Convert it to one of these.",
+    ),
+    "audio.damaged_header": Text(
+        zh="文件 {found} 看起来是 {container}，但文件头已损坏或编码不受支持。请重新导出，或转换成 WAV 后再试。",
+        en=(
+            "The file {found} looks like {container}, but its header is damaged or its codec is not supported. "
+            "Export it again, or convert it to WAV."
+        ),
+    ),
+    "audio.damaged": Text(
+        zh="文件 {found} 已损坏，无法解出哪怕 25 毫秒的声音。请重新录音、重新下载或重新导出。",
+        en="The file {found} is damaged: not even 25 ms of it could be decoded. Record, download or export it again.",
+    ),
+    "audio.video_without_sound": Text(
+        zh="文件 {found} 只有画面，没有声音轨道。请选择带声音的视频，或单独的录音文件。",
+        en="The file {found} has pictures but no sound track. Choose a video with sound, or a recording.",
+    ),
+    "audio.no_track": Text(
+        zh="文件 {found} 里没有声音轨道。请选择录音文件。",
+        en="The file {found} has no sound track. Choose a recording.",
+    ),
+    "audio.unknown_codec": Text(
+        zh="文件 {found} 的声音轨道使用了不受支持的编码（可能受版权保护）。请转换成 WAV 或 MP3 后再试。",
+        en=(
+            "The sound track of {found} has a codec that is not supported (it may be protected). "
+            "Convert it to WAV or MP3."
+        ),
+    ),
+    "audio.no_channels": Text(
+        zh="文件 {found} 的文件头写着 {channels} 个声道，至少需要 1 个。请重新导出。",
+        en="The header of {found} says {channels} channels; at least 1 is expected. Export it again.",
+    ),
+    "audio.absurd_rate": Text(
+        zh=(
+            "文件 {found} 的采样率是 {found_hz:.0f} Hz，不合理：应在 {expected_min_hz} 到 {expected_max_hz} Hz 之间。"
+            "请重新导出。"
+        ),
+        en=(
+            "The sample rate of {found} is {found_hz:.0f} Hz, which makes no sense: {expected_min_hz} to "
+            "{expected_max_hz} Hz are expected. Export it again."
+        ),
+    ),
+    "audio.not_finite": Text(
+        zh="文件 {found} 在 {at_s:.2f} 秒处含有非数值（NaN 或无穷大），无法分析。请重新导出为整数 PCM 或正常的浮点数。",
+        en=(
+            "The file {found} holds samples that are no numbers (NaN or infinite), at {at_s:.2f} s. "
+            "Export it again as integer PCM, or with proper floats."
+        ),
+    ),
 }
+
+_WARNINGS: Final[Mapping[str, Text]] = {
+    "audio.no_speech": Text(
+        zh="没有检测到类似语音的信号：最响处只有 {level_dbfs} dBFS，近乎静音，结果没有意义。请检查麦克风或换一段录音。",
+        en=(
+            "No speech-like signal: even the loudest moment has only {level_dbfs} dBFS, almost silence, so the answer "
+            "means nothing. Check the microphone, or use another recording."
+        ),
+    ),
+    "audio.narrow_band": Text(
+        zh="采样率只有 {found_hz} Hz（电话音质），低于 {expected_hz} Hz：高频缺失，结果可能不够准确。",
+        en=(
+            "The sample rate is only {found_hz} Hz (telephone quality), below {expected_hz} Hz: the band is narrow "
+            "and the answer may be less accurate."
+        ),
+    ),
+    "audio.clipped": Text(
+        zh="录音过载：{share:.1%} 的采样被削平，结果可能偏向激动的情绪。请降低录音音量后重录。",
+        en=(
+            "The recording is clipped: {share:.1%} of its samples stand at full scale, which can sound like "
+            "excitement. Record it again with a lower level."
+        ),
+    ),
+    "audio.above_full_scale": Text(
+        zh="采样值最高达满幅的 {peak} 倍，已整体按比例缩小到满幅以内（波形不变）。",
+        en="Samples reach {peak} times full scale; the whole recording was scaled down to fit (same shape).",
+    ),
+    "audio.channels_cancel": Text(
+        zh="{channels} 个声道相位相反，混合后会互相抵消，因此只使用了第 {used} 声道。请检查录音设备的接线。",
+        en=(
+            "The {channels} channels have opposite polarity and cancel each other when mixed, so channel {used} alone "
+            "was used. Check the wiring of the recorder."
+        ),
+    ),
+    "audio.several_tracks": Text(
+        zh="文件里有 {tracks} 条声音轨道，只分析了默认的一条。如需其他轨道，请先单独导出。",
+        en="The file has {tracks} sound tracks; only the default one was used. Export another one to have it analysed.",
+    ),
+    "audio.incomplete": Text(
+        zh="文件不完整：应有 {expected_s} 秒，实际只解出 {kept_s} 秒，结果只针对这一部分。请检查录音或下载是否完成。",
+        en=(
+            "The file is incomplete: it announces {expected_s} s, {kept_s} s could be decoded, and the answer is about "
+            "these. Check that the recording or download finished."
+        ),
+    ),
+    "audio.damaged_parts": Text(
+        zh="文件有损坏的部分，已跳过；共解出 {kept_s} 秒，结果只针对这些部分。如有可能请换用完好的文件。",
+        en=(
+            "Parts of the file are damaged and were left out; {kept_s} s could be decoded, and the answer is about "
+            "these. Use an intact copy if there is one."
+        ),
+    ),
+}
+
+TEXTS: Final[Mapping[str, Text]] = {**_ERRORS, **_WARNINGS}
