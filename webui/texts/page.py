@@ -1,8 +1,144 @@
-"""Texts of the area "page"."""
+"""What the page says: labels, hints, and the sentences it puts around an answer. Console lines of the server too."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from webui.texts.language import Text
 
-TEXTS: Final[Mapping[str, Text]] = {}
+_LABELS: Final[Mapping[str, Text]] = {
+    "page.title": Text(zh="语音情感识别", en="Speech Emotion Recognition"),
+    "page.subtitle": Text(
+        zh="上传或录一段语音，得到主要情感、九种得分和结果文件。",
+        en="Upload or record some speech; get its main emotion, nine scores and the result files.",
+    ),
+    "page.language": Text(zh="语言", en="Language"),
+    "page.tab_file": Text(zh="📁 文件", en="📁 File"),
+    "page.tab_microphone": Text(zh="🎙️ 录音", en="🎙️ Microphone"),
+    "page.upload": Text(zh="上传音频文件", en="Audio file"),
+    "page.formats": Text(
+        zh="WAV、MP3、M4A、FLAC、OGG、Opus、WebM、AMR、AIFF、CAF，以及 MP4/MOV/MKV 的音轨；按内容识别，不看扩展名。",
+        en="WAV, MP3, M4A, FLAC, OGG, Opus, WebM, AMR, AIFF, CAF, and the sound of MP4/MOV/MKV; "
+        "known by content, not by name.",
+    ),
+    "page.record": Text(zh="用麦克风录音", en="Record with the microphone"),
+    "page.granularity": Text(zh="粒度选择", en="Granularity"),
+    "page.utterance": Text(zh="utterance 整句级别", en="utterance: the whole recording"),
+    "page.frame": Text(zh="frame 帧级别", en="frame: a curve over time"),
+    "page.embedding": Text(zh="提取 Embedding 特征", en="Extract embedding features"),
+    "page.embedding_info": Text(zh="另存 embedding.npy，供相似度、聚类等使用", en="Also saves embedding.npy"),
+    "page.recognize": Text(zh="🎯 开始识别", en="🎯 Recognize"),
+    "page.example": Text(zh="📝 加载示例音频", en="📝 Load example audio"),
+    "page.log": Text(zh="处理日志", en="Processing log"),
+    "page.log_empty": Text(
+        zh="识别后，这里列出：验证 → 预处理 → 推理 → 结果。",
+        en="After a recognition: validation → preprocessing → inference → results.",
+    ),
+    "page.downloads": Text(zh="下载结果文件", en="Download the result files"),
+    "page.advice_title": Text(zh="使用建议", en="Advice"),
+    "page.advice": Text(
+        zh=(
+            "- 录音 1–30 秒，3–10 秒效果最好；一个人说话，背景安静。\n"
+            "- 「整句级别」给出一个答案；「帧级别」另画出情感随时间变化的曲线。\n"
+            "- 示例音频由程序合成，不是真人语音，只用来试用页面。"
+        ),
+        en=(
+            "- 1-30 s of audio, 3-10 s works best; one person speaking, little noise.\n"
+            "- “utterance” gives one answer; “frame” also draws the emotion over time.\n"
+            "- The example clip is synthetic, not a person's voice; it is there to try the page."
+        ),
+    ),
+}
+
+_ANSWER: Final[Mapping[str, Text]] = {
+    "page.empty": Text(
+        zh="选一段音频，然后点「🎯 开始识别」。",
+        en="Choose some audio, then press “🎯 Recognize”.",
+    ),
+    "page.confidence": Text(zh="置信度: {confidence:.1%}", en="Confidence: {confidence:.1%}"),
+    "page.scores": Text(zh="详细得分分布", en="Scores of the nine emotions"),
+    "page.curve": Text(zh="情感随时间的变化", en="Emotion over time"),
+    "page.curve_caption": Text(
+        zh="每点为 {window_s:.2f} 秒的平均，间隔 {hop_s:.2f} 秒，共 {rows} 点；色带为各时刻得分最高的情感。",
+        en="Each point averages {window_s:.2f} s, one every {hop_s:.2f} s, {rows} in all; "
+        "the strip shows the emotion with the highest score.",
+    ),
+    "page.curve_peak": Text(zh="最高 {score:.0%}，在 {time_s:.1f} 秒", en="peak {score:.0%} at {time_s:.1f} s"),
+    "page.curve_span": Text(zh="{start_s:.1f}–{end_s:.1f} 秒：{emotion}", en="{start_s:.1f}-{end_s:.1f} s: {emotion}"),
+    "page.seconds": Text(zh="秒", en="s"),
+    "page.answered_by": Text(zh="作答模型", en="Answered by"),
+    "page.model_builtin": Text(
+        zh="内置小模型（{name}），不是 Emotion2Vec+ Large",
+        en="built-in small model ({name}), not Emotion2Vec+ Large",
+    ),
+    "page.model_other": Text(zh="{name}", en="{name}"),
+    "page.model_details": Text(
+        zh="引擎 {engine} · 精度 {precision} · 设备 {device} · 权重许可 {license}",
+        en="engine {engine} · precision {precision} · device {device} · licence of the weights {license}",
+    ),
+    "page.source": Text(
+        zh="{file_name} · {duration_s:.2f} 秒 · {sample_rate_hz} Hz · 推理 {inference_s:.2f} 秒",
+        en="{file_name} · {duration_s:.2f} s · {sample_rate_hz} Hz · inference {inference_s:.2f} s",
+    ),
+    "page.warnings": Text(zh="提示", en="Please note"),
+    "page.honest": Text(
+        zh="得分表示一段声音在模型听来像什么，不能据此判断一个人的真实内心。",
+        en="A score is what a voice sounds like to a model, not a reading of a person's mind.",
+    ),
+    "page.unplayable": Text(
+        zh="浏览器无法播放这种格式，但可以识别。",
+        en="The browser can't play this format, but it can be recognized.",
+    ),
+}
+
+_TROUBLE: Final[Mapping[str, Text]] = {
+    "page.no_audio": Text(
+        zh="还没有音频。请先上传或录一段语音，或点「📝 加载示例音频」，再开始识别。",
+        en="There is no audio yet. Upload or record some speech, or press “📝 Load example audio”, then recognize.",
+    ),
+    "page.trouble_audio": Text(zh="这段音频无法使用", en="This audio can't be used"),
+    "page.trouble_model": Text(zh="模型无法作答", en="The model can't answer"),
+    "page.trouble_request": Text(zh="还差一步", en="One thing is missing"),
+    "page.trouble_output": Text(zh="结果无法保存", en="The results can't be saved"),
+    "page.trouble_unknown": Text(zh="程序出错了", en="Something went wrong in the program"),
+    "page.unknown_error": Text(
+        zh="发生了意外错误，编号 {error_id}。请重试；若仍出现，请把编号告诉维护者，服务器日志里有同一编号的详情。",
+        en=(
+            "An unexpected error happened, number {error_id}. Try again; if it stays, tell the maintainer this number: "
+            "the server's log has the details under it."
+        ),
+    ),
+    "page.log_error": Text(zh="[错误] {message}", en="[error] {message}"),
+}
+
+_PROGRESS: Final[Mapping[str, Text]] = {
+    "page.stage_validation": Text(zh="验证音频…", en="Checking the audio…"),
+    "page.stage_preprocessing": Text(zh="预处理…", en="Preprocessing…"),
+    "page.stage_inference": Text(
+        zh="推理中（首次使用需先加载模型）…",
+        en="Inference (the first time, the model loads first)…",
+    ),
+    "page.stage_results": Text(zh="保存结果…", en="Saving the results…"),
+}
+
+_SERVER: Final[Mapping[str, Text]] = {
+    "page.port_taken": Text(
+        zh="端口 {taken} 已被占用，改用 {port}。",
+        en="Port {taken} is taken; using {port} instead.",
+    ),
+    "page.no_free_port": Text(
+        zh="端口 {first} 到 {last} 都被占用，需要一个空闲端口。请关闭占用的程序，或用 SPEECH_EMOTION_PORT 另选端口。",
+        en=(
+            "The ports {first} to {last} are all taken; a free one is expected. "
+            "Stop what uses them, or choose another with SPEECH_EMOTION_PORT."
+        ),
+    ),
+    "page.cannot_listen": Text(
+        zh="无法在 {host}:{port} 上监听（{reason}）。请检查 SPEECH_EMOTION_HOST 和 SPEECH_EMOTION_PORT。",
+        en=(
+            "The server can't listen on {host}:{port} ({reason}). "
+            "Check SPEECH_EMOTION_HOST (127.0.0.1 or 0.0.0.0 usually) and SPEECH_EMOTION_PORT (1024 or above)."
+        ),
+    ),
+}
+
+TEXTS: Final[Mapping[str, Text]] = {**_LABELS, **_ANSWER, **_TROUBLE, **_PROGRESS, **_SERVER}

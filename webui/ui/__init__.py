@@ -1,1 +1,1 @@
-"""The page (Gradio)."""
+"""The page: Gradio Blocks over the recognition service. Nothing below this layer knows Gradio."""

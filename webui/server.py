@@ -1,0 +1,186 @@
+"""The web server: one FastAPI app with the page at "/"; ``create_app`` builds it, ``serve`` runs it."""
+
+import atexit
+import errno
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache, partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from webui.errors import RequestError, SpeechEmotionError
+from webui.service import RecognitionService
+from webui.settings import Settings
+from webui.texts import Language, text
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+log = logging.getLogger(__name__)
+
+PORTS_TRIED: Final = 100
+BYTES_PER_MB: Final = 1_000_000
+SHUTDOWN_S: Final = 3
+_BACKLOG: Final = 2048
+
+
+def create_app(settings: Settings, service: RecognitionService | None = None) -> "FastAPI":
+    """Builds the app: the page at "/". The model is loaded in the background once the app starts.
+
+    Args:
+        settings: limits and folders.
+        service: by default one of the settings' own.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    cache_dir = _cache_dir()
+
+    import gradio as gr  # imported late: seconds, which `--help` and `doctor` need not wait for
+    from fastapi import FastAPI
+
+    from webui.ui.closed_doors import ClosedDoors
+    from webui.ui.page import ASSETS_DIR, build_page, page_theme
+
+    service = service if service is not None else RecognitionService(settings)
+    app = FastAPI(title="Speech Emotion WebUI", lifespan=partial(_warmed, service), docs_url=None, redoc_url=None)
+    app.add_middleware(ClosedDoors)
+    gr.mount_gradio_app(
+        app,
+        build_page(service, cache_dir=cache_dir),
+        path="/",
+        show_error=False,
+        max_file_size=int(settings.max_audio_mb * BYTES_PER_MB),
+        allowed_paths=[],
+        blocked_paths=[str(settings.outputs_dir.resolve()), str(settings.models_dir.resolve())],
+        footer_links=["api"],
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        theme=page_theme(),
+        css_paths=[ASSETS_DIR / "page.css"],
+        favicon_path=str(ASSETS_DIR / "favicon.png"),
+    )
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serves until Ctrl-C or SIGTERM; prints the address when connections are accepted.
+
+    Raises:
+        RequestError: the address can't be listened on.
+    """
+    listener = open_listener(settings.host, settings.port)
+    port = listener.getsockname()[1]
+    if port != settings.port:
+        _say(text("page.port_taken", Language.EN, taken=settings.port, port=port))
+    with listener:
+        config = uvicorn.Config(
+            create_app(settings), log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_S
+        )
+        _Server(config, lambda: _say(f"Running on local URL: http://localhost:{port}")).run(sockets=[listener])
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Returns a socket that listens on ``port`` or the next free one; from here on nobody else can take it.
+
+    Raises:
+        RequestError: no port is free, or the address can't be listened on.
+    """
+    last = min(port + PORTS_TRIED - 1, 65535)
+    for candidate in range(port, last + 1):
+        try:
+            return _listen(host, candidate)
+        except OSError as err:
+            if err.errno != errno.EADDRINUSE:
+                reason = err.strerror or str(err)
+                raise RequestError("page.cannot_listen", host=host, port=candidate, reason=reason) from err
+    raise RequestError("page.no_free_port", first=port, last=last)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name != "nt":  # a port in TIME_WAIT is free; on Windows the option would take a port that is in use
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Says when it accepts connections, and ends quietly on SIGINT and SIGTERM."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._announce()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Like uvicorn's, but does not send the signal again afterwards: the process is to end with code 0."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.handle_exit(number, frame)
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@asynccontextmanager
+async def _warmed(service: RecognitionService, _app: "FastAPI") -> AsyncIterator[None]:
+    threading.Thread(target=_warm_up, args=(service,), name="warm-up", daemon=True).start()
+    yield
+
+
+def _warm_up(service: RecognitionService) -> None:
+    try:
+        service.load()
+    except SpeechEmotionError as error:  # said again, to the visitor, when somebody asks for an answer
+        log.warning("The model is not ready: %s", error)
+
+
+@cache
+def _cache_dir() -> Path:
+    """Returns the folder of uploads and downloads: of this process alone, readable by its user alone, gone at its end.
+
+    GRADIO_TEMP_DIR names another place, which is then left alone.
+    """
+    chosen = os.environ.get("GRADIO_TEMP_DIR")
+    if chosen:
+        return Path(chosen).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="speech-emotion-")).resolve()
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,91 @@
+"""The frame scores of an answer as arrays that a picture can hold."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webui.labels import Emotion
+from webui.results import FrameScores
+
+MAX_POINTS: Final = 400  # more points than this can't be told apart on a page
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Scores over time.
+
+    Attributes:
+        start_s: where a point's stretch of audio begins, in seconds, shape ``(points,)``.
+        end_s: where it ends, shape ``(points,)``.
+        scores: shape ``(points, 9)``, columns in the order of the nine.
+    """
+
+    start_s: Array
+    end_s: Array
+    scores: Array
+
+    @property
+    def time_s(self) -> Array:
+        """Middle of each point's stretch, in seconds, shape ``(points,)``."""
+        return (self.start_s + self.end_s) / 2
+
+
+def load_curve(frames: FrameScores, folder: Path) -> Curve:
+    """Returns the frame scores, from the document or from its Parquet file, thinned to what a page can show.
+
+    Args:
+        frames: of a result document.
+        folder: the run folder, where the Parquet file lies if there is one.
+    """
+    if frames.file is not None:
+        import pyarrow.parquet as pq  # imported late: half a second, and few answers need it
+
+        table = pq.read_table(folder / frames.file)
+        columns = {name: table[name].to_numpy() for name in table.column_names}
+        start_s, end_s = columns["start_s"], columns["end_s"]
+        scores = np.stack([columns[emotion.value] for emotion in Emotion], axis=1)
+    else:
+        start_s = np.asarray(frames.start_s or (), dtype=np.float64)
+        end_s = np.asarray(frames.end_s or (), dtype=np.float64)
+        by_emotion = frames.scores or {}
+        scores = np.stack([np.asarray(by_emotion[emotion], dtype=np.float64) for emotion in Emotion], axis=1)
+    return thin(Curve(start_s, end_s, scores), MAX_POINTS)
+
+
+def thin(curve: Curve, points: int) -> Curve:
+    """Returns ``curve`` with at most ``points`` points, each the mean of as many neighbours as the others."""
+    rows = len(curve.start_s)
+    if rows <= points:
+        return curve
+    edges = np.linspace(0, rows, points + 1).round().astype(int)
+    lengths = np.diff(edges)[:, np.newaxis]
+    means = np.add.reduceat(curve.scores, edges[:-1], axis=0) / lengths
+    return Curve(curve.start_s[edges[:-1]], curve.end_s[edges[1:] - 1], means)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time over which one emotion has the highest score."""
+
+    emotion: Emotion
+    start_s: float
+    end_s: float
+
+
+def leading_spans(curve: Curve) -> list[Span]:
+    """Returns who leads when, without gaps; a border lies halfway between two points."""
+    time_s = curve.time_s
+    borders = np.concatenate([curve.start_s[:1], (time_s[:-1] + time_s[1:]) / 2, curve.end_s[-1:]])
+    spans: list[Span] = []
+    for index, column in enumerate(curve.scores.argmax(axis=1)):
+        emotion = list(Emotion)[int(column)]
+        start_s, end_s = float(borders[index]), float(borders[index + 1])
+        if spans and spans[-1].emotion is emotion:
+            start_s = spans.pop().start_s
+        spans.append(Span(emotion, start_s, end_s))
+    return spans

@@ -1,0 +1,131 @@
+"""What stands where on the page. No events here."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import gradio as gr
+
+from webui.results import Granularity
+from webui.texts import Language, text
+from webui.ui.answer_view import empty_html
+from webui.ui.languages import CHOICES
+from webui.ui.localized import FIRST_LANGUAGE, Localized
+from webui.ui.markup import escape
+
+FILE_TAB: Final = "file"
+MICROPHONE_TAB: Final = "microphone"
+
+
+@dataclass(frozen=True, slots=True)
+class InputParts:
+    """The left side: what is heard, and what is asked."""
+
+    tabs: gr.Tabs
+    file: gr.File
+    microphone: gr.Audio
+    player: gr.HTML
+    granularity: gr.Radio
+    extract_embedding: gr.Checkbox
+    recognize: gr.Button
+    example: gr.Button
+
+
+@dataclass(frozen=True, slots=True)
+class OutputParts:
+    """The right side: the answer."""
+
+    answer: gr.HTML
+    downloads: gr.File
+    log: gr.Textbox
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that events touch.
+
+    Attributes:
+        language: the one value of the visitor's language.
+        stored_language: what the visitor chose last time, kept in their browser.
+        say: the components whose words follow the language.
+        inputs: left side.
+        outputs: right side.
+    """
+
+    language: gr.Radio
+    stored_language: gr.BrowserState
+    say: Localized
+    inputs: InputParts
+    outputs: OutputParts
+
+
+def lay_out() -> Parts:
+    """Builds the page's components inside the current Blocks."""
+    say = Localized()
+    # The secret only scrambles a language; a fixed one lets the choice outlive a restart of the server.
+    stored = gr.BrowserState("", storage_key="speech-emotion-language", secret="language")
+    with gr.Row(elem_classes="se-header"):
+        say.add_computed(gr.HTML, _header, apply_default_css=False, scale=1, min_width=240)
+        both = " · ".join(text("page.language", language) for language in Language)
+        language = gr.Radio(
+            list(CHOICES), value=FIRST_LANGUAGE.value, label=both, show_label=False, container=False, scale=0,
+            min_width=180, elem_id="language", elem_classes="se-language",
+        )  # fmt: skip
+    with gr.Row(elem_classes="se-columns"):
+        with gr.Column(scale=5, min_width=320):
+            inputs = _inputs(say)
+        with gr.Column(scale=7, min_width=320):
+            outputs = _outputs(say)
+    return Parts(language, stored, say, inputs, outputs)
+
+
+def _header(language: Language) -> dict[str, Any]:
+    title, subtitle = escape(text("page.title", language)), escape(text("page.subtitle", language))
+    return {"value": f'<div class="se-title"><h1>🎙️ {title}</h1><p>{subtitle}</p></div>'}
+
+
+def _inputs(say: Localized) -> InputParts:
+    with gr.Tabs(selected=FILE_TAB) as tabs:
+        with say.add(gr.Tab, text_of={"label": "page.tab_file"}, id=FILE_TAB):
+            # No list of file types: the decoder knows audio by its content, and its errors are better sentences.
+            file = say.add(gr.File, text_of={"label": "page.upload"}, height=150, elem_id="upload")
+            player = gr.HTML("", apply_default_css=False, elem_id="player")
+            say.add_computed(gr.HTML, lambda language: _hint("page.formats", language), apply_default_css=False)
+        with say.add(gr.Tab, text_of={"label": "page.tab_microphone"}, id=MICROPHONE_TAB):
+            microphone = say.add(
+                gr.Audio, text_of={"label": "page.record"}, sources=["microphone"], type="filepath", buttons=[],
+                editable=False, elem_id="microphone",
+            )  # fmt: skip
+    granularity = say.add_computed(gr.Radio, _granularities, value=Granularity.UTTERANCE.value, elem_id="granularity")
+    embedding = say.add(
+        gr.Checkbox, text_of={"label": "page.embedding", "info": "page.embedding_info"}, elem_id="embedding"
+    )
+    recognize = say.add(
+        gr.Button, text_of={"value": "page.recognize"}, variant="primary", size="lg", elem_id="recognize"
+    )
+    example = say.add(gr.Button, text_of={"value": "page.example"}, variant="secondary", elem_id="example")
+    with say.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
+        say.add(gr.Markdown, text_of={"value": "page.advice"})
+    return InputParts(tabs, file, microphone, player, granularity, embedding, recognize, example)
+
+
+def _hint(key: str, language: Language) -> dict[str, Any]:
+    return {"value": f'<p class="se-hint">{escape(text(key, language))}</p>'}
+
+
+def _granularities(language: Language) -> dict[str, Any]:
+    names = {Granularity.UTTERANCE: "page.utterance", Granularity.FRAME: "page.frame"}
+    choices = [(text(key, language), granularity.value) for granularity, key in names.items()]
+    return {"label": text("page.granularity", language), "choices": choices}
+
+
+def _outputs(say: Localized) -> OutputParts:
+    answer = gr.HTML(empty_html(FIRST_LANGUAGE), apply_default_css=False, elem_id="answer", min_height=120)
+    downloads = say.add(
+        gr.File, text_of={"label": "page.downloads"}, file_count="multiple", interactive=False, visible=False,
+        elem_id="downloads",
+    )  # fmt: skip
+    log = say.add(
+        gr.Textbox, text_of={"label": "page.log", "placeholder": "page.log_empty"}, lines=6, max_lines=14,
+        interactive=False, buttons=["copy"], elem_id="log", elem_classes="se-log",
+    )  # fmt: skip
+    return OutputParts(answer, downloads, log)

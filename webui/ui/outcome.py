@@ -1,0 +1,85 @@
+"""What came of one press of the button, kept per visitor so that it can be said again in the other language."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from webui.errors import AudioError, ModelError, OutputError, RequestError, SpeechEmotionError
+from webui.results import Notice
+from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions
+from webui.texts import Language, text
+
+log = logging.getLogger(__name__)
+
+# The page's one table of errors: the heading over the sentence.
+TROUBLE_TITLES: Final[tuple[tuple[type[SpeechEmotionError], str], ...]] = (
+    (AudioError, "page.trouble_audio"),
+    (ModelError, "page.trouble_model"),
+    (RequestError, "page.trouble_request"),
+    (OutputError, "page.trouble_output"),
+)
+UNKNOWN_TITLE: Final = "page.trouble_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error in words: the text key of its heading, and its sentence in any language."""
+
+    title_key: str
+    sentence: Callable[[Language], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An answer or an error, with the log up to there.
+
+    Attributes:
+        recognition: the answer, or None.
+        trouble: the error, or None.
+        log: lines of the processing log.
+    """
+
+    recognition: Recognition | None
+    trouble: Trouble | None
+    log: tuple[Notice, ...]
+
+    def log_text(self, language: Language) -> str:
+        """Returns the processing log, the error as its last line."""
+        lines = [line.message(language) for line in self.log]
+        if self.trouble is not None:
+            lines.append(text("page.log_error", language, message=self.trouble.sentence(language)))
+        return "\n".join(lines)
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """Returns what the page says of an error. One that nobody foresaw gets a number, and its traceback is logged."""
+    if isinstance(error, SpeechEmotionError):
+        title = next((key for kind, key in TROUBLE_TITLES if isinstance(error, kind)), UNKNOWN_TITLE)
+        return Trouble(title, error.message)
+    error_id = uuid4().hex[:8]
+    log.error("Unexpected error %s on the page", error_id, exc_info=error)
+    return Trouble(UNKNOWN_TITLE, lambda language: text("page.unknown_error", language, error_id=error_id))
+
+
+def recognize_source(
+    service: RecognitionService, source: Path | None, options: RecognizeOptions, progress: Progress
+) -> Outcome:
+    """Recognizes one recording; every error becomes an outcome.
+
+    Args:
+        service: answers.
+        source: the visitor's file under the name they gave it, or None if there is none.
+        options: what is asked for.
+        progress: told the fraction done and the stage.
+    """
+    lines: list[Notice] = []
+    try:
+        if source is None:
+            raise RequestError("page.no_audio")
+        recognition = service.recognize(source, options, file_name=source.name, progress=progress, on_log=lines.append)
+    except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs what it doesn't know
+        return Outcome(None, trouble_of(error), tuple(lines))
+    return Outcome(recognition, None, recognition.log)

@@ -1,0 +1,51 @@
+"""The page as one Gradio Blocks."""
+
+from pathlib import Path
+from typing import Final
+
+import gradio as gr
+
+from webui.service import RecognitionService
+from webui.settings import PROJECT_DIR
+from webui.texts import Language, text
+from webui.ui.events import MODEL_CONCURRENCY, wire
+from webui.ui.layout import lay_out
+
+ASSETS_DIR: Final = PROJECT_DIR / "webui" / "assets"
+EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
+MAX_WAITING: Final = 32
+CACHE_SWEEP_S: Final = 600
+CACHE_AGE_S: Final = 6 * 3600
+
+_FONTS: Final = (
+    "system-ui",
+    "-apple-system",
+    "Segoe UI",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Noto Sans CJK SC",
+    "sans-serif",
+)
+
+
+def build_page(service: RecognitionService, *, cache_dir: Path) -> gr.Blocks:
+    """Builds the page. Nothing is asked of the network, and nothing is told to it.
+
+    Args:
+        service: answers.
+        cache_dir: Gradio's cache folder.
+    """
+    title = f"{text('page.title', Language.ZH)} · {text('page.title', Language.EN)}"
+    page = gr.Blocks(analytics_enabled=False, title=title, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S))
+    with page:
+        wire(page, lay_out(), service, cache_dir=cache_dir, example=EXAMPLE)
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=MODEL_CONCURRENCY)
+    return page
+
+
+def page_theme() -> gr.themes.Base:
+    """Returns the theme: fonts of the visitor's own machine only."""
+    mono = ("ui-monospace", "Consolas", "Noto Sans Mono CJK SC", "monospace")
+    return gr.themes.Soft(
+        primary_hue="indigo", secondary_hue="indigo", neutral_hue="slate", font=list(_FONTS), font_mono=list(mono)
+    )

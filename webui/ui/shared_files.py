@@ -1,0 +1,34 @@
+"""Files handed to one visitor.
+
+Gradio serves what lies in its cache folder and nothing else. Names of run folders can be guessed, so they are never
+served: a visitor gets copies of their own files, in a folder whose name can't be guessed.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from secrets import token_urlsafe
+
+
+def share_files(files: Iterable[Path], cache_dir: Path) -> list[str]:
+    """Puts files into a new folder of the cache; hard links where the disk allows it, copies where not.
+
+    Args:
+        files: of one run folder.
+        cache_dir: Gradio's cache folder.
+
+    Returns:
+        The paths to hand to Gradio.
+    """
+    folder = cache_dir / token_urlsafe(16)
+    folder.mkdir(parents=True)
+    shared: list[str] = []
+    for file in files:
+        target = folder / file.name
+        try:
+            os.link(file, target)
+        except OSError:  # another disk, or one without hard links
+            shutil.copyfile(file, target)
+        shared.append(str(target))
+    return shared
