@@ -26,7 +26,7 @@ class Feeder:
     def __init__(
         self, cache: WaveformCache, clips: Sequence[Clip], labels: tuple[Emotion, ...], options: TrainOptions
     ) -> None:
-        self.cache, self.options = cache, options
+        self.cache, self.options, self.labels = cache, options, labels
         self.rows = cache.rows_of(clips)
         self.lengths = np.diff(cache.offsets[0])[self.rows]
         self.weights = clip_weights(clips, dict(options.shares))

@@ -45,23 +45,33 @@ def train(
     cache: WaveformCache, split: Split, config: NetworkConfig, options: TrainOptions, run_dir: Path
 ) -> MemberNetwork:
     """Trains (or resumes in ``run_dir``) and returns the averaged network, still with its batch normalisation."""
-    torch.set_num_threads(options.threads)
     labels = labels_in(split.train)
     if len(labels) != config.labels:
         raise TrainingDataError(f"The network has {config.labels} classes, the training clips have {len(labels)}.")
     state = _restore(_new_state(config, options, speakers_in(split.train)), options, run_dir)
     feeder = Feeder(cache, split.train, labels, options)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(options.threads)
+    try:
+        _run_epochs(state, feeder, cache, split, options, run_dir)
+    finally:
+        torch.set_num_threads(threads)
+    return state.averaged
+
+
+def _run_epochs(
+    state: TrainState, feeder: Feeder, cache: WaveformCache, split: Split, options: TrainOptions, run_dir: Path
+) -> None:
     while state.epoch < options.epochs:
         started = time.monotonic()
         loss = _run_epoch(state, feeder, options)
         state.epoch += 1
         row = {"epoch": float(state.epoch), "loss": loss}
-        row |= _validate(state, cache, split.validation, labels)
+        row |= _validate(state, cache, split.validation, feeder.labels)
         row["seconds"] = time.monotonic() - started
         state.log.append(row)
         logger.info("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
         _store(state, options, run_dir)
-    return state.averaged
 
 
 def _new_state(config: NetworkConfig, options: TrainOptions, speakers: tuple[str, ...]) -> TrainState:

@@ -11,7 +11,9 @@ from tests.unit.training_corpus import write_corpus
 from training import augment
 from training import train as loop
 from training.cache import WaveformCache, build_cache
+from training.card import write_card
 from training.data import TrainingDataError, read_manifest
+from training.evaluate import evaluate
 from training.export import combine, export_runs, fold_batch_norm, read_run
 from training.options import TrainOptions
 from training.predict import of_model, predict_clips
@@ -31,7 +33,9 @@ SMALL = NetworkConfig(
     dilations=(1,),
     radius=4,
 )
-OPTIONS = TrainOptions(epochs=5, clips_per_epoch=64, batch=8, learning_rate=1e-2, dropout=0.0, mixup=0.2, average=0.8)
+OPTIONS = TrainOptions(
+    threads=1, epochs=5, clips_per_epoch=64, batch=8, learning_rate=1e-2, dropout=0.0, mixup=0.2, average=0.8
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[WaveformCache, Spl
 @pytest.fixture(scope="module")
 def run(corpus: tuple[WaveformCache, Split], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
+    before = torch.get_num_threads()
     train(*corpus, SMALL, OPTIONS, folder)
+    assert torch.get_num_threads() == before
     return folder
 
 
@@ -94,6 +100,17 @@ def test_what_is_exported_is_what_was_trained(corpus: tuple[WaveformCache, Split
     found = predict_clips(of_model(model), cache, split.test, tuple(e for e in model.labels.emotions if e))
     assert found.recalls()["pooled"] >= 0.6
     assert "NonCommercial" in (tmp_path / "LICENSE").read_text(encoding="utf-8")
+
+    measured = evaluate(tmp_path, cache, split.test, split.validation[:2], command="evaluate", machine="a laptop")
+    assert measured.pooled.value == pytest.approx(found.recalls()["pooled"])
+    assert measured.clips == {"b": len(split.test)}
+    assert np.array(measured.confusion).sum(axis=1).tolist() == [4, 4, 4]
+    (tmp_path / "evaluation.json").write_text(measured.model_dump_json(), encoding="utf-8")
+    write_card(tmp_path)
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert f"**{measured.pooled.value:.3f}**" in card
+    assert "| test, fixed before the first training | b_2 |" in card
+    assert "a laptop" in card
 
 
 def test_a_member_that_heard_a_test_speaker_is_refused(

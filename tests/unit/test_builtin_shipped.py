@@ -1,0 +1,78 @@
+"""What lies in ``models/builtin``: the files belong together, and the model is as good as its card says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.cache import read_waveform
+from training.card import render_card
+from training.data import Clip, read_manifest
+from training.evaluate import EVALUATION_NAME, Evaluation
+from training.license import LICENSE_TEXT
+from training.metrics import average_recall
+from training.predict import of_model
+from training.record import TrainingRecord
+from training.splits import TEST_SPEAKERS, VALIDATION_SPEAKERS, split_by_speaker
+from webui.engine.builtin import load_builtin
+from webui.engine.builtin_checkpoint import read_config
+from webui.labels import Emotion
+
+ROOT = Path(__file__).resolve().parents[2]
+DIRECTORY = ROOT / "models" / "builtin"
+DATA = ROOT.parent / "shared" / "data" / "speech"
+with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not on this machine")
+
+
+def test_the_card_is_the_one_the_program_writes() -> None:
+    card = (DIRECTORY / "README.md").read_text(encoding="utf-8")
+    assert card == render_card(DIRECTORY)
+    assert "It is not Emotion2Vec+" in card
+
+
+def test_the_licence_names_its_sources() -> None:
+    text = (DIRECTORY / "LICENSE").read_text(encoding="utf-8")
+    assert text == LICENSE_TEXT
+    for name in ("CC BY-NC-SA 4.0", "RAVDESS", "nEMO", "EMO-DB", "creativecommons.org/licenses/by-nc-sa/4.0"):
+        assert name in text
+
+
+def test_no_test_speaker_was_heard() -> None:
+    record = TrainingRecord.model_validate(read_config(DIRECTORY).training)
+    assert set(record.test_speakers) == set(TEST_SPEAKERS)
+    assert not set(record.heard()) & set(TEST_SPEAKERS)
+    assert set(record.calibration.speakers) == set(VALIDATION_SPEAKERS)
+
+
+def test_the_measured_figures() -> None:
+    found = Evaluation.model_validate_json((DIRECTORY / EVALUATION_NAME).read_bytes())
+    assert found.labels == read_config(DIRECTORY).labels
+    matrix = np.array(found.confusion)
+    assert matrix.sum() == sum(found.clips.values())
+    recalls = matrix.diagonal() / matrix.sum(axis=1)
+    assert found.pooled.value == pytest.approx(recalls.mean())
+    assert found.mean_of_corpora.value == pytest.approx(np.mean([f.value for f in found.corpora.values()]))
+    assert found.pooled.value > 0.45
+    assert found.pooled.over_clips[0] > 0.45
+
+
+def sample_of_strangers() -> list[Clip]:
+    """Up to three clips of every test speaker in every emotion."""
+    chosen: dict[tuple[str, Emotion], list[Clip]] = {}
+    for clip in split_by_speaker(read_manifest(DATA)).test:
+        chosen.setdefault((clip.speaker, clip.emotion), []).append(clip)
+    return [clip for clips in chosen.values() for clip in clips[:3]]
+
+
+@with_data
+def test_recall_on_speakers_it_never_heard() -> None:
+    recognize = of_model(load_builtin(DIRECTORY))
+    labels = read_config(DIRECTORY).labels
+    clips = sample_of_strangers()
+    assert len(clips) > 140
+    truth = np.array([labels.index(clip.emotion) for clip in clips])
+    guess = np.array([int(recognize(read_waveform(DATA / clip.path)).argmax()) for clip in clips])
+    assert average_recall(truth, guess) >= 0.45
+    for corpus, floor in (("emodb", 0.5), ("ravdess", 0.4), ("nemo", 0.3)):
+        inside = np.array([clip.corpus == corpus for clip in clips])
+        assert average_recall(truth[inside], guess[inside]) >= floor, corpus
