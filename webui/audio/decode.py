@@ -13,7 +13,7 @@ What happens to a recording that is not perfect:
 - NaN and infinity are an error.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from webui.audio.chunks import ChunkHeader, read_chunk_header
 from webui.audio.container import detect_container
 from webui.audio.findings import cancelled_channel, find_warnings, peak_of
 from webui.audio.foreign import reject_foreign
+from webui.audio.index import is_chained_ogg, is_cut_off
 from webui.audio.intake import Intake, check_shape, take_in
 from webui.audio.limits import MIN_SAMPLES, MODEL_SAMPLE_RATE, DecodeLimits
 from webui.audio.pyav_reader import PyavReader
@@ -62,6 +63,7 @@ class _Attempt:
     declared_s: float | None
     failure: Exception | None
     channel: int | None
+    cut_off: bool = False
 
 
 def decode(source: Path | bytes, *, limits: DecodeLimits, file_name: str | None = None) -> Recording:
@@ -95,22 +97,32 @@ def _decode_best(source: Source, limits: DecodeLimits) -> _Attempt:
     """Reads with the first library that gets through; if none does, the one that got furthest counts."""
     container = detect_container(source.head)
     best: _Attempt | None = None
-    cause: Exception | None = None
-    for by_soundfile in (True, False) if container in SOUNDFILE_CONTAINERS else (False,):
+    not_opened: CannotOpenError | None = None
+    failure: Exception | None = None
+    for by_soundfile in _readers(source, container):
         try:
             attempt = _attempt(source, limits, container, by_soundfile=by_soundfile)
         except CannotOpenError as err:
-            cause = cause or err
+            not_opened = not_opened or err
             continue
+        failure = failure or attempt.failure
         if best is None or attempt.intake.duration_s > best.intake.duration_s:
             best = attempt
         if attempt.failure is None and len(attempt.intake.waveform):
             break
-    if best is None:
-        known = container is not None
-        code = "audio.damaged_header" if known else "audio.unknown_format"
-        raise AudioDecodeError(code, found=source.file_name, container=container or "?") from cause
-    return best
+    if best is not None:
+        return replace(
+            best, failure=failure, cut_off=is_cut_off(source, container)
+        )  # PyAV plays over a FLAC frame whose checksum libsndfile refuses
+    code = "audio.unknown_format" if container is None else "audio.damaged_header"
+    raise AudioDecodeError(code, found=source.file_name, container=container or "") from not_opened
+
+
+def _readers(source: Source, container: str | None) -> tuple[bool, ...]:
+    """Returns which libraries to try, in order: libsndfile (True), PyAV (False)."""
+    if container not in SOUNDFILE_CONTAINERS or (container == "ogg" and is_chained_ogg(source)):
+        return (False,)
+    return (True, False)
 
 
 def _attempt(source: Source, limits: DecodeLimits, container: str | None, *, by_soundfile: bool) -> _Attempt:
@@ -169,6 +181,6 @@ def _incomplete(attempt: _Attempt, header: ChunkHeader | None) -> tuple[Notice, 
     if declared_s is not None and declared_s > kept_s + MISSING_S:
         values = {"kept_s": round(kept_s, 2), "expected_s": round(declared_s, 2)}
         return (Notice(code="audio.incomplete", values=values),)
-    if attempt.failure is not None:
+    if attempt.failure is not None or attempt.cut_off:
         return (Notice(code="audio.damaged_parts", values={"kept_s": round(kept_s, 2)}),)
     return ()

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from webui.audio.limits import MAX_SOURCE_RATE, MIN_SOURCE_RATE, MODEL_SAMPLE_RATE, DecodeLimits
+from webui.audio.limits import MAX_CHANNELS, MAX_SOURCE_RATE, MIN_SOURCE_RATE, MODEL_SAMPLE_RATE, DecodeLimits
 from webui.audio.reader import AudioReader, Block, FloatArray
 from webui.audio.resample import Resampler
 from webui.errors import AudioDecodeError, AudioTooLongError
@@ -58,9 +58,9 @@ def take_in(reader: AudioReader, limits: DecodeLimits, file_name: str, *, channe
 
 
 def check_shape(channels: int, sample_rate: float, file_name: str) -> None:
-    """Raises if no recording has so few channels or such a rate (in Hz)."""
-    if channels < 1:
-        raise AudioDecodeError("audio.no_channels", found=file_name, channels=channels)
+    """Raises if no recording has so few channels or so many, or such a rate (in Hz)."""
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise AudioDecodeError("audio.bad_channels", found=file_name, channels=channels, expected_max=MAX_CHANNELS)
     if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE:
         raise AudioDecodeError(
             "audio.absurd_rate",

@@ -5,6 +5,7 @@ from typing import Final
 
 MODEL_SAMPLE_RATE: Final = 16_000  # Hz: every model here listens at this rate
 MIN_SAMPLES: Final = 400  # 25 ms at 16 kHz: one model frame
+MAX_CHANNELS: Final = 512
 MIN_SOURCE_RATE: Final = 4_000  # Hz; telephones have 8,000
 MAX_SOURCE_RATE: Final = 768_000  # Hz; the highest that converters record at
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.audio.index import has_mp3_index
 from webui.audio.reader import BLOCK_VALUES, Block, CannotOpenError, FloatArray
 from webui.audio.source import Source
 from webui.errors import AudioDecodeError
@@ -42,6 +43,7 @@ class PyavReader:
     """
 
     def __init__(self, source: Source, container: str | None) -> None:
+        mp3_index = container is None and has_mp3_index(source)
         self._container = _open(source)
         try:
             self._stream = _best_stream(self._container, source.file_name)
@@ -53,7 +55,7 @@ class PyavReader:
         codec = self._stream.codec_context.codec.canonical_name
         self.format = f"{short}/{codec}"
         self.tracks = len(self._container.streams.audio)
-        self.declared_s = self._declared_s() if demuxer in _INDEXED else None
+        self.declared_s = self._declared_s() if demuxer in _INDEXED or (demuxer == "mp3" and mp3_index) else None
         self.failure: Exception | None = None
 
     def _declared_s(self) -> float | None:
@@ -134,6 +136,8 @@ def _open(source: Source) -> InputContainer:
 
 
 def _best_stream(container: InputContainer, file_name: str) -> AudioStream:
+    from av.stream import Discard
+
     streams = container.streams
     if not streams.audio:
         kind = "video" if streams.video else "data"
@@ -142,6 +146,9 @@ def _best_stream(container: InputContainer, file_name: str) -> AudioStream:
     stream = best if best in streams.audio else streams.audio[0]
     if stream.codec_context is None:
         raise AudioDecodeError("audio.unknown_codec", found=file_name)
+    for other in streams:
+        if other is not stream:
+            other.discard = Discard.all  # pictures need not even be read
     return stream
 
 

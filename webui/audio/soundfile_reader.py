@@ -34,6 +34,7 @@ _CODECS: Final = {
     "ALAC_32": "alac",
 }
 _BIG_ENDIAN_BY_DEFAULT: Final = frozenset({"AIFF", "CAF", "AU"})
+_DECLARING: Final = frozenset({"flac", "ogg"})  # for the others libsndfile corrects the length to what is there
 _LENGTH_UNKNOWN: Final = 1 << 48  # libsndfile gives the largest integer for a FLAC that doesn't say its length
 
 
@@ -67,8 +68,8 @@ class SoundfileReader:
         self.tracks = 1
         self.failure: Exception | None = None
         frames = self._file.frames
-        flac = container == "flac"  # the others' length is that of the file, not of the header
-        self.declared_s = frames / self._file.samplerate if flac and 0 < frames < _LENGTH_UNKNOWN else None
+        declared = container in _DECLARING and 0 < frames < _LENGTH_UNKNOWN
+        self.declared_s = frames / self._file.samplerate if declared else None
 
     def blocks(self) -> Iterator[Block]:
         """Yields the recording in order; ends at the first damage, which ``failure`` then holds."""

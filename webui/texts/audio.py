@@ -105,9 +105,9 @@ _ERRORS: Final[Mapping[str, Text]] = {
             "Convert it to WAV or MP3."
         ),
     ),
-    "audio.no_channels": Text(
-        zh="文件 {found} 的文件头写着 {channels} 个声道，至少需要 1 个。请重新导出。",
-        en="The header of {found} says {channels} channels; at least 1 is expected. Export it again.",
+    "audio.bad_channels": Text(
+        zh="文件 {found} 的文件头写着 {channels} 个声道，应在 1 到 {expected_max} 之间。请重新导出。",
+        en="The header of {found} says {channels} channels; 1 to {expected_max} are expected. Export it again.",
     ),
     "audio.absurd_rate": Text(
         zh=(
@@ -173,10 +173,10 @@ _WARNINGS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.damaged_parts": Text(
-        zh="文件有损坏的部分，已跳过；共解出 {kept_s} 秒，结果只针对这些部分。如有可能请换用完好的文件。",
+        zh="文件有损坏或缺失的部分；共解出 {kept_s} 秒，无法解码之处已跳过，结果只针对解出的部分。如有可能请换用完好的文件。",
         en=(
-            "Parts of the file are damaged and were left out; {kept_s} s could be decoded, and the answer is about "
-            "these. Use an intact copy if there is one."
+            "Parts of the file are damaged or missing; what could not be decoded was left out, and the answer is about the "
+            "{kept_s} s that could. Use an intact copy if there is one."
         ),
     ),
 }

@@ -1,0 +1,224 @@
+"""Real audio in every format, made while the tests run: nothing binary is committed and no ffmpeg program is needed."""
+
+import io
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final
+
+import av
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]  # (samples,) or (samples, channels), full scale is -1 to 1
+
+
+def tone(frequency_hz: float, seconds: float = 1.0, rate: int = 16_000, *, level: float = 0.5) -> Samples:
+    """A sine of amplitude ``level``, ``(samples,)``."""
+    time = np.arange(round(seconds * rate)) / rate
+    return (level * np.sin(2 * np.pi * frequency_hz * time)).astype(np.float32)
+
+
+def chirp(seconds: float = 1.0, rate: int = 16_000, *, level: float = 0.5) -> Samples:
+    """A sweep from 200 to 3,000 Hz with a soft start and end: its correlation has one sharp peak."""
+    time = np.arange(round(seconds * rate)) / rate
+    phase = 2 * np.pi * (200 * time + (3_000 - 200) / (2 * seconds) * time**2)
+    return (level * np.sin(phase) * np.sin(np.pi * time / seconds) ** 0.5).astype(np.float32)
+
+
+def voice(seconds: float = 1.0, rate: int = 16_000, *, seed: int = 0, level: float = 0.3) -> Samples:
+    """Noisy harmonics with syllables, enough like speech for a codec: ``(samples,)``."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    pitch = 120 + 30 * np.sin(2 * np.pi * 0.7 * time)
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
+    harmonics = sum(np.sin(k * phase) / k for k in range(1, 12))
+    envelope = 0.55 + 0.45 * np.sin(2 * np.pi * 4 * time)
+    signal = envelope * (harmonics + 0.05 * generator.normal(size=len(time)))
+    return (level * signal / np.abs(signal).max()).astype(np.float32)
+
+
+def stereo(left: Samples, right: Samples) -> Samples:
+    """Two channels side by side, ``(samples, 2)``."""
+    return np.stack([left, right], axis=1)
+
+
+def with_soundfile(samples: Samples, rate: int, *, format: str, subtype: str, endian: str | None = None) -> bytes:
+    """Encodes with libsndfile."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format=format, subtype=subtype, endian=endian)
+    return file.getvalue()
+
+
+def with_pyav(
+    samples: Samples,
+    rate: int,
+    *,
+    container: str,
+    codec: str,
+    options: dict[str, str] | None = None,
+    bit_rate: int | None = None,
+    video: bool = False,
+    tracks: int = 1,
+) -> bytes:
+    """Encodes with FFmpeg's libraries, into as many equal tracks as asked for, beside a video track if asked for."""
+    file = io.BytesIO()
+    columns = samples.reshape(len(samples), -1)
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[columns.shape[1]]
+    with av.open(file, "w", format=container, options=options or {}) as output:
+        picture = _video_stream(output) if video else None
+        streams = [output.add_stream(codec, rate=rate, layout=layout) for _ in range(tracks)]
+        for stream in streams:
+            if bit_rate is not None:
+                stream.bit_rate = bit_rate
+        for stream in streams:
+            _encode_audio(output, stream, columns, rate, layout)
+        if picture is not None:
+            _encode_video(output, picture, seconds=len(columns) / rate)
+    return file.getvalue()
+
+
+def video_only(seconds: float = 0.5, *, container: str = "mp4") -> bytes:
+    """A film without sound."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        _encode_video(output, _video_stream(output), seconds=seconds)
+    return file.getvalue()
+
+
+def _encode_audio(output: Any, stream: Any, columns: Samples, rate: int, layout: str) -> None:
+    packed = np.ascontiguousarray(columns, dtype=np.float32).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+    frame.sample_rate = rate
+    frame.pts = 0
+    frame.time_base = Fraction(1, rate)
+    size = stream.codec_context.frame_size or 1024
+    resampler = av.AudioResampler(format=stream.format, layout=layout, rate=rate, frame_size=size)
+    for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+        for packet in stream.encode(piece):
+            output.mux(packet)
+    for packet in stream.encode(None):
+        output.mux(packet)
+
+
+def _video_stream(output: Any) -> Any:
+    stream = output.add_stream("mpeg4" if "mp4" in output.format.name or output.format.name == "mov" else "mjpeg", 25)
+    stream.width, stream.height = 64, 48
+    stream.pix_fmt = "yuv420p" if stream.codec_context.name == "mpeg4" else "yuvj420p"
+    return stream
+
+
+def _encode_video(output: Any, stream: Any, *, seconds: float) -> None:
+    for index in range(max(1, round(seconds * 25))):
+        picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index % 255, dtype=np.uint8), format="rgb24")
+        picture.pts = index
+        for packet in stream.encode(picture):
+            output.mux(packet)
+    for packet in stream.encode(None):
+        output.mux(packet)
+
+
+def riff(
+    data: bytes,
+    *,
+    channels: int = 1,
+    rate: int = 16_000,
+    bits: int = 16,
+    tag: int = 1,
+    claimed_bytes: int | None = None,
+) -> bytes:
+    """A WAV file written by hand, so that its header can lie."""
+    align = channels * bits // 8
+    form = struct.pack("<HHIIHH", tag, channels, rate, (rate * align) & 0xFFFF_FFFF, align & 0xFFFF, bits)
+    claimed = len(data) if claimed_bytes is None else claimed_bytes
+    body = b"WAVE" + b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", claimed) + data
+    return b"RIFF" + struct.pack("<I", (36 + claimed) & 0xFFFF_FFFF) + body
+
+
+def pcm16(samples: Samples) -> bytes:
+    """16-bit little-endian samples without a header."""
+    return np.round(samples * 32_767).astype("<i2").tobytes()
+
+
+def amr_wb(seconds: float, *, seed: int = 0) -> bytes:
+    """AMR wide band of random bits: every bit pattern is a valid frame of its 23.85 kbit/s mode. (No encoder exists.)"""
+    generator = np.random.default_rng(seed)
+    mode, frame_bytes = 8, 60
+    frames = (bytes([mode << 3 | 4]) + generator.bytes(frame_bytes) for _ in range(round(seconds * 50)))
+    return b"#!AMR-WB\n" + b"".join(frames)
+
+
+@dataclass(frozen=True)
+class AudioFormat:
+    """A format the program must read.
+
+    Attributes:
+        label: for test names.
+        rate: sample rate that ``make`` is called with, in Hz.
+        make: from ``(samples, channels)`` or ``(samples,)`` and a rate to bytes.
+        expected: what ``SourceInfo.format`` must say.
+        min_snr_db: how near the decoded chirp must be to the original.
+        delay: samples at 16 kHz by which the codec itself is late, where the file doesn't say so.
+        channels: most channels it can hold.
+    """
+
+    label: str
+    rate: int
+    make: Callable[[Samples, int], bytes]
+    expected: str
+    min_snr_db: float
+    delay: int = 0
+    channels: int = 2
+
+
+def _sf(format: str, subtype: str, endian: str | None = None) -> Callable[[Samples, int], bytes]:
+    return lambda samples, rate: with_soundfile(samples, rate, format=format, subtype=subtype, endian=endian)
+
+
+def _av(container: str, codec: str, **options: Any) -> Callable[[Samples, int], bytes]:
+    return lambda samples, rate: with_pyav(samples, rate, container=container, codec=codec, **options)
+
+
+FORMATS: Final = (
+    AudioFormat("wav-u8", 16_000, _sf("WAV", "PCM_U8"), "wav/pcm_u8", 35),
+    AudioFormat("wav-s16", 44_100, _sf("WAV", "PCM_16"), "wav/pcm_s16le", 80),
+    AudioFormat("wav-s24", 48_000, _sf("WAV", "PCM_24"), "wav/pcm_s24le", 95),
+    AudioFormat("wav-s32", 96_000, _sf("WAV", "PCM_32"), "wav/pcm_s32le", 95),
+    AudioFormat("wav-f32", 22_050, _sf("WAV", "FLOAT"), "wav/pcm_f32le", 95),
+    AudioFormat("wav-f64", 32_000, _sf("WAV", "DOUBLE"), "wav/pcm_f64le", 95),
+    AudioFormat("wav-alaw", 16_000, _sf("WAV", "ALAW"), "wav/pcm_alaw", 30),
+    AudioFormat("wav-mulaw", 16_000, _sf("WAV", "ULAW"), "wav/pcm_mulaw", 30),
+    AudioFormat("wav-ima", 16_000, _sf("WAV", "IMA_ADPCM"), "wav/adpcm_ima_wav", 20),
+    AudioFormat("wav-ms", 16_000, _sf("WAV", "MS_ADPCM"), "wav/adpcm_ms", 20),
+    AudioFormat("wav-gsm", 16_000, _sf("WAV", "GSM610"), "wav/gsm_ms", 5, channels=1),
+    AudioFormat("wav-extensible", 48_000, _sf("WAVEX", "PCM_24"), "wav/pcm_s24le", 95),
+    AudioFormat("wav-big-endian", 16_000, _sf("WAV", "PCM_16", "BIG"), "wav/pcm_s16be", 80),
+    AudioFormat("rf64", 16_000, _sf("RF64", "PCM_16"), "rf64/pcm_s16le", 80),
+    AudioFormat("w64", 16_000, _sf("W64", "PCM_16"), "w64/pcm_s16le", 80),
+    AudioFormat("aiff", 44_100, _sf("AIFF", "PCM_16"), "aiff/pcm_s16be", 80),
+    AudioFormat("aiff-little-endian", 16_000, _sf("AIFF", "PCM_16", "LITTLE"), "aiff/pcm_s16le", 80),
+    AudioFormat("aiff-f32", 16_000, _sf("AIFF", "FLOAT"), "aiff/pcm_f32be", 95),
+    AudioFormat("caf", 16_000, _sf("CAF", "PCM_16"), "caf/pcm_s16be", 80),
+    AudioFormat("caf-alac", 44_100, _sf("CAF", "ALAC_16"), "caf/alac", 80),
+    AudioFormat("au", 16_000, _sf("AU", "PCM_16"), "au/pcm_s16be", 80),
+    AudioFormat("flac", 44_100, _sf("FLAC", "PCM_16"), "flac/flac", 80),
+    AudioFormat("flac-24", 96_000, _sf("FLAC", "PCM_24"), "flac/flac", 95),
+    AudioFormat("ogg-vorbis", 44_100, _sf("OGG", "VORBIS"), "ogg/vorbis", 12),
+    AudioFormat("ogg-opus", 48_000, _sf("OGG", "OPUS"), "ogg/opus", 12),
+    AudioFormat("ogg-flac", 16_000, _av("ogg", "flac"), "ogg/flac", 80),
+    AudioFormat("mp3", 44_100, _av("mp3", "libmp3lame"), "mp3/mp3", 12),
+    AudioFormat("mp3-22k", 22_050, _av("mp3", "libmp3lame"), "mp3/mp3", 12),
+    AudioFormat("m4a", 44_100, _av("ipod", "aac"), "m4a/aac", 12),
+    AudioFormat("adts", 16_000, _av("adts", "aac"), "aac/aac", 12, delay=1024),
+    AudioFormat("alac", 48_000, _av("ipod", "alac"), "m4a/alac", 80),
+    AudioFormat("mp4", 48_000, _av("mp4", "aac"), "mp4/aac", 12),
+    AudioFormat("mp4-video", 48_000, _av("mp4", "aac", video=True), "mp4/aac", 12),
+    AudioFormat("mov-video", 44_100, _av("mov", "pcm_s16le", video=True), "mov/pcm_s16le", 80),
+    AudioFormat("mkv-video", 48_000, _av("matroska", "flac", video=True), "mkv/flac", 80),
+    AudioFormat("mka-opus", 48_000, _av("matroska", "libopus"), "mkv/opus", 12),
+    AudioFormat("webm-opus", 48_000, _av("webm", "libopus"), "webm/opus", 12),
+    AudioFormat("amr-nb", 8_000, _av("amr", "libopencore_amrnb"), "amr/amr_nb", 3, delay=80, channels=1),
+    AudioFormat("3gp-amr", 8_000, _av("3gp", "libopencore_amrnb"), "3gp/amr_nb", 3, delay=-20, channels=1),
+)

@@ -1,0 +1,60 @@
+"""Small looks into Ogg, MP3 and Matroska files for what the decoders don't tell."""
+
+from typing import Final
+
+from webui.audio.source import Source
+
+OGG_PAGE: Final = b"OggS"
+OGG_PAGE_BYTES: Final = 65_307  # the longest page
+OGG_FLAGS_AT: Final = 5
+OGG_LAST_PAGE: Final = 4
+MATROSKA_SEGMENT: Final = b"\x18\x53\x80\x67"
+ID3_HEAD_BYTES: Final = 10
+MP3_FRAME_BYTES: Final = 1_441  # the longest MPEG-1 layer III frame
+
+
+def is_chained_ogg(source: Source) -> bool:
+    """Returns whether several logical streams stand in an Ogg file, of which libsndfile would read the first alone."""
+    page = _last_ogg_page(source)
+    return page != b"" and page[14:18] != source.head[14:18]  # the serial number of the logical stream
+
+
+def is_cut_off(source: Source, container: str | None) -> bool:
+    """Returns whether the end is missing: an Ogg without its last page, a Matroska segment that is not all there.
+
+    Args:
+        source: the bytes.
+        container: what they were detected to be.
+    """
+    if container == "ogg":
+        page = _last_ogg_page(source)
+        return len(page) > OGG_FLAGS_AT and not page[OGG_FLAGS_AT] & OGG_LAST_PAGE
+    if container in ("mkv", "webm"):
+        at = source.head.find(MATROSKA_SEGMENT)
+        size = source.head[at + 4 : at + 12]  # a first byte of 1 announces seven bytes of size; all ones: unknown
+        if at < 0 or len(size) < 8 or size[0] != 1 or size[1:] == b"\xff" * 7:
+            return False
+        return at + 12 + int.from_bytes(size[1:], "big") > source.size_bytes
+    return False
+
+
+def has_mp3_index(source: Source) -> bool:
+    """Returns whether an MP3 begins with a Xing or Info frame, which holds the true number of frames.
+
+    Without it the length of an MP3 is an estimate from its bit rate.
+    """
+    start = 0
+    if source.head.startswith(b"ID3") and len(source.head) >= ID3_HEAD_BYTES:
+        size = source.head[6:ID3_HEAD_BYTES]  # seven bits a byte
+        start = ID3_HEAD_BYTES + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3])
+    source.stream.seek(start)
+    frame = source.stream.read(MP3_FRAME_BYTES)
+    return b"Xing" in frame or b"Info" in frame
+
+
+def _last_ogg_page(source: Source) -> bytes:
+    """Returns the last page from its start on; nothing if there is none."""
+    source.stream.seek(max(0, source.size_bytes - OGG_PAGE_BYTES))
+    tail = source.stream.read(OGG_PAGE_BYTES)
+    last = tail.rfind(OGG_PAGE)
+    return tail[last:] if last >= 0 else b""
