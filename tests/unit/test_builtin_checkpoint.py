@@ -106,6 +106,13 @@ def test_a_configuration_that_makes_no_sense(copy: Path, changes: dict[str, obje
     assert next(iter(changes)) in str(error)
 
 
+@pytest.mark.parametrize(("name", "value"), [("heads", 7), ("time_strides", [1, 2]), ("width", 0)])
+def test_sizes_that_make_no_network(copy: Path, name: str, value: object) -> None:
+    sizes = json.loads((copy / "config.json").read_text())["network"]
+    change_config(copy, network=sizes | {name: value})
+    assert refused(copy).code == "engine.bad_config"
+
+
 def test_a_configuration_of_other_weights(copy: Path) -> None:
     change_config(copy, labels=["angry", "happy", "sad"])
     assert refused(copy).code == "engine.bad_tensor"

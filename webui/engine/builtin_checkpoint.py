@@ -1,9 +1,9 @@
 """The two files of the built-in model: ``config.json`` says what it is, ``model.safetensors`` holds the numbers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from webui.errors import CheckpointError, ModelNotFoundError
 from webui.labels import Emotion, LabelSet
@@ -44,6 +44,14 @@ class NetworkSizes(Document):
     dilations: tuple[int, ...]
     heads: int = Field(gt=0)
     radius: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if not len(self.mel_channels) == len(self.pitch_channels) == len(self.time_strides):
+            raise ValueError("mel_channels, pitch_channels and time_strides have to be of one length")
+        if self.width % self.heads:
+            raise ValueError("heads has to divide width")
+        return self
 
 
 class BuiltinConfig(Document):
