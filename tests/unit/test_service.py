@@ -214,9 +214,9 @@ def test_silence_is_answered_with_a_warning(service: RecognitionService) -> None
     buffer = io.BytesIO()
     soundfile.write(buffer, np.zeros(RATE), RATE, format="WAV")
     recognition = service.recognize(buffer.getvalue())
-    assert any("no speech-like signal" in warning.message() for warning in recognition.result.warnings)
-    assert any("no speech-like signal" in str(warning["message"]) for warning in read_document(recognition)["warnings"])
-    assert "no speech-like signal" in (recognition.folder / "log.txt").read_text(encoding="utf-8")
+    assert any("No speech-like signal" in warning.message() for warning in recognition.result.warnings)
+    assert any("No speech-like signal" in str(warning["message"]) for warning in read_document(recognition)["warnings"])
+    assert "No speech-like signal" in (recognition.folder / "log.txt").read_text(encoding="utf-8")
 
 
 def test_refusals_leave_nothing(service: RecognitionService, settings: Settings) -> None:
