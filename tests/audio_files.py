@@ -5,11 +5,14 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 import av
 import numpy as np
 import soundfile
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]  # (samples,) or (samples, channels), full scale is -1 to 1
@@ -88,7 +91,7 @@ def video_only(seconds: float = 0.5, *, container: str = "mp4") -> bytes:
     return file.getvalue()
 
 
-def _encode_audio(output: Any, stream: Any, columns: Samples, rate: int, layout: str) -> None:
+def _encode_audio(output: OutputContainer, stream: AudioStream, columns: Samples, rate: int, layout: str) -> None:
     packed = np.ascontiguousarray(columns, dtype=np.float32).reshape(1, -1)
     frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     frame.sample_rate = rate
@@ -103,14 +106,14 @@ def _encode_audio(output: Any, stream: Any, columns: Samples, rate: int, layout:
         output.mux(packet)
 
 
-def _video_stream(output: Any) -> Any:
-    stream = output.add_stream("mpeg4" if "mp4" in output.format.name or output.format.name == "mov" else "mjpeg", 25)
+def _video_stream(output: OutputContainer) -> VideoStream:
+    stream = output.add_stream("mpeg4", rate=25)
     stream.width, stream.height = 64, 48
-    stream.pix_fmt = "yuv420p" if stream.codec_context.name == "mpeg4" else "yuvj420p"
+    stream.pix_fmt = "yuv420p"
     return stream
 
 
-def _encode_video(output: Any, stream: Any, *, seconds: float) -> None:
+def _encode_video(output: OutputContainer, stream: VideoStream, *, seconds: float) -> None:
     for index in range(max(1, round(seconds * 25))):
         picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index % 255, dtype=np.uint8), format="rgb24")
         picture.pts = index
@@ -143,7 +146,7 @@ def pcm16(samples: Samples) -> bytes:
 
 
 def amr_wb(seconds: float, *, seed: int = 0) -> bytes:
-    """AMR wide band of random bits: every bit pattern is a valid frame of its 23.85 kbit/s mode. (No encoder exists.)"""
+    """AMR wide band of random bits: any pattern is a valid frame of the 23.85 kbit/s mode. (No encoder exists.)"""
     generator = np.random.default_rng(seed)
     mode, frame_bytes = 8, 60
     frames = (bytes([mode << 3 | 4]) + generator.bytes(frame_bytes) for _ in range(round(seconds * 50)))
@@ -177,7 +180,7 @@ def _sf(format: str, subtype: str, endian: str | None = None) -> Callable[[Sampl
     return lambda samples, rate: with_soundfile(samples, rate, format=format, subtype=subtype, endian=endian)
 
 
-def _av(container: str, codec: str, **options: Any) -> Callable[[Samples, int], bytes]:
+def _av(container: str, codec: str, **options: bool) -> Callable[[Samples, int], bytes]:
     return lambda samples, rate: with_pyav(samples, rate, container=container, codec=codec, **options)
 
 

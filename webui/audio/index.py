@@ -6,8 +6,7 @@ from webui.audio.source import Source
 
 OGG_PAGE: Final = b"OggS"
 OGG_PAGE_BYTES: Final = 65_307  # the longest page
-OGG_FLAGS_AT: Final = 5
-OGG_LAST_PAGE: Final = 4
+OGG_TABLE_AT: Final = 26  # number of segments, then the length of each
 MATROSKA_SEGMENT: Final = b"\x18\x53\x80\x67"
 ID3_HEAD_BYTES: Final = 10
 MP3_FRAME_BYTES: Final = 1_441  # the longest MPEG-1 layer III frame
@@ -20,7 +19,7 @@ def is_chained_ogg(source: Source) -> bool:
 
 
 def is_cut_off(source: Source, container: str | None) -> bool:
-    """Returns whether the end is missing: an Ogg without its last page, a Matroska segment that is not all there.
+    """Returns whether the end is missing: of an Ogg file's last page, or of a Matroska segment.
 
     Args:
         source: the bytes.
@@ -28,7 +27,8 @@ def is_cut_off(source: Source, container: str | None) -> bool:
     """
     if container == "ogg":
         page = _last_ogg_page(source)
-        return len(page) > OGG_FLAGS_AT and not page[OGG_FLAGS_AT] & OGG_LAST_PAGE
+        lengths = page[OGG_TABLE_AT + 1 : OGG_TABLE_AT + 1 + page[OGG_TABLE_AT]] if len(page) > OGG_TABLE_AT else b""
+        return page != b"" and len(page) < OGG_TABLE_AT + 1 + len(lengths) + sum(lengths)
     if container in ("mkv", "webm"):
         at = source.head.find(MATROSKA_SEGMENT)
         size = source.head[at + 4 : at + 12]  # a first byte of 1 announces seven bytes of size; all ones: unknown

@@ -173,10 +173,10 @@ _WARNINGS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.damaged_parts": Text(
-        zh="文件有损坏或缺失的部分；共解出 {kept_s} 秒，无法解码之处已跳过，结果只针对解出的部分。如有可能请换用完好的文件。",
+        zh="文件有损坏或缺失的部分，无法解码之处已跳过；结果只针对解出的 {kept_s} 秒。请尽量换用完好的文件。",
         en=(
-            "Parts of the file are damaged or missing; what could not be decoded was left out, and the answer is about the "
-            "{kept_s} s that could. Use an intact copy if there is one."
+            "Parts of the file are damaged or missing; what could not be decoded was left out, and the answer is about "
+            "the {kept_s} s that could. Use an intact copy if there is one."
         ),
     ),
 }
