@@ -80,4 +80,11 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Check the disk and its permissions, or set models_dir to another folder."
         ),
     ),
+    "checkpoint.no_funasr": Text(
+        zh="无法导入 FunASR（{reason}），参考引擎需要它。请重新运行 bash run.sh 安装依赖，或使用 native 引擎。",
+        en=(
+            "FunASR can't be imported ({reason}); the reference engine needs it. "
+            "Run bash run.sh to install what is missing, or use the native engine."
+        ),
+    ),
 }
