@@ -158,4 +158,5 @@ def _to_float(array: NDArray[np.generic], *, planar: bool, channels: int) -> Flo
     kind = array.dtype.str[1:]
     if kind == "u1":
         return (samples.astype(np.float32) - 128.0) / 128.0
-    return samples.astype(np.float32) * _TO_FULL_SCALE.get(kind, np.float32(1))
+    with np.errstate(all="ignore"):  # what becomes infinite here is refused later
+        return samples.astype(np.float32) * _TO_FULL_SCALE.get(kind, np.float32(1))
