@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 PORTS_TRIED: Final = 100
 BYTES_PER_MB: Final = 1_000_000
-SHUTDOWN_S: Final = 3
+SHUTDOWN_S: Final = 2  # open pages keep a connection, which would hold the server up
 _BACKLOG: Final = 2048
 
 

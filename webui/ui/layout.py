@@ -23,6 +23,7 @@ class InputParts:
     tabs: gr.Tabs
     file: gr.File
     microphone: gr.Audio
+    file_name: gr.Textbox
     player: gr.HTML
     granularity: gr.Radio
     extract_embedding: gr.Checkbox
@@ -105,7 +106,9 @@ def _inputs(say: Localized) -> InputParts:
     example = say.add(gr.Button, text_of={"value": "page.example"}, variant="secondary", elem_id="example")
     with say.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
         say.add(gr.Markdown, text_of={"value": "page.advice"})
-    return InputParts(tabs, file, microphone, player, granularity, embedding, recognize, example)
+    return InputParts(
+        tabs, file, microphone, gr.Textbox(visible=False), player, granularity, embedding, recognize, example
+    )
 
 
 def _hint(key: str, language: Language) -> dict[str, Any]:
