@@ -52,7 +52,10 @@ def stereo(left: Samples, right: Samples) -> Samples:
 def with_soundfile(samples: Samples, rate: int, *, format: str, subtype: str, endian: str | None = None) -> bytes:
     """Encodes with libsndfile."""
     file = io.BytesIO()
-    soundfile.write(file, samples, rate, format=format, subtype=subtype, endian=endian)
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    with soundfile.SoundFile(file, "w", rate, channels, subtype, endian, format) as output:
+        for start in range(0, max(1, len(samples)), rate):  # all at once overflows the stack in Vorbis
+            output.write(samples[start : start + rate])
     return file.getvalue()
 
 
