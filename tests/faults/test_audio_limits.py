@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import soundfile
 
 from tests.audio_files import FORMATS, AudioFormat, pcm16, riff, voice, with_pyav, with_soundfile
 from webui.audio.decode import DecodeLimits, decode
-from webui.errors import AudioTooLongError
+from webui.errors import AudioDecodeError, AudioTooLongError
 
 LIMITS = DecodeLimits(max_bytes=5_000_000, max_duration_s=60)
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,7 @@ def test_an_hour_of_silence_in_half_a_megabyte_stops_at_the_limit() -> None:
     program = """
 import resource, sys
 from webui.audio.decode import DecodeLimits, decode
-from webui.errors import AudioTooLongError
+from webui.errors import AudioDecodeError, AudioTooLongError
 data = sys.stdin.buffer.read()
 import av, soundfile, soxr
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -114,6 +115,49 @@ def test_an_mp4_that_promises_hours() -> None:
     recording = decode(data, limits=LIMITS)
 
     assert recording.source.duration_s == pytest.approx(2.0, abs=0.1)
+
+
+def _be(value: int) -> bytes:
+    return value.to_bytes(4, "big")
+
+
+@pytest.mark.parametrize("box", ["stsz", "trun", "cmov"])
+def test_an_mp4_that_claims_millions_of_samples_costs_nothing(box: str) -> None:
+    """Let through, the first of these takes FFmpeg ten seconds and two gigabytes."""
+    samples = 80_000_000
+    fragments = {"movflags": "frag_keyframe+empty_moov"} if box == "trun" else None
+    data = bytearray(with_pyav(voice(2.0, 44_100), 44_100, container="mp4", codec="aac", options=fragments))
+    if box == "stsz":
+        at = data.index(b"stsz") + 8
+        data[at : at + 8] = _be(1) + _be(samples)
+        at = data.index(b"stsc") + 8
+        data[at : at + 16] = _be(1) + _be(1) + _be(samples) + _be(1)
+        at = data.index(b"stts") + 12
+        data[at : at + 4] = _be(samples)
+    elif box == "trun":
+        at = data.index(b"trun") + 4
+        data[at : at + 8] = _be(0) + _be(samples)
+    else:
+        at = data.index(b"trak")
+        data[at : at + 4] = b"cmov"
+
+    started = time.perf_counter()
+    with pytest.raises(AudioDecodeError) as caught:
+        decode(bytes(data), limits=LIMITS)
+
+    assert caught.value.code == "audio.damaged_header"
+    assert time.perf_counter() - started < 0.5
+
+
+def test_an_honest_mp4_that_was_cut_off_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "front.mov"
+    speech = voice(20.0, 44_100)
+    data = with_pyav(speech, 44_100, container="mov", codec="pcm_s16le", options={"movflags": "faststart"}, path=path)
+
+    recording = decode(data[: len(data) // 4], limits=LIMITS)  # its index names three times the samples
+
+    assert recording.source.duration_s == pytest.approx(5.0, abs=0.3)
+    assert [warning.code for warning in recording.warnings] == ["audio.incomplete"]
 
 
 def test_threads_do_not_disturb_one_another() -> None:
