@@ -27,6 +27,7 @@ OpenPage = Callable[..., Visitor]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with running_server(tmp_path_factory.mktemp("page") / "outputs", max_audio_mb=2) as started:
         yield started
+        assert started.errors.read_text() == ""
 
 
 @pytest.fixture(scope="session")

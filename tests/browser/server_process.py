@@ -21,6 +21,7 @@ STOP_S = 15
 class RunningServer:
     url: str
     outputs_dir: Path
+    errors: Path  # what it wrote to stderr
     process: subprocess.Popen[str]
     lines: tuple[str, ...]  # printed up to the address
 
@@ -38,19 +39,26 @@ def running_server(outputs_dir: Path, *, program: str = PROGRAM, **settings: obj
     environment = {key: value for key, value in os.environ.items() if key != "GRADIO_TEMP_DIR"}
     environment |= {f"SPEECH_EMOTION_{name.upper()}": str(value) for name, value in settings.items()}
     environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], env=environment, cwd=outputs_dir.parent, stdout=subprocess.PIPE, text=True
-    )
+    errors = outputs_dir.parent / "errors.txt"
+    with errors.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=environment,
+            cwd=outputs_dir.parent,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        )
     try:
         lines: list[str] = []
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.rstrip("\n"))
             if found := ADDRESS.match(lines[-1]):
-                yield RunningServer(found[1], outputs_dir, process, tuple(lines))
+                yield RunningServer(found[1], outputs_dir, errors, process, tuple(lines))
                 break
         else:
-            raise AssertionError(f"The server ended before it served: {lines}")
+            raise AssertionError(f"The server ended before it served: {lines} {errors.read_text()}")
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -122,7 +122,7 @@ def _granularities(language: Language) -> dict[str, Any]:
 
 
 def _outputs(say: Localized) -> OutputParts:
-    answer = gr.HTML(empty_html(FIRST_LANGUAGE), apply_default_css=False, elem_id="answer", min_height=120)
+    answer = gr.HTML(empty_html(FIRST_LANGUAGE), apply_default_css=False, elem_id="answer", min_height=90)
     downloads = say.add(
         gr.File, text_of={"label": "page.downloads"}, file_count="multiple", interactive=False, visible=False,
         elem_id="downloads",
