@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Final
 
 import av
@@ -51,7 +52,10 @@ def stereo(left: Samples, right: Samples) -> Samples:
 def with_soundfile(samples: Samples, rate: int, *, format: str, subtype: str, endian: str | None = None) -> bytes:
     """Encodes with libsndfile."""
     file = io.BytesIO()
-    soundfile.write(file, samples, rate, format=format, subtype=subtype, endian=endian)
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    with soundfile.SoundFile(file, "w", rate, channels, subtype, endian, format) as output:
+        for start in range(0, max(1, len(samples)), rate):  # all at once overflows the stack in Vorbis
+            output.write(samples[start : start + rate])
     return file.getvalue()
 
 
@@ -65,12 +69,16 @@ def with_pyav(
     bit_rate: int | None = None,
     video: bool = False,
     tracks: int = 1,
+    path: Path | None = None,
 ) -> bytes:
-    """Encodes with FFmpeg's libraries, into as many equal tracks as asked for, beside a video track if asked for."""
+    """Encodes with FFmpeg's libraries, into as many equal tracks as asked for, beside a video track if asked for.
+
+    With a ``path`` the file is written there as well.
+    """
     file = io.BytesIO()
     columns = samples.reshape(len(samples), -1)
     layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[columns.shape[1]]
-    with av.open(file, "w", format=container, options=options or {}) as output:
+    with av.open(file if path is None else str(path), "w", format=container, options=options or {}) as output:
         picture = _video_stream(output) if video else None
         streams = [output.add_stream(codec, rate=rate, layout=layout) for _ in range(tracks)]
         for stream in streams:
@@ -80,7 +88,7 @@ def with_pyav(
             _encode_audio(output, stream, columns, rate, layout)
         if picture is not None:
             _encode_video(output, picture, seconds=len(columns) / rate)
-    return file.getvalue()
+    return file.getvalue() if path is None else path.read_bytes()
 
 
 def video_only(seconds: float = 0.5, *, container: str = "mp4") -> bytes:

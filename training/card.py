@@ -19,17 +19,18 @@ download, and it is named in every result it gives.
 - Input: 16 kHz mono, normalised over the recording. Output: logits of {labels} classes, 50 times a second
   ({names}); "unknown" is a class it doesn't have.
 - Network: log-mel spectrogram and pitch image, 2-D and 1-D convolutions, attentive pooling over a sliding window,
-  linear head; {members} member(s) averaged. {parameters:.2f} million parameters, {size_mb:.1f} MB, fp32. A frame sees
-  {context_s:.1f} s to each side.
+  linear head; {members} trained apart and averaged. {parameters:.2f} million parameters, {size_mb:.1f} MB, fp32.
+  A frame sees {context_s:.1f} s to each side.
 - Temperature {temperature}, fitted on validation speakers.
 - Cost on a {machine}: {speed_ms:.0f} ms for 5 s of audio on one core, {load_ms:.0f} ms to load.
 - Licence of the weights: {license}, see LICENSE; for non-commercial use only.
 
 ## How good it is
 
-{count} clips of speakers it never heard ({speakers}). Chance is {chance:.2f}. In brackets the 95 % interval when
-speakers are drawn again, then when clips are drawn again (bootstrap, 1,000 rounds); with two to four speakers per
-corpus the first one is wide, and honest.
+{count} clips of speakers it never heard:
+{speakers}.
+Chance is {chance:.3f}. In brackets the 95 % interval when speakers are drawn again, then when clips are drawn again
+(bootstrap, 1,000 rounds). With two to four speakers per corpus the first one is rough: other voices may fare worse.
 
 | unweighted average recall | | |
 |---|---|---|
@@ -132,9 +133,9 @@ def _confusion(found: Evaluation) -> str:
 def _answers(found: Evaluation) -> str:
     right = sum(answer.emotion == answer.expected for answer in found.strangers)
     return (
-        "\nWhat it says when nobody speaks: "
+        "\nWhat it says when nobody speaks:\n"
         + "; ".join(_said(answer) for answer in found.probes)
-        + f".\n\nA corpus it never heard (Thorsten-Voice, one speaker, {len(found.strangers)} clips): {right} right. "
+        + f".\n\nA corpus it never heard (Thorsten-Voice, one speaker, {len(found.strangers)} clips): {right} right.\n"
         + "; ".join(_said(answer) for answer in found.strangers)
         + ".\n"
     )
@@ -153,7 +154,7 @@ def _data(record: TrainingRecord) -> str:
         f"| validation and temperature | {', '.join(judge.speakers)} |\n"
         f"| test, fixed before the first training | {', '.join(record.test_speakers)} |\n"
         f"\nMembers, by seed: {members}. The recipe and the temperature were settled with a training of seed\n"
-        f"{judge.seed} that did not hear the validation speakers (its recall on them: {recalls}).\n"
-        "Members that train on them too follow the same recipe for the same number of epochs. The test speakers chose\n"
-        "nothing.\n\nMade by the programs in `training/`; `training/README.md` has the commands.\n"
+        f"{judge.seed} that did not hear the validation speakers\n(its recall on them: {recalls}).\n"
+        "Members that train on them too follow the same recipe. The test speakers chose nothing.\n\n"
+        "Made by the programs in `training/`; `training/README.md` has the commands.\n"
     )

@@ -9,7 +9,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from webui.labels import Emotion
 from webui.texts import Language, text
@@ -39,6 +47,13 @@ class Notice(Document):
 
     code: str = Field(description="Stable key, fit for programs, for instance `audio.narrow_band`.")
     values: Mapping[str, float | int | str] = Field(default_factory=dict, description="What the sentence is about.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_message(cls, fields: object) -> object:
+        return (
+            {name: value for name, value in fields.items() if name != "message"} if isinstance(fields, dict) else fields
+        )
 
     @model_serializer(mode="wrap")
     def _with_message(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:

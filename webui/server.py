@@ -1,5 +1,6 @@
 """The web server: one FastAPI app with the page at "/"; ``create_app`` builds it, ``serve`` runs it."""
 
+import asyncio
 import atexit
 import errno
 import logging
@@ -31,7 +32,9 @@ log = logging.getLogger(__name__)
 
 PORTS_TRIED: Final = 100
 BYTES_PER_MB: Final = 1_000_000
-SHUTDOWN_S: Final = 3
+HANG_UP_S: Final = 1.0  # after a signal, answers under way have this long
+WARM_UP_END_S: Final = 5.0
+SHUTDOWN_S: Final = 5  # uvicorn's own patience, which ends in a traceback per connection
 _BACKLOG: Final = 2048
 
 
@@ -135,6 +138,17 @@ class _Server(uvicorn.Server):
         if self.started:
             self._announce()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(HANG_UP_S, self._hang_up)
+        await super().shutdown(sockets=sockets)
+
+    def _hang_up(self) -> None:
+        """Closes what is still connected: every open page keeps a connection that ends only when one side hangs up."""
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            if transport is not None:
+                transport.close()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Like uvicorn's, but does not send the signal again afterwards: the process is to end with code 0."""
@@ -155,15 +169,23 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def _warmed(service: RecognitionService, _app: "FastAPI") -> AsyncIterator[None]:
-    threading.Thread(target=_warm_up, args=(service,), name="warm-up", daemon=True).start()
+    """Loads the model in the background while the app runs, so that the first visitor does not wait for it."""
+    ending = threading.Event()
+    warm_up = threading.Thread(target=_warm_up, args=(service, ending), name="warm-up", daemon=True)
+    warm_up.start()
     yield
+    ending.set()  # a thread that still imports while the interpreter ends fails in odd ways
+    await asyncio.to_thread(warm_up.join, WARM_UP_END_S)
 
 
-def _warm_up(service: RecognitionService) -> None:
+def _warm_up(service: RecognitionService, ending: threading.Event) -> None:
     try:
         service.load()
     except SpeechEmotionError as error:  # said again, to the visitor, when somebody asks for an answer
         log.warning("The model is not ready: %s", error)
+    except Exception:
+        if not ending.is_set():
+            log.exception("The model could not be loaded")
 
 
 @cache

@@ -51,9 +51,9 @@ def loudest_level_dbfs(waveform: FloatArray) -> float:
     Args:
         waveform: at least 400 samples at 16 kHz, shape ``(samples,)``.
     """
-    loudest = 0.0
+    loudest = float(waveform[-MIN_SAMPLES:].astype(np.float64).var())
     for start in range(0, len(waveform), _CHUNK):
-        chunk = waveform[max(0, min(start, len(waveform) - MIN_SAMPLES)) : start + _CHUNK]
+        chunk = waveform[start : start + _CHUNK]
         frames = chunk[: len(chunk) // MIN_SAMPLES * MIN_SAMPLES].reshape(-1, MIN_SAMPLES).astype(np.float64)
         loudest = max(loudest, float(frames.var(axis=1).max(initial=0.0)))
     return max(LOWEST_DBFS, 10.0 * math.log10(loudest)) if loudest > 0.0 else LOWEST_DBFS

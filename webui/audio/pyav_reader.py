@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.audio.index import has_mp3_index
+from webui.audio.mp4_tables import claims_impossible_samples
 from webui.audio.reader import BLOCK_VALUES, Block, CannotOpenError, FloatArray
 from webui.audio.source import Source
 from webui.errors import AudioDecodeError
@@ -129,6 +130,8 @@ class PyavReader:
 def _open(source: Source) -> InputContainer:
     import av
 
+    if claims_impossible_samples(source):
+        raise CannotOpenError("an MP4 with more samples than bytes")
     try:
         return av.open(source.rewound(), mode="r", options=dict(_OPEN_OPTIONS), metadata_errors="replace")
     except (av.FFmpegError, ValueError) as err:
@@ -158,4 +161,5 @@ def _to_float(array: NDArray[np.generic], *, planar: bool, channels: int) -> Flo
     kind = array.dtype.str[1:]
     if kind == "u1":
         return (samples.astype(np.float32) - 128.0) / 128.0
-    return samples.astype(np.float32) * _TO_FULL_SCALE.get(kind, np.float32(1))
+    with np.errstate(all="ignore"):  # what becomes infinite here is refused later
+        return samples.astype(np.float32) * _TO_FULL_SCALE.get(kind, np.float32(1))

@@ -1,8 +1,217 @@
-"""Texts of the area "cli"."""
+"""Texts of the command line: help, what commands say, exit codes. Help is Rich markup: no square brackets in it."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from webui.texts.language import Text
 
-TEXTS: Final[Mapping[str, Text]] = {}
+_HELP: Final[Mapping[str, Text]] = {
+    "cli.help": Text(
+        zh=(
+            "语音情感识别：网页与命令行。不带命令时启动网页（等同于 serve）。\n\n"
+            "{program}                         启动网页\n"
+            "{program} recognize a.mp3 b.wav   识别录音的情感\n"
+            "{program} doctor                  检查本机"
+        ),
+        en=(
+            "Hears emotion in speech: a web page and a command line. Without a command the page starts, like serve.\n\n"
+            "{program}                         starts the page\n"
+            "{program} recognize a.mp3 b.wav   says the emotion of recordings\n"
+            "{program} doctor                  examines this machine"
+        ),
+    ),
+    "cli.help_epilog": Text(
+        zh=(
+            "每个设置也是环境变量，例如 SPEECH_EMOTION_PORT=8000；全部列在 README.md。\n\n"
+            "退出码：\n{exit_codes}\n\n某个命令的帮助：{program} recognize --help"
+        ),
+        en=(
+            "Every setting is an environment variable too, SPEECH_EMOTION_PORT=8000 for instance; README.md lists them."
+            "\n\nExit codes:\n{exit_codes}\n\nHelp on one command: {program} recognize --help"
+        ),
+    ),
+    "cli.help_serve": Text(
+        zh="启动网页；端口被占用时自动换下一个。按 Ctrl-C 停止。",
+        en="Starts the web page; takes the next port if one is taken. Ctrl-C stops it.",
+    ),
+    "cli.help_recognize": Text(
+        zh=(
+            "识别录音的情感，并把结果写入 outputs/ 下的一个新文件夹。\n\n"
+            "支持各种音频格式以及视频的音轨；“-” 表示从标准输入读取。多个文件中有一个出错时，其余照常识别。"
+        ),
+        en=(
+            "Says the emotion of recordings, and writes each result to a new folder in outputs/.\n\n"
+            "Any audio format, and the sound of videos; `-` reads standard input. "
+            "Of several files, a bad one doesn't stop the others."
+        ),
+    ),
+    "cli.help_recognize_epilog": Text(
+        zh=(
+            "示例：\n"
+            "  {program} recognize a.mp3\n"
+            "  {program} recognize *.wav --json > results.jsonl        每个文件一行 JSON\n"
+            "  {program} recognize a.m4a --granularity frame --window 2 --hop 0.5\n"
+            "  {program} recognize a.flac --embedding                  另存 embedding.npy\n"
+            "  curl -s URL | {program} recognize - --json | jq .emotion"
+        ),
+        en=(
+            "Examples:\n"
+            "  {program} recognize a.mp3\n"
+            "  {program} recognize *.wav --json > results.jsonl        a line of JSON per file\n"
+            "  {program} recognize a.m4a --granularity frame --window 2 --hop 0.5\n"
+            "  {program} recognize a.flac --embedding                  writes embedding.npy too\n"
+            "  curl -s URL | {program} recognize - --json | jq .emotion"
+        ),
+    ),
+    "cli.help_models": Text(zh="列出可用的模型。", en="Lists the models that can answer."),
+    "cli.help_doctor": Text(
+        zh="检查本机：已安装的软件、显卡、模型、磁盘、端口，并试着加载模型。",
+        en="Examines this machine: what is installed, graphics card, models, disk, port; and loads the model once.",
+    ),
+    "cli.help_doctor_epilog": Text(
+        zh="发现妨碍程序运行的问题时，退出码为 7。报告问题时请附上其输出。",
+        en="The exit code is 7 if something keeps the program from working. A bug report needs the output.",
+    ),
+}
+
+_OPTIONS: Final[Mapping[str, Text]] = {
+    "cli.option_version": Text(zh="显示版本。", en="Shows the version."),
+    "cli.option_lang": Text(
+        zh="界面语言；默认按系统区域设置（LC_ALL、LC_MESSAGES、LANG）。可以写在任何位置。",
+        en="Language to speak; by default the locale's (LC_ALL, LC_MESSAGES, LANG). May stand anywhere.",
+    ),
+    "cli.option_host": Text(
+        zh="监听的地址；0.0.0.0 对整个网络开放。", en="Address to listen on; 0.0.0.0 opens it to the network."
+    ),
+    "cli.option_port": Text(zh="首选端口，默认 7860。", en="First port to try, 7860 by default."),
+    "cli.option_model": Text(
+        zh="作答的模型；models 命令列出名称，auto 取最好的一个。",
+        en="Model that answers; `models` lists the names, auto takes the best one.",
+    ),
+    "cli.option_device": Text(zh="模型运行的设备。", en="Device that the model runs on."),
+    "cli.option_outputs_dir": Text(zh="结果写入的目录。", en="Folder that results are written to."),
+    "cli.option_json": Text(zh="标准输出只有 JSON。", en="Nothing but JSON on stdout."),
+    "cli.option_files": Text(zh="音频文件；“-” 为标准输入。", en="Audio files; `-` is standard input."),
+    "cli.option_granularity": Text(
+        zh="utterance：整段一个答案；frame：另给出随时间变化的得分。",
+        en="utterance: one answer for the recording; frame: also scores over time.",
+    ),
+    "cli.option_embedding": Text(zh="另存特征 embedding.npy。", en="Also writes the features, embedding.npy."),
+    "cli.option_window": Text(
+        zh="frame：每行平均多少秒，默认 1.0。", en="frame: seconds that a row averages over, 1.0 by default."
+    ),
+    "cli.option_hop": Text(
+        zh="frame：两行相隔多少秒，默认 0.2。", en="frame: seconds between two rows, 0.2 by default."
+    ),
+    "cli.option_raw": Text(
+        zh="frame：模型的每一帧一行，不做平滑。", en="frame: a row for every frame of the model, not smoothed."
+    ),
+    "cli.option_verbose": Text(zh="在标准错误上显示处理日志。", en="Shows the processing log on stderr."),
+}
+
+_EXIT_CODES: Final[Mapping[str, Text]] = {
+    "cli.exit_ok": Text(zh="成功", en="success"),
+    "cli.exit_unexpected": Text(zh="程序自身的错误", en="a mistake of the program itself"),
+    "cli.exit_request": Text(zh="命令行或设置不合理", en="a command line or setting that makes no sense"),
+    "cli.exit_audio": Text(zh="音频无法使用", en="the audio can't be used"),
+    "cli.exit_model": Text(zh="模型无法作答", en="the model can't answer"),
+    "cli.exit_output": Text(zh="结果无法写入", en="the results can't be written"),
+    "cli.exit_partly": Text(zh="多个文件中有一部分失败", en="some of several files failed"),
+    "cli.exit_unhealthy": Text(zh="doctor 发现了问题", en="doctor found a problem"),
+    "cli.exit_interrupted": Text(zh="被 Ctrl-C 中断", en="interrupted by Ctrl-C"),
+    "cli.exit_closed_pipe": Text(zh="输出的读取方提前关闭（如 | head）", en="the reader of the output left (| head)"),
+    "cli.exit_terminated": Text(zh="被终止（SIGTERM、SIGHUP）", en="terminated (SIGTERM, SIGHUP)"),
+}
+
+_SAYINGS: Final[Mapping[str, Text]] = {
+    "cli.starting": Text(zh="正在启动网页，需要几秒……", en="Starting the page, a few seconds..."),
+    "cli.answered_by": Text(
+        zh="作答模型：{name}（引擎 {engine}，精度 {precision}，设备 {device}，权重许可 {license}）",
+        en="Answered by the model {name} (engine {engine}, precision {precision}, device {device}, "
+        "licence of the weights {license})",
+    ),
+    "cli.saved": Text(zh="结果：{folder}（{files}）", en="Results: {folder} ({files})"),
+    "cli.course": Text(
+        zh="随时间的变化（{rows} 行，窗口 {window_s:.2f} 秒，步长 {hop_s:.2f} 秒）：",
+        en="Over time ({rows} rows, window {window_s:.2f} s, hop {hop_s:.2f} s):",
+    ),
+    "cli.course_more": Text(zh="……另有 {more} 段，见 result.json", en="... and {more} more, see result.json"),
+    "cli.course_in_file": Text(zh="随时间的变化：{rows} 行，见 {file}", en="Over time: {rows} rows, see {file}"),
+    "cli.some_failed": Text(zh="{files} 个文件中有 {failed} 个失败。", en="{failed} of {files} files failed."),
+    "cli.models_auto": Text(zh="{auto} 目前指 {name}。", en="{auto} stands for {name} at present."),
+    "cli.models_name": Text(zh="名称", en="name"),
+    "cli.models_ready": Text(zh="就绪", en="ready"),
+    "cli.models_engine": Text(zh="引擎", en="engine"),
+    "cli.models_license": Text(zh="权重许可", en="licence of the weights"),
+    "cli.models_size": Text(zh="大小", en="size"),
+    "cli.models_path": Text(zh="路径", en="path"),
+    "cli.yes": Text(zh="是", en="yes"),
+    "cli.no": Text(zh="否", en="no"),
+}
+
+_DOCTOR: Final[Mapping[str, Text]] = {
+    "cli.doctor_busy": Text(zh="正在检查……", en="Examining..."),
+    "cli.doctor_healthy": Text(zh="一切正常。", en="Everything works."),
+    "cli.doctor_missing": Text(
+        zh="缺少软件包：{names}。请运行 bash run.sh 安装。",
+        en="Packages are missing: {names}. Run bash run.sh, which installs them.",
+    ),
+    "cli.doctor_unused_gpu": Text(
+        zh="本机有显卡 {found}，但安装的 PyTorch 只支持 CPU。请运行 SPEECH_EMOTION_TORCH=auto bash run.sh。",
+        en=(
+            "There is a graphics card ({found}), but this PyTorch is built for the CPU alone. "
+            "Run SPEECH_EMOTION_TORCH=auto bash run.sh."
+        ),
+    ),
+    "cli.doctor_port_taken": Text(
+        zh="端口 {port} 已被占用；启动时会自动换下一个空闲端口。",
+        en="Port {port} is taken; the page will take the next free one.",
+    ),
+    "cli.doctor_low_disk": Text(
+        zh="{folder} 所在磁盘只剩 {free_mb:.0f} MB，建议至少 {expected_mb:.0f} MB。请清理磁盘。",
+        en=(
+            "Only {free_mb:.0f} MB are free where {folder} lies; {expected_mb:.0f} MB or more are advisable. "
+            "Free some space."
+        ),
+    ),
+}
+
+_TROUBLE: Final[Mapping[str, Text]] = {
+    "cli.error": Text(zh="错误：{message}", en="Error: {message}"),
+    "cli.usage": Text(
+        zh="命令行有误：{message}\n用法请看：{command} --help", en="Error: {message}\nSee {command} --help"
+    ),
+    "cli.unexpected": Text(
+        zh="程序出错了（{kind}：{reason}）。请附上上面的内容和 doctor 的输出报告此问题。",
+        en=(
+            "The program made a mistake ({kind}: {reason}). "
+            "Please report it with what stands above and the output of `doctor`."
+        ),
+    ),
+    "cli.interrupted": Text(zh="已中断。", en="Interrupted."),
+    "cli.not_set_up": Text(
+        zh="缺少软件包 {name}。请用 bash run.sh 启动，它会先安装所需的一切。",
+        en="The package {name} is missing. Start with bash run.sh, which installs what is needed first.",
+    ),
+    "cli.bad_setting": Text(
+        zh="设置 {name} 的值 {found} 不合理（{reason}）。请检查对应的选项或环境变量 {variable}。",
+        en="The setting {name} can't be {found} ({reason}). Check its option, or the environment variable {variable}.",
+    ),
+    "cli.only_with_frames": Text(
+        zh="{found} 只对逐帧得分有效，而现在是整段识别。请加上 --granularity frame，或去掉该选项。",
+        en=(
+            "{found} is about frame scores, but one answer for the recording is asked for. "
+            "Add --granularity frame, or leave it out."
+        ),
+    ),
+    "cli.raw_or_smooth": Text(
+        zh="{found} 互相矛盾：--raw 不做平滑，--window 和 --hop 用于平滑。请只用其中一种。",
+        en="{found} contradict each other: --raw does not smooth, --window and --hop do. Use one or the other.",
+    ),
+    "cli.stdin_is_terminal": Text(
+        zh="“-” 表示从标准输入读取音频，但标准输入是终端。请用管道或重定向，例如：recognize - < a.mp3。",
+        en="`-` reads audio from standard input, which is a terminal. Pipe or redirect it: recognize - < a.mp3",
+    ),
+}
+
+TEXTS: Final[Mapping[str, Text]] = {**_HELP, **_OPTIONS, **_EXIT_CODES, **_SAYINGS, **_DOCTOR, **_TROUBLE}

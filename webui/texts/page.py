@@ -15,6 +15,7 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.tab_file": Text(zh="📁 文件", en="📁 File"),
     "page.tab_microphone": Text(zh="🎙️ 录音", en="🎙️ Microphone"),
     "page.upload": Text(zh="上传音频文件", en="Audio file"),
+    "page.drop": Text(zh="点击选择文件，或拖放到这里", en="Click to choose a file, or drop one here"),
     "page.formats": Text(
         zh="WAV、MP3、M4A、FLAC、OGG、Opus、WebM、AMR、AIFF、CAF，以及 MP4/MOV/MKV 的音轨；按内容识别，不看扩展名。",
         en="WAV, MP3, M4A, FLAC, OGG, Opus, WebM, AMR, AIFF, CAF, and the sound of MP4/MOV/MKV; "
@@ -85,8 +86,8 @@ _ANSWER: Final[Mapping[str, Text]] = {
         en="A score is what a voice sounds like to a model, not a reading of a person's mind.",
     ),
     "page.unplayable": Text(
-        zh="浏览器无法播放这种格式，但可以识别。",
-        en="The browser can't play this format, but it can be recognized.",
+        zh="浏览器无法播放这个文件，但这不影响识别。",
+        en="The browser can't play this file; recognition does not depend on that.",
     ),
 }
 

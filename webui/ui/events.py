@@ -13,7 +13,7 @@ from webui.ui.curve_view import curve_html
 from webui.ui.languages import parse_language, preferred_language
 from webui.ui.layout import FILE_TAB, Parts
 from webui.ui.outcome import Outcome, recognize_source
-from webui.ui.scripts import CLEAR_OTHER_JS, PLAYER_JS, SPEAK_JS
+from webui.ui.scripts import CLEAR_OTHER_JS, NAME_JS, PLAYER_JS, SPEAK_JS
 from webui.ui.shared_files import share_files
 
 MODEL_QUEUE: Final = "model"  # all model events share it, so that the page and its API wait in one line
@@ -92,12 +92,13 @@ def _wire_source(parts: Parts, cache_dir: Path, example: Path) -> None:
 def _wire_recognize(parts: Parts, outcome: gr.State, service: RecognitionService, cache_dir: Path) -> None:
     inputs, outputs = parts.inputs, parts.outputs
 
-    def recognize(
+    def answer_visitor(
         file: str | None,
         recording: str | None,
         granularity: str,
         extract_embedding: bool,
         language_value: str,
+        file_name: str | None,
         progress: gr.Progress = _PROGRESS,
     ) -> Updates:
         language = parse_language(language_value)
@@ -107,18 +108,28 @@ def _wire_recognize(parts: Parts, outcome: gr.State, service: RecognitionService
 
         path = file or recording
         options = RecognizeOptions(granularity=Granularity(granularity), extract_embedding=extract_embedding)
-        found = recognize_source(service, Path(path) if path else None, options, show)
+        found = recognize_source(
+            service, Path(path) if path else None, options, file_name=file_name if file else None, progress=show
+        )
         files = share_files(found.recognition.files, cache_dir) if found.recognition is not None else None
         return [found, *render(found, language), gr.update(value=files, visible=files is not None)]
 
     inputs.recognize.click(
-        recognize,
-        [inputs.file, inputs.microphone, inputs.granularity, inputs.extract_embedding, parts.language],
+        answer_visitor,
+        [
+            inputs.file,
+            inputs.microphone,
+            inputs.granularity,
+            inputs.extract_embedding,
+            parts.language,
+            inputs.file_name,
+        ],
         [outcome, outputs.answer, outputs.log, outputs.downloads],
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=MODEL_CONCURRENCY,
         show_progress_on=[outputs.answer],
         api_visibility="private",
+        js=NAME_JS,
     )
 
 
@@ -127,7 +138,7 @@ def _wire_api(parts: Parts, service: RecognitionService) -> None:
 
     def recognize(audio: str, granularity: str = "utterance", extract_embedding: bool = False) -> dict[str, Any]:
         options = RecognizeOptions(granularity=Granularity(granularity), extract_embedding=extract_embedding)
-        found = recognize_source(service, Path(audio) if audio else None, options, lambda _fraction, _stage: None)
+        found = recognize_source(service, Path(audio) if audio else None, options)
         if found.trouble is not None:
             raise gr.Error(found.trouble.sentence(Language.EN))
         if found.recognition is None:

@@ -23,6 +23,7 @@ class InputParts:
     tabs: gr.Tabs
     file: gr.File
     microphone: gr.Audio
+    file_name: gr.Textbox
     player: gr.HTML
     granularity: gr.Radio
     extract_embedding: gr.Checkbox
@@ -105,7 +106,9 @@ def _inputs(say: Localized) -> InputParts:
     example = say.add(gr.Button, text_of={"value": "page.example"}, variant="secondary", elem_id="example")
     with say.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
         say.add(gr.Markdown, text_of={"value": "page.advice"})
-    return InputParts(tabs, file, microphone, player, granularity, embedding, recognize, example)
+    return InputParts(
+        tabs, file, microphone, gr.Textbox(visible=False), player, granularity, embedding, recognize, example
+    )
 
 
 def _hint(key: str, language: Language) -> dict[str, Any]:
@@ -119,7 +122,7 @@ def _granularities(language: Language) -> dict[str, Any]:
 
 
 def _outputs(say: Localized) -> OutputParts:
-    answer = gr.HTML(empty_html(FIRST_LANGUAGE), apply_default_css=False, elem_id="answer", min_height=120)
+    answer = gr.HTML(empty_html(FIRST_LANGUAGE), apply_default_css=False, elem_id="answer", min_height=90)
     downloads = say.add(
         gr.File, text_of={"label": "page.downloads"}, file_count="multiple", interactive=False, visible=False,
         elem_id="downloads",

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from webui.errors import AudioError, ModelError, OutputError, RequestError, SpeechEmotionError
 from webui.results import Notice
-from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions
+from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions, ignore_progress
 from webui.texts import Language, text
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ TROUBLE_TITLES: Final[tuple[tuple[type[SpeechEmotionError], str], ...]] = (
     (RequestError, "page.trouble_request"),
     (OutputError, "page.trouble_output"),
 )
+MAX_NAME: Final = 255
 UNKNOWN_TITLE: Final = "page.trouble_unknown"
 
 
@@ -64,22 +65,36 @@ def trouble_of(error: Exception) -> Trouble:
     return Trouble(UNKNOWN_TITLE, lambda language: text("page.unknown_error", language, error_id=error_id))
 
 
+def _plain_name(name: str | None) -> str:
+    """Returns a name from a browser without folders and without what no screen can show."""
+    last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(sign for sign in last if sign.isprintable())[:MAX_NAME].strip()
+
+
 def recognize_source(
-    service: RecognitionService, source: Path | None, options: RecognizeOptions, progress: Progress
+    service: RecognitionService,
+    source: Path | None,
+    options: RecognizeOptions,
+    *,
+    file_name: str | None = None,
+    progress: Progress = ignore_progress,
 ) -> Outcome:
     """Recognizes one recording; every error becomes an outcome.
 
     Args:
         service: answers.
-        source: the visitor's file under the name they gave it, or None if there is none.
+        source: the visitor's file, or None if there is none.
         options: what is asked for.
+        file_name: the name the visitor knows it by; by default the path's.
         progress: told the fraction done and the stage.
     """
     lines: list[Notice] = []
     try:
         if source is None:
             raise RequestError("page.no_audio")
-        recognition = service.recognize(source, options, file_name=source.name, progress=progress, on_log=lines.append)
+        recognition = service.recognize(
+            source, options, file_name=_plain_name(file_name) or source.name, progress=progress, on_log=lines.append
+        )
     except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs what it doesn't know
         return Outcome(None, trouble_of(error), tuple(lines))
     return Outcome(recognition, None, recognition.log)

@@ -39,6 +39,8 @@ def build_page(service: RecognitionService, *, cache_dir: Path) -> gr.Blocks:
     page = gr.Blocks(analytics_enabled=False, title=title, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S))
     with page:
         wire(page, lay_out(), service, cache_dir=cache_dir, example=EXAMPLE)
+    # Gradio checks that a file in an event was uploaded only in apps that were launched, and a mounted one never is.
+    page.has_launched = True
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=MODEL_CONCURRENCY)
     return page
 

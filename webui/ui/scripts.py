@@ -5,16 +5,17 @@ from typing import Final
 
 from webui.texts import Language, text
 
-_UNPLAYABLE: Final = json.dumps(
-    {language.value: text("page.unplayable", language) for language in Language}, ensure_ascii=False
-)
+
+def _in_both(key: str) -> str:
+    return json.dumps({language.value: text(key, language) for language in Language}, ensure_ascii=False)
+
 
 # Lets the browser play the visitor's file as it is. Gradio's own player would hand it to ffmpeg first, where there is
 # one, and ffmpeg follows playlists to other local files.
 PLAYER_JS: Final = f"""
 (file, language) => {{
   if (!file || !file.url) return "";
-  const words = {_UNPLAYABLE};
+  const words = {_in_both("page.unplayable")};
   const sentence = words[language] || words.en;
   const hex = (sign) => "%" + sign.charCodeAt(0).toString(16);
   const source = encodeURI(decodeURI(file.url)).replace(/[&"'<>{{}}$`\\\\]/g, hex);
@@ -26,15 +27,21 @@ PLAYER_JS: Final = f"""
 
 CLEAR_OTHER_JS: Final = "() => null"
 
-# Gradio's own words ("Drop File Here") follow the browser's language, not the page's. Its settings page changes them
-# through a function of one of its modules; the same function is used here, and its absence changes nothing else.
-SPEAK_JS: Final = """
-(language) => {
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  document.documentElement.dataset.language = language;
+# The name of a file as its owner gave it: the server keeps uploads under a simplified one.
+NAME_JS: Final = "(file, recording, ...others) => [file, recording, ...others.slice(0, -1), file?.orig_name ?? null]"
+
+# Gradio's own words follow the browser's language, not the page's. Those in the upload field are said by the style
+# sheet instead, from a property set here. The others change through the function that Gradio's settings page uses;
+# should it be missing, nothing else changes.
+SPEAK_JS: Final = f"""
+(language) => {{
+  const root = document.documentElement;
+  root.lang = language === "zh" ? "zh-CN" : "en";
+  root.dataset.language = language;
+  root.style.setProperty("--se-drop", JSON.stringify({_in_both("page.drop")}[language]));
   const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
   const core = loaded.find((name) => /\\/assets\\/core-[\\w-]+\\.js$/.test(name));
-  if (core) import(core).then((module) => module.changeLocale?.(document.documentElement.lang)).catch(() => {});
+  if (core) import(core).then((module) => module.changeLocale?.(root.lang)).catch(() => {{}});
   return [];
-}
+}}
 """

@@ -1,0 +1,251 @@
+#!/usr/bin/env bash
+# bash run.sh              sets everything up in .venv beside this file, then starts the page
+# bash run.sh test         sets up, then runs every check and test
+# bash run.sh COMMAND ...  sets up, then runs a command of the program: recognize, models, doctor, --help
+#
+# SPEECH_EMOTION_TORCH chooses the build of PyTorch: cpu, auto (what the NVIDIA driver takes), cu126 and the like, or
+# plain (whatever pip is configured for). Unset: cpu on Linux without an NVIDIA GPU, auto with one, plain on macOS.
+#
+# Written for bash 3.2, which macOS still ships. Set-up speaks on stderr and reads nothing: stdin and stdout belong to
+# the command.
+
+if [ -z "${BASH_VERSION:-}" ]; then exec bash "$0" "$@"; fi # `sh run.sh`
+set -euo pipefail
+unset PYTHONHOME
+
+readonly MIN_MINOR=11 # Python 3.11
+readonly UV="uv>=0.13,<0.14"
+
+main() {
+    ROOT=$(folder_of "${BASH_SOURCE[0]}")
+    VENV="$ROOT/.venv"
+    PY="$VENV/bin/python"
+    local kind=runtime
+    if [ "${1:-}" = test ]; then kind=dev; fi
+    if ! is_ready "$kind"; then (set_up "$kind") </dev/null >&2; fi
+    if [ "$kind" = dev ]; then
+        shift
+        cd "$ROOT"
+        exec "$PY" -m tests.run_suites ${1+"$@"}
+    fi
+    exec "$PY" "$ROOT/app.py" ${1+"$@"}
+}
+
+folder_of() { # the folder a script really lies in, behind any symbolic links (macOS has no `readlink -f`)
+    local path=$1 target
+    while [ -L "$path" ]; do
+        target=$(readlink "$path")
+        case $target in
+            /*) path=$target ;;
+            *) path=$(dirname "$path")/$target ;;
+        esac
+    done
+    CDPATH='' cd -P "$(dirname "$path")" && pwd
+}
+
+say() { # say CHINESE ENGLISH
+    case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in
+        zh*) printf '%s\n' "$1" ;;
+        *) printf '%s\n' "$2" ;;
+    esac >&2
+}
+
+fail() {
+    say "错误：$1" "Error: $2"
+    exit 1
+}
+
+# What was made is written down in .venv, word for word: `made` (the place, Python and torch; "unfinished" while it is
+# being changed), `installed-runtime` and `installed-dev` (the requirements). Anything else means work to do.
+
+is_ready() { # is_ready KIND
+    local made
+    [ -x "$PY" ] && [ -f "$VENV/made" ] || return 1
+    made=$(cat "$VENV/made")
+    [ "$made" = "$(made_line "$(made_torch "$made")")" ] || return 1
+    [ -z "${SPEECH_EMOTION_TORCH:-}" ] || [ "$SPEECH_EMOTION_TORCH" = "$(made_torch "$made")" ] || return 1
+    requirements "$1" | cmp -s - "$VENV/installed-$1"
+}
+
+made_line() { # made_line TORCH
+    printf 'python=%s torch=%s at=%s' "$(python_version "$PY")" "$1" "$VENV"
+}
+
+made_torch() {
+    local rest=${1#* torch=}
+    printf '%s' "${rest%% at=*}"
+}
+
+python_version() { # python_version PYTHON: prints 3.11, or nothing if it doesn't run
+    "$1" -I -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
+}
+
+requirements() { # requirements KIND: what has to be installed
+    cat "$ROOT/requirements.txt"
+    if [ "$1" = dev ]; then cat "$ROOT/requirements-dev.txt"; fi
+}
+
+set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and lock end with it
+    local kind=$1 base
+    trap 'echo >&2; say "安装被中断；下次运行会接着完成。" "Set-up was interrupted; the next start finishes it."; exit 130' INT
+    trap 'exit 143' TERM HUP
+    base=$(find_python)
+    if ! mkdir -p "$ROOT/.setup" 2>/dev/null || [ ! -w "$ROOT/.setup" ]; then
+        fail "无法写入 $ROOT。请修改权限，或把项目复制到可写的目录。" \
+            "$ROOT can't be written to. Change its permissions, or copy the project to a folder of your own."
+    fi
+    lock "$base"
+    if is_ready "$kind"; then return 0; fi # another run.sh has done it
+    export TMPDIR="$ROOT/.setup/tmp"       # not /tmp, which may be small
+    rm -rf "$TMPDIR"
+    mkdir -p "$TMPDIR"
+    make_venv "$base"
+    install_torch
+    install_requirements "$kind"
+    rm -rf "$TMPDIR"
+    requirements "$kind" >"$VENV/installed-$kind"
+    if [ "$kind" = dev ]; then requirements runtime >"$VENV/installed-runtime"; fi
+    made_line "$TORCH" >"$VENV/made"
+    say "安装完成。" "Set-up is done."
+}
+
+find_python() { # prints a Python that can make virtual environments, outside of .venv
+    local name path version found="" bare=""
+    for name in python3.13 python3.12 python3.11 python3 python; do
+        path=$(command -v "$name") || continue
+        case $path in "$VENV"/*) continue ;; esac
+        version=$(python_version "$path")
+        case $version in
+            3.*) [ "${version#3.}" -ge "$MIN_MINOR" ] || { found="$found $name=$version" && continue; } ;;
+            *) continue ;; # doesn't run, or is Python 2
+        esac
+        if "$path" -c 'import ensurepip, venv' 2>/dev/null; then
+            printf '%s' "$path"
+            return 0
+        fi
+        bare=$version
+    done
+    if [ -n "$bare" ]; then
+        fail "Python $bare 缺少 venv 模块。请安装后重试，例如：sudo apt install python$bare-venv" \
+            "Python $bare lacks its venv module. Install it and try again, for example: sudo apt install python$bare-venv"
+    fi
+    fail "需要 Python 3.$MIN_MINOR 或更高版本，找到的是：${found:- 无}。请安装后重试，例如：
+  Debian/Ubuntu: sudo apt install python3.11 python3.11-venv    Fedora: sudo dnf install python3.12    macOS: brew install python@3.12" \
+        "Python 3.$MIN_MINOR or newer is needed; found:${found:- none}. Install one and try again, for example:
+  Debian/Ubuntu: sudo apt install python3.11 python3.11-venv    Fedora: sudo dnf install python3.12    macOS: brew install python@3.12"
+}
+
+lock() { # lock PYTHON: one set-up at a time. The lock is on the open file, so the system drops it when we end.
+    exec 9>"$ROOT/.setup/lock"
+    "$1" -I -c '
+import fcntl, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+try:
+    fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    sys.stderr.write(sys.argv[1] + "\n")
+    fcntl.flock(9, fcntl.LOCK_EX)
+except OSError:
+    pass  # a file system without locks
+' "$(say "另一个 run.sh 正在安装，等待它完成……" "Another run.sh is setting up; waiting for it ..." 2>&1)"
+}
+
+make_venv() { # make_venv PYTHON: keeps a sound .venv, makes or remakes it otherwise; sets TORCH
+    local made=""
+    if [ -f "$VENV/made" ]; then made=$(cat "$VENV/made"); fi
+    TORCH=${SPEECH_EMOTION_TORCH:-$(made_torch "${made#unfinished}")}
+    TORCH=${TORCH:-$(torch_for_this_machine)}
+    if [ -n "$made" ] && [ "$made" = "$(made_line "$TORCH")" ]; then
+        printf 'unfinished' >"$VENV/made" # until the new requirements are in
+        return 0
+    fi
+    if [ -z "$made" ] && is_usable; then return 0; fi # somebody's own
+    check_disk
+    say "[1/3] 创建 .venv（Python $(python_version "$1")）" "[1/3] Making .venv (Python $(python_version "$1"))"
+    rm -rf "$VENV"
+    mkdir "$VENV"
+    printf 'unfinished' >"$VENV/made"
+    "$1" -m venv "$VENV" || explain_failure unfinished
+}
+
+is_usable() { # whether .venv runs, is new enough and has pip
+    local version
+    version=$(python_version "$PY")
+    [ -n "$version" ] && [ "${version#3.}" -ge "$MIN_MINOR" ] && "$PY" -m pip --version >/dev/null 2>&1
+}
+
+torch_for_this_machine() {
+    if [ "$(uname -s)" = Darwin ]; then
+        printf plain
+    elif [ -e /dev/nvidia0 ] || [ -d /proc/driver/nvidia/gpus ] || nvidia-smi -L >/dev/null 2>&1; then
+        printf auto
+    else
+        printf cpu
+    fi
+}
+
+check_disk() { # refuses to start what can't be finished
+    local need_mb=9000 free_mb
+    case $TORCH in cpu | plain) need_mb=2500 ;; esac
+    free_mb=$(free_mb)
+    if [ "$free_mb" -lt "$need_mb" ]; then
+        fail "磁盘空间不足：$ROOT 所在磁盘可用 $free_mb MB，安装约需 $need_mb MB。请清理磁盘，或把项目移到更大的磁盘。" \
+            "Not enough disk space: $free_mb MB are free where $ROOT lies, set-up takes about $need_mb MB. Free some space, or move the project to a larger disk."
+    fi
+}
+
+free_mb() { # the number before the percentage, since the name of a file system can hold spaces
+    df -Pk "$ROOT" | awk '{ for (i = NF; i > 1; i--) if ($i ~ /^[0-9]+%$/) { print int($(i - 1) / 1024); exit } }'
+}
+
+install_torch() {
+    local wanted installed
+    wanted=$(sed -n 's/^\(torch==[^ ;#]*\).*/\1/p' "$ROOT/requirements.txt")
+    installed=$(torch_installed)
+    if [ -z "$wanted" ] || [ "${installed%%+*}" = "${wanted#torch==}" ]; then return 0; fi
+    say "[2/3] 安装 PyTorch（$TORCH）" "[2/3] Installing PyTorch ($TORCH)"
+    case $TORCH in
+        plain) pip "$wanted" || explain_failure ;;
+        cpu) pip "$wanted+cpu" 2>/dev/null || { get_uv && uv --torch-backend=cpu "$wanted"; } || explain_failure ;;
+        auto) { get_uv && uv --torch-backend=auto "$wanted"; } || pip "$wanted" || explain_failure ;;
+        *) { get_uv && uv "--torch-backend=$TORCH" "$wanted"; } || explain_failure ;;
+    esac
+}
+
+torch_installed() { # prints the version, 2.13.0+cpu for instance, or nothing
+    "$PY" -I -c 'from importlib.metadata import version; print(version("torch"))' 2>/dev/null || true
+}
+
+install_requirements() { # install_requirements KIND: everything else; the torch that is there stays
+    local file="$ROOT/requirements.txt" torch constraints="$ROOT/.setup/constraints.txt"
+    if [ "$1" = dev ]; then file="$ROOT/requirements-dev.txt"; fi
+    torch=$(torch_installed)
+    if [ -n "$torch" ]; then torch="torch==$torch"; fi
+    printf '%s\n' "$torch" >"$constraints"
+    say "[3/3] 安装 $(basename "$file")" "[3/3] Installing $(basename "$file")"
+    { get_uv && uv -r "$file" --constraint "$constraints"; } ||
+        { still_room && pip -r "$file" --constraint "$constraints"; } || explain_failure
+}
+
+pip() { "$PY" -m pip install --disable-pip-version-check --no-input "$@"; }
+
+get_uv() { # uv is much faster than pip, and knows where the builds of PyTorch are
+    local index
+    "$PY" -m uv --version >/dev/null 2>&1 || pip --quiet "$UV" 2>/dev/null || return 1
+    index=${PIP_INDEX_URL:-$("$PY" -m pip config get global.index-url 2>/dev/null || true)}
+    if [ -n "$index" ] && [ -z "${UV_DEFAULT_INDEX:-${UV_INDEX_URL:-}}" ]; then export UV_DEFAULT_INDEX="$index"; fi
+}
+
+uv() { "$PY" -m uv pip install --python "$PY" "$@"; }
+
+still_room() { [ "$(free_mb)" -ge 200 ]; }
+
+explain_failure() { # explain_failure [unfinished]
+    still_room || fail "磁盘已满（可用 $(free_mb) MB），安装没有完成。请清理磁盘后重新运行。" \
+        "The disk is full ($(free_mb) MB free); set-up did not finish. Free some space and start again."
+    if [ -z "${1:-}" ]; then made_line "$TORCH" >"$VENV/made"; fi # what is in is sound: the next start goes on from it
+    fail "安装没有完成，原因见上。请检查网络（或 pip 的镜像设置）后重新运行。" \
+        "Set-up did not finish; the reason stands above. Check the network (or pip's index settings) and start again."
+}
+
+main "$@"

@@ -1,0 +1,60 @@
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.server_process import RunningServer, running_server
+from tests.browser.visitor import Visitor
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+OpenPage = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("page") / "outputs", max_audio_mb=2) as started:
+        yield started
+        assert started.errors.read_text() == ""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not executable:
+        pytest.skip("no Chromium: `apt-get install chromium`, or name one in CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, server: RunningServer, tmp_path: Path) -> Iterator[OpenPage]:
+    """Opens the page as a new visitor; at the end nobody may have asked another machine or seen a console error."""
+    visitors: list[Visitor] = []
+
+    def open_one(
+        *, locale: str = "zh-CN", scheme: str = "light", width: int = 1280, at: RunningServer = server
+    ) -> Visitor:
+        visitors.append(Visitor(chromium, at.url, locale=locale, scheme=scheme, width=width))
+        return visitors[-1]
+
+    yield open_one
+    for visitor in visitors:
+        visitor.leave()
+    for visitor in visitors:
+        assert visitor.strangers() == []
+        assert visitor.complaints == []

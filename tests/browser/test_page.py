@@ -1,0 +1,205 @@
+"""The page in a real browser, against a real server with the real service and the built-in model."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.server_process import RunningServer
+from webui.labels import Emotion
+from webui.results import Granularity, RecognitionResult
+
+DROP_WORDS = "getComputedStyle(document.querySelector('#upload button .wrap'), '::after').content"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Three seconds, stereo at 44.1 kHz, with a name that tries every kind of quoting."""
+    time_s = np.arange(3 * 44_100) / 44_100
+    pitch_hz = 180 + 60 * np.sin(2 * np.pi * 0.8 * time_s)
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / 44_100
+    tone = sum(np.sin(k * phase) / k for k in range(1, 12)) * (0.3 + 0.2 * np.sin(2 * np.pi * 3 * time_s))
+    samples = np.repeat((tone * 8000).astype("<i2"), 2)
+    file = tmp_path / "录音 (1) {{x}} ${y} it's 100%.wav"
+    with wave.open(str(file), "wb") as wav:
+        wav.setnchannels(2)
+        wav.setsampwidth(2)
+        wav.setframerate(44_100)
+        wav.writeframes(samples.tobytes())
+    return file
+
+
+def test_the_whole_way(open_page: OpenPage, server: RunningServer, recording: Path, tmp_path: Path) -> None:
+    visitor = open_page()
+    visitor.upload(recording)
+    expect(visitor.page.locator("#player audio")).to_be_visible()
+    visitor.page.locator("#embedding input").check()
+    answer = visitor.recognize()
+
+    result = RecognitionResult.model_validate_json(visitor.download("result.json", tmp_path).read_text("utf-8"))
+    assert result.granularity is Granularity.UTTERANCE
+    assert result.source.sample_rate_hz == 44_100
+    assert result.source.channels == 2
+    assert result.source.file_name == recording.name
+    assert sum(result.scores.values()) == pytest.approx(1.0, abs=1e-4)
+
+    assert answer.locator(".se-emotion").inner_text().endswith(result.emotion.value.capitalize() + ")")
+    assert answer.locator(".se-confidence").inner_text() == f"置信度: {result.confidence:.1%}"
+    assert recording.name in answer.locator(".se-source").inner_text()
+    assert result.emotion.emoji in answer.locator(".se-emotion").inner_text()
+    assert "内置小模型" in answer.locator(".se-model").inner_text()
+    assert "不是 Emotion2Vec+ Large" in answer.locator(".se-model").inner_text()
+    assert result.model.license in answer.locator(".se-model").inner_text()
+    numbers = [row.locator(".se-number").inner_text() for row in answer.locator(".se-score").all()]
+    assert numbers == [f"{result.scores[emotion]:.1%}" for emotion in Emotion]
+
+    assert result.embedding is not None
+    embedding = np.load(visitor.download("embedding.npy", tmp_path), allow_pickle=False)
+    assert embedding.dtype == np.float32
+    assert embedding.shape == result.embedding.shape
+    assert np.isfinite(embedding).all()
+    with wave.open(str(visitor.download("processed_audio.wav", tmp_path)), "rb") as wav:
+        assert (wav.getframerate(), wav.getnchannels(), wav.getnframes()) == (16_000, 1, 48_000)
+
+    log = visitor.log()
+    stages = [log.index(stage) for stage in ("[验证]", "[预处理]", "[推理]", "[结果]")]
+    assert stages == sorted(stages)
+    assert str(server.outputs_dir) in log
+    assert "44100" in log
+    visitor.photograph("answer_zh_light_1280")
+
+
+def test_frame_mode_shows_the_curve(open_page: OpenPage, recording: Path, tmp_path: Path) -> None:
+    visitor = open_page(locale="en-GB", scheme="dark")
+    visitor.upload(recording)
+    visitor.page.locator("#granularity label").nth(1).click()
+    answer = visitor.recognize()
+    result = RecognitionResult.model_validate_json(visitor.download("result.json", tmp_path).read_text("utf-8"))
+    assert result.frames is not None
+    assert answer.locator(".se-curve .se-plot polyline").count() == len(Emotion)
+    assert f"{result.frames.rows} in all" in answer.locator(".se-curve figcaption").inner_text()
+    widths = [float(s.get_attribute("style").split(":")[1].rstrip("%")) for s in answer.locator(".se-span").all()]
+    assert sum(widths) == pytest.approx(100.0, abs=0.1)
+    visitor.photograph("curve_en_dark_1280")
+
+
+def test_example_button(open_page: OpenPage) -> None:
+    visitor = open_page(scheme="dark", width=390)
+    visitor.page.click("#example")
+    expect(visitor.page.locator("#upload .file-preview")).to_contain_text("example_synthetic")
+    answer = visitor.recognize()
+    assert EXAMPLE.name in answer.locator(".se-source").inner_text()
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
+    visitor.photograph("example_zh_dark_390")
+
+
+def test_drag_and_drop_of_a_file_whatever_its_type(open_page: OpenPage) -> None:
+    visitor = open_page(locale="en-US", width=390)
+    data = visitor.page.evaluate_handle(
+        """async (bytes) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], "dropped.mkv", { type: "video/x-matroska" }));
+          return data;
+        }""",
+        list(EXAMPLE.read_bytes()),
+    )
+    visitor.page.locator("#upload button").first.dispatch_event("drop", {"dataTransfer": data})
+    expect(visitor.page.locator("#upload .file-preview")).to_contain_text("dropped")
+    answer = visitor.recognize()
+    assert "dropped.mkv" in answer.locator(".se-source").inner_text()
+    visitor.photograph("dropped_en_light_390")
+
+
+def test_microphone(open_page: OpenPage) -> None:
+    visitor = open_page(locale="en-US")
+    visitor.page.get_by_role("tab", name="Microphone").click()
+    visitor.page.locator("#microphone button.record").click()
+    visitor.page.wait_for_timeout(1500)
+    visitor.page.locator("#microphone button.stop-button").first.click()
+    expect(visitor.page.locator("#microphone .component-wrapper")).to_be_visible()
+    answer = visitor.recognize()
+    expect(answer.locator(".se-answer")).to_be_visible()
+
+
+def test_no_audio_is_a_sentence(open_page: OpenPage) -> None:
+    visitor = open_page()
+    trouble = visitor.recognize().locator(".se-trouble")
+    assert "还没有音频" in trouble.inner_text()
+    assert "还没有音频" in visitor.log()
+    visitor.photograph("no_audio_zh")
+
+
+def test_a_bad_file_is_a_sentence_in_both_languages(open_page: OpenPage, tmp_path: Path) -> None:
+    visitor = open_page(locale="en-US")
+    bad = tmp_path / "notes.mp3"
+    bad.write_text("these are notes, not music\n" * 50)
+    visitor.upload(bad)
+    trouble = visitor.recognize().locator(".se-trouble")
+    english = trouble.locator("p").inner_text()
+    assert "This audio can't be used" in trouble.inner_text()
+    assert "notes.mp3" in english
+    assert english in visitor.log()
+    visitor.photograph("bad_file_en")
+    visitor.page.locator("#language label").first.click()
+    expect(trouble).to_contain_text("这段音频无法使用")
+    assert "[错误]" in visitor.log()
+
+
+def test_language_follows_the_browser_until_the_visitor_chooses(open_page: OpenPage) -> None:
+    visitor = open_page(locale="en-US")
+    page = visitor.page
+    expect(page.locator("#recognize")).to_have_text("🎯 Recognize")
+    assert page.evaluate(DROP_WORDS) == '"Click to choose a file, or drop one here"'
+    page.click("#example")
+    expect(page.locator("#upload .file-preview")).to_be_visible()
+    answer = visitor.recognize()
+    assert "Confidence:" in answer.inner_text()
+
+    page.locator("#language label").first.click()
+    expect(page.locator("#recognize")).to_have_text("🎯 开始识别")
+    expect(answer).to_contain_text("置信度:")
+    expect(page.locator("#granularity")).to_contain_text("整句级别")
+    assert "[验证]" in visitor.log()
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+
+    page.reload()
+    page.wait_for_selector("html[data-language=zh]")
+    expect(page.locator("#recognize")).to_have_text("🎯 开始识别")
+    assert page.evaluate(DROP_WORDS) == '"点击选择文件，或拖放到这里"'
+    page.get_by_role("tab", name="录音").click()
+    expect(page.locator("#microphone")).to_contain_text("录制")
+    expect(page.locator("#microphone")).not_to_contain_text("Record")
+
+
+def test_two_visitors_do_not_mix(open_page: OpenPage, recording: Path) -> None:
+    first, second = open_page(), open_page(locale="en-US")
+    first.upload(recording)
+    second.page.click("#example")
+    expect(second.page.locator("#upload .file-preview")).to_be_visible()
+    first.page.click("#recognize")
+    second.page.click("#recognize")
+    for visitor, own, foreign in ((first, "录音", "example"), (second, "example", "录音")):
+        source = visitor.page.locator("#answer .se-source")
+        expect(source).to_contain_text(own, timeout=60_000)
+        assert foreign not in source.inner_text()
+        assert foreign not in visitor.log()
+    links = [visitor.page.locator("#downloads a").first.get_attribute("href") for visitor in (first, second)]
+    folders = {link.rsplit("/", 1)[0] for link in links if link}
+    assert len(folders) == 2
+    first.page.locator("#language label").nth(1).click()
+    expect(first.page.locator("#answer .se-source")).to_contain_text("录音")
+
+
+def test_a_file_over_the_limit_is_refused(open_page: OpenPage, tmp_path: Path) -> None:
+    visitor = open_page(locale="en-US")
+    big = tmp_path / "big.wav"
+    big.write_bytes(b"RIFF" + bytes(2_500_000))
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.page.locator("#upload button").first.click()
+    chooser.value.set_files(big)
+    expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("big.wav")
+    expect(visitor.page.locator("#upload .file-preview")).to_have_count(0)

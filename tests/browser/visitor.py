@@ -1,0 +1,74 @@
+"""A person with a browser: opens the page and does what people do on it."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Locator, Request, expect
+
+SCREENSHOTS = Path(__file__).with_name("screenshots")
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+ANSWER_MS = 60_000  # the first answer loads the model
+
+
+class Visitor:
+    def __init__(self, browser: Browser, url: str, *, locale: str, scheme: str, width: int) -> None:
+        self._context = browser.new_context(
+            locale=locale,
+            color_scheme="dark" if scheme == "dark" else "light",
+            viewport={"width": width, "height": 900},
+            accept_downloads=True,
+            permissions=["microphone"],
+        )
+        self.page = self._context.new_page()
+        self.requests: list[Request] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request))
+        self.page.on("console", lambda said: self._listen(said.type, said.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(url)
+        self.page.wait_for_selector("html[data-language]")
+
+    def _listen(self, kind: str, words: str) -> None:
+        if kind == "error":
+            self.complaints.append(words)
+
+    def strangers(self) -> list[str]:
+        """Every address asked that is not this machine."""
+        urls = [request.url for request in self.requests]
+        return [url for url in urls if urlsplit(url).scheme not in {"data", "blob"} and _host(url) not in LOOPBACK]
+
+    def upload(self, file: Path) -> None:
+        with self.page.expect_file_chooser() as chooser:
+            self.page.locator("#upload button").first.click()
+        chooser.value.set_files(file)
+        expect(self.page.locator("#upload .file-preview")).to_be_visible()
+
+    def recognize(self) -> Locator:
+        """Presses the button and waits for an answer or an error; returns the answer's place."""
+        self.page.evaluate("document.querySelectorAll('.se-card').forEach((card) => card.remove())")
+        self.page.click("#recognize")
+        answer = self.page.locator("#answer")
+        expect(answer.locator(".se-answer, .se-trouble")).to_be_visible(timeout=ANSWER_MS)
+        return answer
+
+    def log(self) -> str:
+        return self.page.locator("#log textarea").input_value()
+
+    def download(self, name: str, folder: Path) -> Path:
+        with self.page.expect_download() as started:
+            self.page.locator(f'#downloads a[download="{name}"]').click()
+        target = folder / name
+        started.value.save_as(target)
+        return target
+
+    def photograph(self, name: str) -> None:
+        SCREENSHOTS.mkdir(exist_ok=True)
+        self.page.mouse.move(0, 0)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    def leave(self) -> None:
+        self._context.close()
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

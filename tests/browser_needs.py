@@ -1,0 +1,58 @@
+"""A Chromium and a font with Chinese letters for the browser tests: found, or installed where that is allowed."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ON_MACOS: Final = (
+    Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
+    Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
+)
+PACKAGES: Final = {"browser": "chromium", "fonts": "fonts-noto-cjk"}
+
+
+def provide(environment: dict[str, str]) -> str | None:
+    """Puts the browser's path into ``environment["CHROMIUM"]``; returns what is to be done if there is none."""
+    if lacking := _lacking(environment):
+        _install(lacking)
+    lacking = _lacking(environment)
+    if "browser" in lacking:
+        return (
+            "No Chromium is here, and only root on Debian or Ubuntu gets it by itself. Install it "
+            f"(`sudo apt-get install {' '.join(PACKAGES.values())}`; macOS: `brew install --cask chromium`), name one "
+            "in CHROMIUM=/path, or leave these tests out with SPEECH_EMOTION_SKIP_BROWSER=1."
+        )
+    return None
+
+
+def _lacking(environment: dict[str, str]) -> list[str]:
+    found = _browser(environment)
+    if found is not None:
+        environment["CHROMIUM"] = found
+    return [*(["browser"] if found is None else []), *([] if _has_chinese_font() else ["fonts"])]
+
+
+def _browser(environment: dict[str, str]) -> str | None:
+    if named := environment.get("CHROMIUM"):
+        return named
+    on_path = (shutil.which(name) for name in NAMES)
+    return next((path for path in on_path if path), None) or next((str(p) for p in ON_MACOS if p.exists()), None)
+
+
+def _has_chinese_font() -> bool:
+    if shutil.which("fc-list") is None:
+        return shutil.which("apt-get") is None  # macOS has such fonts
+    return bool(subprocess.run(["fc-list", ":lang=zh"], capture_output=True, check=False).stdout.strip())
+
+
+def _install(lacking: list[str]) -> None:
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        return
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    wanted = [PACKAGES[name] for name in lacking]
+    for command in ([apt, "-q", "update"], [apt, "-q", "install", "-y", "--no-install-recommends", *wanted]):
+        subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False, timeout=600)

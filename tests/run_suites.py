@@ -1,0 +1,192 @@
+"""Runs every check and test, suite by suite, and goes on after a failing one: what ``bash run.sh test`` calls.
+
+    bash run.sh test                         everything
+    bash run.sh test unit surfaces           some suites
+    bash run.sh test static                  the checks without tests: lint, format, types, shell
+    bash run.sh test unit -- -k smoothing    arguments after -- go to pytest
+
+A static check counts as one test. The last line is the sum: ``N passed, N failed, N skipped``.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests import browser_needs
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+STATIC: Final = ("lint", "format", "types", "shell")
+NO_TESTS: Final = 5  # pytest's exit code
+STOP_S: Final = 10
+HANGING_S: Final = 240  # of one test; then pytest prints where it stands
+SKIP_BROWSER: Final = "SPEECH_EMOTION_SKIP_BROWSER"
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One line of the closing table.
+
+    Attributes:
+        name: as the command line takes it.
+        command: after the Python interpreter.
+        limit_s: it is ended after this many seconds.
+        tests: whether pytest runs it.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    limit_s: float = 900
+    tests: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one suite."""
+
+    name: str
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+    remark: str = ""
+
+
+def all_suites() -> list[Suite]:
+    structure = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_*.py"))
+    folders = ("unit", "parity", "surfaces", "browser", "faults")
+    return [
+        Suite("lint", ("-m", "ruff", "check", "."), 120, tests=False),
+        Suite("format", ("-m", "ruff", "format", "--check", "."), 120, tests=False),
+        Suite("types", ("-m", "mypy"), 300, tests=False),
+        Suite("shell", ("-m", "tests.check_shell"), 60, tests=False),
+        Suite("structure", ("-m", "pytest", *structure)),
+        *(Suite(name, ("-m", "pytest", f"tests/{name}")) for name in folders),
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    suites = all_suites()
+    parser = argparse.ArgumentParser(prog="bash run.sh test", description="Runs the checks and the tests.")
+    names = ["static", *(suite.name for suite in suites)]
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(names))
+    own, for_pytest = _split(list(arguments))
+    given = parser.parse_args(own).suites
+    if unknown := sorted(set(given) - set(names)):
+        parser.error(f"There is no suite {', '.join(unknown)}; there are: {', '.join(names)}.")
+    wanted = {name for one in given for name in (STATIC if one == "static" else (one,))}
+    chosen = [
+        suite
+        for suite in suites
+        if (not wanted or suite.name in wanted) and (suite.tests or not for_pytest or suite.name in wanted)
+    ]
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        outcomes = [_run(suite, for_pytest) for suite in chosen]
+    except KeyboardInterrupt:
+        return 130
+    return _report(outcomes)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:cut], arguments[cut + 1 :]
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(suite: Suite, for_pytest: list[str]) -> Outcome:
+    _say(f"\n=== {suite.name}")
+    started = time.monotonic()
+    environment = dict(os.environ)
+    if suite.name == "browser":
+        if environment.get(SKIP_BROWSER) == "1":
+            _say(f"SKIPPED: {SKIP_BROWSER}=1, nobody looks at the page.")
+            return Outcome(suite.name, 0, 0, 1, 0.0, "SKIPPED")
+        missing = browser_needs.provide(environment)
+        if missing:
+            _say(missing)
+            return Outcome(suite.name, 0, 1, 0, time.monotonic() - started, "no browser")
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, *suite.command]
+        if suite.tests:
+            command += [f"--junitxml={report}", f"--basetemp={folder}/tmp", "-o", f"faulthandler_timeout={HANGING_S}"]
+            command += for_pytest
+        code = _call(command, environment, suite.limit_s)
+        seconds = time.monotonic() - started
+        remark = f"ended after {suite.limit_s:.0f} s" if code is None else "" if code in (0, 1) else f"exit code {code}"
+        if not suite.tests:
+            return Outcome(suite.name, int(code == 0), int(code != 0), 0, seconds, remark)
+        if code == NO_TESTS:
+            return Outcome(suite.name, 0, 0, 0, seconds, "no tests")
+        passed, failed, skipped = _counts(report)
+        if code != 0 and failed == 0:  # crashed, or was ended: what it counted is not all
+            failed = 1
+        return Outcome(suite.name, passed, failed, skipped, seconds, remark)
+
+
+def _call(command: list[str], environment: dict[str, str], limit_s: float) -> int | None:
+    """Returns the exit code, or None if it had to be ended; whatever it started ends with it."""
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        _end_group(process)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGINT, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except (ProcessLookupError, PermissionError):  # macOS: PermissionError when only zombies are left
+            return
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _counts(report: Path) -> tuple[int, int, int]:
+    if not report.is_file():
+        return 0, 0, 0
+    sums = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+    for suite in ET.parse(report).getroot().iter("testsuite"):
+        for name in sums:
+            sums[name] += int(suite.get(name, "0"))
+    failed = sums["failures"] + sums["errors"]
+    return max(0, sums["tests"] - failed - sums["skipped"]), failed, sums["skipped"]
+
+
+def _report(outcomes: list[Outcome]) -> int:
+    _say(f"\n{'suite':<12}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>10}")
+    for one in outcomes:
+        line = f"{one.name:<12}{one.passed:>8}{one.failed:>8}{one.skipped:>9}{one.seconds:>10.1f}  {one.remark}"
+        _say(line.rstrip())
+    passed, failed, skipped = (sum(getattr(one, name) for one in outcomes) for name in ("passed", "failed", "skipped"))
+    if passed + failed == 0:
+        _say("No test ran.")
+        failed = 1
+    _say(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

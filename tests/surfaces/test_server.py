@@ -1,0 +1,193 @@
+"""The server: how it starts and ends, and which doors are closed. Real processes, real HTTP."""
+
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+
+from tests.browser.server_process import RunningServer, free_port, running_server
+from webui.errors import RequestError
+from webui.labels import Emotion
+from webui.results import RecognitionResult
+from webui.server import PORTS_TRIED, open_listener
+from webui.service import RecognitionService
+from webui.settings import Settings
+from webui.ui.events import MODEL_CONCURRENCY, MODEL_QUEUE
+from webui.ui.page import MAX_WAITING, build_page
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("server") / "outputs", max_audio_mb=1) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def client(server: RunningServer) -> Client:
+    return Client(server.url, verbose=False, download_files=False)
+
+
+def test_the_next_free_port_is_taken() -> None:
+    port = free_port()
+    with open_listener("127.0.0.1", port) as first, open_listener("127.0.0.1", port) as second:
+        assert first.getsockname()[1] == port
+        assert port < second.getsockname()[1] < port + PORTS_TRIED
+
+
+def test_a_port_is_taken_from_the_first_moment_on() -> None:
+    with open_listener("127.0.0.1", free_port()) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), timeout=2), pytest.raises(OSError, match="in use"):
+            socket.socket().bind(("127.0.0.1", port))
+
+
+def test_an_address_of_another_machine_is_a_sentence() -> None:
+    with pytest.raises(RequestError, match=r"can't listen on 192\.0\.2\.1:7860 .*SPEECH_EMOTION_HOST"):
+        open_listener("192.0.2.1", 7860)
+
+
+def test_no_free_port_is_a_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 65535))
+        taken.listen()
+        with pytest.raises(RequestError, match="65535 to 65535 are all taken"):
+            open_listener("127.0.0.1", 65535)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_runs_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with open_listener("127.0.0.1", free_port()) as taken:
+        port = taken.getsockname()[1]
+        with running_server(tmp_path / "outputs", port=port) as started:
+            used = int(started.url.rsplit(":", 1)[1])
+            assert started.lines == (
+                f"Port {port} is taken; using {used} instead.",
+                f"Running on local URL: http://localhost:{used}",
+            )
+            assert httpx.get(started.url).status_code == 200
+            (cache,) = _cache_folders(started)
+            assert cache.stat().st_mode & 0o777 == 0o700
+            with httpx.stream("GET", f"{started.url}/gradio_api/heartbeat/open-page") as open_page:
+                assert open_page.status_code == 200
+                begun = time.monotonic()
+                started.process.send_signal(number)
+                assert started.process.wait(15) == 0
+            assert time.monotonic() - begun < 5
+            assert started.errors.read_text() == ""
+            assert not cache.exists()
+
+
+def _cache_folders(server: RunningServer) -> list[Path]:
+    sent = httpx.post(f"{server.url}/gradio_api/upload", files={"files": ("a.txt", b"a")}).json()
+    return [Path(sent[0]).parents[1]]
+
+
+def test_the_page_asks_nobody_else(server: RunningServer) -> None:
+    config = httpx.get(f"{server.url}/config").json()
+    assert config["analytics_enabled"] is False
+    theme = httpx.get(f"{server.url}/theme.css").text
+    assert "@import" not in theme
+    assert set(re.findall(r"https?://([^/'\"]+)", theme)) <= {"www.w3.org"}  # a name of SVG, not an address to ask
+
+
+def test_one_endpoint_is_public(server: RunningServer) -> None:
+    info = httpx.get(f"{server.url}/gradio_api/info").json()
+    assert list(info["named_endpoints"]) == ["/recognize"]
+    assert info["unnamed_endpoints"] == {}
+    names = [parameter["parameter_name"] for parameter in info["named_endpoints"]["/recognize"]["parameters"]]
+    assert names == ["audio", "granularity", "extract_embedding"]
+
+
+def test_the_public_endpoint_answers_with_the_result_document(client: Client) -> None:
+    answer = client.predict(handle_file(EXAMPLE), "frame", False, api_name="/recognize")
+    result = RecognitionResult.model_validate(answer)
+    assert result.source.file_name == EXAMPLE.name
+    assert sum(result.scores.values()) == pytest.approx(1.0, abs=1e-4)
+    assert result.frames is not None
+    assert result.frames.scores is not None
+    assert set(result.frames.scores) == set(Emotion)
+    assert list(answer)[:5] == ["emotion", "confidence", "scores", "granularity", "timestamp"]
+
+
+def test_the_public_endpoint_says_what_is_wrong(client: Client, tmp_path: Path) -> None:
+    bad = tmp_path / "notes.mp3"
+    bad.write_text("notes " * 100)
+    with pytest.raises(Exception, match=r"notes\.mp3"):
+        client.predict(handle_file(bad), "utterance", False, api_name="/recognize")
+
+
+def test_run_folders_are_not_served(server: RunningServer, client: Client) -> None:
+    client.predict(handle_file(EXAMPLE), "utterance", True, api_name="/recognize")
+    files = list(server.outputs_dir.glob("outputs_*/*"))
+    assert {file.name for file in files} >= {"result.json", "processed_audio.wav", "log.txt", "embedding.npy"}
+    assert np.load(next(file for file in files if file.name == "embedding.npy")).ndim == 1
+    for file in files:
+        assert httpx.get(f"{server.url}/gradio_api/file={file}").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", str(EXAMPLE)])
+def test_a_path_that_was_not_uploaded_is_not_heard(server: RunningServer, path: str) -> None:
+    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "utterance", False]}
+    event = httpx.post(f"{server.url}/gradio_api/call/recognize", json=body).json()["event_id"]
+    told = httpx.get(f"{server.url}/gradio_api/call/recognize/{event}", timeout=30).text
+    assert told.startswith("event: error")
+    assert "root:" not in told
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.wav", "HTTPS://example.com/a.wav"])
+def test_a_web_address_is_not_fetched(server: RunningServer, address: str) -> None:
+    body = {"data": [{"path": address, "meta": {"_type": "gradio.FileData"}}, "utterance", False]}
+    assert httpx.post(f"{server.url}/gradio_api/call/recognize", json=body).status_code == 403
+    body = {"data": body["data"], "fn_index": 0, "session_hash": "a"}
+    assert httpx.post(f"{server.url}/gradio_api/queue/join", json=body).status_code == 403
+
+
+def test_an_event_is_small(server: RunningServer) -> None:
+    sent = httpx.post(f"{server.url}/gradio_api/queue/join", content=b'"' + bytes(5_000_000) + b'"')
+    assert sent.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/gradio_api/file=http://example.com/a",
+        "/gradio_api/file=HTTPS://example.com/a",
+        "/gradio_api/proxy=https://example.hf.space/a",
+        "/gradio_api/deep_link?session_hash=a",
+        "/gradio_api/vibe-code",
+        "/monitoring",
+        "/monitoring/summary",
+    ],
+)
+def test_closed_doors(server: RunningServer, address: str) -> None:
+    assert httpx.get(server.url + address).status_code == 404
+
+
+def test_an_upload_over_the_limit_is_refused(server: RunningServer) -> None:
+    sent = httpx.post(f"{server.url}/gradio_api/upload", files={"files": ("big.wav", bytes(1_000_001))})
+    assert sent.status_code == 413
+    assert "1000000" in sent.text
+
+
+def test_unknown_errors_are_not_shown(server: RunningServer) -> None:
+    config = httpx.get(f"{server.url}/config").json()
+    assert config["show_error"] is False
+    assert config["max_file_size"] == 1_000_000
+
+
+def test_model_events_wait_in_one_bounded_line(tmp_path: Path) -> None:
+    page = build_page(RecognitionService(Settings(outputs_dir=tmp_path)), cache_dir=tmp_path)
+    queued = [event for event in page.fns.values() if event.queue]
+    assert len(queued) == 2
+    assert {event.concurrency_id for event in queued} == {MODEL_QUEUE}
+    assert {event.concurrency_limit for event in queued} <= {MODEL_CONCURRENCY, "default"}
+    assert page._queue.max_size == MAX_WAITING

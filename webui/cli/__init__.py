@@ -1,0 +1,33 @@
+"""The command line: ``main`` is all of it that others need.
+
+Answers go to stdout, everything else to stderr. Nothing heavy is imported before a command needs it.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from webui.cli.exit_codes import ExitCode
+from webui.cli.language import system_language
+from webui.texts import text
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code.
+
+    Args:
+        argv: the arguments after the program's name; by default those of the process.
+    """
+    try:
+        from webui.cli.program import run  # imported late: from here on Ctrl-C is quiet
+
+        return run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        sys.stderr.write("\n" + text("cli.interrupted", system_language()) + "\n")
+        return ExitCode.INTERRUPTED
+    except ModuleNotFoundError as err:
+        if err.name is None or err.name.split(".")[0] == "webui":
+            raise
+        sys.stderr.write(text("cli.not_set_up", system_language(), name=err.name) + "\n")
+        return ExitCode.UNEXPECTED

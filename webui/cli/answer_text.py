@@ -1,0 +1,68 @@
+"""An answer as lines for people."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final
+
+from rich.text import Text
+
+from webui.labels import Emotion
+from webui.results import FrameScores
+from webui.service import Recognition
+from webui.texts import Language, text
+
+BAR_CELLS: Final = 30
+NAME_CELLS: Final = 12
+MAX_SPANS: Final = 20
+
+
+def answer_lines(recognition: Recognition, given: str, language: Language) -> Iterator[Text]:
+    """Yields the lines: file, main emotion, nine scores, the course over time if asked for, the run folder.
+
+    Args:
+        recognition: the answer.
+        given: the file as the user named it.
+        language: of labels.
+    """
+    result = recognition.result
+    yield Text(given, style="bold")
+    confidence = text("page.confidence", language, confidence=result.confidence)
+    yield Text.assemble("  ", (_title(result.emotion, language), "bold green"), f"  {confidence}")
+    for emotion in Emotion:
+        score = result.scores[emotion]
+        name = Text(f"  {emotion.emoji} {emotion.display_name(language)}")
+        name.align("left", NAME_CELLS + 6)
+        bar = "█" * round(score * BAR_CELLS)
+        yield Text.assemble(name, f"{score:7.1%} ", (bar, "green" if emotion is result.emotion else "cyan"))
+    if result.frames is not None:
+        yield from _course(result.frames, language)
+    yield Text("  " + text("cli.saved", language, folder=recognition.folder, files=_names(recognition)))
+    yield Text()
+
+
+def _title(emotion: Emotion, language: Language) -> str:
+    english = emotion.display_name(Language.EN)
+    name = english if language is Language.EN else f"{emotion.display_name(language)} ({english})"
+    return f"{emotion.emoji} {name}"
+
+
+def _course(frames: FrameScores, language: Language) -> Iterator[Text]:
+    if frames.scores is None or frames.start_s is None or frames.end_s is None:
+        yield Text("  " + text("cli.course_in_file", language, rows=frames.rows, file=frames.file))
+        return
+    scores = frames.scores
+    leaders = [max(Emotion, key=lambda emotion: scores[emotion][row]) for row in range(frames.rows)]
+    spans = [list(rows) for _, rows in groupby(range(frames.rows), key=leaders.__getitem__)]
+    yield Text("  " + text("cli.course", language, rows=frames.rows, window_s=frames.window_s, hop_s=frames.hop_s))
+    for rows in spans[:MAX_SPANS]:
+        leader = leaders[rows[0]]
+        peak = max(scores[leader][row] for row in rows)
+        start_s, end_s = frames.start_s[rows[0]], frames.start_s[rows[-1] + 1 :][:1] or frames.end_s[rows[-1] :][:1]
+        line = f"{start_s:8.2f} – {end_s[0]:8.2f} s  {_title(leader, language)}"
+        yield Text.assemble("  ", line, f"  {peak:.1%}")
+    if len(spans) > MAX_SPANS:
+        yield Text("  " + text("cli.course_more", language, more=len(spans) - MAX_SPANS))
+
+
+def _names(recognition: Recognition) -> str:
+    return ", ".join(file.name for file in recognition.files)

@@ -1,0 +1,39 @@
+"""``doctor``: what is installed and whether it works; what a bug report needs."""
+
+from rich.text import Text
+
+from webui.cli.doctor_report import DoctorReport, examine
+from webui.cli.exit_codes import ExitCode
+from webui.cli.options import DeviceOption, Job, JsonOption, ModelOption, load_settings
+from webui.cli.terminal import Terminal
+from webui.texts import text
+
+NAME_CELLS = 22
+
+
+def doctor(as_json: JsonOption = False, model: ModelOption = None, device: DeviceOption = None) -> Job:
+    """Returns the job that examines this machine."""
+
+    def job(terminal: Terminal) -> ExitCode:
+        settings = load_settings(model=model, device=device)
+        with terminal.busy(text("cli.doctor_busy", terminal.language)):
+            report = examine(settings)
+        if as_json:
+            terminal.answer_json(report.model_dump_json())
+        else:
+            _tell(report, terminal)
+        return ExitCode.OK if report.healthy else ExitCode.UNHEALTHY
+
+    return job
+
+
+def _tell(report: DoctorReport, terminal: Terminal) -> None:
+    """Writes the report as lines for a bug report: the facts in English, the findings translated."""
+    for name, value in report.lines():
+        terminal.answer(Text.assemble((f"{name:<{NAME_CELLS}}", "bold"), value))
+    for problem in report.problems:
+        terminal.answer(Text(f"✗ {problem.message(terminal.language)}", style="red"))
+    for remark in report.remarks:
+        terminal.answer(Text(f"! {remark.message(terminal.language)}", style="yellow"))
+    if report.healthy:
+        terminal.answer(Text(f"✓ {text('cli.doctor_healthy', terminal.language)}", style="green"))

@@ -1,0 +1,188 @@
+"""The findings of ``doctor`` as one document."""
+
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from webui import __version__
+from webui.cli import machine
+from webui.cli.json_lines import error_notice
+from webui.cli.models import BYTES_PER_MB
+from webui.engine.registry import ModelRegistry
+from webui.errors import SpeechEmotionError
+from webui.results import Document, Notice
+from webui.service import RecognitionService
+from webui.settings import Settings
+
+LOW_DISK_MB = 500.0
+
+
+class TorchInfo(Document):
+    """PyTorch, and the devices it can use."""
+
+    version: str
+    cuda: str | None = Field(description="The CUDA version it was built for.")
+    devices: tuple[str, ...]
+
+
+class ModelCheck(Document):
+    """One model, and whether it is there."""
+
+    name: str
+    ready: bool
+    license: str
+    size_bytes: int
+    path: str
+
+
+class DoctorReport(Document):
+    """What ``doctor`` found."""
+
+    program: str
+    python: str
+    system: str
+    cpu_cores: int
+    memory_mb: float | None
+    nvidia_gpus: tuple[str, ...]
+    torch: TorchInfo | None
+    packages: dict[str, str | None] = Field(description="Installed version of every requirement; null if missing.")
+    ffmpeg: str | None = Field(description="Optional: the program decodes without it.")
+    models: tuple[ModelCheck, ...]
+    model_load_s: float | None = Field(description="How long the model that answers took to load; null if it failed.")
+    outputs_dir: str
+    free_disk_mb: float
+    port: int
+    port_free: bool
+    changed_settings: dict[str, str] = Field(description="Settings that are not at their default.")
+    problems: tuple[Notice, ...] = Field(description="What keeps the program from working.")
+    remarks: tuple[Notice, ...] = Field(description="What is worth knowing.")
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing keeps the program from working."""
+        return not self.problems
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yields names and values for people."""
+        yield "speech-emotion-webui", self.program
+        yield "python", self.python
+        yield "system", self.system
+        memory = "?" if self.memory_mb is None else f"{self.memory_mb / 1000:.1f} GB"
+        yield "cpu, memory", f"{self.cpu_cores} cores, {memory}"
+        yield "nvidia gpu", ", ".join(self.nvidia_gpus) or "none"
+        if self.torch is not None:
+            devices = ", ".join(self.torch.devices)
+            yield "torch", f"{self.torch.version} (CUDA {self.torch.cuda or 'none'}; devices: {devices})"
+        yield "packages", ", ".join(f"{name} {version or 'MISSING'}" for name, version in self.packages.items())
+        yield "ffmpeg (optional)", self.ffmpeg or "not found, not needed"
+        for model in self.models:
+            state = f"ready, {model.size_bytes / BYTES_PER_MB:.1f} MB" if model.ready else "not here"
+            yield f"model {model.name}", f"{state}, licence {model.license}, {model.path}"
+        yield "model loads", "no" if self.model_load_s is None else f"in {self.model_load_s:.1f} s"
+        yield "outputs", f"{self.outputs_dir} ({self.free_disk_mb / 1000:.1f} GB free)"
+        yield "port", f"{self.port} {'is free' if self.port_free else 'is taken'}"
+        yield (
+            "changed settings",
+            ", ".join(f"{name}={value}" for name, value in self.changed_settings.items()) or "none",
+        )
+
+
+def examine(settings: Settings) -> DoctorReport:
+    """Examines this machine; takes the seconds that loading the model takes."""
+    problems: list[Notice] = []
+    remarks: list[Notice] = []
+    packages = machine.package_versions()
+    missing = [name for name, version in packages.items() if version is None]
+    if missing:
+        problems.append(Notice(code="cli.doctor_missing", values={"names": ", ".join(missing)}))
+    gpus = machine.nvidia_gpus()
+    torch = _torch()
+    if gpus and torch is not None and torch.cuda is None:
+        remarks.append(Notice(code="cli.doctor_unused_gpu", values={"found": gpus[0]}))
+    port_free = machine.is_port_free(settings.host, settings.port)
+    if not port_free:
+        remarks.append(Notice(code="cli.doctor_port_taken", values={"port": settings.port}))
+    free_disk_mb = _check_outputs(settings.outputs_dir, problems, remarks)
+    return DoctorReport(
+        program=__version__,
+        python=f"{platform.python_version()} ({sys.executable})",
+        system=f"{platform.platform()}, {platform.machine()}",
+        cpu_cores=machine.cpu_cores(),
+        memory_mb=machine.memory_mb(),
+        nvidia_gpus=gpus,
+        torch=torch,
+        packages=packages,
+        ffmpeg=shutil.which("ffmpeg"),
+        models=_models(settings),
+        model_load_s=_load_model(settings, problems),
+        outputs_dir=str(settings.outputs_dir),
+        free_disk_mb=free_disk_mb,
+        port=settings.port,
+        port_free=port_free,
+        changed_settings=_changed(settings),
+        problems=tuple(problems),
+        remarks=tuple(remarks),
+    )
+
+
+def _torch() -> TorchInfo | None:
+    try:
+        import torch  # imported late: seconds
+    except ImportError:
+        return None  # told among the packages
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices += [
+            f"cuda:{number} {torch.cuda.get_device_name(number)}" for number in range(torch.cuda.device_count())
+        ]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return TorchInfo(version=str(torch.__version__), cuda=torch.version.cuda, devices=tuple(devices))
+
+
+def _models(settings: Settings) -> tuple[ModelCheck, ...]:
+    return tuple(
+        ModelCheck(
+            name=status.name,
+            ready=status.ready,
+            license=status.license,
+            size_bytes=status.size_bytes,
+            path=str(status.path),
+        )
+        for status in ModelRegistry(settings).statuses()
+    )
+
+
+def _load_model(settings: Settings, problems: list[Notice]) -> float | None:
+    clock = time.perf_counter()
+    try:
+        RecognitionService(settings).load()
+    except SpeechEmotionError as error:
+        problems.append(error_notice(error))
+        return None
+    except ImportError as error:
+        problems.append(Notice(code="cli.not_set_up", values={"name": str(error.name)}))
+        return None
+    return round(time.perf_counter() - clock, 2)
+
+
+def _check_outputs(folder: Path, problems: list[Notice], remarks: list[Notice]) -> float:
+    """Returns how many MB are free where results go."""
+    reason = machine.why_not_writable(folder)
+    if reason is not None:
+        problems.append(Notice(code="storage.not_writable", values={"folder": str(folder), "reason": reason}))
+    free_mb = shutil.disk_usage(machine.existing_parent(folder)).free / BYTES_PER_MB
+    if free_mb < LOW_DISK_MB:
+        values = {"folder": str(folder), "free_mb": free_mb, "expected_mb": LOW_DISK_MB}
+        remarks.append(Notice(code="cli.doctor_low_disk", values=values))
+    return round(free_mb, 1)
+
+
+def _changed(settings: Settings) -> dict[str, str]:
+    fields = type(settings).model_fields
+    return {name: str(getattr(settings, name)) for name in fields if getattr(settings, name) != fields[name].default}

@@ -1,0 +1,39 @@
+"""Which language to speak: ``--lang`` anywhere on the command line, otherwise the system's."""
+
+import os
+from typing import Final
+
+from webui.texts import Language
+
+OPTION: Final = "--lang"
+VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def system_language() -> Language:
+    """Returns Chinese if the locale is a Chinese one, otherwise English."""
+    locale = next((value for name in VARIABLES if (value := os.environ.get(name))), "")
+    return Language.ZH if locale.lower().startswith("zh") else Language.EN
+
+
+def take_language(arguments: list[str]) -> tuple[Language, list[str]]:
+    """Returns the language and the arguments without ``--lang zh``; a value that is no language stays for the parser.
+
+    It is taken before parsing, so that ``--help`` and usage errors speak it too, and it may stand behind the command.
+    """
+    language = system_language()
+    rest: list[str] = []
+    pending = list(arguments)
+    while pending:
+        word = pending.pop(0)
+        if word == "--":
+            return language, [*rest, word, *pending]
+        name, equals, value = word.partition("=")
+        if name == OPTION and (equals or pending):
+            value = value if equals else pending[0]
+            if value in set(Language):
+                language = Language(value)
+                if not equals:
+                    pending.pop(0)
+                continue
+        rest.append(word)
+    return language, rest

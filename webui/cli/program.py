@@ -1,0 +1,119 @@
+"""Parses a command line, runs the command, and turns what goes wrong into a sentence and an exit code."""
+
+import re
+import signal
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from webui import __version__
+from webui.cli.doctor import doctor
+from webui.cli.exit_codes import ExitCode, exit_code_of
+from webui.cli.language import take_language
+from webui.cli.models import models
+from webui.cli.options import Job
+from webui.cli.recognize import recognize
+from webui.cli.serve import serve
+from webui.cli.terminal import Terminal, discard_output
+from webui.errors import SpeechEmotionError
+from webui.texts import TEXTS, Language, text
+
+PROGRAM = "bash run.sh"
+
+
+class _Terminated(BaseException):  # not an Exception: nothing on the way may take it for an error
+    """SIGTERM or SIGHUP came."""
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit code. Ctrl-C comes out as KeyboardInterrupt.
+
+    Args:
+        arguments: after the program's name.
+    """
+    language, rest = take_language(arguments)
+    terminal = Terminal(language)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+    try:
+        outcome = build_command(language).main(rest, prog_name=PROGRAM, standalone_mode=False)
+        if isinstance(outcome, int):  # --help, --version, or Ctrl-C while parsing
+            return outcome
+        job: Job = outcome
+        return job(terminal)
+    except typer.TyperException as error:  # a command line that can't be parsed
+        context: typer.Context | None = getattr(error, "ctx", None)
+        command = PROGRAM if context is None else context.command_path
+        terminal.say("cli.usage", message=error.format_message(), command=command)
+        return ExitCode.REQUEST
+    except SpeechEmotionError as error:
+        terminal.complain(error)
+        return exit_code_of(error)
+    except _Terminated:
+        return ExitCode.TERMINATED
+    except BrokenPipeError:
+        discard_output()
+        return ExitCode.CLOSED_PIPE
+    except Exception as error:  # noqa: BLE001 - the program's edge: a mistake of ours, told with all there is to know
+        terminal.crash(error)
+        return ExitCode.UNEXPECTED
+
+
+def build_command(language: Language) -> typer.core.TyperGroup:
+    """Returns the parser, its help in ``language``. Each command returns the job that the command line asks for."""
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback(invoke_without_command=True, help="cli.help", epilog="cli.help_epilog")(_program)
+    app.command(help="cli.help_serve")(serve)
+    app.command(help="cli.help_recognize", epilog="cli.help_recognize_epilog")(recognize)
+    app.command(help="cli.help_models")(models)
+    app.command(help="cli.help_doctor", epilog="cli.help_doctor_epilog")(doctor)
+    command = typer.main.get_command(app)
+    assert isinstance(command, typer.core.TyperGroup)
+    _localize(command, language)
+    for part in command.commands.values():
+        _localize(part, language)
+    return command
+
+
+def exit_code_lines(language: Language) -> str:
+    """Returns the table of exit codes, a line each."""
+    return "\n".join(f"  {code.value:>3}  {text(code.meaning, language)}" for code in ExitCode)
+
+
+def _program(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="cli.option_version")] = False,
+    lang: Annotated[Language | None, typer.Option("--lang", help="cli.option_lang")] = None,
+) -> Job | None:
+    if version:
+        typer.echo(f"speech-emotion-webui {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        return serve()
+    return None
+
+
+def _localize(part: object, language: Language) -> None:
+    """Puts texts in the place of their keys, in a command and its parameters."""
+    for owner in (part, *getattr(part, "params", ())):
+        for name in ("help", "epilog"):
+            key: str | None = getattr(owner, name, None)
+            if key is not None and key in TEXTS:
+                said = text(key, language, program=PROGRAM, exit_codes=exit_code_lines(language))
+                setattr(owner, name, said if owner is part else _breakable(said))
+
+
+def _breakable(said: str) -> str:
+    """Returns ``said`` with spaces where Chinese may be broken: Rich breaks at spaces alone, and cuts what is left."""
+    return re.sub("(?<=[，。；：、）])(?=[^，。；：、）])", "\N{THIN SPACE}", said)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise _Terminated

@@ -1,0 +1,164 @@
+"""``recognize``: recordings in, their emotions out."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from webui.cli.answer_text import answer_lines
+from webui.cli.exit_codes import ExitCode, exit_code_of
+from webui.cli.json_lines import failed_line, recognized_line
+from webui.cli.options import DeviceOption, Job, JsonOption, ModelOption, OutputsOption, load_settings
+from webui.cli.terminal import Terminal
+from webui.errors import AudioError, InferenceError, RequestError, SpeechEmotionError
+from webui.results import Granularity, Notice
+from webui.service import Recognition, RecognitionService, RecognizeOptions, Stage
+from webui.settings import Settings
+from webui.texts import text
+
+STDIN: Final = "-"
+STDIN_NAME: Final = "stdin"
+BYTES_PER_MB: Final = 1_000_000
+
+
+def recognize(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="cli.option_files")],
+    granularity: Annotated[
+        Granularity, typer.Option("--granularity", "-g", help="cli.option_granularity")
+    ] = Granularity.UTTERANCE,
+    embedding: Annotated[bool, typer.Option("--embedding", "-e", help="cli.option_embedding")] = False,
+    as_json: JsonOption = False,
+    window_s: Annotated[
+        float | None, typer.Option("--window", metavar="SECONDS", min=0, help="cli.option_window")
+    ] = None,
+    hop_s: Annotated[float | None, typer.Option("--hop", metavar="SECONDS", min=0, help="cli.option_hop")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="cli.option_raw")] = False,
+    model: ModelOption = None,
+    device: DeviceOption = None,
+    outputs_dir: OutputsOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="cli.option_verbose")] = False,
+) -> Job:
+    """Returns the job that recognizes the files one after another."""
+    options = RecognizeOptions(
+        granularity=granularity,
+        extract_embedding=embedding,
+        window_s=window_s,
+        hop_s=hop_s,
+        raw_frames=raw,
+        model=model,
+        device=device,
+    )
+
+    def job(terminal: Terminal) -> ExitCode:
+        _check(options)
+        settings = load_settings(outputs_dir=outputs_dir)
+        return _Files(settings, options, terminal, as_json=as_json, verbose=verbose).run(files)
+
+    return job
+
+
+def _check(options: RecognizeOptions) -> None:
+    """Raises RequestError for options that would have no effect."""
+    of_frames = {"--window": options.window_s is not None, "--hop": options.hop_s is not None}
+    given = [name for name, is_given in (of_frames | {"--raw": options.raw_frames}).items() if is_given]
+    if given and options.granularity is not Granularity.FRAME:
+        raise RequestError("cli.only_with_frames", found=", ".join(given))
+    if options.raw_frames and any(of_frames.values()):
+        raise RequestError("cli.raw_or_smooth", found=", ".join(given))
+
+
+class _Files:
+    """One run of the command over its files."""
+
+    def __init__(
+        self, settings: Settings, options: RecognizeOptions, terminal: Terminal, *, as_json: bool, verbose: bool
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._terminal = terminal
+        self._as_json = as_json
+        self._verbose = verbose
+        self._service = RecognitionService(settings)
+        self._said: set[str] = set()
+
+    def run(self, files: list[str]) -> ExitCode:
+        """Recognizes every file; an error that the next file would meet as well is not tried again, but told again."""
+        failures: list[Exception] = []
+        lasting: Exception | None = None
+        for number, given in enumerate(files, start=1):
+            label = f"[{number}/{len(files)}] {given}: " if len(files) > 1 else ""
+            try:
+                if lasting is not None:
+                    raise lasting
+                recognition = self._recognize(given, label)
+            except Exception as error:  # noqa: BLE001 - one bad file must not stop the others
+                failures.append(error)
+                lasting = error if _is_lasting(error) else None
+                self._tell_failure(error, given, label)
+            else:
+                self._tell(recognition, given)
+        if failures and len(failures) < len(files):
+            self._terminal.say("cli.some_failed", failed=len(failures), files=len(files))
+            return ExitCode.PARTLY
+        return exit_code_of(failures[0]) if failures else ExitCode.OK
+
+    def _recognize(self, given: str, label: str) -> Recognition:
+        source, name = (self._read_stdin(), STDIN_NAME) if given == STDIN else (Path(given), None)
+        with self._terminal.busy(self._stage(Stage.VALIDATION, label)) as status:
+
+            def progress(_fraction: float, stage: Stage) -> None:
+                if status is not None:
+                    status.update(self._stage(stage, label))
+
+            return self._service.recognize(
+                source,
+                self._options,
+                file_name=name,
+                progress=progress,
+                on_log=lambda notice: self._note(notice, label),
+            )
+
+    def _read_stdin(self) -> bytes:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise RequestError("cli.stdin_is_terminal")
+        limit = int(self._settings.max_audio_mb * BYTES_PER_MB)
+        return sys.stdin.buffer.read(limit + 1)  # one byte too many is enough to be refused
+
+    def _stage(self, stage: Stage, label: str) -> str:
+        return label + text(f"page.stage_{stage}", self._terminal.language)
+
+    def _note(self, notice: Notice, label: str) -> None:
+        if notice.code.startswith("log."):
+            if self._verbose:
+                self._terminal.note(notice, about=label)
+            return
+        about_model = notice.code.startswith("request.")  # the same for every file: said once
+        if not about_model:
+            self._terminal.note(notice, about=label)
+        elif notice.code not in self._said:
+            self._said.add(notice.code)
+            self._terminal.note(notice)
+
+    def _tell(self, recognition: Recognition, given: str) -> None:
+        info = recognition.result.model
+        if info.name not in self._said:
+            self._said.add(info.name)
+            self._terminal.say("cli.answered_by", **info.model_dump(exclude={"labels"}))
+        if self._as_json:
+            self._terminal.answer_json(recognized_line(recognition, given))
+            return
+        for line in answer_lines(recognition, given, self._terminal.language):
+            self._terminal.answer(line)
+
+    def _tell_failure(self, error: Exception, given: str, label: str) -> None:
+        if isinstance(error, SpeechEmotionError):
+            self._terminal.complain(error, about=label)
+        else:
+            self._terminal.crash(error, about=label)
+        if self._as_json:
+            self._terminal.answer_json(failed_line(error, given))
+
+
+def _is_lasting(error: Exception) -> bool:
+    return isinstance(error, SpeechEmotionError) and not isinstance(error, AudioError | InferenceError)

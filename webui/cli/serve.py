@@ -1,0 +1,30 @@
+"""``serve``: the page and the server behind it."""
+
+from typing import Annotated
+
+import typer
+
+from webui.cli.exit_codes import ExitCode
+from webui.cli.options import DeviceOption, Job, ModelOption, OutputsOption, load_settings
+from webui.cli.terminal import Terminal
+
+
+def serve(
+    host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="cli.option_host")] = None,
+    port: Annotated[int | None, typer.Option("--port", "-p", min=1, max=65535, help="cli.option_port")] = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
+    outputs_dir: OutputsOption = None,
+) -> Job:
+    """Returns the job that serves until it is stopped."""
+
+    def job(terminal: Terminal) -> ExitCode:
+        settings = load_settings(host=host, port=port, model=model, device=device, outputs_dir=outputs_dir)
+        terminal.say("cli.starting")
+
+        from webui.server import serve as serve_page  # imported late: seconds
+
+        serve_page(settings)
+        return ExitCode.OK
+
+    return job
