@@ -74,5 +74,5 @@ def test_progress_ends_at_one() -> None:
 
 
 def test_too_short_says_how_short() -> None:
-    with pytest.raises(AudioTooShortError, match="12.5 ms found, at least 25 ms expected"):
+    with pytest.raises(AudioTooShortError, match=r"12\.5 ms found, at least 25 ms expected"):
         predict_recording(FakeModel(), noise(200), with_features=False)
