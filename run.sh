@@ -110,10 +110,13 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
 }
 
 find_python() { # prints a Python that can make virtual environments, outside of .venv
-    local name path version found="" bare=""
+    local name path version found="" bare="" PATH=":$PATH:"
+    PATH=${PATH//":$VENV/bin:"/:} # not the one that may have to be remade, nor another
+    PATH=${PATH//":${VIRTUAL_ENV:-$VENV}/bin:"/:}
+    PATH=${PATH#:}
+    PATH=${PATH%:}
     for name in python3.13 python3.12 python3.11 python3 python; do
         path=$(command -v "$name") || continue
-        case $path in "$VENV"/*) continue ;; esac
         version=$(python_version "$path")
         case $version in
             3.*) [ "${version#3.}" -ge "$MIN_MINOR" ] || { found="$found $name=$version" && continue; } ;;

@@ -18,6 +18,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from webui.labels import Emotion
 from webui.texts import Language, text
@@ -42,6 +43,14 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
+class _SpokenNotice(TypedDict):
+    """A notice as it is written, with its English sentence."""
+
+    code: str
+    message: str
+    values: dict[str, float | int | str]
+
+
 class Notice(Document):
     """A warning or a log line: a key of ``webui.texts`` with its values, so that it can be said in both languages."""
 
@@ -56,8 +65,8 @@ class Notice(Document):
         )
 
     @model_serializer(mode="wrap")
-    def _with_message(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        fields: dict[str, object] = handler(self)
+    def _with_message(self, handler: SerializerFunctionWrapHandler) -> _SpokenNotice:
+        fields = handler(self)
         return {"code": fields["code"], "message": self.message(), "values": fields["values"]}
 
     def message(self, language: Language = Language.EN) -> str:

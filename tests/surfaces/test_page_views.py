@@ -165,10 +165,10 @@ def test_no_audio_is_an_outcome(tmp_path: Path) -> None:
 
 
 def test_the_log_is_said_in_both_languages() -> None:
-    log = (Notice(code="log.recognized", values={"emotion": "happy", "confidence": 0.853}),)
+    log = (Notice(code="log.recognized", values={"emoji": "😊", "zh": "快乐", "en": "Happy", "confidence": 0.853}),)
     outcome = Outcome(None, None, log)
-    assert outcome.log_text(Language.ZH) == "[结果] happy，置信度 85.3%"
-    assert outcome.log_text(Language.EN) == "[results] happy, confidence 85.3%"
+    assert outcome.log_text(Language.ZH) == "[结果] 😊 快乐 (Happy)，置信度 85.3%"
+    assert outcome.log_text(Language.EN) == "[results] 😊 Happy (快乐), confidence 85.3%"
 
 
 def curve_of(columns: list[Emotion], scores: list[float]) -> Curve:

@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> int:
         return exit_code_of(error)
     except _Terminated:
         return ExitCode.TERMINATED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the parser says SystemExit when nobody reads its help
         discard_output()
         return ExitCode.CLOSED_PIPE
     except Exception as error:  # noqa: BLE001 - the program's edge: a mistake of ours, told with all there is to know

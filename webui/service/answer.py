@@ -13,6 +13,7 @@ from webui.results import EmbeddingInfo, FrameScores, Granularity, Notice, Recog
 from webui.service.options import RecognizeOptions
 from webui.service.scores import Scores, SmoothedLogits, Smoothing, emotion_scores, smooth
 from webui.service.windows import Joined
+from webui.texts import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,13 @@ def build_answer(
     scores = emotion_scores(joined.logits.mean(axis=0, dtype=np.float64), model)
     emotion = list(Emotion)[int(scores.argmax())]
     confidence = float(scores.max())
-    say(Notice(code="log.recognized", values={"emotion": emotion.value, "confidence": confidence}))
+    zh, en = emotion.display_name(Language.ZH), emotion.display_name(Language.EN)
+    values = {"emoji": emotion.emoji, "zh": zh, "en": en, "confidence": confidence}
+    say(Notice(code="log.recognized", values=values))
     frames, columns = _frames(joined.logits, model, context)
     if frames is not None:
-        values = {"rows": frames.rows, "window_s": frames.window_s, "hop_s": frames.hop_s}
-        say(Notice(code="log.frames", values=values))
+        shape = {"rows": frames.rows, "window_s": frames.window_s, "hop_s": frames.hop_s}
+        say(Notice(code="log.frames", values=shape))
     embedding = _embedding(joined.features, context.options.granularity)
     info = None
     if embedding is not None:

@@ -23,8 +23,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="[inference] {frames} frame(s) in {windows} window(s), {elapsed_s:.2f} s",
     ),
     "log.recognized": Text(
-        zh="[结果] {emotion}，置信度 {confidence:.1%}",
-        en="[results] {emotion}, confidence {confidence:.1%}",
+        zh="[结果] {emoji} {zh} ({en})，置信度 {confidence:.1%}",
+        en="[results] {emoji} {en} ({zh}), confidence {confidence:.1%}",
     ),
     "log.embedding": Text(
         zh="[结果] Embedding 特征，形状 {shape}，写入 {file}",

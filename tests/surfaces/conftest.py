@@ -1,0 +1,10 @@
+from pathlib import Path
+
+import pytest
+
+from tests.surfaces.cli_process import CommandLine
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path / "outputs")

@@ -1,0 +1,119 @@
+"""``doctor`` and ``models``: what they find, and what they say when something is wrong."""
+
+import shutil
+import socket
+from pathlib import Path
+
+from tests.surfaces.cli_process import ROOT, CommandLine
+from webui.cli.doctor_report import DoctorReport
+
+
+def report(command_line: CommandLine, expected: int, *arguments: str, **environment: str) -> DoctorReport:
+    ended = command_line.run("doctor", "--json", *arguments, **environment)
+    assert ended.code == expected, ended.err
+    assert ended.err == ""
+    (document,) = ended.documents
+    return DoctorReport.model_validate(document)
+
+
+def test_a_sound_machine(command_line: CommandLine) -> None:
+    found = report(command_line, 0)
+    assert found.problems == ()
+    assert found.torch is not None
+    assert found.torch.devices[0] == "cpu"
+    assert found.packages["gradio"] is not None
+    assert found.packages["torch"] == found.torch.version
+    assert found.model_load_s is not None
+    assert 0 < found.model_load_s < 60
+    assert found.cpu_cores >= 1
+    assert found.memory_mb is None or found.memory_mb > 100
+    assert found.changed_settings == {"outputs_dir": str(command_line.outputs_dir)}
+    assert [model.name for model in found.models] == ["builtin"]
+    assert found.models[0].license == "CC BY-NC-SA 4.0"
+    assert command_line.runs() == []
+
+
+def test_for_people(command_line: CommandLine) -> None:
+    ended = command_line.run("doctor", "--lang", "zh")
+    assert ended.code == 0
+    assert "✓ 一切正常。" in ended.text
+    for name in ("python", "torch", "packages", "ffmpeg (optional)", "model builtin", "outputs", "port"):
+        assert f"\n{name}" in ended.text
+
+
+def test_weights_that_are_not_there(command_line: CommandLine, tmp_path: Path) -> None:
+    found = report(command_line, 7, SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
+    assert [problem.code for problem in found.problems] == ["engine.not_found"]
+    assert (found.model_load_s, found.models[0].ready) == (None, False)
+    ended = command_line.run("doctor", SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
+    assert ended.code == 7
+    assert "✗ The model file" in ended.text
+    assert "Everything works" not in ended.text
+
+
+def test_weights_that_are_damaged(command_line: CommandLine, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "models" / "builtin", tmp_path / "builtin")
+    weights = tmp_path / "builtin" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    found = report(command_line, 7, SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
+    assert [problem.code for problem in found.problems] == ["engine.unreadable"]
+
+
+def test_outputs_that_cannot_be_written(command_line: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = report(command_line, 7, SPEECH_EMOTION_OUTPUTS_DIR=str(tmp_path / "file" / "outputs"))
+    assert [problem.code for problem in found.problems] == ["storage.not_writable"]
+
+
+def test_a_port_that_is_taken_is_no_problem(command_line: CommandLine) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        found = report(command_line, 0, SPEECH_EMOTION_PORT=str(port))
+    assert not found.port_free
+    assert [remark.code for remark in found.remarks] == ["cli.doctor_port_taken"]
+    assert found.changed_settings["port"] == str(port)
+
+
+def test_a_card_that_torch_does_not_use(command_line: CommandLine, tmp_path: Path) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559 MiB, 570.1'\n")
+    tool.chmod(0o755)
+    found = report(command_line, 0, PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert found.nvidia_gpus == ("NVIDIA H100 80GB HBM3, 81559 MiB, 570.1",)
+    assert found.torch is not None
+    if found.torch.cuda is None:
+        assert [remark.code for remark in found.remarks] == ["cli.doctor_unused_gpu"]
+
+
+def test_a_model_that_is_not_known(command_line: CommandLine) -> None:
+    found = report(command_line, 7, "--model", "large")
+    assert [problem.code for problem in found.problems] == ["request.unknown_model"]
+
+
+def test_models(command_line: CommandLine) -> None:
+    ended = command_line.run("models", "--json")
+    assert ended.code == 0
+    (listed,) = ended.documents
+    size = sum(path.stat().st_size for path in (ROOT / "models" / "builtin").iterdir())
+    assert listed == [
+        {
+            "name": "builtin",
+            "ready": True,
+            "engine": "builtin",
+            "license": "CC BY-NC-SA 4.0",
+            "size_bytes": size,
+            "path": str(ROOT / "models" / "builtin"),
+        }
+    ]
+    people = command_line.run("models")
+    assert "builtin  yes" in people.text
+    assert "auto stands for builtin" in people.err
+
+
+def test_a_setting_that_makes_no_sense(command_line: CommandLine) -> None:
+    ended = command_line.run("doctor", SPEECH_EMOTION_PORT="many", LC_ALL="zh_CN.UTF-8")
+    assert (ended.code, ended.out) == (2, b"")
+    assert "设置 port 的值 'many' 不合理" in ended.err
+    assert "SPEECH_EMOTION_PORT" in ended.err

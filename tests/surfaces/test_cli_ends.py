@@ -1,0 +1,134 @@
+"""How commands end before their time: Ctrl-C, termination, a reader that leaves, a mistake of the program."""
+
+import signal
+import subprocess
+import wave
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.browser.server_process import free_port
+from tests.surfaces.cli_process import EXAMPLE, LIMIT_S, ROOT, CommandLine, read_until
+
+
+@pytest.fixture(scope="module")
+def long_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty minutes of noise: long enough to be interrupted."""
+    path = tmp_path_factory.mktemp("long") / "long.wav"
+    samples = np.random.default_rng(0).integers(-9000, 9000, 16_000 * 60, dtype=np.int16).tobytes()
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        for _ in range(20):
+            file.writeframes(samples)
+    return path
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_while_recognizing(
+    command_line: CommandLine, long_recording: Path, number: signal.Signals, code: int
+) -> None:
+    process = command_line.start("recognize", long_recording, EXAMPLE, "--verbose", "--json")
+    read_until(process, b"[model]")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, out) == (code, b"")
+    assert b"Traceback" not in err
+    assert (b"Interrupted." in err) == (number == signal.SIGINT)
+    assert command_line.runs() == []  # no draft is left
+
+
+def test_stopped_before_it_began(command_line: CommandLine) -> None:
+    process = command_line.start("recognize", "-")
+    assert process.stdin is not None
+    process.stdin.write(b"RIFF")
+    process.stdin.flush()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, err.strip()) == (130, b"Interrupted.")
+
+
+def test_the_reader_leaves(command_line: CommandLine) -> None:
+    process = command_line.start("recognize", EXAMPLE, EXAMPLE, EXAMPLE, "--json")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith(b'{"emotion"')
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(LIMIT_S) == 141
+    assert b"Traceback" not in err
+    assert b"Exception" not in err
+    assert b"BrokenPipe" not in err
+
+
+def test_the_reader_of_help_leaves(command_line: CommandLine) -> None:
+    process = command_line.start("--help")
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, err) == (141, b"")
+
+
+@pytest.mark.parametrize("arguments", [["serve"], []])
+def test_serve_until_ctrl_c(command_line: CommandLine, arguments: list[str]) -> None:
+    port = free_port()
+    process = command_line.start(*arguments, SPEECH_EMOTION_PORT=str(port))
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"Running on local URL: http://localhost:{port}\n".encode()
+    assert httpx.get(f"http://localhost:{port}/", timeout=30).status_code == 200
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, out) == (0, b"")
+    assert b"Starting the page" in err
+    assert b"Traceback" not in err
+
+
+def test_serve_options_beat_the_environment(command_line: CommandLine) -> None:
+    ended = command_line.run("serve", "--host", "192.0.2.1", "--port", "7999", SPEECH_EMOTION_PORT="7998")
+    assert ended.code == 2
+    assert "can't listen on 192.0.2.1:7999" in ended.err
+
+
+MISTAKE = """
+import sys
+from webui.cli import main
+from webui.service import RecognitionService
+
+real = RecognitionService.recognize
+
+def recognize(self, source, *arguments, **options):
+    if source.name == "cursed.wav":
+        raise ZeroDivisionError("by zero")
+    return real(self, source, *arguments, **options)
+
+RecognitionService.recognize = recognize
+sys.exit(main())
+"""
+
+
+def test_a_mistake_of_the_program_does_not_stop_the_others(command_line: CommandLine, tmp_path: Path) -> None:
+    program = tmp_path / "mistake.py"
+    program.write_text(MISTAKE)
+    process = command_line.start(
+        "recognize", "cursed.wav", EXAMPLE, "--json", program=str(program), PYTHONPATH=str(ROOT)
+    )
+    out, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 6
+    first, second = out.decode().splitlines()
+    assert '"code":"cli.unexpected"' in first
+    assert '"exit_code":1' in first
+    assert '"emotion"' in second
+    assert b"ZeroDivisionError: by zero" in err  # the traceback, for the report
+    assert b"Please report it" in err
+
+
+def test_without_its_packages_it_says_what_to_do(tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    subprocess.run(["python3", "-m", "venv", "--without-pip", bare], check=True)
+    done = subprocess.run([bare / "bin" / "python", ROOT / "app.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Start with bash run.sh" in done.stderr
+    assert "Traceback" not in done.stderr

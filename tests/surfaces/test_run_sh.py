@@ -1,0 +1,256 @@
+"""``run.sh``: what it installs, when, and how it starts the program."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.surfaces.fresh_clone import Clone, make_clone, make_real_clone
+
+FRESH = [
+    "-m venv ./.venv",
+    "-m pip install --disable-pip-version-check --no-input torch==2.13.0+cpu",
+    "-m uv pip install --python ./.venv/bin/python -r ./requirements.txt --constraint ./.setup/constraints.txt",
+]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return make_clone(tmp_path / "a clone 语音")
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Clone:
+    return make_real_clone(tmp_path / "a clone 语音")
+
+
+def test_first_start_sets_up_and_second_does_not(clone: Clone) -> None:
+    done = clone.run()
+    assert done.returncode == 0, done.stderr
+    assert clone.calls() == [*FRESH, "app.py"]
+    assert (clone.folder / ".setup" / "constraints.txt").read_text() == "torch==2.13.0+cpu\n"
+    assert done.stdout == f"{clone.folder} serves\n"  # set-up speaks on stderr
+    assert "[3/3] Installing requirements.txt" in done.stderr
+
+    again = clone.run("recognize", "a b.wav", "--json")
+    assert clone.calls() == ["app.py recognize a b.wav --json"]
+    assert again.stderr == ""
+
+
+def test_second_start_adds_fractions_of_a_second(clone: Clone) -> None:
+    clone.run()
+    started = time.monotonic()
+    for _ in range(5):
+        clone.run()
+    assert (time.monotonic() - started) / 5 < 0.5
+
+
+def test_set_up_leaves_stdin_to_the_command(clone: Clone) -> None:
+    assert clone.run("recognize", "-", given="bytes of a recording", READ_STDIN="1").stdout.startswith(
+        "bytes of a recording"
+    )
+
+
+def test_symlinked_and_from_elsewhere(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    first = tmp_path / "bin" / "hop"
+    first.symlink_to(f"../{clone.folder.name}/run.sh")
+    second = tmp_path / "emotion"
+    second.symlink_to(first)
+    assert clone.run("models", script=second).returncode == 0
+    assert clone.calls() == [*FRESH, "app.py models"]
+
+
+def test_changed_requirements_are_installed_alone(clone: Clone) -> None:
+    clone.run()
+    clone.calls()
+    (clone.folder / "requirements.txt").write_text("torch==2.13.0\nnumpy\nscipy\n")
+    clone.run()
+    assert clone.calls() == [FRESH[2], "app.py"]
+    clone.run()
+    assert clone.calls() == ["app.py"]
+
+
+def test_the_tests_have_requirements_of_their_own(clone: Clone) -> None:
+    clone.run()
+    clone.calls()
+    clone.run("test", "unit", "--", "-k", "a b")
+    assert clone.calls() == [
+        FRESH[2].replace("requirements.txt", "requirements-dev.txt"),
+        "-m tests.run_suites unit -- -k a b",
+    ]
+    clone.run()
+    assert clone.calls() == ["app.py"]
+
+
+def test_another_version_of_python_remakes_the_venv(clone: Clone) -> None:
+    clone.run()
+    clone.calls()
+    clone.run(VERSION="3.13")
+    assert clone.calls() == [*FRESH, "app.py"]
+
+
+@pytest.mark.parametrize("damage", ["moved", "broken", "half-made"])
+def test_a_useless_venv_is_remade(clone: Clone, damage: str) -> None:
+    clone.run()
+    clone.calls()
+    venv = clone.folder / ".venv"
+    if damage == "moved":
+        (venv / "made").write_text(clone.made.replace(str(clone.folder), "/elsewhere"))
+    elif damage == "broken":
+        (venv / "bin" / "python").unlink()
+    else:
+        (venv / "made").write_text("unfinished")
+        (venv / "leftover").touch()
+    assert clone.run().returncode == 0
+    assert clone.calls() == [*FRESH, "app.py"]
+    assert not (venv / "leftover").exists()
+
+
+def test_a_sound_venv_of_somebody_else_is_used(clone: Clone) -> None:
+    clone.run()
+    clone.calls()
+    (clone.folder / ".venv" / "made").unlink()
+    (clone.folder / ".venv" / "theirs").touch()
+    clone.run()
+    assert clone.calls() == [FRESH[2], "app.py"]
+    assert (clone.folder / ".venv" / "theirs").exists()
+
+
+def test_a_failed_installation_is_taken_up_again(clone: Clone) -> None:
+    failed = clone.run(FAIL="requirements.txt")
+    assert failed.returncode == 1
+    assert "Check the network" in failed.stderr
+    assert clone.calls()[-1].startswith("-m pip install")  # pip is tried where uv fails
+    assert clone.run().returncode == 0
+    assert clone.calls() == [FRESH[2], "app.py"]  # the torch that is in stays in
+
+
+def test_a_failed_update_leaves_the_venv_usable(clone: Clone) -> None:
+    clone.run()
+    (clone.folder / "requirements.txt").write_text("torch==2.13.0\nnumpy\nscipy\n")
+    assert clone.run(FAIL="requirements.txt").returncode == 1
+    (clone.folder / "requirements.txt").write_text("torch==2.13.0\nnumpy\n")
+    clone.calls()
+    assert clone.run().returncode == 0
+    assert clone.calls() == ["app.py"]
+
+
+def test_two_at_once_set_up_once(clone: Clone) -> None:
+    first = clone.start("models", SLOW="2")
+    second = clone.start("doctor", SLOW="2")
+    errors = [process.communicate(timeout=60)[1] for process in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0), errors
+    calls = clone.calls()
+    assert calls[:3] == FRESH
+    assert sorted(calls[3:]) == ["app.py doctor", "app.py models"]
+    assert sum("Another run.sh is setting up" in said for said in errors) == 1
+
+
+def test_ctrl_c_while_setting_up(clone: Clone) -> None:
+    process = clone.start(SLOW="30")
+    deadline = time.monotonic() + 30
+    while "requirements.txt" not in _read(Path(clone.environment["CALLS"])):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert "serves" not in out
+    assert clone.made == "unfinished"
+    clone.calls()
+    assert clone.run().returncode == 0
+    assert clone.calls() == [*FRESH, "app.py"]
+
+
+def test_an_older_python_is_named_with_what_to_install(clone: Clone) -> None:
+    bare = clone.folder.parent / "bare"  # a system whose only Python is too old
+    bare.mkdir()
+    for name in ("bash", "dirname", "cat", "cmp", "mkdir", "rm", "df", "awk", "sed", "basename", "uname"):
+        (bare / name).symlink_to(f"/usr/bin/{name}")
+    old = clone.folder.parent / "tools" / "python3.12"
+    (bare / "python3").write_text(old.read_text())
+    (bare / "python3").chmod(0o755)
+    english = clone.run(PATH=str(bare), VERSION="3.9")
+    assert english.returncode == 1
+    assert "Python 3.11 or newer is needed; found: python3=3.9." in english.stderr
+    assert "apt install python3.11" in english.stderr
+    chinese = clone.run(PATH=str(bare), VERSION="3.9", LANG="zh_CN.UTF-8")
+    assert "需要 Python 3.11 或更高版本，找到的是： python3=3.9" in chinese.stderr
+    without_venv = clone.run(PATH=str(bare), NO_VENV="1")
+    assert "lacks its venv module" in without_venv.stderr
+    assert "python3.12-venv" in without_venv.stderr
+    assert clone.calls() == []
+    assert not (clone.folder / ".venv").exists()
+
+
+def test_too_small_a_disk_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    header = "Filesystem 1024-blocks Used Available Capacity Mounted on"
+    small = f"#!/bin/sh\necho '{header}'\necho 'map auto home 99 9 1536000 84% /'\n"
+    clone = make_clone(tmp_path / "clone", programs={"df": small})
+    done = clone.run()
+    assert done.returncode == 1
+    found = f"Not enough disk space: 1500 MB are free where {clone.folder} lies, set-up takes about 2500 MB."
+    assert found in done.stderr
+    assert clone.calls() == []
+
+
+def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
+    full = '#!/bin/sh\n[ -d "$CLONE/.venv" ] && free=100 || free=9000000\necho "disk 9 9 $free 84% /"\n'
+    clone = make_clone(tmp_path / "clone", programs={"df": full})
+    done = clone.run(FAIL="requirements.txt")
+    assert done.returncode == 1
+    assert "The disk is full (0 MB free)" in done.stderr
+    assert not any("pip install" in call and "requirements" in call and "uv" not in call for call in clone.calls())
+    assert clone.made == "unfinished"  # half-unpacked packages are not trusted
+
+
+def test_a_real_virtual_environment(real: Clone) -> None:
+    first = real.run("a b", "c")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == f"{real.folder}/.venv|a b|c\n"
+    assert real.run().stderr == ""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert real.made == f"python={version} torch=cpu at={real.folder}/.venv"
+    moved = real.folder.with_name("moved")
+    real.folder.rename(moved)
+    again = Clone(moved, real.environment).run()
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == f"{moved}/.venv\n"
+    assert "[1/3] Making .venv" in again.stderr
+
+
+def test_an_active_venv_is_not_what_it_remakes_itself_from(real: Clone) -> None:
+    assert real.run().returncode == 0
+    (real.folder / ".venv" / "made").write_text("unfinished")
+    active = f"{real.folder}/.venv/bin:{real.environment['PATH']}"
+    done = real.run(PATH=active, VIRTUAL_ENV=f"{real.folder}/.venv")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    clone = make_clone(tmp_path / "clone")
+    mount = subprocess.run(["mount", "--bind", clone.folder, clone.folder], capture_output=True, check=False)
+    if mount.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", clone.folder], check=True)
+        done = clone.run()
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"Error: {clone.folder} can't be written to. "
+            "Change its permissions, or copy the project to a folder of your own.\n"
+        )
+    finally:
+        subprocess.run(["umount", clone.folder], check=True)
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

@@ -1,0 +1,75 @@
+"""Settings: defaults, environment, limits."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from webui.cli.options import load_settings
+from webui.errors import RequestError
+from webui.settings import ENV_PREFIX, PROJECT_DIR, Device, Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(ENV_PREFIX):
+            monkeypatch.delenv(name)
+
+
+def test_defaults() -> None:
+    settings = Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 7860)
+    assert (settings.model, settings.device) == ("auto", Device.AUTO)
+    assert settings.outputs_dir == PROJECT_DIR / "outputs"
+    assert settings.models_dir == PROJECT_DIR / "models"
+    assert settings.window_s >= settings.hop_s
+
+
+def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    values = {
+        "host": "0.0.0.0",
+        "port": 8000,
+        "model": "builtin",
+        "device": Device.CPU,
+        "models_dir": tmp_path,
+        "outputs_dir": tmp_path,
+        "max_audio_mb": 1.5,
+        "max_audio_s": 60.0,
+        "window_s": 2.0,
+        "hop_s": 0.5,
+        "max_json_rows": 10,
+        "threads": 3,
+    }
+    assert values.keys() == Settings.model_fields.keys()
+    for name, value in values.items():
+        monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", str(value))
+    assert Settings().model_dump() == values
+
+
+def test_other_variables_with_the_prefix_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{ENV_PREFIX}TORCH", "cpu")  # run.sh reads it
+    monkeypatch.setenv(f"{ENV_PREFIX}SKIP_BROWSER", "1")  # the tests read it
+    assert Settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("port", "0"), ("port", "65536"), ("port", "http"), ("device", "tpu"), ("window_s", "0"), ("threads", "-1")],
+)
+def test_values_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", value)
+    with pytest.raises(RequestError, match=f"The setting {name} can't be '{value}' .*{ENV_PREFIX}{name.upper()}"):
+        load_settings()
+
+
+def test_what_is_given_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{ENV_PREFIX}PORT", "8000")
+    assert load_settings(port=None).port == 8000
+    assert load_settings(port=9000).port == 9000
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().port = 1  # type: ignore[misc]

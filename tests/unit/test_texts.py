@@ -1,0 +1,111 @@
+"""The table of texts and the code that uses it: nothing missing, nothing left over, both languages alike."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from webui.texts import TEXTS, Language, text
+
+WEBUI = Path(__file__).resolve().parents[2] / "webui"
+SOURCES = [path for path in sorted(WEBUI.rglob("*.py")) if "texts" not in path.relative_to(WEBUI).parts]
+AREAS = sorted({key.split(".")[0] for key in TEXTS})
+KEY = re.compile(rf"(?:{'|'.join(AREAS)})\.[a-z0-9_]+")
+FILE_SUFFIXES = (".css", ".txt", ".json", ".py")  # page.css and log.txt are files
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+def placeholders(said: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(said) if name}
+
+
+def strings(source: Path) -> Iterator[tuple[ast.AST, str]]:
+    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node, node.value
+
+
+def used_keys() -> dict[str, Path]:
+    found = {}
+    for source in SOURCES:
+        for _, value in strings(source):
+            if KEY.fullmatch(value) and not value.endswith(FILE_SUFFIXES):
+                found[value] = source
+    return found
+
+
+def used_prefixes() -> set[str]:
+    """The constant starts of keys put together in f-strings, `page.stage_` for instance."""
+    starts = set()
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+            if not isinstance(node, ast.JoinedStr) or not isinstance(first := node.values[0], ast.Constant):
+                continue
+            if len(node.values) > 1 and re.fullmatch(rf"(?:{'|'.join(AREAS)})\.[a-z0-9_]*", str(first.value)):
+                starts.add(str(first.value))
+    return starts
+
+
+def test_every_text_used_exists() -> None:
+    starts = used_prefixes()
+    missing = {key: str(source) for key, source in used_keys().items() if key not in TEXTS and key not in starts}
+    assert missing == {}
+
+
+def test_every_text_is_used() -> None:
+    used, starts = used_keys(), tuple(used_prefixes())
+    assert [key for key in TEXTS if key not in used and not (starts and key.startswith(starts))] == []
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_both_languages_say_the_same(key: str) -> None:
+    zh, en = TEXTS[key]
+    assert placeholders(zh) == placeholders(en)
+    assert zh.strip() == zh != ""
+    assert en.strip() == en != ""
+    assert not CHINESE.search(en.replace("处理日志", ""))
+
+
+def test_a_chinese_text_is_chinese() -> None:
+    bare = {key for key, said in TEXTS.items() if not CHINESE.search(re.sub(r"\{[^}]*\}", "", said.zh))}
+    assert bare <= {key for key, said in TEXTS.items() if placeholders(said.en)}  # nothing but placeholders in both
+
+
+def calls() -> Iterator[tuple[Path, ast.Call, str, set[str]]]:
+    """Calls with a literal key and all of their values written out: errors, notices, `text`, `say`."""
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):
+                continue
+            words = {word.arg or "": word.value for word in node.keywords}
+            key = words.get("code") or (node.args[0] if node.args else None)
+            if not isinstance(key, ast.Constant) or key.value not in TEXTS:
+                continue
+            if "code" not in words:
+                yield source, node, key.value, set(words)
+            elif isinstance(values := words.get("values", ast.Dict([], [])), ast.Dict):
+                yield source, node, key.value, {k.value for k in values.keys if isinstance(k, ast.Constant)}
+
+
+def test_every_placeholder_gets_its_value() -> None:
+    checked = 0
+    for source, node, key, given in calls():
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if given or name in ("text", "say", "_say", "Notice") or name.endswith("Error"):
+            checked += 1
+            assert placeholders(TEXTS[key].en) <= given, f"{source} line {node.lineno}: {key}"
+    assert checked > 80
+
+
+def test_a_text_is_filled_in() -> None:
+    assert text("audio.too_short", Language.EN, found_ms=12.0, expected_ms=25.0).startswith(
+        "The audio is too short: 12.0 ms"
+    )
+    assert "12.0 毫秒" in text("audio.too_short", Language.ZH, found_ms=12.0, expected_ms=25.0)
+    with pytest.raises(KeyError):
+        text("audio.no_such_text")
+    with pytest.raises(KeyError):
+        text("audio.too_short")
