@@ -2,21 +2,18 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, Sizes, make_checkpoint, make_clip, normalize
-from webui.engine.convert import convert_checkpoint
+from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, make_checkpoint, make_clip, normalize
+from tests.parity.pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
 from webui.engine.model import Emotion2vec
 from webui.engine.native import NativeModel, load_native
 from webui.engine.protocol import Window
-from webui.engine.reference import ReferenceModel, load_reference
 from webui.settings import Device
 
 STAGE_TOLERANCE = 2e-5
@@ -25,102 +22,17 @@ TINY_SECONDS = (0.025, 0.1, 0.33, 1.0, 3.3, 10.0)
 LARGE_SECONDS = (0.1, 1.0, 3.0, 10.0, 30.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One checkpoint in both engines."""
-
-    native: NativeModel
-    reference: ReferenceModel
-
-    @property
-    def network(self) -> Emotion2vec:
-        return self.native._network
-
-    @property
-    def upstream(self) -> nn.Module:
-        module: nn.Module = self.reference._pipeline.model
-        return module
-
-
-def load_pair(directory: Path, sizes: Sizes, *, clips: int) -> Pair:
-    published = make_checkpoint(directory, sizes, clips=clips, seconds=1.0)
-    slim = convert_checkpoint(directory, published, directory)
-    published.unlink()
-    native = load_native("pair", directory, slim, license="none", device=Device.CPU)
-    reference = load_reference("pair", directory, slim, license="none", device=Device.CPU)
-    assert isinstance(native, NativeModel)
-    assert isinstance(reference, ReferenceModel)
-    return Pair(native, reference)
-
-
 @pytest.fixture(scope="module", params=[TINY, TINY_TWELVE_HEADS], ids=["4 heads", "12 heads"])
 def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return load_pair(tmp_path_factory.mktemp("tiny"), request.param, clips=27)
+    return load_pair(tmp_path_factory.mktemp("tiny"), request.param)
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     directory = tmp_path_factory.mktemp("large")
-    yield load_pair(directory, LARGE, clips=27)
+    yield load_pair(directory, LARGE)
     for path in directory.iterdir():
         path.unlink()
-
-
-def whole(clip: np.ndarray) -> Window:
-    return Window(clip, float(clip.mean(dtype=np.float64)), float(clip.var(dtype=np.float64)))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits.astype(np.float64) - logits.max())
-    return powers / powers.sum()
-
-
-def upstream_scores(pair: Pair, clip: np.ndarray) -> np.ndarray:
-    """What a user of FunASR gets, with nothing of ours in between."""
-    answer = pair.reference._pipeline.generate(clip, granularity="utterance", extract_embedding=False)
-    return np.array(answer[0]["scores"])
-
-
-def stages(module: nn.Module, named: dict[str, str]) -> tuple[dict[str, Tensor], list[Any]]:
-    """Records the outputs of the submodules ``named`` (stage -> path)."""
-    seen: dict[str, Tensor] = {}
-
-    def keep(stage: str) -> Callable[..., None]:
-        def hook(_module: nn.Module, _inputs: object, output: Any) -> None:  # noqa: ANN401
-            seen[stage] = (output[0] if isinstance(output, tuple) else output).detach()
-
-        return hook
-
-    handles = [module.get_submodule(path).register_forward_hook(keep(stage)) for stage, path in named.items()]
-    return seen, handles
-
-
-def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    config = pair.network.config
-    audio = "modality_encoders.AUDIO"
-    theirs = {f"conv {i}": f"{audio}.local_encoder.conv_layers.{i}" for i in range(7)}
-    ours = {f"conv {i}": f"wave.{i}" for i in range(7)}
-    theirs["projection"], ours["projection"] = f"{audio}.project_features", "project"
-    for i in range(config.conv_pos_depth):
-        theirs[f"position {i}"] = f"{audio}.relative_positional_encoder.{i + 1}"
-        ours[f"position {i}"] = f"positions.{i}"
-    theirs["context norm"], ours["context norm"] = f"{audio}.context_encoder.norm", "context_norm"
-    for i in range(config.prenet_depth):
-        theirs[f"context {i}"], ours[f"context {i}"] = f"{audio}.context_encoder.blocks.{i}", f"context_blocks.{i}"
-    for i in range(config.depth):
-        theirs[f"block {i}"], ours[f"block {i}"] = f"blocks.{i}", f"blocks.{i}"
-    their_stages, their_hooks = stages(pair.upstream, theirs)
-    our_stages, our_hooks = stages(pair.network, ours)
-    try:
-        with torch.inference_mode():
-            pair.upstream.extract_features(waveform)  # type: ignore[operator]
-            pair.network(waveform)
-    finally:
-        for hook in (*their_hooks, *our_hooks):
-            hook.remove()
-    for i in range(config.conv_pos_depth):  # upstream keeps channels first there
-        their_stages[f"position {i}"] = their_stages[f"position {i}"].transpose(1, 2)
-    return {stage: (our_stages[stage], their_stages[stage]) for stage in theirs}
 
 
 def test_every_stage(tiny: Pair) -> None:
@@ -128,7 +40,9 @@ def test_every_stage(tiny: Pair) -> None:
     assert len(compared) == 7 + 1 + 5 + 1 + tiny.network.config.prenet_depth + tiny.network.config.depth
     for stage, (ours, theirs) in compared.items():
         assert theirs.std() > 0.05, stage
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=STAGE_TOLERANCE, msg=lambda text, at=stage: f"{at}: {text}")
+        torch.testing.assert_close(
+            ours, theirs, rtol=0, atol=STAGE_TOLERANCE, msg=lambda text, at=stage: f"{at}: {text}"
+        )
 
 
 @pytest.mark.parametrize("seconds", TINY_SECONDS)
@@ -186,6 +100,10 @@ def drop_attention_scale(network: Emotion2vec) -> None:
             block.qkv.bias[:dim] *= (dim // network.config.num_heads) ** 0.5
 
 
+def drop_head_scale(network: Emotion2vec) -> None:
+    network.alibi_scale = nn.Parameter(torch.ones_like(network.alibi_scale))
+
+
 def wrong_slope(network: Emotion2vec) -> None:
     network.slopes = network.slopes.clone()
     network.slopes[0] *= 1.05
@@ -208,25 +126,35 @@ def biased_extra_tokens(network: Emotion2vec) -> None:
     network.attention_bias = biased  # type: ignore[method-assign]
 
 
-def norm_after_context(network: Emotion2vec) -> None:
+def no_context_norm(network: Emotion2vec) -> None:
     network.context_norm = nn.Identity()
 
 
-def tanh_gelu(network: Emotion2vec) -> None:
+def wrong_epsilon(network: Emotion2vec) -> None:
     network.wave[3].norm = nn.LayerNorm(network.config.conv_layers[0][0], eps=1e-2)
+
+
+@pytest.fixture(scope="module")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("mutants"), TINY, training=False)
 
 
 @pytest.mark.parametrize(
     "mutate",
-    [swap_norms, drop_attention_scale, wrong_slope, unclamped_scale, biased_extra_tokens, norm_after_context, tanh_gelu],
+    [
+        swap_norms,
+        drop_attention_scale,
+        wrong_slope,
+        unclamped_scale,
+        biased_extra_tokens,
+        no_context_norm,
+        wrong_epsilon,
+    ],
     ids=lambda mutate: mutate.__name__,
 )
-def test_a_mistake_in_the_network_would_be_seen(
-    mutate: Callable[[Emotion2vec], None], tmp_path: Path, tiny: Pair
-) -> None:
+def test_a_mistake_in_the_network_would_be_seen(mutate: Callable[[Emotion2vec], None], tiny_weights: Path) -> None:
     clip = make_clip(5, 2.0)
-    published = make_checkpoint(tmp_path, TINY)
-    model = load_native("mutant", tmp_path, published, license="none", device=Device.CPU)
+    model = load_native("mutant", tiny_weights.parent, tiny_weights, license="none", device=Device.CPU)
     assert isinstance(model, NativeModel)
     before = model.predict([whole(clip)])[0].logits
     network = model._network
