@@ -12,7 +12,7 @@ from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
 from webui.engine.registry import AUTO, LoadedModel, ModelRegistry
 from webui.errors import InferenceError
 from webui.labels import Emotion, LabelSet
-from webui.results import ModelInfo
+from webui.results import ModelInfo, Notice
 from webui.settings import Device, Settings
 
 FRAME_SAMPLES: Final = 400
@@ -29,6 +29,7 @@ class FakeModel:
     min_samples = FRAME_SAMPLES
     context_samples = 0
     has_frame_logits = True
+    notices: tuple[Notice, ...] = ()
 
     def __init__(self, labels: LabelSet | None = None, *, name: str = "fake") -> None:
         self.labels = labels if labels is not None else LabelSet.from_emotions(Emotion)

@@ -20,7 +20,7 @@ from webui.engine.builtin_checkpoint import (
 from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
 from webui.errors import DeviceUnavailableError, InferenceError
 from webui.labels import LabelSet
-from webui.results import ModelInfo
+from webui.results import ModelInfo, Notice
 from webui.settings import Device
 
 if TYPE_CHECKING:
@@ -89,6 +89,11 @@ class BuiltinModel:
     def info(self) -> ModelInfo:
         """What goes into every result."""
         return self._info
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """None: it runs where it was loaded."""
+        return ()
 
     @property
     def labels(self) -> LabelSet:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.labels import LabelSet
-from webui.results import ModelInfo
+from webui.results import ModelInfo, Notice
 
 FloatArray = NDArray[np.float32]
 
@@ -53,6 +53,7 @@ class EmotionModel(Protocol):
     Attributes:
         info: name, engine, precision, device and licence, as they go into every result. Read it after ``predict``:
             a model that had to fall back to another device says so from then on.
+        notices: what its answers have to say about how it ran, for instance that a GPU failed and the CPU answered.
         labels: the classes in the order of the logits, mapped to the nine emotions.
         sample_rate: of the samples that ``predict`` takes, in Hz.
         frame_rate: frames per second.
@@ -66,6 +67,8 @@ class EmotionModel(Protocol):
 
     @property
     def info(self) -> ModelInfo: ...  # noqa: D102
+    @property
+    def notices(self) -> tuple[Notice, ...]: ...  # noqa: D102
     @property
     def labels(self) -> LabelSet: ...  # noqa: D102
     @property

@@ -176,7 +176,7 @@ class _Run:
         )
         inference_s = time.perf_counter() - clock
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
-        warnings = (*recording.warnings, *loaded.notices)
+        warnings = (*recording.warnings, *loaded.notices, *loaded.model.notices)
         for warning in warnings:
             self._note(warning)
         context = AnswerContext(
