@@ -96,6 +96,7 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
     fi
     lock "$base"
     if is_ready "$kind"; then return 0; fi # another run.sh has done it
+    export PIP_USER=0                      # a `--user` from pip.conf has no place in .venv
     export TMPDIR="$ROOT/.setup/tmp"       # not /tmp, which may be small
     rm -rf "$TMPDIR"
     mkdir -p "$TMPDIR"

@@ -1,5 +1,6 @@
 """``run.sh``: what it installs, when, and how it starts the program."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.surfaces.fresh_clone import Clone, make_clone, make_real_clone
+from tests.browser.server_process import free_port
+from tests.surfaces.cli_process import EXAMPLE
+from tests.surfaces.fresh_clone import ROOT, Clone, make_clone, make_real_clone
 
 FRESH = [
     "-m venv ./.venv",
@@ -250,6 +253,30 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
         )
     finally:
         subprocess.run(["umount", clone.folder], check=True)
+
+
+def test_the_real_thing(tmp_path: Path) -> None:
+    """Needs a checkout that run.sh itself has set up, as CI's is."""
+    made = ROOT / ".venv" / "made"
+    if not made.exists() or f"at={ROOT}" not in made.read_text():
+        pytest.skip("this checkout was not set up by run.sh")
+    port = free_port()
+    environment = {**os.environ, "SPEECH_EMOTION_OUTPUTS_DIR": str(tmp_path / "outputs"), "LC_ALL": "C.UTF-8"}
+    run = ["bash", str(ROOT / "run.sh")]
+    done = subprocess.run([*run, "recognize", EXAMPLE, "--json"], capture_output=True, env=environment, check=True)
+    assert json.loads(done.stdout)["model"]["name"] == "builtin"
+    server = subprocess.Popen(
+        [*run, "serve", "--port", str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert server.stdout is not None
+    assert server.stdout.readline() == f"Running on local URL: http://localhost:{port}\n"
+    server.send_signal(signal.SIGINT)  # to the process that bash became
+    assert server.wait(30) == 0
+    server.stdout.close()
 
 
 def _read(path: Path) -> str:

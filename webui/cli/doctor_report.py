@@ -12,7 +12,7 @@ from pydantic import Field
 from webui import __version__
 from webui.cli import machine
 from webui.cli.json_lines import error_notice
-from webui.cli.models import BYTES_PER_MB
+from webui.cli.models import BYTES_PER_MB, ModelDocument
 from webui.engine.registry import ModelRegistry
 from webui.errors import SpeechEmotionError
 from webui.results import Document, Notice
@@ -30,16 +30,6 @@ class TorchInfo(Document):
     devices: tuple[str, ...]
 
 
-class ModelCheck(Document):
-    """One model, and whether it is there."""
-
-    name: str
-    ready: bool
-    license: str
-    size_bytes: int
-    path: str
-
-
 class DoctorReport(Document):
     """What ``doctor`` found."""
 
@@ -52,7 +42,7 @@ class DoctorReport(Document):
     torch: TorchInfo | None
     packages: dict[str, str | None] = Field(description="Installed version of every requirement; null if missing.")
     ffmpeg: str | None = Field(description="Optional: the program decodes without it.")
-    models: tuple[ModelCheck, ...]
+    models: tuple[ModelDocument, ...]
     model_load_s: float | None = Field(description="How long the model that answers took to load; null if it failed.")
     outputs_dir: str
     free_disk_mb: float
@@ -118,7 +108,7 @@ def examine(settings: Settings) -> DoctorReport:
         torch=torch,
         packages=packages,
         ffmpeg=shutil.which("ffmpeg"),
-        models=_models(settings),
+        models=tuple(ModelDocument.of(status) for status in ModelRegistry(settings).statuses()),
         model_load_s=_load_model(settings, problems),
         outputs_dir=str(settings.outputs_dir),
         free_disk_mb=free_disk_mb,
@@ -143,19 +133,6 @@ def _torch() -> TorchInfo | None:
     if torch.backends.mps.is_available():
         devices.append("mps")
     return TorchInfo(version=str(torch.__version__), cuda=torch.version.cuda, devices=tuple(devices))
-
-
-def _models(settings: Settings) -> tuple[ModelCheck, ...]:
-    return tuple(
-        ModelCheck(
-            name=status.name,
-            ready=status.ready,
-            license=status.license,
-            size_bytes=status.size_bytes,
-            path=str(status.path),
-        )
-        for status in ModelRegistry(settings).statuses()
-    )
 
 
 def _load_model(settings: Settings, problems: list[Notice]) -> float | None:

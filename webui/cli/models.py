@@ -2,15 +2,40 @@
 
 import json
 
+from pydantic import Field
 from rich.table import Table
 
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import Job, JsonOption, load_settings
 from webui.cli.terminal import Terminal
 from webui.engine.registry import AUTO, ModelRegistry, ModelStatus
+from webui.results import Document
 from webui.texts import text
 
 BYTES_PER_MB = 1_000_000
+
+
+class ModelDocument(Document):
+    """What is known of one model."""
+
+    name: str
+    ready: bool = Field(description="Whether it can be loaded without the network.")
+    engine: str
+    license: str = Field(description="Licence of the weights.")
+    size_bytes: int
+    path: str
+
+    @classmethod
+    def of(cls, status: ModelStatus) -> "ModelDocument":
+        """Returns the document of ``status``."""
+        return cls(
+            name=status.name,
+            ready=status.ready,
+            engine=status.engine,
+            license=status.license,
+            size_bytes=status.size_bytes,
+            path=str(status.path),
+        )
 
 
 def models(as_json: JsonOption = False) -> Job:
@@ -20,25 +45,13 @@ def models(as_json: JsonOption = False) -> Job:
         registry = ModelRegistry(load_settings())
         statuses = registry.statuses()
         if as_json:
-            terminal.answer_json(json.dumps([model_document(status) for status in statuses], ensure_ascii=False))
+            terminal.answer_json(json.dumps([ModelDocument.of(status).model_dump() for status in statuses]))
         else:
             terminal.answer(_table(statuses, terminal), wrap=True)
             terminal.say("cli.models_auto", auto=AUTO, name=registry.resolve(AUTO))
         return ExitCode.OK
 
     return job
-
-
-def model_document(status: ModelStatus) -> dict[str, str | int | bool]:
-    """Returns what is known of a model, fit for JSON."""
-    return {
-        "name": status.name,
-        "ready": status.ready,
-        "engine": status.engine,
-        "license": status.license,
-        "size_bytes": status.size_bytes,
-        "path": str(status.path),
-    }
 
 
 def _table(statuses: list[ModelStatus], terminal: Terminal) -> Table:
