@@ -1,4 +1,4 @@
-"""A Chromium and fonts with Chinese letters and faces for the browser tests: found, or installed where that is allowed."""
+"""A Chromium, and fonts with Chinese letters and faces, for the browser tests: found, or installed where allowed."""
 
 import os
 import shutil
