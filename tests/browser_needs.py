@@ -1,4 +1,4 @@
-"""A Chromium and a font with Chinese letters for the browser tests: found, or installed where that is allowed."""
+"""A Chromium, and fonts with Chinese letters and faces, for the browser tests: found, or installed where allowed."""
 
 import os
 import shutil
@@ -11,7 +11,8 @@ ON_MACOS: Final = (
     Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
     Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
 )
-PACKAGES: Final = {"browser": "chromium", "fonts": "fonts-noto-cjk"}
+PACKAGES: Final = {"browser": "chromium", "zh": "fonts-noto-cjk", "und-zsye": "fonts-noto-color-emoji"}
+LANGUAGES: Final = ("zh", "und-zsye")  # Chinese, and how fontconfig calls faces
 
 
 def provide(environment: dict[str, str]) -> str | None:
@@ -32,7 +33,7 @@ def _lacking(environment: dict[str, str]) -> list[str]:
     found = _browser(environment)
     if found is not None:
         environment["CHROMIUM"] = found
-    return [*(["browser"] if found is None else []), *([] if _has_chinese_font() else ["fonts"])]
+    return [*(["browser"] if found is None else []), *(name for name in LANGUAGES if not _has_font(name))]
 
 
 def _browser(environment: dict[str, str]) -> str | None:
@@ -42,10 +43,10 @@ def _browser(environment: dict[str, str]) -> str | None:
     return next((path for path in on_path if path), None) or next((str(p) for p in ON_MACOS if p.exists()), None)
 
 
-def _has_chinese_font() -> bool:
+def _has_font(language: str) -> bool:
     if shutil.which("fc-list") is None:
         return shutil.which("apt-get") is None  # macOS has such fonts
-    return bool(subprocess.run(["fc-list", ":lang=zh"], capture_output=True, check=False).stdout.strip())
+    return bool(subprocess.run(["fc-list", f":lang={language}"], capture_output=True, check=False).stdout.strip())
 
 
 def _install(lacking: list[str]) -> None:

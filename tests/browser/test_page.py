@@ -115,10 +115,14 @@ def test_drag_and_drop_of_a_file_whatever_its_type(open_page: OpenPage) -> None:
 
 
 def test_microphone(open_page: OpenPage) -> None:
-    visitor = open_page(locale="en-US")
-    visitor.page.get_by_role("tab", name="Microphone").click()
+    visitor = open_page(locale="zh-CN")
+    visitor.page.get_by_role("tab", name="录音").click()
     visitor.page.locator("#microphone button.record").click()
     visitor.page.wait_for_timeout(1500)
+    places = [visitor.page.locator(part).bounding_box() for part in ("#recognize", "#log")]
+    assert places[0] is not None
+    assert places[1] is not None
+    assert places[0]["x"] + places[0]["width"] < places[1]["x"], "the answer stands below the microphone, not beside it"
     visitor.page.locator("#microphone button.stop-button").first.click()
     expect(visitor.page.locator("#microphone .component-wrapper")).to_be_visible()
     answer = visitor.recognize()

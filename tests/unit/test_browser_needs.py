@@ -50,13 +50,13 @@ def test_root_installs_what_is_missing(tools: Path) -> None:
     assert environment["CHROMIUM"] == str(tools / "chromium")
     assert (tools / "calls").read_text().splitlines() == [
         "-q update",
-        "-q install -y --no-install-recommends chromium fonts-noto-cjk",
+        "-q install -y --no-install-recommends chromium fonts-noto-cjk fonts-noto-color-emoji",
     ]
 
 
 def test_others_are_told_what_to_install(tools: Path) -> None:
     said = browser_needs.provide({})
     assert said is not None
-    assert "sudo apt-get install chromium fonts-noto-cjk" in said
+    assert "sudo apt-get install chromium fonts-noto-cjk fonts-noto-color-emoji" in said
     assert "SPEECH_EMOTION_SKIP_BROWSER=1" in said
     assert not (tools / "calls").exists()
