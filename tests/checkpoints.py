@@ -15,8 +15,9 @@ import torch
 import yaml
 from torch import Tensor
 
-from webui.engine.checkpoint import CONFIG_FILE, PICKLE_FILE, TOKENS_FILE, match_tensors, read_info
+from webui.engine.checkpoint import match_tensors, read_info
 from webui.engine.model import Emotion2vec
+from webui.engine.weights import CONFIG_FILE, PICKLE_FILE, TOKENS_FILE
 
 TOKENS: Final = (
     "生气/angry", "厌恶/disgusted", "恐惧/fearful", "开心/happy", "中立/neutral", "其他/other", "难过/sad",

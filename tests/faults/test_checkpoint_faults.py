@@ -210,7 +210,7 @@ def test_conversion_keeps_every_number(published: Path, tmp_path: Path) -> None:
     assert all(torch.equal(converted[name], original[name]) for name in converted)
     assert slim.stat().st_size < 0.5 * (published / "model.pt").stat().st_size
     assert source_hash(slim) == source_hash(published / "model.pt")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".convert.lock") == [
         "config.yaml", "configuration.json", "model.safetensors", "tokens.txt",
     ]  # fmt: skip
     ours, _ = load_network(tmp_path, slim)
@@ -227,7 +227,7 @@ def test_a_conversion_that_is_stopped_leaves_nothing_half_made(published: Path, 
     with pytest.raises(KeyboardInterrupt):
         convert_checkpoint(published, published / "model.pt", tmp_path, on_progress=stop)
     assert list(tmp_path.glob("*.safetensors")) == []
-    assert list(tmp_path.glob(".*")) == []
+    assert list(tmp_path.glob(".*.partial")) == []
 
 
 def test_a_conversion_that_is_killed_leaves_no_slim_file(published: Path, tmp_path: Path) -> None:
@@ -245,7 +245,9 @@ def test_a_conversion_that_is_killed_leaves_no_slim_file(published: Path, tmp_pa
     done = subprocess.run([sys.executable, "-c", program, published, tmp_path], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "model.safetensors").exists()
+    assert len(list(tmp_path.glob(".*.partial"))) == 1
     assert convert_checkpoint(published, published / "model.pt", tmp_path).is_file()
+    assert list(tmp_path.glob(".*.partial")) == []
 
 
 def test_numbers_that_are_none_are_refused(published: Path, tmp_path: Path) -> None:
@@ -265,6 +267,6 @@ def test_a_full_disk(published: Path, tmp_path: Path) -> None:
     try:
         with pytest.raises(SpeechEmotionError, match="Not enough space"):
             convert_checkpoint(published, published / "model.pt", small)
-        assert list(small.iterdir()) == []
+        assert [path.name for path in small.iterdir()] == [".convert.lock"]
     finally:
         subprocess.run(["umount", small], check=True)

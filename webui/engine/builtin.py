@@ -92,8 +92,8 @@ class BuiltinModel:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """None: it runs where it was loaded."""
-        return ()
+        """That it answered, and what its licence forbids."""
+        return (Notice(code="request.builtin_answered", values={"license": self._info.license}),)
 
     @property
     def labels(self) -> LabelSet:

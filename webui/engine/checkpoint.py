@@ -19,15 +19,12 @@ from torch import Tensor
 
 from webui.engine.model import Emotion2vec, Emotion2vecConfig
 from webui.engine.unpickle import read_pickle
+from webui.engine.weights import CONFIG_FILE, TOKENS_FILE
 from webui.errors import CheckpointError
 from webui.labels import LabelSet
 
 logger = logging.getLogger(__name__)
 
-CONFIG_FILE: Final = "config.yaml"
-TOKENS_FILE: Final = "tokens.txt"
-PICKLE_FILE: Final = "model.pt"
-SLIM_FILE: Final = "model.safetensors"
 SMALL_FILES: Final = (CONFIG_FILE, TOKENS_FILE, "configuration.json")
 SHOWN_NAMES: Final = 5
 

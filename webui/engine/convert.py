@@ -8,17 +8,20 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 import torch
+from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
-from webui.engine.checkpoint import SLIM_FILE, SMALL_FILES, match_tensors, read_info, read_published, rename
+from webui.engine.checkpoint import SMALL_FILES, match_tensors, read_info, read_published, rename
 from webui.engine.model import Emotion2vec
+from webui.engine.weights import SLIM_FILE
 from webui.errors import CheckpointError, OutputError
 
 logger = logging.getLogger(__name__)
@@ -26,6 +29,8 @@ logger = logging.getLogger(__name__)
 SOURCE_HASH: Final = "source_sha256"
 SOURCE_BYTES: Final = "source_bytes"
 HASH_BLOCK: Final = 1 << 24
+DRAFT_SUFFIX: Final = ".partial"
+LOCK_FILE: Final = ".convert.lock"
 SPARE_BYTES: Final = 50_000_000  # of disk that a conversion leaves free
 
 
@@ -62,19 +67,27 @@ def convert_checkpoint(
     metadata = {"format": "pt", SOURCE_HASH: digest, SOURCE_BYTES: str(pickle_path.stat().st_size)}
     try:
         target.mkdir(parents=True, exist_ok=True)
-        needed = sum(tensor.nbytes for tensor in kept.values()) + SPARE_BYTES
-        free = shutil.disk_usage(target).free
-        if free < needed:
-            raise OutputError("checkpoint.no_space", folder=str(target), free_mb=free / 1e6, needed_mb=needed / 1e6)
-        for name in SMALL_FILES:
-            if directory != target and (directory / name).is_file():
-                _replace(target / name, lambda draft, name=name: shutil.copyfile(directory / name, draft))  # type: ignore[misc]
-        _replace(target / SLIM_FILE, lambda draft: save_file(kept, draft, metadata=metadata))
+        with FileLock(target / LOCK_FILE):
+            _write(kept, metadata, directory, target)
     except (OSError, SafetensorError) as err:
         raise OutputError("checkpoint.not_written", folder=str(target), reason=str(err)) from err
     on_progress(1.0)
     logger.info("checkpoint: %s converted to %s", pickle_path.name, SLIM_FILE)
     return target / SLIM_FILE
+
+
+def _write(tensors: Mapping[str, Tensor], metadata: dict[str, str], directory: Path, target: Path) -> None:
+    """Writes the slim file and the small ones; the caller holds the lock, so drafts that lie about are nobody's."""
+    for leftover in target.glob(f".*{DRAFT_SUFFIX}"):
+        leftover.unlink(missing_ok=True)
+    needed = sum(tensor.nbytes for tensor in tensors.values()) + SPARE_BYTES
+    free = shutil.disk_usage(target).free
+    if free < needed:
+        raise OutputError("checkpoint.no_space", folder=str(target), free_mb=free / 1e6, needed_mb=needed / 1e6)
+    for name in SMALL_FILES:
+        if directory != target and (directory / name).is_file():
+            _replace(target / name, partial(shutil.copyfile, directory / name))
+    _replace(target / SLIM_FILE, partial(save_file, dict(tensors), metadata=metadata))
 
 
 def hash_file(path: Path, *, on_progress: Callable[[float], None] = lambda _fraction: None) -> str:
@@ -116,7 +129,7 @@ def source_hash(weights: Path) -> str:
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
     """Writes beside ``path``, flushes to the disk, renames: a reader sees the old file or the new one, never half."""
-    draft = path.with_name(f".{path.name}.{uuid4().hex}.partial")
+    draft = path.with_name(f".{path.name}{DRAFT_SUFFIX}")
     try:
         write(draft)
         with draft.open("rb") as file:

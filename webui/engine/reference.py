@@ -18,11 +18,12 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from webui.engine.checkpoint import CONFIG_FILE, SLIM_FILE, TOKENS_FILE, CheckpointInfo, read_info
+from webui.engine.checkpoint import CheckpointInfo, read_info
 from webui.engine.devices import choose_device
 from webui.engine.model import LAYER_NORM_EPS
 from webui.engine.native import CONTEXT_S, SAMPLE_RATE
 from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
+from webui.engine.weights import CONFIG_FILE, SLIM_FILE, TOKENS_FILE
 from webui.errors import CheckpointError, InferenceError, ModelNotFoundError
 from webui.labels import LabelSet
 from webui.results import ModelInfo, Notice

@@ -1,30 +1,25 @@
-"""Brings a large model in the background while the built-in one answers: find, download, convert, load."""
+"""Brings a large model in the background while the built-in one answers: convert its weights, load them."""
 
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
-from webui.engine.registry import LoadedModel
 from webui.errors import SpeechEmotionError
+from webui.results import Notice
 
 logger = logging.getLogger(__name__)
-
-JOIN_S: Final = 5.0
 
 
 class AcquisitionState(StrEnum):
     """Where a model is on its way to answering."""
 
     WAITING = "waiting"
-    DOWNLOADING = "downloading"
     CONVERTING = "converting"
     LOADING = "loading"
     READY = "ready"
     FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +29,7 @@ class AcquisitionStatus:
     Attributes:
         name: the model.
         state: where it is.
-        fraction: how much of a download or conversion is done, 0 to 1; None where that isn't known.
+        fraction: how much of a conversion is done, 0 to 1; None where that isn't known.
         problem: why it failed.
     """
 
@@ -43,76 +38,78 @@ class AcquisitionStatus:
     fraction: float | None = None
     problem: SpeechEmotionError | None = None
 
+    def notice(self) -> Notice | None:
+        """Returns the sentence why the model doesn't answer yet; None once it does."""
+        if self.problem is not None:
+            return Notice.of_error(self.problem.code, self.problem.values)
+        match self.state:
+            case AcquisitionState.CONVERTING:
+                percent = round(100 * (self.fraction or 0.0))
+                return Notice(code="acquisition.converting", values={"model": self.name, "percent": percent})
+            case AcquisitionState.LOADING:
+                return Notice(code="acquisition.loading", values={"model": self.name})
+            case AcquisitionState.WAITING:
+                return Notice(code="acquisition.waiting", values={"model": self.name})
+        return None
+
 
 Report = Callable[[AcquisitionState, float | None], None]
-Acquire = Callable[[Report, Callable[[], bool]], LoadedModel]
 
 
 class ModelAcquisition:
-    """One model, acquired by one thread at a time. Reading ``status`` and ``model`` never waits.
+    """One model, acquired by one thread at a time. Reading ``status`` never waits.
 
     Args:
         name: the model.
-        acquire: does the work: is given a function to report to, and one that says whether to stop.
+        acquire: does the work, and is given a function to report to.
     """
 
-    def __init__(self, name: str, acquire: Acquire) -> None:
+    def __init__(self, name: str, acquire: Callable[[Report], None]) -> None:
         self._acquire = acquire
         self._lock = threading.Lock()
-        self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._status = AcquisitionStatus(name, AcquisitionState.WAITING)
-        self._model: LoadedModel | None = None
 
     @property
     def status(self) -> AcquisitionStatus:
         """Where it is now."""
         return self._status
 
-    @property
-    def model(self) -> LoadedModel | None:
-        """The model once it is ready."""
-        return self._model
-
     def start(self) -> None:
-        """Starts, or starts again after a failure or a cancellation; does nothing while it runs or once it is ready."""
+        """Starts, or starts again after a failure; does nothing while it runs or once it is ready."""
         with self._lock:
-            if self._model is not None or (self._thread is not None and self._thread.is_alive()):
+            running = self._thread is not None and self._thread.is_alive()
+            if running or self._status.state is AcquisitionState.READY:
                 return
-            self._stop = threading.Event()
-            self._set(AcquisitionState.WAITING, None)
-            self._thread = threading.Thread(target=self._run, args=(self._stop,), name="acquisition", daemon=True)
+            self._report(AcquisitionState.WAITING, None)
+            self._thread = threading.Thread(target=self._run, name="acquisition", daemon=True)
             self._thread.start()
 
-    def cancel(self) -> None:
-        """Asks it to stop; what was downloaded so far is kept for the next start."""
-        self._stop.set()
-
-    def close(self) -> None:
-        """Stops, and waits a little for the thread to end."""
-        self.cancel()
-        self.wait(JOIN_S)
-
     def wait(self, timeout_s: float | None = None) -> None:
-        """Waits until it is ready, failed or cancelled."""
+        """Waits until it is ready or failed."""
         thread = self._thread
         if thread is not None:
             thread.join(timeout_s)
 
-    def _run(self, stop: threading.Event) -> None:
+    def _run(self) -> None:
+        name = self._status.name
         try:
-            self._model = self._acquire(self._set, stop.is_set)
+            self._acquire(self._report)
         except SpeechEmotionError as err:
-            state = AcquisitionState.CANCELLED if stop.is_set() else AcquisitionState.FAILED
-            logger.warning("%s: %s", self._status.name, err)
-            self._status = replace(self._status, state=state, fraction=None, problem=err)
+            logger.warning("%s: %s", name, err)
+            self._status = AcquisitionStatus(name, AcquisitionState.FAILED, problem=err)
         except Exception as err:  # a thread that dies silently would leave the page waiting for ever
-            if not stop.is_set():
-                logger.exception("%s could not be acquired", self._status.name)
+            if not _interpreter_ends(err):
+                logger.exception("%s could not be made ready", name)
             problem = SpeechEmotionError("acquisition.failed", reason=f"{type(err).__name__}: {err}")
-            self._status = replace(self._status, state=AcquisitionState.FAILED, fraction=None, problem=problem)
+            self._status = AcquisitionStatus(name, AcquisitionState.FAILED, problem=problem)
         else:
-            self._set(AcquisitionState.READY, None)
+            self._report(AcquisitionState.READY, None)
 
-    def _set(self, state: AcquisitionState, fraction: float | None) -> None:
+    def _report(self, state: AcquisitionState, fraction: float | None) -> None:
         self._status = AcquisitionStatus(self._status.name, state, fraction)
+
+
+def _interpreter_ends(err: Exception) -> bool:
+    """Imports in a thread fail in odd ways once the main thread has ended."""
+    return not threading.main_thread().is_alive() or "interpreter shutdown" in str(err)
