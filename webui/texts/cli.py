@@ -67,8 +67,8 @@ _HELP: Final[Mapping[str, Text]] = {
     "cli.help_verify": Text(
         zh="用本机的权重比较 native 引擎与 FunASR 的数值，并把结论存在权重旁边。有差异时退出码为 7。",
         en=(
-            "Compares the native engine's numbers with FunASR's, with the weights on this machine, and keeps the verdict "
-            "beside them. The exit code is 7 if they differ."
+            "Compares the native engine's numbers with FunASR's, with the weights on this machine, and keeps the "
+            "verdict beside them. The exit code is 7 if they differ."
         ),
     ),
     "cli.help_doctor": Text(
@@ -157,8 +157,8 @@ _SAYINGS: Final[Mapping[str, Text]] = {
     ),
     "cli.verify_busy": Text(zh="正在用两个引擎运行相同的音频……", en="Running both engines on the same clips ..."),
     "cli.verify_clip": Text(zh="音频", en="clip"),
-    "cli.verify_native": Text(zh="native", en="native"),
-    "cli.verify_reference": Text(zh="FunASR", en="FunASR"),
+    "cli.verify_native": Text(zh="native 引擎", en="native"),
+    "cli.verify_reference": Text(zh="FunASR 参考", en="FunASR"),
     "cli.verify_scores": Text(zh="得分最大差", en="largest score difference"),
     "cli.verify_features": Text(zh="特征最大差", en="largest feature difference"),
     "cli.verify_published": Text(
