@@ -11,18 +11,16 @@ from torch import Tensor
 
 from webui.engine.checkpoint import CheckpointInfo, load_network
 from webui.engine.devices import choose_device
+from webui.engine.family import Emotion2vecSizes
 from webui.engine.model import LAYER_NORM_EPS, Emotion2vec
-from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
+from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
 from webui.errors import InferenceError
-from webui.labels import LabelSet
 from webui.results import ModelInfo, Notice
 from webui.settings import Device
 
 logger = logging.getLogger(__name__)
 
-SAMPLE_RATE: Final = 16_000  # all published Emotion2vec models
 MAX_BATCH_S: Final = 240.0  # of padded audio in one pass on a GPU: about 10 GB with plus_large
-CONTEXT_S: Final = 5.0  # ALiBi lets attention fade with distance; windows of a long recording overlap by this much
 
 
 def load_native(
@@ -49,22 +47,19 @@ def load_native(
     return NativeModel(name, network, info, license=license, place=place)
 
 
-class NativeModel:
+class NativeModel(Emotion2vecSizes):
     """The network on a device. One caller at a time: the service keeps a lock per model.
 
     A GPU that fails or runs out of memory is left for the CPU, for good, and ``notices`` says so from then on; the
     request that met the failure is answered all the same.
     """
 
-    sample_rate = SAMPLE_RATE
-    has_frame_logits = True
-
     def __init__(
         self, name: str, network: Emotion2vec, info: CheckpointInfo, *, license: str, place: torch.device
     ) -> None:
         self._name = name
         self._network = network.to(place)
-        self._checkpoint = info
+        super().__init__(info)
         self._license = license
         self._place = place
         self._notices: tuple[Notice, ...] = ()
@@ -86,31 +81,6 @@ class NativeModel:
         """Why it runs where it runs, if that is not where it was asked to."""
         return self._notices
 
-    @property
-    def labels(self) -> LabelSet:
-        """From the checkpoint's ``tokens.txt``."""
-        return self._checkpoint.labels
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames per second: 50."""
-        return self.sample_rate / self._checkpoint.config.hop_samples
-
-    @property
-    def embedding_dim(self) -> int:
-        """Length of a feature vector: 1024 for large, 768 for base and seed."""
-        return self._checkpoint.config.embed_dim
-
-    @property
-    def min_samples(self) -> int:
-        """Samples that one frame sees: 400."""
-        return self._checkpoint.config.receptive_samples
-
-    @property
-    def context_samples(self) -> int:
-        """Overlap of the windows of a long recording."""
-        return round(CONTEXT_S * self.sample_rate)
-
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
         """Returns one prediction per window, in order. On a GPU windows of similar length share a padded batch.
 
@@ -118,18 +88,11 @@ class NativeModel:
             InferenceError: a window is too short or holds numbers that are not finite, or the network failed.
         """
         for window in windows:
-            self._check(window)
+            check_window(window, min_samples=self.min_samples)
         answers: dict[int, Prediction] = {}
         for batch in self._batches(windows):
             answers |= zip(batch, self._run([windows[index] for index in batch], with_features), strict=True)
         return [answers[index] for index in range(len(windows))]
-
-    def _check(self, window: Window) -> None:
-        if window.samples.ndim != 1 or len(window.samples) < self.min_samples:
-            found = "x".join(str(size) for size in window.samples.shape)
-            raise InferenceError("engine.bad_window", found=found, expected=self.min_samples)
-        if not np.isfinite(window.mean) or not np.isfinite(window.variance) or window.variance < 0:
-            raise InferenceError("engine.bad_statistics", mean=window.mean, variance=window.variance)
 
     def _batches(self, windows: Sequence[Window]) -> Iterator[list[int]]:
         """Yields indices that run together: one by one on the CPU, where a batch is no faster; by length on a GPU."""

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.errors import InferenceError
 from webui.labels import LabelSet
 from webui.results import ModelInfo, Notice
 
@@ -97,3 +98,16 @@ class EmotionModel(Protocol):
             InferenceError: the model failed.
         """
         ...
+
+
+def check_window(window: Window, *, min_samples: int) -> None:
+    """Refuses a window that no model can answer.
+
+    Raises:
+        InferenceError: not one row of at least ``min_samples`` samples, or statistics that are not finite.
+    """
+    if window.samples.ndim != 1 or len(window.samples) < min_samples:
+        found = "x".join(str(size) for size in window.samples.shape)
+        raise InferenceError("engine.bad_window", found=found, expected=min_samples)
+    if not np.isfinite(window.mean) or not np.isfinite(window.variance) or window.variance < 0:
+        raise InferenceError("engine.bad_statistics", mean=window.mean, variance=window.variance)

@@ -20,12 +20,11 @@ import torch
 
 from webui.engine.checkpoint import CheckpointInfo, read_info
 from webui.engine.devices import choose_device
+from webui.engine.family import Emotion2vecSizes
 from webui.engine.model import LAYER_NORM_EPS
-from webui.engine.native import CONTEXT_S, SAMPLE_RATE
-from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
+from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
 from webui.engine.weights import CONFIG_FILE, SLIM_FILE, TOKENS_FILE
 from webui.errors import CheckpointError, InferenceError, ModelNotFoundError
-from webui.labels import LabelSet
 from webui.results import ModelInfo, Notice
 from webui.settings import Device
 
@@ -113,11 +112,9 @@ def _contained() -> Iterator[io.StringIO]:
                 torch.set_num_threads(threads)
 
 
-class ReferenceModel:
+class ReferenceModel(Emotion2vecSizes):
     """``AutoModel.generate`` per window, with frame logits from the features and the linear head."""
 
-    sample_rate = SAMPLE_RATE
-    has_frame_logits = True
     notices: tuple[Notice, ...] = ()
 
     def __init__(
@@ -130,7 +127,7 @@ class ReferenceModel:
         place: torch.device,
     ) -> None:
         self._pipeline = pipeline
-        self._checkpoint = info
+        super().__init__(info)
         head = pipeline.model.proj
         self._weight: FloatArray = head.weight.detach().cpu().numpy()  # (L, D)
         self._bias: FloatArray = head.bias.detach().cpu().numpy()  # (L,)
@@ -143,31 +140,6 @@ class ReferenceModel:
             license=license,
         )
 
-    @property
-    def labels(self) -> LabelSet:
-        """From the checkpoint's ``tokens.txt``."""
-        return self._checkpoint.labels
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames per second: 50."""
-        return self.sample_rate / self._checkpoint.config.hop_samples
-
-    @property
-    def embedding_dim(self) -> int:
-        """Length of a feature vector."""
-        return self._checkpoint.config.embed_dim
-
-    @property
-    def min_samples(self) -> int:
-        """Samples that one frame sees: 400."""
-        return self._checkpoint.config.receptive_samples
-
-    @property
-    def context_samples(self) -> int:
-        """Overlap of the windows of a long recording."""
-        return round(CONTEXT_S * self.sample_rate)
-
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
         """Returns one prediction per window, in order; upstream knows no batches, so one after the other.
 
@@ -176,9 +148,7 @@ class ReferenceModel:
         """
         predictions = []
         for window in windows:
-            if window.samples.ndim != 1 or len(window.samples) < self.min_samples:
-                found = "x".join(str(size) for size in window.samples.shape)
-                raise InferenceError("engine.bad_window", found=found, expected=self.min_samples)
+            check_window(window, min_samples=self.min_samples)
             features = self._features(window)  # (T, D)
             logits = features @ self._weight.T + self._bias  # (T, L)
             predictions.append(Prediction(logits, features if with_features else None))
