@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 
 from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
-from webui.engine.registry import AUTO, LoadedModel, ModelRegistry
+from webui.engine.registry import AUTO, Choice, ModelRegistry, OnProgress
 from webui.errors import InferenceError
 from webui.labels import Emotion, LabelSet
-from webui.results import ModelInfo
-from webui.settings import Device, Settings
+from webui.results import ModelInfo, Notice
+from webui.settings import Device, Engine, Settings
 
 FRAME_SAMPLES: Final = 400
 HOP_SAMPLES: Final = 320
@@ -29,6 +29,7 @@ class FakeModel:
     min_samples = FRAME_SAMPLES
     context_samples = 0
     has_frame_logits = True
+    notices: tuple[Notice, ...] = ()
 
     def __init__(self, labels: LabelSet | None = None, *, name: str = "fake") -> None:
         self.labels = labels if labels is not None else LabelSet.from_emotions(Emotion)
@@ -71,10 +72,17 @@ class FakeRegistry(ModelRegistry):
     def names(self) -> tuple[str, ...]:
         return (self.model.info.name,)
 
-    def resolve(self, name: str) -> str:
-        return self.model.info.name if name == AUTO else super().resolve(name)
+    def choose(self, name: str) -> Choice:
+        return Choice(self.model.info.name) if name == AUTO else super().choose(name)
 
-    def load(self, name: str, device: Device = Device.AUTO) -> LoadedModel:
-        self.resolve(name)
+    def load(
+        self,
+        name: str,
+        device: Device = Device.AUTO,
+        engine: Engine | None = None,
+        *,
+        on_progress: OnProgress = lambda _fraction: None,
+    ) -> EmotionModel:
+        self.choose(name)
         self.loads += 1
-        return LoadedModel(self.model)
+        return self.model

@@ -7,7 +7,7 @@ the users of the first WebUI: names, order and formats stay; keys may only be ad
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -68,6 +68,12 @@ class Notice(Document):
     def _with_message(self, handler: SerializerFunctionWrapHandler) -> _SpokenNotice:
         fields = handler(self)
         return {"code": fields["code"], "message": self.message(), "values": fields["values"]}
+
+    @classmethod
+    def of_error(cls, code: str, values: Mapping[str, object]) -> Self:
+        """Returns an error's sentence as a notice, for an answer that was given in spite of it."""
+        plain = {name: value if isinstance(value, float | int | str) else str(value) for name, value in values.items()}
+        return cls(code=code, values=plain)
 
     def message(self, language: Language = Language.EN) -> str:
         """Returns the sentence in ``language``."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from webui.errors import RequestError, SpeechEmotionError
+from webui.errors import RequestError
 from webui.service import RecognitionService
 from webui.settings import Settings
 from webui.texts import Language, text
@@ -169,23 +169,11 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def _warmed(service: RecognitionService, _app: "FastAPI") -> AsyncIterator[None]:
-    """Loads the model in the background while the app runs, so that the first visitor does not wait for it."""
-    ending = threading.Event()
-    warm_up = threading.Thread(target=_warm_up, args=(service, ending), name="warm-up", daemon=True)
-    warm_up.start()
+    """Loads the models in the background while the app runs, so that the first visitor does not wait for them."""
+    acquisition = service.models.prepare()
     yield
-    ending.set()  # a thread that still imports while the interpreter ends fails in odd ways
-    await asyncio.to_thread(warm_up.join, WARM_UP_END_S)
-
-
-def _warm_up(service: RecognitionService, ending: threading.Event) -> None:
-    try:
-        service.load()
-    except SpeechEmotionError as error:  # said again, to the visitor, when somebody asks for an answer
-        log.warning("The model is not ready: %s", error)
-    except Exception:
-        if not ending.is_set():
-            log.exception("The model could not be loaded")
+    # a thread that still imports while the interpreter ends fails in odd ways
+    await asyncio.to_thread(acquisition.wait, WARM_UP_END_S)
 
 
 @cache

@@ -23,6 +23,13 @@ class Device(StrEnum):
     MPS = "mps"
 
 
+class Engine(StrEnum):
+    """Which implementation runs an Emotion2Vec model."""
+
+    NATIVE = "native"
+    FUNASR = "funasr"
+
+
 class Settings(BaseSettings):
     """The settings of one process."""
 
@@ -34,7 +41,13 @@ class Settings(BaseSettings):
     port: int = Field(default=7860, ge=1, le=65535, description="First port tried; the next free one is taken.")
     model: str = Field(default="auto", description="Model that answers: `auto` or a name that `models` lists.")
     device: Device = Field(default=Device.AUTO, description="Device the model runs on.")
-    models_dir: Path = Field(default=PROJECT_DIR / "models", description="Where weights lie.")
+    engine: Engine = Field(default=Engine.NATIVE, description="Runs Emotion2Vec: native, or funasr as the reference.")
+    builtin: bool = Field(default=True, description="Whether the built-in model may answer for `auto`.")
+    model_dir: Path | None = Field(default=None, description="Folder of an Emotion2Vec checkpoint, looked at first.")
+    models_dir: Path = Field(default=PROJECT_DIR / "models", description="Where weights lie, a folder per model.")
+    keep_original: bool = Field(
+        default=True, description="Whether models/<name>/model.pt stays after its conversion (1.95 GB)."
+    )
     outputs_dir: Path = Field(default=PROJECT_DIR / "outputs", description="Where run folders are written.")
     max_audio_mb: float = Field(default=500.0, gt=0, description="Largest audio file accepted, in megabytes.")
     max_audio_s: float = Field(default=3600.0, gt=0, description="Longest recording accepted, in seconds.")

@@ -1,11 +1,16 @@
 """``doctor`` and ``models``: what they find, and what they say when something is wrong."""
 
-import shutil
+import re
 import socket
 from pathlib import Path
+from typing import Final
 
+from tests.checkpoints import TINY, make_checkpoint
 from tests.surfaces.cli_process import ROOT, CommandLine
 from webui.cli.doctor_report import DoctorReport
+from webui.engine.weights import KNOWN_MODELS
+
+LARGE: Final = "emotion2vec_plus_large"
 
 
 def report(command_line: CommandLine, expected: int, *arguments: str, **environment: str) -> DoctorReport:
@@ -28,8 +33,8 @@ def test_a_sound_machine(command_line: CommandLine) -> None:
     assert found.cpu_cores >= 1
     assert found.memory_mb is None or found.memory_mb > 100
     assert found.changed_settings == {"outputs_dir": str(command_line.outputs_dir)}
-    assert [model.name for model in found.models] == ["builtin"]
-    assert found.models[0].license == "CC BY-NC-SA 4.0"
+    assert [model.name for model in found.models] == [*KNOWN_MODELS, "builtin"]
+    assert found.models[-1].license == "CC BY-NC-SA 4.0"
     assert command_line.runs() == []
 
 
@@ -42,21 +47,20 @@ def test_for_people(command_line: CommandLine) -> None:
 
 
 def test_weights_that_are_not_there(command_line: CommandLine, tmp_path: Path) -> None:
-    found = report(command_line, 7, SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
-    assert [problem.code for problem in found.problems] == ["engine.not_found"]
+    found = report(command_line, 7, "--model", LARGE, SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
+    assert [problem.code for problem in found.problems] == ["request.weights_absent"]
     assert (found.model_load_s, found.models[0].ready) == (None, False)
-    ended = command_line.run("doctor", SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
+    ended = command_line.run("doctor", "--model", LARGE, SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
     assert ended.code == 7
-    assert "✗ The model file" in ended.text
+    assert "✗ The weights of emotion2vec_plus_large are not on this machine" in ended.text
     assert "Everything works" not in ended.text
 
 
 def test_weights_that_are_damaged(command_line: CommandLine, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "models" / "builtin", tmp_path / "builtin")
-    weights = tmp_path / "builtin" / "model.safetensors"
+    weights = make_checkpoint(tmp_path / LARGE, TINY, clips=9, seconds=0.3)
     weights.write_bytes(weights.read_bytes()[:1000])
-    found = report(command_line, 7, SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
-    assert [problem.code for problem in found.problems] == ["engine.unreadable"]
+    found = report(command_line, 7, "--model", LARGE, SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
+    assert [problem.code for problem in found.problems] == ["checkpoint.damaged"]
 
 
 def test_outputs_that_cannot_be_written(command_line: CommandLine, tmp_path: Path) -> None:
@@ -95,20 +99,19 @@ def test_a_model_that_is_not_known(command_line: CommandLine) -> None:
 def test_models(command_line: CommandLine) -> None:
     ended = command_line.run("models", "--json")
     assert ended.code == 0
-    (listed,) = ended.documents
+    ((*others, builtin),) = ended.documents
+    assert [(model["name"], model["ready"]) for model in others] == [(name, False) for name in KNOWN_MODELS]
     size = sum(path.stat().st_size for path in (ROOT / "models" / "builtin").iterdir())
-    assert listed == [
-        {
-            "name": "builtin",
-            "ready": True,
-            "engine": "builtin",
-            "license": "CC BY-NC-SA 4.0",
-            "size_bytes": size,
-            "path": str(ROOT / "models" / "builtin"),
-        }
-    ]
+    assert builtin == {
+        "name": "builtin",
+        "ready": True,
+        "engine": "builtin",
+        "license": "CC BY-NC-SA 4.0",
+        "size_bytes": size,
+        "path": str(ROOT / "models" / "builtin"),
+    }
     people = command_line.run("models")
-    assert "builtin  yes" in people.text
+    assert re.search(r"^builtin +yes ", people.text, re.MULTILINE)
     assert "auto stands for builtin" in people.err
 
 

@@ -12,7 +12,7 @@ from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.language import system_language, take_language
 from webui.texts import Language, text
 
-COMMANDS = ("serve", "recognize", "models", "doctor")
+COMMANDS = ("serve", "recognize", "models", "verify", "doctor")
 OPTIONS = {
     "serve": ("--host", "--port", "--model", "--device", "--outputs-dir"),
     "recognize": (
@@ -21,6 +21,7 @@ OPTIONS = {
         "--json",
         "--model",
         "--device",
+        "--engine",
         "--window",
         "--hop",
         "--raw",
@@ -28,6 +29,7 @@ OPTIONS = {
         "--verbose",
     ),
     "models": ("--json",),
+    "verify": ("--json", "--device"),
     "doctor": ("--json", "--model", "--device"),
 }
 

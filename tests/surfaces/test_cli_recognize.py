@@ -101,7 +101,7 @@ def test_standard_input_is_read_up_to_the_limit(command_line: CommandLine) -> No
         (["-g", "frame", "--window", "0"], 2, "window >= hop > 0 is expected"),
         (["--granularity", "word"], 2, "'utterance', 'frame'"),
         (["--nonsense"], 2, "See bash run.sh recognize --help"),
-        (["--model", "large"], 4, "There is no model named large; known are: auto, builtin."),
+        (["--model", "large"], 4, "There is no model named large; known are: auto, emotion2vec_plus_large, "),
         (["--outputs-dir", EXAMPLE / "inside"], 5, "can't be written to (Not a directory)"),
     ],
 )
@@ -114,11 +114,12 @@ def test_what_makes_no_sense(command_line: CommandLine, arguments: list[str], co
 
 
 def test_what_the_next_file_would_meet_too_is_told_for_each(command_line: CommandLine, tmp_path: Path) -> None:
+    large = "emotion2vec_plus_large"
     ended = command_line.run(
-        "recognize", EXAMPLE, tmp_path / "nowhere.wav", "--json", SPEECH_EMOTION_MODELS_DIR="/none"
+        "recognize", EXAMPLE, tmp_path / "nowhere.wav", "--json", "--model", large, SPEECH_EMOTION_MODELS_DIR="/none"
     )
     assert ended.code == 4
-    assert [document["error"]["code"] for document in ended.documents] == ["engine.not_found"] * 2
+    assert [document["error"]["code"] for document in ended.documents] == ["request.weights_absent"] * 2
 
 
 def test_a_device_that_is_not_there(command_line: CommandLine) -> None:

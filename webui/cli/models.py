@@ -48,7 +48,7 @@ def models(as_json: JsonOption = False) -> Job:
             terminal.answer_json(json.dumps([ModelDocument.of(status).model_dump() for status in statuses]))
         else:
             terminal.answer(_table(statuses, terminal), wrap=True)
-            terminal.say("cli.models_auto", auto=AUTO, name=registry.resolve(AUTO))
+            terminal.say("cli.models_auto", auto=AUTO, name=registry.choose(AUTO).name)
         return ExitCode.OK
 
     return job

@@ -16,6 +16,7 @@ from webui.cli.options import Job
 from webui.cli.recognize import recognize
 from webui.cli.serve import serve
 from webui.cli.terminal import Terminal, discard_output
+from webui.cli.verify import verify
 from webui.errors import SpeechEmotionError
 from webui.texts import TEXTS, Language, text
 
@@ -73,6 +74,7 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     app.command(help="cli.help_serve")(serve)
     app.command(help="cli.help_recognize", epilog="cli.help_recognize_epilog")(recognize)
     app.command(help="cli.help_models")(models)
+    app.command(help="cli.help_verify")(verify)
     app.command(help="cli.help_doctor", epilog="cli.help_doctor_epilog")(doctor)
     command = typer.main.get_command(app)
     assert isinstance(command, typer.core.TyperGroup)

@@ -9,7 +9,7 @@ import typer
 from webui.cli.answer_text import answer_lines
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.json_lines import failed_line, recognized_line
-from webui.cli.options import DeviceOption, Job, JsonOption, ModelOption, OutputsOption, load_settings
+from webui.cli.options import DeviceOption, EngineOption, Job, JsonOption, ModelOption, OutputsOption, load_settings
 from webui.cli.terminal import Terminal
 from webui.errors import AudioError, InferenceError, RequestError, SpeechEmotionError
 from webui.results import Granularity, Notice
@@ -36,6 +36,7 @@ def recognize(
     raw: Annotated[bool, typer.Option("--raw", help="cli.option_raw")] = False,
     model: ModelOption = None,
     device: DeviceOption = None,
+    engine: EngineOption = None,
     outputs_dir: OutputsOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="cli.option_verbose")] = False,
 ) -> Job:
@@ -48,6 +49,7 @@ def recognize(
         raw_frames=raw,
         model=model,
         device=device,
+        engine=engine,
     )
 
     def job(terminal: Terminal) -> ExitCode:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import DeviceOption, Job, ModelOption, OutputsOption, load_settings
+from webui.cli.options import DeviceOption, EngineOption, Job, ModelOption, OutputsOption, load_settings
 from webui.cli.terminal import Terminal
 
 
@@ -14,12 +14,15 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", "-p", min=1, max=65535, help="cli.option_port")] = None,
     model: ModelOption = None,
     device: DeviceOption = None,
+    engine: EngineOption = None,
     outputs_dir: OutputsOption = None,
 ) -> Job:
     """Returns the job that serves until it is stopped."""
 
     def job(terminal: Terminal) -> ExitCode:
-        settings = load_settings(host=host, port=port, model=model, device=device, outputs_dir=outputs_dir)
+        settings = load_settings(
+            host=host, port=port, model=model, device=device, engine=engine, outputs_dir=outputs_dir
+        )
         terminal.say("cli.starting")
 
         from webui.server import serve as serve_page  # imported late: seconds

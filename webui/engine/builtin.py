@@ -17,10 +17,10 @@ from webui.engine.builtin_checkpoint import (
     read_config,
     read_weights,
 )
-from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
+from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
 from webui.errors import DeviceUnavailableError, InferenceError
 from webui.labels import LabelSet
-from webui.results import ModelInfo
+from webui.results import ModelInfo, Notice
 from webui.settings import Device
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def load_builtin(directory: Path, *, device: Device = Device.AUTO, threads: int 
     import torch  # imported late: it takes seconds
 
     from webui.engine.builtin_network import BuiltinNetwork
+    from webui.engine.devices import choose_device
 
     if threads > 0:
         torch.set_num_threads(threads)
@@ -60,7 +61,7 @@ def load_builtin(directory: Path, *, device: Device = Device.AUTO, threads: int 
         network = BuiltinNetwork(config.network_config())
     fill_network(network, tensors, directory / WEIGHTS_NAME)
     network.eval().requires_grad_(False)
-    place = _place(device)
+    place = choose_device(device)
     try:
         return BuiltinModel(network.to(place), config, place)
     except (RuntimeError, AssertionError) as err:
@@ -89,6 +90,11 @@ class BuiltinModel:
     def info(self) -> ModelInfo:
         """What goes into every result."""
         return self._info
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """That it answered, and what its licence forbids."""
+        return (Notice(code="request.builtin_answered", values={"license": self._info.license}),)
 
     @property
     def labels(self) -> LabelSet:
@@ -134,7 +140,7 @@ class BuiltinModel:
         """
         groups: dict[int, list[int]] = defaultdict(list)
         for index, window in enumerate(windows):
-            self._check(window)
+            check_window(window, min_samples=self.min_samples)
             groups[len(window.samples)].append(index)
         answers: dict[int, Prediction] = {}
         for samples, members in groups.items():
@@ -143,13 +149,6 @@ class BuiltinModel:
                 chosen = members[start : start + size]
                 answers |= zip(chosen, self._run([windows[i] for i in chosen], with_features), strict=True)
         return [answers[index] for index in range(len(windows))]
-
-    def _check(self, window: Window) -> None:
-        if window.samples.ndim != 1 or len(window.samples) < self.min_samples:
-            found = "x".join(str(size) for size in window.samples.shape)
-            raise InferenceError("engine.bad_window", found=found, expected=self.min_samples)
-        if not np.isfinite(window.mean) or not np.isfinite(window.variance) or window.variance < 0:
-            raise InferenceError("engine.bad_statistics", mean=window.mean, variance=window.variance)
 
     def _run(self, windows: Sequence[Window], with_features: bool) -> list[Prediction]:
         import torch
@@ -171,19 +170,3 @@ def _normalise(window: Window) -> FloatArray:
     """Returns the samples with the mean and variance of their recording brought to 0 and 1."""
     scale = 1 / np.sqrt(window.variance + VARIANCE_FLOOR)
     return np.asarray((window.samples - np.float32(window.mean)) * np.float32(scale), dtype=np.float32)
-
-
-def _place(device: Device) -> "torch.device":
-    import torch
-
-    available = {
-        Device.CUDA: torch.cuda.is_available(),
-        Device.MPS: torch.backends.mps.is_available(),
-        Device.CPU: True,
-    }
-    if device is Device.AUTO:
-        device = next(name for name, works in available.items() if works)
-    if not available[device]:
-        there = ", ".join(name for name, works in available.items() if works)
-        raise DeviceUnavailableError("engine.no_device", found=device.value, expected=there)
-    return torch.device("cuda:0" if device is Device.CUDA else device.value)

@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.errors import InferenceError
 from webui.labels import LabelSet
-from webui.results import ModelInfo
+from webui.results import ModelInfo, Notice
 
 FloatArray = NDArray[np.float32]
 
@@ -53,6 +54,7 @@ class EmotionModel(Protocol):
     Attributes:
         info: name, engine, precision, device and licence, as they go into every result. Read it after ``predict``:
             a model that had to fall back to another device says so from then on.
+        notices: what its answers have to say about how it ran, for instance that a GPU failed and the CPU answered.
         labels: the classes in the order of the logits, mapped to the nine emotions.
         sample_rate: of the samples that ``predict`` takes, in Hz.
         frame_rate: frames per second.
@@ -66,6 +68,8 @@ class EmotionModel(Protocol):
 
     @property
     def info(self) -> ModelInfo: ...  # noqa: D102
+    @property
+    def notices(self) -> tuple[Notice, ...]: ...  # noqa: D102
     @property
     def labels(self) -> LabelSet: ...  # noqa: D102
     @property
@@ -94,3 +98,16 @@ class EmotionModel(Protocol):
             InferenceError: the model failed.
         """
         ...
+
+
+def check_window(window: Window, *, min_samples: int) -> None:
+    """Refuses a window that no model can answer.
+
+    Raises:
+        InferenceError: not one row of at least ``min_samples`` samples, or statistics that are not finite.
+    """
+    if window.samples.ndim != 1 or len(window.samples) < min_samples:
+        found = "x".join(str(size) for size in window.samples.shape)
+        raise InferenceError("engine.bad_window", found=found, expected=min_samples)
+    if not np.isfinite(window.mean) or not np.isfinite(window.variance) or window.variance < 0:
+        raise InferenceError("engine.bad_statistics", mean=window.mean, variance=window.variance)

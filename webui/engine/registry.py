@@ -1,16 +1,24 @@
 """Which models there are on this machine, and the one that answers ``auto``."""
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from webui.engine.protocol import EmotionModel
+from webui.engine.weights import KNOWN_MODELS, Found, find_weights
 from webui.errors import ModelNotFoundError
 from webui.results import Notice
-from webui.settings import Device, Settings
+from webui.settings import PROJECT_DIR, Device, Engine, Settings
 
 AUTO: Final = "auto"
 BUILTIN: Final = "builtin"
+BUILTIN_DIR: Final = PROJECT_DIR / "models" / BUILTIN  # part of the program, wherever downloads go
+BUILTIN_LICENSE: Final = "CC BY-NC-SA 4.0"
+LARGE: Final = "emotion2vec_plus_large"
+
+OnProgress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +43,15 @@ class ModelStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A model with what its answers have to say about it."""
+class Choice:
+    """The model that a name stands for.
 
-    model: EmotionModel
+    Attributes:
+        name: a model's name, never ``auto``.
+        notices: what its answers have to say about why it and no other.
+    """
+
+    name: str
     notices: tuple[Notice, ...] = ()
 
 
@@ -49,52 +62,115 @@ class ModelRegistry:
         self._settings = settings
 
     def names(self) -> tuple[str, ...]:
-        """Returns the names that ``load`` takes, besides ``auto``."""
-        return (BUILTIN,)
+        """Returns the names that ``load`` takes, besides ``auto``; best first."""
+        return (*KNOWN_MODELS, BUILTIN)
 
     def statuses(self) -> list[ModelStatus]:
         """Returns every known model, best first."""
-        directory = self._settings.models_dir / BUILTIN
-        files = [path for path in directory.glob("*") if path.is_file()]
-        weights = directory / "model.safetensors"
-        return [
-            ModelStatus(
-                name=BUILTIN,
-                engine="builtin",
-                license="CC BY-NC-SA 4.0",
-                path=directory,
-                size_bytes=sum(path.stat().st_size for path in files),
-                ready=weights.is_file(),
-            )
-        ]
+        return [*(self._status_of(name) for name in KNOWN_MODELS), self._builtin_status()]
 
-    def resolve(self, name: str) -> str:
-        """Returns the model that ``name`` stands for; ``auto`` is the best one that is ready.
+    def choose(self, name: str) -> Choice:
+        """Returns the model that ``name`` stands for; ``auto`` is the best one whose weights are here.
 
         Raises:
-            ModelNotFoundError: no model of that name.
+            ModelNotFoundError: no model of that name, or nothing may answer ``auto``.
         """
         if name == AUTO:
-            return BUILTIN
+            return self._best()
         if name not in self.names():
             known = ", ".join((AUTO, *self.names()))
             raise ModelNotFoundError("request.unknown_model", found=name, expected=known)
-        return name
+        return Choice(name)
 
-    def load(self, name: str, device: Device = Device.AUTO) -> LoadedModel:
-        """Loads a model; takes what its weights take to read.
+    def find(self, name: str) -> Found | None:
+        """Returns where the weights of an Emotion2Vec model lie on this machine, or None."""
+        return find_weights(name, self._settings)
+
+    def load(
+        self,
+        name: str,
+        device: Device = Device.AUTO,
+        engine: Engine | None = None,
+        *,
+        on_progress: OnProgress = lambda _fraction: None,
+    ) -> EmotionModel:
+        """Loads a model; takes what its weights take to read, and the first time what converting them takes.
 
         Args:
-            name: a model's name, or ``auto``.
+            name: a model's name.
             device: where it shall run.
+            engine: what runs an Emotion2Vec model; None takes the settings' value.
+            on_progress: told the fraction done of a conversion.
 
         Raises:
             ModelNotFoundError: no such model, or its weights are not here.
             CheckpointError: its weights are not what they should be.
             DeviceUnavailableError: the device doesn't work.
+            OutputError: the converted weights can't be written.
         """
-        from webui.engine.builtin import load_builtin  # imported late: torch takes seconds
+        if name == BUILTIN:
+            from webui.engine.builtin import load_builtin  # imported late: torch takes seconds
 
-        resolved = self.resolve(name)
-        model = load_builtin(self._settings.models_dir / resolved, device=device, threads=self._settings.threads)
-        return LoadedModel(model, (Notice(code="request.builtin_answered", values={"license": model.info.license}),))
+            return load_builtin(BUILTIN_DIR, device=device, threads=self._settings.threads)
+        if name not in KNOWN_MODELS:
+            raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(self.names()))
+        found = self.find(name)
+        if found is None:
+            raise ModelNotFoundError("request.weights_absent", model=name)
+        return self._load_emotion2vec(name, found, device, engine, on_progress)
+
+    def _best(self) -> Choice:
+        for name in KNOWN_MODELS:
+            if self.find(name) is not None:
+                return Choice(name)
+        if self._settings.builtin:
+            return Choice(BUILTIN, (Notice(code="request.large_absent", values={"model": LARGE}),))
+        raise ModelNotFoundError("request.nothing_answers", model=LARGE)
+
+    def _load_emotion2vec(
+        self, name: str, found: Found, device: Device, engine: Engine | None, on_progress: OnProgress
+    ) -> EmotionModel:
+        from webui.engine.native import load_native  # imported late: torch takes seconds
+
+        weights = self._slim(name, found, on_progress)
+        license = KNOWN_MODELS[name].license
+        threads = self._settings.threads
+        if (engine if engine is not None else self._settings.engine) is Engine.FUNASR:
+            from webui.engine.reference import load_reference
+
+            return load_reference(name, found.directory, weights, license=license, device=device, threads=threads)
+        return load_native(name, found.directory, weights, license=license, device=device, threads=threads)
+
+    def _slim(self, name: str, found: Found, on_progress: OnProgress) -> Path:
+        """Returns the slim weights, converting the published ones the first time."""
+        if found.weights.suffix == ".safetensors":
+            return found.weights
+        from webui.engine.convert import convert_checkpoint
+
+        target = self._settings.models_dir / name
+        slim = convert_checkpoint(found.directory, found.weights, target, on_progress=on_progress)
+        if found.directory == target and not self._settings.keep_original:
+            found.weights.unlink(missing_ok=True)
+        return slim
+
+    def _status_of(self, name: str) -> ModelStatus:
+        found = self.find(name)
+        return ModelStatus(
+            name=name,
+            engine=self._settings.engine.value,
+            license=KNOWN_MODELS[name].license,
+            path=found.directory if found is not None else self._settings.models_dir / name,
+            size_bytes=os.stat(found.weights).st_size if found is not None else 0,  # noqa: PTH116 - follows the hub's links
+            ready=found is not None,
+        )
+
+    def _builtin_status(self) -> ModelStatus:
+        files = [path for path in BUILTIN_DIR.glob("*") if path.is_file()]
+        return ModelStatus(
+            name=BUILTIN,
+            engine=BUILTIN,
+            license=BUILTIN_LICENSE,
+            path=BUILTIN_DIR,
+            size_bytes=sum(path.stat().st_size for path in files),
+            ready=(BUILTIN_DIR / "model.safetensors").is_file(),
+        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from webui.results import Granularity
-from webui.settings import Device
+from webui.settings import Device, Engine
 
 
 class Stage(StrEnum):
@@ -36,6 +36,7 @@ class RecognizeOptions:
         raw_frames: frame scores: a row for every model frame, without smoothing.
         model: a model's name or ``auto``; None takes the settings' value.
         device: where the model shall run; None takes the settings' value.
+        engine: what runs an Emotion2Vec model; None takes the settings' value.
     """
 
     granularity: Granularity = Granularity.UTTERANCE
@@ -45,3 +46,4 @@ class RecognizeOptions:
     raw_frames: bool = False
     model: str | None = None
     device: Device | None = None
+    engine: Engine | None = None

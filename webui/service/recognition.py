@@ -5,19 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
 from webui import storage
 from webui.audio.decode import DecodeLimits, Recording, decode
 from webui.engine.protocol import EmotionModel
-from webui.engine.registry import LoadedModel, ModelRegistry
+from webui.engine.registry import ModelRegistry
 from webui.results import Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.answer import Answer, AnswerContext, build_answer
+from webui.service.models import LoadedModel, ModelShelf
 from webui.service.options import Progress, RecognizeOptions, Stage, ignore_progress
 from webui.service.scores import check_smoothing
 from webui.service.windows import predict_recording
-from webui.settings import Device, Settings
+from webui.settings import Device, Engine, Settings
 
 OnLog = Callable[[Notice], None]
 BYTES_PER_MB: Final = 1_000_000
@@ -51,21 +51,17 @@ class RecognitionService:
     def __init__(self, settings: Settings, registry: ModelRegistry | None = None) -> None:
         self.settings = settings
         self.registry = registry if registry is not None else ModelRegistry(settings)
-        self._loaded: dict[tuple[str, Device], LoadedModel] = {}
-        self._loading = Lock()
-        self._running: dict[int, Lock] = {}
+        self.models = ModelShelf(settings, self.registry)
 
-    def load(self, model: str | None = None, device: Device | None = None) -> EmotionModel:
-        """Loads a model, or returns it if it is loaded already.
-
-        Args:
-            model: a name or ``auto``; None takes the settings' value.
-            device: None takes the settings' value.
+    def load(
+        self, model: str | None = None, device: Device | None = None, engine: Engine | None = None
+    ) -> EmotionModel:
+        """Loads a model, or returns it if it is loaded already; None takes the settings' value.
 
         Raises:
             ModelError: it can't be had; the subclass says why.
         """
-        return self._load(model, device).model
+        return self.models.get(model, device, engine).model
 
     def recognize(
         self,
@@ -94,23 +90,10 @@ class RecognitionService:
         options = options if options is not None else RecognizeOptions()
         run = _Run(self.settings, options, progress, on_log)
         recording, decode_s = run.decode(source, file_name)
-        loaded = run.load(lambda: self._load(options.model, options.device))
-        with self._lock_of(loaded.model):
+        loaded = run.load(lambda: self.models.get(options.model, options.device, options.engine))
+        with loaded.running:
             answer = run.infer(recording, loaded, decode_s)
         return run.save(recording, answer)
-
-    def _load(self, model: str | None, device: Device | None) -> LoadedModel:
-        name = self.registry.resolve(model if model is not None else self.settings.model)
-        device = device if device is not None else self.settings.device
-        with self._loading:
-            if (name, device) not in self._loaded:
-                self._loaded[name, device] = self.registry.load(name, device)
-            loaded = self._loaded[name, device]
-            self._running.setdefault(id(loaded.model), Lock())
-        return loaded
-
-    def _lock_of(self, model: EmotionModel) -> Lock:
-        return self._running[id(model)]
 
 
 class _Run:
@@ -176,7 +159,7 @@ class _Run:
         )
         inference_s = time.perf_counter() - clock
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
-        warnings = (*recording.warnings, *loaded.notices)
+        warnings = (*recording.warnings, *loaded.model.notices, *loaded.notices)
         for warning in warnings:
             self._note(warning)
         context = AnswerContext(

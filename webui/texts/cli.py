@@ -64,6 +64,13 @@ _HELP: Final[Mapping[str, Text]] = {
         ),
     ),
     "cli.help_models": Text(zh="列出可用的模型。", en="Lists the models that can answer."),
+    "cli.help_verify": Text(
+        zh="用本机的权重比较 native 引擎与 FunASR 的数值，并把结论存在权重旁边。有差异时退出码为 7。",
+        en=(
+            "Compares the native engine's numbers with FunASR's, with the weights on this machine, and keeps the "
+            "verdict beside them. The exit code is 7 if they differ."
+        ),
+    ),
     "cli.help_doctor": Text(
         zh="检查本机：已安装的软件、显卡、模型、磁盘、端口，并试着加载模型。",
         en="Examines this machine: what is installed, graphics card, models, disk, port; and loads the model once.",
@@ -89,6 +96,11 @@ _OPTIONS: Final[Mapping[str, Text]] = {
         en="Model that answers; `models` lists the names, auto takes the best one.",
     ),
     "cli.option_device": Text(zh="模型运行的设备。", en="Device that the model runs on."),
+    "cli.option_engine": Text(
+        zh="运行 Emotion2Vec 的引擎：native，或作为参考的 funasr。",
+        en="Runs Emotion2Vec: native, or funasr as the reference.",
+    ),
+    "cli.option_verify_name": Text(zh="模型名称，见 models。", en="A model's name, see `models`."),
     "cli.option_outputs_dir": Text(zh="结果写入的目录。", en="Folder that results are written to."),
     "cli.option_json": Text(zh="标准输出只有 JSON。", en="Nothing but JSON on stdout."),
     "cli.option_files": Text(zh="音频文件；“-” 为标准输入。", en="Audio files; `-` is standard input."),
@@ -139,6 +151,32 @@ _SAYINGS: Final[Mapping[str, Text]] = {
     "cli.course_in_file": Text(zh="随时间的变化：{rows} 行，见 {file}", en="Over time: {rows} rows, see {file}"),
     "cli.some_failed": Text(zh="{files} 个文件中有 {failed} 个失败。", en="{failed} of {files} files failed."),
     "cli.models_auto": Text(zh="{auto} 目前指 {name}。", en="{auto} stands for {name} at present."),
+    "cli.verify_builtin": Text(
+        zh="{found} 是内置模型，没有可对照的参考实现；请给出 emotion2vec 系列的模型名。",
+        en="{found} is the built-in model, which has no reference; name a model of the emotion2vec family.",
+    ),
+    "cli.verify_busy": Text(zh="正在用两个引擎运行相同的音频……", en="Running both engines on the same clips ..."),
+    "cli.verify_clip": Text(zh="音频", en="clip"),
+    "cli.verify_native": Text(zh="native 引擎", en="native"),
+    "cli.verify_reference": Text(zh="FunASR 参考", en="FunASR"),
+    "cli.verify_scores": Text(zh="得分最大差", en="largest score difference"),
+    "cli.verify_features": Text(zh="特征最大差", en="largest feature difference"),
+    "cli.verify_published": Text(
+        zh="example/test.wav：公布的得分 {published}；本机 {ours}",
+        en="example/test.wav: published {published}; here {ours}",
+    ),
+    "cli.verify_same": Text(
+        zh="✓ 数值一致：得分最大差 {largest:.1e}，允许 {tolerance:.0e}。",
+        en="✓ The numbers are the same: largest score difference {largest:.1e}, {tolerance:.0e} allowed.",
+    ),
+    "cli.verify_differs": Text(
+        zh="✗ 数值不一致：得分最大差 {largest:.1e}，允许 {tolerance:.0e}。请报告此问题，并附上 doctor 的输出。",
+        en=(
+            "✗ The numbers differ: largest score difference {largest:.1e}, {tolerance:.0e} allowed. "
+            "Report it with what doctor says."
+        ),
+    ),
+    "cli.verify_kept": Text(zh="结论保存在 {path}", en="The verdict is kept in {path}"),
     "cli.models_name": Text(zh="名称", en="name"),
     "cli.models_ready": Text(zh="就绪", en="ready"),
     "cli.models_engine": Text(zh="引擎", en="engine"),

@@ -79,4 +79,8 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Check the audio for samples that are no numbers."
         ),
     ),
+    "engine.fell_back": Text(
+        zh="设备 {device} 出错（{reason}），已改用 CPU 继续，结果不受影响，但会变慢。",
+        en="The device {device} failed ({reason}); the CPU answered instead, with the same numbers but more slowly.",
+    ),
 }

@@ -31,4 +31,31 @@ TEXTS: Final[Mapping[str, Text]] = {
             "and its weights are for non-commercial use only ({license})."
         ),
     ),
+    "request.large_absent": Text(
+        zh="本机没有 {model} 的权重；把它的文件放入 models/{model}/ 后，将由它作答（见 models/README.md）。",
+        en=(
+            "The weights of {model} are not on this machine; once its files lie in models/{model}/ it answers "
+            "(see models/README.md)."
+        ),
+    ),
+    "request.weights_absent": Text(
+        zh=(
+            "本机没有 {model} 的权重，因此它不能作答，也不会由其他模型代替。"
+            "请把它的文件放入 models/{model}/（见 models/README.md），或使用 auto。"
+        ),
+        en=(
+            "The weights of {model} are not on this machine, so it can't answer, and no other model answers in its "
+            "name. Put its files into models/{model}/ (see models/README.md), or use auto."
+        ),
+    ),
+    "request.nothing_answers": Text(
+        zh=(
+            "没有可用的模型：本机没有 {model} 的权重，而设置 builtin 不允许内置模型代答。"
+            "请把它的文件放入 models/{model}/（见 models/README.md）。"
+        ),
+        en=(
+            "No model can answer: the weights of {model} are not on this machine, and the setting `builtin` keeps the "
+            "built-in one from answering. Put its files into models/{model}/ (see models/README.md)."
+        ),
+    ),
 }

@@ -1,0 +1,104 @@
+"""One checkpoint in both engines, and how their numbers are compared; used by the tests and by ``write_table``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tests.checkpoints import Sizes, make_checkpoint
+from webui.engine.convert import convert_checkpoint
+from webui.engine.model import Emotion2vec
+from webui.engine.native import NativeModel, load_native
+from webui.engine.protocol import Window
+from webui.engine.reference import ReferenceModel, load_reference
+from webui.settings import Device
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One checkpoint in both engines."""
+
+    native: NativeModel
+    reference: ReferenceModel
+
+    @property
+    def network(self) -> Emotion2vec:
+        return self.native._network
+
+    @property
+    def upstream(self) -> nn.Module:
+        module: nn.Module = self.reference._pipeline.model
+        return module
+
+
+def load_pair(directory: Path, sizes: Sizes, *, clips: int = 27) -> Pair:
+    published = make_checkpoint(directory, sizes, clips=clips, seconds=1.0)
+    slim = convert_checkpoint(directory, published, directory)
+    published.unlink()
+    native = load_native("pair", directory, slim, license="none", device=Device.CPU)
+    reference = load_reference("pair", directory, slim, license="none", device=Device.CPU)
+    assert isinstance(native, NativeModel)
+    assert isinstance(reference, ReferenceModel)
+    return Pair(native, reference)
+
+
+def whole(clip: np.ndarray) -> Window:
+    """A whole recording as one window."""
+    return Window(clip, float(clip.mean(dtype=np.float64)), float(clip.var(dtype=np.float64)))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits.astype(np.float64) - logits.max())
+    return powers / powers.sum()
+
+
+def upstream_scores(pair: Pair, clip: np.ndarray) -> np.ndarray:
+    """What a user of FunASR gets, with nothing of ours in between."""
+    answer = pair.reference._pipeline.generate(clip, granularity="utterance", extract_embedding=False)
+    return np.array(answer[0]["scores"])
+
+
+def record_stages(module: nn.Module, named: dict[str, str]) -> tuple[dict[str, Tensor], list[Any]]:
+    """Hooks that record the outputs of the submodules ``named`` (stage -> path)."""
+    seen: dict[str, Tensor] = {}
+
+    def keep(stage: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, _inputs: object, output: Any) -> None:  # noqa: ANN401
+            seen[stage] = (output[0] if isinstance(output, tuple) else output).detach()
+
+        return hook
+
+    return seen, [module.get_submodule(path).register_forward_hook(keep(stage)) for stage, path in named.items()]
+
+
+def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Returns for every stage ours and upstream's output, in order, time before channels."""
+    config = pair.network.config
+    audio = "modality_encoders.AUDIO"
+    theirs = {f"conv {i}": f"{audio}.local_encoder.conv_layers.{i}" for i in range(7)}
+    ours = {f"conv {i}": f"wave.{i}" for i in range(7)}
+    theirs["projection"], ours["projection"] = f"{audio}.project_features", "project"
+    for i in range(config.conv_pos_depth):
+        theirs[f"position {i}"] = f"{audio}.relative_positional_encoder.{i + 1}"
+        ours[f"position {i}"] = f"positions.{i}"
+    theirs["context norm"], ours["context norm"] = f"{audio}.context_encoder.norm", "context_norm"
+    for i in range(config.prenet_depth):
+        theirs[f"context {i}"], ours[f"context {i}"] = f"{audio}.context_encoder.blocks.{i}", f"context_blocks.{i}"
+    for i in range(config.depth):
+        theirs[f"block {i}"], ours[f"block {i}"] = f"blocks.{i}", f"blocks.{i}"
+    their_stages, their_hooks = record_stages(pair.upstream, theirs)
+    our_stages, our_hooks = record_stages(pair.network, ours)
+    try:
+        with torch.inference_mode():
+            pair.upstream.extract_features(waveform)  # type: ignore[operator]
+            pair.network(waveform)
+    finally:
+        for hook in (*their_hooks, *our_hooks):
+            hook.remove()
+    for i in range(config.conv_pos_depth):  # upstream keeps channels first there
+        their_stages[f"position {i}"] = their_stages[f"position {i}"].transpose(1, 2)
+    return {stage: (our_stages[stage], their_stages[stage]) for stage in theirs}

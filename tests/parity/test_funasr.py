@@ -1,0 +1,164 @@
+"""The native engine's numbers are FunASR's, stage by stage and whole, on weights that could fail."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, make_checkpoint, make_clip, normalize
+from tests.parity.pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
+from webui.engine.model import Emotion2vec
+from webui.engine.native import NativeModel, load_native
+from webui.engine.protocol import Window
+from webui.settings import Device
+
+STAGE_TOLERANCE = 2e-5
+SCORE_TOLERANCE = 1e-5
+TINY_SECONDS = (0.025, 0.1, 0.33, 1.0, 3.3, 10.0)
+LARGE_SECONDS = (0.1, 1.0, 3.0, 10.0, 30.0)
+
+
+@pytest.fixture(scope="module", params=[TINY, TINY_TWELVE_HEADS], ids=["4 heads", "12 heads"])
+def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return load_pair(tmp_path_factory.mktemp("tiny"), request.param)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    directory = tmp_path_factory.mktemp("large")
+    yield load_pair(directory, LARGE)
+    for path in directory.iterdir():
+        path.unlink()
+
+
+def test_every_stage(tiny: Pair) -> None:
+    compared = run_stages(tiny, normalize(make_clip(5, 2.0)))
+    assert len(compared) == 7 + 1 + 5 + 1 + tiny.network.config.prenet_depth + tiny.network.config.depth
+    for stage, (ours, theirs) in compared.items():
+        assert theirs.std() > 0.05, stage
+        torch.testing.assert_close(
+            ours, theirs, rtol=0, atol=STAGE_TOLERANCE, msg=lambda text, at=stage: f"{at}: {text}"
+        )
+
+
+@pytest.mark.parametrize("seconds", TINY_SECONDS)
+def test_tiny_scores(tiny: Pair, seconds: float) -> None:
+    for number in range(9):
+        clip = make_clip(number, seconds)
+        ours = tiny.native.predict([whole(clip)], with_features=True)[0]
+        theirs = tiny.reference.predict([whole(clip)], with_features=True)[0]
+        np.testing.assert_allclose(ours.features, theirs.features, atol=2e-5)
+        assert np.abs(softmax(ours.logits.mean(axis=0)) - upstream_scores(tiny, clip)).max() <= SCORE_TOLERANCE
+
+
+@pytest.mark.parametrize("seconds", LARGE_SECONDS)
+def test_large_scores(large: Pair, seconds: float) -> None:
+    clip = make_clip(round(seconds * 7), seconds)
+    ours = large.native.predict([whole(clip)], with_features=True)[0]
+    theirs = large.reference.predict([whole(clip)], with_features=True)[0]
+    assert len(ours.logits) == math.floor((len(clip) - 400) / 320) + 1
+    np.testing.assert_allclose(ours.features, theirs.features, atol=1e-4)
+    published = upstream_scores(large, clip)
+    assert np.abs(softmax(ours.logits.mean(axis=0)) - published).max() <= SCORE_TOLERANCE
+    assert np.abs(softmax(theirs.logits.mean(axis=0)) - published).max() <= 1e-6
+
+
+def test_upstream_embeddings(tiny: Pair) -> None:
+    clip = make_clip(3, 1.5)
+    generate = tiny.reference._pipeline.generate
+    per_frame = generate(clip, granularity="frame", extract_embedding=True)[0]["feats"]
+    pooled = generate(clip, granularity="utterance", extract_embedding=True)[0]["feats"]
+    ours = tiny.native.predict([whole(clip)], with_features=True)[0].features
+    assert ours is not None
+    np.testing.assert_allclose(ours, per_frame, atol=2e-5)
+    np.testing.assert_allclose(ours.mean(axis=0), pooled, atol=2e-5)
+
+
+def test_a_window_is_normalised_by_its_recording_in_both(tiny: Pair) -> None:
+    clip = make_clip(6, 2.0)
+    piece = Window(clip[4000:20_000], whole(clip).mean, whole(clip).variance)
+    ours, theirs = tiny.native.predict([piece])[0], tiny.reference.predict([piece])[0]
+    np.testing.assert_allclose(ours.logits, theirs.logits, atol=2e-4)
+    alone = tiny.reference.predict([whole(clip[4000:20_000])])[0]
+    assert np.abs(alone.logits - theirs.logits).max() > 1e-3
+
+
+def swap_norms(network: Emotion2vec) -> None:
+    for block in network.blocks:
+        block.norm1, block.norm2 = block.norm2, block.norm1
+
+
+def drop_attention_scale(network: Emotion2vec) -> None:
+    with torch.no_grad():
+        for block in network.blocks:
+            dim = network.config.embed_dim
+            block.qkv.weight[:dim] *= (dim // network.config.num_heads) ** 0.5
+            block.qkv.bias[:dim] *= (dim // network.config.num_heads) ** 0.5
+
+
+def drop_head_scale(network: Emotion2vec) -> None:
+    network.alibi_scale = nn.Parameter(torch.ones_like(network.alibi_scale))
+
+
+def wrong_slope(network: Emotion2vec) -> None:
+    network.slopes = network.slopes.clone()
+    network.slopes[0] *= 1.05
+
+
+def unclamped_scale(network: Emotion2vec) -> None:
+    scale = network.alibi_scale.detach().clone()
+    scale[0, 0, 1] = 0.3  # was negative, counts as 0
+    network.alibi_scale = nn.Parameter(scale)
+
+
+def biased_extra_tokens(network: Emotion2vec) -> None:
+    plain = network.attention_bias
+
+    def biased(frames: int, valid: Tensor | None = None) -> Tensor:
+        bias = plain(frames, valid).clone()
+        bias[..., 0] -= 0.5
+        return bias
+
+    network.attention_bias = biased  # type: ignore[method-assign]
+
+
+def no_context_norm(network: Emotion2vec) -> None:
+    network.context_norm = nn.Identity()
+
+
+def wrong_epsilon(network: Emotion2vec) -> None:
+    network.wave[3].norm = nn.LayerNorm(network.config.conv_layers[0][0], eps=1e-2)
+
+
+@pytest.fixture(scope="module")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("mutants"), TINY, training=False)
+
+
+@pytest.mark.parametrize(
+    "mutate",
+    [
+        swap_norms,
+        drop_attention_scale,
+        wrong_slope,
+        unclamped_scale,
+        biased_extra_tokens,
+        no_context_norm,
+        wrong_epsilon,
+    ],
+    ids=lambda mutate: mutate.__name__,
+)
+def test_a_mistake_in_the_network_would_be_seen(mutate: Callable[[Emotion2vec], None], tiny_weights: Path) -> None:
+    clip = make_clip(5, 2.0)
+    model = load_native("mutant", tiny_weights.parent, tiny_weights, license="none", device=Device.CPU)
+    assert isinstance(model, NativeModel)
+    before = model.predict([whole(clip)])[0].logits
+    network = model._network
+    mutate(network)
+    after = model.predict([whole(clip)])[0].logits
+    difference = np.abs(softmax(after.mean(axis=0)) - softmax(before.mean(axis=0))).max()
+    assert difference > 10 * SCORE_TOLERANCE, "the parity tests would not notice"

@@ -1,0 +1,75 @@
+"""``verify``: are the native engine's numbers FunASR's, with the weights that are here?"""
+
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from webui.cli.exit_codes import ExitCode
+from webui.cli.options import DeviceOption, Job, JsonOption, load_settings
+from webui.cli.terminal import Terminal
+from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
+from webui.engine.verdict import Verdict, write_verdict
+from webui.errors import ModelNotFoundError, RequestError
+from webui.settings import Engine
+from webui.texts import text
+
+COLUMNS: Final = ("clip", "native", "reference", "scores", "features")
+
+
+def verify(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_verify_name")] = LARGE,
+    as_json: JsonOption = False,
+    device: DeviceOption = None,
+) -> Job:
+    """Returns the job that runs both engines on the same clips and keeps the verdict beside the weights."""
+
+    def job(terminal: Terminal) -> ExitCode:
+        settings = load_settings(device=device)
+        registry = ModelRegistry(settings)
+        if registry.choose(name).name == BUILTIN:
+            raise RequestError("cli.verify_builtin", found=name)
+        with terminal.busy(text("cli.verify_busy", terminal.language)):
+            native = registry.load(name, settings.device, Engine.NATIVE)
+            reference = registry.load(name, settings.device, Engine.FUNASR)
+            found = registry.find(name)
+            if found is None:
+                raise ModelNotFoundError("request.weights_absent", model=name)
+
+            from webui.engine.convert import source_hash  # imported late: torch takes seconds
+            from webui.service.verification import verification_clips, verify_engines
+
+            clips = list(verification_clips(found.directory))
+            verdict = verify_engines(native, reference, clips, checkpoint_sha256=source_hash(found.weights))
+            path = write_verdict(found.directory, verdict)
+        if as_json:
+            terminal.answer_json(verdict.model_dump_json())
+        else:
+            _tell(verdict, terminal)
+        terminal.say("cli.verify_kept", path=path)
+        return ExitCode.OK if verdict.verified else ExitCode.UNHEALTHY
+
+    return job
+
+
+def _tell(verdict: Verdict, terminal: Terminal) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(text(f"cli.verify_{column}", terminal.language))
+    for clip in verdict.clips:
+        table.add_row(
+            clip.clip,
+            f"{clip.native_emotion} {clip.native_confidence:.4f}",
+            f"{clip.reference_emotion} {clip.reference_confidence:.4f}",
+            f"{clip.score_difference:.1e}",
+            f"{clip.feature_difference:.1e}",
+        )
+    terminal.answer(table, wrap=True)
+    if verdict.published is not None:
+        published = " ".join(f"{name} {score:.3f}" for name, score in verdict.published.published.items())
+        ours = " ".join(f"{name} {score:.3f}" for name, score in verdict.published.native.items())
+        said = text("cli.verify_published", terminal.language, published=published, ours=ours)
+        terminal.answer(said)
+    key = "cli.verify_same" if verdict.verified else "cli.verify_differs"
+    values = {"largest": verdict.largest_score_difference, "tolerance": verdict.tolerance}
+    terminal.answer(text(key, terminal.language, **values))

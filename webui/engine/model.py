@@ -1,0 +1,284 @@
+"""Emotion2vec in plain PyTorch: the network of Emotion2Vec+ seed, base and large.
+
+    waveform -> 7 convolutions (50 frames a second) -> projection -> 5 positional convolutions -> 4 + 8 transformer
+    blocks with ALiBi -> features -> linear head -> frame logits
+
+The architecture is data2vec 2.0's audio encoder (Baevski et al., 2022, arXiv 2212.07525) as emotion2vec uses it
+(Ma et al., 2023, arXiv 2312.15185). Sizes come from the checkpoint's ``config.yaml``; ``checkpoint.py`` maps the
+published tensor names to the names here.
+
+Shape letters: B batch, S samples, T frames, X extra tokens, D embedding, H heads, L labels.
+"""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from webui.errors import CheckpointError
+
+LAYER_NORM_EPS: Final = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Emotion2vecConfig:
+    """Sizes of the network, named as in ``config.yaml``.
+
+    Attributes:
+        conv_layers: ``(channels, kernel, stride)`` of each convolution of the waveform.
+        labels: number of rows of the head.
+    """
+
+    embed_dim: int
+    depth: int
+    prenet_depth: int
+    num_heads: int
+    mlp_ratio: float
+    norm_eps: float
+    num_extra_tokens: int
+    conv_layers: tuple[tuple[int, int, int], ...]
+    conv_pos_depth: int
+    conv_pos_width: int
+    conv_pos_groups: int
+    labels: int
+
+    @classmethod
+    def from_model_conf(cls, conf: Mapping[str, Any], *, labels: int) -> "Emotion2vecConfig":
+        """Reads the ``model_conf`` of a ``config.yaml``.
+
+        Raises:
+            CheckpointError: an entry is missing, or asks for a network that is not Emotion2vec's.
+        """
+        try:
+            audio = conf["modalities"]["audio"]
+            expected: dict[str, tuple[Mapping[str, Any], object]] = {
+                "layer_norm_first": (conf, False),
+                "conv_pos_pre_ln": (audio, False),
+            }
+            expected |= {"extractor_mode": (audio, "layer_norm"), "use_alibi_encoder": (audio, True)}
+            for key, (table, value) in expected.items():
+                if table[key] != value:
+                    raise CheckpointError("checkpoint.config_unsupported", key=key, found=table[key], expected=value)
+            return cls(
+                embed_dim=int(conf["embed_dim"]),
+                depth=int(conf["depth"]),
+                prenet_depth=int(audio["prenet_depth"]),
+                num_heads=int(conf["num_heads"]),
+                mlp_ratio=float(conf["mlp_ratio"]),
+                norm_eps=float(conf["norm_eps"]),
+                num_extra_tokens=int(audio["num_extra_tokens"]),
+                conv_layers=read_conv_spec(audio["feature_encoder_spec"]),
+                conv_pos_depth=int(audio["conv_pos_depth"]),
+                conv_pos_width=int(audio["conv_pos_width"]),
+                conv_pos_groups=int(audio["conv_pos_groups"]),
+                labels=labels,
+            )
+        except (KeyError, TypeError, ValueError, SyntaxError) as err:
+            raise CheckpointError(
+                "checkpoint.config_unreadable", file="config.yaml", reason=f"{type(err).__name__}: {err}"
+            ) from err
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one frame to the next: 320."""
+        hop = 1
+        for _, _, stride in self.conv_layers:
+            hop *= stride
+        return hop
+
+    @property
+    def receptive_samples(self) -> int:
+        """Samples that one frame sees, and the fewest that give a frame: 400."""
+        samples = 1
+        for _, kernel, stride in reversed(self.conv_layers):
+            samples = (samples - 1) * stride + kernel
+        return samples
+
+
+def read_conv_spec(spec: str) -> tuple[tuple[int, int, int], ...]:
+    """Reads ``"[(512, 10, 5)] + [(512, 3, 2)] * 4"``: lists, ``+`` and ``* n``, and nothing else.
+
+    Raises:
+        ValueError: anything else is in it.
+        SyntaxError: it can't be parsed.
+    """
+
+    def read(node: ast.expr) -> list[tuple[int, int, int]]:
+        match node:
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return read(left) + read(right)
+            case ast.BinOp(left=left, op=ast.Mult(), right=ast.Constant(value=int(times))):
+                return read(left) * times
+            case ast.List():
+                layers = [tuple(layer) for layer in ast.literal_eval(node)]
+                if all(len(layer) == 3 and all(type(size) is int and size > 0 for size in layer) for layer in layers):
+                    return layers
+        raise ValueError(f"feature_encoder_spec {spec!r} is not a sum of lists of (channels, kernel, stride)")
+
+    return tuple(read(ast.parse(spec.strip(), mode="eval").body))
+
+
+class WaveConv(nn.Module):
+    """A strided convolution over the waveform, LayerNorm over channels, GELU."""
+
+    def __init__(self, inputs: int, channels: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(inputs, channels, kernel, stride=stride, bias=False)
+        self.norm = nn.LayerNorm(channels, eps=LAYER_NORM_EPS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps ``(B, inputs, time)`` to ``(B, channels, time / stride)``."""
+        x = self.norm(self.conv(x).transpose(1, 2))  # (B, time / stride, channels)
+        return F.gelu(x.transpose(1, 2))  # (B, channels, time / stride)
+
+
+class PositionConv(nn.Module):
+    """A grouped convolution over time, LayerNorm without weights, GELU."""
+
+    def __init__(self, config: Emotion2vecConfig) -> None:
+        super().__init__()
+        kernel = max(3, config.conv_pos_width // config.conv_pos_depth)
+        dim = config.embed_dim
+        self.conv = nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=config.conv_pos_groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps ``(B, T, D)`` to the same shape."""
+        frames = x.shape[1]
+        x = self.conv(x.transpose(1, 2))[..., :frames]  # (B, D, T); an even kernel gives one frame too many
+        return F.gelu(F.layer_norm(x.transpose(1, 2), (x.shape[1],), eps=LAYER_NORM_EPS))  # (B, T, D)
+
+
+class Block(nn.Module):
+    """A post-norm transformer block: the norm comes after the sum."""
+
+    def __init__(self, config: Emotion2vecConfig) -> None:
+        super().__init__()
+        dim, hidden = config.embed_dim, int(config.embed_dim * config.mlp_ratio)
+        self.heads = config.num_heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+        self.norm1 = nn.LayerNorm(dim, eps=config.norm_eps)
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+        self.norm2 = nn.LayerNorm(dim, eps=config.norm_eps)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Maps ``(B, X + T, D)`` to the same shape; ``bias`` is ``(1 or B, H, X + T, X + T)``."""
+        x = self.norm1(x + self._attend(x, bias))
+        y: Tensor = self.norm2(x + self.fc2(F.gelu(self.fc1(x))))
+        return y
+
+    def _attend(self, x: Tensor, bias: Tensor) -> Tensor:
+        batch, steps, dim = x.shape
+        qkv = self.qkv(x).view(batch, steps, 3, self.heads, dim // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, H, X + T, D / H) each
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        attended: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, steps, dim))
+        return attended
+
+
+class Emotion2vec(nn.Module):
+    """The whole network. Give it a normalised waveform; it returns features and frame logits."""
+
+    slopes: Tensor
+
+    def __init__(self, config: Emotion2vecConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.embed_dim
+        inputs = (1, *(channels for channels, _, _ in config.conv_layers))
+        self.wave = nn.ModuleList(
+            WaveConv(before, *sizes) for before, sizes in zip(inputs, config.conv_layers, strict=False)
+        )
+        self.project_norm = nn.LayerNorm(inputs[-1], eps=LAYER_NORM_EPS)
+        self.project = nn.Linear(inputs[-1], dim)
+        self.positions = nn.ModuleList(PositionConv(config) for _ in range(config.conv_pos_depth))
+        self.extra_tokens = nn.Parameter(torch.zeros(1, config.num_extra_tokens, dim))
+        self.alibi_scale = nn.Parameter(torch.ones(1, 1, config.num_heads, 1, 1))
+        self.context_norm = nn.LayerNorm(dim, eps=config.norm_eps)
+        self.context_blocks = nn.ModuleList(Block(config) for _ in range(config.prenet_depth))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.head = nn.Linear(dim, config.labels)
+        self.register_buffer("slopes", torch.empty(config.num_heads), persistent=False)  # (H,)
+        self.reset_slopes()
+
+    def reset_slopes(self) -> None:
+        """Sets the slopes, which no checkpoint holds; needed once more after loading onto a network without memory."""
+        self.slopes = torch.tensor(alibi_slopes(self.config.num_heads))
+
+    def count_frames(self, samples: Tensor) -> Tensor:
+        """Returns how many frames waveforms of ``samples`` ``(B,)`` have: ``floor((samples - 400) / 320) + 1``."""
+        return (samples - self.config.receptive_samples) // self.config.hop_samples + 1
+
+    def forward(self, waveforms: Tensor, samples: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Runs the network.
+
+        Args:
+            waveforms: normalised signal values, shape ``(B, S)``, zero-padded at the end.
+            samples: true lengths, shape ``(B,)``; None where nothing is padded. With them a padded batch gives what
+                its members give alone, to rounding.
+
+        Returns:
+            Features ``(B, T, D)`` and frame logits ``(B, T, L)``. Frames past a member's own length mean nothing.
+        """
+        x = waveforms.unsqueeze(1)  # (B, 1, S)
+        for conv in self.wave:
+            x = conv(x)  # (B, channels, time)
+        x = self.project(self.project_norm(x.transpose(1, 2)))  # (B, T, D)
+        valid = self._valid_frames(x, samples)  # (B, T) or None
+        x = self._add_positions(x, valid)
+        x = torch.cat([self.extra_tokens.expand(len(x), -1, -1), x], dim=1)  # (B, X + T, D)
+        bias = self.attention_bias(x.shape[1] - self.config.num_extra_tokens, valid)
+        x = self.context_norm(x)
+        for block in (*self.context_blocks, *self.blocks):
+            x = block(x, bias)
+        features = x[:, self.config.num_extra_tokens :]  # (B, T, D)
+        return features, self.head(features)
+
+    def attention_bias(self, frames: int, valid: Tensor | None = None) -> Tensor:
+        """Returns what is added to the attention: ``-slope * scale * distance``; 0 from and to the extra tokens.
+
+        Shape ``(1, H, X + T, X + T)``, or ``(B, ...)`` with -inf towards frames that are not ``valid`` ``(B, T)``.
+        """
+        extra = self.config.num_extra_tokens
+        steps = torch.arange(frames, device=self.slopes.device, dtype=self.slopes.dtype)
+        distance = (steps[:, None] - steps[None, :]).abs()  # (T, T)
+        scale = self.alibi_scale.clamp_min(0).view(-1) * self.slopes  # (H,)
+        bias = F.pad(-distance * scale[:, None, None], (extra, 0, extra, 0))[None]  # (1, H, X + T, X + T)
+        if valid is None:
+            return bias
+        hidden = F.pad(~valid, (extra, 0), value=False)[:, None, None, :]  # (B, 1, 1, X + T)
+        return bias.masked_fill(hidden, float("-inf"))
+
+    def _add_positions(self, x: Tensor, valid: Tensor | None) -> Tensor:
+        position = _zero_outside(x, valid)
+        for conv in self.positions:
+            position = _zero_outside(conv(position), valid)  # LayerNorm fills the padding again: zero it every time
+        return x + position
+
+    def _valid_frames(self, x: Tensor, samples: Tensor | None) -> Tensor | None:
+        if samples is None:
+            return None
+        frames = self.count_frames(samples.to(x.device))
+        return torch.arange(x.shape[1], device=x.device)[None, :] < frames[:, None]  # (B, T)
+
+
+def _zero_outside(x: Tensor, valid: Tensor | None) -> Tensor:
+    return x if valid is None else x * valid[..., None]
+
+
+def alibi_slopes(heads: int) -> list[float]:
+    """Returns one slope per head, as the ALiBi paper draws them (Press et al., 2022, arXiv 2108.12409).
+
+    For a power of two: ``2 ** (-8 / heads * i)`` for i = 1 to heads. Otherwise the slopes of the power of two below,
+    then every second slope of the power of two above.
+    """
+    power = 1 << (heads.bit_length() - 1)
+    slopes = [2.0 ** (-8.0 / power * i) for i in range(1, power + 1)]
+    if power == heads:
+        return slopes
+    return slopes + alibi_slopes(2 * power)[0::2][: heads - power]

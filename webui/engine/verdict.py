@@ -1,0 +1,81 @@
+"""What ``verify`` found on this machine, kept beside the weights it is about."""
+
+import os
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from pydantic import Field, ValidationError
+
+from webui.errors import OutputError
+from webui.results import Document, Seconds
+
+VERDICT_FILE: Final = "verified.json"
+
+
+class ClipComparison(Document):
+    """The native engine beside FunASR on one clip."""
+
+    clip: str
+    duration_s: Seconds
+    feature_difference: float = Field(description="Largest absolute difference of the features.")
+    score_difference: float = Field(description="Largest absolute difference of the utterance scores.")
+    native_emotion: str
+    native_confidence: float
+    reference_emotion: str
+    reference_confidence: float
+
+
+class PublishedComparison(Document):
+    """The published scores of the model's own example clip beside ours."""
+
+    published: dict[str, float]
+    native: dict[str, float]
+    largest_difference: float
+    source: str
+
+
+class Verdict(Document):
+    """Whether the native engine's numbers are upstream's, for one checkpoint on one machine."""
+
+    model: str
+    checkpoint_sha256: str = Field(description="Of the published file.")
+    verified: bool = Field(description="Whether no score differs by more than the tolerance.")
+    tolerance: float
+    largest_score_difference: float
+    device: str
+    timestamp: str
+    versions: dict[str, str]
+    clips: tuple[ClipComparison, ...]
+    published: PublishedComparison | None = None
+
+
+def write_verdict(directory: Path, verdict: Verdict) -> Path:
+    """Writes ``verified.json`` into ``directory``, whole or not at all.
+
+    Raises:
+        OutputError: not writable.
+    """
+    path = directory / VERDICT_FILE
+    draft = path.with_name(f".{VERDICT_FILE}.{uuid4().hex}.partial")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(verdict.model_dump_json(indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as err:
+        raise OutputError("checkpoint.not_written", folder=str(directory), reason=str(err)) from err
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def read_verdict(directory: Path, *, checkpoint_sha256: str) -> Verdict | None:
+    """Returns the verdict on this very checkpoint, or None: not verified, another file's verdict, or unreadable."""
+    try:
+        verdict = Verdict.model_validate_json((directory / VERDICT_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return verdict if verdict.checkpoint_sha256 == checkpoint_sha256 else None

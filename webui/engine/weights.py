@@ -1,0 +1,143 @@
+"""Where the weights of Emotion2Vec lie on this machine; what is here is never downloaded again.
+
+Looked at in this order: the folder that the settings name, ``models/<name>/``, then the caches that users of
+ModelScope, FunASR and Hugging Face already have. Files alone are looked at: the hubs' clients take seconds to import.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from webui.settings import Settings
+
+CONFIG_FILE: Final = "config.yaml"
+TOKENS_FILE: Final = "tokens.txt"
+PICKLE_FILE: Final = "model.pt"
+SLIM_FILE: Final = "model.safetensors"
+LICENSE: Final = "FunASR MODEL_LICENSE v1.1 (see the model's page)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownModel:
+    """A published member of the family.
+
+    Attributes:
+        name: as ``--model`` takes it.
+        model_bytes: size of the published ``model.pt``; None where it isn't known.
+        sha256: of the published ``model.pt``; None where it isn't known.
+        license: of the weights.
+    """
+
+    name: str
+    model_bytes: int | None = None
+    sha256: str | None = None
+    license: str = LICENSE
+
+    @property
+    def modelscope_id(self) -> str:
+        """Its name on ModelScope."""
+        return f"iic/{self.name}"
+
+    @property
+    def huggingface_id(self) -> str:
+        """Its name on Hugging Face."""
+        return f"emotion2vec/{self.name}"
+
+
+_KNOWN: Final = (
+    KnownModel(
+        name="emotion2vec_plus_large",
+        model_bytes=1_945_790_254,
+        sha256="be501a01f26fcdc7663a062dff86af839afbaef7c4de32f5e42d7e1ad2784da4",
+    ),
+    KnownModel(name="emotion2vec_plus_base"),
+    KnownModel(name="emotion2vec_plus_seed"),
+)
+KNOWN_MODELS: Final[Mapping[str, KnownModel]] = MappingProxyType({model.name: model for model in _KNOWN})  # best first
+
+
+class Origin(StrEnum):
+    """Where weights were found."""
+
+    NAMED = "named"
+    MODELS = "models"
+    MODELSCOPE = "modelscope"
+    HUGGINGFACE = "huggingface"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A checkpoint on this machine.
+
+    Attributes:
+        directory: holds ``config.yaml`` and ``tokens.txt``.
+        weights: the slim ``model.safetensors``, or the published ``model.pt``.
+        origin: whose folder it is.
+    """
+
+    directory: Path
+    weights: Path
+    origin: Origin
+
+
+def find_weights(name: str, settings: Settings) -> Found | None:
+    """Returns where the weights of ``name`` lie, or None. A download that is not complete doesn't count.
+
+    Args:
+        name: one of ``KNOWN_MODELS``.
+        settings: name the folders.
+    """
+    for directory, origin in _places(KNOWN_MODELS[name], settings):
+        found = _look_into(directory, origin)
+        if found is not None:
+            return found
+    return None
+
+
+def _places(model: KnownModel, settings: Settings) -> Iterator[tuple[Path, Origin]]:
+    if settings.model_dir is not None and settings.model in (model.name, "auto"):
+        yield settings.model_dir, Origin.NAMED
+    yield settings.models_dir / model.name, Origin.MODELS
+    for directory in _modelscope_places(model.modelscope_id):
+        yield directory, Origin.MODELSCOPE
+    for directory in _huggingface_places(model.huggingface_id):
+        yield directory, Origin.HUGGINGFACE
+
+
+def _look_into(directory: Path, origin: Origin) -> Found | None:
+    if not all((directory / file).is_file() for file in (CONFIG_FILE, TOKENS_FILE)):
+        return None
+    for weights in (SLIM_FILE, PICKLE_FILE):
+        if (directory / weights).is_file():
+            return Found(directory, directory / weights, origin)
+    return None
+
+
+def _modelscope_places(repository: str) -> Iterator[Path]:
+    """The layouts that ModelScope's client has used, newest first (``find_reusable_legacy_repo_dir`` lists them)."""
+    named = os.environ.get("MODELSCOPE_CACHE")
+    roots = [Path(named).expanduser()] if named else [Path.home() / ".cache" / "modelscope"]
+    for root in (*roots, *(root / "hub" for root in roots)):
+        yield from _snapshots(root / "models" / repository.replace("/", "--"))
+        yield root / "models" / repository
+        yield root / repository
+
+
+def _huggingface_places(repository: str) -> Iterator[Path]:
+    """``HF_HUB_CACHE``, else ``HF_HOME/hub``, else ``~/.cache/huggingface/hub``."""
+    home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or str(Path(home) / "hub")
+    yield from _snapshots(Path(cache).expanduser() / f"models--{repository.replace('/', '--')}")
+
+
+def _snapshots(root: Path) -> Iterator[Path]:
+    """The snapshots of a repository in a cache, the youngest first."""
+    try:
+        snapshots = [path for path in (root / "snapshots").iterdir() if path.is_dir()]
+    except OSError:
+        return
+    yield from sorted(snapshots, key=lambda path: path.stat().st_mtime, reverse=True)

@@ -1,0 +1,90 @@
+"""Texts about the weights of Emotion2Vec: reading, checking, converting and finding them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from webui.texts.language import Text
+
+TEXTS: Final[Mapping[str, Text]] = {
+    "checkpoint.config_unreadable": Text(
+        zh="无法读取 {file}（{reason}），需要 Emotion2vec 的 config.yaml。请重新下载该模型的文件。",
+        en="{file} can't be read ({reason}); Emotion2vec's config.yaml is expected. Download the model's files again.",
+    ),
+    "checkpoint.config_unsupported": Text(
+        zh="config.yaml 中 {key} 为 {found}，本程序支持的网络要求 {expected}。请使用 emotion2vec 系列的模型。",
+        en=(
+            "config.yaml says {key} is {found}; this program's network needs {expected}. "
+            "Use a model of the emotion2vec family."
+        ),
+    ),
+    "checkpoint.damaged": Text(
+        zh="权重文件 {file} 已损坏或不是 PyTorch 权重（{reason}）。请删除后重新下载。",
+        en=(
+            "The weights {file} are damaged, or no PyTorch weights ({reason}); a whole file is expected. "
+            "Delete it and download it again."
+        ),
+    ),
+    "checkpoint.is_program": Text(
+        zh="{file} 是 TorchScript 程序而不是权重。本程序不执行权重文件中的代码，请使用官方发布的 model.pt。",
+        en=(
+            "{file} is a TorchScript program, not weights; no code of a checkpoint is ever run here. "
+            "Use the published model.pt."
+        ),
+    ),
+    "checkpoint.no_weights": Text(
+        zh="{file} 中没有权重（找到 {found}），应为按名称存放的张量。请使用官方发布的 model.pt。",
+        en="There are no weights in {file} (found {found}); tensors by name are expected. Use the published model.pt.",
+    ),
+    "checkpoint.missing": Text(
+        zh="权重 {file} 缺少 {count} 个张量：{names}。请使用与 config.yaml 配套的权重。",
+        en=(
+            "The weights {file} lack {count} tensor(s): {names}; every tensor of the network is expected. "
+            "Use the weights that belong to config.yaml."
+        ),
+    ),
+    "checkpoint.unexpected": Text(
+        zh="权重 {file} 含有网络不认识的 {count} 个张量：{names}。请使用与 config.yaml 配套的权重。",
+        en=(
+            "The weights {file} hold {count} tensor(s) that the network does not know: {names}. "
+            "Use the weights that belong to config.yaml."
+        ),
+    ),
+    "checkpoint.misshapen": Text(
+        zh="权重 {file} 中有 {count} 个张量形状不符：{names}。请使用与 config.yaml 配套的权重。",
+        en=(
+            "In the weights {file}, {count} tensor(s) have another shape than expected: {names}. "
+            "Use the weights that belong to config.yaml."
+        ),
+    ),
+    "checkpoint.not_finite": Text(
+        zh="权重 {file} 中张量 {name} 含有无穷大或非数值。请重新下载。",
+        en="In the weights {file}, tensor {name} holds numbers that are not finite; all must be. Download it again.",
+    ),
+    "checkpoint.no_space": Text(
+        zh=(
+            "{folder} 所在磁盘空间不足：可用 {free_mb:.0f} MB，需要 {needed_mb:.0f} MB。"
+            "请清理磁盘，或把 models_dir 设为其他目录。"
+        ),
+        en=(
+            "Not enough space in {folder}: {free_mb:.0f} MB free, {needed_mb:.0f} MB needed. "
+            "Free some space, or set models_dir to another folder."
+        ),
+    ),
+    "checkpoint.not_written": Text(
+        zh=(
+            "无法把权重写入 {folder}（{reason}），没有留下不完整的文件。"
+            "请检查磁盘和权限，或把 models_dir 设为其他目录。"
+        ),
+        en=(
+            "The weights can't be written to {folder} ({reason}); nothing half-made was left. "
+            "Check the disk and its permissions, or set models_dir to another folder."
+        ),
+    ),
+    "checkpoint.no_funasr": Text(
+        zh="无法导入 FunASR（{reason}），参考引擎需要它。请重新运行 bash run.sh 安装依赖，或使用 native 引擎。",
+        en=(
+            "FunASR can't be imported ({reason}); the reference engine needs it. "
+            "Run bash run.sh to install what is missing, or use the native engine."
+        ),
+    ),
+}
