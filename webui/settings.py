@@ -43,7 +43,9 @@ class Settings(BaseSettings):
     device: Device = Field(default=Device.AUTO, description="Device the model runs on.")
     engine: Engine = Field(default=Engine.NATIVE, description="Runs Emotion2Vec: native, or funasr as the reference.")
     builtin: bool = Field(default=True, description="Whether the built-in model may answer for `auto`.")
-    model_dir: Path | None = Field(default=None, description="Folder of an Emotion2Vec checkpoint, looked at first.")
+    model_dir: Path | None = Field(
+        default=None, description="Folder of the checkpoint that `model` names (auto: large), looked at first."
+    )
     models_dir: Path = Field(default=PROJECT_DIR / "models", description="Where weights lie, a folder per model.")
     keep_original: bool = Field(
         default=True, description="Whether models/<name>/model.pt stays after its conversion (1.95 GB)."

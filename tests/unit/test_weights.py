@@ -109,6 +109,14 @@ def test_the_slim_file_wins(tmp_path: Path) -> None:
     assert found.weights.name == "model.safetensors"
 
 
+def test_a_named_folder_is_one_model_s(tmp_path: Path) -> None:
+    base = "emotion2vec_plus_base"
+    settings = Settings(models_dir=tmp_path / "models", model_dir=put(tmp_path / "named"))
+    assert [name for name in KNOWN_MODELS if find_weights(name, settings)] == [NAME]
+    chosen = settings.model_copy(update={"model": base})
+    assert [name for name in KNOWN_MODELS if find_weights(name, chosen)] == [base]
+
+
 @pytest.mark.parametrize("weights", ["model.pt.incomplete", "._____temp", ".model.safetensors.partial"])
 def test_unfinished_downloads_do_not_count(tmp_path: Path, weights: str) -> None:
     put(tmp_path / NAME, weights)

@@ -99,7 +99,8 @@ def find_weights(name: str, settings: Settings) -> Found | None:
 
 
 def _places(model: KnownModel, settings: Settings) -> Iterator[tuple[Path, Origin]]:
-    if settings.model_dir is not None and settings.model in (model.name, "auto"):
+    meant = settings.model if settings.model in KNOWN_MODELS else _KNOWN[0].name
+    if settings.model_dir is not None and meant == model.name:
         yield settings.model_dir, Origin.NAMED
     yield settings.models_dir / model.name, Origin.MODELS
     for directory in _modelscope_places(model.modelscope_id):
