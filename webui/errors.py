@@ -58,6 +58,18 @@ class ModelNotFoundError(ModelError):
     """There is no such model, or its weights are not on this machine."""
 
 
+class ModelNotReadyError(ModelNotFoundError):
+    """The model is on its way: asking again later will do."""
+
+
+class DownloadError(ModelError):
+    """The weights could not be fetched from any hub."""
+
+
+class DownloadCancelledError(DownloadError):
+    """Somebody cancelled the download; what arrived is kept."""
+
+
 class CheckpointError(ModelError):
     """The weights are there, but they are not what they should be."""
 

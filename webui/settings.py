@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     keep_original: bool = Field(
         default=True, description="Whether models/<name>/model.pt stays after its conversion (1.95 GB)."
     )
+    auto_download: bool = Field(
+        default=True, description="Whether the server fetches a large model that isn't here by itself (1.95 GB)."
+    )
     outputs_dir: Path = Field(default=PROJECT_DIR / "outputs", description="Where run folders are written.")
     max_audio_mb: float = Field(default=500.0, gt=0, description="Largest audio file accepted, in megabytes.")
     max_audio_s: float = Field(default=3600.0, gt=0, description="Longest recording accepted, in seconds.")

@@ -115,15 +115,27 @@ def test_a_cache_is_read_and_left_as_it_is(
 
 def test_broken_weights_are_told_and_not_read_again(settings: Settings, clip: Path, published: Path) -> None:
     folder = install(published, settings)
-    (folder / "model.pt").write_bytes((folder / "model.pt").read_bytes()[:100_000])
+    whole = (folder / "model.pt").read_bytes()
+    (folder / "model.pt").write_bytes(whole.replace(b"blocks.0", b"blocks.X"))
     service = RecognitionService(settings)
     result = service.recognize(clip).result
     assert result.model.name == "builtin"
-    assert codes(result.warnings) == ["request.builtin_answered", "checkpoint.damaged"]
+    assert codes(result.warnings) == ["request.builtin_answered", "checkpoint.missing"]
     (folder / "model.pt").unlink()
-    assert codes(service.recognize(clip).result.warnings) == ["request.builtin_answered", "checkpoint.damaged"]
+    assert codes(service.recognize(clip).result.warnings) == ["request.builtin_answered", "checkpoint.missing"]
     install_again = RecognitionService(settings)
     assert codes(install_again.recognize(clip).result.warnings)[1] == "request.large_absent"
+
+
+def test_weights_that_were_cut_short_are_told_as_such(settings: Settings, clip: Path, published: Path) -> None:
+    folder = install(published, settings)
+    whole = (folder / "model.pt").read_bytes()
+    (folder / "model.pt").write_bytes(whole[:100_000])
+    result = RecognitionService(settings).recognize(clip).result
+    assert codes(result.warnings) == ["request.builtin_answered", "request.weights_cut_short"]
+    assert "100,000 bytes, the published file 1,945,790,254" in result.warnings[1].message()
+    with pytest.raises(ModelNotFoundError, match="incomplete"):
+        RecognitionService(settings).recognize(clip, RecognizeOptions(model=LARGE))
 
 
 def test_broken_weights_of_a_named_model_are_an_error(settings: Settings, clip: Path, published: Path) -> None:
@@ -159,15 +171,25 @@ def test_a_preparation_that_fails_says_why_and_can_be_started_again(
 ) -> None:
     folder = install(published, settings)
     whole = (folder / "model.pt").read_bytes()
-    (folder / "model.pt").write_bytes(whole[:5000])
+    (folder / "model.pt").write_bytes(b"nothing")
     service = RecognitionService(settings)
     acquisition = service.models.prepare()
     acquisition.wait(60)
     assert acquisition.status.state is AcquisitionState.FAILED
     assert codes(service.recognize(clip).result.warnings) == ["request.builtin_answered", "checkpoint.damaged"]
+    standing = service.models.standing()
+    assert (standing.answering.name, standing.can_retry, standing.can_cancel) == ("builtin", True, False)
     (folder / "model.pt").write_bytes(whole)
-    service.models.prepare().wait(60)
-    assert acquisition.status.state is AcquisitionState.READY
+    service.models.retry()
+    service.models.acquisition.wait(60)
+    standing = service.models.standing()
+    assert standing.status.state is AcquisitionState.READY
+    assert (standing.answering.name, standing.answering.precision, standing.answering.verified) == (
+        LARGE,
+        "fp32",
+        False,
+    )
+    assert (standing.can_retry, standing.can_cancel) == (False, False)
     assert service.recognize(clip).result.model.name == LARGE
 
 

@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from webui.engine.download import Cancelled, OnDownload, download_weights
 from webui.engine.protocol import EmotionModel
-from webui.engine.weights import KNOWN_MODELS, Found, find_weights
+from webui.engine.verdict import read_verdict
+from webui.engine.weights import KNOWN_MODELS, Found, find_cut_short, find_weights
 from webui.errors import ModelNotFoundError
 from webui.results import Notice
 from webui.settings import PROJECT_DIR, Device, Engine, Settings
@@ -86,6 +89,36 @@ class ModelRegistry:
         """Returns where the weights of an Emotion2Vec model lie on this machine, or None."""
         return find_weights(name, self._settings)
 
+    def download(
+        self,
+        name: str,
+        *,
+        on_progress: OnDownload = lambda _progress: None,
+        cancelled: Cancelled = lambda: False,
+    ) -> Found:
+        """Fetches the weights of an Emotion2Vec model into ``models/<name>/``, unless they are on this machine already.
+
+        Args:
+            name: a model's name.
+            on_progress: told how far it is.
+            cancelled: asked several times a second; True ends the download.
+
+        Raises:
+            ModelNotFoundError: no hub publishes a model of that name.
+            DownloadError: cancelled, no hub could be reached, or none delivered.
+            OutputError: no space, or not writable.
+        """
+        self.choose(name)
+        found = self.find(name) if name in KNOWN_MODELS else None
+        if found is None:
+            target = self._settings.models_dir / name
+            complete = partial(self._is_here, name)
+            download_weights(name, target, on_progress=on_progress, cancelled=cancelled, complete=complete)
+            found = self.find(name)
+        if found is None:
+            raise self._absent(name)
+        return found
+
     def load(
         self,
         name: str,
@@ -116,14 +149,51 @@ class ModelRegistry:
             raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(self.names()))
         found = self.find(name)
         if found is None:
-            raise ModelNotFoundError("request.weights_absent", model=name)
+            raise self._absent(name)
         return self._load_emotion2vec(name, found, device, engine, on_progress)
+
+    def can_be_fetched(self, name: str) -> bool:
+        """Returns whether a hub publishes the model, and it is not on this machine yet."""
+        return name in KNOWN_MODELS and self.find(name) is None
+
+    def is_verified(self, name: str) -> bool | None:
+        """Returns whether ``verify`` found this very checkpoint's numbers to be upstream's; None: nothing to verify.
+
+        Once a model has been loaded this reads two small files.
+
+        Raises:
+            CheckpointError: its weights can't be read.
+        """
+        found = self.find(name) if name in KNOWN_MODELS else None
+        if found is None:
+            return None
+        from webui.engine.convert import source_hash  # imported late: torch takes seconds
+
+        verdict = read_verdict(found.directory, checkpoint_sha256=source_hash(found.weights))
+        return verdict is not None and verdict.verified
+
+    def _is_here(self, name: str) -> bool:
+        return self.find(name) is not None
+
+    def _absent(self, name: str) -> ModelNotFoundError:
+        cut = find_cut_short(name, self._settings)
+        if cut is None:
+            return ModelNotFoundError("request.weights_absent", model=name)
+        return ModelNotFoundError("request.weights_cut_short", **self._cut_short(name, cut))
+
+    def _cut_short(self, name: str, path: Path) -> dict[str, float | int | str]:
+        published = KNOWN_MODELS[name].model_bytes
+        expected = f"{published:,}" if published is not None else "?"
+        return {"model": name, "file": str(path), "found": f"{path.stat().st_size:,}", "expected": expected}
 
     def _best(self) -> Choice:
         for name in KNOWN_MODELS:
             if self.find(name) is not None:
                 return Choice(name)
         if self._settings.builtin:
+            cut = find_cut_short(LARGE, self._settings)
+            if cut is not None:
+                return Choice(BUILTIN, (Notice(code="request.weights_cut_short", values=self._cut_short(LARGE, cut)),))
             return Choice(BUILTIN, (Notice(code="request.large_absent", values={"model": LARGE}),))
         raise ModelNotFoundError("request.nothing_answers", model=LARGE)
 

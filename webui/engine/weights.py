@@ -5,6 +5,7 @@ ModelScope, FunASR and Hugging Face already have. Files alone are looked at: the
 """
 
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,7 @@ CONFIG_FILE: Final = "config.yaml"
 TOKENS_FILE: Final = "tokens.txt"
 PICKLE_FILE: Final = "model.pt"
 SLIM_FILE: Final = "model.safetensors"
+_ZIP_START: Final = b"PK\x03\x04"
 LICENSE: Final = "FunASR MODEL_LICENSE v1.1 (see the model's page)"
 
 
@@ -85,7 +87,7 @@ class Found:
 
 
 def find_weights(name: str, settings: Settings) -> Found | None:
-    """Returns where the weights of ``name`` lie, or None. A download that is not complete doesn't count.
+    """Returns where the weights of ``name`` lie, or None. A file that was cut short doesn't count.
 
     Args:
         name: one of ``KNOWN_MODELS``.
@@ -96,6 +98,25 @@ def find_weights(name: str, settings: Settings) -> Found | None:
         if found is not None:
             return found
     return None
+
+
+def find_cut_short(name: str, settings: Settings) -> Path | None:
+    """Returns the first ``model.pt`` of ``name`` that is cut short, by a copy that ended early say; or None."""
+    for directory, _origin in _places(KNOWN_MODELS[name], settings):
+        path = directory / PICKLE_FILE
+        if path.is_file() and _is_cut_short(path):
+            return path
+    return None
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether a file starts like what ``torch.save`` writes, a zip archive, and lacks the directory at its end."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_ZIP_START))
+        return not start or (start == _ZIP_START and not zipfile.is_zipfile(path))
+    except OSError:
+        return False  # reading it says what is wrong
 
 
 def _places(model: KnownModel, settings: Settings) -> Iterator[tuple[Path, Origin]]:
@@ -113,7 +134,8 @@ def _look_into(directory: Path, origin: Origin) -> Found | None:
     if not all((directory / file).is_file() for file in (CONFIG_FILE, TOKENS_FILE)):
         return None
     for weights in (SLIM_FILE, PICKLE_FILE):
-        if (directory / weights).is_file():
+        path = directory / weights
+        if path.is_file() and not (weights == PICKLE_FILE and _is_cut_short(path)):
             return Found(directory, directory / weights, origin)
     return None
 

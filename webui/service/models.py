@@ -2,16 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 
+from webui.engine.download import DownloadProgress
 from webui.engine.protocol import EmotionModel
-from webui.engine.registry import AUTO, BUILTIN, ModelRegistry
-from webui.errors import ModelError, ModelNotFoundError, OutputError
+from webui.engine.registry import AUTO, BUILTIN, LARGE, ModelRegistry
+from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
 from webui.results import Notice
-from webui.service.acquisition import AcquisitionState, ModelAcquisition, Report
+from webui.service.acquisition import (
+    AcquisitionState,
+    AcquisitionStatus,
+    Cancelled,
+    ModelAcquisition,
+    Report,
+)
+from webui.service.standing import Answering, Standing
 from webui.settings import Device, Engine, Settings
 
 OnProgress = Callable[[float], None]
+_Key = tuple[str, Device, Engine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,7 @@ class _Slot:
     loading: Lock = field(default_factory=Lock)
     running: Lock = field(default_factory=Lock)
     model: EmotionModel | None = None
+    verified: bool | None = None
 
 
 class ModelShelf:
@@ -43,7 +54,7 @@ class ModelShelf:
     def __init__(self, settings: Settings, registry: ModelRegistry) -> None:
         self._settings = settings
         self._registry = registry
-        self._slots: dict[tuple[str, Device, Engine], _Slot] = {}
+        self._slots: dict[_Key, _Slot] = {}
         self._slots_lock = Lock()
         self._failure: ModelError | OutputError | None = None
         self.acquisition: ModelAcquisition | None = None
@@ -62,37 +73,120 @@ class ModelShelf:
         engine = engine if engine is not None else self._settings.engine
         if asked == AUTO:
             return self._get_auto(device, engine)
-        return self._get_named(self._registry.choose(asked).name, device, engine)
+        name = self._registry.choose(asked).name
+        self._check_under_way(name)
+        return self._get_named(name, device, engine)
 
     def prepare(self) -> ModelAcquisition:
-        """Loads in the background the model that answers by default; until it is ready the built-in one answers."""
+        """Makes ready, in the background, the model that answers by default; until then the built-in one answers.
+
+        If it is not on this machine, it is downloaded, unless the settings say no.
+        """
         if self.acquisition is None:
-            self.acquisition = ModelAcquisition(self._wanted(), self._acquire)
+            self.acquisition = self._new_acquisition(download=self._settings.auto_download)
         self.acquisition.start()
         return self.acquisition
 
-    def _wanted(self) -> str:
-        try:
-            return self._registry.choose(self._settings.model).name
-        except ModelNotFoundError:
-            return self._settings.model  # loading it says what is wrong
+    def retry(self) -> None:
+        """Starts to acquire the large model, or starts again; downloads it whatever the settings say of starts."""
+        if self.standing().can_retry:
+            self._failure = None
+            self.acquisition = self._new_acquisition(download=True)
+            self.acquisition.start()
 
-    def _acquire(self, report: Report) -> None:
-        report(AcquisitionState.LOADING, None)
+    def cancel(self) -> None:
+        """Ends a download under way; what arrived is kept."""
+        if self.acquisition is not None and self.standing().can_cancel:
+            self.acquisition.cancel()
+
+    def standing(self) -> Standing:
+        """Returns how the models stand. Never waits, never loads anything."""
+        status = self._large_status()
+        idle = status is None or status.state in {AcquisitionState.FAILED, AcquisitionState.CANCELLED}
+        return Standing(
+            answering=self._answering(),
+            status=status,
+            can_retry=self._settings.model != BUILTIN and idle,
+            can_cancel=status is not None and status.state is AcquisitionState.DOWNLOADING,
+        )
+
+    def _large_status(self) -> AcquisitionStatus | None:
+        """Returns how far the model that isn't the built-in one is; None where none is being acquired."""
+        status = self.acquisition.status if self.acquisition is not None else None
+        return None if status is None or status.name == BUILTIN else status
+
+    def _answering(self) -> Answering | None:
+        name = self._who_answers()
+        if name is None:
+            return None
+        engine = BUILTIN if name == BUILTIN else self._settings.engine.value
+        slot = self._slots.get((name, self._settings.device, self._settings.engine))
+        if slot is None or slot.model is None:
+            return Answering(name, engine)
+        info = slot.model.info
+        return Answering(name, info.engine, info.precision, info.device, slot.verified)
+
+    def _who_answers(self) -> str | None:
+        status = self._large_status()
+        pending = status is not None and status.state is not AcquisitionState.READY
+        if self._settings.model != AUTO:
+            return None if pending else self._settings.model
+        try:
+            best = self._registry.choose(AUTO).name
+        except ModelNotFoundError:
+            return None
+        if best == BUILTIN or not (pending or self._failure is not None):
+            return best
+        return BUILTIN if self._settings.builtin else None
+
+    def _new_acquisition(self, *, download: bool) -> ModelAcquisition:
+        name = self._wanted(download=download)
+        return ModelAcquisition(name, partial(self._acquire, name, download))
+
+    def _wanted(self, *, download: bool) -> str:
+        try:
+            name = self._registry.choose(self._settings.model).name
+        except ModelNotFoundError:
+            name = LARGE if self._settings.model == AUTO else self._settings.model  # loading it says what is wrong
+        if name == BUILTIN and self._settings.model == AUTO and download:
+            return LARGE
+        return name
+
+    def _acquire(self, name: str, download: bool, report: Report, cancelled: Cancelled) -> None:
+        if download and self._registry.can_be_fetched(name):
+            report(AcquisitionStatus(name, AcquisitionState.DOWNLOADING))
+            self._registry.download(
+                name, on_progress=lambda progress: report(_downloading(name, progress)), cancelled=cancelled
+            )
+        report(AcquisitionStatus(name, AcquisitionState.LOADING))
         self._get_named(
-            self._wanted(),
+            name,
             self._settings.device,
             self._settings.engine,
-            on_progress=lambda fraction: report(AcquisitionState.CONVERTING, fraction),
+            on_progress=lambda fraction: report(AcquisitionStatus(name, AcquisitionState.CONVERTING, fraction)),
         )
+
+    def _check_under_way(self, name: str) -> None:
+        """Refuses a named model that isn't here yet; one that is being loaded is worth waiting for.
+
+        Raises:
+            ModelNotReadyError: it is still being fetched or converted.
+        """
+        status = self.acquisition.status if self.acquisition is not None else None
+        if status is None or status.name != name:
+            return
+        notice = status.notice()
+        if notice is not None and status.state in {AcquisitionState.DOWNLOADING, AcquisitionState.CONVERTING}:
+            raise ModelNotReadyError(notice.code, **notice.values)
 
     def _get_auto(self, device: Device, engine: Engine) -> LoadedModel:
         if self._failure is not None:  # reading gigabytes again for every request would help nobody
             return self._get_builtin(device, engine, (Notice.of_error(self._failure.code, self._failure.values),))
         choice = self._registry.choose(AUTO)
+        status = self._large_status()
+        why_not = status.notice() if status is not None else None
         if choice.name == BUILTIN:
-            return self._get_builtin(device, engine, choice.notices)
-        why_not = self.acquisition.status.notice() if self.acquisition is not None else None
+            return self._get_builtin(device, engine, (why_not,) if why_not is not None else choice.notices)
         if why_not is not None and self._settings.builtin:
             return self._get_builtin(device, engine, (why_not,))
         try:
@@ -115,4 +209,13 @@ class ModelShelf:
         with slot.loading:
             if slot.model is None:
                 slot.model = self._registry.load(name, device, engine, on_progress=on_progress)
+                slot.verified = self._registry.is_verified(name)
         return LoadedModel(slot.model, slot.running)
+
+
+def _downloading(name: str, progress: DownloadProgress) -> AcquisitionStatus:
+    total = progress.total_bytes
+    fraction = progress.done_bytes / total if total else None
+    return AcquisitionStatus(
+        name, AcquisitionState.DOWNLOADING, fraction, progress.done_bytes, total, hub=progress.hub.shown
+    )

@@ -32,30 +32,45 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "request.large_absent": Text(
-        zh="本机没有 {model} 的权重；把它的文件放入 models/{model}/ 后，将由它作答（见 models/README.md）。",
+        zh=(
+            "本机没有 {model} 的权重。运行 bash run.sh download {model} 下载（1.95 GB）后，将由它作答；"
+            "离线机器见 models/README.md。"
+        ),
         en=(
-            "The weights of {model} are not on this machine; once its files lie in models/{model}/ it answers "
-            "(see models/README.md)."
+            "The weights of {model} are not on this machine. Once `bash run.sh download {model}` has fetched them "
+            "(1.95 GB) it answers; models/README.md is about machines without a network."
+        ),
+    ),
+    "request.weights_cut_short": Text(
+        zh=(
+            "{model} 的权重文件 {file} 不完整：有 {found} 字节，官方文件为 {expected} 字节。"
+            "请运行 bash run.sh download {model}，或重新拷贝。"
+        ),
+        en=(
+            "The weights of {model} are incomplete: {file} has {found} bytes, the published file {expected}. "
+            "Run `bash run.sh download {model}`, or copy the file again."
         ),
     ),
     "request.weights_absent": Text(
         zh=(
             "本机没有 {model} 的权重，因此它不能作答，也不会由其他模型代替。"
-            "请把它的文件放入 models/{model}/（见 models/README.md），或使用 auto。"
+            "请运行 bash run.sh download {model}（离线机器见 models/README.md），或使用 auto。"
         ),
         en=(
             "The weights of {model} are not on this machine, so it can't answer, and no other model answers in its "
-            "name. Put its files into models/{model}/ (see models/README.md), or use auto."
+            "name. Run `bash run.sh download {model}` (models/README.md is about machines without a network), or use "
+            "auto."
         ),
     ),
     "request.nothing_answers": Text(
         zh=(
             "没有可用的模型：本机没有 {model} 的权重，而设置 builtin 不允许内置模型代答。"
-            "请把它的文件放入 models/{model}/（见 models/README.md）。"
+            "请运行 bash run.sh download {model}（离线机器见 models/README.md）。"
         ),
         en=(
             "No model can answer: the weights of {model} are not on this machine, and the setting `builtin` keeps the "
-            "built-in one from answering. Put its files into models/{model}/ (see models/README.md)."
+            "built-in one from answering. Run `bash run.sh download {model}` (models/README.md is about machines "
+            "without a network)."
         ),
     ),
 }
