@@ -22,7 +22,7 @@ from webui.texts import Language
 README = write_docs.README.read_text("utf-8")
 REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+)(==|>=)[0-9.]+(,<[0-9.]+)?$")
 STANDARD_OR_OWN = {*sys.stdlib_module_names, "webui", "training", "tests"}
-FOR_FUNASR = {"modelscope", "librosa", "pydub", "pyyaml"}  # not imported by us, or under another name
+FOR_FUNASR = {"librosa", "pydub", "pyyaml"}  # not imported by us, or under another name
 COMES_WITH_PYDANTIC = {"typing_extensions", "pydantic_core"}
 
 

@@ -170,10 +170,12 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def _warmed(service: RecognitionService, _app: "FastAPI") -> AsyncIterator[None]:
     """Loads the models in the background while the app runs, so that the first visitor does not wait for them."""
-    acquisition = service.models.prepare()
+    service.models.prepare()
     yield
-    # a thread that still imports while the interpreter ends fails in odd ways
-    await asyncio.to_thread(acquisition.wait, WARM_UP_END_S)
+    service.models.cancel()
+    acquisition = service.models.acquisition  # a visitor may have started another one
+    if acquisition is not None:  # a thread that still imports while the interpreter ends fails in odd ways
+        await asyncio.to_thread(acquisition.wait, WARM_UP_END_S)
 
 
 @cache

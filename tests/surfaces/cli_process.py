@@ -44,6 +44,7 @@ class CommandLine:
             name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "SPEECH_"))
         }
         own = {"SPEECH_EMOTION_OUTPUTS_DIR": str(self.outputs_dir), "LANG": "C.UTF-8"}
+        own["SPEECH_EMOTION_AUTO_DOWNLOAD"] = "false"
         return subprocess.Popen(
             [sys.executable, ROOT / program, *map(str, arguments)],
             env=inherited | own | environment,

@@ -9,11 +9,13 @@ import typer
 
 from webui import __version__
 from webui.cli.doctor import doctor
+from webui.cli.download import download
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.language import take_language
 from webui.cli.models import models
 from webui.cli.options import Job
 from webui.cli.recognize import recognize
+from webui.cli.remove import remove
 from webui.cli.serve import serve
 from webui.cli.terminal import Terminal, discard_output
 from webui.cli.verify import verify
@@ -74,7 +76,9 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     app.command(help="cli.help_serve")(serve)
     app.command(help="cli.help_recognize", epilog="cli.help_recognize_epilog")(recognize)
     app.command(help="cli.help_models")(models)
+    app.command(help="cli.help_download")(download)
     app.command(help="cli.help_verify")(verify)
+    app.command(help="cli.help_remove")(remove)
     app.command(help="cli.help_doctor", epilog="cli.help_doctor_epilog")(doctor)
     command = typer.main.get_command(app)
     assert isinstance(command, typer.core.TyperGroup)

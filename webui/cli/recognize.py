@@ -9,7 +9,16 @@ import typer
 from webui.cli.answer_text import answer_lines
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.json_lines import failed_line, recognized_line
-from webui.cli.options import DeviceOption, EngineOption, Job, JsonOption, ModelOption, OutputsOption, load_settings
+from webui.cli.options import (
+    DeviceOption,
+    EngineOption,
+    Job,
+    JsonOption,
+    ModelDirOption,
+    ModelOption,
+    OutputsOption,
+    load_settings,
+)
 from webui.cli.terminal import Terminal
 from webui.errors import AudioError, InferenceError, RequestError, SpeechEmotionError
 from webui.results import Granularity, Notice
@@ -35,6 +44,7 @@ def recognize(
     hop_s: Annotated[float | None, typer.Option("--hop", metavar="SECONDS", min=0, help="cli.option_hop")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="cli.option_raw")] = False,
     model: ModelOption = None,
+    model_dir: ModelDirOption = None,
     device: DeviceOption = None,
     engine: EngineOption = None,
     outputs_dir: OutputsOption = None,
@@ -54,7 +64,7 @@ def recognize(
 
     def job(terminal: Terminal) -> ExitCode:
         _check(options)
-        settings = load_settings(outputs_dir=outputs_dir)
+        settings = load_settings(outputs_dir=outputs_dir, model_dir=model_dir)
         return _Files(settings, options, terminal, as_json=as_json, verbose=verbose).run(files)
 
     return job

@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import DeviceOption, EngineOption, Job, ModelOption, OutputsOption, load_settings
+from webui.cli.options import (
+    DeviceOption,
+    EngineOption,
+    Job,
+    ModelDirOption,
+    ModelOption,
+    OutputsOption,
+    load_settings,
+)
 from webui.cli.terminal import Terminal
 
 
@@ -13,6 +21,7 @@ def serve(
     host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="cli.option_host")] = None,
     port: Annotated[int | None, typer.Option("--port", "-p", min=1, max=65535, help="cli.option_port")] = None,
     model: ModelOption = None,
+    model_dir: ModelDirOption = None,
     device: DeviceOption = None,
     engine: EngineOption = None,
     outputs_dir: OutputsOption = None,
@@ -21,7 +30,13 @@ def serve(
 
     def job(terminal: Terminal) -> ExitCode:
         settings = load_settings(
-            host=host, port=port, model=model, device=device, engine=engine, outputs_dir=outputs_dir
+            host=host,
+            port=port,
+            model=model,
+            model_dir=model_dir,
+            device=device,
+            engine=engine,
+            outputs_dir=outputs_dir,
         )
         terminal.say("cli.starting")
 

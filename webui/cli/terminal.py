@@ -4,11 +4,19 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.status import Status
 from rich.text import Text
 
@@ -75,6 +83,36 @@ class Terminal:
             return
         with self._err.status(Text(label)) as status:
             yield status
+
+    @contextmanager
+    def transfer(self, label: str) -> Iterator[Callable[[str, int, int], None]]:
+        """Shows how far a transfer is, if somebody watches; else says each new label once.
+
+        Args:
+            label: what is shown before anything is known.
+
+        Yields:
+            A function that is told a label, the bytes done and the bytes there are (0: not known).
+        """
+        if not self._err.is_terminal:
+            said = {""}
+
+            def say(label: str, _done_bytes: int, _total_bytes: int) -> None:
+                if label not in said:
+                    said.add(label)
+                    self._remark(label)
+
+            say(label, 0, 0)
+            yield say
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=self._err, transient=True) as bar:
+            task = bar.add_task(label, total=None)
+
+            def show(label: str, done_bytes: int, total_bytes: int) -> None:
+                bar.update(task, description=label, completed=done_bytes, total=total_bytes or None)
+
+            yield show
 
     def _remark(self, line: str, style: str = "") -> None:
         self._err.print(Text(line, style=style), soft_wrap=True, highlight=False)

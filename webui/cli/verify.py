@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import DeviceOption, Job, JsonOption, load_settings
+from webui.cli.options import DeviceOption, Job, JsonOption, ModelDirOption, load_settings
 from webui.cli.terminal import Terminal
 from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
 from webui.engine.verdict import Verdict, write_verdict
@@ -18,14 +18,15 @@ COLUMNS: Final = ("clip", "native", "reference", "scores", "features")
 
 
 def verify(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_verify_name")] = LARGE,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_large_name")] = LARGE,
     as_json: JsonOption = False,
+    model_dir: ModelDirOption = None,
     device: DeviceOption = None,
 ) -> Job:
     """Returns the job that runs both engines on the same clips and keeps the verdict beside the weights."""
 
     def job(terminal: Terminal) -> ExitCode:
-        settings = load_settings(device=device)
+        settings = load_settings(device=device, model=name, model_dir=model_dir)
         registry = ModelRegistry(settings)
         if registry.choose(name).name == BUILTIN:
             raise RequestError("cli.verify_builtin", found=name)

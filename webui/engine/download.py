@@ -135,7 +135,7 @@ def _from_hub(hub: Hub, model: KnownModel, target: Path, on_progress: OnDownload
             raise _HubFailedError(reason)
         fruitless = 0 if attempt.most_bytes > most else fruitless + 1
         most = max(most, attempt.most_bytes)
-        if fruitless >= ATTEMPTS_WITHOUT_PROGRESS:
+        if most == 0 or fruitless >= ATTEMPTS_WITHOUT_PROGRESS:  # its client has tried several times already
             raise _HubFailedError(reason)
         logger.warning("%s: the line to %s broke at %d bytes, going on: %s", model.name, hub.shown, most, reason)
 

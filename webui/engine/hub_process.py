@@ -14,9 +14,10 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -83,6 +84,11 @@ class Reporter:
             total = sum(self._done.values())
         self.say(done_bytes=total)
 
+    def finish(self) -> None:
+        """Tells that everything is here."""
+        self.say(done_bytes=sum(self._sizes.values()))
+        self.say(done=True)
+
     def say(self, **values: object) -> None:
         """Writes one line."""
         self._stream.write(json.dumps(values) + "\n")
@@ -114,7 +120,7 @@ def main(arguments: list[str]) -> int:
     except Exception as err:  # noqa: BLE001 - the process's edge: whoever started it hears of everything
         reporter.say(problem=_kind(err), reason=_reason(err))
         return 1
-    reporter.say(done=True)
+    reporter.finish()
     return 0
 
 
@@ -151,12 +157,16 @@ def _fetch_modelscope(endpoint: str, repository: str, target: Path, reporter: Re
 
 
 def _fetch_huggingface(endpoint: str, repository: str, target: Path, reporter: Reporter) -> None:
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)  # the bars are how its client tells its progress
-    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub import HfApi, hf_hub_url
+    from huggingface_hub.file_download import http_get
     from huggingface_hub.hf_api import RepoFile
+    from huggingface_hub.utils._headers import build_hf_headers
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
     api = HfApi(endpoint=endpoint)
+    headers = build_hf_headers()
     revision = api.model_info(repository, revision=REVISION[Hub.HUGGINGFACE]).sha
     tree = api.list_repo_tree(repository, recursive=True, revision=revision)
     listed = [
@@ -165,12 +175,11 @@ def _fetch_huggingface(endpoint: str, repository: str, target: Path, reporter: R
         if isinstance(entry, RepoFile)
     ]
     for file in _choose(listed, target, reporter):
-        path = file.path
 
         class Count(tqdm):  # type: ignore[misc]
             """A progress bar that nobody sees."""
 
-            def __init__(self, *, initial: int = 0, _path: str = path, **_shown: object) -> None:
+            def __init__(self, *, initial: int = 0, _path: str = file.path, **_shown: object) -> None:
                 super().__init__(disable=True)
                 self._path, self._count = _path, initial
 
@@ -178,10 +187,29 @@ def _fetch_huggingface(endpoint: str, repository: str, target: Path, reporter: R
                 self._count += int(n or 0)
                 reporter.set(self._path, self._count)
 
-        # One by one: snapshot_download takes whatever lies in the folder for the answer when the hub fails.
-        hf_hub_download(repository, path, revision=revision, local_dir=target, endpoint=endpoint, tqdm_class=Count)
+        url = hf_hub_url(repository, file.path, revision=revision, endpoint=endpoint)
+        path = target / file.path
+        if not (path.is_file() and path.stat().st_size == file.size_bytes):
+            _resume(partial(http_get, url, headers=headers, tqdm_class=Count), path, file.size_bytes)
+        reporter.set(file.path, file.size_bytes)
         _check([file], target, hashed=True)
-    shutil.rmtree(target / ".cache", ignore_errors=True)  # the client's notes, and parts of what is whole now
+
+
+def _resume(get: Callable[..., None], path: Path, size_bytes: int) -> None:
+    """Goes on with a file where an earlier process stopped. ``hf_hub_download`` itself starts anew in each process.
+
+    Args:
+        get: writes what is missing to an open file.
+        path: the file; it appears once it is whole.
+        size_bytes: of the whole file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{Hub.HUGGINGFACE}.incomplete")
+    if part.is_file() and part.stat().st_size > size_bytes:
+        part.unlink()
+    with part.open("ab") as file:
+        get(temp_file=file, resume_size=file.tell(), expected_size=size_bytes, displayed_filename=path.name)
+    part.replace(path)
 
 
 def _choose(listed: list[Listed], target: Path, reporter: Reporter) -> list[Listed]:

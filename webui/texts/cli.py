@@ -64,6 +64,17 @@ _HELP: Final[Mapping[str, Text]] = {
         ),
     ),
     "cli.help_models": Text(zh="列出可用的模型。", en="Lists the models that can answer."),
+    "cli.help_download": Text(
+        zh="下载模型权重到 models/：先问 ModelScope，再问 Hugging Face。中断后再次运行会从断点继续。",
+        en=(
+            "Fetches a model's weights into models/: from ModelScope, else from Hugging Face. "
+            "After an interruption it goes on from there."
+        ),
+    ),
+    "cli.help_remove": Text(
+        zh="删除 models/ 中某个模型的权重；其他程序的缓存不受影响。",
+        en="Deletes a model's weights from models/; caches of other programs are left alone.",
+    ),
     "cli.help_verify": Text(
         zh="用本机的权重比较 native 引擎与 FunASR 的数值，并把结论存在权重旁边。有差异时退出码为 7。",
         en=(
@@ -100,7 +111,11 @@ _OPTIONS: Final[Mapping[str, Text]] = {
         zh="运行 Emotion2Vec 的引擎：native，或作为参考的 funasr。",
         en="Runs Emotion2Vec: native, or funasr as the reference.",
     ),
-    "cli.option_verify_name": Text(zh="模型名称，见 models。", en="A model's name, see `models`."),
+    "cli.option_large_name": Text(zh="模型名称，见 models。", en="A model's name, see `models`."),
+    "cli.option_yes": Text(zh="不再询问。", en="Doesn't ask first."),
+    "cli.option_model_dir": Text(
+        zh="权重所在的文件夹，最先查找。", en="Folder that the model's weights lie in, looked at first."
+    ),
     "cli.option_outputs_dir": Text(zh="结果写入的目录。", en="Folder that results are written to."),
     "cli.option_json": Text(zh="标准输出只有 JSON。", en="Nothing but JSON on stdout."),
     "cli.option_files": Text(zh="音频文件；“-” 为标准输入。", en="Audio files; `-` is standard input."),
@@ -150,6 +165,30 @@ _SAYINGS: Final[Mapping[str, Text]] = {
     "cli.course_more": Text(zh="……另有 {more} 段，见 result.json", en="... and {more} more, see result.json"),
     "cli.course_in_file": Text(zh="随时间的变化：{rows} 行，见 {file}", en="Over time: {rows} rows, see {file}"),
     "cli.some_failed": Text(zh="{files} 个文件中有 {failed} 个失败。", en="{failed} of {files} files failed."),
+    "cli.downloading": Text(zh="正在从 {hub} 下载 {model}", en="Downloading {model} from {hub}"),
+    "cli.download_asking": Text(
+        zh="正在连接 ModelScope 和 Hugging Face……", en="Asking ModelScope and Hugging Face ..."
+    ),
+    "cli.downloaded": Text(zh="{model} 已就绪：{path}", en="{model} is here: {path}"),
+    "cli.remove_ask": Text(zh="删除 {path}（{size_mb:.0f} MB）？", en="Delete {path} ({size_mb:.0f} MB)?"),
+    "cli.removed": Text(zh="已删除 {path}（{size_mb:.0f} MB）。", en="Deleted {path} ({size_mb:.0f} MB)."),
+    "cli.kept": Text(zh="没有删除任何东西。", en="Nothing was deleted."),
+    "cli.remove_elsewhere": Text(
+        zh="{model} 在另一处仍有一份：{path}。它属于其他程序的缓存，没有改动。",
+        en="{model} also lies in {path}, the cache of another program, which is left alone.",
+    ),
+    "cli.remove_builtin": Text(
+        zh="{found} 是程序自带的模型，不能删除。请给出 models 列出的其他名称。",
+        en="{found} is part of the program and can't be deleted. Name another model that `models` lists.",
+    ),
+    "cli.remove_nothing": Text(
+        zh="{folder} 中没有 {model} 的权重，无可删除。用 models 命令查看各模型所在的位置。",
+        en="There are no weights of {model} in {folder} to delete. The `models` command shows where models lie.",
+    ),
+    "cli.remove_unasked": Text(
+        zh="删除前需要确认，而标准输入不是终端。请加上 --yes。",
+        en="Deleting wants a confirmation, and standard input is no terminal. Add --yes.",
+    ),
     "cli.models_auto": Text(zh="{auto} 目前指 {name}。", en="{auto} stands for {name} at present."),
     "cli.verify_builtin": Text(
         zh="{found} 是内置模型，没有可对照的参考实现；请给出 emotion2vec 系列的模型名。",

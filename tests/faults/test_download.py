@@ -1,0 +1,262 @@
+"""Fetching weights with the hubs' real clients from hubs on loopback that break off, lie, refuse, dawdle and vanish."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.checkpoints import TINY, make_checkpoint
+from tests.hub import Hub, serve
+from webui.engine.download import DownloadProgress, download_weights
+from webui.engine.registry import ModelRegistry
+from webui.errors import DownloadCancelledError, DownloadError, ModelNotFoundError, OutputError
+from webui.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+LARGE = "emotion2vec_plus_large"
+VARIABLES = {"modelscope": "MODELSCOPE_ENDPOINT", "huggingface": "HF_ENDPOINT"}
+BOTH = pytest.mark.parametrize("client", VARIABLES)
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    make_checkpoint(folder, TINY, clips=9, seconds=0.5)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def large(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same files around 110 MB of noise: Hugging Face's client writes pieces of 10 MB, so less can't be resumed."""
+    folder = tmp_path_factory.mktemp("large")
+    for file in published.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "model.pt").write_bytes(np.random.default_rng(3).bytes(110_000_000))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hub answers until a test says so, and clients wait no longer than they must."""
+    for variable in VARIABLES.values():
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    monkeypatch.setenv("MODELSCOPE_DOWNLOAD_RETRY_MAX_DELAY_SECONDS", "1")
+    monkeypatch.setenv("MODELSCOPE_API_MAX_RETRIES", "1")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+
+@pytest.fixture
+def hub(published: Path) -> Iterator[Hub]:
+    with serve(Hub(published)) as hub:
+        yield hub
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "models" / LARGE
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> ModelRegistry:
+    return ModelRegistry(Settings(models_dir=tmp_path / "models"))
+
+
+def same_bytes(target: Path, published: Path) -> bool:
+    return all((target / file.name).read_bytes() == file.read_bytes() for file in published.iterdir())
+
+
+@BOTH
+def test_a_model_comes_from_a_hub(
+    client: str, hub: Hub, target: Path, published: Path, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLES[client], hub.endpoint)
+    seen: list[DownloadProgress] = []
+    found = registry.download(LARGE, on_progress=seen.append)
+    assert found.weights == target / "model.pt"
+    assert same_bytes(target, published)
+    total = sum(file.stat().st_size for file in published.iterdir())
+    assert seen[-1] == DownloadProgress(seen[0].hub, total, total)
+    assert seen[0].hub == client
+    assert {path.name for path in target.iterdir() if not path.name.startswith(".")} == {
+        file.name for file in published.iterdir()
+    }
+
+
+def test_modelscope_is_asked_first(hub: Hub, published: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Hub(published)) as second:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("HF_ENDPOINT", second.endpoint)
+        download_weights(LARGE, target)
+        assert hub.requests_for("model.pt") == 1
+        assert second.served_bytes == 0
+
+
+def test_what_is_here_is_never_fetched(
+    hub: Hub, published: Path, target: Path, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+    target.mkdir(parents=True)
+    for file in published.iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+    assert registry.download(LARGE).directory == target
+    assert hub.requests == []
+
+
+@BOTH
+def test_ten_broken_connections_cost_little(
+    client: str, large: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(Hub(large, cuts=10, cut_after=10_600_000)) as hub:
+        monkeypatch.setenv(VARIABLES[client], hub.endpoint)
+        download_weights(LARGE, target)
+        assert hub.cuts <= 0
+        assert same_bytes(target, large)
+        assert hub.served_bytes < 1.2 * sum(file.stat().st_size for file in large.iterdir())  # it went on, not anew
+
+
+@BOTH
+def test_wrong_bytes_are_not_kept(
+    client: str, hub: Hub, target: Path, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLES[client], hub.endpoint)
+    hub.wrong_bytes = True
+    with pytest.raises(DownloadError) as caught:
+        registry.download(LARGE)
+    assert caught.value.code == "download.failed"
+    assert not (target / "model.pt").exists()
+    assert registry.find(LARGE) is None
+
+
+def test_where_one_hub_fails_the_other_helps(
+    hub: Hub, published: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(Hub(published, wrong_bytes=True)) as liar:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", liar.endpoint)
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        download_weights(LARGE, target)
+    assert same_bytes(target, published)
+    assert not list(target.glob("*.incomplete"))
+
+
+@BOTH
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_hub_that_refuses_is_named_with_its_answer(
+    client: str, status: int, hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLES[client], hub.endpoint)
+    hub.status = status
+    with pytest.raises(DownloadError, match="could not be downloaded") as caught:
+        download_weights(LARGE, target)
+    assert str(status) in str(caught.value)
+    assert hub.served_bytes == 0
+
+
+def test_no_hub_at_all_is_known_soon(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(DownloadError, match=r"Neither ModelScope .* nor Hugging Face") as caught:
+            download_weights(LARGE, target)
+        assert time.monotonic() - started < 10  # 3 s, and what a busy machine adds
+    assert caught.value.code == "download.unreachable"
+
+
+@BOTH
+def test_cancelled_in_the_middle_it_goes_on_from_there(
+    client: str, large: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(Hub(large, pause_s=0.001)) as hub:
+        monkeypatch.setenv(VARIABLES[client], hub.endpoint)
+        with pytest.raises(DownloadCancelledError, match="it goes on from there"):
+            download_weights(LARGE, target, cancelled=lambda: hub.served_bytes > 40_000_000)
+        assert not (target / "model.pt").exists()
+        wait_for(lambda: stands_still(hub))
+        hub.pause_s, before = 0.0, hub.served_bytes
+        download_weights(LARGE, target)
+        assert same_bytes(target, large)
+        assert hub.served_bytes - before < 90_000_000
+
+
+@BOTH
+def test_a_disk_too_small_is_known_before(client: str, hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLES[client], hub.endpoint)
+    hub.claimed_bytes = 10**15
+    with pytest.raises(OutputError, match="MB are free") as caught:
+        download_weights(LARGE, target)
+    assert caught.value.code == "download.no_space"
+    assert hub.requests_for("model.pt") == 0
+
+
+def download_with_little_room(target: Path, told: "multiprocessing.Queue[str]") -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # as a full disk: writing fails at a point
+    try:
+        download_weights(LARGE, target)
+    except OutputError as err:
+        told.put(err.code)
+    except Exception as err:  # noqa: BLE001 - the other process shall hear of it
+        told.put(repr(err))
+
+
+@BOTH
+def test_a_disk_that_fills_is_told(client: str, hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLES[client], hub.endpoint)
+    context = multiprocessing.get_context("fork")
+    told: multiprocessing.Queue[str] = context.Queue()
+    process = context.Process(target=download_with_little_room, args=(target, told))
+    process.start()
+    assert told.get(timeout=PATIENCE_S) == "download.not_written"
+    process.join(PATIENCE_S)
+    assert not (target / "model.pt").exists()
+
+
+def test_two_starts_download_once(hub: Hub, target: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+    monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
+    hub.pause_s = 0.005
+    command = [sys.executable, str(ROOT / "app.py"), "download", LARGE]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
+    outputs = [process.communicate(timeout=PATIENCE_S)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert outputs == [b"", b""]  # clients that print are kept from stdout
+    assert hub.requests_for("model.pt") == 1
+    assert same_bytes(target, published)
+
+
+def test_the_client_does_not_outlive_the_program(hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+    monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
+    hub.pause_s = 0.05
+    program = subprocess.Popen([sys.executable, str(ROOT / "app.py"), "download", LARGE], stderr=subprocess.DEVNULL)
+    wait_for(lambda: hub.served_bytes > 100_000)
+    os.kill(program.pid, signal.SIGKILL)
+    program.wait(PATIENCE_S)
+    wait_for(lambda: stands_still(hub))
+    assert hub.served_bytes < 2_000_000
+
+
+def test_a_model_that_nobody_publishes(target: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="known are: emotion2vec_plus_large"):
+        download_weights("whisper", target)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def stands_still(hub: Hub) -> bool:
+    before = hub.served_bytes
+    time.sleep(0.5)
+    return hub.served_bytes == before

@@ -1,0 +1,32 @@
+"""``download``: brings a model's weights to this machine."""
+
+from typing import Annotated
+
+import typer
+
+from webui.cli.exit_codes import ExitCode
+from webui.cli.options import Job, load_settings
+from webui.cli.terminal import Terminal
+from webui.engine.download import DownloadProgress
+from webui.engine.registry import LARGE, ModelRegistry
+from webui.texts import text
+
+
+def download(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_large_name")] = LARGE,
+) -> Job:
+    """Returns the job that fetches the weights, unless they are here already."""
+
+    def job(terminal: Terminal) -> ExitCode:
+        registry = ModelRegistry(load_settings())
+        with terminal.transfer(text("cli.download_asking", terminal.language)) as show:
+
+            def on_progress(progress: DownloadProgress) -> None:
+                label = text("cli.downloading", terminal.language, model=name, hub=progress.hub.shown)
+                show(label, progress.done_bytes, progress.total_bytes)
+
+            found = registry.download(name, on_progress=on_progress)
+        terminal.say("cli.downloaded", model=name, path=found.directory)
+        return ExitCode.OK
+
+    return job
