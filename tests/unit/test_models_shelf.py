@@ -147,16 +147,18 @@ def test_broken_weights_of_a_named_model_are_an_error(settings: Settings, clip: 
 
 def test_while_it_is_prepared_the_builtin_answers(settings: Settings, clip: Path, published: Path) -> None:
     install(published, settings)
-    go_on = threading.Event()
+    asked, go_on = threading.Event(), threading.Event()
 
     class SlowRegistry(ModelRegistry):
         def load(self, name, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
             if name == LARGE:
+                asked.set()
                 assert go_on.wait(60)
             return super().load(name, *args, **kwargs)
 
     service = RecognitionService(settings, SlowRegistry(settings))
     acquisition = service.models.prepare()
+    assert asked.wait(60)
     meanwhile = service.recognize(clip).result
     assert meanwhile.model.name == "builtin"
     assert codes(meanwhile.warnings) == ["request.builtin_answered", "acquisition.loading"]

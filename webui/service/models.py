@@ -153,6 +153,8 @@ class ModelShelf:
         return name
 
     def _acquire(self, name: str, download: bool, report: Report, cancelled: Cancelled) -> None:
+        if name != BUILTIN and self._settings.model == AUTO and self._settings.builtin:
+            self._get_named(BUILTIN, self._settings.device, self._settings.engine)  # it answers meanwhile
         if download and self._registry.can_be_fetched(name):
             report(AcquisitionStatus(name, AcquisitionState.DOWNLOADING))
             self._registry.download(

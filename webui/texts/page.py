@@ -50,6 +50,31 @@ _LABELS: Final[Mapping[str, Text]] = {
     ),
 }
 
+_STATUS: Final[Mapping[str, Text]] = {
+    "page.status_model": Text(zh="当前模型：", en="Model:"),
+    "page.status_builtin": Text(
+        zh="内置小模型（不是 Emotion2Vec+ Large）", en="built-in small model (not Emotion2Vec+ Large)"
+    ),
+    "page.status_nobody": Text(
+        zh="模型准备中，暂时不能作答。", en="The model is being prepared; nobody can answer yet."
+    ),
+    "page.status_not_loaded": Text(zh="正在加载…", en="loading…"),
+    "page.status_verified": Text(zh="数值已与上游核对", en="numbers verified against upstream"),
+    "page.status_unverified": Text(zh="数值未核对（bash run.sh verify）", en="not verified (bash run.sh verify)"),
+    "page.status_absent": Text(
+        zh="本机没有 Emotion2Vec+ Large 的权重，由内置小模型作答，准确率低得多。",
+        en=(
+            "The weights of Emotion2Vec+ Large are not on this machine; "
+            "the built-in model answers, which is far less accurate."
+        ),
+    ),
+    "page.status_download": Text(
+        zh="⬇️ 下载 Emotion2Vec+ Large（1.95 GB）", en="⬇️ Download Emotion2Vec+ Large (1.95 GB)"
+    ),
+    "page.status_retry": Text(zh="🔄 重试", en="🔄 Try again"),
+    "page.status_cancel": Text(zh="✖ 取消下载", en="✖ Cancel download"),
+}
+
 _ANSWER: Final[Mapping[str, Text]] = {
     "page.empty": Text(
         zh="选一段音频，然后点「🎯 开始识别」。",
@@ -142,4 +167,4 @@ _SERVER: Final[Mapping[str, Text]] = {
     ),
 }
 
-TEXTS: Final[Mapping[str, Text]] = {**_LABELS, **_ANSWER, **_TROUBLE, **_PROGRESS, **_SERVER}
+TEXTS: Final[Mapping[str, Text]] = {**_LABELS, **_STATUS, **_ANSWER, **_TROUBLE, **_PROGRESS, **_SERVER}

@@ -15,6 +15,7 @@ from webui.ui.layout import FILE_TAB, Parts
 from webui.ui.outcome import Outcome, recognize_source
 from webui.ui.scripts import CLEAR_OTHER_JS, NAME_JS, PLAYER_JS, SPEAK_JS
 from webui.ui.shared_files import share_files
+from webui.ui.status_events import wire_status
 
 MODEL_QUEUE: Final = "model"  # all model events share it, so that the page and its API wait in one line
 MODEL_CONCURRENCY: Final = 2  # one is heard by the model while the next is decoded
@@ -35,7 +36,8 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
         example: the example clip.
     """
     outcome = gr.State(None, time_to_live=STATE_TTL_S)
-    _wire_language(page, parts, outcome)
+    arrived = _wire_language(page, parts, outcome)
+    wire_status(parts.status, parts.language, arrived, service)
     _wire_source(parts, cache_dir, example)
     _wire_recognize(parts, outcome, service, cache_dir)
     _wire_api(parts, service)
@@ -56,7 +58,7 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
     return [answer_html(result, language) + scores_html(result, language) + curve, log_text]
 
 
-def _wire_language(page: gr.Blocks, parts: Parts, outcome: gr.State) -> None:
+def _wire_language(page: gr.Blocks, parts: Parts, outcome: gr.State) -> gr.events.Dependency:
     views = [parts.outputs.answer, parts.outputs.log]
 
     def arrive(stored: object, request: gr.Request) -> Updates:
@@ -69,11 +71,11 @@ def _wire_language(page: gr.Blocks, parts: Parts, outcome: gr.State) -> None:
 
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     said = [*parts.say.components, *views]
-    page.load(arrive, [parts.stored_language], [parts.language, *said], **quiet).then(
-        None, [parts.language], None, js=SPEAK_JS, **quiet
-    )
+    arrived = page.load(arrive, [parts.stored_language], [parts.language, *said], **quiet)
+    arrived.then(None, [parts.language], None, js=SPEAK_JS, **quiet)
     parts.language.input(choose, [parts.language, outcome], [parts.stored_language, *said], **quiet)
     parts.language.input(None, [parts.language], None, js=SPEAK_JS, **quiet)
+    return arrived
 
 
 def _wire_source(parts: Parts, cache_dir: Path, example: Path) -> None:

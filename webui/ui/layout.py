@@ -11,6 +11,7 @@ from webui.ui.answer_view import empty_html
 from webui.ui.languages import CHOICES
 from webui.ui.localized import FIRST_LANGUAGE, Localized
 from webui.ui.markup import escape
+from webui.ui.status_events import StatusParts, lay_out_status
 
 FILE_TAB: Final = "file"
 MICROPHONE_TAB: Final = "microphone"
@@ -47,6 +48,7 @@ class Parts:
     Attributes:
         language: the one value of the visitor's language.
         stored_language: what the visitor chose last time, kept in their browser.
+        status: the line about the models.
         say: the components whose words follow the language.
         inputs: left side.
         outputs: right side.
@@ -54,6 +56,7 @@ class Parts:
 
     language: gr.Radio
     stored_language: gr.BrowserState
+    status: StatusParts
     say: Localized
     inputs: InputParts
     outputs: OutputParts
@@ -71,12 +74,13 @@ def lay_out() -> Parts:
             list(CHOICES), value=FIRST_LANGUAGE.value, label=both, show_label=False, container=False, scale=0,
             min_width=180, elem_id="language", elem_classes="se-language",
         )  # fmt: skip
+    status = lay_out_status(say)
     with gr.Row(elem_classes="se-columns"):
         with gr.Column(scale=5, min_width=320):
             inputs = _inputs(say)
         with gr.Column(scale=7, min_width=320):
             outputs = _outputs(say)
-    return Parts(language, stored, say, inputs, outputs)
+    return Parts(language, stored, status, say, inputs, outputs)
 
 
 def _header(language: Language) -> dict[str, Any]:

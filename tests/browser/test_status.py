@@ -1,0 +1,89 @@
+"""The line about the models, with a hub on loopback: fetched, cancelled, taken up again, ready in the open page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.server_process import RunningServer, running_server
+from tests.checkpoints import TINY, make_checkpoint
+from tests.hub import Hub, serve
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
+SOON_MS = 30_000
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    make_checkpoint(tmp_path / "published", TINY, clips=9, seconds=0.5)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with serve(Hub(tmp_path / "published", pause_s=0.1)) as hub:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+        yield hub
+
+
+@pytest.fixture
+def fetching(tmp_path: Path, hub: Hub) -> Iterator[RunningServer]:
+    with running_server(tmp_path / "outputs", models_dir=tmp_path / "models", auto_download=True) as started:
+        yield started
+
+
+@pytest.fixture
+def without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
+    for variable in ("MODELSCOPE_ENDPOINT", "HF_ENDPOINT"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    with running_server(tmp_path / "outputs", models_dir=tmp_path / "models", auto_download=True) as started:
+        yield started
+
+
+def test_the_large_model_arrives_while_the_page_is_open(hub: Hub, fetching: RunningServer, open_page: OpenPage) -> None:
+    visitor = open_page(at=fetching)
+    page = visitor.page
+    status = page.locator("#status")
+    expect(status).to_contain_text("正在从 ModelScope 下载 emotion2vec_plus_large", timeout=SOON_MS)
+    expect(status).to_contain_text("内置小模型（不是 Emotion2Vec+ Large）")
+    expect(status.locator("progress")).to_be_visible()
+    visitor.photograph("status_downloading_zh_1280")
+    visitor.upload(EXAMPLE)
+    assert "内置小模型" in visitor.recognize().locator(".se-model").inner_text()
+
+    page.click("#cancel-download")
+    expect(status).to_contain_text("的下载已取消", timeout=SOON_MS)
+    expect(page.locator("#cancel-download")).to_be_hidden()
+    page.locator("#language label").nth(1).click()
+    expect(status).to_contain_text("The download of emotion2vec_plus_large was cancelled")
+    expect(page.locator("#retry")).to_have_text("🔄 Try again")
+    visitor.photograph("status_cancelled_en_1280")
+
+    hub.pause_s = 0.0
+    page.click("#retry")
+    expect(status).to_contain_text("Model: Emotion2Vec+ Large native · fp32 · cpu", timeout=SOON_MS)
+    expect(status).to_contain_text("not verified")
+    expect(page.locator("#retry")).to_be_hidden()
+    visitor.photograph("status_ready_en_1280")
+    answer = visitor.recognize()
+    assert "emotion2vec_plus_large" in answer.locator(".se-model").inner_text()
+    assert answer.locator(".se-warnings").count() == 0
+
+
+def test_without_a_network_the_page_says_so_and_offers_another_try(
+    without_network: RunningServer, open_page: OpenPage
+) -> None:
+    visitor = open_page(at=without_network, width=390)
+    status = visitor.page.locator("#status")
+    expect(status).to_contain_text("连不上 ModelScope", timeout=SOON_MS)
+    expect(status).to_contain_text("内置小模型（不是 Emotion2Vec+ Large） builtin · fp32 · cpu", timeout=SOON_MS)
+    expect(visitor.page.locator("#retry")).to_have_text("🔄 重试")
+    visitor.photograph("status_unreachable_zh_390")
+    visitor.page.click("#retry")
+    expect(status.locator('[data-mood="failed"]')).to_be_visible(timeout=SOON_MS)
+    expect(visitor.page.locator("#retry")).to_be_visible(timeout=SOON_MS)
+
+
+def test_a_server_that_may_not_fetch_offers_it(open_page: OpenPage, server: RunningServer) -> None:
+    visitor = open_page()
+    status = visitor.page.locator("#status")
+    expect(status).to_contain_text("本机没有 Emotion2Vec+ Large 的权重", timeout=SOON_MS)
+    expect(visitor.page.locator("#retry")).to_contain_text("下载 Emotion2Vec+ Large（1.95 GB）")
