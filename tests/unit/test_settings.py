@@ -38,6 +38,7 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "model_dir": tmp_path,
         "models_dir": tmp_path,
         "keep_original": False,
+        "auto_download": False,
         "outputs_dir": tmp_path,
         "max_audio_mb": 1.5,
         "max_audio_s": 60.0,
