@@ -47,9 +47,9 @@ def open_page(chromium: Browser, server: RunningServer, tmp_path: Path) -> Itera
     visitors: list[Visitor] = []
 
     def open_one(
-        *, locale: str = "zh-CN", scheme: str = "light", width: int = 1280, at: RunningServer = server
+        *, locale: str = "zh-CN", scheme: str = "light", width: int = 1280, at: RunningServer = server, query: str = ""
     ) -> Visitor:
-        visitors.append(Visitor(chromium, at.url, locale=locale, scheme=scheme, width=width))
+        visitors.append(Visitor(chromium, f"{at.url}/{query}", locale=locale, scheme=scheme, width=width))
         return visitors[-1]
 
     yield open_one

@@ -123,9 +123,9 @@ def test_microphone(open_page: OpenPage) -> None:
     assert places[0] is not None
     assert places[1] is not None
     assert places[0]["x"] + places[0]["width"] < places[1]["x"], "the answer stands below the microphone, not beside it"
+    expect(visitor.page.locator("#recognize")).to_be_disabled()
     visitor.page.locator("#microphone button.stop-button").first.click()
-    expect(visitor.page.locator("#microphone .component-wrapper")).to_be_visible()
-    answer = visitor.recognize()
+    answer = visitor.recognize()  # at once: the button waits until the recording has arrived
     expect(answer.locator(".se-answer")).to_be_visible()
 
 

@@ -28,6 +28,7 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.embedding": Text(zh="提取 Embedding 特征", en="Extract embedding features"),
     "page.embedding_info": Text(zh="另存 embedding.npy，供相似度、聚类等使用", en="Also saves embedding.npy"),
     "page.recognize": Text(zh="🎯 开始识别", en="🎯 Recognize"),
+    "page.cancel": Text(zh="⏹ 取消识别", en="⏹ Cancel"),
     "page.example": Text(zh="📝 加载示例音频", en="📝 Load example audio"),
     "page.log": Text(zh="处理日志", en="Processing log"),
     "page.log_empty": Text(
@@ -79,6 +80,10 @@ _ANSWER: Final[Mapping[str, Text]] = {
     "page.empty": Text(
         zh="选一段音频，然后点「🎯 开始识别」。",
         en="Choose some audio, then press “🎯 Recognize”.",
+    ),
+    "page.cancelled": Text(
+        zh="识别已取消，没有写入任何文件。可以再次点「🎯 开始识别」。",
+        en="The recognition was cancelled and nothing was written. Press “🎯 Recognize” to start again.",
     ),
     "page.confidence": Text(zh="置信度: {confidence:.1%}", en="Confidence: {confidence:.1%}"),
     "page.scores": Text(zh="详细得分分布", en="Scores of the nine emotions"),
@@ -133,6 +138,7 @@ _TROUBLE: Final[Mapping[str, Text]] = {
             "the server's log has the details under it."
         ),
     ),
+    "page.log_cancelled": Text(zh="[取消] 已按要求停止。", en="[cancelled] stopped as asked."),
     "page.log_error": Text(zh="[错误] {message}", en="[error] {message}"),
 }
 

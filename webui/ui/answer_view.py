@@ -40,6 +40,12 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
     )
 
 
+def cancelled_html(language: Language) -> str:
+    """Returns what stands in the place of an answer that the visitor stopped."""
+    sentence = escape(text("page.cancelled", language))
+    return f'<div class="se-card se-empty" role="status"><span aria-hidden="true">⏹</span>{sentence}</div>'
+
+
 def trouble_html(title_key: str, sentence: str, language: Language) -> str:
     """Returns an error as a card: what kind of trouble, and the sentence that says what to do."""
     title = escape(text(title_key, language))
@@ -50,7 +56,7 @@ def scores_html(result: RecognitionResult, language: Language) -> str:
     """Returns the nine scores as a list of bars, in the order of the nine, with numbers as text."""
     rows = "".join(_score_row(emotion, result.scores[emotion], result.emotion, language) for emotion in Emotion)
     title = escape(text("page.scores", language))
-    return f'<section class="se-card"><h3>{title}</h3><ul class="se-scores">{rows}</ul></section>'
+    return f'<section class="se-card"><h2>{title}</h2><ul class="se-scores">{rows}</ul></section>'
 
 
 def _score_row(emotion: Emotion, score: float, top: Emotion, language: Language) -> str:

@@ -37,7 +37,7 @@ def curve_html(frames: FrameScores, folder: Path, language: Language) -> str:
         "page.curve_caption", language, window_s=frames.window_s, hop_s=frames.hop_s, rows=len(curve.start_s)
     )
     return (
-        f'<figure class="se-card se-curve"><h3>{escape(text("page.curve", language))}</h3>'
+        f'<figure class="se-card se-curve"><h2>{escape(text("page.curve", language))}</h2>'
         f"{_plot(curve)}{_strip(curve, language)}{_ticks(curve, language)}{_legend(curve, language)}"
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )

@@ -8,14 +8,15 @@ import gradio as gr
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions, Stage
 from webui.texts import Language, text
-from webui.ui.answer_view import answer_html, empty_html, scores_html, trouble_html
+from webui.ui.answer_view import answer_html, cancelled_html, empty_html, scores_html, trouble_html
 from webui.ui.curve_view import curve_html
-from webui.ui.languages import parse_language, preferred_language
+from webui.ui.languages import parse_language, visitor_language
 from webui.ui.layout import FILE_TAB, Parts
-from webui.ui.outcome import Outcome, recognize_source
-from webui.ui.scripts import CLEAR_OTHER_JS, NAME_JS, PLAYER_JS, SPEAK_JS
-from webui.ui.shared_files import share_files
+from webui.ui.outcome import CancelledByVisitorError, Outcome, recognize_source
+from webui.ui.scripts import CLEAR_OTHER_JS, GO_JS, NAME_JS, PLAYER_JS, SHOW_JS, SPEAK_JS, WAIT_JS
+from webui.ui.shared_files import share_files, share_run
 from webui.ui.status_events import wire_status
+from webui.ui.visitor_runs import VisitorRuns
 
 MODEL_QUEUE: Final = "model"  # all model events share it, so that the page and its API wait in one line
 MODEL_CONCURRENCY: Final = 2  # one is heard by the model while the next is decoded
@@ -51,6 +52,8 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
     if outcome.trouble is not None:
         trouble = outcome.trouble
         return [trouble_html(trouble.title_key, trouble.sentence(language), language), log_text]
+    if outcome.cancelled:
+        return [cancelled_html(language), log_text]
     if outcome.recognition is None:
         return [empty_html(language), log_text]
     result = outcome.recognition.result
@@ -62,7 +65,7 @@ def _wire_language(page: gr.Blocks, parts: Parts, outcome: gr.State) -> gr.event
     views = [parts.outputs.answer, parts.outputs.log]
 
     def arrive(stored: object, request: gr.Request) -> Updates:
-        language = parse_language(stored) if stored else preferred_language(request.headers.get("accept-language"))
+        language = visitor_language(request.query_params.get("lang"), stored, request.headers.get("accept-language"))
         return [language.value, *parts.say.updates(language), *render(None, language)]
 
     def choose(value: object, kept: Outcome | None) -> Updates:
@@ -89,10 +92,15 @@ def _wire_source(parts: Parts, cache_dir: Path, example: Path) -> None:
     inputs.file.change(None, [inputs.file, parts.language], inputs.player, js=PLAYER_JS, **quiet)
     inputs.file.upload(None, None, inputs.microphone, js=CLEAR_OTHER_JS, **quiet)
     inputs.microphone.start_recording(None, None, inputs.file, js=CLEAR_OTHER_JS, **quiet)
+    inputs.microphone.start_recording(None, None, inputs.recognize, js=WAIT_JS, **quiet)
+    for arrived in (inputs.microphone.change, inputs.file.upload, inputs.example.click):
+        arrived(None, None, inputs.recognize, js=GO_JS, **quiet)
 
 
 def _wire_recognize(parts: Parts, outcome: gr.State, service: RecognitionService, cache_dir: Path) -> None:
     inputs, outputs = parts.inputs, parts.outputs
+    runs = VisitorRuns()
+    changed = [outcome, outputs.answer, outputs.log, outputs.downloads, inputs.cancel]
 
     def answer_visitor(
         file: str | None,
@@ -101,11 +109,15 @@ def _wire_recognize(parts: Parts, outcome: gr.State, service: RecognitionService
         extract_embedding: bool,
         language_value: str,
         file_name: str | None,
+        request: gr.Request,
         progress: gr.Progress = _PROGRESS,
     ) -> Updates:
         language = parse_language(language_value)
+        stopped = runs.begin(request.session_hash)
 
         def show(fraction: float, stage: Stage) -> None:
+            if stopped.is_set():
+                raise CancelledByVisitorError
             progress(fraction, desc=text(f"page.stage_{stage.value}", language))
 
         path = file or recording
@@ -113,10 +125,26 @@ def _wire_recognize(parts: Parts, outcome: gr.State, service: RecognitionService
         found = recognize_source(
             service, Path(path) if path else None, options, file_name=file_name if file else None, progress=show
         )
-        files = share_files(found.recognition.files, cache_dir) if found.recognition is not None else None
-        return [found, *render(found, language), gr.update(value=files, visible=files is not None)]
+        files = (
+            share_run(found.recognition.folder, found.recognition.files, cache_dir)
+            if found.recognition is not None
+            else None
+        )
+        shown = gr.update(value=files, visible=files is not None)
+        return [found, *render(found, language), shown, gr.update(visible=False)]
 
-    inputs.recognize.click(
+    def stop(language_value: str, request: gr.Request) -> Updates:
+        runs.stop(request.session_hash)
+        outcome = Outcome(None, None, (), cancelled=True)
+        return [
+            outcome,
+            *render(outcome, parse_language(language_value)),
+            gr.update(visible=False),
+            gr.update(visible=False),
+        ]
+
+    inputs.recognize.click(None, None, inputs.cancel, js=SHOW_JS, queue=False, api_visibility="private")
+    run = inputs.recognize.click(
         answer_visitor,
         [
             inputs.file,
@@ -126,12 +154,16 @@ def _wire_recognize(parts: Parts, outcome: gr.State, service: RecognitionService
             parts.language,
             inputs.file_name,
         ],
-        [outcome, outputs.answer, outputs.log, outputs.downloads],
+        changed,
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=MODEL_CONCURRENCY,
         show_progress_on=[outputs.answer],
         api_visibility="private",
         js=NAME_JS,
+    )
+    # `cancels` takes a run out of the queue and stops listening to it; the run itself stops at its next report.
+    inputs.cancel.click(
+        stop, [parts.language], changed, cancels=[run], queue=False, show_progress="hidden", api_visibility="private"
     )
 
 

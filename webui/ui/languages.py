@@ -12,6 +12,19 @@ def parse_language(value: object) -> Language:
     return Language.ZH if value == Language.ZH.value else Language.EN
 
 
+def visitor_language(asked: str | None, stored: object, accept_language: str | None) -> Language:
+    """Returns a visitor's language: what the address asks for (``?lang=zh``), what they chose last, what they prefer.
+
+    Args:
+        asked: value of ``lang`` in the address.
+        stored: the choice that their browser keeps; empty if they never chose.
+        accept_language: the header of that name.
+    """
+    if asked in set(Language):
+        return Language(asked)
+    return parse_language(stored) if stored else preferred_language(accept_language)
+
+
 def preferred_language(accept_language: str | None) -> Language:
     """Returns the language that an ``Accept-Language`` header prefers: Chinese or, failing that, English.
 

@@ -29,6 +29,7 @@ class InputParts:
     granularity: gr.Radio
     extract_embedding: gr.Checkbox
     recognize: gr.Button
+    cancel: gr.Button
     example: gr.Button
 
 
@@ -107,11 +108,12 @@ def _inputs(say: Localized) -> InputParts:
     recognize = say.add(
         gr.Button, text_of={"value": "page.recognize"}, variant="primary", size="lg", elem_id="recognize"
     )
+    cancel = say.add(gr.Button, text_of={"value": "page.cancel"}, variant="stop", visible=False, elem_id="cancel")
     example = say.add(gr.Button, text_of={"value": "page.example"}, variant="secondary", elem_id="example")
     with say.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
         say.add(gr.Markdown, text_of={"value": "page.advice"})
     return InputParts(
-        tabs, file, microphone, gr.Textbox(visible=False), player, granularity, embedding, recognize, example
+        tabs, file, microphone, gr.Textbox(visible=False), player, granularity, embedding, recognize, cancel, example
     )
 
 

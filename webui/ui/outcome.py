@@ -25,6 +25,10 @@ MAX_NAME: Final = 255
 UNKNOWN_TITLE: Final = "page.trouble_unknown"
 
 
+class CancelledByVisitorError(Exception):
+    """Raised by the progress of a run that its visitor stopped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """An error in words: the text key of its heading, and its sentence in any language."""
@@ -40,18 +44,22 @@ class Outcome:
     Attributes:
         recognition: the answer, or None.
         trouble: the error, or None.
+        cancelled: whether the visitor stopped it.
         log: lines of the processing log.
     """
 
     recognition: Recognition | None
     trouble: Trouble | None
     log: tuple[Notice, ...]
+    cancelled: bool = False
 
     def log_text(self, language: Language) -> str:
         """Returns the processing log, the error as its last line."""
         lines = [line.message(language) for line in self.log]
         if self.trouble is not None:
             lines.append(text("page.log_error", language, message=self.trouble.sentence(language)))
+        if self.cancelled:
+            lines.append(text("page.log_cancelled", language))
         return "\n".join(lines)
 
 
@@ -95,6 +103,8 @@ def recognize_source(
         recognition = service.recognize(
             source, options, file_name=_plain_name(file_name) or source.name, progress=progress, on_log=lines.append
         )
+    except CancelledByVisitorError:
+        return Outcome(None, None, tuple(lines), cancelled=True)
     except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs what it doesn't know
         return Outcome(None, trouble_of(error), tuple(lines))
     return Outcome(recognition, None, recognition.log)

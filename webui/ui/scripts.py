@@ -25,6 +25,12 @@ PLAYER_JS: Final = f"""
 }}
 """
 
+SHOW_JS: Final = "() => ({ visible: true, __type__: 'update' })"
+
+# A recording is uploaded after it has stopped: until it has arrived, there is nothing to recognize.
+WAIT_JS: Final = "() => ({ interactive: false, __type__: 'update' })"
+GO_JS: Final = "() => ({ interactive: true, __type__: 'update' })"
+
 CLEAR_OTHER_JS: Final = "() => null"
 
 # The name of a file as its owner gave it: the server keeps uploads under a simplified one.

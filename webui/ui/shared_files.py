@@ -6,6 +6,7 @@ served: a visitor gets copies of their own files, in a folder whose name can't b
 
 import os
 import shutil
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from secrets import token_urlsafe
@@ -32,3 +33,22 @@ def share_files(files: Iterable[Path], cache_dir: Path) -> list[str]:
             shutil.copyfile(file, target)
         shared.append(str(target))
     return shared
+
+
+def share_run(run_folder: Path, files: Iterable[Path], cache_dir: Path) -> list[str]:
+    """Shares the files of a run, and one archive of them all, named like the run folder.
+
+    Args:
+        run_folder: whose name the archive takes.
+        files: of the run.
+        cache_dir: Gradio's cache folder.
+
+    Returns:
+        The paths to hand to Gradio, the archive last.
+    """
+    shared = share_files(files, cache_dir)
+    archive = Path(shared[0]).with_name(f"{run_folder.name}.zip")
+    with zipfile.ZipFile(archive, "w") as file:  # stored: waves and embeddings hardly shrink, and take long to
+        for path in shared:
+            file.write(path, f"{run_folder.name}/{Path(path).name}")
+    return [*shared, str(archive)]
