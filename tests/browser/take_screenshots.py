@@ -44,9 +44,8 @@ def take(visitor: Visitor, path: Path) -> None:
     expect(page.locator("#upload .file-preview")).to_be_visible()
     page.locator("#granularity label").nth(1).click()
     visitor.recognize()
-    page.mouse.move(0, 0)
-    page.evaluate("document.activeElement.blur()")
     page.set_viewport_size({"width": 1280, "height": 1400})
+    visitor.settle()
     page.screenshot(path=path)
     assert path.stat().st_size < MOST_BYTES, f"{path} has {path.stat().st_size} bytes"
 

@@ -102,6 +102,7 @@ def test_accessibility(open_page: OpenPage, width: int, scheme: str) -> None:
     expect(visitor.page.locator("#upload .file-preview")).to_be_visible()
     visitor.page.locator("#granularity label").nth(1).click()
     visitor.recognize()
+    visitor.settle()
     found = Axe().run(visitor.page).response["violations"]
     grave = {
         rule["id"]: [(node["target"], node["failureSummary"]) for node in rule["nodes"]]

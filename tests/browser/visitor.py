@@ -61,6 +61,13 @@ class Visitor:
         started.value.save_as(target)
         return target
 
+    def settle(self) -> None:
+        """Takes the pointer away and waits until nothing on the page moves or fades any more."""
+        self.page.mouse.move(0, 0)
+        self.page.evaluate("document.activeElement.blur()")
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
+
     def photograph(self, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.mouse.move(0, 0)
