@@ -1,7 +1,10 @@
 """The door for audio: a path or bytes of any format in, 16 kHz mono out.
 
-``decode`` goes by content, never by name. libsndfile reads what it reads well, PyAV the rest, soxr resamples. (pydub
+Decoding goes by content, never by name. libsndfile reads what it reads well, PyAV the rest, soxr resamples. (pydub
 has no place here: it starts an ffmpeg process, and its resampler has no filter against aliasing.)
+
+``decode`` gives the waveform as an array. ``decode_into`` streams it to a store, half a megabyte of the file at a time,
+so that hours of audio need no more memory than seconds; the samples are the same.
 
 What happens to a recording that is not perfect:
 
@@ -13,13 +16,14 @@ What happens to a recording that is not perfect:
 - NaN and infinity are an error.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from webui.audio.chunks import ChunkHeader, read_chunk_header
 from webui.audio.container import detect_container
-from webui.audio.findings import cancelled_channel, find_warnings, peak_of
+from webui.audio.findings import cancelled_channel, find_warnings
 from webui.audio.foreign import reject_foreign
 from webui.audio.index import is_chained_ogg, is_cut_off
 from webui.audio.intake import Intake, check_shape, take_in
@@ -28,10 +32,14 @@ from webui.audio.pyav_reader import PyavReader
 from webui.audio.reader import AudioReader, CannotOpenError, FloatArray
 from webui.audio.soundfile_reader import SOUNDFILE_CONTAINERS, SoundfileReader
 from webui.audio.source import Source, open_source
+from webui.audio.statistics import measure
+from webui.audio.store import MemoryStore, NewStore, SampleStore
 from webui.errors import AudioDecodeError, AudioTooShortError, EmptyAudioError
 from webui.results import Notice, SourceInfo
 
-__all__ = ["MODEL_SAMPLE_RATE", "DecodeLimits", "Recording", "decode"]
+__all__ = ["MODEL_SAMPLE_RATE", "DecodeLimits", "Recording", "StoredRecording", "decode", "decode_into"]
+
+OnProgress = Callable[[float], None]
 
 MISSING_S: Final = 0.25  # a promise that falls short by less is a codec's padding
 
@@ -51,6 +59,55 @@ class Recording:
     sample_rate: int
     source: SourceInfo
     warnings: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecording:
+    """A recording whose samples lie in a store.
+
+    Attributes:
+        waveform: signal values in [-1, 1], float32, read slice by slice; whoever asked for it closes it.
+        mean: of all its samples.
+        variance: of all its samples.
+        sample_rate: 16,000 Hz.
+        source: what it was before.
+        warnings: what the user should know about it.
+    """
+
+    waveform: SampleStore
+    mean: float
+    variance: float
+    sample_rate: int
+    source: SourceInfo
+    warnings: tuple[Notice, ...]
+
+
+@dataclass(slots=True)
+class _Job:
+    """What every attempt needs.
+
+    Attributes:
+        source: the bytes.
+        limits: how much is accepted.
+        new_store: makes an empty store.
+        on_progress: told how much of the file has been read, 0 to 1.
+        stores: all that were made, for the one who cleans up.
+    """
+
+    source: Source
+    limits: DecodeLimits
+    new_store: NewStore
+    on_progress: OnProgress
+    stores: list[SampleStore] = field(default_factory=list)
+
+    def store(self) -> SampleStore:
+        """Returns an empty store."""
+        self.stores.append(self.new_store())
+        return self.stores[-1]
+
+    def tell_progress(self) -> None:
+        """Tells by the position in the file, the one measure that every format has."""
+        self.on_progress(min(1.0, max(0, self.source.stream.tell()) / self.source.size_bytes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +141,59 @@ def decode(source: Path | bytes, *, limits: DecodeLimits, file_name: str | None 
         AudioTooLongError: more bytes or seconds than the limits.
         AudioDecodeError: no audio in a known format, or nothing of it can be decoded.
     """
+    stored = decode_into(MemoryStore, source, limits=limits, file_name=file_name)
+    return Recording(stored.waveform[:], stored.sample_rate, stored.source, stored.warnings)
+
+
+def decode_into(
+    new_store: NewStore,
+    source: Path | bytes,
+    *,
+    limits: DecodeLimits,
+    file_name: str | None = None,
+    on_progress: OnProgress = lambda _fraction: None,
+) -> StoredRecording:
+    """Decodes a recording of any length; the samples are those of ``decode``.
+
+    Args:
+        new_store: makes an empty store. A damaged file may need a second one, and both lie side by side for a while.
+        source: a file in any known format, or its bytes.
+        limits: how much is accepted; a store is never given a second more than that.
+        file_name: the name the user knows it by; by default the path's.
+        on_progress: told the fraction done, several times a minute of audio; goes back when a file is read once more.
+            May raise to stop: then no store is left open.
+
+    Raises:
+        AudioError: as ``decode``.
+        OutputError: the store can't take more.
+    """
     with open_source(source, limits, file_name) as opened:
         reject_foreign(opened.head, opened.file_name)
         header = read_chunk_header(opened)
         if header is not None:
             check_shape(header.channels, header.sample_rate, opened.file_name)
-        attempt = _decode_best(opened, limits)
-        return _to_recording(opened, attempt, header)
+        job = _Job(opened, limits, new_store, on_progress)
+        chosen: SampleStore | None = None
+        try:
+            recording = _to_recording(opened, _decode_best(job), header)
+            chosen = recording.waveform
+        finally:
+            for store in job.stores:
+                if store is not chosen:
+                    store.close()
+        return recording
 
 
-def _decode_best(source: Source, limits: DecodeLimits) -> _Attempt:
+def _decode_best(job: _Job) -> _Attempt:
     """Reads with the first library that gets through; if none does, the one that got furthest counts."""
+    source = job.source
     container = detect_container(source.head)
     best: _Attempt | None = None
     not_opened: CannotOpenError | None = None
     failure: Exception | None = None
     for by_soundfile in _readers(source, container):
         try:
-            attempt = _attempt(source, limits, container, by_soundfile=by_soundfile)
+            attempt = _attempt(job, container, by_soundfile=by_soundfile)
         except CannotOpenError as err:
             not_opened = not_opened or err
             continue
@@ -125,14 +217,17 @@ def _readers(source: Source, container: str | None) -> tuple[bool, ...]:
     return (True, False)
 
 
-def _attempt(source: Source, limits: DecodeLimits, container: str | None, *, by_soundfile: bool) -> _Attempt:
+def _attempt(job: _Job, container: str | None, *, by_soundfile: bool) -> _Attempt:
     channel: int | None = None
     while True:
-        with _reader(source, container, by_soundfile=by_soundfile) as reader:
-            intake = take_in(reader, limits, source.file_name, channel=channel)
+        with _reader(job.source, container, by_soundfile=by_soundfile) as reader:
+            intake = take_in(
+                reader, job.store(), job.limits, job.source.file_name, channel=channel, on_block=job.tell_progress
+            )
             cancelled = cancelled_channel(intake) if channel is None else None
             if cancelled is None:
                 return _Attempt(intake, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
+            intake.waveform.close()
             channel = cancelled  # once more, with that channel alone
 
 
@@ -142,7 +237,7 @@ def _reader(source: Source, container: str | None, *, by_soundfile: bool) -> Aud
     return PyavReader(source, container)
 
 
-def _to_recording(source: Source, attempt: _Attempt, header: ChunkHeader | None) -> Recording:
+def _to_recording(source: Source, attempt: _Attempt, header: ChunkHeader | None) -> StoredRecording:
     intake = attempt.intake
     kept = len(intake.waveform)
     if kept < MIN_SAMPLES and attempt.failure is not None:
@@ -156,9 +251,14 @@ def _to_recording(source: Source, attempt: _Attempt, header: ChunkHeader | None)
     if attempt.channel is not None:
         values = {"channels": intake.channels, "used": attempt.channel + 1}
         warnings = (*warnings, Notice(code="audio.channels_cancel", values=values))
-    peak = peak_of(intake.waveform)
-    return Recording(
-        waveform=intake.waveform if peak <= 1.0 else intake.waveform / peak,
+    statistics = intake.statistics
+    if intake.peak > 1.0:
+        intake.waveform.divide_by(intake.peak)
+        statistics = measure(intake.waveform)
+    return StoredRecording(
+        waveform=intake.waveform,
+        mean=statistics.mean,
+        variance=statistics.variance,
         sample_rate=MODEL_SAMPLE_RATE,
         source=SourceInfo(
             file_name=source.file_name,
