@@ -14,9 +14,9 @@ from webui.storage.faults import writing_to
 class EmbeddingRows:
     """A float32 ``(frames, dim)`` that grows row by row on the disk and never lies in memory.
 
-    The file is byte for byte what ``np.save`` makes, and ``np.load(..., mmap_mode="r")`` opens it without reading it. It
-    is made with ordinary writes rather than through a map of its own: mapped pages count as the process's memory, and a
-    disk that is full when such a page is written ends the process, where a write gives an error.
+    The file is byte for byte what ``np.save`` makes, and ``np.load(..., mmap_mode="r")`` opens it without reading it.
+    It is made with ordinary writes rather than through a map of its own: mapped pages count as the process's memory,
+    and a disk that is full when such a page is written ends the process, where a write gives an error.
 
     Args:
         path: where to.
