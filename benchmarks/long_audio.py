@@ -31,7 +31,7 @@ from webui.service.scores import Smoothing, emotion_scores, smooth
 from webui.service.windows import Joined, predict_recording
 from webui.settings import PROJECT_DIR, Device, Settings
 
-WINDOWS_S: Final = (10.0, 20.0, 30.0, 60.0)
+KEPT_S: Final = (10.0, 20.0, 30.0, 60.0)  # what a window keeps at most between its contexts
 CORPORA: Final = ("emodb", "ravdess", "nemo")
 RECORDINGS: Final = {"builtin": 8, "tiny": 8, "large": 1}  # of each corpus
 RECORDING_S: Final = {"builtin": 180.0, "tiny": 180.0, "large": 120.0}
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> None:
 
 def compare_windows(models: list[str], speech: Path, corpora: tuple[str, ...], folder: Path) -> None:
     """Prints, for each model and window length, how far the scores are from those of the recording as a whole."""
-    _say("| model | recordings | window | utterance: mean, max difference | same emotion | frames: mean, 99 % | cost |")
+    _say("| model | recordings | window (kept) | utterance mean, max | same emotion | frames mean, 99 % | cost |")
     _say("|---|---|---|---|---|---|---|")
     for name in models:
         model = load(name, folder)
@@ -76,11 +76,12 @@ def compare_windows(models: list[str], speech: Path, corpora: tuple[str, ...], f
         wholes = [_predict(model, recording, math.inf) for recording in recordings]
         whole_s = sum(seconds for _, seconds in wholes)
         shape = f"{len(recordings)} x {RECORDING_S[name]:.0f} s"
-        for window_s in WINDOWS_S:
+        for kept_s in KEPT_S:
+            window_s = kept_s + 2 * model.context_samples / model.sample_rate
             parts = [_predict(model, recording, window_s) for recording in recordings]
             pairs = [(whole, part) for (whole, _), (part, _) in zip(wholes, parts, strict=True)]
             cost = sum(seconds for _, seconds in parts) / whole_s
-            _say(f"| {name} | {shape} | {window_s:.0f} s | {_differences(model, pairs)} | {cost:.2f} |")
+            _say(f"| {name} | {shape} | {window_s:.1f} s ({kept_s:.0f}) | {_differences(model, pairs)} | {cost:.2f} |")
         _say(f"| {name} | {shape} | whole | 0 | | | 1 = {whole_s / (len(recordings) * RECORDING_S[name]):.3f} s/s |")
 
 

@@ -1,8 +1,8 @@
 """A recording as windows of bounded length, and their predictions joined again.
 
-A recording of up to ``MAX_WINDOW_S`` is one window, so its numbers are exactly the model's. A longer one is cut at
-quiet places into windows of at most that length, and each window brings the model's context from both sides; the frames
-of the context are dropped when the predictions are joined. So what is in memory does not grow with the recording, apart
+A recording of up to ``MAX_WINDOW_S`` is one window, so its numbers are exactly the model's. A longer one becomes
+windows of at most that length. They are cut at quiet places and bring at least the model's context from both sides,
+whose frames are dropped when the predictions are joined. So what is in memory does not grow with the recording, apart
 from the logits: 7 MB an hour.
 """
 
@@ -19,10 +19,10 @@ from webui.audio.store import Samples
 from webui.engine.protocol import EmotionModel, FloatArray, Window
 from webui.errors import AudioTooLongError, AudioTooShortError
 
-MAX_WINDOW_S: Final = 30.0  # attention costs O(T^2); docs/LONG_AUDIO.md has what other lengths cost and change
-SEARCH_SHARE: Final = 1 / 6  # of a window, at its end: where the quietest place is looked for
+MAX_WINDOW_S: Final = 40.0  # attention costs O(T^2); docs/LONG_AUDIO.md has what other lengths cost and change
+SEARCH_S: Final = 5.0  # before the last possible cut: where the quietest place is looked for
 QUIET_S: Final = 0.2  # what has to be quiet around a cut
-CUT_STEP_S: Final = 0.1  # cuts lie on this grid, so that windows come in few different lengths
+LENGTH_STEP_S: Final = 1.0  # windows are this or a multiple: the libraries below keep buffers for every length they see
 
 OnFeatures = Callable[[FloatArray], None]
 
@@ -73,37 +73,45 @@ def cut_windows(
         model: whose frames they are.
         waveform: a recording at the model's sample rate, read piece by piece.
         statistics: its mean and variance if they are known; else a long one is read twice.
-        window_s: the longest recording that stays whole, and the most that is kept of a window, in seconds.
+        window_s: the longest window, in seconds, context included; the context takes up to a quarter on each side.
 
     Raises:
         AudioTooShortError: fewer samples than one frame needs.
         AudioTooLongError: it would have to be cut, and the model has no frame logits to be joined.
     """
     _check_length(model, len(waveform), window_s)
-    frames = count_frames(model, len(waveform))
-    longest = int(window_s * model.frame_rate)
+    frames, longest = count_frames(model, len(waveform)), int(window_s * model.frame_rate)
     if frames <= longest:
         samples = waveform[:]
-        yield Piece(
-            Window(samples, float(np.mean(samples, dtype=np.float64)), float(np.var(samples, dtype=np.float64))),
-            0,
-            None,
-        )
+        mean, variance = np.mean(samples, dtype=np.float64), np.var(samples, dtype=np.float64)
+        yield Piece(Window(samples, float(mean), float(variance)), 0, None)
         return
     if statistics is None:
         measured = measure(waveform)
         statistics = (measured.mean, measured.variance)
     hop = _hop_samples(model)
-    context = -(-model.context_samples // hop)  # frames, rounded up
-    first = 0
-    while first < frames:
-        stop = frames
-        if frames - first > longest:
-            stop = _quietest_frame(model, waveform, first + longest - int(SEARCH_SHARE * longest), first + longest)
-        left = max(0, first - context)
-        right = min(frames, stop + context)
+    for left, right, first, stop in _plan(model, waveform, frames, longest):
         samples = waveform[left * hop : (right - 1) * hop + model.min_samples]
         yield Piece(Window(samples, *statistics), first - left, stop - left)
+
+
+def _plan(model: EmotionModel, waveform: Samples, frames: int, longest: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yields, in frames, where each window begins and ends, and where what is kept of it begins and ends."""
+    context = min(-(-model.context_samples // _hop_samples(model)), longest // 4)
+    search = min(round(SEARCH_S * model.frame_rate), longest // 4)
+    step = max(1, round(LENGTH_STEP_S * model.frame_rate))
+    first = 0
+    while first < frames:
+        left = max(0, first - context)
+        if frames - left <= longest:
+            left = max(0, frames - min(longest, -(-(frames - left) // step) * step))
+            yield left, frames, first, frames
+            return
+        last_cut = left + longest - context
+        ends_with_next = frames - longest + context  # a cut from here on leaves one more window, no two
+        first_cut = max(first + 1, ends_with_next) if ends_with_next <= last_cut else last_cut - search
+        stop = _quietest_frame(model, waveform, first_cut, last_cut)
+        yield left, left + min(longest, -(-(stop + context - left) // step) * step), first, stop
         first = stop
 
 
@@ -166,15 +174,14 @@ def _check_length(model: EmotionModel, samples: int, window_s: float) -> None:
 
 
 def _quietest_frame(model: EmotionModel, waveform: Samples, first: int, last: int) -> int:
-    """Returns the frame from ``first`` to ``last`` before which a cut disturbs least; of equal ones the last."""
+    """Returns the frame from ``first`` to ``last`` before which it is quietest; of equally quiet ones the last."""
     hop = _hop_samples(model)
     half = max(1, round(QUIET_S / 2 * model.frame_rate))
-    step = max(1, round(CUT_STEP_S * model.frame_rate))
     samples = waveform[max(0, first - half) * hop : (last + half) * hop].astype(np.float64)
     whole = samples[: len(samples) // hop * hop].reshape(-1, hop)
     energies = np.square(whole - samples.mean()).sum(axis=1)  # of each frame's hop
     sums = np.concatenate([[0.0], np.cumsum(energies)])
-    candidates = np.arange(last, first - 1, -step)
+    candidates = np.arange(last, first - 1, -1)
     places = candidates - max(0, first - half)
     begin, end = np.maximum(places - half, 0), np.minimum(places + half, len(energies))
     return int(candidates[np.argmin((sums[end] - sums[begin]) / (end - begin))])
