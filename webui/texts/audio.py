@@ -173,13 +173,13 @@ _WARNINGS: Final[Mapping[str, Text]] = {
     ),
     "audio.cut_into_windows": Text(
         zh=(
-            "录音较长，已在安静处切成 {windows} 个窗口分析"
-            "（每个最长 {window_s:.0f} 秒，含前后各 {context_s} 秒上下文）。总体得分来自全部帧，与一次分析整段可能略有差别。"
+            "录音较长，已在安静处切成 {windows} 个窗口分析（每个最长 {window_s:.0f} 秒，"
+            "含前后各 {context_s} 秒上下文）。总体得分来自全部帧，与一次分析整段可能略有差别。"
         ),
         en=(
             "A long recording: it was heard in {windows} windows of at most {window_s:.0f} s, cut at quiet places, "
-            "with {context_s} s of context on both sides. The scores come from all frames; those of the recording heard "
-            "in one piece may differ."
+            "with {context_s} s of context on both sides. The scores come from all frames; those of the recording "
+            "heard in one piece may differ."
         ),
     ),
     "audio.several_tracks": Text(
