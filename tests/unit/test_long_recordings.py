@@ -67,12 +67,12 @@ def test_scores_and_embedding_are_those_of_the_whole(
 
 def test_the_result_says_what_was_done(service: RecognitionService, recording: Path) -> None:
     recognition = service.recognize(recording)
-    (said,) = [line for line in recognition.result.warnings if line.code == "audio.cut_into_windows"]
+    (said,) = [line for line in recognition.result.warnings if line.code == "windows.cut"]
     assert dict(said.values) == {"windows": 6, "window_s": 40.0, "context_s": 0.0}
     assert "6 windows of at most 40 s" in said.message()
     assert "6 个窗口" in said.message(Language.ZH)
     document = json.loads((recognition.folder / "result.json").read_text("utf-8"))
-    assert document["warnings"][0]["code"] == "audio.cut_into_windows"
+    assert document["warnings"][0]["code"] == "windows.cut"
     assert said in recognition.log
 
 

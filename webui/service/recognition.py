@@ -248,4 +248,4 @@ def _about_length(model: EmotionModel, joined: Joined) -> tuple[Notice, ...]:
         return ()
     context_s = round(model.context_samples / model.sample_rate, 2)
     values = {"windows": joined.windows, "window_s": MAX_WINDOW_S, "context_s": context_s}
-    return (Notice(code="audio.cut_into_windows", values=values),)
+    return (Notice(code="windows.cut", values=values),)

@@ -169,7 +169,7 @@ def _check_length(model: EmotionModel, samples: int, window_s: float) -> None:
         raise AudioTooShortError("audio.too_short", found_ms=samples / per_ms, expected_ms=model.min_samples / per_ms)
     if not model.has_frame_logits and count_frames(model, samples) > int(window_s * model.frame_rate):
         raise AudioTooLongError(
-            "audio.too_long_for_model", model=model.info.name, found_s=samples / model.sample_rate, expected_s=window_s
+            "windows.whole_only", model=model.info.name, found_s=samples / model.sample_rate, expected_s=window_s
         )
 
 

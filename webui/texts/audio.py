@@ -56,16 +56,6 @@ _ERRORS: Final[Mapping[str, Text]] = {
             "stopped there. Cut it into pieces, or raise max_audio_s."
         ),
     ),
-    "audio.too_long_for_model": Text(
-        zh=(
-            "模型 {model} 只能整段分析，不能分窗：录音 {found_s:.1f} 秒，最长 {expected_s:.0f} 秒。"
-            "请剪成几段，或换用其他模型。"
-        ),
-        en=(
-            "The model {model} hears a recording only as a whole, not in windows: {found_s:.1f} s found, at most "
-            "{expected_s:.0f} s accepted. Cut it into pieces, or choose another model."
-        ),
-    ),
     "audio.text": Text(
         zh=f"文件 {{found}} 是文本，不是音频（不论扩展名是什么）。请选择音频文件：{_FORMATS}。",
         en=f"The file {{found}} is a text, not audio, whatever its name says. Choose an audio file: {_FORMATS}.",
@@ -169,17 +159,6 @@ _WARNINGS: Final[Mapping[str, Text]] = {
         en=(
             "The {channels} channels have opposite polarity and cancel each other when mixed, so channel {used} alone "
             "was used. Check the wiring of the recorder."
-        ),
-    ),
-    "audio.cut_into_windows": Text(
-        zh=(
-            "录音较长，已在安静处切成 {windows} 个窗口分析（每个最长 {window_s:.0f} 秒，"
-            "含前后各 {context_s} 秒上下文）。总体得分来自全部帧，与一次分析整段可能略有差别。"
-        ),
-        en=(
-            "A long recording: it was heard in {windows} windows of at most {window_s:.0f} s, cut at quiet places, "
-            "with {context_s} s of context on both sides. The scores come from all frames; those of the recording "
-            "heard in one piece may differ."
         ),
     ),
     "audio.several_tracks": Text(
