@@ -4,7 +4,7 @@
     python -m benchmarks.long_audio memory  [--speech FOLDER] [--models builtin tiny] [--hours 1 10]
 
 Prints the tables of docs/LONG_AUDIO.md. ``tiny`` and ``large`` are Emotion2Vec with random weights: the same network in
-miniature, and in the published size.
+miniature, and in the published size. Any other name is a model of this machine, as ``--model`` takes it.
 """
 
 import argparse
@@ -33,8 +33,8 @@ from webui.settings import PROJECT_DIR, Device, Settings
 
 KEPT_S: Final = (10.0, 20.0, 30.0, 60.0)  # what a window keeps at most between its contexts
 CORPORA: Final = ("emodb", "ravdess", "nemo")
-RECORDINGS: Final = {"builtin": 8, "tiny": 8, "large": 1}  # of each corpus
-RECORDING_S: Final = {"builtin": 180.0, "tiny": 180.0, "large": 120.0}
+RECORDINGS: Final = {"builtin": (8, 180.0), "tiny": (8, 180.0)}  # of each corpus, and their seconds
+FEW: Final = (1, 120.0)  # of a model in the published size
 SIZES: Final = {"tiny": TINY, "large": LARGE}
 NAME_OF_LARGE: Final = "emotion2vec_plus_large"
 MB: Final = 1_000_000
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.long_audio", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["windows", "memory", "child"])
     parser.add_argument("--speech", type=Path, default=PROJECT_DIR.parent / "shared" / "data" / "speech")
-    parser.add_argument("--models", nargs="+", default=["builtin", "tiny"], choices=["builtin", "tiny", "large"])
+    parser.add_argument("--models", nargs="+", default=["builtin", "tiny"])
     parser.add_argument("--hours", nargs="+", type=float, default=[1.0, 10.0])
     parser.add_argument("--child", nargs=3, metavar=("MODEL", "FILE", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -66,30 +66,31 @@ def compare_windows(models: list[str], speech: Path, corpora: tuple[str, ...], f
     _say("|---|---|---|---|---|---|---|")
     for name in models:
         model = load(name, folder)
+        count, seconds = RECORDINGS.get(name, FEW)
         recordings = [
-            join(clips, RECORDING_S[name])
+            join(clips, seconds)
             for corpus in corpora
             for clips in [iter(speech_clips(speech, corpus))]
-            for _ in range(RECORDINGS[name])
+            for _ in range(count)
         ]
         predict_recording(model, recordings[0][: 20 * RATE])  # the first pass is never typical
         wholes = [_predict(model, recording, math.inf) for recording in recordings]
         whole_s = sum(seconds for _, seconds in wholes)
-        shape = f"{len(recordings)} x {RECORDING_S[name]:.0f} s"
+        shape = f"{len(recordings)} x {seconds:.0f} s"
         for kept_s in KEPT_S:
             window_s = kept_s + 2 * model.context_samples / model.sample_rate
             parts = [_predict(model, recording, window_s) for recording in recordings]
             pairs = [(whole, part) for (whole, _), (part, _) in zip(wholes, parts, strict=True)]
             cost = sum(seconds for _, seconds in parts) / whole_s
             _say(f"| {name} | {shape} | {window_s:.1f} s ({kept_s:.0f}) | {_differences(model, pairs)} | {cost:.2f} |")
-        _say(f"| {name} | {shape} | whole | 0 | | | 1 = {whole_s / (len(recordings) * RECORDING_S[name]):.3f} s/s |")
+        _say(f"| {name} | {shape} | whole | 0 | | | 1 = {whole_s / (len(recordings) * seconds):.3f} s/s |")
 
 
 def load(name: str, folder: Path) -> EmotionModel:
     """Loads the built-in model, or makes and loads Emotion2Vec with random weights in ``folder``."""
     settings = Settings(device=Device.CPU, models_dir=folder / "models")
-    if name == BUILTIN:
-        return ModelRegistry(settings).load(BUILTIN, Device.CPU)
+    if name not in SIZES:
+        return ModelRegistry(settings if name == BUILTIN else Settings()).load(name, Device.CPU)
     from webui.engine.native import load_native
 
     place = folder / name
@@ -126,7 +127,7 @@ def measure_memory(models: list[str], hours: list[float], speech: Path, corpus: 
     _say("| model | audio | decoding | inference | all | x real time | idle | peak over idle | disk |")
     _say("|---|---|---|---|---|---|---|---|---|")
     for name in models:
-        if name != BUILTIN:
+        if name in SIZES:
             load(name, folder)
         for length in hours:
             path = folder / "long.wav"
@@ -144,13 +145,11 @@ def measure_memory(models: list[str], hours: list[float], speech: Path, corpus: 
 
 def _measure_one(name: str, path: Path, folder: Path) -> None:
     """Recognizes one file and prints what it took, as JSON."""
-    own = {} if name == BUILTIN else {"model": NAME_OF_LARGE, "model_dir": folder / name}
+    own = {"model": name}
+    if name in SIZES:
+        own = {"model": NAME_OF_LARGE, "model_dir": folder / name, "models_dir": folder / "models"}
     with tempfile.TemporaryDirectory(dir=folder) as outputs:
-        service = RecognitionService(
-            Settings(
-                outputs_dir=Path(outputs), models_dir=folder / "models", device=Device.CPU, **({"model": BUILTIN} | own)
-            )
-        )
+        service = RecognitionService(Settings(outputs_dir=Path(outputs), device=Device.CPU, **own))
         service.load()
         idle_mb = _resident_mb()
         clock = time.perf_counter()
