@@ -1,7 +1,9 @@
 """Long recordings at the limits of the machine: memory stays bounded, a full disk is an error that leaves nothing."""
 
+import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import soundfile
 
 from tests.audio_files import voice
+from webui import storage
 
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 16_000
@@ -88,3 +91,21 @@ def test_a_full_disk_in_the_middle_leaves_nothing(tmp_path: Path, limit_mb: int,
     assert code == "storage.disk_full"
     assert reached <= float(last) < reached + 0.3
     assert list((tmp_path / "outputs").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs locks on folders")
+def test_what_a_killed_run_left_is_removed_by_the_next_and_what_is_at_work_is_not(tmp_path: Path) -> None:
+    path, outputs = write_minutes(tmp_path / "four.flac", 4), tmp_path / "outputs"
+    kill = "import os\nrecognize(sys.argv[1], sys.argv[2], lambda done, _stage: done > 0.5 and os.kill(os.getpid(), 9))"
+    done = subprocess.run([sys.executable, "-c", PROGRAM + kill, path, outputs], cwd=ROOT, check=False)
+    assert done.returncode == -9
+    (left,) = outputs.iterdir()
+    assert sorted(file.name for file in left.iterdir()) == ["embedding.npy", "processed_audio.wav"]
+    with storage.open_draft(outputs, started=datetime.now().astimezone()) as at_work:
+        assert left.is_dir()  # young: it could be about to take its lock
+        for draft in (left, at_work.path):
+            os.utime(draft, (0, 0))
+        run("recognize(sys.argv[1], sys.argv[2])", write_minutes(tmp_path / "one.wav", 1), outputs)
+        assert at_work.path.is_dir()
+        assert not left.exists()
+    assert [one.name[:8] for one in outputs.iterdir()] == ["outputs_"]

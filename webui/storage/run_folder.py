@@ -1,7 +1,8 @@
 """One folder per run, ``outputs_YYYYMMDD_HHMMSS``, that appears complete or not at all.
 
 Files are written to a hidden draft beside the final place, flushed to the disk, and the draft is renamed. A rename onto
-a folder that is not empty fails, in every process alike, so two runs of the same second get two names.
+a folder that is not empty fails, in every process alike, so two runs of the same second get two names. What a killed
+process left is removed by the next run.
 """
 
 import errno
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from webui.storage.abandoned import held, remove_abandoned
 from webui.storage.embedding_rows import EmbeddingRows
 from webui.storage.faults import check_space, writing_to
 from webui.storage.spool import Spool
@@ -92,9 +94,11 @@ def open_draft(outputs_dir: Path, *, started: datetime) -> Iterator[RunDraft]:
     path = outputs_dir / f"{DRAFT_PREFIX}{uuid4().hex}"  # not mkdtemp: its mode 0700 ignores the user's umask
     with writing_to(outputs_dir):
         outputs_dir.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(outputs_dir, DRAFT_PREFIX)
         path.mkdir()
     try:
-        yield RunDraft(outputs_dir, path, started)
+        with held(path):
+            yield RunDraft(outputs_dir, path, started)
     finally:
         if path.exists():  # not published: a published draft has another name
             shutil.rmtree(path, ignore_errors=True)
