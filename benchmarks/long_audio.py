@@ -32,11 +32,11 @@ from webui.service.windows import Joined, predict_recording
 from webui.settings import PROJECT_DIR, Device, Settings
 
 KEPT_S: Final = (10.0, 20.0, 30.0, 60.0)  # what a window keeps at most between its contexts
-CORPORA: Final = ("emodb", "ravdess", "nemo")
-RECORDINGS: Final = {"builtin": (8, 180.0), "tiny": (8, 180.0)}  # of each corpus, and their seconds
-FEW: Final = (1, 120.0)  # of a model in the published size
+RECORDINGS: Final = {"builtin": (4, 120.0), "tiny": (4, 120.0)}  # of each corpus, and their seconds
+FEW: Final = (1, 90.0)  # of a model in the published size
 SIZES: Final = {"tiny": TINY, "large": LARGE}
 NAME_OF_LARGE: Final = "emotion2vec_plus_large"
+EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 MB: Final = 1_000_000
 
 
@@ -46,13 +46,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("what", choices=["windows", "memory", "child"])
     parser.add_argument("--speech", type=Path, default=PROJECT_DIR.parent / "shared" / "data" / "speech")
     parser.add_argument("--models", nargs="+", default=["builtin", "tiny"])
+    parser.add_argument("--corpora", nargs="+", default=["emodb", "ravdess", "nemo"])
     parser.add_argument("--hours", nargs="+", type=float, default=[1.0, 10.0])
     parser.add_argument("--child", nargs=3, metavar=("MODEL", "FILE", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.what == "child":
         _measure_one(options.child[0], Path(options.child[1]), Path(options.child[2]))
         return
-    corpora = CORPORA if (options.speech / "manifest.csv").is_file() else (SYNTHETIC,)
+    corpora = tuple(options.corpora) if (options.speech / "manifest.csv").is_file() else (SYNTHETIC,)
     with tempfile.TemporaryDirectory() as folder:
         if options.what == "windows":
             compare_windows(options.models, options.speech, corpora, Path(folder))
@@ -151,7 +152,7 @@ def _measure_one(name: str, path: Path, folder: Path) -> None:
         own = {"model": NAME_OF_LARGE, "model_dir": folder / name, "models_dir": folder / "models"}
     with tempfile.TemporaryDirectory(dir=folder) as outputs:
         service = RecognitionService(Settings(outputs_dir=Path(outputs), device=Device.CPU, **own))
-        service.load()
+        service.recognize(EXAMPLE)  # weights are read from the disk when they are first needed
         idle_mb = _resident_mb()
         clock, cpu_clock = time.perf_counter(), time.process_time()
         asked = RecognizeOptions(granularity=Granularity.FRAME, extract_embedding=True, raw_frames=True)

@@ -68,9 +68,9 @@ def test_scores_and_embedding_are_those_of_the_whole(
 def test_the_result_says_what_was_done(service: RecognitionService, recording: Path) -> None:
     recognition = service.recognize(recording)
     (said,) = [line for line in recognition.result.warnings if line.code == "windows.cut"]
-    assert dict(said.values) == {"windows": 6, "window_s": 40.0, "context_s": 0.0}
-    assert "6 windows of at most 40 s" in said.message()
-    assert "6 个窗口" in said.message(Language.ZH)
+    assert dict(said.values) == {"windows": 7, "window_s": 30.0, "context_s": 0.0}
+    assert "7 windows of at most 30 s" in said.message()
+    assert "7 个窗口" in said.message(Language.ZH)
     document = json.loads((recognition.folder / "result.json").read_text("utf-8"))
     assert document["warnings"][0]["code"] == "windows.cut"
     assert said in recognition.log
@@ -125,7 +125,7 @@ def test_progress_is_fine_grained(service: RecognitionService, recording: Path) 
     assert fractions == sorted(fractions)
     decoding = [fraction for fraction, stage in seen if stage is Stage.PREPROCESSING and fraction <= 0.2]
     assert len(decoding) >= 20
-    assert sum(stage is Stage.INFERENCE for _, stage in seen) == 7  # where it starts, and six windows
+    assert sum(stage is Stage.INFERENCE for _, stage in seen) == 8  # where it starts, and seven windows
 
 
 @pytest.mark.parametrize("at", [0.0, 0.05, 0.1, 0.2, 0.25, 0.3, 0.5, 0.8, 0.9])

@@ -19,7 +19,7 @@ from webui.audio.store import Samples
 from webui.engine.protocol import EmotionModel, FloatArray, Window
 from webui.errors import AudioTooLongError, AudioTooShortError
 
-MAX_WINDOW_S: Final = 40.0  # attention costs O(T^2); docs/LONG_AUDIO.md has what other lengths cost and change
+MAX_WINDOW_S: Final = 30.0  # docs/LONG_AUDIO.md says what other lengths would cost and change
 SEARCH_S: Final = 5.0  # before the last possible cut: where the quietest place is looked for
 QUIET_S: Final = 0.2  # what has to be quiet around a cut
 LENGTH_STEP_S: Final = 1.0  # windows are this or a multiple: the libraries below keep buffers for every length they see
