@@ -16,21 +16,17 @@ What happens to a recording that is not perfect:
 - NaN and infinity are an error.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from webui.audio.attempt import Attempt, Job, OnProgress, read_best
 from webui.audio.chunks import ChunkHeader, read_chunk_header
-from webui.audio.container import detect_container
-from webui.audio.findings import cancelled_channel, find_warnings
+from webui.audio.findings import find_warnings
 from webui.audio.foreign import reject_foreign
-from webui.audio.index import is_chained_ogg, is_cut_off
-from webui.audio.intake import Intake, check_shape, take_in
+from webui.audio.intake import check_shape
 from webui.audio.limits import MIN_SAMPLES, MODEL_SAMPLE_RATE, DecodeLimits
-from webui.audio.pyav_reader import PyavReader
-from webui.audio.reader import AudioReader, CannotOpenError, FloatArray
-from webui.audio.soundfile_reader import SOUNDFILE_CONTAINERS, SoundfileReader
+from webui.audio.reader import FloatArray
 from webui.audio.source import Source, open_source
 from webui.audio.statistics import measure
 from webui.audio.store import MemoryStore, NewStore, SampleStore
@@ -38,8 +34,6 @@ from webui.errors import AudioDecodeError, AudioTooShortError, EmptyAudioError
 from webui.results import Notice, SourceInfo
 
 __all__ = ["MODEL_SAMPLE_RATE", "DecodeLimits", "Recording", "StoredRecording", "decode", "decode_into"]
-
-OnProgress = Callable[[float], None]
 
 MISSING_S: Final = 0.25  # a promise that falls short by less is a codec's padding
 
@@ -80,47 +74,6 @@ class StoredRecording:
     sample_rate: int
     source: SourceInfo
     warnings: tuple[Notice, ...]
-
-
-@dataclass(slots=True)
-class _Job:
-    """What every attempt needs.
-
-    Attributes:
-        source: the bytes.
-        limits: how much is accepted.
-        new_store: makes an empty store.
-        on_progress: told how much of the file has been read, 0 to 1.
-        stores: all that were made, for the one who cleans up.
-    """
-
-    source: Source
-    limits: DecodeLimits
-    new_store: NewStore
-    on_progress: OnProgress
-    stores: list[SampleStore] = field(default_factory=list)
-
-    def store(self) -> SampleStore:
-        """Returns an empty store."""
-        self.stores.append(self.new_store())
-        return self.stores[-1]
-
-    def tell_progress(self) -> None:
-        """Tells by the position in the file, the one measure that every format has."""
-        self.on_progress(min(1.0, max(0, self.source.stream.tell()) / self.source.size_bytes))
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """What one reader made of the file."""
-
-    intake: Intake
-    format: str
-    tracks: int
-    declared_s: float | None
-    failure: Exception | None
-    channel: int | None
-    cut_off: bool = False
 
 
 def decode(source: Path | bytes, *, limits: DecodeLimits, file_name: str | None = None) -> Recording:
@@ -167,77 +120,25 @@ def decode_into(
         AudioError: as ``decode``.
         OutputError: the store can't take more.
     """
-    with open_source(source, limits, file_name) as opened:
-        reject_foreign(opened.head, opened.file_name)
-        header = read_chunk_header(opened)
-        if header is not None:
-            check_shape(header.channels, header.sample_rate, opened.file_name)
-        job = _Job(opened, limits, new_store, on_progress)
-        chosen: SampleStore | None = None
-        try:
-            recording = _to_recording(opened, _decode_best(job), header)
-            chosen = recording.waveform
-        finally:
-            for store in job.stores:
-                if store is not chosen:
-                    store.close()
+    stores: list[SampleStore] = []
+    chosen: SampleStore | None = None
+    try:
+        with open_source(source, limits, file_name) as opened:
+            reject_foreign(opened.head, opened.file_name)
+            header = read_chunk_header(opened)
+            if header is not None:
+                check_shape(header.channels, header.sample_rate, opened.file_name)
+            attempt = read_best(Job(opened, limits, new_store, on_progress, stores))
+            recording = _to_recording(opened, attempt, header)
+        chosen = recording.waveform
         return recording
+    finally:
+        for store in stores:
+            if store is not chosen:
+                store.close()
 
 
-def _decode_best(job: _Job) -> _Attempt:
-    """Reads with the first library that gets through; if none does, the one that got furthest counts."""
-    source = job.source
-    container = detect_container(source.head)
-    best: _Attempt | None = None
-    not_opened: CannotOpenError | None = None
-    failure: Exception | None = None
-    for by_soundfile in _readers(source, container):
-        try:
-            attempt = _attempt(job, container, by_soundfile=by_soundfile)
-        except CannotOpenError as err:
-            not_opened = not_opened or err
-            continue
-        failure = failure or attempt.failure
-        if best is None or attempt.intake.duration_s > best.intake.duration_s:
-            best = attempt
-        if attempt.failure is None and len(attempt.intake.waveform):
-            break
-    if best is not None:
-        return replace(
-            best, failure=failure, cut_off=is_cut_off(source, container)
-        )  # PyAV plays over a FLAC frame whose checksum libsndfile refuses
-    code = "audio.unknown_format" if container is None else "audio.damaged_header"
-    raise AudioDecodeError(code, found=source.file_name, container=container or "") from not_opened
-
-
-def _readers(source: Source, container: str | None) -> tuple[bool, ...]:
-    """Returns which libraries to try, in order: libsndfile (True), PyAV (False)."""
-    if container not in SOUNDFILE_CONTAINERS or (container == "ogg" and is_chained_ogg(source)):
-        return (False,)
-    return (True, False)
-
-
-def _attempt(job: _Job, container: str | None, *, by_soundfile: bool) -> _Attempt:
-    channel: int | None = None
-    while True:
-        with _reader(job.source, container, by_soundfile=by_soundfile) as reader:
-            intake = take_in(
-                reader, job.store(), job.limits, job.source.file_name, channel=channel, on_block=job.tell_progress
-            )
-            cancelled = cancelled_channel(intake) if channel is None else None
-            if cancelled is None:
-                return _Attempt(intake, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
-            intake.waveform.close()
-            channel = cancelled  # once more, with that channel alone
-
-
-def _reader(source: Source, container: str | None, *, by_soundfile: bool) -> AudioReader:
-    if by_soundfile and container is not None:
-        return SoundfileReader(source, container)
-    return PyavReader(source, container)
-
-
-def _to_recording(source: Source, attempt: _Attempt, header: ChunkHeader | None) -> StoredRecording:
+def _to_recording(source: Source, attempt: Attempt, header: ChunkHeader | None) -> StoredRecording:
     intake = attempt.intake
     kept = len(intake.waveform)
     if kept < MIN_SAMPLES and attempt.failure is not None:
@@ -272,7 +173,7 @@ def _to_recording(source: Source, attempt: _Attempt, header: ChunkHeader | None)
     )
 
 
-def _incomplete(attempt: _Attempt, header: ChunkHeader | None) -> tuple[Notice, ...]:
+def _incomplete(attempt: Attempt, header: ChunkHeader | None) -> tuple[Notice, ...]:
     """Returns a warning if the file promises more than could be decoded, or parts of it were damaged."""
     kept_s = attempt.intake.duration_s
     declared_s = attempt.declared_s
