@@ -10,8 +10,8 @@ import soundfile
 from tests.audio_files import voice
 from tests.fake_model import FakeModel, FakeRegistry
 from webui.engine.protocol import Window
-from webui.errors import AudioTooLongError, OutputError
-from webui.labels import Emotion
+from webui.errors import AudioTooLongError, ModelError, OutputError
+from webui.labels import Emotion, LabelSet
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions, Stage
 from webui.service import answer as answer_module
@@ -166,3 +166,11 @@ def test_too_little_space_for_the_spool_or_for_the_embedding(
         service.recognize(recording, options)
     assert caught.value.code == "storage.too_little_space"
     assert left_behind(service) == []
+
+
+def test_labels_that_don_t_map_are_found_before_the_model_runs(tmp_path: Path, recording: Path) -> None:
+    model = FakeModel(LabelSet.from_tokens(["calm", "开心/happy"]))
+    settings = Settings(outputs_dir=tmp_path / "outputs")
+    with pytest.raises(ModelError, match="calm"):
+        RecognitionService(settings, FakeRegistry(settings, model)).recognize(recording)
+    assert model.window_lengths == []

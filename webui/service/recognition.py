@@ -22,7 +22,7 @@ from webui.service.answer import Answer, AnswerContext, build_answer
 from webui.service.embedding import embedding_file
 from webui.service.models import LoadedModel, ModelShelf
 from webui.service.options import Progress, RecognizeOptions, Stage, ignore_progress
-from webui.service.scores import check_smoothing
+from webui.service.scores import check_labels, check_smoothing
 from webui.service.windows import MAX_WINDOW_S, Joined, count_frames, predict_recording
 from webui.settings import Device, Engine, Settings
 
@@ -180,6 +180,7 @@ class _Run:
         """Returns the answer, and leaves the embedding in the draft."""
         clock = time.perf_counter()
         model, waveform = loaded.model, recording.waveform
+        check_labels(model)  # now, not after hours of inference
         with embedding_file(draft, self._options, model, count_frames(model, len(waveform))) as embedding:
             joined = predict_recording(
                 model,

@@ -28,11 +28,19 @@ def emotion_scores(logits: NDArray[np.floating], model: EmotionModel) -> Scores:
     Raises:
         ModelError: a label stands for none of the nine.
     """
-    labels = model.labels
-    unmapped = labels.unmapped()
+    check_labels(model)
+    return _softmax(logits[..., list(model.labels.used)]) @ _label_map(model.labels)
+
+
+def check_labels(model: EmotionModel) -> None:
+    """Refuses a model that can't be asked for the nine emotions.
+
+    Raises:
+        ModelError: a label stands for none of the nine.
+    """
+    unmapped = model.labels.unmapped()
     if unmapped:
         raise ModelError("request.unmapped_labels", model=model.info.name, found=", ".join(unmapped))
-    return _softmax(logits[..., list(labels.used)]) @ _label_map(labels)
 
 
 def _softmax(logits: NDArray[np.floating]) -> Scores:
