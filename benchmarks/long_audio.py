@@ -134,7 +134,7 @@ def measure_memory(models: list[str], hours: list[float], speech: Path, corpus: 
         for length in hours:
             path = folder / "long.wav"
             write_hours(path, length, speech, corpus)
-            command = [sys.executable, "-m", "benchmarks.long_audio", "child", "--child", name, path, folder]
+            command = [sys.executable, "-m", "benchmarks.long_audio", "child", "--child", name, str(path), str(folder)]
             done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
             found = json.loads(done.stdout.splitlines()[-1])
             _say(
@@ -147,11 +147,12 @@ def measure_memory(models: list[str], hours: list[float], speech: Path, corpus: 
 
 def _measure_one(name: str, path: Path, folder: Path) -> None:
     """Recognizes one file and prints what it took, as JSON."""
-    own = {"model": name}
-    if name in SIZES:
-        own = {"model": NAME_OF_LARGE, "model_dir": folder / name, "models_dir": folder / "models"}
     with tempfile.TemporaryDirectory(dir=folder) as outputs:
-        service = RecognitionService(Settings(outputs_dir=Path(outputs), device=Device.CPU, **own))
+        settings = Settings(outputs_dir=Path(outputs), device=Device.CPU, model=name)
+        if name in SIZES:
+            own = {"model": NAME_OF_LARGE, "model_dir": folder / name, "models_dir": folder / "models"}
+            settings = settings.model_copy(update=own)
+        service = RecognitionService(settings)
         service.recognize(EXAMPLE)  # weights are read from the disk when they are first needed
         idle_mb = _resident_mb()
         clock, cpu_clock = time.perf_counter(), time.process_time()
