@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX: Final = "SPEECH_EMOTION_"
+LONGEST_WAV_S: Final = 129_600.0  # 36 h: the length of processed_audio.wav is a 32-bit number of bytes
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 
 
@@ -54,8 +55,12 @@ class Settings(BaseSettings):
         default=True, description="Whether the server fetches a large model that isn't here by itself (1.95 GB)."
     )
     outputs_dir: Path = Field(default=PROJECT_DIR / "outputs", description="Where run folders are written.")
-    max_audio_mb: float = Field(default=500.0, gt=0, description="Largest audio file accepted, in megabytes.")
-    max_audio_s: float = Field(default=3600.0, gt=0, description="Longest recording accepted, in seconds.")
+    max_audio_mb: float = Field(
+        default=2000.0, gt=0, description="Largest audio file accepted, in megabytes: 12 h of 16 kHz WAV are 1383."
+    )
+    max_audio_s: float = Field(
+        default=43_200.0, gt=0, le=LONGEST_WAV_S, description="Longest recording accepted, in seconds: 12 h."
+    )
     window_s: float = Field(default=1.0, gt=0, description="Frame scores: length of audio that a row averages over.")
     hop_s: float = Field(default=0.2, gt=0, description="Frame scores: distance between two rows.")
     max_json_rows: int = Field(default=10_000, ge=1, description="Frame rows above this go to frames.parquet.")

@@ -61,7 +61,15 @@ def test_other_variables_with_the_prefix_are_left_alone(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("port", "0"), ("port", "65536"), ("port", "http"), ("device", "tpu"), ("window_s", "0"), ("threads", "-1")],
+    [
+        ("port", "0"),
+        ("port", "65536"),
+        ("port", "http"),
+        ("device", "tpu"),
+        ("window_s", "0"),
+        ("threads", "-1"),
+        ("max_audio_s", "200000"),
+    ],
 )
 def test_values_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", value)

@@ -1,7 +1,10 @@
 """The door for audio: a path or bytes of any format in, 16 kHz mono out.
 
-``decode`` goes by content, never by name. libsndfile reads what it reads well, PyAV the rest, soxr resamples. (pydub
+Decoding goes by content, never by name. libsndfile reads what it reads well, PyAV the rest, soxr resamples. (pydub
 has no place here: it starts an ffmpeg process, and its resampler has no filter against aliasing.)
+
+``decode`` gives the waveform as an array. ``decode_into`` streams it to a store, half a megabyte of the file at a time,
+so that hours of audio need no more memory than seconds; the samples are the same.
 
 What happens to a recording that is not perfect:
 
@@ -13,25 +16,24 @@ What happens to a recording that is not perfect:
 - NaN and infinity are an error.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from webui.audio.attempt import Attempt, Job, OnProgress, read_best
 from webui.audio.chunks import ChunkHeader, read_chunk_header
-from webui.audio.container import detect_container
-from webui.audio.findings import cancelled_channel, find_warnings, peak_of
+from webui.audio.findings import find_warnings
 from webui.audio.foreign import reject_foreign
-from webui.audio.index import is_chained_ogg, is_cut_off
-from webui.audio.intake import Intake, check_shape, take_in
+from webui.audio.intake import check_shape
 from webui.audio.limits import MIN_SAMPLES, MODEL_SAMPLE_RATE, DecodeLimits
-from webui.audio.pyav_reader import PyavReader
-from webui.audio.reader import AudioReader, CannotOpenError, FloatArray
-from webui.audio.soundfile_reader import SOUNDFILE_CONTAINERS, SoundfileReader
+from webui.audio.reader import FloatArray
 from webui.audio.source import Source, open_source
+from webui.audio.statistics import measure
+from webui.audio.store import MemoryStore, NewStore, SampleStore
 from webui.errors import AudioDecodeError, AudioTooShortError, EmptyAudioError
 from webui.results import Notice, SourceInfo
 
-__all__ = ["MODEL_SAMPLE_RATE", "DecodeLimits", "Recording", "decode"]
+__all__ = ["MODEL_SAMPLE_RATE", "DecodeLimits", "Recording", "StoredRecording", "decode", "decode_into"]
 
 MISSING_S: Final = 0.25  # a promise that falls short by less is a codec's padding
 
@@ -54,16 +56,24 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
-    """What one reader made of the file."""
+class StoredRecording:
+    """A recording whose samples lie in a store.
 
-    intake: Intake
-    format: str
-    tracks: int
-    declared_s: float | None
-    failure: Exception | None
-    channel: int | None
-    cut_off: bool = False
+    Attributes:
+        waveform: signal values in [-1, 1], float32, read slice by slice; whoever asked for it closes it.
+        mean: of all its samples.
+        variance: of all its samples.
+        sample_rate: 16,000 Hz.
+        source: what it was before.
+        warnings: what the user should know about it.
+    """
+
+    waveform: SampleStore
+    mean: float
+    variance: float
+    sample_rate: int
+    source: SourceInfo
+    warnings: tuple[Notice, ...]
 
 
 def decode(source: Path | bytes, *, limits: DecodeLimits, file_name: str | None = None) -> Recording:
@@ -84,65 +94,51 @@ def decode(source: Path | bytes, *, limits: DecodeLimits, file_name: str | None 
         AudioTooLongError: more bytes or seconds than the limits.
         AudioDecodeError: no audio in a known format, or nothing of it can be decoded.
     """
-    with open_source(source, limits, file_name) as opened:
-        reject_foreign(opened.head, opened.file_name)
-        header = read_chunk_header(opened)
-        if header is not None:
-            check_shape(header.channels, header.sample_rate, opened.file_name)
-        attempt = _decode_best(opened, limits)
-        return _to_recording(opened, attempt, header)
+    stored = decode_into(MemoryStore, source, limits=limits, file_name=file_name)
+    return Recording(stored.waveform[:], stored.sample_rate, stored.source, stored.warnings)
 
 
-def _decode_best(source: Source, limits: DecodeLimits) -> _Attempt:
-    """Reads with the first library that gets through; if none does, the one that got furthest counts."""
-    container = detect_container(source.head)
-    best: _Attempt | None = None
-    not_opened: CannotOpenError | None = None
-    failure: Exception | None = None
-    for by_soundfile in _readers(source, container):
-        try:
-            attempt = _attempt(source, limits, container, by_soundfile=by_soundfile)
-        except CannotOpenError as err:
-            not_opened = not_opened or err
-            continue
-        failure = failure or attempt.failure
-        if best is None or attempt.intake.duration_s > best.intake.duration_s:
-            best = attempt
-        if attempt.failure is None and len(attempt.intake.waveform):
-            break
-    if best is not None:
-        return replace(
-            best, failure=failure, cut_off=is_cut_off(source, container)
-        )  # PyAV plays over a FLAC frame whose checksum libsndfile refuses
-    code = "audio.unknown_format" if container is None else "audio.damaged_header"
-    raise AudioDecodeError(code, found=source.file_name, container=container or "") from not_opened
+def decode_into(
+    new_store: NewStore,
+    source: Path | bytes,
+    *,
+    limits: DecodeLimits,
+    file_name: str | None = None,
+    on_progress: OnProgress = lambda _fraction: None,
+) -> StoredRecording:
+    """Decodes a recording of any length; the samples are those of ``decode``.
+
+    Args:
+        new_store: makes an empty store. A damaged file may need a second one, and both lie side by side for a while.
+        source: a file in any known format, or its bytes.
+        limits: how much is accepted; a store is never given a second more than that.
+        file_name: the name the user knows it by; by default the path's.
+        on_progress: told the fraction done, several times a minute of audio; goes back when a file is read once more.
+            May raise to stop: then no store is left open.
+
+    Raises:
+        AudioError: as ``decode``.
+        OutputError: the store can't take more.
+    """
+    stores: list[SampleStore] = []
+    chosen: SampleStore | None = None
+    try:
+        with open_source(source, limits, file_name) as opened:
+            reject_foreign(opened.head, opened.file_name)
+            header = read_chunk_header(opened)
+            if header is not None:
+                check_shape(header.channels, header.sample_rate, opened.file_name)
+            attempt = read_best(Job(opened, limits, new_store, on_progress, stores))
+            recording = _to_recording(opened, attempt, header)
+        chosen = recording.waveform
+        return recording
+    finally:
+        for store in stores:
+            if store is not chosen:
+                store.close()
 
 
-def _readers(source: Source, container: str | None) -> tuple[bool, ...]:
-    """Returns which libraries to try, in order: libsndfile (True), PyAV (False)."""
-    if container not in SOUNDFILE_CONTAINERS or (container == "ogg" and is_chained_ogg(source)):
-        return (False,)
-    return (True, False)
-
-
-def _attempt(source: Source, limits: DecodeLimits, container: str | None, *, by_soundfile: bool) -> _Attempt:
-    channel: int | None = None
-    while True:
-        with _reader(source, container, by_soundfile=by_soundfile) as reader:
-            intake = take_in(reader, limits, source.file_name, channel=channel)
-            cancelled = cancelled_channel(intake) if channel is None else None
-            if cancelled is None:
-                return _Attempt(intake, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
-            channel = cancelled  # once more, with that channel alone
-
-
-def _reader(source: Source, container: str | None, *, by_soundfile: bool) -> AudioReader:
-    if by_soundfile and container is not None:
-        return SoundfileReader(source, container)
-    return PyavReader(source, container)
-
-
-def _to_recording(source: Source, attempt: _Attempt, header: ChunkHeader | None) -> Recording:
+def _to_recording(source: Source, attempt: Attempt, header: ChunkHeader | None) -> StoredRecording:
     intake = attempt.intake
     kept = len(intake.waveform)
     if kept < MIN_SAMPLES and attempt.failure is not None:
@@ -156,9 +152,14 @@ def _to_recording(source: Source, attempt: _Attempt, header: ChunkHeader | None)
     if attempt.channel is not None:
         values = {"channels": intake.channels, "used": attempt.channel + 1}
         warnings = (*warnings, Notice(code="audio.channels_cancel", values=values))
-    peak = peak_of(intake.waveform)
-    return Recording(
-        waveform=intake.waveform if peak <= 1.0 else intake.waveform / peak,
+    statistics = intake.statistics
+    if intake.peak > 1.0:
+        intake.waveform.divide_by(intake.peak)
+        statistics = measure(intake.waveform)
+    return StoredRecording(
+        waveform=intake.waveform,
+        mean=statistics.mean,
+        variance=statistics.variance,
         sample_rate=MODEL_SAMPLE_RATE,
         source=SourceInfo(
             file_name=source.file_name,
@@ -172,7 +173,7 @@ def _to_recording(source: Source, attempt: _Attempt, header: ChunkHeader | None)
     )
 
 
-def _incomplete(attempt: _Attempt, header: ChunkHeader | None) -> tuple[Notice, ...]:
+def _incomplete(attempt: Attempt, header: ChunkHeader | None) -> tuple[Notice, ...]:
     """Returns a warning if the file promises more than could be decoded, or parts of it were damaged."""
     kept_s = attempt.intake.duration_s
     declared_s = attempt.declared_s

@@ -1,14 +1,18 @@
 """Takes a reader's blocks, checks them while they come, and makes one 16 kHz mono waveform of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.audio.level import LevelMeter
 from webui.audio.limits import MAX_CHANNELS, MAX_SOURCE_RATE, MIN_SOURCE_RATE, MODEL_SAMPLE_RATE, DecodeLimits
 from webui.audio.reader import AudioReader, Block, FloatArray
 from webui.audio.resample import Resampler
+from webui.audio.statistics import RunningStatistics
+from webui.audio.store import SampleStore
 from webui.errors import AudioDecodeError, AudioTooLongError
 
 CLIPPED_FROM: Final = 0.99  # of full scale
@@ -21,6 +25,9 @@ class Intake:
 
     Attributes:
         waveform: shape ``(samples,)``, 16 kHz, as decoded: it can exceed [-1, 1].
+        statistics: its mean and variance.
+        peak: its greatest absolute value.
+        level_dbfs: level of its loudest 25 ms.
         sample_rate: of the source, in Hz.
         channels: of the source.
         duration_s: of what was decoded, in seconds.
@@ -29,7 +36,10 @@ class Intake:
         mono_power: mean square of the downmix; zero if there is only one channel.
     """
 
-    waveform: FloatArray
+    waveform: SampleStore
+    statistics: RunningStatistics
+    peak: float
+    level_dbfs: float
     sample_rate: int
     channels: int
     duration_s: float
@@ -38,23 +48,36 @@ class Intake:
     mono_power: float
 
 
-def take_in(reader: AudioReader, limits: DecodeLimits, file_name: str, *, channel: int | None = None) -> Intake:
+def take_in(
+    reader: AudioReader,
+    store: SampleStore,
+    limits: DecodeLimits,
+    file_name: str,
+    *,
+    channel: int | None = None,
+    on_block: Callable[[], None] = lambda: None,
+) -> Intake:
     """Reads everything.
 
     Args:
         reader: an opened recording.
+        store: where the samples go; empty.
         limits: of which the duration is checked here; decoding stops as soon as it is exceeded.
         file_name: for messages.
         channel: the one channel to take; by default the mean of all.
+        on_block: called after every block; may raise to stop.
 
     Raises:
         AudioTooLongError: there is more than the limit.
         AudioDecodeError: samples that are not numbers, or a sample rate or channel count that makes no sense.
     """
-    mixer = _Mixer(limits, file_name, channel)
+    if reader.length_s is not None:
+        store.expect(int(min(reader.length_s, limits.max_duration_s) * MODEL_SAMPLE_RATE))
+    mixer = _Mixer(store, limits, file_name, channel)
     with np.errstate(over="ignore", invalid="ignore"):  # such sums are looked for, and refused
         for block in reader.blocks():
             mixer.add(block)
+            on_block()
         return mixer.finish()
 
 
@@ -79,12 +102,14 @@ def _energy(samples: FloatArray) -> float:
 class _Mixer:
     """The running state of one intake."""
 
-    def __init__(self, limits: DecodeLimits, file_name: str, channel: int | None) -> None:
+    def __init__(self, store: SampleStore, limits: DecodeLimits, file_name: str, channel: int | None) -> None:
+        self._store = store
         self._limits = limits
         self._file_name = file_name
         self._channel = channel
         self._resampler: Resampler | None = None
-        self._waveform = bytearray()  # grows in place, without a second copy in memory
+        self._statistics = RunningStatistics()
+        self._meter = LevelMeter()
         self._shape = (0, 0)
         self._samples = 0
         self._duration_s = 0.0
@@ -105,12 +130,12 @@ class _Mixer:
 
     def finish(self) -> Intake:
         self._flush()
-        waveform = np.frombuffer(self._waveform, dtype=np.float32)
-        if not np.isfinite(waveform).all():  # values near the end of float32's range, which the filter summed up
-            raise AudioDecodeError("audio.not_finite", found=self._file_name, at_s=0.0)
         samples = max(1, self._samples)
         return Intake(
-            waveform=waveform,
+            waveform=self._store,
+            statistics=self._statistics,
+            peak=self._meter.peak,
+            level_dbfs=self._meter.level_dbfs,
             sample_rate=self._shape[0],
             channels=self._shape[1],
             duration_s=self._duration_s,
@@ -161,8 +186,15 @@ class _Mixer:
             self._keep(self._resampler.finish())
 
     def _keep(self, ready: FloatArray) -> None:
-        self._waveform += np.ascontiguousarray(ready).data.cast("B")
-        if len(self._waveform) // 4 > (self._limits.max_duration_s + 1.0) * MODEL_SAMPLE_RATE:
+        if len(ready) == 0:
+            return
+        if not np.isfinite(ready).all():  # values near the end of float32's range, which the filter summed up
+            at_s = len(self._store) / MODEL_SAMPLE_RATE
+            raise AudioDecodeError("audio.not_finite", found=self._file_name, at_s=at_s)
+        if len(self._store) + len(ready) > (self._limits.max_duration_s + 1.0) * MODEL_SAMPLE_RATE:
             raise AudioTooLongError(
                 "audio.too_many_seconds", found=self._file_name, expected_s=self._limits.max_duration_s
             )
+        self._store.append(ready)
+        self._statistics.add(ready)
+        self._meter.add(ready)

@@ -56,10 +56,11 @@ class PyavReader:
         codec = self._stream.codec_context.codec.canonical_name
         self.format = f"{short}/{codec}"
         self.tracks = len(self._container.streams.audio)
-        self.declared_s = self._declared_s() if demuxer in _INDEXED or (demuxer == "mp3" and mp3_index) else None
+        self.length_s = self._length_s()
+        self.declared_s = self.length_s if demuxer in _INDEXED or (demuxer == "mp3" and mp3_index) else None
         self.failure: Exception | None = None
 
-    def _declared_s(self) -> float | None:
+    def _length_s(self) -> float | None:
         if self._stream.duration is not None and self._stream.time_base is not None:
             return float(self._stream.duration * self._stream.time_base)
         if self._container.duration is not None and len(self._container.streams) == 1:

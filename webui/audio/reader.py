@@ -36,12 +36,15 @@ class AudioReader(Protocol):
         format: container and codec, for instance ``wav/pcm_s16le``.
         tracks: how many audio tracks there are; the reader reads one.
         declared_s: length in seconds that an index in the file promises; None if nothing trustworthy does.
+        length_s: length in seconds that the file leads one to expect; it may be an estimate or a lie. None if it says
+            nothing.
         failure: what went wrong while reading; None as long as everything could be decoded.
     """
 
     format: str
     tracks: int
     declared_s: float | None
+    length_s: float | None
     failure: Exception | None
 
     def blocks(self) -> Iterator[Block]:

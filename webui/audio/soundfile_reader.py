@@ -68,8 +68,8 @@ class SoundfileReader:
         self.tracks = 1
         self.failure: Exception | None = None
         frames = self._file.frames
-        declared = container in _DECLARING and 0 < frames < _LENGTH_UNKNOWN
-        self.declared_s = frames / self._file.samplerate if declared else None
+        self.length_s = frames / self._file.samplerate if 0 < frames < _LENGTH_UNKNOWN else None
+        self.declared_s = self.length_s if container in _DECLARING else None
 
     def blocks(self) -> Iterator[Block]:
         """Yields the recording in order; ends at the first damage, which ``failure`` then holds."""

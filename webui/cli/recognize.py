@@ -119,9 +119,9 @@ class _Files:
         source, name = (self._read_stdin(), STDIN_NAME) if given == STDIN else (Path(given), None)
         with self._terminal.busy(self._stage(Stage.VALIDATION, label)) as status:
 
-            def progress(_fraction: float, stage: Stage) -> None:
+            def progress(fraction: float, stage: Stage) -> None:
                 if status is not None:
-                    status.update(self._stage(stage, label))
+                    status.update(f"{self._stage(stage, label)} {fraction:.0%}")  # hours of audio take a while
 
             return self._service.recognize(
                 source,

@@ -1,40 +1,45 @@
-"""From a recording's frame logits to the result document and the arrays that lie beside it."""
+"""From a recording's frame logits to the result document and the columns that lie beside it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from webui import storage
-from webui.audio.decode import Recording
 from webui.engine.protocol import EmotionModel, FloatArray
 from webui.labels import Emotion
-from webui.results import EmbeddingInfo, FrameScores, Granularity, Notice, RecognitionResult, Timing
+from webui.results import EmbeddingInfo, FrameScores, Granularity, Notice, RecognitionResult, SourceInfo, Timing
 from webui.service.options import RecognizeOptions
-from webui.service.scores import Scores, SmoothedLogits, Smoothing, emotion_scores, smooth
+from webui.service.scores import Scores, Smoothing, count_rows, emotion_scores, smooth
 from webui.service.windows import Joined
 from webui.texts import Language
+
+GROUP_ROWS: Final = 1 << 16  # rows of frame scores in memory at a time: 6 MB
+
+FrameColumns = Mapping[str, Scores]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A result document with the arrays that go to files.
+    """A result document with the rows that go to a file.
 
     Attributes:
         result: the document.
-        embedding: float32 ``(dim,)`` or ``(frames, dim)``, or None if it was not asked for.
-        frame_columns: columns of ``(rows,)`` each for the Parquet file; empty if the document holds them or none exist.
+        frame_groups: groups of rows for the Parquet file, columns of ``(rows,)`` each, made while they are read; None
+            if the document holds them or none exist.
     """
 
     result: RecognitionResult
-    embedding: FloatArray | None
-    frame_columns: Mapping[str, Scores]
+    frame_groups: Iterator[FrameColumns] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerContext:
-    """What an answer says besides the numbers."""
+    """What an answer says besides the scores."""
 
+    source: SourceInfo
+    embedding_shape: tuple[int, ...] | None
     options: RecognizeOptions
     smoothing_s: tuple[float, float]
     max_json_rows: int
@@ -43,16 +48,13 @@ class AnswerContext:
     warnings: tuple[Notice, ...]
 
 
-def build_answer(
-    recording: Recording, model: EmotionModel, joined: Joined, context: AnswerContext, say: Callable[[Notice], None]
-) -> Answer:
+def build_answer(model: EmotionModel, joined: Joined, context: AnswerContext, say: Callable[[Notice], None]) -> Answer:
     """Builds the document.
 
     Args:
-        recording: what was heard.
         model: which answered.
         joined: its prediction for the whole recording.
-        context: options, times and warnings.
+        context: what was heard and asked, times and warnings.
         say: told the lines of the processing log.
 
     Raises:
@@ -64,15 +66,14 @@ def build_answer(
     zh, en = emotion.display_name(Language.ZH), emotion.display_name(Language.EN)
     values = {"emoji": emotion.emoji, "zh": zh, "en": en, "confidence": confidence}
     say(Notice(code="log.recognized", values=values))
-    frames, columns = _frames(joined.logits, model, context)
+    frames, groups = _frames(joined.logits, model, context)
     if frames is not None:
         shape = {"rows": frames.rows, "window_s": frames.window_s, "hop_s": frames.hop_s}
         say(Notice(code="log.frames", values=shape))
-    embedding = _embedding(joined.features, context.options.granularity)
-    info = None
-    if embedding is not None:
-        info = EmbeddingInfo(file=storage.EMBEDDING_FILE, shape=embedding.shape)
-        say(Notice(code="log.embedding", values={"shape": str(embedding.shape), "file": info.file}))
+    embedding = None
+    if context.embedding_shape is not None:
+        embedding = EmbeddingInfo(file=storage.EMBEDDING_FILE, shape=context.embedding_shape)
+        say(Notice(code="log.embedding", values={"shape": str(embedding.shape), "file": embedding.file}))
     result = RecognitionResult(
         emotion=emotion,
         confidence=confidence,
@@ -80,48 +81,49 @@ def build_answer(
         granularity=context.options.granularity,
         timestamp=context.timestamp,
         model=model.info,
-        source=recording.source,
+        source=context.source,
         timing=context.timing,
         frames=frames,
-        embedding=info,
+        embedding=embedding,
         warnings=context.warnings,
     )
-    return Answer(result, embedding, columns)
+    return Answer(result, groups)
 
 
 def _frames(
     logits: FloatArray, model: EmotionModel, context: AnswerContext
-) -> tuple[FrameScores | None, dict[str, Scores]]:
+) -> tuple[FrameScores | None, Iterator[FrameColumns] | None]:
     if context.options.granularity is not Granularity.FRAME:
-        return None, {}
+        return None, None
     if context.options.raw_frames:
         smoothing = Smoothing.none()
     else:
         smoothing = Smoothing.from_seconds(*context.smoothing_s, frame_rate=model.frame_rate)
-    smoothed = smooth(logits, smoothing)
-    columns = _frame_columns(smoothed, model)
-    to_file = len(smoothed.first) > context.max_json_rows
+    rows = count_rows(len(logits), smoothing)
+    to_file = rows > context.max_json_rows
+    columns = {} if to_file else _frame_columns(logits, smoothing, model, 0, rows)
     frames = FrameScores(
         frame_rate_hz=model.frame_rate,
         window_s=smoothing.window / model.frame_rate,
         hop_s=smoothing.hop / model.frame_rate,
-        rows=len(smoothed.first),
+        rows=rows,
         file=storage.FRAMES_FILE if to_file else None,
         start_s=None if to_file else tuple(columns["start_s"].tolist()),
         end_s=None if to_file else tuple(columns["end_s"].tolist()),
         scores=None if to_file else {emotion: tuple(columns[emotion.value].tolist()) for emotion in Emotion},
     )
-    return frames, columns if to_file else {}
+    return frames, _frame_groups(logits, smoothing, model, rows) if to_file else None
 
 
-def _frame_columns(smoothed: SmoothedLogits, model: EmotionModel) -> dict[str, Scores]:
+def _frame_groups(logits: FloatArray, smoothing: Smoothing, model: EmotionModel, rows: int) -> Iterator[FrameColumns]:
+    for first in range(0, rows, GROUP_ROWS):
+        yield _frame_columns(logits, smoothing, model, first, min(first + GROUP_ROWS, rows))
+
+
+def _frame_columns(
+    logits: FloatArray, smoothing: Smoothing, model: EmotionModel, first_row: int, stop_row: int
+) -> FrameColumns:
+    smoothed = smooth(logits, smoothing, first_row=first_row, stop_row=stop_row)
     scores = emotion_scores(smoothed.logits, model)
     columns = {"start_s": smoothed.first / model.frame_rate, "end_s": smoothed.stop / model.frame_rate}
     return columns | {emotion.value: scores[:, column] for column, emotion in enumerate(Emotion)}
-
-
-def _embedding(features: FloatArray | None, granularity: Granularity) -> FloatArray | None:
-    if features is None or granularity is Granularity.FRAME:
-        return features
-    pooled: FloatArray = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return pooled

@@ -1,26 +1,35 @@
-"""The main use case: a recording in, an answer and its files out."""
+"""The main use case: a recording in, an answer and its files out.
+
+First the recording is decoded, to a spool and from there to ``processed_audio.wav``; then the model goes through it
+window by window. Neither step holds a long recording in memory, and a disk that is too small is met before the hours of
+inference, not after.
+"""
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from webui import storage
-from webui.audio.decode import DecodeLimits, Recording, decode
+from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.results import Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.answer import Answer, AnswerContext, build_answer
+from webui.service.embedding import embedding_file
 from webui.service.models import LoadedModel, ModelShelf
 from webui.service.options import Progress, RecognizeOptions, Stage, ignore_progress
-from webui.service.scores import check_smoothing
-from webui.service.windows import predict_recording
+from webui.service.scores import check_labels, check_smoothing
+from webui.service.windows import MAX_WINDOW_S, Joined, count_frames, predict_recording
 from webui.settings import Device, Engine, Settings
 
 OnLog = Callable[[Notice], None]
 BYTES_PER_MB: Final = 1_000_000
+DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # fractions of the progress at which these are done
+PROGRESS_STEPS: Final = 200  # decoding tells that often: a block is as little as 0.2 s of audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,10 @@ class Recognition:
 
 
 class RecognitionService:
-    """Decodes, predicts, scores and saves. Safe to call from several threads: each model runs one recording at a time.
+    """Decodes, predicts, scores and saves.
+
+    Safe to call from several threads: each model runs one window at a time, and a short recording need not wait for the
+    end of a long one.
 
     Args:
         settings: limits, folders and defaults.
@@ -89,11 +101,13 @@ class RecognitionService:
         """
         options = options if options is not None else RecognizeOptions()
         run = _Run(self.settings, options, progress, on_log)
-        recording, decode_s = run.decode(source, file_name)
-        loaded = run.load(lambda: self.models.get(options.model, options.device, options.engine))
-        with loaded.running:
-            answer = run.infer(recording, loaded, decode_s)
-        return run.save(recording, answer)
+        with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
+            recording, decode_s = run.decode(source, file_name, draft)
+            with closing(recording.waveform):
+                run.keep_audio(recording, draft)
+                loaded = run.load(lambda: self.models.get(options.model, options.device, options.engine))
+                answer = run.infer(recording, loaded, decode_s, draft)
+            return run.save(answer, draft)
 
 
 class _Run:
@@ -105,19 +119,23 @@ class _Run:
         self._progress = progress
         self._on_log = on_log
         self._log: list[Notice] = []
-        self._started = datetime.now().astimezone()
+        self.started = datetime.now().astimezone()
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
         check_smoothing(window_s, hop_s)
         self._smoothing_s = (window_s, hop_s)
 
-    def decode(self, source: Path | bytes, file_name: str | None) -> tuple[Recording, float]:
-        """Returns the recording and how many seconds decoding took."""
+    def decode(
+        self, source: Path | bytes, file_name: str | None, draft: storage.RunDraft
+    ) -> tuple[StoredRecording, float]:
+        """Returns the recording, whose waveform is to be closed, and how many seconds decoding took."""
         self._progress(0.0, Stage.VALIDATION)
         max_bytes = int(self._settings.max_audio_mb * BYTES_PER_MB)
         limits = DecodeLimits(max_bytes=max_bytes, max_duration_s=self._settings.max_audio_s)
         clock = time.perf_counter()
-        recording = decode(source, limits=limits, file_name=file_name)
+        recording = decode_into(
+            draft.spool, source, limits=limits, file_name=file_name, on_progress=self._steps(0.0, DECODED)
+        )
         elapsed_s = time.perf_counter() - clock
         info = recording.source
         self._say(
@@ -128,13 +146,21 @@ class _Run:
             sample_rate_hz=info.sample_rate_hz,
             channels=info.channels,
         )
-        self._progress(0.2, Stage.PREPROCESSING)
         self._say("log.preprocessed", duration_s=info.duration_s, target_hz=recording.sample_rate, elapsed_s=elapsed_s)
         return recording, elapsed_s
 
+    def keep_audio(self, recording: StoredRecording, draft: storage.RunDraft) -> None:
+        """Writes ``processed_audio.wav``."""
+        self._progress(DECODED, Stage.PREPROCESSING)
+        tell = self._steps(DECODED, STORED)
+        with draft.writing():
+            storage.write_wav(
+                draft.path / storage.AUDIO_FILE, recording.waveform, sample_rate=recording.sample_rate, on_progress=tell
+            )
+
     def load(self, load: Callable[[], LoadedModel]) -> LoadedModel:
         """Returns what ``load`` returns, timed."""
-        self._progress(0.3, Stage.INFERENCE)
+        self._progress(STORED, Stage.INFERENCE)
         clock = time.perf_counter()
         loaded = load()
         info = loaded.model.info
@@ -148,47 +174,66 @@ class _Run:
         )
         return loaded
 
-    def infer(self, recording: Recording, loaded: LoadedModel, decode_s: float) -> Answer:
-        """Returns the answer; nobody else may be using the model."""
+    def infer(
+        self, recording: StoredRecording, loaded: LoadedModel, decode_s: float, draft: storage.RunDraft
+    ) -> Answer:
+        """Returns the answer, and leaves the embedding in the draft."""
         clock = time.perf_counter()
-        joined = predict_recording(
-            loaded.model,
-            recording.waveform,
-            with_features=self._options.extract_embedding,
-            on_window=lambda fraction: self._progress(0.3 + 0.6 * fraction, Stage.INFERENCE),
-        )
+        model, waveform = loaded.model, recording.waveform
+        check_labels(model)  # now, not after hours of inference
+        with embedding_file(draft, self._options, model, count_frames(model, len(waveform))) as embedding:
+            joined = predict_recording(
+                model,
+                waveform,
+                statistics=(recording.mean, recording.variance),
+                on_features=embedding.add if embedding is not None else None,
+                on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
+                running=loaded.running,
+            )
         inference_s = time.perf_counter() - clock
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
-        warnings = (*recording.warnings, *loaded.model.notices, *loaded.notices)
+        warnings = (*recording.warnings, *_about_length(model, joined), *model.notices, *loaded.notices)
         for warning in warnings:
             self._note(warning)
         context = AnswerContext(
+            source=recording.source,
+            embedding_shape=embedding.shape if embedding is not None else None,
             options=self._options,
             smoothing_s=self._smoothing_s,
             max_json_rows=self._settings.max_json_rows,
-            timestamp=format_timestamp(self._started),
+            timestamp=format_timestamp(self.started),
             timing=Timing(decode_s=decode_s, inference_s=inference_s),
             warnings=warnings,
         )
-        return build_answer(recording, loaded.model, joined, context, self._note)
+        return build_answer(model, joined, context, self._note)
 
-    def save(self, recording: Recording, answer: Answer) -> Recognition:
-        """Writes the run folder."""
-        self._progress(0.9, Stage.RESULTS)
-        with storage.draft_run_folder(self._settings.outputs_dir, started=self._started) as draft:
-            path = draft.path
-            storage.write_wav(path / storage.AUDIO_FILE, recording.waveform, sample_rate=recording.sample_rate)
-            if answer.embedding is not None:
-                storage.write_embedding(path / storage.EMBEDDING_FILE, answer.embedding)
-            if answer.frame_columns:
-                storage.write_parquet(path / storage.FRAMES_FILE, answer.frame_columns)
+    def save(self, answer: Answer, draft: storage.RunDraft) -> Recognition:
+        """Writes the rest and publishes the run folder."""
+        self._progress(INFERRED, Stage.RESULTS)
+        path = draft.path
+        with draft.writing():
+            if answer.frame_groups is not None:
+                storage.write_parquet_groups(path / storage.FRAMES_FILE, answer.frame_groups)
             storage.write_text(path / storage.RESULT_FILE, answer.result.to_json())
             storage.write_text(path / storage.LOG_FILE, "\n".join(line.message() for line in self._log))
             folder = draft.publish()
-        files = tuple(sorted(folder.iterdir()))
+            files = tuple(sorted(folder.iterdir()))
         self._say("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
         self._progress(1.0, Stage.RESULTS)
         return Recognition(answer.result, folder, files, tuple(self._log))
+
+    def _steps(self, start: float, stop: float) -> Callable[[float], None]:
+        """Returns what takes the fraction done of a part of the preprocessing; it tells seldom and never backwards."""
+        last = 0
+
+        def tell(fraction: float) -> None:
+            nonlocal last
+            step = int(fraction * PROGRESS_STEPS)
+            if step > last:
+                last = step
+                self._progress(start + (stop - start) * step / PROGRESS_STEPS, Stage.PREPROCESSING)
+
+        return tell
 
     def _say(self, code: str, **values: float | int | str) -> None:
         self._note(Notice(code=code, values=values))
@@ -196,3 +241,12 @@ class _Run:
     def _note(self, line: Notice) -> None:
         self._log.append(line)
         self._on_log(line)
+
+
+def _about_length(model: EmotionModel, joined: Joined) -> tuple[Notice, ...]:
+    """Returns what was done to a recording that had to be cut."""
+    if joined.windows == 1:
+        return ()
+    context_s = round(model.context_samples / model.sample_rate, 2)
+    values = {"windows": joined.windows, "window_s": MAX_WINDOW_S, "context_s": context_s}
+    return (Notice(code="windows.cut", values=values),)

@@ -28,11 +28,19 @@ def emotion_scores(logits: NDArray[np.floating], model: EmotionModel) -> Scores:
     Raises:
         ModelError: a label stands for none of the nine.
     """
-    labels = model.labels
-    unmapped = labels.unmapped()
+    check_labels(model)
+    return _softmax(logits[..., list(model.labels.used)]) @ _label_map(model.labels)
+
+
+def check_labels(model: EmotionModel) -> None:
+    """Refuses a model that can't be asked for the nine emotions.
+
+    Raises:
+        ModelError: a label stands for none of the nine.
+    """
+    unmapped = model.labels.unmapped()
     if unmapped:
         raise ModelError("request.unmapped_labels", model=model.info.name, found=", ".join(unmapped))
-    return _softmax(logits[..., list(labels.used)]) @ _label_map(labels)
 
 
 def _softmax(logits: NDArray[np.floating]) -> Scores:
@@ -108,27 +116,47 @@ class SmoothedLogits:
     stop: NDArray[np.int64]
 
 
-def smooth(logits: FloatArray, smoothing: Smoothing) -> SmoothedLogits:
+def count_rows(frames: int, smoothing: Smoothing) -> int:
+    """Returns how many rows ``frames`` frames become."""
+    return -(-frames // smoothing.hop)
+
+
+def smooth(
+    logits: FloatArray, smoothing: Smoothing, *, first_row: int = 0, stop_row: int | None = None
+) -> SmoothedLogits:
     """Averages frame logits ``(frames, labels)`` into rows whose mean, weighted by length, is the frames' mean.
 
     A moving average of ``window - hop + 1`` frames with the recording mirrored at both ends, which moves weight about
     but keeps the mean, then the mean of every ``hop`` frames. So the softmax of the rows' mean stays the utterance's
     scores.
+
+    Args:
+        logits: of the whole recording.
+        smoothing: how frames become rows.
+        first_row: first row wanted; by default the first there is.
+        stop_row: one past the last row wanted; by default all. Some rows at a time need memory for some rows.
     """
-    averaged = _moving_average(logits.astype(np.float64), width=smoothing.window - smoothing.hop + 1)
-    first = np.arange(0, len(logits), smoothing.hop)
-    stop = np.minimum(first + smoothing.hop, len(logits))
-    rows = np.add.reduceat(averaged, first, axis=0) / (stop - first)[:, None]
+    last = count_rows(len(logits), smoothing) if stop_row is None else stop_row
+    begin, end = first_row * smoothing.hop, min(last * smoothing.hop, len(logits))
+    width = smoothing.window - smoothing.hop + 1
+    seen = _mirrored(np.arange(begin - width // 2, end + width // 2), len(logits))
+    averaged = _moving_average(logits[seen].astype(np.float64), width=width)
+    first = np.arange(begin, end, smoothing.hop)
+    stop = np.minimum(first + smoothing.hop, end)
+    rows = np.add.reduceat(averaged, first - begin, axis=0) / (stop - first)[:, None]
     return SmoothedLogits(rows, first, stop)
 
 
+def _mirrored(indices: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Returns indices into ``length`` rows for indices beyond both ends: ... 1 0 | 0 1 ... n-1 | n-1 n-2 ..."""
+    folded = indices % (2 * length)
+    return np.minimum(folded, 2 * length - 1 - folded)
+
+
 def _moving_average(values: Scores, *, width: int) -> Scores:
-    """Centred mean over ``width`` (odd) rows of ``values`` ``(rows, columns)``, mirrored at both ends."""
-    half = width // 2
-    if half == 0:
+    """Centred mean over ``width`` (odd) rows of ``values`` ``(rows + width - 1, columns)``."""
+    if width == 1:
         return values
-    padded = np.pad(values, ((half + 1, half), (0, 0)), mode="symmetric")
-    padded[0] = 0.0  # so that the running sum starts at nothing
-    sums = np.cumsum(padded, axis=0)
+    sums = np.cumsum(np.concatenate([np.zeros((1, values.shape[1])), values]), axis=0)
     averaged: Scores = (sums[width:] - sums[:-width]) / width
     return averaged

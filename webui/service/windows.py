@@ -1,19 +1,30 @@
 """A recording as windows of bounded length, and their predictions joined again.
 
-A recording of up to ``MAX_WINDOW_S`` is one window, so its numbers are exactly the model's. A longer one is cut into
-windows that overlap by the model's context; the frames of the overlap are dropped when the predictions are joined.
+A recording of up to ``MAX_WINDOW_S`` is one window, so its numbers are exactly the model's. A longer one becomes
+windows of at most that length. They are cut at quiet places and bring at least the model's context from both sides,
+whose frames are dropped when the predictions are joined. So what is in memory does not grow with the recording, apart
+from the logits: 7 MB an hour.
 """
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from webui.audio.statistics import measure
+from webui.audio.store import Samples
 from webui.engine.protocol import EmotionModel, FloatArray, Window
-from webui.errors import AudioTooShortError
+from webui.errors import AudioTooLongError, AudioTooShortError
 
-MAX_WINDOW_S: Final = 30.0  # attention costs O(T^2): beyond 30 s a window gets slower and bigger, not better
+MAX_WINDOW_S: Final = 30.0  # docs/LONG_AUDIO.md says what other lengths would cost and change
+SEARCH_S: Final = 5.0  # before the last possible cut: where the quietest place is looked for
+QUIET_S: Final = 0.2  # what has to be quiet around a cut
+LENGTH_STEP_S: Final = 1.0  # windows are this or a multiple: the libraries below keep buffers for every length they see
+
+OnFeatures = Callable[[FloatArray], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,85 +42,149 @@ class Piece:
     stop: int | None
 
 
-def count_frames(model: EmotionModel, samples: int) -> int:
-    """Returns how many frames ``model`` makes of a recording: ``floor((samples - min_samples) / hop) + 1``."""
-    return max(0, (samples - model.min_samples) // _hop_samples(model) + 1)
-
-
-def cut_windows(model: EmotionModel, waveform: FloatArray) -> Iterator[Piece]:
-    """Cuts ``waveform`` ``(samples,)`` into pieces whose kept frames follow each other without gap or overlap.
-
-    Raises:
-        AudioTooShortError: fewer samples than one frame needs.
-    """
-    if len(waveform) < model.min_samples:
-        per_ms = model.sample_rate / 1000
-        raise AudioTooShortError(
-            "audio.too_short", found_ms=len(waveform) / per_ms, expected_ms=model.min_samples / per_ms
-        )
-    mean = float(np.mean(waveform, dtype=np.float64))
-    variance = float(np.var(waveform, dtype=np.float64))
-    hop = _hop_samples(model)
-    frames = count_frames(model, len(waveform))
-    longest = int(MAX_WINDOW_S * model.frame_rate)
-    if frames <= longest or not model.has_frame_logits:
-        yield Piece(Window(waveform, mean, variance), 0, None)
-        return
-    context = -(-model.context_samples // hop)  # frames, rounded up
-    for first in range(0, frames, longest):
-        stop = min(first + longest, frames)
-        left = max(0, first - context)
-        right = min(frames, stop + context)
-        samples = waveform[left * hop : (right - 1) * hop + model.min_samples]
-        yield Piece(Window(samples, mean, variance), first - left, stop - left)
-
-
 @dataclass(frozen=True, slots=True)
 class Joined:
     """The prediction for a whole recording.
 
     Attributes:
-        logits: shape ``(frames, labels)``.
-        features: shape ``(frames, dim)``, or None if they were not asked for.
+        logits: shape ``(frames, labels)``; ``(1, labels)`` if the model has no frame logits.
         windows: how many windows it took.
     """
 
     logits: FloatArray
-    features: FloatArray | None
     windows: int
+
+
+def count_frames(model: EmotionModel, samples: int) -> int:
+    """Returns how many frames ``model`` makes of a recording: ``floor((samples - min_samples) / hop) + 1``."""
+    return max(0, (samples - model.min_samples) // _hop_samples(model) + 1)
+
+
+def cut_windows(
+    model: EmotionModel,
+    waveform: Samples,
+    *,
+    statistics: tuple[float, float] | None = None,
+    window_s: float = MAX_WINDOW_S,
+) -> Iterator[Piece]:
+    """Cuts ``waveform`` ``(samples,)`` into pieces whose kept frames follow each other without gap or overlap.
+
+    Args:
+        model: whose frames they are.
+        waveform: a recording at the model's sample rate, read piece by piece.
+        statistics: its mean and variance if they are known; else a long one is read twice.
+        window_s: the longest window, in seconds, context included; the context takes up to a quarter on each side.
+
+    Raises:
+        AudioTooShortError: fewer samples than one frame needs.
+        AudioTooLongError: it would have to be cut, and the model has no frame logits to be joined.
+    """
+    _check_length(model, len(waveform), window_s)
+    frames, longest = count_frames(model, len(waveform)), int(window_s * model.frame_rate)
+    if frames <= longest:
+        samples = waveform[:]
+        mean, variance = np.mean(samples, dtype=np.float64), np.var(samples, dtype=np.float64)
+        yield Piece(Window(samples, float(mean), float(variance)), 0, None)
+        return
+    if statistics is None:
+        measured = measure(waveform)
+        statistics = (measured.mean, measured.variance)
+    hop = _hop_samples(model)
+    for left, right, first, stop in _plan(model, waveform, frames, longest):
+        samples = waveform[left * hop : (right - 1) * hop + model.min_samples]
+        yield Piece(Window(samples, *statistics), first - left, stop - left)
+
+
+def _plan(model: EmotionModel, waveform: Samples, frames: int, longest: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yields, in frames, where each window begins and ends, and where what is kept of it begins and ends."""
+    context = min(-(-model.context_samples // _hop_samples(model)), longest // 4)
+    search = min(round(SEARCH_S * model.frame_rate), longest // 4)
+    step = max(1, round(LENGTH_STEP_S * model.frame_rate))
+    first = 0
+    while first < frames:
+        left = max(0, first - context)
+        if frames - left <= longest:
+            left = max(0, frames - min(longest, -(-(frames - left) // step) * step))
+            yield left, frames, first, frames
+            return
+        last_cut = left + longest - context
+        ends_with_next = frames - longest + context  # a cut from here on leaves one more window, no two
+        first_cut = max(first + 1, ends_with_next) if ends_with_next <= last_cut else last_cut - search
+        stop = _quietest_frame(model, waveform, first_cut, last_cut)
+        yield left, left + min(longest, -(-(stop + context - left) // step) * step), first, stop
+        first = stop
 
 
 def predict_recording(
     model: EmotionModel,
-    waveform: FloatArray,
+    waveform: Samples,
     *,
-    with_features: bool,
+    statistics: tuple[float, float] | None = None,
+    on_features: OnFeatures | None = None,
     on_window: Callable[[float], None] = lambda _fraction: None,
+    running: AbstractContextManager[object] | None = None,
+    window_s: float = MAX_WINDOW_S,
 ) -> Joined:
     """Runs ``model`` over ``waveform`` ``(samples,)``, window by window.
 
     Args:
         model: the model.
         waveform: a recording at the model's sample rate.
-        with_features: whether features are kept.
-        on_window: told the fraction done after each window.
+        statistics: its mean and variance if they are known.
+        on_features: given the features of all frames in order, ``(some, dim)`` at a time; None: none are computed.
+        on_window: told the fraction done after each window; may raise to stop.
+        running: held while the model works on a window; others who wait for it come in between two windows.
+        window_s: see ``cut_windows``.
 
     Raises:
         AudioTooShortError: fewer samples than one frame needs.
+        AudioTooLongError: too long for a model without frame logits.
         InferenceError: the model failed.
     """
-    logits: list[FloatArray] = []
-    features: list[FloatArray] = []
+    running = running if running is not None else nullcontext()
     frames = count_frames(model, len(waveform))
-    done = 0
-    for piece in cut_windows(model, waveform):
-        prediction = model.predict([piece.window], with_features=with_features)[0]
-        logits.append(prediction.logits[piece.first : piece.stop])
-        if prediction.features is not None:
-            features.append(prediction.features[piece.first : piece.stop])
-        done += len(logits[-1])
+    logits = np.empty((0, len(model.labels)), dtype=np.float32)
+    done = windows = 0
+    for piece in cut_windows(model, waveform, statistics=statistics, window_s=window_s):
+        with running:
+            prediction = model.predict([piece.window], with_features=on_features is not None)[0]
+        kept = prediction.logits[piece.first : piece.stop]
+        if piece.stop is None:
+            logits, done = kept, frames
+        else:
+            logits = logits if len(logits) else np.empty((frames, kept.shape[1]), dtype=np.float32)
+            logits[done : done + len(kept)] = kept
+            done += len(kept)
+        windows += 1
+        if on_features is not None and prediction.features is not None:
+            on_features(prediction.features[piece.first : piece.stop])
         on_window(done / frames)
-    return Joined(np.concatenate(logits), np.concatenate(features) if features else None, len(logits))
+        time.sleep(0)  # a lock that is taken again at once would never let another one in
+    return Joined(logits, windows)
+
+
+def _check_length(model: EmotionModel, samples: int, window_s: float) -> None:
+    if samples < model.min_samples:
+        per_ms = model.sample_rate / 1000
+        raise AudioTooShortError("audio.too_short", found_ms=samples / per_ms, expected_ms=model.min_samples / per_ms)
+    if not model.has_frame_logits and count_frames(model, samples) > int(window_s * model.frame_rate):
+        raise AudioTooLongError(
+            "windows.whole_only", model=model.info.name, found_s=samples / model.sample_rate, expected_s=window_s
+        )
+
+
+def _quietest_frame(model: EmotionModel, waveform: Samples, first: int, last: int) -> int:
+    """Returns the frame from ``first`` to ``last`` before which it is quietest; of equally quiet ones the last."""
+    hop = _hop_samples(model)
+    half = max(1, round(QUIET_S / 2 * model.frame_rate))
+    samples = waveform[max(0, first - half) * hop : (last + half) * hop].astype(np.float64)
+    whole = samples[: len(samples) // hop * hop].reshape(-1, hop)
+    energies = np.square(whole - samples.mean()).sum(axis=1)  # of each frame's hop
+    sums = np.concatenate([[0.0], np.cumsum(energies)])
+    candidates = np.arange(last, first - 1, -1)
+    places = candidates - max(0, first - half)
+    begin, end = np.maximum(places - half, 0), np.minimum(places + half, len(energies))
+    return int(candidates[np.argmin((sums[end] - sums[begin]) / (end - begin))])
 
 
 def _hop_samples(model: EmotionModel) -> int:

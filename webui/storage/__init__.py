@@ -1,6 +1,8 @@
 """Results that go out: run folders and the files in them."""
 
-from webui.storage.run_folder import RunDraft, draft_run_folder
+from webui.storage.embedding_rows import EmbeddingRows
+from webui.storage.run_folder import RunDraft, draft_run_folder, open_draft
+from webui.storage.spool import Spool
 from webui.storage.writers import (
     AUDIO_FILE,
     EMBEDDING_FILE,
@@ -9,6 +11,7 @@ from webui.storage.writers import (
     RESULT_FILE,
     write_embedding,
     write_parquet,
+    write_parquet_groups,
     write_text,
     write_wav,
 )
@@ -19,10 +22,14 @@ __all__ = [
     "FRAMES_FILE",
     "LOG_FILE",
     "RESULT_FILE",
+    "EmbeddingRows",
     "RunDraft",
+    "Spool",
     "draft_run_folder",
+    "open_draft",
     "write_embedding",
     "write_parquet",
+    "write_parquet_groups",
     "write_text",
     "write_wav",
 ]

@@ -1,27 +1,30 @@
 """One folder per run, ``outputs_YYYYMMDD_HHMMSS``, that appears complete or not at all.
 
 Files are written to a hidden draft beside the final place, flushed to the disk, and the draft is renamed. A rename onto
-a folder that is not empty fails, in every process alike, so two runs of the same second get two names.
+a folder that is not empty fails, in every process alike, so two runs of the same second get two names. What a killed
+process left is removed by the next run.
 """
 
 import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from webui.errors import OutputError
+from webui.storage.abandoned import held, remove_abandoned
+from webui.storage.embedding_rows import EmbeddingRows
+from webui.storage.faults import check_space, writing_to
+from webui.storage.spool import Spool
+from webui.storage.writers import EMBEDDING_FILE
 
 DRAFT_PREFIX: Final = ".draft_"
 NAME_FORMAT: Final = "outputs_%Y%m%d_%H%M%S"
 _TAKEN: Final = {errno.EEXIST, errno.ENOTEMPTY, errno.EACCES if os.name == "nt" else errno.ENOTEMPTY}
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NOT_WRITABLE: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 
 class RunDraft:
@@ -31,6 +34,23 @@ class RunDraft:
         self._outputs_dir = outputs_dir
         self._started = started
         self.path = path
+
+    def writing(self) -> AbstractContextManager[None]:
+        """A block in which every OSError is one of writing the results, and becomes an OutputError."""
+        return writing_to(self._outputs_dir)
+
+    def spool(self) -> Spool:
+        """Returns an empty spool on the same disk; whoever asks for it closes it."""
+        return Spool(self.path, place=self._outputs_dir)
+
+    def embedding_rows(self, frames: int, dim: int) -> EmbeddingRows:
+        """Returns ``embedding.npy``, open for ``frames`` rows of ``dim`` numbers; checks first that they find room."""
+        self.check_space(4 * frames * dim)
+        return EmbeddingRows(self.path / EMBEDDING_FILE, (frames, dim), place=self._outputs_dir)
+
+    def check_space(self, needed_bytes: int) -> None:
+        """Raises OutputError if the disk has less room than that."""
+        check_space(self._outputs_dir, needed_bytes)
 
     def publish(self) -> Path:
         """Flushes every file and moves the folder to its final name, which is returned."""
@@ -61,19 +81,26 @@ def draft_run_folder(outputs_dir: Path, *, started: datetime) -> Iterator[RunDra
         started: local time the run started at, which names the folder.
 
     Raises:
-        OutputError: disk full, or not writable. Translates every OSError of the block.
+        OutputError: disk full, or not writable. Translates every OSError of the block: a block that does other things
+            than writing takes ``open_draft``.
     """
-    path: Path | None = None
-    try:
-        outputs_dir.mkdir(parents=True, exist_ok=True)
-        path = outputs_dir / f"{DRAFT_PREFIX}{uuid4().hex}"  # not mkdtemp: its mode 0700 ignores the user's umask
-        path.mkdir()
-        draft = RunDraft(outputs_dir, path, started)
+    with open_draft(outputs_dir, started=started) as draft, draft.writing():
         yield draft
-    except OSError as err:
-        raise _translate(err, outputs_dir) from err
+
+
+@contextmanager
+def open_draft(outputs_dir: Path, *, started: datetime) -> Iterator[RunDraft]:
+    """Like ``draft_run_folder``, but lets the OSErrors of the block through; write inside of ``draft.writing()``."""
+    path = outputs_dir / f"{DRAFT_PREFIX}{uuid4().hex}"  # not mkdtemp: its mode 0700 ignores the user's umask
+    with writing_to(outputs_dir):
+        outputs_dir.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(outputs_dir, DRAFT_PREFIX)
+        path.mkdir()
+    try:
+        with held(path):
+            yield RunDraft(outputs_dir, path, started)
     finally:
-        if path is not None and path.exists():  # not published: a published draft has another name
+        if path.exists():  # not published: a published draft has another name
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -85,18 +112,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _translate(err: OSError, folder: Path) -> OutputError:
-    if err.errno in _FULL:
-        return OutputError("storage.disk_full", folder=str(folder), free_mb=_free_mb(folder))
-    reason = err.strerror or str(err)
-    code = "storage.not_writable" if err.errno in _NOT_WRITABLE else "storage.failed"
-    return OutputError(code, folder=str(folder), reason=reason)
-
-
-def _free_mb(folder: Path) -> float:
-    try:
-        return shutil.disk_usage(folder).free / 1e6
-    except OSError:
-        return 0.0

@@ -1,9 +1,9 @@
-"""The files of a run folder. Each writer lets OSError through: ``draft_run_folder`` translates it."""
+"""The files of a run folder. Each writer lets OSError through: the draft's ``writing`` translates it."""
 
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,18 @@ EMBEDDING_FILE: Final = "embedding.npy"
 FRAMES_FILE: Final = "frames.parquet"
 
 _INT16_SCALE: Final = 32768.0
+_WAV_BLOCK: Final = 1 << 20  # samples
+
+FloatArray = NDArray[np.float32]
+Columns = Mapping[str, Sequence[float] | NDArray[np.float64]]
+
+
+class Samples(Protocol):
+    """A waveform that is read slice by slice; an array is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> FloatArray: ...
 
 
 def write_text(path: Path, content: str) -> None:
@@ -22,34 +34,54 @@ def write_text(path: Path, content: str) -> None:
     path.write_text(content.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
 
 
-def write_wav(path: Path, waveform: NDArray[np.float32], *, sample_rate: int) -> None:
+def write_wav(
+    path: Path,
+    waveform: Samples,
+    *,
+    sample_rate: int,
+    on_progress: Callable[[float], None] = lambda _fraction: None,
+) -> None:
     """Writes a 16-bit PCM wav; samples that came from 16 bits come back bit for bit.
 
     Args:
         path: where to.
-        waveform: signal values in [-1, 1], shape ``(samples,)``; what lies outside is clipped.
+        waveform: signal values in [-1, 1], shape ``(samples,)``; what lies outside is clipped. Read in blocks.
         sample_rate: in Hz.
+        on_progress: told the fraction done after each block.
     """
-    block = 1 << 20
     with path.open("wb") as file, wave.open(file, "wb") as wav:
         wav.setnchannels(1)
         wav.setsampwidth(2)
         wav.setframerate(sample_rate)
-        for start in range(0, len(waveform), block):
-            scaled = np.rint(waveform[start : start + block] * _INT16_SCALE)
-            wav.writeframes(np.clip(scaled, -32768, 32767).astype("<i2").tobytes())
+        wav.setnframes(len(waveform))
+        for start in range(0, len(waveform), _WAV_BLOCK):
+            scaled = np.rint(waveform[start : start + _WAV_BLOCK] * _INT16_SCALE)
+            wav.writeframesraw(np.clip(scaled, -32768, 32767).astype("<i2").tobytes())
+            on_progress(min(1.0, (start + _WAV_BLOCK) / len(waveform)))
 
 
-def write_embedding(path: Path, embedding: NDArray[np.float32]) -> None:
+def write_embedding(path: Path, embedding: FloatArray) -> None:
     """Writes float32 ``(dim,)`` or ``(frames, dim)`` for ``np.load``."""
     with path.open("wb") as file:
         np.save(file, np.asarray(embedding, dtype=np.float32), allow_pickle=False)
 
 
-def write_parquet(path: Path, columns: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> None:
+def write_parquet(path: Path, columns: Columns) -> None:
     """Writes named columns of equal length as float64, zstd-compressed."""
+    write_parquet_groups(path, [columns])
+
+
+def write_parquet_groups(path: Path, groups: Iterable[Columns]) -> None:
+    """Writes the rows of every group, at least one, below those before; in memory is one group at a time."""
     import pyarrow as pa  # imported late: half a second, and most runs write none
     import pyarrow.parquet as pq
 
-    table = pa.table({name: pa.array(values, type=pa.float64()) for name, values in columns.items()})
-    pq.write_table(table, path, compression="zstd")
+    writer: pq.ParquetWriter | None = None
+    try:
+        for columns in groups:
+            table = pa.table({name: pa.array(values, type=pa.float64()) for name, values in columns.items()})
+            writer = writer if writer is not None else pq.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table, row_group_size=max(1, table.num_rows))
+    finally:
+        if writer is not None:
+            writer.close()

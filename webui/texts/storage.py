@@ -13,6 +13,16 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Free some space, or set outputs_dir to another folder."
         ),
     ),
+    "storage.too_little_space": Text(
+        zh=(
+            "磁盘空间不足：处理这段录音还需约 {needed_mb:.0f} MB，{folder} 所在磁盘只剩 {free_mb:.0f} MB。"
+            "没有留下任何文件。请清理磁盘，或把 outputs_dir 设为其他目录。"
+        ),
+        en=(
+            "There is too little disk space: this recording needs about {needed_mb:.0f} MB more, {free_mb:.0f} MB are "
+            "free where {folder} lies. No file was left behind. Free some space, or set outputs_dir to another folder."
+        ),
+    ),
     "storage.not_writable": Text(
         zh="无法写入目录 {folder}（{reason}），需要可写的目录。请修改权限，或把 outputs_dir 设为其他目录。",
         en=(

@@ -5,7 +5,7 @@ import pytest
 
 from tests.audio_files import Samples, riff, stereo, tone, voice, with_pyav, with_soundfile
 from webui.audio.decode import DecodeLimits, decode
-from webui.audio.findings import loudest_level_dbfs
+from webui.audio.level import LevelMeter
 from webui.results import Notice
 from webui.texts import Language
 
@@ -54,8 +54,16 @@ def test_level_counts_every_part_of_a_recording(seconds: float) -> None:
     waveform = np.zeros(round(seconds * 16_000), dtype=np.float32)
     waveform[-400:] = tone(1_000, 0.025, level=0.1)
 
-    assert loudest_level_dbfs(waveform) == pytest.approx(-23.0, abs=0.1)
-    assert loudest_level_dbfs(np.zeros_like(waveform)) == -120.0
+    for block in (len(waveform), 131_072, 1_001):
+        assert level_of(waveform, block) == pytest.approx(-23.0, abs=0.1)
+        assert level_of(np.zeros_like(waveform), block) == -120.0
+
+
+def level_of(waveform: Samples, block: int) -> float:
+    meter = LevelMeter()
+    for start in range(0, len(waveform), block):
+        meter.add(waveform[start : start + block])
+    return meter.level_dbfs
 
 
 def test_telephone_band() -> None:

@@ -1,0 +1,185 @@
+"""How far windows are from the whole recording, and what hours of audio cost.
+
+    python -m benchmarks.long_audio windows [--speech FOLDER] [--models builtin tiny large]
+    python -m benchmarks.long_audio memory  [--speech FOLDER] [--models builtin tiny] [--hours 1 10]
+
+Prints the tables of docs/LONG_AUDIO.md. ``tiny`` and ``large`` are Emotion2Vec with random weights: the same network in
+miniature, and in the published size. Any other name is a model of this machine, as ``--model`` takes it.
+"""
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchmarks.joined_speech import RATE, SYNTHETIC, join, speech_clips, write_hours
+from tests.checkpoints import LARGE, TINY, make_checkpoint
+from webui.engine.convert import convert_checkpoint
+from webui.engine.protocol import EmotionModel
+from webui.engine.registry import BUILTIN, ModelRegistry
+from webui.results import Granularity
+from webui.service import RecognitionService, RecognizeOptions
+from webui.service.scores import Smoothing, emotion_scores, smooth
+from webui.service.windows import Joined, predict_recording
+from webui.settings import PROJECT_DIR, Device, Settings
+
+KEPT_S: Final = (10.0, 20.0, 30.0, 60.0)  # what a window keeps at most between its contexts
+RECORDINGS: Final = {"builtin": (4, 120.0), "tiny": (4, 120.0)}  # of each corpus, and their seconds
+FEW: Final = (1, 90.0)  # of a model in the published size
+SIZES: Final = {"tiny": TINY, "large": LARGE}
+NAME_OF_LARGE: Final = "emotion2vec_plus_large"
+EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
+MB: Final = 1_000_000
+
+
+def main(arguments: list[str]) -> None:
+    """Runs what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.long_audio", description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["windows", "memory", "child"])
+    parser.add_argument("--speech", type=Path, default=PROJECT_DIR.parent / "shared" / "data" / "speech")
+    parser.add_argument("--models", nargs="+", default=["builtin", "tiny"])
+    parser.add_argument("--corpora", nargs="+", default=["emodb", "ravdess", "nemo"])
+    parser.add_argument("--hours", nargs="+", type=float, default=[1.0, 10.0])
+    parser.add_argument("--child", nargs=3, metavar=("MODEL", "FILE", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.what == "child":
+        _measure_one(options.child[0], Path(options.child[1]), Path(options.child[2]))
+        return
+    corpora = tuple(options.corpora) if (options.speech / "manifest.csv").is_file() else (SYNTHETIC,)
+    with tempfile.TemporaryDirectory() as folder:
+        if options.what == "windows":
+            compare_windows(options.models, options.speech, corpora, Path(folder))
+        else:
+            measure_memory(options.models, options.hours, options.speech, corpora[0], Path(folder))
+
+
+def compare_windows(models: list[str], speech: Path, corpora: tuple[str, ...], folder: Path) -> None:
+    """Prints, for each model and window length, how far the scores are from those of the recording as a whole."""
+    _say("| model | recordings | window (kept) | utterance mean, max | same emotion | frames mean, 99 % | cost |")
+    _say("|---|---|---|---|---|---|---|")
+    for name in models:
+        model = load(name, folder)
+        count, seconds = RECORDINGS.get(name, FEW)
+        recordings = [
+            join(clips, seconds)
+            for corpus in corpora
+            for clips in [iter(speech_clips(speech, corpus))]
+            for _ in range(count)
+        ]
+        predict_recording(model, recordings[0][: 20 * RATE])  # the first pass is never typical
+        wholes = [_predict(model, recording, math.inf) for recording in recordings]
+        whole_s = sum(seconds for _, seconds in wholes)
+        shape = f"{len(recordings)} x {seconds:.0f} s"
+        for kept_s in KEPT_S:
+            window_s = kept_s + 2 * model.context_samples / model.sample_rate
+            parts = [_predict(model, recording, window_s) for recording in recordings]
+            pairs = [(whole, part) for (whole, _), (part, _) in zip(wholes, parts, strict=True)]
+            cost = sum(seconds for _, seconds in parts) / whole_s
+            _say(f"| {name} | {shape} | {window_s:.1f} s ({kept_s:.0f}) | {_differences(model, pairs)} | {cost:.2f} |")
+        _say(f"| {name} | {shape} | whole | 0 | | | 1 = {whole_s / (len(recordings) * seconds):.3f} CPU s per s |")
+
+
+def load(name: str, folder: Path) -> EmotionModel:
+    """Loads the built-in model, or makes and loads Emotion2Vec with random weights in ``folder``."""
+    settings = Settings(device=Device.CPU, models_dir=folder / "models")
+    if name not in SIZES:
+        return ModelRegistry(settings if name == BUILTIN else Settings()).load(name, Device.CPU)
+    from webui.engine.native import load_native
+
+    place = folder / name
+    if not place.exists():
+        convert_checkpoint(place, make_checkpoint(place, SIZES[name], training=False), place)
+    return load_native(name, place, place / "model.safetensors", license="none", device=Device.CPU)
+
+
+def _predict(model: EmotionModel, recording: np.ndarray, window_s: float) -> tuple[Joined, float]:
+    """Returns the prediction and the CPU seconds it took, which others on the machine change less than the clock."""
+    clock = time.process_time()
+    longest_s = min(window_s, len(recording) / RATE + 1)
+    joined = predict_recording(model, recording, window_s=longest_s)
+    return joined, time.process_time() - clock
+
+
+def _differences(model: EmotionModel, pairs: list[tuple[Joined, Joined]]) -> str:
+    smoothing = Smoothing.from_seconds(1.0, 0.2, frame_rate=model.frame_rate)
+    totals, frames, same = [], [], 0
+    for whole, part in pairs:
+        before, after = (emotion_scores(one.logits.mean(axis=0, dtype=np.float64), model) for one in (whole, part))
+        totals.append(np.abs(before - after).max())
+        same += int(before.argmax() == after.argmax())
+        curves = [emotion_scores(smooth(one.logits, smoothing).logits, model) for one in (whole, part)]
+        frames.append(np.abs(curves[0] - curves[1]).max(axis=1))
+    every = np.concatenate(frames)
+    return (
+        f"{np.mean(totals):.5f}, {np.max(totals):.5f} | {same} of {len(pairs)} | "
+        f"{every.mean():.4f}, {np.quantile(every, 0.99):.4f}"
+    )
+
+
+def measure_memory(models: list[str], hours: list[float], speech: Path, corpus: str, folder: Path) -> None:
+    """Prints time and peak memory of whole runs (raw frames, frame embedding), each in a process of its own."""
+    _say("| model | audio | decoding | inference | all | CPU time | idle | peak over idle | result on disk |")
+    _say("|---|---|---|---|---|---|---|---|---|")
+    for name in models:
+        if name in SIZES:
+            load(name, folder)
+        for length in hours:
+            path = folder / "long.wav"
+            write_hours(path, length, speech, corpus)
+            command = [sys.executable, "-m", "benchmarks.long_audio", "child", "--child", name, str(path), str(folder)]
+            done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
+            found = json.loads(done.stdout.splitlines()[-1])
+            _say(
+                f"| {name} | {length:g} h | {found['decode_s']:.0f} s | {found['inference_s']:.0f} s "
+                f"| {found['all_s']:.0f} s | {found['cpu_s']:.0f} s | {found['idle_mb']:.0f} MB "
+                f"| {found['peak_mb'] - found['idle_mb']:.0f} MB | {found['disk_mb']:.0f} MB |"
+            )
+            path.unlink()
+
+
+def _measure_one(name: str, path: Path, folder: Path) -> None:
+    """Recognizes one file and prints what it took, as JSON."""
+    with tempfile.TemporaryDirectory(dir=folder) as outputs:
+        settings = Settings(outputs_dir=Path(outputs), device=Device.CPU, model=name)
+        if name in SIZES:
+            own = {"model": NAME_OF_LARGE, "model_dir": folder / name, "models_dir": folder / "models"}
+            settings = settings.model_copy(update=own)
+        service = RecognitionService(settings)
+        service.recognize(EXAMPLE)  # weights are read from the disk when they are first needed
+        idle_mb = _resident_mb()
+        clock, cpu_clock = time.perf_counter(), time.process_time()
+        asked = RecognizeOptions(granularity=Granularity.FRAME, extract_embedding=True, raw_frames=True)
+        recognition = service.recognize(path, asked)
+        all_s = time.perf_counter() - clock
+        found = {
+            "decode_s": recognition.result.timing.decode_s,
+            "inference_s": recognition.result.timing.inference_s,
+            "all_s": all_s,
+            "cpu_s": time.process_time() - cpu_clock,
+            "idle_mb": idle_mb,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB,
+            "disk_mb": sum(file.stat().st_size for file in recognition.files) / MB,
+        }
+    _say(json.dumps(found))
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * resource.getpagesize() / MB
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,67 @@
+"""Drafts of runs whose process was killed: a long recording's can hold gigabytes, so the next run removes them.
+
+A run holds a lock on its draft, which the system drops when the process ends, however it ends. Where there are no such
+locks (Windows, some network file systems) nothing is removed.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+GRACE_S: Final = 60.0  # a draft that is younger may not have its lock yet
+
+
+@contextmanager
+def held(draft: Path) -> Iterator[None]:
+    """Marks ``draft`` as in use while the block runs."""
+    descriptor = _lock(draft)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def remove_abandoned(folder: Path, prefix: str) -> None:
+    """Removes the drafts in ``folder``, whose names begin with ``prefix``, that nobody holds."""
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        drafts = [path for path in folder.iterdir() if path.name.startswith(prefix)]
+        for draft in drafts:
+            _remove_if_abandoned(draft)
+
+
+def _remove_if_abandoned(draft: Path) -> None:
+    with suppress(OSError):  # gone meanwhile, or another user's
+        if time.time() - draft.stat().st_mtime < GRACE_S:
+            return
+        descriptor = _lock(draft)
+        if descriptor is not None:
+            shutil.rmtree(draft, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _lock(draft: Path) -> int | None:
+    """Returns an open descriptor that holds the lock, or None if it can't be had."""
+    if fcntl is None:
+        return None
+    try:
+        descriptor = os.open(draft, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
