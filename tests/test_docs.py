@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -13,8 +12,7 @@ import pytest
 
 from tests import write_docs
 from webui import __version__
-from webui.cli.program import build_command
-from webui.results import RecognitionResult
+from webui.results import FrameScores, RecognitionResult
 from webui.service import RecognitionService, RecognizeOptions
 from webui.settings import PROJECT_DIR, Settings
 from webui.texts import Language
@@ -69,12 +67,16 @@ def test_real_results_fit_the_schema(tmp_path: Path, granularity: str) -> None:
 
 @each_readme
 def test_the_example_is_a_result(readme: str) -> None:
-    (example,) = re.findall(r"```json\n(.*?)\n```", readme, re.DOTALL)
+    example, frames = re.findall(r"```json\n(.*?)\n```", readme, re.DOTALL)
     result = RecognitionResult.model_validate_json(example)
     assert list(json.loads(example))[:5] == ["emotion", "confidence", "scores", "granularity", "timestamp"]
     assert result.source.file_name == write_docs.EXAMPLE.name
     assert result.source.size_bytes == write_docs.EXAMPLE.stat().st_size
     assert result.model.name == "builtin"
+    shown = FrameScores.model_validate(json.loads(frames)["frames"])
+    assert shown.scores is not None
+    assert {len(column) for column in (shown.start_s or (), *shown.scores.values())} == {shown.rows}
+    assert (shown.window_s, shown.hop_s) == (1.0, 1.0)
 
 
 @each_readme
@@ -82,24 +84,6 @@ def test_the_links_lead_somewhere(readme: str) -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in link]
     assert len(links) >= 4
     assert [link for link in links if not (PROJECT_DIR / link).exists()] == []
-
-
-@each_readme
-def test_the_commands_can_be_given(readme: str) -> None:
-    parser = build_command(Language.EN)
-    lines = [
-        line.split("#")[0]
-        for block in re.findall(r"```bash\n(.*?)```", readme, re.DOTALL)
-        for line in block.splitlines()
-    ]
-    words = [shlex.split(found[1]) for line in lines if (found := re.search(r"bash run\.sh(.*?)(?:>|$)", line))]
-    assert len(words) >= 10
-    for arguments in words:
-        if not arguments or arguments[0] in ("test", "--help"):
-            continue
-        command = parser.commands[arguments[0]]
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in arguments[1:] if word.startswith("--")} <= known
 
 
 def test_one_version() -> None:

@@ -1,11 +1,14 @@
 """Writes what the program itself knows into the docs; ``tests/test_docs.py`` fails when they drift.
 
 python -m tests.write_docs             docs/result.schema.json, docs/openapi.json, the tables of both READMEs
-python -m tests.write_docs --example   also the example of the READMEs: a real run, with its real times
+python -m tests.write_docs --example   also the examples of the READMEs: real runs, with their real times
 """
 
 import json
+import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from enum import StrEnum
@@ -18,14 +21,15 @@ from pydantic.fields import FieldInfo
 from webui import __version__
 from webui.api.routes import Api
 from webui.cli.exit_codes import ExitCode
-from webui.results import RecognitionResult
-from webui.service import RecognitionService
+from webui.results import Granularity, RecognitionResult
+from webui.service import RecognitionService, RecognizeOptions
 from webui.settings import ENV_PREFIX, PROJECT_DIR, Settings
 from webui.texts import Language, text
 
 READMES: Final = {Language.ZH: PROJECT_DIR / "README.md", Language.EN: PROJECT_DIR / "README.en.md"}
 OPENAPI: Final = PROJECT_DIR / "docs" / "openapi.json"
 SCHEMA: Final = PROJECT_DIR / "docs" / "result.schema.json"
+LEAST_WITHOUT_POINT: Final = 10  # `1.0` says that halves are possible; `43200.0` only reads badly
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 
 
@@ -49,7 +53,7 @@ def settings_table(language: Language) -> str:
     rows = [head[language], "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         meaning = text(f"settings.{name}", language).replace("|", "\\|")
-        rows.append(f"| `{ENV_PREFIX}{name.upper()}` | `{_default(field)}` | {meaning} |")
+        rows.append(f"| `{ENV_PREFIX}{name.upper()}` | {_default(field)} | {meaning} |")
     return "\n".join(rows)
 
 
@@ -65,11 +69,29 @@ def exit_codes_table(language: Language) -> str:
 
 def example() -> str:
     """Returns the ``result.json`` of the example clip, made now."""
+    return _json_block(_recognized(RecognizeOptions()).to_json())
+
+
+def frames_example() -> str:
+    """Returns what ``frame`` adds for the example clip, made now: a row a second, so that it fits on the page."""
+    result = _recognized(RecognizeOptions(granularity=Granularity.FRAME, window_s=1.0, hop_s=1.0))
+    return _json_block(result.model_dump_json(indent=2, include={"frames"}, exclude_none=True))
+
+
+def cli_example(language: Language) -> str:
+    """Returns a command and what it prints, run now in an empty folder."""
+    arguments = ["recognize", f"{EXAMPLE.parent.name}/{EXAMPLE.name}"]
     with tempfile.TemporaryDirectory() as folder:
-        recognition = RecognitionService(Settings(outputs_dir=Path(folder))).recognize(EXAMPLE)
-    short_lists = re.compile(r"\[[^\[\]{}]*\]")
-    document = short_lists.sub(_on_one_line, recognition.result.to_json())
-    return f"```json\n{document}\n```"
+        shutil.copytree(EXAMPLE.parent, Path(folder) / EXAMPLE.parent.name)
+        done = subprocess.run(
+            [sys.executable, PROJECT_DIR / "app.py", *arguments, "--lang", language],
+            cwd=folder,
+            env={**os.environ, f"{ENV_PREFIX}OUTPUTS_DIR": "outputs"},
+            capture_output=True,
+            check=True,
+        )
+    printed = "\n".join(line.rstrip() for line in done.stdout.decode("utf-8").strip().splitlines())
+    return f"```console\n$ bash run.sh {' '.join(arguments)}\n{printed}\n```"
 
 
 def filled_in(document: str, parts: dict[str, str]) -> str:
@@ -87,23 +109,48 @@ def tables(language: Language) -> dict[str, str]:
     return {"settings": settings_table(language), "exit codes": exit_codes_table(language)}
 
 
+def examples(language: Language) -> dict[str, str]:
+    """Returns the parts of a README that come from a real run; its times and its date change with every run."""
+    return {"example": example(), "frames": frames_example(), "command": cli_example(language)}
+
+
+def _recognized(options: RecognizeOptions) -> RecognitionResult:
+    with tempfile.TemporaryDirectory() as folder:
+        service = RecognitionService(Settings(outputs_dir=Path(folder)))
+        return service.recognize(EXAMPLE, options).result
+
+
+def _json_block(document: str) -> str:
+    short_lists = re.compile(r"\[[^\[\]{}]*\]")
+    return f"```json\n{short_lists.sub(_on_one_line, document)}\n```"
+
+
 def _on_one_line(found: re.Match[str]) -> str:
     return f"[{' '.join(found[0][1:-1].split())}]"
 
 
 def _default(field: FieldInfo) -> str:
+    """Returns a default as an environment variable would say it; nothing for what is unset."""
     value: Any = field.default
-    if isinstance(value, Path):
-        return str(value.relative_to(PROJECT_DIR))
-    return value.value if isinstance(value, StrEnum) else str(value)
+    match value:
+        case None | ():
+            return ""
+        case Path():
+            return f"`{value.relative_to(PROJECT_DIR)}`"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case StrEnum():
+            return f"`{value.value}`"
+        case float() if value.is_integer() and value > LEAST_WITHOUT_POINT:
+            return f"`{value:.0f}`"
+    return f"`{value}`"
 
 
 def main() -> None:
     SCHEMA.write_text(schema() + "\n", encoding="utf-8")
     OPENAPI.write_text(openapi() + "\n", encoding="utf-8")
-    shown = {"example": example()} if "--example" in sys.argv[1:] else {}
     for language, readme in READMES.items():
-        parts = tables(language) | shown
+        parts = tables(language) | (examples(language) if "--example" in sys.argv[1:] else {})
         readme.write_text(filled_in(readme.read_text("utf-8"), parts), encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "settings.device": Text(
         zh="模型运行的设备；`auto` 取最好的一个。",
-        en="Device the model runs on.",
+        en="Device the model runs on; `auto` takes the best one.",
     ),
     "settings.engine": Text(
         zh="运行 Emotion2Vec 的引擎：native，或作为参考的 funasr。",
@@ -27,8 +27,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="Folder of the checkpoint that `model` names (auto: large), looked at first.",
     ),
     "settings.keep_original": Text(
-        zh="转换后是否保留 models/<name>/model.pt（1.95 GB）。",
-        en="Whether models/<name>/model.pt stays after its conversion (1.95 GB).",
+        zh="转换后是否保留 `models/<name>/model.pt`（1.95 GB）。",
+        en="Whether `models/<name>/model.pt` stays after its conversion (1.95 GB).",
     ),
     "settings.auto_download": Text(
         zh="本机没有大模型时，服务器是否自动下载（1.95 GB）。",
@@ -43,8 +43,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="API requests that may wait; more are told to come back.",
     ),
     "settings.max_audio_mb": Text(
-        zh="接受的最大音频文件，单位 MB：12 小时的 16 kHz WAV 为 1383 MB。",
-        en="Largest audio file accepted, in megabytes: 12 h of 16 kHz WAV are 1383.",
+        zh="接受的最大音频文件，单位 MB：12 小时的 16 kHz WAV 为 1382 MB。",
+        en="Largest audio file accepted, in megabytes: 12 h of 16 kHz WAV are 1382.",
     ),
     "settings.max_audio_s": Text(
         zh="接受的最长录音，单位秒：12 小时。",
