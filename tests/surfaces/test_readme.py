@@ -1,0 +1,206 @@
+"""Every command that the READMEs show: run as it stands, or parsed to its last word where it can't be run here."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests import run_suites, write_docs
+from tests.audio_files import FORMATS, voice
+from tests.browser.server_process import ROOT, free_port, running_server
+from webui.cli import main
+from webui.cli.program import build_command
+from webui.settings import ENV_PREFIX, Settings
+from webui.texts import Language
+
+TEXTS = {path: path.read_text("utf-8") for path in (*write_docs.READMES.values(), ROOT / "models" / "README.md")}
+BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+IN_A_LINE = re.compile(rf"`((?:{ENV_PREFIX}\w+=\S+ )?bash run\.sh[^`]*)`")
+RUN_SH = "bash run.sh"
+ADDRESS = "http://localhost:7860"
+READ_BY_RUN_SH = f"{ENV_PREFIX}TORCH"
+
+
+def shown(text: str) -> list[str]:
+    """The lines of the blocks, without their comments."""
+    lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+    return [bare for line in lines if (bare := re.split(r"(?:^|\s)#", line)[0].strip())]
+
+
+SHOWN = list(dict.fromkeys(line for text in TEXTS.values() for line in shown(text)))
+MENTIONED = list(dict.fromkeys(line for text in TEXTS.values() for line in IN_A_LINE.findall(text)))
+OF_RUN_SH = [line for line in dict.fromkeys([*SHOWN, *MENTIONED]) if RUN_SH in line]
+SERVING = [line for line in SHOWN if line.startswith(f"{RUN_SH} serve")]
+ASKING = [line for line in SHOWN if line.startswith("curl ")]
+DOCKER = [line for line in SHOWN if line.startswith("docker ")]
+RECOGNIZING = [line for line in SHOWN if f"{RUN_SH} recognize" in line and "--engine" not in line]
+
+
+def words(line: str) -> list[str]:
+    """What stands after ``bash run.sh``, up to a pipe or a redirection."""
+    return shlex.split(re.split(r"[|>]", line.partition(RUN_SH)[2])[0])
+
+
+def test_no_command_is_left_out() -> None:
+    assert [line for line in SHOWN if line not in {*OF_RUN_SH, *ASKING, *DOCKER}] == []
+    assert len(RECOGNIZING) >= 5
+    assert SERVING
+    assert ASKING
+    assert len(DOCKER) == 2
+
+
+def test_both_languages_give_the_same_commands() -> None:
+    one, other = (shown(TEXTS[path]) for path in write_docs.READMES.values())
+    assert one == other
+
+
+@pytest.mark.parametrize("line", OF_RUN_SH)
+def test_it_can_be_given(line: str) -> None:
+    for name, value in re.findall(r"(\w+)=(\S+) ", line.partition(RUN_SH)[0]):
+        if name == READ_BY_RUN_SH:
+            assert value in (ROOT / "run.sh").read_text("utf-8")
+        else:
+            setting = name.removeprefix(ENV_PREFIX).lower()
+            Settings(**{setting: value})  # type: ignore[arg-type]
+    given = words(line)
+    if given[:1] == ["test"]:
+        check_suites(given[1:])
+        return
+    assert build_command(Language.EN).main(given, standalone_mode=False) is not None, "it asks for nothing"
+
+
+def check_suites(given: list[str]) -> None:
+    own, for_pytest = run_suites._split(given)
+    known = {"static", *(suite.name for suite in run_suites.all_suites())}
+    assert set(own) <= known
+    if for_pytest:
+        option, word = for_pytest
+        assert option == "-k"
+        tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / own[0]).rglob("test_*.py"))
+        assert re.search(rf"def test_\w*{word}", tests)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the recordings that the commands name."""
+    formats = {"wav": "wav-s16", "mp3": "mp3", "m4a": "m4a", "flac": "flac", "opus": "ogg-opus"}
+    named = {name for line in SHOWN for name in re.findall(r"\b\w\.\w+\b", line) if name.rpartition(".")[2] in formats}
+    assert len(named) >= 5
+    for name in named:
+        (chosen,) = [one for one in FORMATS if one.label == formats[name.rpartition(".")[2]]]
+        (tmp_path / name).write_bytes(chosen.make(voice(3.0, chosen.rate), chosen.rate))
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", RECOGNIZING)
+def test_it_recognizes(folder: Path, line: str) -> None:
+    program = shlex.join([sys.executable, str(ROOT / "app.py")])
+    done = subprocess.run(
+        ["bash", "-c", line.replace(RUN_SH, program)],
+        cwd=folder,
+        env={**os.environ, f"{ENV_PREFIX}OUTPUTS_DIR": "outputs"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    results = [read(run) for run in sorted((folder / "outputs").iterdir())]
+    given = [word for word in words(line) if re.fullmatch(r"-|[a-z*]\.\w+", word)]
+    assert given
+    expected = sorted(path.name for word in given for path in folder.glob(word)) or ["stdin"]
+    assert sorted(result["source"]["file_name"] for result in results) == expected
+    for result in results:
+        check_options(words(line), result)
+    if "--json" in line:
+        target = re.search(r"> (\S+)", line)
+        printed = done.stdout if target is None else (folder / target[1]).read_bytes()
+        assert [json.loads(row)["emotion"] for row in printed.splitlines()] == [one["emotion"] for one in results]
+
+
+def read(run: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((run / "result.json").read_text("utf-8"))
+    if "embedding" in document:
+        document["dimensions"] = np.load(run / "embedding.npy").shape
+    return document
+
+
+def check_options(given: list[str], result: dict[str, Any]) -> None:
+    values = dict(pairwise(given))
+    assert result["granularity"] == values.get("--granularity", "utterance")
+    assert ("embedding" in result) is ("--embedding" in given)
+    assert len(result.get("dimensions", [0])) == 1
+    if "--window" in values:
+        assert result["frames"]["window_s"] == float(values["--window"])
+        assert result["frames"]["hop_s"] == float(values["--hop"])
+
+
+def test_the_server_starts_and_answers(folder: Path) -> None:
+    assert f"{Settings.model_fields['port'].default}" == ADDRESS.rpartition(":")[2]
+    port = str(free_port())
+    (given,) = [words(line) for line in SERVING]
+    there = {given[given.index("--host") + 1]: "127.0.0.1", given[given.index("--port") + 1]: port}
+    given = [there.get(word, word) for word in given]
+    with running_server(folder / "outputs", program=f"from webui.cli import main; main({given!r})") as started:
+        assert started.url.endswith(port)
+        for line in ASKING:
+            assert ADDRESS in line
+            try:
+                done = subprocess.run(
+                    shlex.split(line.replace(ADDRESS, started.url)),
+                    cwd=folder,
+                    env={**os.environ, "no_proxy": "*"},
+                    capture_output=True,
+                    check=True,
+                )
+            except FileNotFoundError:
+                pytest.skip("no curl")
+            answer = json.loads(done.stdout)
+            assert answer["source"]["file_name"] == "a.mp3"
+            assert answer["granularity"] == "frame"
+
+
+def test_docker_is_told_what_the_dockerfile_says() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    build, run = DOCKER
+    tag = build.split()[build.split().index("-t") + 1]
+    assert run.split()[-1] == tag
+    (volumes,) = re.findall(r"^VOLUME (.*)$", dockerfile, re.MULTILINE)
+    assert [place.partition(":")[2] for place in re.findall(r"-v (\S+)", run)] == json.loads(volumes)
+    (port,) = re.findall(r"^EXPOSE (\d+)$", dockerfile, re.MULTILINE)
+    assert re.findall(r"-p (\S+)", run) == [f"127.0.0.1:{port}:{port}"]
+    assert {f"# {run}"} <= set(dockerfile.splitlines())
+    builds = {found for text in (*TEXTS.values(), dockerfile) for found in re.findall(r"--build-arg (\w+=\w+)", text)}
+    (one,) = builds  # the same everywhere
+    assert re.search(rf"^ARG {one.partition('=')[0]}=cpu$", dockerfile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("language", write_docs.READMES)
+def test_what_is_shown_is_what_is_printed(
+    language: Language, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = re.findall(r"```console\n\$ (.*?)```", TEXTS[write_docs.READMES[language]], re.DOTALL)
+    command, _, expected = block.partition("\n")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv(f"{ENV_PREFIX}OUTPUTS_DIR", str(tmp_path / "outputs"))
+    assert main([*words(command), "--lang", language]) == 0
+    printed = capfd.readouterr().out.replace(f"{tmp_path}/", "")
+    assert without_numbers(printed) == without_numbers(expected)
+    assert percentages(printed) == pytest.approx(percentages(expected), abs=0.11)  # a digit may round otherwise
+    assert len(percentages(expected)) == 10
+
+
+def without_numbers(printed: str) -> list[str]:
+    plain = re.sub(r"outputs_\d{8}_\d{6}", "outputs_", printed.strip())
+    return [re.sub(r" *\d+\.\d%[ █]*", " %", line) for line in plain.splitlines()]
+
+
+def percentages(printed: str) -> list[float]:
+    return [float(found) for found in re.findall(r"(\d+\.\d)%", printed)]
