@@ -31,8 +31,8 @@ READ_BY_RUN_SH = f"{ENV_PREFIX}TORCH"
 
 
 def shown(text: str) -> list[str]:
-    """The lines of the blocks, without their comments."""
-    lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+    """The lines of the blocks, without their comments; a line that goes on after a backslash is one."""
+    lines = [line for block in BLOCK.findall(text) for line in re.sub(r"\\\n\s*", "", block).splitlines()]
     return [bare for line in lines if (bare := re.split(r"(?:^|\s)#", line)[0].strip())]
 
 
