@@ -7,13 +7,16 @@
 FROM python:3.11-slim-bookworm
 
 ARG TORCH=cpu
+# A mirror near you: --build-arg PIP_INDEX_URL=https://...
+ARG PIP_INDEX_URL=https://pypi.org/simple
 ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
 WORKDIR /app
 COPY requirements.txt ./
 # Compiled here: the program's user can't write beside the packages, so every start would compile them anew.
 RUN pip install "uv>=0.13,<0.14" \
-    && uv pip install --system --no-cache --compile-bytecode --torch-backend="${TORCH}" -r requirements.txt
+    && uv pip install --system --no-cache --compile-bytecode --default-index "${PIP_INDEX_URL}" \
+        --torch-backend="${TORCH}" -r requirements.txt
 
 COPY app.py LICENSE README.md README.en.md ./
 COPY webui ./webui
@@ -23,11 +26,13 @@ COPY examples ./examples
 RUN useradd --create-home --uid 1000 speech \
     && mkdir -p /data/models /data/outputs \
     && chown -R speech:speech /data
-USER speech
+# A number, so that a cluster can see that it is not root.
+USER 1000
 
 ENV SPEECH_EMOTION_HOST=0.0.0.0 SPEECH_EMOTION_PORT=7860
 ENV SPEECH_EMOTION_MODELS_DIR=/data/models SPEECH_EMOTION_OUTPUTS_DIR=/data/outputs
 VOLUME ["/data/models", "/data/outputs"]
 EXPOSE 7860
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", "import os, urllib.request as web; web.urlopen('http://127.0.0.1:' + os.environ['SPEECH_EMOTION_PORT'] + '/healthz', timeout=4)"]
+# http.client, since urllib would ask a proxy that the container is given.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", "import http.client, os; link = http.client.HTTPConnection('127.0.0.1', int(os.environ['SPEECH_EMOTION_PORT']), timeout=4); link.request('GET', '/healthz'); raise SystemExit(link.getresponse().status != 200)"]
 CMD ["python", "app.py"]

@@ -1,5 +1,6 @@
 """Every command that the READMEs show: run as it stands, or parsed to its last word where it can't be run here."""
 
+import importlib.util
 import json
 import os
 import re
@@ -56,6 +57,20 @@ def test_no_command_is_left_out() -> None:
     assert SERVING
     assert ASKING
     assert len(DOCKER) == 2
+
+
+def test_modules_and_variables_that_are_named_exist() -> None:
+    told = "\n".join(TEXTS.values())
+    modules = set(re.findall(r"python -m (tests[\w.]+)", told))
+    assert len(modules) >= 2
+    assert {module for module in modules if importlib.util.find_spec(module) is None} == set()
+    settings = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    named = set(re.findall(rf"{ENV_PREFIX}[A-Z_]+", told))
+    assert named - settings == {READ_BY_RUN_SH, run_suites.SKIP_BROWSER}
+    hubs = (ROOT / "webui" / "engine" / "hubs.py").read_text("utf-8")
+    ends = set(re.findall(r"\b\w+_ENDPOINT\b", told))
+    assert len(ends) == 2
+    assert all(f'environ.get("{name}")' in hubs for name in ends)
 
 
 def test_both_languages_give_the_same_commands() -> None:
@@ -178,9 +193,14 @@ def test_docker_is_told_what_the_dockerfile_says() -> None:
     (port,) = re.findall(r"^EXPOSE (\d+)$", dockerfile, re.MULTILINE)
     assert re.findall(r"-p (\S+)", run) == [f"127.0.0.1:{port}:{port}"]
     assert {f"# {run}"} <= set(dockerfile.splitlines())
-    builds = {found for text in (*TEXTS.values(), dockerfile) for found in re.findall(r"--build-arg (\w+=\w+)", text)}
-    (one,) = builds  # the same everywhere
-    assert re.search(rf"^ARG {one.partition('=')[0]}=cpu$", dockerfile, re.MULTILINE)
+    told = "\n".join([*TEXTS.values(), dockerfile])
+    arguments = dict(re.findall(r"^ARG (\w+)=(\S+)$", dockerfile, re.MULTILINE))
+    assert set(re.findall(r"--build-arg (\w+)=", told)) == set(arguments)
+    assert len(set(re.findall(r"--build-arg TORCH=(\w+)", told)) - {arguments["TORCH"]}) == 1  # the same everywhere
+    assert set(re.findall(r"docker save (\S+)", told)) == {tag}
+    saved, loaded = (set(re.findall(rf"docker {word} (\S+\.tar)", told)) for word in (f"save {tag} -o", "load -i"))
+    assert saved == loaded
+    assert len(saved) == 1
 
 
 @pytest.mark.parametrize("language", write_docs.READMES)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,16 @@ def test_symlinked_and_from_elsewhere(clone: Clone, tmp_path: Path) -> None:
     second.symlink_to(first)
     assert clone.run("models", script=second).returncode == 0
     assert clone.calls() == [*FRESH, "app.py models"]
+
+
+def test_a_copy_with_its_venv_needs_no_network(clone: Clone) -> None:
+    clone.run()
+    clone.calls()
+    carried = shutil.copytree(clone.folder, clone.folder.with_name("carried"), symlinks=True)
+    shutil.rmtree(clone.folder)  # the other machine: the same path and Python, no index to reach
+    carried.rename(clone.folder)
+    assert clone.run("models", FAIL="install venv").stderr == ""
+    assert clone.calls() == ["app.py models"]
 
 
 def test_changed_requirements_are_installed_alone(clone: Clone) -> None:

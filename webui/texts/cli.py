@@ -26,8 +26,8 @@ _HELP: Final[Mapping[str, Text]] = {
             "退出码：\n{exit_codes}\n\n某个命令的帮助：{program} recognize --help"
         ),
         en=(
-            "Every setting is an environment variable too, SPEECH_EMOTION_PORT=8000 for instance; README.md lists them."
-            "\n\nExit codes:\n{exit_codes}\n\nHelp on one command: {program} recognize --help"
+            "Every setting is an environment variable too, SPEECH_EMOTION_PORT=8000 for instance; "
+            "README.en.md lists them.\n\nExit codes:\n{exit_codes}\n\nHelp on one command: {program} recognize --help"
         ),
     ),
     "cli.help_serve": Text(
@@ -65,7 +65,7 @@ _HELP: Final[Mapping[str, Text]] = {
     ),
     "cli.help_models": Text(zh="列出可用的模型。", en="Lists the models that can answer."),
     "cli.help_download": Text(
-        zh="下载模型权重到 models/：先问 ModelScope，再问 Hugging Face。中断后再次运行会从断点继续。",
+        zh="下载模型权重到 models/：先试 ModelScope，不行再试 Hugging Face。中断后再次运行会从断点继续。",
         en=(
             "Fetches a model's weights into models/: from ModelScope, else from Hugging Face. "
             "After an interruption it goes on from there."
@@ -87,8 +87,11 @@ _HELP: Final[Mapping[str, Text]] = {
         en="Examines this machine: what is installed, graphics card, models, disk, port; and loads the model once.",
     ),
     "cli.help_doctor_epilog": Text(
-        zh="发现妨碍程序运行的问题时，退出码为 7。报告问题时请附上其输出。",
-        en="The exit code is 7 if something keeps the program from working. A bug report needs the output.",
+        zh="发现妨碍程序运行的问题时，退出码为 7。常见问题见 README.md；报告问题时请附上其输出。",
+        en=(
+            "The exit code is 7 if something keeps the program from working. "
+            "README.en.md answers common questions; a bug report needs the output."
+        ),
     ),
 }
 

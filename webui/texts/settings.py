@@ -19,7 +19,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="Runs Emotion2Vec: native, or funasr as the reference.",
     ),
     "settings.builtin": Text(
-        zh="内置模型是否可以代答 `auto`。",
+        zh="为 `auto` 时，内置模型是否可以作答。",
         en="Whether the built-in model may answer for `auto`.",
     ),
     "settings.model_dir": Text(
