@@ -1,7 +1,8 @@
 """Dockerfile and .dockerignore against the program: the tree that the image would hold is made, and started.
 
-It starts as the image's user where root runs the tests, with nothing of this environment but PATH, in a tree that it
-can't write to, and behind a proxy that doesn't answer: Docker's client gives containers the proxy of its configuration.
+It starts as the image's user (where root runs the tests, and that user may read this Python), with nothing of this
+environment but PATH, in a tree that nothing may be written to, and behind a proxy that doesn't answer: Docker's client
+gives containers the proxy of its configuration.
 """
 
 import fnmatch
@@ -195,7 +196,7 @@ def test_nothing_else_is_in_it(tree: Path) -> None:
 def test_what_is_in_it_starts_answers_and_is_healthy(
     image: Image, tree: Path, place: Path, user: dict[str, Any]
 ) -> None:
-    home, port = place / "home", free_port()
+    home, port, before = place / "home", free_port(), sorted(tree.rglob("*"))
     around = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)} | image.environment
     around |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), DEAD_PROXY)
     around |= {
@@ -225,3 +226,4 @@ def test_what_is_in_it_starts_answers_and_is_healthy(
         started = time.monotonic()
         assert program.wait(30) == 0
         assert time.monotonic() - started < 10  # what `docker stop` waits
+    assert sorted(tree.rglob("*")) == before  # root would have been allowed to
