@@ -90,11 +90,11 @@ class ForbiddenPathError(RequestError):
     """A path outside of the folders that the settings allow."""
 
 
-class BusyError(SpeechEmotionError):
+class BusyError(RequestError):
     """Too many are waiting already: asking again a little later will do."""
 
 
-class RunNotFoundError(SpeechEmotionError):
+class RunNotFoundError(RequestError):
     """There is no such result, or it was deleted."""
 
 

@@ -41,9 +41,9 @@ STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] 
     (InferenceError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (ModelError, HTTPStatus.SERVICE_UNAVAILABLE),
     (ForbiddenPathError, HTTPStatus.FORBIDDEN),
-    (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (RunNotFoundError, HTTPStatus.NOT_FOUND),
     (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),
 )
 EXAMPLE: Final = {
