@@ -53,6 +53,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
 
     from webui.ui.closed_doors import ClosedDoors
     from webui.ui.page import ASSETS_DIR, build_page, page_theme
+    from webui.ui.scripts import page_script
 
     service = service if service is not None else RecognitionService(settings)
     app = FastAPI(title="Speech Emotion WebUI", lifespan=partial(_warmed, service), docs_url=None, redoc_url=None)
@@ -73,6 +74,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         mcp_server=False,
         theme=page_theme(),
         css_paths=[ASSETS_DIR / "page.css"],
+        js=page_script(ASSETS_DIR / "page.js"),
         favicon_path=str(ASSETS_DIR / "favicon.png"),
     )
     return app

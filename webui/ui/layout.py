@@ -105,10 +105,15 @@ def _inputs(say: Localized) -> InputParts:
     embedding = say.add(
         gr.Checkbox, text_of={"label": "page.embedding", "info": "page.embedding_info"}, elem_id="embedding"
     )
-    recognize = say.add(
-        gr.Button, text_of={"value": "page.recognize"}, variant="primary", size="lg", elem_id="recognize"
-    )
-    cancel = say.add(gr.Button, text_of={"value": "page.cancel"}, variant="stop", visible=False, elem_id="cancel")
+    with gr.Row(elem_classes="se-actions"):
+        recognize = say.add(
+            gr.Button, text_of={"value": "page.recognize"}, variant="primary", size="lg", scale=3, min_width=160,
+            elem_id="recognize",
+        )  # fmt: skip
+        cancel = say.add(
+            gr.Button, text_of={"value": "page.cancel"}, variant="stop", visible=False, size="lg", scale=1,
+            min_width=96, elem_id="cancel",
+        )  # fmt: skip
     example = say.add(gr.Button, text_of={"value": "page.example"}, variant="secondary", elem_id="example")
     with say.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
         say.add(gr.Markdown, text_of={"value": "page.advice"})
