@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Locator, Request, expect
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
 SCREENSHOTS = Path(__file__).with_name("screenshots")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ANSWER_MS = 60_000  # the first answer loads the model
@@ -60,6 +61,10 @@ class Visitor:
         target = folder / name
         started.value.save_as(target)
         return target
+
+    def load_example(self) -> None:
+        self.page.click("#example")
+        expect(self.page.locator("#upload .file-preview")).to_contain_text(EXAMPLE.stem)
 
     def settle(self) -> None:
         """Takes the pointer away and waits until nothing on the page moves or fades any more."""

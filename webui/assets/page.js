@@ -2,8 +2,9 @@
 // reader what is new, and keeps the keyboard's place when the button that was pressed goes away.
 (words) => {
   const root = document.documentElement;
-  const rules = words.map(({ heard, said }) => ({ heard: new RegExp(`^${heard}$`), said }));
-  const SPOKEN = ".toast-wrap, .meta-text, .meta-text-center, .progress-text"; // text elsewhere is the visitor's or ours
+  const rules = words.map(({ heard, said }) => ({ heard: new RegExp(`^(?:${heard})$`), said }));
+  // Text elsewhere is the visitor's or ours.
+  const SPOKEN = ".toast-wrap, .meta-text, .meta-text-center, .progress-text, #microphone button";
   const ATTRIBUTES = ["aria-label", "title"];
   const NEXT = { cancel: "recognize", "cancel-download": "retry", retry: "cancel-download" };
   const SETTLED_MS = 300;
@@ -65,6 +66,24 @@
   document.addEventListener("click", ({ target }) => {
     if (target.closest?.("#recognize, #cancel")) root.dataset.stopped = String(!!target.closest("#cancel"));
   }, true);
+
+  // Gradio says nothing when there is no microphone.
+  const devices = navigator.mediaDevices;
+  if (devices) {
+    const ask = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wanted) => {
+      try {
+        const stream = await ask(wanted);
+        delete root.dataset.microphone;
+        return stream;
+      } catch (error) {
+        root.dataset.microphone = "refused";
+        throw error;
+      }
+    };
+  } else {
+    root.dataset.microphone = "insecure";
+  }
 
   let focused = null;
   document.addEventListener("focusin", (event) => (focused = event.target));

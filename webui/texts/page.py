@@ -22,6 +22,17 @@ _LABELS: Final[Mapping[str, Text]] = {
         "known by content, not by name.",
     ),
     "page.record": Text(zh="用麦克风录音", en="Record with the microphone"),
+    "page.microphone_refused": Text(
+        zh="浏览器没有允许使用麦克风，或找不到麦克风。请在地址栏旁允许录音，再点一次「录制」；也可以直接上传文件。",
+        en=(
+            "The browser did not allow the microphone, or there is none. Allow it beside the address and press Record "
+            "again; or upload a file."
+        ),
+    ),
+    "page.microphone_insecure": Text(
+        zh="浏览器只在 https 或 localhost 地址下允许录音。请改用其中之一打开本页，或上传文件。",
+        en="Browsers record only at https or localhost. Open this page at such an address, or upload a file.",
+    ),
     "page.granularity": Text(zh="粒度选择", en="Granularity"),
     "page.utterance": Text(zh="utterance 整句级别", en="utterance: the whole recording"),
     "page.frame": Text(zh="frame 帧级别", en="frame: a curve over time"),
@@ -174,13 +185,17 @@ _PROGRESS: Final[Mapping[str, Text]] = {
     "page.stage_results": Text(zh="保存结果…", en="Saving the results…"),
 }
 
-# What Gradio says in English only, said in both.
+# What Gradio says by itself, said in both.
 _GRADIO: Final[Mapping[str, Text]] = {
     "page.gradio_copy": Text(zh="复制", en="Copy"),
     "page.gradio_tabs": Text(zh="更多标签", en="More tabs"),
     "page.gradio_footer": Text(zh="页脚", en="Footer"),
     "page.gradio_device": Text(zh="选择录音设备", en="Recording device"),
     "page.gradio_pause": Text(zh="暂停", en="Pause"),
+    "page.gradio_record": Text(zh="录制", en="Record"),
+    "page.gradio_stop": Text(zh="停止", en="Stop"),
+    "page.gradio_resume": Text(zh="继续", en="Resume"),
+    "page.gradio_clear": Text(zh="清除", en="Clear"),
     "page.gradio_close": Text(zh="关闭", en="Close"),
     "page.gradio_remove": Text(zh="移除这个文件", en="Remove this file"),
     "page.gradio_queue": Text(zh="排队中：第 {position} 位，共 {size} 位 ·", en="waiting: {position} of {size} ·"),
@@ -197,6 +212,7 @@ _GRADIO: Final[Mapping[str, Text]] = {
         zh="排队的人太多（上限 {limit}），请稍后再试。",
         en="Too many people are waiting ({limit} at most); try again later.",
     ),
+    "page.gradio_busy": Text(zh="服务器正忙，请稍后再试。", en="The server is busy; try again in a moment."),
     "page.gradio_error": Text(zh="出错了", en="Error"),
     "page.gradio_warning": Text(zh="注意", en="Warning"),
 }

@@ -101,6 +101,7 @@ def _inputs(say: Localized) -> InputParts:
                 gr.Audio, text_of={"label": "page.record"}, sources=["microphone"], type="filepath", buttons=[],
                 editable=False, elem_id="microphone",
             )  # fmt: skip
+            say.add_computed(gr.HTML, _microphone_hints, apply_default_css=False)
     granularity = say.add_computed(gr.Radio, _granularities, value=Granularity.UTTERANCE.value, elem_id="granularity")
     embedding = say.add(
         gr.Checkbox, text_of={"label": "page.embedding", "info": "page.embedding_info"}, elem_id="embedding"
@@ -124,6 +125,15 @@ def _inputs(say: Localized) -> InputParts:
 
 def _hint(key: str, language: Language) -> dict[str, Any]:
     return {"value": f'<p class="se-hint">{escape(text(key, language))}</p>'}
+
+
+def _microphone_hints(language: Language) -> dict[str, Any]:
+    """Returns what is said where recording isn't possible; the page's script knows when to show which."""
+    hints = "".join(
+        f'<p class="se-hint se-microphone" data-when="{when}">{escape(text(f"page.microphone_{when}", language))}</p>'
+        for when in ("refused", "insecure")
+    )
+    return {"value": f'<div role="alert">{hints}</div>'}
 
 
 def _granularities(language: Language) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Final
 from webui.texts import TEXTS, Language, text
 from webui.ui.answer_view import trouble_html
 
-# What Gradio says in English whatever the language (an expression of JavaScript), and the key of our text for it.
+# What Gradio says in English whatever the language, or doesn't say anew when the language changes (an expression of
+# JavaScript), and the key of our text for it.
 _GRADIO_SAYS: Final = {
     "Click to upload or drop files": "page.drop",
     "File upload": "page.upload",
@@ -15,7 +16,11 @@ _GRADIO_SAYS: Final = {
     "More tabs": "page.gradio_tabs",
     "Gradio footer navigation": "page.gradio_footer",
     "Select input device": "page.gradio_device",
-    "pause": "page.gradio_pause",
+    "pause|Pause|暂停": "page.gradio_pause",
+    "Record|录制": "page.gradio_record",
+    "Stop|停止": "page.gradio_stop",
+    "Resume|继续": "page.gradio_resume",
+    "Clear|清除": "page.gradio_clear",
     "Close": "page.gradio_close",
     "Remove this file": "page.gradio_remove",
     r"queue: (?<position>\d+)/(?<size>\d+) \|": "page.gradio_queue",
@@ -24,6 +29,7 @@ _GRADIO_SAYS: Final = {
     "Connection Lost": "page.gradio_lost",
     r"Connection to the server was lost\. Attempting reconnection\.\.\.": "page.gradio_reconnecting",
     r"Queue is full\. Max size is (?<limit>\d+) and size is \d+\.": "page.gradio_queue_full",
+    r"This application is currently busy\. Please try again\.": "page.gradio_busy",
     "Error": "page.gradio_error",
     "Warning": "page.gradio_warning",
 }
@@ -74,7 +80,7 @@ PLAYER_JS: Final = f"""
 START_JS: Final = f"""
 (language) => {{
   const words = {_in_both("page.running")}[language];
-  const card = `<div class="se-card se-running" data-say="${{words}}">${{words}}</div>`;
+  const card = `<div class="se-card se-running" data-say="${{words}}"></div>`;
   return [{{ visible: true, __type__: "update" }}, card, "", {{ visible: false, __type__: "update" }}];
 }}
 """
