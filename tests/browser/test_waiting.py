@@ -18,7 +18,7 @@ from webui.ui.recognize_events import MODEL_CONCURRENCY
 BROKEN = """
 from webui.service import RecognitionService
 def recognize(*_, **__):
-    raise RuntimeError("a secret of the server")
+    raise RuntimeError("a cable came loose")
 RecognitionService.recognize = recognize
 """
 
@@ -98,16 +98,20 @@ def test_a_server_that_refuses_is_a_sentence(open_page: OpenPage) -> None:
     visitor.complaints.clear()
 
 
-def test_an_error_that_nobody_foresaw_has_a_number(open_page: OpenPage, tmp_path: Path) -> None:
-    with running_server(tmp_path / "outputs", program=BROKEN + PROGRAM) as broken:
-        visitor = open_page(at=broken)
-        visitor.load_example()
-        sentence = visitor.recognize().locator(".se-trouble").inner_text()
-        (number,) = re.findall(r"编号 ([0-9a-f]{8})", sentence)
-        assert number in visitor.log()
-        assert "secret" not in visitor.page.content()
-        log = broken.errors.read_text()
-        assert f"Unexpected error {number} on the page" in log
-        assert "RuntimeError: a secret of the server" in log
-        visitor.photograph("unforeseen_zh")
-        visitor.leave()
+@pytest.fixture
+def broken_server(tmp_path: Path) -> Iterator[RunningServer]:
+    with running_server(tmp_path / "outputs", program=BROKEN + PROGRAM) as started:
+        yield started
+
+
+def test_an_error_that_nobody_foresaw_has_a_number(broken_server: RunningServer, open_page: OpenPage) -> None:
+    visitor = open_page(at=broken_server)
+    visitor.load_example()
+    sentence = visitor.recognize().locator(".se-trouble").inner_text()
+    (number,) = re.findall(r"编号 ([0-9a-f]{8})", sentence)
+    assert number in visitor.log()
+    assert "a cable came loose" not in visitor.page.content()
+    log = broken_server.errors.read_text()
+    assert f"Unexpected error {number} on the page" in log
+    assert "RuntimeError: a cable came loose" in log
+    visitor.photograph("unforeseen_zh")
