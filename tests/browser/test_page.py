@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
@@ -114,7 +115,7 @@ def test_drag_and_drop_of_a_file_whatever_its_type(open_page: OpenPage) -> None:
     visitor.photograph("dropped_en_light_390")
 
 
-def test_microphone(open_page: OpenPage) -> None:
+def test_microphone(open_page: OpenPage, tmp_path: Path) -> None:
     visitor = open_page(locale="zh-CN")
     visitor.page.get_by_role("tab", name="录音").click()
     visitor.page.locator("#microphone button.record").click()
@@ -127,6 +128,19 @@ def test_microphone(open_page: OpenPage) -> None:
     visitor.page.locator("#microphone button.stop-button").first.click()
     answer = visitor.recognize()  # at once: the button waits until the recording has arrived
     expect(answer.locator(".se-answer")).to_be_visible()
+    assert answer.locator(".se-source").inner_text().startswith("recording.wav")
+    visitor.photograph("microphone_zh_1280")
+    heard = soundfile.read(visitor.download("processed_audio.wav", tmp_path))[0]
+    played = soundfile.read(EXAMPLE)[0]
+    assert likeness(heard, np.tile(played, 2)) > 0.5  # the browser's noise suppression lies between them
+
+
+def likeness(part: np.ndarray, whole: np.ndarray) -> float:
+    """The highest correlation of the middle half-second of ``part`` with any place of ``whole``, both at 16 kHz."""
+    middle = part[len(part) // 2 - 4000 : len(part) // 2 + 4000]
+    products = np.correlate(whole, middle, mode="valid")
+    lengths = np.sqrt(np.convolve(whole**2, np.ones(len(middle)), mode="valid")) * np.linalg.norm(middle)
+    return float(np.max(np.abs(products) / (lengths + 1e-9)))
 
 
 def test_a_silent_file_is_a_sentence(open_page: OpenPage, server: RunningServer, tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ _TROUBLE: Final[Mapping[str, Text]] = {
         ),
     ),
     "page.log_cancelled": Text(zh="[取消] 已按要求停止。", en="[cancelled] stopped as asked."),
+    "page.log_note": Text(zh="[提示] {message}", en="[note] {message}"),
     "page.log_error": Text(zh="[错误] {message}", en="[error] {message}"),
 }
 

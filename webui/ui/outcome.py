@@ -57,12 +57,18 @@ class Outcome:
 
     def log_text(self, language: Language) -> str:
         """Returns the processing log, the error as its last line."""
-        lines = [line.message(language) for line in self.log]
+        lines = [_line(notice, language) for notice in self.log]
         if self.trouble is not None:
             lines.append(text("page.log_error", language, message=self.trouble.sentence(language)))
         if self.cancelled and not self.too_late:
             lines.append(text("page.log_cancelled", language))
         return "\n".join(lines)
+
+
+def _line(notice: Notice, language: Language) -> str:
+    """Returns a line of the log; a warning among the stages is marked as one."""
+    sentence = notice.message(language)
+    return sentence if notice.code.startswith("log.") else text("page.log_note", language, message=sentence)
 
 
 def trouble_of(error: Exception) -> Trouble:

@@ -62,7 +62,7 @@ class VisitorEvents:
                 self._service,
                 Path(path) if path else None,
                 options,
-                file_name=file_name if file else None,
+                file_name=file_name if file else _recording_name(path),
                 progress=show,
             )
             return [*present(found, language, self._cache_dir), _HIDDEN]
@@ -74,6 +74,10 @@ class VisitorEvents:
         too_late = not self._runs.stop(request.session_hash)
         outcome = Outcome(None, None, (), cancelled=True, too_late=too_late)
         return [*present(outcome, parse_language(language_value), self._cache_dir), _HIDDEN]
+
+
+def _recording_name(path: str | None) -> str | None:
+    return f"recording{Path(path).suffix}" if path else None
 
 
 def wire_recognize(parts: Parts, outcome: gr.State, events: VisitorEvents) -> None:
