@@ -19,15 +19,35 @@ from webui.service import RecognitionService, RecognizeOptions
 from webui.settings import PROJECT_DIR, Settings
 from webui.texts import Language
 
-README = write_docs.README.read_text("utf-8")
+READMES = {language: path.read_text("utf-8") for language, path in write_docs.READMES.items()}
+each_readme = pytest.mark.parametrize("readme", READMES.values(), ids=list(READMES))
 REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+)(==|>=)[0-9.]+(,<[0-9.]+)?$")
 STANDARD_OR_OWN = {*sys.stdlib_module_names, "webui", "training", "tests"}
 FOR_FUNASR = {"librosa", "pydub", "pyyaml"}  # not imported by us, or under another name
+COMES_WITH_FASTAPI = {"starlette", "anyio"}
 COMES_WITH_PYDANTIC = {"typing_extensions", "pydantic_core"}
 
 
-def test_the_tables_are_the_program_s() -> None:
-    assert write_docs.filled_in(README, write_docs.tables()) == README, "run `python -m tests.write_docs`"
+@pytest.mark.parametrize("language", READMES)
+def test_the_tables_are_the_program_s(language: Language) -> None:
+    readme = READMES[language]
+    assert write_docs.filled_in(readme, write_docs.tables(language)) == readme, "run `python -m tests.write_docs`"
+
+
+def test_the_description_of_the_api_is_the_program_s() -> None:
+    assert write_docs.OPENAPI.read_text("utf-8") == write_docs.openapi() + "\n", "run `python -m tests.write_docs`"
+
+
+def test_both_languages_have_the_same_parts() -> None:
+    shapes = [
+        [
+            re.sub(r"[^#`|]", "", line)[:3]
+            for line in readme.splitlines()
+            if line.startswith(("#", "```", "| `", "<!--"))
+        ]
+        for readme in READMES.values()
+    ]
+    assert shapes[0] == shapes[1]
 
 
 def test_the_schema_is_the_program_s() -> None:
@@ -47,8 +67,9 @@ def test_real_results_fit_the_schema(tmp_path: Path, granularity: str) -> None:
             jsonschema.Draft202012Validator(schema).validate(document | broken)
 
 
-def test_the_example_is_a_result() -> None:
-    (example,) = re.findall(r"```json\n(.*?)\n```", README, re.DOTALL)
+@each_readme
+def test_the_example_is_a_result(readme: str) -> None:
+    (example,) = re.findall(r"```json\n(.*?)\n```", readme, re.DOTALL)
     result = RecognitionResult.model_validate_json(example)
     assert list(json.loads(example))[:5] == ["emotion", "confidence", "scores", "granularity", "timestamp"]
     assert result.source.file_name == write_docs.EXAMPLE.name
@@ -56,17 +77,19 @@ def test_the_example_is_a_result() -> None:
     assert result.model.name == "builtin"
 
 
-def test_the_links_lead_somewhere() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+@each_readme
+def test_the_links_lead_somewhere(readme: str) -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in link]
     assert len(links) >= 4
     assert [link for link in links if not (PROJECT_DIR / link).exists()] == []
 
 
-def test_the_commands_can_be_given() -> None:
+@each_readme
+def test_the_commands_can_be_given(readme: str) -> None:
     parser = build_command(Language.EN)
     lines = [
         line.split("#")[0]
-        for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+        for block in re.findall(r"```bash\n(.*?)```", readme, re.DOTALL)
         for line in block.splitlines()
     ]
     words = [shlex.split(found[1]) for line in lines if (found := re.search(r"bash run\.sh(.*?)(?:>|$)", line))]
@@ -106,7 +129,7 @@ def test_requirements_are_what_the_program_imports() -> None:
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add((node.module or "").split(".")[0])
-    assert imported - STANDARD_OR_OWN - COMES_WITH_PYDANTIC == (required - FOR_FUNASR) | {"yaml"}
+    assert imported - STANDARD_OR_OWN - COMES_WITH_FASTAPI - COMES_WITH_PYDANTIC == (required - FOR_FUNASR) | {"yaml"}
 
 
 def test_run_sh_is_for_the_python_of_the_project() -> None:

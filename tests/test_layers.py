@@ -10,7 +10,7 @@ LAYERS = {
     0: ("errors", "labels", "results", "settings", "texts"),
     1: ("audio", "engine", "storage"),
     2: ("service",),
-    3: ("ui", "cli"),
+    3: ("ui", "cli", "api"),
     4: ("server",),
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}

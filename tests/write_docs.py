@@ -1,7 +1,7 @@
 """Writes what the program itself knows into the docs; ``tests/test_docs.py`` fails when they drift.
 
-python -m tests.write_docs             docs/result.schema.json, the tables of README.md
-python -m tests.write_docs --example   also the example of README.md: a real run, with its real times
+python -m tests.write_docs             docs/result.schema.json, docs/openapi.json, the tables of both READMEs
+python -m tests.write_docs --example   also the example of the READMEs: a real run, with its real times
 """
 
 import json
@@ -12,15 +12,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from fastapi import FastAPI
 from pydantic.fields import FieldInfo
 
+from webui import __version__
+from webui.api.routes import Api
 from webui.cli.exit_codes import ExitCode
 from webui.results import RecognitionResult
 from webui.service import RecognitionService
 from webui.settings import ENV_PREFIX, PROJECT_DIR, Settings
 from webui.texts import Language, text
 
-README: Final = PROJECT_DIR / "README.md"
+READMES: Final = {Language.ZH: PROJECT_DIR / "README.md", Language.EN: PROJECT_DIR / "README.en.md"}
+OPENAPI: Final = PROJECT_DIR / "docs" / "openapi.json"
 SCHEMA: Final = PROJECT_DIR / "docs" / "result.schema.json"
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 
@@ -31,20 +35,31 @@ def schema() -> str:
     return json.dumps(head | RecognitionResult.model_json_schema(mode="serialization"), indent=2, ensure_ascii=False)
 
 
-def settings_table() -> str:
+def openapi() -> str:
+    """Returns the description of the REST API."""
+    described = FastAPI(title="Speech Emotion WebUI", version=__version__)
+    with tempfile.TemporaryDirectory() as folder:
+        described.include_router(Api(RecognitionService(Settings(outputs_dir=Path(folder)))).router)
+    return json.dumps(described.openapi(), indent=2, ensure_ascii=False)
+
+
+def settings_table(language: Language) -> str:
     """Returns every setting as a row of a table."""
-    rows = ["| 变量 variable | 默认 default | 含义 meaning |", "|---|---|---|"]
+    head = {Language.ZH: "| 变量 | 默认 | 含义 |", Language.EN: "| variable | default | meaning |"}
+    rows = [head[language], "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        rows.append(f"| `{ENV_PREFIX}{name.upper()}` | `{_default(field)}` | {_meaning(field)} |")
+        meaning = text(f"settings.{name}", language).replace("|", "\\|")
+        rows.append(f"| `{ENV_PREFIX}{name.upper()}` | `{_default(field)}` | {meaning} |")
     return "\n".join(rows)
 
 
-def exit_codes_table() -> str:
+def exit_codes_table(language: Language) -> str:
     """Returns every exit code as a row of a table."""
-    rows = ["| | 含义 | meaning |", "|---|---|---|"]
+    head = {Language.ZH: "| 退出码 | 含义 |", Language.EN: "| exit code | meaning |"}
+    rows = [head[language], "|---|---|"]
     for code in ExitCode:
-        zh, en = (text(code.meaning, language).replace("|", "\\|") for language in (Language.ZH, Language.EN))
-        rows.append(f"| {code.value} | {zh} | {en} |")
+        meaning = text(code.meaning, language).replace("|", "\\|")
+        rows.append(f"| {code.value} | {meaning} |")
     return "\n".join(rows)
 
 
@@ -67,9 +82,9 @@ def filled_in(document: str, parts: dict[str, str]) -> str:
     return document
 
 
-def tables() -> dict[str, str]:
-    """Returns the parts of README.md that follow from the program alone."""
-    return {"settings": settings_table(), "exit codes": exit_codes_table()}
+def tables(language: Language) -> dict[str, str]:
+    """Returns the parts of a README that follow from the program alone."""
+    return {"settings": settings_table(language), "exit codes": exit_codes_table(language)}
 
 
 def _on_one_line(found: re.Match[str]) -> str:
@@ -83,14 +98,13 @@ def _default(field: FieldInfo) -> str:
     return value.value if isinstance(value, StrEnum) else str(value)
 
 
-def _meaning(field: FieldInfo) -> str:
-    return (field.description or "").replace("|", "\\|")
-
-
 def main() -> None:
     SCHEMA.write_text(schema() + "\n", encoding="utf-8")
-    parts = tables() | ({"example": example()} if "--example" in sys.argv[1:] else {})
-    README.write_text(filled_in(README.read_text("utf-8"), parts), encoding="utf-8")
+    OPENAPI.write_text(openapi() + "\n", encoding="utf-8")
+    shown = {"example": example()} if "--example" in sys.argv[1:] else {}
+    for language, readme in READMES.items():
+        parts = tables(language) | shown
+        readme.write_text(filled_in(readme.read_text("utf-8"), parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -90,5 +90,13 @@ class ForbiddenPathError(RequestError):
     """A path outside of the folders that the settings allow."""
 
 
+class BusyError(SpeechEmotionError):
+    """Too many are waiting already: asking again a little later will do."""
+
+
+class RunNotFoundError(SpeechEmotionError):
+    """There is no such result, or it was deleted."""
+
+
 class OutputError(SpeechEmotionError):
     """The results can't be written: disk full, or not writable."""

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from webui.errors import RequestError
+from webui import __version__
+from webui.errors import RequestError, SpeechEmotionError
 from webui.service import RecognitionService
 from webui.settings import Settings
 from webui.texts import Language, text
@@ -49,15 +50,34 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     cache_dir = _cache_dir()
 
     import gradio as gr  # imported late: seconds, which `--help` and `doctor` need not wait for
-    from fastapi import FastAPI
+    from fastapi.exceptions import RequestValidationError
+    from fastapi_offline import FastAPIOffline  # FastAPI's own page of the API asks a server on the internet
+    from starlette.exceptions import HTTPException
 
+    from webui.api.body_limit import BodyLimit
+    from webui.api.problems import answer_error
+    from webui.api.routes import PREFIX as API_PREFIX
+    from webui.api.routes import Api
+    from webui.api.work import CallerGoneError, answer_nobody
     from webui.ui.closed_doors import ClosedDoors
     from webui.ui.page import ASSETS_DIR, build_page, page_theme
     from webui.ui.scripts import page_script
 
     service = service if service is not None else RecognitionService(settings)
-    app = FastAPI(title="Speech Emotion WebUI", lifespan=partial(_warmed, service), docs_url=None, redoc_url=None)
+    app = FastAPIOffline(
+        title="Speech Emotion WebUI",
+        version=__version__,
+        lifespan=partial(_warmed, service),
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url=f"{API_PREFIX}/openapi.json",
+    )
     app.add_middleware(ClosedDoors)
+    app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb)
+    for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer_error)
+    app.add_exception_handler(CallerGoneError, answer_nobody)
+    app.include_router(Api(service).router)
     gr.mount_gradio_app(
         app,
         build_page(service, cache_dir=cache_dir),

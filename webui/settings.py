@@ -3,12 +3,15 @@
 ``SPEECH_EMOTION_PORT=8000 bash run.sh`` sets ``port``. Nothing here is read at import: ``Settings()`` reads it.
 """
 
+import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from webui.texts import text
 
 ENV_PREFIX: Final = "SPEECH_EMOTION_"
 LONGEST_WAV_S: Final = 129_600.0  # 36 h: the length of processed_audio.wav is a 32-bit number of bytes
@@ -36,32 +39,27 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", protected_namespaces=())
 
-    host: str = Field(
-        default="127.0.0.1", description="Address the server listens on; 0.0.0.0 opens it to the network."
-    )
-    port: int = Field(default=7860, ge=1, le=65535, description="First port tried; the next free one is taken.")
-    model: str = Field(default="auto", description="Model that answers: `auto` or a name that `models` lists.")
-    device: Device = Field(default=Device.AUTO, description="Device the model runs on.")
-    engine: Engine = Field(default=Engine.NATIVE, description="Runs Emotion2Vec: native, or funasr as the reference.")
-    builtin: bool = Field(default=True, description="Whether the built-in model may answer for `auto`.")
-    model_dir: Path | None = Field(
-        default=None, description="Folder of the checkpoint that `model` names (auto: large), looked at first."
-    )
-    models_dir: Path = Field(default=PROJECT_DIR / "models", description="Where weights lie, a folder per model.")
-    keep_original: bool = Field(
-        default=True, description="Whether models/<name>/model.pt stays after its conversion (1.95 GB)."
-    )
-    auto_download: bool = Field(
-        default=True, description="Whether the server fetches a large model that isn't here by itself (1.95 GB)."
-    )
-    outputs_dir: Path = Field(default=PROJECT_DIR / "outputs", description="Where run folders are written.")
-    max_audio_mb: float = Field(
-        default=2000.0, gt=0, description="Largest audio file accepted, in megabytes: 12 h of 16 kHz WAV are 1383."
-    )
-    max_audio_s: float = Field(
-        default=43_200.0, gt=0, le=LONGEST_WAV_S, description="Longest recording accepted, in seconds: 12 h."
-    )
-    window_s: float = Field(default=1.0, gt=0, description="Frame scores: length of audio that a row averages over.")
-    hop_s: float = Field(default=0.2, gt=0, description="Frame scores: distance between two rows.")
-    max_json_rows: int = Field(default=10_000, ge=1, description="Frame rows above this go to frames.parquet.")
-    threads: int = Field(default=0, ge=0, description="CPU threads of a model; 0 means as many as there are cores.")
+    host: str = Field(default="127.0.0.1", description=text("settings.host"))
+    port: int = Field(default=7860, ge=1, le=65535, description=text("settings.port"))
+    model: str = Field(default="auto", description=text("settings.model"))
+    device: Device = Field(default=Device.AUTO, description=text("settings.device"))
+    engine: Engine = Field(default=Engine.NATIVE, description=text("settings.engine"))
+    builtin: bool = Field(default=True, description=text("settings.builtin"))
+    model_dir: Path | None = Field(default=None, description=text("settings.model_dir"))
+    models_dir: Path = Field(default=PROJECT_DIR / "models", description=text("settings.models_dir"))
+    keep_original: bool = Field(default=True, description=text("settings.keep_original"))
+    auto_download: bool = Field(default=True, description=text("settings.auto_download"))
+    outputs_dir: Path = Field(default=PROJECT_DIR / "outputs", description=text("settings.outputs_dir"))
+    audio_roots: Annotated[tuple[Path, ...], NoDecode] = Field(default=(), description=text("settings.audio_roots"))
+    max_waiting: int = Field(default=32, ge=0, description=text("settings.max_waiting"))
+    max_audio_mb: float = Field(default=2000.0, gt=0, description=text("settings.max_audio_mb"))
+    max_audio_s: float = Field(default=43_200.0, gt=0, le=LONGEST_WAV_S, description=text("settings.max_audio_s"))
+    window_s: float = Field(default=1.0, gt=0, description=text("settings.window_s"))
+    hop_s: float = Field(default=0.2, gt=0, description=text("settings.hop_s"))
+    max_json_rows: int = Field(default=10_000, ge=1, description=text("settings.max_json_rows"))
+    threads: int = Field(default=0, ge=0, description=text("settings.threads"))
+
+    @field_validator("audio_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value

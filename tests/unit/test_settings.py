@@ -40,6 +40,8 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "keep_original": False,
         "auto_download": False,
         "outputs_dir": tmp_path,
+        "audio_roots": (tmp_path, tmp_path.parent),
+        "max_waiting": 3,
         "max_audio_mb": 1.5,
         "max_audio_s": 60.0,
         "window_s": 2.0,
@@ -49,7 +51,8 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
     }
     assert values.keys() == Settings.model_fields.keys()
     for name, value in values.items():
-        monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", str(value))
+        said = os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
+        monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", said)
     assert Settings().model_dump() == values
 
 

@@ -8,12 +8,40 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from webui.texts import acquisition, audio, checkpoint, cli, download, engine, log, page, request, storage, windows
+from webui.texts import (
+    acquisition,
+    api,
+    audio,
+    checkpoint,
+    cli,
+    download,
+    engine,
+    log,
+    page,
+    request,
+    settings,
+    storage,
+    windows,
+)
 from webui.texts.language import Language, Text
 
 __all__ = ["TEXTS", "Language", "Text", "text"]
 
-_AREAS: Final = (acquisition, audio, checkpoint, cli, download, engine, log, page, request, storage, windows)
+_AREAS: Final = (
+    acquisition,
+    api,
+    audio,
+    checkpoint,
+    cli,
+    download,
+    engine,
+    log,
+    page,
+    request,
+    settings,
+    storage,
+    windows,
+)
 
 
 def _collect() -> Mapping[str, Text]:

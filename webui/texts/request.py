@@ -17,6 +17,13 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="没有名为 {found} 的模型，可用的有：{expected}。请用 models 命令查看，或使用 auto。",
         en="There is no model named {found}; known are: {expected}. See the `models` command, or use auto.",
     ),
+    "request.busy": Text(
+        zh="服务器正忙：已有 {found} 个请求在处理或等待，上限为 {expected}。请 {retry_s} 秒后重试。",
+        en=(
+            "The server is busy: {found} requests are being answered or wait, {expected} at most. "
+            "Try again in {retry_s} s."
+        ),
+    ),
     "request.unmapped_labels": Text(
         zh="模型 {model} 的类别 {found} 与九种情感没有对应关系，无法给出九种得分。请为该模型提供类别映射。",
         en=(

@@ -1,0 +1,296 @@
+"""The REST API over real HTTP: a server process, the real service, the built-in model."""
+
+import base64
+import io
+import os
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+from tests.browser.server_process import ROOT, RunningServer, running_server
+from webui.api.documents import RecognizedAudio
+from webui.labels import Emotion
+from webui.results import RecognitionResult
+
+EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
+LARGE = "emotion2vec_plus_large"
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uploads")
+    (folder / "user_123").mkdir()
+    (folder / "user_123" / "audio.wav").write_bytes(EXAMPLE.read_bytes())
+    outside = tmp_path_factory.mktemp("outside") / "secret.wav"
+    outside.write_bytes(EXAMPLE.read_bytes())
+    (folder / "link.wav").symlink_to(outside)
+    (folder / "inner.wav").symlink_to(folder / "user_123" / "audio.wav")
+    (folder / "circle.wav").symlink_to(folder / "circle.wav")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, uploads: Path) -> Iterator[RunningServer]:
+    outputs = tmp_path_factory.mktemp("api") / "outputs"
+    models = tmp_path_factory.mktemp("models")
+    with running_server(outputs, audio_roots=uploads, max_audio_mb=1, models_dir=models) as started:
+        yield started
+        assert "Traceback" not in started.errors.read_text()
+
+
+@pytest.fixture(scope="module")
+def client(server: RunningServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        yield client
+
+
+def upload(client: httpx.Client, **fields: str) -> httpx.Response:
+    return client.post("/api/v1/recognize", files={"audio": ("a b.wav", EXAMPLE.read_bytes())}, data=fields)
+
+
+def problem(response: httpx.Response, status: int, code: str) -> str:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document = response.json()
+    assert (document["status"], document["code"]) == (status, code)
+    detail: str = document["detail"]
+    return detail
+
+
+def test_an_upload_is_recognized_and_its_files_can_be_fetched(client: httpx.Client, server: RunningServer) -> None:
+    response = upload(client, extract_embedding="true", granularity="frame")
+    assert response.status_code == 200
+    answer = RecognizedAudio.model_validate(response.json())
+    assert answer.source.file_name == "a b.wav"
+    assert answer.model.name == "builtin"
+    assert set(answer.scores) == set(Emotion)
+    assert answer.frames is not None
+    assert set(answer.links) == {"result.json", "processed_audio.wav", "embedding.npy", "log.txt"}
+    document = RecognitionResult.model_validate_json(client.get(answer.links["result.json"]).content)
+    assert document.scores == answer.scores
+    embedding = np.load(io.BytesIO(client.get(answer.links["embedding.npy"]).content))
+    assert embedding.shape == answer.embedding.shape  # type: ignore[union-attr]
+    with wave.open(io.BytesIO(client.get(answer.links["processed_audio.wav"]).content)) as wav:
+        assert wav.getframerate() == 16_000
+    assert RecognizedAudio.model_validate(client.get(f"/api/v1/results/{answer.id}").json()) == answer
+    assert (server.outputs_dir / answer.id.split(".")[0] / "result.json").is_file()
+
+
+def test_the_request_of_the_first_webui_works_as_written(client: httpx.Client, uploads: Path) -> None:
+    asked = {
+        "audio_path": f"{uploads}/user_123/audio.wav",
+        "granularity": "utterance",
+        "extract_embedding": True,
+    }
+    answer = client.post("/api/v1/recognize", json=asked).json()
+    assert list(answer)[:5] == ["emotion", "confidence", "scores", "granularity", "timestamp"]
+    assert answer["embedding"]["shape"] == [576]
+    assert answer["source"]["file_name"] == "audio.wav"
+
+
+def test_base64_and_an_inline_embedding(client: httpx.Client) -> None:
+    asked = {
+        "audio_base64": base64.b64encode(EXAMPLE.read_bytes()).decode(),
+        "file_name": "../von/uns.wav",
+        "inline_embedding": True,
+    }
+    answer = client.post("/api/v1/recognize", json=asked).json()
+    assert answer["source"]["file_name"] == "uns.wav"
+    embedding = np.load(io.BytesIO(client.get(answer["links"]["embedding.npy"]).content))
+    np.testing.assert_allclose(answer["embedding_values"], embedding, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["link.wav", "../secret.wav", "user_123/../../x.wav", "circle.wav"])
+def test_paths_that_lead_out_are_refused(client: httpx.Client, uploads: Path, name: str) -> None:
+    response = client.post("/api/v1/recognize", json={"audio_path": f"{uploads}/{name}"})
+    detail = problem(response, 403, "api.outside_roots")
+    assert "SPEECH_EMOTION_AUDIO_ROOTS" in detail
+    assert str(uploads) not in response.text
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "audio.wav", "\0", "/proc/self/environ", "/" + "x" * 5000])
+def test_paths_elsewhere_are_refused(client: httpx.Client, path: str) -> None:
+    problem(client.post("/api/v1/recognize", json={"audio_path": path}), 403, "api.outside_roots")
+
+
+def test_links_inside_and_missing_files(client: httpx.Client, uploads: Path) -> None:
+    assert client.post("/api/v1/recognize", json={"audio_path": f"{uploads}/inner.wav"}).status_code == 200
+    response = client.post("/api/v1/recognize", json={"audio_path": f"{uploads}/nothing.wav"})
+    assert "nothing.wav" in problem(response, 422, "audio.no_such_file")
+    assert str(uploads) not in response.text  # where things lie on the server is nobody's business
+
+
+def test_without_roots_the_setting_is_named(tmp_path: Path) -> None:
+    with running_server(tmp_path / "outputs") as started:
+        asked = {"audio_path": "/uploads/user_123/audio.mp3", "granularity": "utterance", "extract_embedding": True}
+        response = httpx.post(f"{started.url}/api/v1/recognize", json=asked, timeout=60)
+        assert "SPEECH_EMOTION_AUDIO_ROOTS" in problem(response, 403, "api.no_audio_roots")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        ({}, 422, "api.one_source"),
+        ({"audio_path": "/a", "audio_base64": "YQ=="}, 422, "api.one_source"),
+        ({"audio_base64": "nicht!"}, 422, "api.bad_base64"),
+        ({"audio_base64": ""}, 422, "audio.empty_file"),
+        ({"audio_base64": "aGFsbG8="}, 422, "audio.text"),
+        ({"audio_base64": "YQ==", "granularity": "word"}, 422, "api.bad_request"),
+        ({"audio_base64": "YQ==", "colour": "red"}, 422, "api.bad_request"),
+        ({"audio_base64": "YQ==", "window_s": 0}, 422, "api.bad_request"),
+        ({"audio_base64": "YQ==", "inline_embedding": True, "granularity": "frame"}, 422, "api.inline_frames"),
+        ([1, 2], 422, "api.bad_request"),
+    ],
+)
+def test_bad_requests_say_what_is_expected(client: httpx.Client, asked: object, status: int, code: str) -> None:
+    problem(client.post("/api/v1/recognize", json=asked), status, code)
+
+
+def test_bad_bodies(client: httpx.Client) -> None:
+    where = "/api/v1/recognize"
+    problem(client.post(where, content=b"{", headers={"content-type": "application/json"}), 422, "api.bad_request")
+    assert "missing" in problem(client.post(where), 422, "api.media_type")
+    problem(client.post(where, content=b"x", headers={"content-type": "audio/wav"}), 422, "api.media_type")
+    problem(client.post(where, data={"granularity": "frame"}, files={"other": b"x"}), 422, "api.one_source")
+    twice = [("audio", ("a.wav", b"x")), ("audio", ("b.wav", b"y"))]
+    problem(client.post(where, files=twice), 400, "http.400")
+    problem(client.post(where, files={"audio": ("a.txt", b"hello there, this is text")}), 422, "audio.text")
+    problem(client.get("/api/v1/nothing"), 404, "http.404")
+
+
+def test_a_named_model_is_that_model_or_an_error(client: httpx.Client) -> None:
+    assert upload(client, model="builtin").json()["model"]["name"] == "builtin"
+    response = upload(client, model=LARGE)
+    assert "no other model answers in its name" in problem(response, 503, "request.weights_absent")
+    assert int(response.headers["retry-after"]) > 0
+    problem(upload(client, model="whisper"), 422, "request.unknown_model")
+
+
+def test_chinese_for_those_who_prefer_it(client: httpx.Client) -> None:
+    response = client.post("/api/v1/recognize", json={}, headers={"accept-language": "zh-CN,zh;q=0.9"})
+    assert "需要且只能给出" in problem(response, 422, "api.one_source")
+
+
+def test_too_large_is_known_before_it_has_arrived(client: httpx.Client) -> None:
+    problem(client.post("/api/v1/recognize", files={"audio": ("a.wav", bytes(1_100_000))}), 413, "audio.too_many_bytes")
+    problem(client.post("/api/v1/recognize", files={"audio": ("a.wav", bytes(3_000_000))}), 413, "api.too_large")
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        while sent < 1_000_000_000:
+            sent += 65536
+            yield bytes(65536)
+
+    headers = {"content-type": "application/json"}
+    with suppress(httpx.NetworkError, httpx.RemoteProtocolError):  # the server hangs up while we are still sending
+        problem(client.post("/api/v1/recognize", content=endless(), headers=headers), 413, "api.too_large")
+    assert sent < 50_000_000
+
+
+def test_results_are_listed_and_deleted(client: httpx.Client, server: RunningServer) -> None:
+    first, second = (upload(client).json()["id"] for _ in range(2))
+    page = client.get("/api/v1/results", params={"limit": 2}).json()
+    assert [entry["id"] for entry in page["results"]] == [second, first]
+    assert page["total"] >= 2
+    later = client.get("/api/v1/results", params={"limit": 1, "offset": 1}).json()
+    assert [entry["id"] for entry in later["results"]] == [first]
+    assert client.delete(f"/api/v1/results/{first}").status_code == 204
+    problem(client.get(f"/api/v1/results/{first}"), 404, "api.no_result")
+    problem(client.delete(f"/api/v1/results/{first}"), 404, "api.no_result")
+    assert not (server.outputs_dir / first.split(".")[0]).exists()
+    assert not list(server.outputs_dir.glob(".deleted*"))
+
+
+def test_a_result_can_not_be_guessed(client: httpx.Client, server: RunningServer) -> None:
+    run_id = upload(client).json()["id"]
+    name, signature = run_id.split(".")
+    for guess in (name, f"{name}.{'A' * 22}", f"{name}.{signature[:-1]}", f"../{run_id}", f"outputs_x.{signature}"):
+        assert client.get(f"/api/v1/results/{guess}").status_code == 404
+    problem(client.get(f"/api/v1/results/{run_id}/..%2f..%2fetc%2fpasswd"), 404, "http.404")
+    problem(client.get(f"/api/v1/results/{run_id}/nothing.txt"), 404, "api.no_file")
+    key = server.outputs_dir / ".result_ids.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_health_models_and_openapi(client: httpx.Client) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    deadline = time.monotonic() + 60
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    document = client.get("/api/v1/models").json()
+    assert document["models"][0]["name"] == LARGE
+    assert (document["answering"], document["verified"]) == ("builtin", None)
+    schema = client.get("/api/v1/openapi.json").json()
+    assert set(schema["paths"]["/api/v1/recognize"]["post"]["requestBody"]["content"]) == {
+        "multipart/form-data",
+        "application/json",
+    }
+    assert "503" in schema["paths"]["/api/v1/recognize"]["post"]["responses"]
+
+
+def test_the_page_is_still_there(client: httpx.Client) -> None:
+    assert "gradio" in client.get("/").text
+
+
+def test_curl_as_the_docs_show_it(server: RunningServer) -> None:
+    command = ["curl", "-sS", "-F", f"audio=@{EXAMPLE}", "-F", "granularity=frame", f"{server.url}/api/v1/recognize"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "no_proxy": "*"})
+    except FileNotFoundError:
+        pytest.skip("no curl")
+    assert RecognizedAudio.model_validate_json(done.stdout).granularity == "frame"
+
+
+def test_importing_the_api_is_light() -> None:
+    code = "import webui.api.documents, sys; assert 'torch' not in sys.modules and 'gradio' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_a_full_queue_is_told_at_once_and_everybody_admitted_is_answered(tmp_path: Path) -> None:
+    """Forty callers at a server with room for two at work and one waiting."""
+    with running_server(tmp_path / "outputs", max_waiting=1) as started:
+        where = f"{started.url}/api/v1/recognize"
+        assert httpx.post(where, files={"audio": EXAMPLE.read_bytes()}, timeout=60).status_code == 200
+
+        def ask(_number: int) -> httpx.Response:
+            return httpx.post(where, files={"audio": EXAMPLE.read_bytes()}, timeout=60)
+
+        with ThreadPoolExecutor(40) as callers:
+            responses = list(callers.map(ask, range(40)))
+        refused = [response for response in responses if response.status_code != 200]
+        assert len(refused) < 40
+        for response in refused:
+            assert "Try again in" in problem(response, 503, "request.busy")
+            assert response.headers["retry-after"] == "5"
+        scores = {str(response.json()["scores"]) for response in responses if response.status_code == 200}
+        assert len(scores) == 1
+
+
+def test_work_ends_when_its_caller_has_gone(tmp_path: Path) -> None:
+    """Ten minutes of sound; the caller hangs up as soon as it is sent."""
+    clip = io.BytesIO()
+    soundfile.write(clip, np.tile(soundfile.read(EXAMPLE, dtype="float32")[0], 120), 16_000, format="FLAC")
+    with running_server(tmp_path / "outputs") as started:
+        where = f"{started.url}/api/v1/recognize"
+        with suppress(httpx.ReadTimeout):
+            httpx.post(where, files={"audio": clip.getvalue()}, timeout=httpx.Timeout(30, read=0.5))
+        answer = httpx.post(where, files={"audio": EXAMPLE.read_bytes()}, timeout=60)
+        assert answer.status_code == 200
+        deadline = time.monotonic() + 30
+        while list(started.outputs_dir.glob(".draft*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert len(list(started.outputs_dir.glob("outputs_*"))) == 1
+        assert "Traceback" not in started.errors.read_text()

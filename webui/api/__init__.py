@@ -1,0 +1,1 @@
+"""The REST API, ``/api/v1``: FastAPI routes over the same service as the page."""

@@ -1,0 +1,134 @@
+"""Errors as RFC 9457 problem documents: the API's one table from error classes to HTTP statuses."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path, PurePath
+from typing import Any, Final
+from uuid import uuid4
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import Field
+from starlette.exceptions import HTTPException
+
+from webui.errors import (
+    AudioError,
+    AudioTooLongError,
+    BusyError,
+    ForbiddenPathError,
+    InferenceError,
+    ModelError,
+    ModelNotFoundError,
+    OutputError,
+    RequestError,
+    RunNotFoundError,
+    SpeechEmotionError,
+)
+from webui.results import Document
+from webui.service.gate import RETRY_AFTER_S
+from webui.texts import Language, text
+
+log = logging.getLogger(__name__)
+
+PROBLEM_TYPE: Final = "application/problem+json"
+UNEXPECTED: Final = "api.unexpected"
+UNKNOWN_MODEL: Final = "request.unknown_model"
+STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] = (
+    (AudioTooLongError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (AudioError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (InferenceError, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (ModelError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ForbiddenPathError, HTTPStatus.FORBIDDEN),
+    (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (RunNotFoundError, HTTPStatus.NOT_FOUND),
+    (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),
+)
+EXAMPLE: Final = {
+    "type": "about:blank",
+    "title": "Unprocessable Entity",
+    "status": 422,
+    "detail": "The audio is too short: 12.0 ms; at least 25.0 ms are needed. Record a longer clip.",
+    "code": "audio.too_short",
+    "values": {"found_ms": 12.0, "expected_ms": 25.0},
+}
+
+
+class Problem(Document):
+    """What went wrong, as RFC 9457 has it; `code` is stable and fit for programs."""
+
+    type: str = "about:blank"
+    title: str = Field(description="The phrase of the HTTP status.")
+    status: int
+    detail: str = Field(description="What was found, what was expected, what to do; Chinese if the caller prefers it.")
+    code: str = Field(description="Stable key of the kind of error, for instance `audio.too_short`.")
+    values: Mapping[str, float | int | str] = Field(default_factory=dict, description="What the sentence is about.")
+
+
+def problem_of(error: SpeechEmotionError, language: Language) -> Problem:
+    """Returns the document of an error. Where things lie on the server is nobody's business: folders are left out."""
+    values = {name: _plain(value) for name, value in error.values.items()}
+    status = status_of(error)
+    return Problem(
+        title=status.phrase, status=status, detail=text(error.code, language, **values), code=error.code, values=values
+    )
+
+
+def status_of(error: SpeechEmotionError) -> HTTPStatus:
+    """Returns the HTTP status that stands for an error."""
+    if isinstance(error, ModelNotFoundError) and error.code == UNKNOWN_MODEL:
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    return next(
+        (status for kind, status in STATUS_OF_ERROR if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
+async def answer_error(request: Request, error: Exception) -> JSONResponse:
+    """FastAPI's handler of every error under ``/api``."""
+    language = language_of(request)
+    headers: dict[str, str] = {}
+    if isinstance(error, SpeechEmotionError):
+        problem = problem_of(error, language)
+        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["Retry-After"] = str(RETRY_AFTER_S)
+    elif isinstance(error, RequestValidationError):
+        reason = "; ".join(f"{'.'.join(map(str, part['loc'][1:]))}: {part['msg']}" for part in error.errors())
+        problem = problem_of(RequestError("api.bad_request", reason=reason), language)
+    elif isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        problem = Problem(title=status.phrase, status=status, detail=str(error.detail), code=f"http.{status.value}")
+        headers |= dict(error.headers or {})
+    else:
+        problem = _unexpected(error, language)
+    return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
+
+
+def language_of(request: Request) -> Language:
+    """Returns Chinese if the caller's ``Accept-Language`` begins with it, else English."""
+    preferred = request.headers.get("accept-language", "").strip().lower()
+    return Language.ZH if preferred.startswith("zh") else Language.EN
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Returns what OpenAPI is told of the errors of a route."""
+    content = {PROBLEM_TYPE: {"schema": Problem.model_json_schema(), "example": EXAMPLE}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def _unexpected(error: Exception, language: Language) -> Problem:
+    error_id = uuid4().hex[:8]
+    log.error("Unexpected error %s in the API", error_id, exc_info=error)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    detail = text(UNEXPECTED, language, error_id=error_id)
+    return Problem(title=status.phrase, status=status, detail=detail, code=UNEXPECTED, values={"error_id": error_id})
+
+
+def _plain(value: object) -> float | int | str:
+    if isinstance(value, PurePath):
+        return value.name
+    if isinstance(value, float | int):
+        return value
+    said = str(value)
+    return Path(said).name if said.startswith("/") else said

@@ -1,0 +1,62 @@
+"""Runs blocking work for a request: bounded, off the event loop, and ended when its caller has gone."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+from fastapi import Request, Response
+
+from webui.service import Progress, Stage
+from webui.service.gate import Gate
+
+T = TypeVar("T")
+
+
+class CallerGoneError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+async def answer_nobody(_request: Request, _error: Exception) -> Response:
+    """FastAPI's handler of ``CallerGoneError``: the connection is closed, so what it returns goes nowhere."""
+    return Response(status_code=499)
+
+
+async def run_for(request: Request, gate: Gate, work: Callable[[Progress], T]) -> T:
+    """Returns what ``work`` returns.
+
+    Args:
+        request: whose caller waits.
+        gate: bounds how many work and wait.
+        work: given the function to report its progress to, which ends it once the caller has gone.
+
+    Raises:
+        BusyError: too many wait already.
+        CallerGoneError: the caller has gone.
+    """
+    gone = threading.Event()
+
+    def progress(_fraction: float, _stage: Stage) -> None:
+        if gone.is_set():
+            raise CallerGoneError
+
+    def run() -> T:
+        with gate.place():
+            progress(0.0, Stage.VALIDATION)
+            return work(progress)
+
+    with gate.admitted():
+        watcher = asyncio.create_task(_watch(request, gone))
+        try:
+            return await anyio.to_thread.run_sync(run, limiter=anyio.CapacityLimiter(1))
+        finally:
+            watcher.cancel()
+
+
+async def _watch(request: Request, gone: threading.Event) -> None:
+    """Sets ``gone`` once the connection is closed; the body has been read, so that is the next thing to come."""
+    while not gone.is_set():
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            gone.set()

@@ -1,0 +1,53 @@
+"""Lets a bounded number of callers work and a bounded number wait; whoever comes too much is told at once."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from webui.errors import BusyError
+
+RETRY_AFTER_S: Final = 5
+
+
+class Gate:
+    """A bounded queue in front of work.
+
+    Args:
+        running: how many may work at a time.
+        waiting: how many may wait besides; 0 turns everybody away who can't start at once.
+    """
+
+    def __init__(self, *, running: int, waiting: int) -> None:
+        self._places = threading.BoundedSemaphore(running)
+        self._limit = running + waiting
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    @property
+    def inside(self) -> int:
+        """How many work or wait."""
+        return self._inside
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Counts the caller in, without waiting, until the block ends.
+
+        Raises:
+            BusyError: too many are inside.
+        """
+        with self._lock:
+            if self._inside >= self._limit:
+                raise BusyError("request.busy", found=self._inside, expected=self._limit, retry_s=RETRY_AFTER_S)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Waits for a place to work in; the caller has been admitted."""
+        with self._places:
+            yield

@@ -1,0 +1,85 @@
+"""What each setting means: the README's tables and the settings' own descriptions."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from webui.texts.language import Text
+
+TEXTS: Final[Mapping[str, Text]] = {
+    "settings.port": Text(
+        zh="首选端口；被占用时换下一个空闲端口。",
+        en="First port tried; the next free one is taken.",
+    ),
+    "settings.device": Text(
+        zh="模型运行的设备；`auto` 取最好的一个。",
+        en="Device the model runs on.",
+    ),
+    "settings.engine": Text(
+        zh="运行 Emotion2Vec 的引擎：native，或作为参考的 funasr。",
+        en="Runs Emotion2Vec: native, or funasr as the reference.",
+    ),
+    "settings.builtin": Text(
+        zh="内置模型是否可以代答 `auto`。",
+        en="Whether the built-in model may answer for `auto`.",
+    ),
+    "settings.model_dir": Text(
+        zh="`model` 所指模型（auto 为 Large）的权重文件夹，最先查找。",
+        en="Folder of the checkpoint that `model` names (auto: large), looked at first.",
+    ),
+    "settings.keep_original": Text(
+        zh="转换后是否保留 models/<name>/model.pt（1.95 GB）。",
+        en="Whether models/<name>/model.pt stays after its conversion (1.95 GB).",
+    ),
+    "settings.auto_download": Text(
+        zh="本机没有大模型时，服务器是否自动下载（1.95 GB）。",
+        en="Whether the server fetches a large model that isn't here by itself (1.95 GB).",
+    ),
+    "settings.audio_roots": Text(
+        zh="API 的 `audio_path` 可以读取的文件夹；多个之间的分隔符与 PATH 相同。",
+        en="Folders that the API's `audio_path` may name files in; several separated as in PATH.",
+    ),
+    "settings.max_waiting": Text(
+        zh="最多有多少个 API 请求排队；再多的会被要求稍后重试。",
+        en="API requests that may wait; more are told to come back.",
+    ),
+    "settings.max_audio_mb": Text(
+        zh="接受的最大音频文件，单位 MB：12 小时的 16 kHz WAV 为 1383 MB。",
+        en="Largest audio file accepted, in megabytes: 12 h of 16 kHz WAV are 1383.",
+    ),
+    "settings.max_audio_s": Text(
+        zh="接受的最长录音，单位秒：12 小时。",
+        en="Longest recording accepted, in seconds: 12 h.",
+    ),
+    "settings.window_s": Text(
+        zh="逐帧得分：每行平均多少秒音频。",
+        en="Frame scores: length of audio that a row averages over.",
+    ),
+    "settings.hop_s": Text(
+        zh="逐帧得分：两行相隔多少秒。",
+        en="Frame scores: distance between two rows.",
+    ),
+    "settings.max_json_rows": Text(
+        zh="逐帧得分超过这么多行时写入 frames.parquet。",
+        en="Frame rows above this go to frames.parquet.",
+    ),
+    "settings.threads": Text(
+        zh="模型使用的 CPU 线程数；0 为与核数相同。",
+        en="CPU threads of a model; 0 means as many as there are cores.",
+    ),
+    "settings.host": Text(
+        zh="服务器监听的地址；0.0.0.0 对整个网络开放。",
+        en="Address the server listens on; 0.0.0.0 opens it to the network.",
+    ),
+    "settings.model": Text(
+        zh="作答的模型：`auto` 或 `models` 列出的名称。",
+        en="Model that answers: `auto` or a name that `models` lists.",
+    ),
+    "settings.models_dir": Text(
+        zh="权重所在的目录，每个模型一个文件夹。",
+        en="Where weights lie, a folder per model.",
+    ),
+    "settings.outputs_dir": Text(
+        zh="结果文件夹写入的目录。",
+        en="Where run folders are written.",
+    ),
+}
