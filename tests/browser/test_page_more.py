@@ -38,6 +38,13 @@ def test_the_address_can_name_the_language(open_page: OpenPage, server: RunningS
     expect(visitor.page.locator("#recognize")).to_have_text("🎯 开始识别")
 
 
+def test_the_docs_of_the_interface_are_one_press_away(open_page: OpenPage) -> None:
+    visitor = open_page()
+    with visitor.page.expect_popup() as opened:
+        visitor.page.locator(".se-footer a").click()
+    expect(opened.value.locator("body")).to_contain_text("/api/v1/recognize", timeout=15_000)
+
+
 def test_keys_alone_will_do(open_page: OpenPage) -> None:
     visitor = open_page(locale="en-US")
     page = visitor.page

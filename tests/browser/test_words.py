@@ -56,7 +56,7 @@ def test_a_german_reads_english(open_page: OpenPage) -> None:
     visitor = open_page(locale="de-DE")
     visitor.page.get_by_role("tab", name="Microphone").click()
     expect(visitor.page.locator("#microphone")).to_contain_text("Record")
-    expect(visitor.page.locator("footer")).to_contain_text("Use via API")
+    expect(visitor.page.locator(".se-footer")).to_have_text("For programs: docs of the REST API")
 
 
 def test_a_file_over_the_limit_is_refused_in_words(open_page: OpenPage, tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ class Visitor:
         self.page = self._context.new_page()
         self.requests: list[Request] = []
         self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request))
-        self.page.on("console", lambda said: self._listen(said.type, said.text))
+        self._context.on("request", lambda request: self.requests.append(request))
+        self._context.on("console", lambda said: self._listen(said.type, said.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(url)
         self.page.wait_for_selector("html[data-language]")

@@ -11,6 +11,7 @@ _LABELS: Final[Mapping[str, Text]] = {
         zh="上传或录一段语音，得到主要情感、九种得分和结果文件。",
         en="Upload or record some speech; get its main emotion, nine scores and the result files.",
     ),
+    "page.api_docs": Text(zh="供程序调用：REST 接口文档", en="For programs: docs of the REST API"),
     "page.language": Text(zh="语言", en="Language"),
     "page.tab_file": Text(zh="📁 文件", en="📁 File"),
     "page.tab_microphone": Text(zh="🎙️ 录音", en="🎙️ Microphone"),

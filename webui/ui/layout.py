@@ -15,6 +15,7 @@ from webui.ui.status_events import StatusParts, lay_out_status
 
 FILE_TAB: Final = "file"
 MICROPHONE_TAB: Final = "microphone"
+API_DOCS: Final = "docs"  # of the server that the page is part of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,18 @@ def lay_out() -> Parts:
             inputs = _inputs(say)
         with gr.Column(scale=7, min_width=320):
             outputs = _outputs(say)
+    say.add_computed(gr.HTML, _footer, apply_default_css=False)
     return Parts(language, stored, status, say, inputs, outputs)
 
 
 def _header(language: Language) -> dict[str, Any]:
     title, subtitle = escape(text("page.title", language)), escape(text("page.subtitle", language))
     return {"value": f'<div class="se-title"><h1>🎙️ {title}</h1><p>{subtitle}</p></div>'}
+
+
+def _footer(language: Language) -> dict[str, Any]:
+    words = escape(text("page.api_docs", language))
+    return {"value": f'<p class="se-footer"><a href="{API_DOCS}" target="_blank" rel="noopener">{words}</a></p>'}
 
 
 def _inputs(say: Localized) -> InputParts:
