@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,10 @@ RecognitionService.recognize = recognize
 
 @pytest.fixture(scope="module")
 def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A network of real size, so that minutes of sound take a while."""
+    """A network that takes a second for half a minute, so that minutes of sound take a while."""
     folder = tmp_path_factory.mktemp("slow")
-    make_checkpoint(folder / "models" / "emotion2vec_plus_large", BASE, clips=9, seconds=0.5, training=False)
+    sizes = replace(BASE, prenet_depth=1, depth=2)
+    make_checkpoint(folder / "models" / "emotion2vec_plus_large", sizes, clips=9, seconds=0.5, training=False)
     with running_server(folder / "outputs", models_dir=folder / "models") as started:
         yield started
 

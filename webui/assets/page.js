@@ -8,6 +8,7 @@
   const ATTRIBUTES = ["aria-label", "title"];
   const NEXT = { cancel: "recognize", "cancel-download": "retry", retry: "cancel-download" };
   const SETTLED_MS = 300;
+  const NARROW_PX = 640; // below it the answer stands under the buttons, out of sight
 
   const known = new WeakMap(); // node -> { place: { original, ours } }
 
@@ -64,7 +65,9 @@
 
   // A run that was stopped and one that was refused look alike to Gradio.
   document.addEventListener("click", ({ target }) => {
-    if (target.closest?.("#recognize, #cancel")) root.dataset.stopped = String(!!target.closest("#cancel"));
+    if (!target.closest?.("#recognize, #cancel")) return;
+    root.dataset.stopped = String(!!target.closest("#cancel"));
+    if (innerWidth <= NARROW_PX) setTimeout(() => document.getElementById("answer")?.scrollIntoView({ block: "nearest" }), SETTLED_MS);
   }, true);
 
   // Gradio says nothing when there is no microphone.

@@ -12,7 +12,7 @@ from webui.ui.outcome import Outcome
 from webui.ui.outcome_view import Updates, render
 from webui.ui.recognize_events import VisitorEvents, wire_api, wire_recognize
 from webui.ui.scripts import CLEAR_OTHER_JS, GO_JS, PLAYER_JS, SPEAK_JS, WAIT_JS
-from webui.ui.shared_files import share_files
+from webui.ui.shared_files import SharedFiles
 from webui.ui.status_events import wire_status
 
 STATE_TTL_S: Final = 3600.0
@@ -31,8 +31,9 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
     outcome = gr.State(None, time_to_live=STATE_TTL_S)
     arrived = _wire_language(page, parts, outcome)
     wire_status(parts.status, parts.language, arrived, service)
-    _wire_source(parts, cache_dir, example)
-    wire_recognize(parts, outcome, VisitorEvents(service, cache_dir))
+    shared = SharedFiles(cache_dir, page.upload_file_set)
+    _wire_source(parts, shared, example)
+    wire_recognize(parts, outcome, VisitorEvents(service, shared))
     wire_api(parts, service)
 
 
@@ -56,12 +57,12 @@ def _wire_language(page: gr.Blocks, parts: Parts, outcome: gr.State) -> gr.event
     return arrived
 
 
-def _wire_source(parts: Parts, cache_dir: Path, example: Path) -> None:
+def _wire_source(parts: Parts, shared: SharedFiles, example: Path) -> None:
     inputs = parts.inputs
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def load_example() -> Updates:
-        return [share_files([example], cache_dir)[0], None, gr.update(selected=FILE_TAB)]
+        return [shared.share([example])[0], None, gr.update(selected=FILE_TAB)]
 
     inputs.example.click(load_example, None, [inputs.file, inputs.microphone, inputs.tabs], **quiet)
     inputs.file.change(None, [inputs.file, parts.language], inputs.player, js=PLAYER_JS, **quiet)

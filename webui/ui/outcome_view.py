@@ -1,6 +1,5 @@
 """An outcome as the values of the page's components."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -9,7 +8,7 @@ from webui.texts import Language
 from webui.ui.answer_view import answer_html, cancelled_html, empty_html, scores_html, trouble_html
 from webui.ui.curve_view import curve_html
 from webui.ui.outcome import Outcome, trouble_of
-from webui.ui.shared_files import share_run
+from webui.ui.shared_files import SharedFiles
 
 Updates = list[Any]
 
@@ -31,7 +30,7 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
     return [answer_html(result, language) + scores_html(result, language) + curve, log_text]
 
 
-def present(outcome: Outcome, language: Language, cache_dir: Path) -> Updates:
+def present(outcome: Outcome, language: Language, shared: SharedFiles) -> Updates:
     """Returns the outcome itself, the values of the answer and the log, and the downloads.
 
     What goes wrong here becomes an outcome too: the visitor sees a sentence with a number that the log has as well.
@@ -39,7 +38,7 @@ def present(outcome: Outcome, language: Language, cache_dir: Path) -> Updates:
     try:
         files = None
         if outcome.recognition is not None:
-            files = share_run(outcome.recognition.folder, outcome.recognition.files, cache_dir)
+            files = shared.share_run(outcome.recognition.folder, outcome.recognition.files)
         return [outcome, *render(outcome, language), gr.update(value=files, visible=files is not None)]
     except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs it
         failed = Outcome(None, trouble_of(error), outcome.log)

@@ -13,6 +13,7 @@ from webui.ui.layout import Parts
 from webui.ui.outcome import CancelledByVisitorError, Outcome, recognize_source
 from webui.ui.outcome_view import Updates, present
 from webui.ui.scripts import NAME_JS, REFUSED_JS, START_JS
+from webui.ui.shared_files import SharedFiles
 from webui.ui.visitor_runs import VisitorRuns
 
 MODEL_QUEUE: Final = "model"  # all model events share it, so that the page and its API wait in one line
@@ -27,15 +28,15 @@ class VisitorEvents:
 
     Args:
         service: answers.
-        cache_dir: Gradio's cache folder, which files are served from.
+        shared: hands out the files of an answer.
     """
 
-    def __init__(self, service: RecognitionService, cache_dir: Path) -> None:
+    def __init__(self, service: RecognitionService, shared: SharedFiles) -> None:
         self._service = service
-        self._cache_dir = cache_dir
+        self._shared = shared
         self._runs = VisitorRuns()
 
-    def recognize(
+    def answer_visitor(
         self,
         file: str | None,
         recording: str | None,
@@ -65,7 +66,7 @@ class VisitorEvents:
                 file_name=file_name if file else _recording_name(path),
                 progress=show,
             )
-            return [*present(found, language, self._cache_dir), _HIDDEN]
+            return [*present(found, language, self._shared), _HIDDEN]
         finally:
             self._runs.end(request.session_hash, run)
 
@@ -73,7 +74,7 @@ class VisitorEvents:
         """Stops the visitor's run."""
         too_late = not self._runs.stop(request.session_hash)
         outcome = Outcome(None, None, (), cancelled=True, too_late=too_late)
-        return [*present(outcome, parse_language(language_value), self._cache_dir), _HIDDEN]
+        return [*present(outcome, parse_language(language_value), self._shared), _HIDDEN]
 
 
 def _recording_name(path: str | None) -> str | None:
@@ -102,7 +103,7 @@ def wire_recognize(parts: Parts, outcome: gr.State, events: VisitorEvents) -> No
     ]
     inputs.recognize.click(None, [parts.language], started, js=START_JS, **quiet)
     run = inputs.recognize.click(
-        events.recognize,
+        events.answer_visitor,
         given,
         changed,
         concurrency_id=MODEL_QUEUE,

@@ -13,7 +13,7 @@ from webui.ui.localized import FIRST_LANGUAGE, Localized
 from webui.ui.status_view import offer_key, status_html
 
 BUSY_S: Final = 1.0
-CALM_S: Final = 10.0
+CALM_S: Final = 5.0
 Updates = list[Any]
 
 
