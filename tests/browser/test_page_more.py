@@ -57,6 +57,12 @@ def test_keys_alone_will_do(open_page: OpenPage) -> None:
             break
     assert {"upload", "recognize", "example"} <= set(reached)
     page.keyboard.press("Enter")
+    page.locator("#upload .file-preview").wait_for()
+    page.locator("#upload button[aria-label]").last.press("Enter")  # takes it away again
+    chooser_button = page.locator("#upload button").first
+    with page.expect_file_chooser():
+        chooser_button.press("Enter")
+    page.locator("#example").press("Enter")
     expect(page.locator("#upload .file-preview")).to_contain_text("example_synthetic")
     page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.id") == "recognize"

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 from gradio.route_utils import delete_files_created_by_app
 from gradio_client import Client, handle_file
 
-from tests.browser.server_process import PROGRAM, running_server
+from tests.browser.server_process import PROGRAM, RunningServer, running_server
 from webui.service import RecognitionService
 from webui.settings import Settings
 from webui.ui.page import CACHE_AGE_S, CACHE_SWEEP_S, build_page
@@ -32,12 +34,19 @@ sys.addaudithook(watch)
 """
 
 
-def test_the_server_talks_to_nobody(tmp_path: Path) -> None:
-    with running_server(tmp_path / "outputs", program=WATCHED + PROGRAM) as server:
-        answer = Client(server.url, verbose=False, download_files=False).predict(
-            handle_file(EXAMPLE), "frame", True, api_name="/recognize"
-        )
-        assert answer["source"]["file_name"] == EXAMPLE.name
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    outputs_dir = tmp_path_factory.mktemp("doors") / "outputs"
+    with running_server(outputs_dir, program=WATCHED + PROGRAM) as started:
+        yield started
+    assert started.errors.read_text() == ""
+
+
+def test_the_server_talks_to_nobody(server: RunningServer) -> None:
+    answer = Client(server.url, verbose=False, download_files=False).predict(
+        handle_file(EXAMPLE), "frame", True, api_name="/recognize"
+    )
+    assert answer["source"]["file_name"] == EXAMPLE.name
     assert server.errors.read_text() == ""
 
 
@@ -47,17 +56,16 @@ def test_the_watch_would_see_it() -> None:
     assert told.stderr == "STRANGER nobody.invalid\n"
 
 
-def test_what_is_off_is_off(tmp_path: Path) -> None:
-    with running_server(tmp_path / "outputs") as server:
-        config = httpx.get(f"{server.url}/config").json()
-        assert config["analytics_enabled"] is False
-        assert config["run_history"] is False
-        assert config["show_error"] is False
-        assert config["enable_queue"] is True
-        assert config["footer_links"] == []
-        assert httpx.get(f"{server.url}/gradio_api/runs").status_code == 404
-        visible = [one["api_name"] for one in config["dependencies"] if one["api_visibility"] == "public"]
-        assert visible == ["recognize"]
+def test_what_is_off_is_off(server: RunningServer) -> None:
+    config = httpx.get(f"{server.url}/config").json()
+    assert config["analytics_enabled"] is False
+    assert config["run_history"] is False
+    assert config["show_error"] is False
+    assert config["enable_queue"] is True
+    assert config["footer_links"] == []
+    assert httpx.get(f"{server.url}/gradio_api/runs").status_code == 404
+    visible = [one["api_name"] for one in config["dependencies"] if one["api_visibility"] == "public"]
+    assert visible == ["recognize"]
 
 
 def test_files_of_visitors_are_swept_and_results_stay(tmp_path: Path) -> None:
