@@ -61,6 +61,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.api.work import CallerGoneError, answer_nobody
     from webui.ui.closed_doors import ClosedDoors
     from webui.ui.page import ASSETS_DIR, build_page, page_theme
+    from webui.ui.scripts import page_script
 
     service = service if service is not None else RecognitionService(settings)
     app = FastAPIOffline(
@@ -85,7 +86,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         max_file_size=int(settings.max_audio_mb * BYTES_PER_MB),
         allowed_paths=[],
         blocked_paths=[str(settings.outputs_dir.resolve()), str(settings.models_dir.resolve())],
-        footer_links=["api"],
+        footer_links=[],
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
@@ -93,6 +94,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         mcp_server=False,
         theme=page_theme(),
         css_paths=[ASSETS_DIR / "page.css"],
+        js=page_script(ASSETS_DIR / "page.js"),
         favicon_path=str(ASSETS_DIR / "favicon.png"),
     )
     return app

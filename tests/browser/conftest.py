@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.server_process import RunningServer, running_server
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import EXAMPLE, Visitor
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -19,6 +19,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
+    f"--use-file-for-fake-audio-capture={EXAMPLE}",
 )
 OpenPage = Callable[..., Visitor]
 

@@ -3,6 +3,7 @@
 A real server, the built-in model, the example clip, frame by frame; the same visitor that the browser tests use.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -20,9 +21,9 @@ MOST_BYTES = 300_000
 
 def main() -> int:
     """Writes ``docs/images/page_zh.png`` and ``page_en.png``."""
-    executable = shutil.which("chromium")
+    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if executable is None:
-        sys.stderr.write("no Chromium: `apt-get install chromium`\n")
+        sys.stderr.write("no Chromium: `apt-get install chromium`, or name one in CHROMIUM\n")
         return 1
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

@@ -31,6 +31,12 @@ def fetching(tmp_path: Path, hub: Hub) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
+def not_fetching(tmp_path: Path) -> Iterator[RunningServer]:
+    with running_server(tmp_path / "outputs", models_dir=tmp_path / "models", auto_download=False) as started:
+        yield started
+
+
+@pytest.fixture
 def without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
     for variable in ("MODELSCOPE_ENDPOINT", "HF_ENDPOINT"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
@@ -87,3 +93,22 @@ def test_a_server_that_may_not_fetch_offers_it(open_page: OpenPage, server: Runn
     status = visitor.page.locator("#status")
     expect(status).to_contain_text("本机没有 Emotion2Vec+ Large 的权重", timeout=SOON_MS)
     expect(visitor.page.locator("#retry")).to_contain_text("下载 Emotion2Vec+ Large（1.95 GB）")
+
+
+def test_weights_that_are_copied_in_while_the_page_is_open(
+    not_fetching: RunningServer, tmp_path: Path, open_page: OpenPage
+) -> None:
+    visitor = open_page(at=not_fetching)
+    page, status = visitor.page, visitor.page.locator("#status")
+    expect(status).to_contain_text("内置小模型（不是 Emotion2Vec+ Large） builtin · fp32 · cpu", timeout=SOON_MS)
+    expect(page.locator("#retry")).to_contain_text("下载")
+    make_checkpoint(tmp_path / "elsewhere", TINY, clips=9, seconds=0.5)
+    (tmp_path / "models").mkdir(exist_ok=True)
+    (tmp_path / "elsewhere").rename(tmp_path / "models" / "emotion2vec_plus_large")
+    expect(status).to_contain_text("权重已在本机，尚未载入", timeout=SOON_MS)
+    visitor.photograph("status_here_zh_1280")
+    page.click("#retry")
+    expect(status).to_contain_text("当前模型： Emotion2Vec+ Large native · fp32 · cpu", timeout=SOON_MS)
+    expect(page.locator("#retry")).to_be_hidden()
+    visitor.load_example()
+    assert "emotion2vec_plus_large" in visitor.recognize().locator(".se-model").inner_text()

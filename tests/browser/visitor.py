@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Locator, Request, expect
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
 SCREENSHOTS = Path(__file__).with_name("screenshots")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ANSWER_MS = 60_000  # the first answer loads the model
@@ -22,8 +23,8 @@ class Visitor:
         self.page = self._context.new_page()
         self.requests: list[Request] = []
         self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request))
-        self.page.on("console", lambda said: self._listen(said.type, said.text))
+        self._context.on("request", lambda request: self.requests.append(request))
+        self._context.on("console", lambda said: self._listen(said.type, said.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(url)
         self.page.wait_for_selector("html[data-language]")
@@ -60,6 +61,10 @@ class Visitor:
         target = folder / name
         started.value.save_as(target)
         return target
+
+    def load_example(self) -> None:
+        self.page.click("#example")
+        expect(self.page.locator("#upload .file-preview")).to_contain_text(EXAMPLE.stem)
 
     def settle(self) -> None:
         """Takes the pointer away and waits until nothing on the page moves or fades any more."""

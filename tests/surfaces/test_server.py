@@ -19,8 +19,8 @@ from webui.results import RecognitionResult
 from webui.server import PORTS_TRIED, open_listener
 from webui.service import RecognitionService
 from webui.settings import Settings
-from webui.ui.events import MODEL_CONCURRENCY, MODEL_QUEUE
 from webui.ui.page import MAX_WAITING, build_page
+from webui.ui.recognize_events import MODEL_CONCURRENCY, MODEL_QUEUE
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
 

@@ -14,7 +14,7 @@ WEBUI = Path(__file__).resolve().parents[2] / "webui"
 SOURCES = [path for path in sorted(WEBUI.rglob("*.py")) if "texts" not in path.relative_to(WEBUI).parts]
 AREAS = sorted({key.split(".")[0] for key in TEXTS})
 KEY = re.compile(rf"(?:{'|'.join(AREAS)})\.[a-z0-9_]+")
-FILE_SUFFIXES = (".css", ".txt", ".json", ".py")  # page.css and log.txt are files
+FILE_SUFFIXES = (".css", ".js", ".txt", ".json", ".py")  # page.css and log.txt are files
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 

@@ -11,6 +11,7 @@ _LABELS: Final[Mapping[str, Text]] = {
         zh="上传或录一段语音，得到主要情感、九种得分和结果文件。",
         en="Upload or record some speech; get its main emotion, nine scores and the result files.",
     ),
+    "page.api_docs": Text(zh="供程序调用：REST 接口文档", en="For programs: docs of the REST API"),
     "page.language": Text(zh="语言", en="Language"),
     "page.tab_file": Text(zh="📁 文件", en="📁 File"),
     "page.tab_microphone": Text(zh="🎙️ 录音", en="🎙️ Microphone"),
@@ -22,13 +23,24 @@ _LABELS: Final[Mapping[str, Text]] = {
         "known by content, not by name.",
     ),
     "page.record": Text(zh="用麦克风录音", en="Record with the microphone"),
+    "page.microphone_refused": Text(
+        zh="浏览器没有允许使用麦克风，或找不到麦克风。请在地址栏旁允许录音，再点一次「录制」；也可以直接上传文件。",
+        en=(
+            "The browser did not allow the microphone, or there is none. Allow it beside the address and press Record "
+            "again; or upload a file."
+        ),
+    ),
+    "page.microphone_insecure": Text(
+        zh="浏览器只在 https 或 localhost 地址下允许录音。请改用其中之一打开本页，或上传文件。",
+        en="Browsers record only at https or localhost. Open this page at such an address, or upload a file.",
+    ),
     "page.granularity": Text(zh="粒度选择", en="Granularity"),
     "page.utterance": Text(zh="utterance 整句级别", en="utterance: the whole recording"),
     "page.frame": Text(zh="frame 帧级别", en="frame: a curve over time"),
     "page.embedding": Text(zh="提取 Embedding 特征", en="Extract embedding features"),
     "page.embedding_info": Text(zh="另存 embedding.npy，供相似度、聚类等使用", en="Also saves embedding.npy"),
     "page.recognize": Text(zh="🎯 开始识别", en="🎯 Recognize"),
-    "page.cancel": Text(zh="⏹ 取消识别", en="⏹ Cancel"),
+    "page.cancel": Text(zh="⏹️ 取消", en="⏹️ Cancel"),
     "page.example": Text(zh="📝 加载示例音频", en="📝 Load example audio"),
     "page.log": Text(zh="处理日志", en="Processing log"),
     "page.log_empty": Text(
@@ -72,6 +84,15 @@ _STATUS: Final[Mapping[str, Text]] = {
     "page.status_download": Text(
         zh="⬇️ 下载 Emotion2Vec+ Large（1.95 GB）", en="⬇️ Download Emotion2Vec+ Large (1.95 GB)"
     ),
+    "page.status_here": Text(
+        zh="{model} 的权重已在本机，尚未载入；点「载入」现在准备，否则下一次识别时载入，需要多等一会儿。",
+        en=(
+            "The weights of {model} are on this machine, but not loaded yet. Load them now; "
+            "otherwise the next recognition does, and takes longer."
+        ),
+    ),
+    "page.status_idle": Text(zh="尚未载入", en="not loaded yet"),
+    "page.status_load": Text(zh="▶️ 载入", en="▶️ Load"),
     "page.status_retry": Text(zh="🔄 重试", en="🔄 Try again"),
     "page.status_cancel": Text(zh="✖ 取消下载", en="✖ Cancel download"),
 }
@@ -85,6 +106,11 @@ _ANSWER: Final[Mapping[str, Text]] = {
         zh="识别已取消，没有写入任何文件。可以再次点「🎯 开始识别」。",
         en="The recognition was cancelled and nothing was written. Press “🎯 Recognize” to start again.",
     ),
+    "page.cancelled_late": Text(
+        zh="取消时识别已经完成，结果文件已写入输出文件夹。",
+        en="It was done before it could be cancelled; its files are in the outputs folder.",
+    ),
+    "page.running": Text(zh="正在识别，请稍候…", en="Recognizing…"),
     "page.confidence": Text(zh="置信度: {confidence:.1%}", en="Confidence: {confidence:.1%}"),
     "page.scores": Text(zh="详细得分分布", en="Scores of the nine emotions"),
     "page.curve": Text(zh="情感随时间的变化", en="Emotion over time"),
@@ -126,6 +152,14 @@ _TROUBLE: Final[Mapping[str, Text]] = {
         zh="还没有音频。请先上传或录一段语音，或点「📝 加载示例音频」，再开始识别。",
         en="There is no audio yet. Upload or record some speech, or press “📝 Load example audio”, then recognize.",
     ),
+    "page.trouble_refused": Text(zh="这次识别没有开始", en="The recognition did not start"),
+    "page.refused": Text(
+        zh="服务器没有接受这次识别：排队的人太多，或者连接中断了。音频还在，请稍后再点「🎯 开始识别」。",
+        en=(
+            "The server did not take it: too many people are waiting, or the connection broke. "
+            "Your audio is still here; press “🎯 Recognize” again in a moment."
+        ),
+    ),
     "page.trouble_audio": Text(zh="这段音频无法使用", en="This audio can't be used"),
     "page.trouble_model": Text(zh="模型无法作答", en="The model can't answer"),
     "page.trouble_request": Text(zh="还差一步", en="One thing is missing"),
@@ -139,6 +173,7 @@ _TROUBLE: Final[Mapping[str, Text]] = {
         ),
     ),
     "page.log_cancelled": Text(zh="[取消] 已按要求停止。", en="[cancelled] stopped as asked."),
+    "page.log_note": Text(zh="[提示] {message}", en="[note] {message}"),
     "page.log_error": Text(zh="[错误] {message}", en="[error] {message}"),
 }
 
@@ -150,6 +185,38 @@ _PROGRESS: Final[Mapping[str, Text]] = {
         en="Inference (the first time, the model loads first)…",
     ),
     "page.stage_results": Text(zh="保存结果…", en="Saving the results…"),
+}
+
+# What Gradio says by itself, said in both.
+_GRADIO: Final[Mapping[str, Text]] = {
+    "page.gradio_copy": Text(zh="复制", en="Copy"),
+    "page.gradio_tabs": Text(zh="更多标签", en="More tabs"),
+    "page.gradio_footer": Text(zh="页脚", en="Footer"),
+    "page.gradio_device": Text(zh="选择录音设备", en="Recording device"),
+    "page.gradio_pause": Text(zh="暂停", en="Pause"),
+    "page.gradio_record": Text(zh="录制", en="Record"),
+    "page.gradio_stop": Text(zh="停止", en="Stop"),
+    "page.gradio_resume": Text(zh="继续", en="Resume"),
+    "page.gradio_clear": Text(zh="清除", en="Clear"),
+    "page.gradio_close": Text(zh="关闭", en="Close"),
+    "page.gradio_remove": Text(zh="移除这个文件", en="Remove this file"),
+    "page.gradio_queue": Text(zh="排队中：第 {position} 位，共 {size} 位 ·", en="waiting: {position} of {size} ·"),
+    "page.gradio_processing": Text(zh="处理中 ·", en="working ·"),
+    "page.gradio_too_large": Text(
+        zh="文件 {names} 太大，上限为 {limit}。请截短或压缩后再上传，或调高设置 SPEECH_EMOTION_MAX_AUDIO_MB。",
+        en="{names} is too large; up to {limit} is accepted. Cut or compress it, or raise SPEECH_EMOTION_MAX_AUDIO_MB.",
+    ),
+    "page.gradio_lost": Text(zh="连接中断", en="Connection lost"),
+    "page.gradio_reconnecting": Text(
+        zh="与服务器的连接已中断，正在重新连接…", en="The connection to the server broke; trying to reconnect…"
+    ),
+    "page.gradio_queue_full": Text(
+        zh="排队的人太多（上限 {limit}），请稍后再试。",
+        en="Too many people are waiting ({limit} at most); try again later.",
+    ),
+    "page.gradio_busy": Text(zh="服务器正忙，请稍后再试。", en="The server is busy; try again in a moment."),
+    "page.gradio_error": Text(zh="出错了", en="Error"),
+    "page.gradio_warning": Text(zh="注意", en="Warning"),
 }
 
 _SERVER: Final[Mapping[str, Text]] = {
@@ -173,4 +240,4 @@ _SERVER: Final[Mapping[str, Text]] = {
     ),
 }
 
-TEXTS: Final[Mapping[str, Text]] = {**_LABELS, **_STATUS, **_ANSWER, **_TROUBLE, **_PROGRESS, **_SERVER}
+TEXTS: Final[Mapping[str, Text]] = {**_LABELS, **_STATUS, **_ANSWER, **_TROUBLE, **_PROGRESS, **_GRADIO, **_SERVER}

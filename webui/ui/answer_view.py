@@ -5,7 +5,7 @@ from typing import Final
 from webui.labels import Emotion
 from webui.results import ModelInfo, Notice, RecognitionResult
 from webui.texts import Language, text
-from webui.ui.markup import emotion_title_html, escape, face, other_language, percent
+from webui.ui.markup import emotion_title, emotion_title_html, escape, face, other_language, percent
 
 BUILTIN_ENGINE: Final = "builtin"
 
@@ -28,8 +28,9 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
         sample_rate_hz=result.source.sample_rate_hz,
         inference_s=result.timing.inference_s,
     )
+    said = escape(f"{emotion_title(result.emotion, language)} {confidence}")
     return (
-        f'<div class="se-card se-answer" data-emotion="{result.emotion.value}">'
+        f'<div class="se-card se-answer" data-emotion="{result.emotion.value}" data-say="{said}">'
         f'<div class="se-emotion">{emotion_title_html(result.emotion, language)}</div>'
         f'<div class="se-confidence">{escape(confidence)}</div>'
         f'<div class="se-source">{escape(source)}</div>'
@@ -40,10 +41,10 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
     )
 
 
-def cancelled_html(language: Language) -> str:
+def cancelled_html(language: Language, *, too_late: bool = False) -> str:
     """Returns what stands in the place of an answer that the visitor stopped."""
-    sentence = escape(text("page.cancelled", language))
-    return f'<div class="se-card se-empty" role="status"><span aria-hidden="true">⏹</span>{sentence}</div>'
+    sentence = escape(text("page.cancelled_late" if too_late else "page.cancelled", language))
+    return f'<div class="se-card se-empty" data-say="{sentence}"><span aria-hidden="true">⏹️</span>{sentence}</div>'
 
 
 def trouble_html(title_key: str, sentence: str, language: Language) -> str:

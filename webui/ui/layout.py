@@ -15,6 +15,7 @@ from webui.ui.status_events import StatusParts, lay_out_status
 
 FILE_TAB: Final = "file"
 MICROPHONE_TAB: Final = "microphone"
+API_DOCS: Final = "docs"  # of the server that the page is part of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,18 @@ def lay_out() -> Parts:
             inputs = _inputs(say)
         with gr.Column(scale=7, min_width=320):
             outputs = _outputs(say)
+    say.add_computed(gr.HTML, _footer, apply_default_css=False)
     return Parts(language, stored, status, say, inputs, outputs)
 
 
 def _header(language: Language) -> dict[str, Any]:
     title, subtitle = escape(text("page.title", language)), escape(text("page.subtitle", language))
     return {"value": f'<div class="se-title"><h1>🎙️ {title}</h1><p>{subtitle}</p></div>'}
+
+
+def _footer(language: Language) -> dict[str, Any]:
+    words = escape(text("page.api_docs", language))
+    return {"value": f'<p class="se-footer"><a href="{API_DOCS}" target="_blank" rel="noopener">{words}</a></p>'}
 
 
 def _inputs(say: Localized) -> InputParts:
@@ -101,14 +108,20 @@ def _inputs(say: Localized) -> InputParts:
                 gr.Audio, text_of={"label": "page.record"}, sources=["microphone"], type="filepath", buttons=[],
                 editable=False, elem_id="microphone",
             )  # fmt: skip
+            say.add_computed(gr.HTML, _microphone_hints, apply_default_css=False)
     granularity = say.add_computed(gr.Radio, _granularities, value=Granularity.UTTERANCE.value, elem_id="granularity")
     embedding = say.add(
         gr.Checkbox, text_of={"label": "page.embedding", "info": "page.embedding_info"}, elem_id="embedding"
     )
-    recognize = say.add(
-        gr.Button, text_of={"value": "page.recognize"}, variant="primary", size="lg", elem_id="recognize"
-    )
-    cancel = say.add(gr.Button, text_of={"value": "page.cancel"}, variant="stop", visible=False, elem_id="cancel")
+    with gr.Row(elem_classes="se-actions"):
+        recognize = say.add(
+            gr.Button, text_of={"value": "page.recognize"}, variant="primary", size="lg", scale=3, min_width=160,
+            elem_id="recognize",
+        )  # fmt: skip
+        cancel = say.add(
+            gr.Button, text_of={"value": "page.cancel"}, variant="stop", visible=False, size="lg", scale=1,
+            min_width=96, elem_id="cancel",
+        )  # fmt: skip
     example = say.add(gr.Button, text_of={"value": "page.example"}, variant="secondary", elem_id="example")
     with say.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
         say.add(gr.Markdown, text_of={"value": "page.advice"})
@@ -119,6 +132,15 @@ def _inputs(say: Localized) -> InputParts:
 
 def _hint(key: str, language: Language) -> dict[str, Any]:
     return {"value": f'<p class="se-hint">{escape(text(key, language))}</p>'}
+
+
+def _microphone_hints(language: Language) -> dict[str, Any]:
+    """Returns what is said where recording isn't possible; the page's script knows when to show which."""
+    hints = "".join(
+        f'<p class="se-hint se-microphone" data-when="{when}">{escape(text(f"page.microphone_{when}", language))}</p>'
+        for when in ("refused", "insecure")
+    )
+    return {"value": f'<div role="alert">{hints}</div>'}
 
 
 def _granularities(language: Language) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Outcome:
         recognition: the answer, or None.
         trouble: the error, or None.
         cancelled: whether the visitor stopped it.
+        too_late: whether it was stopped when its files were being written already.
         log: lines of the processing log.
     """
 
@@ -52,15 +53,22 @@ class Outcome:
     trouble: Trouble | None
     log: tuple[Notice, ...]
     cancelled: bool = False
+    too_late: bool = False
 
     def log_text(self, language: Language) -> str:
         """Returns the processing log, the error as its last line."""
-        lines = [line.message(language) for line in self.log]
+        lines = [_line(notice, language) for notice in self.log]
         if self.trouble is not None:
             lines.append(text("page.log_error", language, message=self.trouble.sentence(language)))
-        if self.cancelled:
+        if self.cancelled and not self.too_late:
             lines.append(text("page.log_cancelled", language))
         return "\n".join(lines)
+
+
+def _line(notice: Notice, language: Language) -> str:
+    """Returns a line of the log; a warning among the stages is marked as one."""
+    sentence = notice.message(language)
+    return sentence if notice.code.startswith("log.") else text("page.log_note", language, message=sentence)
 
 
 def trouble_of(error: Exception) -> Trouble:

@@ -8,8 +8,9 @@ import gradio as gr
 from webui.service import RecognitionService
 from webui.settings import PROJECT_DIR
 from webui.texts import Language, text
-from webui.ui.events import MODEL_CONCURRENCY, wire
+from webui.ui.events import wire
 from webui.ui.layout import lay_out
+from webui.ui.recognize_events import MODEL_CONCURRENCY
 
 ASSETS_DIR: Final = PROJECT_DIR / "webui" / "assets"
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"

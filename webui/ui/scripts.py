@@ -1,13 +1,64 @@
 """The little JavaScript the page needs. It runs in the visitor's browser and asks nobody for anything."""
 
 import json
+from pathlib import Path
 from typing import Final
 
-from webui.texts import Language, text
+from webui.texts import TEXTS, Language, text
+from webui.ui.answer_view import trouble_html
+
+# What Gradio says in English whatever the language, or doesn't say anew when the language changes (an expression of
+# JavaScript), and the key of our text for it.
+_GRADIO_SAYS: Final = {
+    "Click to upload or drop files": "page.drop",
+    "File upload": "page.upload",
+    "Copy": "page.gradio_copy",
+    "More tabs": "page.gradio_tabs",
+    "Gradio footer navigation": "page.gradio_footer",
+    "Select input device": "page.gradio_device",
+    "pause|Pause|暂停": "page.gradio_pause",
+    "Record|录制": "page.gradio_record",
+    "Stop|停止": "page.gradio_stop",
+    "Resume|继续": "page.gradio_resume",
+    "Clear|清除": "page.gradio_clear",
+    "Close": "page.gradio_close",
+    "Remove this file": "page.gradio_remove",
+    r"queue: (?<position>\d+)/(?<size>\d+) \|": "page.gradio_queue",
+    r"processing \|": "page.gradio_processing",
+    r"File\(s\) exceed the maximum allowed size of (?<limit>[^:]+): (?<names>[^]+)": "page.gradio_too_large",
+    "Connection Lost": "page.gradio_lost",
+    r"Connection to the server was lost\. Attempting reconnection\.\.\.": "page.gradio_reconnecting",
+    r"Queue is full\. Max size is (?<limit>\d+) and size is \d+\.": "page.gradio_queue_full",
+    r"This application is currently busy\. Please try again\.": "page.gradio_busy",
+    "Error": "page.gradio_error",
+    "Warning": "page.gradio_warning",
+}
+
+
+def page_script(source: Path) -> str:
+    """Returns the script of the whole page with the words that it says.
+
+    Args:
+        source: the file that holds it.
+    """
+    words = [
+        {"heard": heard, "said": {language.value: TEXTS[key].in_language(language) for language in Language}}
+        for heard, key in _GRADIO_SAYS.items()
+    ]
+    return f"() => {{ ({source.read_text('utf-8').strip()})({json.dumps(words, ensure_ascii=False)}) }}"
 
 
 def _in_both(key: str) -> str:
     return json.dumps({language.value: text(key, language) for language in Language}, ensure_ascii=False)
+
+
+_REFUSED: Final = json.dumps(
+    {
+        language.value: trouble_html("page.trouble_refused", text("page.refused", language), language)
+        for language in Language
+    },
+    ensure_ascii=False,
+)
 
 
 # Lets the browser play the visitor's file as it is. Gradio's own player would hand it to ffmpeg first, where there is
@@ -25,7 +76,23 @@ PLAYER_JS: Final = f"""
 }}
 """
 
-SHOW_JS: Final = "() => ({ visible: true, __type__: 'update' })"
+# What stands in the place of the last answer while the next one is made; Gradio's progress lies over it.
+START_JS: Final = f"""
+(language) => {{
+  const words = {_in_both("page.running")}[language];
+  const card = `<div class="se-card se-running" data-say="${{words}}"></div>`;
+  return [{{ visible: true, __type__: "update" }}, card, "", {{ visible: false, __type__: "update" }}];
+}}
+"""
+
+# The queue is full, or the connection broke: no code of the server's has run.
+REFUSED_JS: Final = f"""
+(language) => {{
+  const same = {{ __type__: "update" }};
+  if (document.documentElement.dataset.stopped === "true") return [same, same];
+  return [{{ visible: false, __type__: "update" }}, {_REFUSED}[language]];
+}}
+"""
 
 # A recording is uploaded after it has stopped: until it has arrived, there is nothing to recognize.
 WAIT_JS: Final = "() => ({ interactive: false, __type__: 'update' })"

@@ -12,43 +12,52 @@ from pathlib import Path
 from secrets import token_urlsafe
 
 
-def share_files(files: Iterable[Path], cache_dir: Path) -> list[str]:
-    """Puts files into a new folder of the cache; hard links where the disk allows it, copies where not.
+class SharedFiles:
+    """Hands out files.
 
     Args:
-        files: of one run folder.
         cache_dir: Gradio's cache folder.
-
-    Returns:
-        The paths to hand to Gradio.
+        swept: paths that Gradio removes when they are old. It knows what was uploaded; what is put into its cache
+            folder from here it has to be told.
     """
-    folder = cache_dir / token_urlsafe(16)
-    folder.mkdir(parents=True)
-    shared: list[str] = []
-    for file in files:
-        target = folder / file.name
-        try:
-            os.link(file, target)
-        except OSError:  # another disk, or one without hard links
-            shutil.copyfile(file, target)
-        shared.append(str(target))
-    return shared
 
+    def __init__(self, cache_dir: Path, swept: set[str]) -> None:
+        self._cache_dir = cache_dir
+        self._swept = swept
 
-def share_run(run_folder: Path, files: Iterable[Path], cache_dir: Path) -> list[str]:
-    """Shares the files of a run, and one archive of them all, named like the run folder.
+    def share(self, files: Iterable[Path]) -> list[str]:
+        """Puts files into a new folder of the cache; hard links where the disk allows it, copies where not.
 
-    Args:
-        run_folder: whose name the archive takes.
-        files: of the run.
-        cache_dir: Gradio's cache folder.
+        Returns:
+            The paths to hand to Gradio.
+        """
+        folder = self._cache_dir / token_urlsafe(16)
+        folder.mkdir(parents=True)
+        shared: list[str] = []
+        for file in files:
+            target = folder / file.name
+            self._swept.add(str(target))
+            try:
+                os.link(file, target)
+            except OSError:  # another disk, or one without hard links
+                shutil.copyfile(file, target)
+            shared.append(str(target))
+        return shared
 
-    Returns:
-        The paths to hand to Gradio, the archive last.
-    """
-    shared = share_files(files, cache_dir)
-    archive = Path(shared[0]).with_name(f"{run_folder.name}.zip")
-    with zipfile.ZipFile(archive, "w") as file:  # stored: waves and embeddings hardly shrink, and take long to
-        for path in shared:
-            file.write(path, f"{run_folder.name}/{Path(path).name}")
-    return [*shared, str(archive)]
+    def share_run(self, run_folder: Path, files: Iterable[Path]) -> list[str]:
+        """Shares the files of a run, and one archive of them all, named like the run folder.
+
+        Args:
+            run_folder: whose name the archive takes.
+            files: of the run.
+
+        Returns:
+            The paths to hand to Gradio, the archive last.
+        """
+        shared = self.share(files)
+        archive = Path(shared[0]).with_name(f"{run_folder.name}.zip")
+        self._swept.add(str(archive))
+        with zipfile.ZipFile(archive, "w") as file:  # stored: waves and embeddings hardly shrink, and take long to
+            for path in shared:
+                file.write(path, f"{run_folder.name}/{Path(path).name}")
+        return [*shared, str(archive)]

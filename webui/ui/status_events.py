@@ -10,10 +10,10 @@ from webui.service.standing import Standing
 from webui.texts import Language, text
 from webui.ui.languages import parse_language
 from webui.ui.localized import FIRST_LANGUAGE, Localized
-from webui.ui.status_view import status_html
+from webui.ui.status_view import offer_key, status_html
 
 BUSY_S: Final = 1.0
-CALM_S: Final = 10.0
+CALM_S: Final = 5.0
 Updates = list[Any]
 
 
@@ -93,7 +93,7 @@ def _updates(standing: Standing, language: Language, shown: str) -> Updates:
     line = status_html(standing, language)
     if line == shown:
         return [gr.skip()] * 5
-    label = text("page.status_download" if standing.status is None else "page.status_retry", language)
+    label = text(offer_key(standing), language)
     return [
         line,
         gr.update(value=label, visible=standing.can_retry),

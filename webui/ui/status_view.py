@@ -26,10 +26,11 @@ def model_title(name: str, language: Language) -> str:
 
 
 def status_html(standing: Standing, language: Language) -> str:
-    """Returns the line. Only its first part, which changes seldom, is read out by a screen reader."""
+    """Returns the line. A screen reader is told who answers and why, not every percent of a download."""
+    said = escape(_said(standing, language))
     return (
-        f'<div class="se-status" data-mood="{_mood(standing)}">'
-        f'<div role="status"><span class="se-dot" aria-hidden="true"></span>{_who_html(standing, language)}</div>'
+        f'<div class="se-status" data-mood="{_mood(standing)}" data-say="{said}">'
+        f'<div><span class="se-dot" aria-hidden="true"></span>{_who_html(standing, language)}</div>'
         f"{_why_html(standing, language)}</div>"
     )
 
@@ -41,18 +42,42 @@ def _mood(standing: Standing) -> str:
     return _MOODS.get(standing.status.state, "busy")
 
 
+def _said(standing: Standing, language: Language) -> str:
+    if standing.answering is None:
+        who = text("page.status_nobody", language)
+    else:
+        who = text("page.status_model", language) + " " + model_title(standing.answering.name, language)
+    status = standing.status
+    notice = status.notice() if status is not None and not status.state.under_way else None
+    return who if notice is None else f"{who} {notice.message(language)}"
+
+
+def _is_here(standing: Standing) -> bool:
+    """Whether the weights of a large model are on this machine, and nobody has loaded them."""
+    who = standing.answering
+    return standing.status is None and who is not None and who.name != BUILTIN and not who.precision
+
+
+def offer_key(standing: Standing) -> str:
+    """Returns the key of the words on the button that starts or retries."""
+    if standing.status is not None:
+        return "page.status_retry"
+    return "page.status_load" if _is_here(standing) else "page.status_download"
+
+
 def _who_html(standing: Standing, language: Language) -> str:
     if standing.answering is None:
         return escape(text("page.status_nobody", language))
     answering = standing.answering
     label = escape(text("page.status_model", language))
     name = escape(model_title(answering.name, language))
-    return f"{label} <b>{name}</b> {_details_html(answering, language)}"
+    waits = "page.status_idle" if _is_here(standing) else "page.status_not_loaded"
+    return f"{label} <b>{name}</b> {_details_html(answering, waits, language)}"
 
 
-def _details_html(answering: Answering, language: Language) -> str:
+def _details_html(answering: Answering, waits_key: str, language: Language) -> str:
     if not answering.precision:
-        return f"<small>{escape(text('page.status_not_loaded', language))}</small>"
+        return f"<small>{escape(text(waits_key, language))}</small>"
     parts = " · ".join((answering.engine, answering.precision, answering.device))
     if answering.verified is None:
         return f"<small>{escape(parts)}</small>"
@@ -66,6 +91,9 @@ def _why_html(standing: Standing, language: Language) -> str:
     if status is None:
         if not standing.can_retry:
             return ""
+        if _is_here(standing) and standing.answering is not None:
+            model = model_title(standing.answering.name, language)
+            return f"<p>{escape(text('page.status_here', language, model=model))}</p>"
         return f"<p>{escape(text('page.status_absent', language))}</p>"
     notice = status.notice()
     if notice is None:

@@ -1,32 +1,51 @@
 """Which recognition of which visitor shall stop."""
 
-from collections import OrderedDict
-from threading import Event, Lock
-from typing import Final
+from threading import Lock
 
-MAX_VISITORS: Final = 1000  # a visitor leaves one small object behind; the oldest goes first
+
+class VisitorRun:
+    """One run: it can be stopped until it writes its files."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._stopped = False
+        self._writing = False
+
+    def stop(self) -> bool:
+        """Stops the run at its next report; returns False if it is too late for that."""
+        with self._lock:
+            self._stopped = not self._writing
+            return self._stopped
+
+    def goes_on(self, *, writing: bool) -> bool:
+        """Returns whether the run may go on; from the first time that it may write, it can't be stopped any more."""
+        with self._lock:
+            self._writing = writing and not self._stopped
+            return not self._stopped
 
 
 class VisitorRuns:
-    """The latest run of each visitor."""
+    """The run of each visitor that is under way."""
 
     def __init__(self) -> None:
-        self._runs: OrderedDict[str, Event] = OrderedDict()
+        self._runs: dict[str, VisitorRun] = {}
         self._lock = Lock()
 
-    def begin(self, visitor: str | None) -> Event:
-        """Returns the event of a visitor's new run, which is set when they stop it."""
-        stopped = Event()
+    def begin(self, visitor: str | None) -> VisitorRun:
+        """Returns a visitor's new run."""
+        run = VisitorRun()
         with self._lock:
-            self._runs[visitor or ""] = stopped
-            self._runs.move_to_end(visitor or "")
-            while len(self._runs) > MAX_VISITORS:
-                self._runs.popitem(last=False)
-        return stopped
+            self._runs[visitor or ""] = run
+        return run
 
-    def stop(self, visitor: str | None) -> None:
-        """Stops a visitor's run at its next report; does nothing if there is none."""
+    def end(self, visitor: str | None, run: VisitorRun) -> None:
+        """Forgets a run, unless the visitor has begun another one."""
+        with self._lock:
+            if self._runs.get(visitor or "") is run:
+                del self._runs[visitor or ""]
+
+    def stop(self, visitor: str | None) -> bool:
+        """Stops a visitor's run; returns False if it is too late for that."""
         with self._lock:
             run = self._runs.get(visitor or "")
-        if run is not None:
-            run.set()
+        return run is None or run.stop()

@@ -1,0 +1,60 @@
+"""What a visitor's run leaves behind on the page: stopped, too late to stop, with warnings. No browser, no server."""
+
+import json
+import re
+
+from webui.results import Notice
+from webui.texts import Language
+from webui.ui.outcome import Outcome
+from webui.ui.outcome_view import render
+from webui.ui.page import ASSETS_DIR
+from webui.ui.scripts import page_script
+from webui.ui.visitor_runs import VisitorRuns
+
+
+def test_a_run_can_be_stopped_until_it_writes() -> None:
+    runs = VisitorRuns()
+    first, other = runs.begin("a"), runs.begin("b")
+    assert first.goes_on(writing=False)
+    assert runs.stop("a")
+    assert not first.goes_on(writing=True)
+    assert other.goes_on(writing=True)
+    assert not runs.stop("b")
+    assert other.goes_on(writing=True)
+    runs.end("b", other)
+    assert runs.stop("b")  # nothing is under way: what waits in the queue is taken out of it
+
+
+def test_a_new_run_is_not_forgotten_with_the_old_one() -> None:
+    runs = VisitorRuns()
+    first, second = runs.begin("a"), runs.begin("a")
+    runs.end("a", first)
+    assert runs.stop("a")
+    assert first.goes_on(writing=False)
+    assert not second.goes_on(writing=False)
+
+
+def test_what_is_said_of_a_stopped_run_is_true() -> None:
+    stopped = render(Outcome(None, None, (), cancelled=True), Language.EN)
+    assert "nothing was written" in stopped[0]
+    assert stopped[1] == "[cancelled] stopped as asked."
+    late = render(Outcome(None, None, (), cancelled=True, too_late=True), Language.EN)
+    assert "its files are in the outputs folder" in late[0]
+    assert late[1] == ""
+
+
+def test_a_warning_in_the_log_is_marked() -> None:
+    log = (Notice(code="request.builtin_answered", values={"license": "CC BY-NC-SA 4.0"}),)
+    assert Outcome(None, None, log).log_text(Language.ZH).startswith("[提示] 本次由内置小模型作答")
+
+
+def test_what_gradio_says_is_said_in_both_languages() -> None:
+    script = page_script(ASSETS_DIR / "page.js")
+    words = json.loads(script[script.rindex(")([") + 2 : script.rindex(")")])
+    assert {"heard", "said"} == set(words[0])
+    for one in words:
+        named = set(re.findall(r"\(\?<(\w+)>", one["heard"]))
+        assert {name: set(re.findall(r"\{(\w+)\}", said)) for name, said in one["said"].items()} == {
+            "zh": named,
+            "en": named,
+        }

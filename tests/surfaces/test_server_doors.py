@@ -1,0 +1,83 @@
+"""What Gradio leaves open by itself: closed here, each seen on a real server or on the page it is built from."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio.route_utils import delete_files_created_by_app
+from gradio_client import Client, handle_file
+
+from tests.browser.server_process import PROGRAM, RunningServer, running_server
+from webui.service import RecognitionService
+from webui.settings import Settings
+from webui.ui.page import CACHE_AGE_S, CACHE_SWEEP_S, build_page
+from webui.ui.shared_files import SharedFiles
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
+
+# Tells on stderr who the process would talk to besides itself; an audit hook sees what any library does.
+WATCHED = """
+import sys
+def watch(event, arguments):
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if host not in (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0"):
+        sys.stderr.write(f"STRANGER {host}" + chr(10))
+sys.addaudithook(watch)
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    outputs_dir = tmp_path_factory.mktemp("doors") / "outputs"
+    with running_server(outputs_dir, program=WATCHED + PROGRAM) as started:
+        yield started
+    assert started.errors.read_text() == ""
+
+
+def test_the_server_talks_to_nobody(server: RunningServer) -> None:
+    answer = Client(server.url, verbose=False, download_files=False).predict(
+        handle_file(EXAMPLE), "frame", True, api_name="/recognize"
+    )
+    assert answer["source"]["file_name"] == EXAMPLE.name
+    assert server.errors.read_text() == ""
+
+
+def test_the_watch_would_see_it() -> None:
+    ask = "import socket\ntry:\n    socket.getaddrinfo('nobody.invalid', 80)\nexcept OSError:\n    pass\n"
+    told = subprocess.run([sys.executable, "-c", WATCHED + ask], capture_output=True, text=True, check=True)
+    assert told.stderr == "STRANGER nobody.invalid\n"
+
+
+def test_what_is_off_is_off(server: RunningServer) -> None:
+    config = httpx.get(f"{server.url}/config").json()
+    assert config["analytics_enabled"] is False
+    assert config["run_history"] is False
+    assert config["show_error"] is False
+    assert config["enable_queue"] is True
+    assert config["footer_links"] == []
+    assert httpx.get(f"{server.url}/gradio_api/runs").status_code == 404
+    visible = [one["api_name"] for one in config["dependencies"] if one["api_visibility"] == "public"]
+    assert visible == ["recognize"]
+
+
+def test_files_of_visitors_are_swept_and_results_stay(tmp_path: Path) -> None:
+    page = build_page(RecognitionService(Settings(outputs_dir=tmp_path)), cache_dir=tmp_path / "cache")
+    assert page.delete_cache == (CACHE_SWEEP_S, CACHE_AGE_S)
+    run = tmp_path / "outputs_20260101_000000"
+    run.mkdir()
+    (run / "result.json").write_text("{}")
+    shared = SharedFiles(tmp_path / "cache", page.upload_file_set).share_run(run, [run / "result.json"])
+    assert [Path(path).name for path in shared] == ["result.json", f"{run.name}.zip"]
+    delete_files_created_by_app(page, CACHE_AGE_S)
+    assert all(Path(path).exists() for path in shared)
+    delete_files_created_by_app(page, -1)
+    assert not any(Path(path).exists() for path in shared)
+    assert (run / "result.json").read_text() == "{}"
