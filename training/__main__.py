@@ -10,7 +10,7 @@ from pathlib import Path
 
 from training.cache import WaveformCache, build_cache
 from training.data import Clip, TrainingDataError, read_manifest
-from training.splits import UNUSED_CORPORA, Split, split_by_speaker
+from training.splits import FOLDS, UNUSED_CORPORA, Split, split_by_speaker
 
 logger = logging.getLogger("training")
 
@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=20_240_101)
     train.add_argument("--epochs", type=int, default=24)
     train.add_argument("--threads", type=int, default=2)
+    train.add_argument("--fold", type=int, choices=range(len(FOLDS)), help="speakers that this run never hears")
     train.add_argument(
         "--with-validation", action="store_true", help="train on the validation speakers too; nothing is validated"
     )
@@ -68,6 +69,8 @@ def _train(arguments: argparse.Namespace, _clips: Sequence[Clip], split: Split, 
     from webui.engine.builtin_network import NetworkConfig
 
     chosen = split.with_validation_in_training() if arguments.with_validation else split
+    if arguments.fold is not None:
+        chosen = split.fold(FOLDS[arguments.fold])
     options = TrainOptions(epochs=arguments.epochs, seed=arguments.seed, threads=arguments.threads)
     train(cache, chosen, NetworkConfig(), options, arguments.run)
 

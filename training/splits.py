@@ -22,6 +22,13 @@ TEST_SPEAKERS: Final = (
     "ravdess_20",
 )
 VALIDATION_SPEAKERS: Final = ("emodb_03", "emodb_08", "nemo_MP0", "ravdess_15", "ravdess_16")
+FOLDS: Final = (  # everybody who is not a test speaker, once; a member of the ensemble never hears its own fold
+    VALIDATION_SPEAKERS,
+    ("emodb_09", "nemo_IC0", "ravdess_01", "ravdess_02", "ravdess_03"),
+    ("emodb_10", "nemo_KS0", "ravdess_04", "ravdess_05", "ravdess_06"),
+    ("emodb_12", "nemo_MK0", "ravdess_07", "ravdess_08", "ravdess_09", "ravdess_10"),
+    ("emodb_14", "nemo_TP0", "ravdess_11", "ravdess_12", "ravdess_13", "ravdess_14"),
+)
 UNUSED_CORPORA: Final = ("thorsten_samples",)  # 8 clips of one speaker: too few to learn from or to measure with
 
 
@@ -50,6 +57,15 @@ class Split:
                 role[speaker] = name
         if not self.train:
             raise TrainingDataError("No clip is left to train on; check the speakers of the split.")
+
+    def fold(self, speakers: Sequence[str]) -> "Split":
+        """Returns a split that validates on ``speakers`` and trains on everybody else who is not a test speaker."""
+        clips = self.train + self.validation
+        return Split(
+            train=tuple(clip for clip in clips if clip.speaker not in speakers),
+            validation=tuple(clip for clip in clips if clip.speaker in speakers),
+            test=self.test,
+        )
 
     def with_validation_in_training(self) -> "Split":
         """Returns a split that trains on the validation speakers too; the test speakers stay unheard."""

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from training import augment
 from training.cache import WaveformCache
 from training.data import Clip, TrainingDataError, labels_in, speakers_in
+from training.features import BankSizes, build_bank
 from training.feeder import Feeder
 from training.options import TrainOptions
 from training.predict import on_normalised, predict_clips
@@ -49,7 +50,11 @@ def train(
     if len(labels) != config.labels:
         raise TrainingDataError(f"The network has {config.labels} classes, the training clips have {len(labels)}.")
     state = _restore(_new_state(config, options, speakers_in(split.train)), options, run_dir)
-    feeder = Feeder(cache, split.train, labels, options)
+    rows = cache.rows_of(split.train)
+    needed = sorted({int(row) for row in cache.rows_of(split.train + split.validation)})
+    sizes = BankSizes(variants=options.variants, not_speech=options.not_speech_signals)
+    bank = build_bank(cache, config.front_end, needed, sizes)
+    feeder = Feeder(bank, rows, split.train, labels, options)
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads)
     try:
@@ -77,6 +82,7 @@ def _run_epochs(
 def _new_state(config: NetworkConfig, options: TrainOptions, speakers: tuple[str, ...]) -> TrainState:
     torch.manual_seed(options.seed)
     network = MemberNetwork(config, batch_norm=True, dropout=options.dropout)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
     averaged = MemberNetwork(config, batch_norm=True)
     averaged.load_state_dict(network.state_dict())
     averaged.eval()
@@ -144,8 +150,7 @@ def _run_epoch(state: TrainState, feeder: Feeder, options: TrainOptions) -> floa
         rate = learning_rate_at(state.epoch * len(batches) + number, options)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        waveforms, targets = feeder.load(chosen, random)
-        loss = _loss(state, waveforms, targets, random, options)
+        loss = _loss(state, feeder.load(chosen, random), random, options)
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
@@ -156,10 +161,10 @@ def _run_epoch(state: TrainState, feeder: Feeder, options: TrainOptions) -> floa
 
 
 def _loss(
-    state: TrainState, waveforms: Tensor, targets: Tensor, random: np.random.Generator, options: TrainOptions
+    state: TrainState, batch: tuple[Tensor, Tensor, Tensor], random: np.random.Generator, options: TrainOptions
 ) -> Tensor:
+    mel, pitch, targets = batch
     with torch.no_grad():
-        mel, pitch = state.front_end(waveforms)
         if random.random() < options.mixup:
             order = torch.from_numpy(random.permutation(mel.shape[0]))
             share = float(random.beta(0.5, 0.5))
@@ -167,6 +172,7 @@ def _loss(
             targets = share * targets + (1 - share) * targets[order]
         mel = augment.mask_image(mel, random, rows=8, frames=15)
         pitch = augment.mask_image(pitch, random, rows=6, frames=15)
+        mel, pitch = (image.to(memory_format=torch.channels_last) for image in (mel, pitch))
     pooled = state.network.dropout(state.network(mel, pitch, thin=True).mean(1))  # (B, width)
     return F.cross_entropy(state.network.head(pooled), targets)
 
@@ -187,7 +193,7 @@ def _validate(
         return {}
 
     def frame_logits(samples: Tensor) -> Tensor:
-        found: Tensor = state.averaged.head(state.averaged(*state.front_end(samples)))
+        found: Tensor = state.averaged.head(state.averaged(*state.front_end(samples), thin=True))
         return found
 
     return predict_clips(on_normalised(frame_logits), cache, clips, labels).recalls()
