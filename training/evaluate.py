@@ -11,20 +11,13 @@ from numpy.typing import NDArray
 
 from training.cache import SAMPLE_RATE, WaveformCache
 from training.data import Clip, speakers_in
-from training.metrics import (
-    Interval,
-    average_recall,
-    bootstrap,
-    calibration_error,
-    confusion_matrix,
-    mean_corpus_recall,
-    softmax,
-)
+from training.metrics import mean_corpus_recall, softmax
 from training.predict import ClipLogits, of_model, predict_clips
 from training.record import Record
 from webui.engine.builtin import load_builtin
 from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
+from webui.service.evaluate.metrics import Interval, average_recall, bootstrap, calibration_error, confusion_matrix
 from webui.settings import Device
 
 EVALUATION_NAME: Final = "evaluation.json"

@@ -80,9 +80,7 @@ def build_bank(cache: WaveformCache, config: FrontEndConfig, rows: Sequence[int]
     return FeatureBank(frames, np.load(folder / "offsets.npy"), config.mels, sizes.not_speech)
 
 
-def _write_bank(
-    cache: WaveformCache, config: FrontEndConfig, folder: Path, rows: list[int], sizes: BankSizes
-) -> None:
+def _write_bank(cache: WaveformCache, config: FrontEndConfig, folder: Path, rows: list[int], sizes: BankSizes) -> None:
     front_end = FrontEnd(config).eval()
     recordings = len(cache.paths)
     every = (*rows, *range(recordings, recordings + sizes.not_speech))

@@ -10,13 +10,13 @@ from training.card import render_card
 from training.data import Clip, read_manifest
 from training.evaluate import EVALUATION_NAME, Evaluation
 from training.license import LICENSE_TEXT
-from training.metrics import average_recall
 from training.predict import of_model
 from training.record import TrainingRecord
 from training.splits import TEST_SPEAKERS, VALIDATION_SPEAKERS, split_by_speaker
 from webui.engine.builtin import load_builtin
 from webui.engine.builtin_checkpoint import read_config
 from webui.labels import Emotion
+from webui.service.evaluate.metrics import average_recall
 
 ROOT = Path(__file__).resolve().parents[2]
 DIRECTORY = ROOT / "models" / "builtin"

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from webui.texts import acquisition, audio, checkpoint, cli, download, engine, log, page, request, storage
+from webui.texts import acquisition, audio, checkpoint, cli, download, engine, evaluate, log, page, request, storage
 from webui.texts.language import Language, Text
 
 __all__ = ["TEXTS", "Language", "Text", "text"]
 
-_AREAS: Final = (acquisition, audio, checkpoint, cli, download, engine, log, page, request, storage)
+_AREAS: Final = (acquisition, audio, checkpoint, cli, download, engine, evaluate, log, page, request, storage)
 
 
 def _collect() -> Mapping[str, Text]:
