@@ -8,12 +8,14 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 
 from training.cache import SAMPLE_RATE, WaveformCache
 from training.data import Clip, speakers_in
 from training.metrics import mean_corpus_recall, softmax
-from training.predict import ClipLogits, of_model, predict_clips
+from training.predict import ClipLogits, Recognizer, of_model, predict_clips
 from training.record import Record
+from training.robustness import Spoil, choose_clips, conditions
 from webui.engine.builtin import load_builtin
 from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
@@ -42,6 +44,15 @@ class Answer(Record):
     expected: str | None = None
 
 
+class Hardship(Record):
+    """How the model fares with spoilt recordings."""
+
+    name: str
+    pooled: float
+    mean_of_corpora: float
+    mean_confidence: float
+
+
 class Evaluation(Record):
     """Everything that was measured; ``evaluation.json``."""
 
@@ -64,6 +75,9 @@ class Evaluation(Record):
     speed_ms: float
     parameters: int
     size_bytes: int
+    hardships: tuple[Hardship, ...] = ()
+    hardship_clips: int = 0
+    confusions: dict[str, tuple[tuple[int, ...], ...]] = Field(default_factory=dict)
 
 
 def evaluate(
@@ -92,6 +106,7 @@ def evaluate(
     found = predict_clips(of_model(model), cache, test, labels)
     matrix = confusion_matrix(found.truth, found.logits.argmax(axis=1), len(labels))
     scores = softmax(found.logits)
+    chosen = choose_clips(test)
     return Evaluation(
         command=command,
         machine=machine,
@@ -110,7 +125,34 @@ def evaluate(
         speed_ms=_speed_ms(model),
         parameters=_parameters(directory),
         size_bytes=sum(path.stat().st_size for path in directory.iterdir()),
+        hardships=tuple(_hardship(of_model(model), cache, chosen, labels, n, s) for n, s in conditions().items()),
+        hardship_clips=len(chosen),
+        confusions=_confusions(found),
     )
+
+
+def _hardship(
+    recognize: Recognizer,
+    cache: WaveformCache,
+    clips: Sequence[Clip],
+    labels: tuple[Emotion, ...],
+    name: str,
+    spoil: Spoil,
+) -> Hardship:
+    random = np.random.default_rng(11)
+    found = predict_clips(lambda wave: recognize(spoil(wave, random)), cache, clips, labels)
+    recalls = found.recalls()
+    confidence = float(softmax(found.logits).max(axis=1).mean())
+    return Hardship(name=name, pooled=recalls["pooled"], mean_of_corpora=recalls["mean"], mean_confidence=confidence)
+
+
+def _confusions(found: ClipLogits) -> dict[str, tuple[tuple[int, ...], ...]]:
+    guess, matrices = found.logits.argmax(axis=1), {}
+    for name in np.unique(found.corpora):
+        inside = found.corpora == name
+        matrix = confusion_matrix(found.truth[inside], guess[inside], len(found.labels))
+        matrices[str(name)] = tuple(tuple(int(count) for count in row) for row in matrix)
+    return matrices
 
 
 def _recall_figures(found: ClipLogits) -> dict[str, object]:

@@ -31,6 +31,7 @@ class Feeder:
         clips: to train on.
         labels: the classes.
         options: how.
+        soft: scores of a teacher for every clip, shape ``(clips, labels)``, in the place of its label.
     """
 
     def __init__(
@@ -40,16 +41,18 @@ class Feeder:
         clips: Sequence[Clip],
         labels: tuple[Emotion, ...],
         options: TrainOptions,
+        soft: Tensor | None = None,
     ) -> None:
         self.bank, self.rows, self.options, self.labels = bank, rows, options, labels
         self.lengths = bank.offsets[rows, 0, 1]
         self.weights = clip_weights(clips, dict(options.shares))
-        self.classes = np.array([labels.index(clip.emotion) for clip in clips])
         self.not_speech_rows = np.arange(len(bank.offsets) - bank.not_speech, len(bank.offsets))
         named = {label: NOT_SPEECH_TARGET.get(label, 0.0) for label in labels}
         spare = (1 - sum(named.values())) / max(1, sum(share == 0 for share in named.values()))
         self.not_speech_target = torch.tensor([share or spare for share in named.values()])
-        self.targets = torch.eye(len(labels)) * (1 - options.smoothing) + options.smoothing / len(labels)
+        classes = torch.tensor([labels.index(clip.emotion) for clip in clips])
+        hard = F.one_hot(classes, len(labels)) * (1 - options.smoothing) + options.smoothing / len(labels)
+        self.targets = hard if soft is None else soft.float()  # (clips, labels)
 
     def batches(self, random: np.random.Generator) -> list[IntArray]:
         """Draws an epoch's batches."""
@@ -60,7 +63,7 @@ class Feeder:
 
     def load(self, chosen: IntArray, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Returns images ``(B, 1, mels, T)`` and ``(B, 1, lags, T)``, and soft labels ``(B, labels)``."""
-        targets = self.targets[torch.from_numpy(self.classes[chosen])].clone()
+        targets = self.targets[torch.from_numpy(chosen)].clone()
         images = []
         for place, index in enumerate(chosen):
             row = int(self.rows[index])

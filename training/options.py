@@ -23,6 +23,7 @@ class TrainOptions:
         variants: how many images there are of each recording; the first is the recording as it is.
         warp: share of images whose pitch, throat and microphone are changed.
         stretch: share of batches played faster or slower at the same pitch.
+        validate_every: epochs between two validations; the last epoch is always validated.
         seed: of everything.
         threads: of torch.
     """
@@ -42,6 +43,7 @@ class TrainOptions:
     variants: int = 5
     warp: float = 0.6
     stretch: float = 0.5
+    validate_every: int = 1
     seed: int = 20_240_101
     threads: int = 2
 

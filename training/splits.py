@@ -98,3 +98,49 @@ def split_by_speaker(
         validation=tuple(clip for clip in used if clip.speaker in validation),
         test=tuple(clip for clip in used if clip.speaker in test),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who is kept back, and who validates which member of the ensemble.
+
+    Attributes:
+        split: everybody's role; nobody validates yet.
+        folds: speakers that a member never hears, one fold per member.
+        fixed: whether these are this project's own corpora, with the speakers named above.
+    """
+
+    split: Split
+    folds: tuple[tuple[str, ...], ...]
+    fixed: bool
+
+
+def plan_training(clips: Sequence[Clip], members: int) -> Plan:
+    """Returns the fixed plan for this project's corpora, and for other data one that is drawn up by name.
+
+    In each corpus the speakers, sorted by name, go in turn to the test, then to the folds: with five members every
+    sixth speaker is kept back. A corpus with too few speakers for that gives none to the test.
+
+    Raises:
+        TrainingDataError: fewer than two speakers.
+    """
+    if set(TEST_SPEAKERS) <= set(speakers_in(clips)):
+        plain = split_by_speaker(clips, validation=())
+        return Plan(plain, FOLDS[:members], fixed=True)
+    count = max(2, members)  # with one fold there would be nobody to train on
+    places: dict[str, int] = {}
+    for corpus in sorted({clip.corpus for clip in clips}):
+        inside = speakers_in([clip for clip in clips if clip.corpus == corpus])
+        parts = count + 1 if len(inside) > count else count
+        places |= {speaker: (number + count) % parts for number, speaker in enumerate(inside)}
+    if len(places) < 2:
+        raise TrainingDataError(
+            f"The data has one speaker only ({', '.join(places)}); two or more are needed, so that one can validate."
+        )
+    split = Split(
+        train=tuple(clip for clip in clips if places[clip.speaker] < count),
+        validation=(),
+        test=tuple(clip for clip in clips if places[clip.speaker] == count),
+    )
+    folds = tuple(tuple(s for s, place in places.items() if place == k) for k in range(count))
+    return Plan(split, tuple(fold for fold in folds if fold)[:members], fixed=False)

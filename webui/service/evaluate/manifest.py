@@ -11,7 +11,7 @@ from webui.labels import Emotion
 
 LABEL_COLUMNS: Final = ("label", "emotion")
 SOUND_NAMES: Final = "wav mp3 flac ogg opus m4a aac mp4 webm mkv mov aiff aif caf amr wma w64"
-SOUND_SUFFIXES: Final = frozenset(f".{name}" for name in SOUND_NAMES.split(" "))  # noqa: SIM905
+SOUND_SUFFIXES: Final = frozenset(f".{name}" for name in SOUND_NAMES.split(" "))
 
 
 @dataclass(frozen=True, slots=True)
