@@ -21,7 +21,7 @@ def evaluate(
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="cli.option_manifest")],
     model: ModelOption = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="cli.option_evaluate_output")
+        Path | None, typer.Option("--outputs-dir", "-o", metavar="DIR", help="cli.option_evaluate_output")
     ] = None,
     as_json: JsonOption = False,
     model_dir: ModelDirOption = None,

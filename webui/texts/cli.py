@@ -84,12 +84,13 @@ _HELP: Final[Mapping[str, Text]] = {
     ),
     "cli.help_evaluate": Text(
         zh=(
-            "在带标注的录音上评测一个模型：召回率、准确率、F1、混淆矩阵、校准误差，以及按说话人重抽样的区间。\n\n"
+            "在带标注的录音上评测模型：召回率、混淆矩阵等。\n\n"
+            "另有准确率、F1、校准误差，以及按说话人重抽样的区间。"
             "MANIFEST 是 CSV 或 TSV 表格（path,label[,speaker][,corpus]），或内含各情感文件夹的文件夹。"
         ),
         en=(
-            "Measures a model on labelled recordings: recall, accuracy, F1, confusion matrix, calibration, with "
-            "intervals from drawing speakers again.\n\n"
+            "Measures a model on labelled recordings: recall, confusion matrix and the like.\n\n"
+            "Accuracy, F1 and calibration too, with intervals from drawing speakers again. "
             "MANIFEST is a CSV or TSV table (path,label and, if known, speaker and corpus), or a folder with a folder "
             "per emotion."
         ),

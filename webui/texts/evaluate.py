@@ -62,8 +62,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="{where}: {found} is no known emotion. Use one of: {expected}.",
     ),
     "evaluate.not_written": Text(
-        zh="无法写入 {folder}（{reason}）。请用 --output 给出可写的文件夹。",
-        en="{folder} can't be written to ({reason}). Give a folder that can be, with --output.",
+        zh="无法写入 {folder}（{reason}）。请用 --outputs-dir 给出可写的文件夹。",
+        en="{folder} can't be written to ({reason}). Give a folder that can be, with --outputs-dir.",
     ),
     "evaluate.all_failed": Text(
         zh="{clips} 段录音全部无法解码（第一个：{first}）。请检查这些文件。",
