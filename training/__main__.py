@@ -54,6 +54,7 @@ def _add_steps(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     export = commands.add_parser("export", help="calibrate and write the model's files")
     export.add_argument("--member", type=Path, action="append", required=True, help="a run; may be given again")
     export.add_argument("--weights", required=True, help="their version")
+    export.add_argument("--started-from", help="whose members the trainings went on from, in words")
     export.add_argument("--model", type=Path, default=Path("models/builtin"))
 
     measure = commands.add_parser("evaluate", help="measure on the speakers kept back, and write the card")
@@ -135,6 +136,7 @@ def _export(arguments: argparse.Namespace, _clips: Sequence[Clip], split: Split,
         cache=cache,
         directory=arguments.model,
         version=arguments.weights,
+        started_from=arguments.started_from,
     )
 
 

@@ -201,9 +201,10 @@ def _members(record: TrainingRecord) -> str:
     recalls = ", ".join(f"{name} {value:.3f}" for name, value in judge.recalls.items())
     members = ", ".join(f"{m.seed} ({m.epochs} epochs, {len(m.speakers)} speakers)" for m in record.members)
     error = "" if judge.error is None else f"\nTheir expected calibration error at that temperature: {judge.error:.3f}."
+    began = "" if record.started_from is None else f"\nThey went on from the members of {record.started_from}."
     taught = "" if record.teacher is None else f"\nThe labels are what the model {record.teacher} said."
     return (
-        f"\nMembers, by seed: {members}.\n"
+        f"\nMembers, by seed: {members}.{began}\n"
         "The recipe and the temperature were settled on the validation speakers, each with the members that never\n"
         f"heard him or her (recall: {recalls}).{error}{taught}\nThe test speakers chose nothing.\n\n"
         "Made by the programs in `training/`; `training/README.md` has the commands.\n"

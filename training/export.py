@@ -45,6 +45,7 @@ def export_runs(
     version: str,
     license: WeightsLicense = OWN_LICENSE,
     teacher: str | None = None,
+    started_from: str | None = None,
 ) -> None:
     """Writes the model that averages the members in ``runs``.
 
@@ -59,6 +60,7 @@ def export_runs(
         version: of the weights.
         license: of the weights.
         teacher: the model whose scores were learnt, if it was not the labels.
+        started_from: whose members the trainings went on from, in words; None if from nothing.
 
     Raises:
         TrainingDataError: a member heard a test speaker, or every speaker was heard by every member.
@@ -75,6 +77,7 @@ def export_runs(
         ),
         test_speakers=speakers_in(split.test),
         teacher=teacher,
+        started_from=started_from,
     )
     network = combine([run.member for run in members], members[0].member.config)
     write_model(

@@ -33,6 +33,7 @@ class TrainingRecord(Record):
     calibration: CalibrationRecord
     test_speakers: tuple[str, ...]
     teacher: str | None = None
+    started_from: str | None = None
 
     def heard(self) -> tuple[str, ...]:
         """Returns every speaker that a member was trained on, sorted."""
