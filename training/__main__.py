@@ -24,7 +24,9 @@ def build_parser() -> argparse.ArgumentParser:
     """Returns the parser: without a command everything is done, a command does one step for this project's corpora."""
     parser = argparse.ArgumentParser(prog="bash run.sh train", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="manifest.csv and recordings, or a folder per emotion")
-    parser.add_argument("--cache", type=Path, default=Path("training/cache"), help="folder for decoded recordings")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("training/cache"), help="folder for decoded recordings (of the steps)"
+    )
     parser.add_argument("--out", type=Path, default=Path("training/runs/whole"), help="folder of runs and of the model")
     parser.add_argument("--teacher", help="learn the scores of this model, from recordings without labels")
     parser.add_argument("--members", type=int, default=len(FOLDS), help="networks that are averaged")
