@@ -18,8 +18,8 @@ from training.splits import TEST_SPEAKERS, VALIDATION_SPEAKERS, split_by_speaker
 from webui.engine.builtin import load_builtin
 from webui.engine.builtin_checkpoint import read_config
 from webui.labels import Emotion
-from webui.settings import Device
 from webui.service.evaluate.metrics import average_recall
+from webui.settings import Device
 
 ROOT = Path(__file__).resolve().parents[2]
 DIRECTORY = ROOT / "models" / "builtin"
