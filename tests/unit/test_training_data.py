@@ -8,8 +8,10 @@ import pytest
 import soundfile
 
 from tests.unit.training_corpus import SPEAKERS, write_corpus
+from training.__main__ import build_parser, main
 from training.cache import build_cache
 from training.data import Clip, TrainingDataError, labels_in, read_manifest, speakers_in
+from training.options import TrainOptions
 from training.sampling import clip_weights, draw_batches
 from training.splits import TEST_SPEAKERS, VALIDATION_SPEAKERS, Split, plan_training, split_by_speaker
 from webui.labels import Emotion
@@ -167,3 +169,12 @@ def test_the_real_corpora() -> None:
     for fold in plan.folds:
         assert {speaker.split("_")[0] for speaker in fold} == {"emodb", "nemo", "ravdess"}
         assert labels_in(plan.split.fold(fold).train) == tuple(Emotion)[:8]
+
+
+def test_the_command_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    given = build_parser().parse_args(["--data", "x", "member", "--run", "r", "--epochs", "3", "--fold", "4"])
+    assert (given.command, given.member_epochs, given.member_seed, given.fold) == ("member", 3, TrainOptions().seed, 4)
+    whole = build_parser().parse_args(["--data", "x", "--epochs", "7", "--teacher", "emotion2vec_plus_large"])
+    assert (whole.command, whole.epochs, whole.teacher) == (None, 7, "emotion2vec_plus_large")
+    assert main(["--data", str(tmp_path)]) == 1
+    assert "No manifest.csv" in caplog.text
