@@ -19,8 +19,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "evaluate.by_clip": Text(
-        zh="没有说话人信息，区间按录音重抽样，因此偏窄。",
-        en="No speakers are known, so the intervals draw recordings again and are too narrow.",
+        zh="没有说话人信息（或只有一位），区间按录音重抽样，因此偏窄。",
+        en="No speakers are known, or only one, so the intervals draw recordings again and are too narrow.",
     ),
     "evaluate.recall": Text(zh="未加权平均召回率（UAR）", en="unweighted average recall"),
     "evaluate.accuracy": Text(zh="准确率", en="accuracy"),

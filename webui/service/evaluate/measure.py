@@ -115,8 +115,9 @@ def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds
 
 
 def _voices(clips: Sequence[LabelledClip]) -> list[str]:
-    """Returns the speaker of every clip, or nothing if one is not known."""
-    return [f"{clip.group}/{clip.speaker}" for clip in clips] if all(clip.speaker for clip in clips) else []
+    """Returns the speaker of every clip; nothing if one is not known, or if all clips are one speaker's."""
+    voices = [f"{clip.group}/{clip.speaker}" for clip in clips if clip.speaker]
+    return voices if len(voices) == len(clips) and len(set(voices)) > 1 else []
 
 
 def _class_figures(truth: IntArray, guess: IntArray, label: int) -> ClassFigures:

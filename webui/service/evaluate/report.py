@@ -31,7 +31,7 @@ class Evaluation(Document):
     source: str = Field(description="The manifest or folder.")
     clips: int
     failed: tuple[str, ...] = Field(description="Recordings that could not be answered, with the reason.")
-    speakers: int = Field(description="How many; 0 if the manifest does not say, and clips are drawn instead.")
+    speakers: int = Field(description="How many; 0 if there are not two that are known, and clips are drawn instead.")
     average_recall: Figure
     accuracy: Figure
     average_f1: Figure
