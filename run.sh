@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # bash run.sh              sets everything up in .venv beside this file, then starts the page
 # bash run.sh test         sets up, then runs every check and test
+# bash run.sh train ...    sets up, then trains a small model on recordings of yours: training/README.md
 # bash run.sh COMMAND ...  sets up, then runs a command of the program: recognize, models, doctor, --help
 #
 # SPEECH_EMOTION_TORCH chooses the build of PyTorch: cpu, auto (what the NVIDIA driver takes), cu126 and the like, or
@@ -27,6 +28,11 @@ main() {
         shift
         cd "$ROOT"
         exec "$PY" -m tests.run_suites ${1+"$@"}
+    fi
+    if [ "${1:-}" = train ]; then
+        shift
+        export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" # paths that are given stay relative to where the user is
+        exec "$PY" -m training ${1+"$@"}
     fi
     exec "$PY" "$ROOT/app.py" ${1+"$@"}
 }

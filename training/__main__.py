@@ -1,75 +1,131 @@
-"""``python -m training``: train, export, evaluate; see training/README.md for the commands in order."""
+"""``python -m training``: the whole way, or one step of it; see training/README.md."""
 
 import argparse
 import json
 import logging
+import platform
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from training.cache import WaveformCache, build_cache
-from training.data import Clip, TrainingDataError, read_manifest
-from training.splits import UNUSED_CORPORA, Split, split_by_speaker
+from training.data import Clip, TrainingDataError, labels_in, read_manifest
+from training.options import TrainOptions
+from training.splits import FOLDS, UNUSED_CORPORA, Split, split_by_speaker
+from webui.errors import SpeechEmotionError
 
 logger = logging.getLogger("training")
 
+DEFAULTS = TrainOptions()
+
 
 def build_parser() -> argparse.ArgumentParser:
-    """Returns the parser of the three commands."""
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the recordings")
-    parser.add_argument("--cache", type=Path, default=Path("training/cache"), help="folder for decoded recordings")
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    train = commands.add_parser("train", help="train one member, or go on where it stopped")
-    train.add_argument("--run", type=Path, required=True, help="folder of this training")
-    train.add_argument("--seed", type=int, default=20_240_101)
-    train.add_argument("--epochs", type=int, default=24)
-    train.add_argument("--threads", type=int, default=2)
-    train.add_argument(
-        "--with-validation", action="store_true", help="train on the validation speakers too; nothing is validated"
+    """Returns the parser: without a command everything is done, a command does one step for this project's corpora."""
+    parser = argparse.ArgumentParser(prog="bash run.sh train", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="manifest.csv and recordings, or a folder per emotion")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("training/cache"), help="folder for decoded recordings (of the steps)"
     )
+    parser.add_argument("--out", type=Path, default=Path("training/runs/whole"), help="folder of runs and of the model")
+    parser.add_argument("--teacher", help="learn the scores of this model, from recordings without labels")
+    parser.add_argument("--members", type=int, default=len(FOLDS), help="networks that are averaged")
+    parser.add_argument("--version", dest="weights_version", default="1", help="of the weights")
+    parser.add_argument("--machine", default=platform.machine(), help='where this runs: "2-core x86-64 CPU"')
+    _add_options(parser, prefix="")
+    _add_steps(parser.add_subparsers(dest="command"))
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, prefix: str) -> None:
+    parser.add_argument("--seed", type=int, default=DEFAULTS.seed, dest=f"{prefix}seed")
+    parser.add_argument("--epochs", type=int, default=DEFAULTS.epochs, dest=f"{prefix}epochs")
+    parser.add_argument("--threads", type=int, default=DEFAULTS.threads, dest=f"{prefix}threads")
+    parser.add_argument("--rate", type=float, default=DEFAULTS.learning_rate, dest=f"{prefix}rate")
+
+
+def _add_steps(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    member = commands.add_parser("member", help="train one member, or go on where it stopped")
+    member.add_argument("--run", type=Path, required=True, help="folder of this training")
+    _add_options(member, prefix="member_")
+    member.add_argument("--validate-every", type=int, default=1, help="epochs between two validations")
+    member.add_argument("--from-model", type=Path, help="model whose member is trained on, instead of starting afresh")
+    member.add_argument("--from-member", type=int, default=0, help="which of its members")
+    member.add_argument("--fold", type=int, choices=range(len(FOLDS)), help="speakers that this run never hears")
 
     export = commands.add_parser("export", help="calibrate and write the model's files")
     export.add_argument("--member", type=Path, action="append", required=True, help="a run; may be given again")
-    export.add_argument(
-        "--calibrate-on", type=Path, required=True, help="a run that did not train on the validation speakers"
-    )
-    export.add_argument("--version", required=True)
+    export.add_argument("--weights", required=True, help="their version")
+    export.add_argument("--started-from", help="whose members the trainings went on from, in words")
     export.add_argument("--model", type=Path, default=Path("models/builtin"))
 
     measure = commands.add_parser("evaluate", help="measure on the speakers kept back, and write the card")
     measure.add_argument("--model", type=Path, default=Path("models/builtin"))
-    measure.add_argument("--machine", required=True, help='where this runs, in words: "2-core x86-64 CPU"')
-    return parser
+    measure.add_argument("--on", required=True, help='where this runs, in words: "2-core x86-64 CPU"')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the exit status."""
-    arguments = build_parser().parse_args(argv)
+    """Runs and returns the exit status."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser().parse_args(given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
-        clips = read_manifest(arguments.data)
-        split = split_by_speaker(clips)
-        logger.info("%d clips: %s", len(clips), {k: len(getattr(split, k)) for k in ("train", "validation", "test")})
-        cache = build_cache(arguments.data, clips, arguments.cache)
-        run = {"train": _train, "export": _export, "evaluate": _evaluate}[arguments.command]
-        run(arguments, clips, split, cache)
-    except TrainingDataError as err:
+        if arguments.command is None:
+            _train_whole(arguments, given)
+        else:
+            _step(arguments)
+    except (TrainingDataError, SpeechEmotionError) as err:
         logger.error("%s", err)
         return 1
     return 0
 
 
+def _train_whole(arguments: argparse.Namespace, given: Sequence[str]) -> None:
+    from training.pipeline import Job, run_job
+    from webui.engine.builtin_network import NetworkConfig
+    from webui.engine.registry import ModelRegistry
+    from webui.settings import Settings
+
+    teacher = ModelRegistry(Settings()).load(arguments.teacher) if arguments.teacher else None
+    job = Job(
+        data=arguments.data,
+        work=arguments.out,
+        model=arguments.out / "model",
+        members=arguments.members,
+        version=arguments.weights_version,
+        machine=arguments.machine,
+        command=f"bash run.sh train {shlex.join(given)}",
+    )
+    options = TrainOptions(
+        epochs=arguments.epochs, seed=arguments.seed, threads=arguments.threads, learning_rate=arguments.rate
+    )
+    run_job(job, options, NetworkConfig(), teacher)
+
+
+def _step(arguments: argparse.Namespace) -> None:
+    clips = read_manifest(arguments.data)
+    split = split_by_speaker(clips)
+    logger.info("%d clips: %s", len(clips), {k: len(getattr(split, k)) for k in ("train", "validation", "test")})
+    cache = build_cache(arguments.data, clips, arguments.cache)
+    {"member": _train, "export": _export, "evaluate": _evaluate}[arguments.command](arguments, clips, split, cache)
+
+
 def _train(arguments: argparse.Namespace, _clips: Sequence[Clip], split: Split, cache: WaveformCache) -> None:
-    from training.options import TrainOptions
+    from training.export import read_member
     from training.train import train
     from webui.engine.builtin_network import NetworkConfig
 
-    chosen = split.with_validation_in_training() if arguments.with_validation else split
-    options = TrainOptions(epochs=arguments.epochs, seed=arguments.seed, threads=arguments.threads)
-    train(cache, chosen, NetworkConfig(), options, arguments.run)
+    chosen = split.with_validation_in_training() if arguments.fold is None else split.fold(FOLDS[arguments.fold])
+    options = TrainOptions(
+        epochs=arguments.member_epochs,
+        seed=arguments.member_seed,
+        threads=arguments.member_threads,
+        learning_rate=arguments.member_rate,
+        validate_every=arguments.validate_every,
+    )
+    start = read_member(arguments.from_model, arguments.from_member) if arguments.from_model else None
+    config = start.config if start is not None else NetworkConfig()
+    train(cache, chosen, config, options, arguments.run, start)
 
 
 def _export(arguments: argparse.Namespace, _clips: Sequence[Clip], split: Split, cache: WaveformCache) -> None:
@@ -77,11 +133,12 @@ def _export(arguments: argparse.Namespace, _clips: Sequence[Clip], split: Split,
 
     export_runs(
         arguments.member,
-        calibration_run=arguments.calibrate_on,
         split=split,
+        labels=labels_in(split.train),
         cache=cache,
         directory=arguments.model,
-        version=arguments.version,
+        version=arguments.weights,
+        started_from=arguments.started_from,
     )
 
 
@@ -89,9 +146,9 @@ def _evaluate(arguments: argparse.Namespace, clips: Sequence[Clip], split: Split
     from training.card import write_card
     from training.evaluate import EVALUATION_NAME, evaluate
 
-    command = "python -m training --data DIR evaluate --machine " + shlex.quote(arguments.machine)
+    command = "bash run.sh train --data DIR evaluate --on " + shlex.quote(arguments.on)
     strangers = [clip for clip in clips if clip.corpus in UNUSED_CORPORA]
-    found = evaluate(arguments.model, cache, split.test, strangers, command=command, machine=arguments.machine)
+    found = evaluate(arguments.model, cache, split.test, strangers, command=command, machine=arguments.on)
     (arguments.model / EVALUATION_NAME).write_text(
         json.dumps(found.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8"
     )

@@ -3,6 +3,7 @@
 Every random number comes from the generators passed in, so that an epoch can be repeated exactly.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -10,9 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from webui.engine.builtin_frontend import MEL_SCALE
+
 SAMPLE_RATE: Final = 16_000
 EPSILON: Final = 1e-8
 NOT_SPEECH_KINDS: Final = 5
+DB_IN_MEL: Final = math.log(10) / 10 / MEL_SCALE  # one decibel on the scale of the mel image
 
 
 def fit_length(
@@ -76,10 +80,10 @@ def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float
             edges = 1 / (1 + np.exp(-(place - low) * 400)) / (1 + np.exp((place - high) * 80))
             response[row] *= 10 ** (curve_db / 20) * edges
         if random.random() < share / 2:
-            tail_s = float(random.uniform(0.05, 0.4))
+            tail_s = float(random.uniform(0.05, 0.5))
             time_s = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
             echo = random.standard_normal(time_s.size) * 10 ** (-3 * time_s / tail_s)
-            echo *= float(random.uniform(0.1, 0.6)) / np.sqrt((echo**2).sum())
+            echo *= float(random.uniform(0.1, 1.2)) / np.sqrt((echo**2).sum())  # above 1: farther than it is loud
             echo[0] = 1.0
             response[row] *= np.fft.rfft(echo, length)
     filtered: Tensor = torch.fft.irfft(spectrum * torch.from_numpy(response), length)[:, :samples]
@@ -115,3 +119,35 @@ def mask_image(image: Tensor, random: np.random.Generator, rows: int, frames: in
             start = int(random.integers(length - size + 1))
             image[index, 0, :, start : start + size] = fill[index]
     return image
+
+
+def warp_rows(image: Tensor, random: np.random.Generator, share: float, *, shift: float, scale: float) -> Tensor:
+    """Moves the rows of a ``share`` of ``(B, 1, height, T)``: another pitch, or another length of the throat.
+
+    Args:
+        image: mel or pitch image.
+        random: source of the draw.
+        share: of the images that are changed.
+        shift: standard deviation, in rows.
+        scale: standard deviation of the factor that rows are spread by.
+    """
+    batch, _, height, _ = image.shape
+    changed = random.random((batch, 1)) < share
+    moved = np.arange(height) * (1 + scale * random.standard_normal((batch, 1))) + shift * random.standard_normal(
+        (batch, 1)
+    )
+    place = np.clip(np.where(changed, moved, np.arange(height)), 0, height - 1)  # (B, height)
+    low = np.minimum(place.astype(np.int64), height - 2)
+    part = torch.from_numpy(place - low).float().view(batch, 1, height, 1)
+    index = torch.from_numpy(low).view(batch, 1, height, 1).expand_as(image)
+    return image.gather(2, index) * (1 - part) + image.gather(2, index + 1) * part
+
+
+def tint(mel: Tensor, random: np.random.Generator, share: float) -> Tensor:
+    """Gives ``(B, 1, mels, T)`` another level, and a ``share`` of it another microphone: a smooth curve."""
+    batch, _, height, _ = mel.shape
+    curves = 2.0 * random.standard_normal((batch, 1)) + np.zeros((batch, height))
+    places = np.linspace(0, 1, height)
+    for row in np.flatnonzero(random.random(batch) < share):
+        curves[row] += np.interp(places, np.linspace(0, 1, 6), random.normal(0, 3.5, 6))
+    return mel + DB_IN_MEL * torch.from_numpy(curves).float().view(batch, 1, height, 1)

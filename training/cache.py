@@ -30,11 +30,13 @@ class WaveformCache:
         paths: path of each recording, as in the manifest.
         samples: one array per speed, all recordings joined, shape ``(total samples,)``, int16.
         offsets: one array per speed, shape ``(recordings + 1,)``: where each recording starts and ends.
+        directory: where all that lies.
     """
 
     paths: tuple[str, ...]
     samples: tuple[NDArray[np.int16], ...]
     offsets: tuple[NDArray[np.int64], ...]
+    directory: Path
 
     def waveform(self, index: int, speed: int = 0) -> NDArray[np.float32]:
         """Returns recording ``index`` at speed number ``speed``, shape ``(samples,)``, float32 in [-1, 1]."""
@@ -92,6 +94,7 @@ def _open_cache(cache_dir: Path, index: dict[str, list[object]]) -> WaveformCach
         paths=tuple(str(path) for path in index["paths"]),
         samples=tuple(np.load(_samples_path(cache_dir, n), mmap_mode="r") for n in range(len(index["speeds"]))),
         offsets=tuple(np.array(row, dtype=np.int64) for row in index["offsets"]),
+        directory=cache_dir,
     )
 
 

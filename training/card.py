@@ -1,10 +1,12 @@
 """The model card: written from ``config.json`` and ``evaluation.json``, so that no figure is typed by hand."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from training.evaluate import EVALUATION_NAME, Answer, Evaluation, Figure
 from training.record import TrainingRecord
+from training.splits import TEST_SPEAKERS
 from webui.engine.builtin_checkpoint import BuiltinConfig, read_config
 
 CARD_NAME: Final = "README.md"
@@ -12,18 +14,18 @@ CARD_NAME: Final = "README.md"
 _HEAD: Final = """\
 # The built-in model, version {version}
 
-A small network of this project's own, trained from scratch on three corpora of acted speech. **It is not Emotion2Vec+
-Large**, was not made from it, and is far less accurate. It is here so that the program answers on any machine without a
-download, and it is named in every result it gives.
+A small network of this project's own{origin}. **It is not Emotion2Vec+ Large**
+and is far less accurate. The built-in one is here so that the program answers on any machine without a download, and it
+is named in every result it gives.
 
-- Input: 16 kHz mono, normalised over the recording. Output: logits of {labels} classes, 50 times a second
-  ({names}); "unknown" is a class it doesn't have.
+- Input: 16 kHz mono, normalised over the recording. Output: logits of {labels} classes, 50 times a second, each value
+  for 4 frames ({names}).
 - Network: log-mel spectrogram and pitch image, 2-D and 1-D convolutions, attentive pooling over a sliding window,
   linear head; {members} trained apart and averaged. {parameters:.2f} million parameters, {size_mb:.1f} MB, fp32.
   A frame sees {context_s:.1f} s to each side.
 - Temperature {temperature}, fitted on validation speakers.
 - Cost on a {machine}: {speed_ms:.0f} ms for 5 s of audio on one core, {load_ms:.0f} ms to load.
-- Licence of the weights: {license}, see LICENSE; for non-commercial use only.
+- Licence of the weights: {license}, see LICENSE.
 
 ## How good it is
 
@@ -40,10 +42,17 @@ _USE: Final = """
 ## What it is for, and what not
 
 - To try the program, to test it, and as a fallback when the large model is not on the machine.
-- Not for decisions about people (hiring, credit, police, health, schools, insurance, work), not for watching people,
-  and not for any commercial use. A score says what a voice sounds like to a small model, not what a person feels.
-- All training speech is acted, read, and recorded in quiet rooms, by {speakers} adults in three languages. Expect less
-  on spontaneous speech, on children and old people, on other languages, on telephone lines and in noise.
+- Not for decisions about people (hiring, credit, police, health, schools, insurance, work), and not for watching
+  people. A score says what a voice sounds like to a small model, not what a person feels.
+- It heard {speakers} speakers. Other voices, other rooms and other ways to speak may fare worse than the figures above.
+"""
+
+_OWN_USE: Final = """\
+- Not for any commercial use.
+- All training speech is acted, read, and recorded in quiet rooms, by adults. Expect less on spontaneous speech, on
+  children and old people, on telephone lines and in noise.
+- **It heard German, English and Polish, and no other language.** Chinese, Japanese, Korean, Hindi, Arabic, Spanish,
+  French, Russian and all others it never heard: nothing is known of how it fares there.
 - The figures above are for new speakers of the same corpora. Transfer to a corpus it never heard is much weaker.
 - The corpora don't have the same classes (nEMO has no disgust, only EMO-DB has "other", which is boredom there), so the
   sound of a corpus can pull an answer to its classes.
@@ -52,9 +61,13 @@ _USE: Final = """
 
 RAVDESS (English, speech part), EMO-DB (German), nEMO (Polish): credits in LICENSE. `calm` counts as neutral,
 `boredom` as other. Split by speaker, always: the sentences are the same for every emotion.
+"""
 
-| role | speakers |
-|---|---|
+_USER_USE: Final = """
+## Data
+
+Recordings of whoever ran the training. Languages, ways to speak and groups of people that are not among them are new to
+this model.
 """
 
 
@@ -68,21 +81,27 @@ def render_card(directory: Path) -> str:
     config = read_config(directory)
     found = Evaluation.model_validate_json((directory / EVALUATION_NAME).read_bytes())
     record = TrainingRecord.model_validate(config.training)
+    own = set(record.test_speakers) == set(TEST_SPEAKERS)
     parts = [
-        _head(config, found),
+        _head(config, found, own=own),
         _figures(found),
-        _confusion(found),
+        _confusion("all clips", found.labels, found.confusion, found.recalls),
+        *(_confusion(name, found.labels, matrix) for name, matrix in found.confusions.items()),
+        _hardships(found),
         _answers(found),
         _USE.format(speakers=len(record.heard())),
-        _data(record),
+        _OWN_USE if own else _USER_USE,
+        _roles(record),
+        _members(record),
     ]
     return "".join(parts)
 
 
-def _head(config: BuiltinConfig, found: Evaluation) -> str:
+def _head(config: BuiltinConfig, found: Evaluation, *, own: bool) -> str:
     sizes = config.network_config()
     return _HEAD.format(
         version=config.version,
+        origin=", trained from scratch on three corpora of acted speech" if own else "",
         labels=len(config.labels),
         names=", ".join(config.labels),
         members=sizes.members,
@@ -103,7 +122,7 @@ def _head(config: BuiltinConfig, found: Evaluation) -> str:
 def _figures(found: Evaluation) -> str:
     lines = [_row(f"all clips pooled, {len(found.labels)} classes", found.pooled)]
     lines += [_row(f"{name}, {found.clips[name]} clips", figure) for name, figure in found.corpora.items()]
-    lines.append(_row("mean of the three corpora", found.mean_of_corpora))
+    lines.append(_row("mean of the corpora", found.mean_of_corpora))
     return (
         "\n".join(lines)
         + f"\n\nAccuracy {found.accuracy:.3f}. Mean confidence {found.mean_confidence:.3f}, expected calibration error "
@@ -119,23 +138,46 @@ def _row(name: str, figure: Figure) -> str:
     )
 
 
-def _confusion(found: Evaluation) -> str:
+def _confusion(
+    name: str,
+    labels: Sequence[str],
+    matrix: Sequence[Sequence[int]],
+    recalls: Mapping[str, float] | None = None,
+) -> str:
+    head = "" if recalls is None else " recall |"
     lines = [
-        "\nRows are the truth, columns the answer:\n",
-        "| | " + " | ".join(found.labels) + " | recall |",
-        "|---" * (len(found.labels) + 2) + "|",
+        f"\nRows are the truth, columns the answer ({name}):\n",
+        "| | " + " | ".join(labels) + f" |{head}",
+        "|---" * (len(labels) + (1 if recalls is None else 2)) + "|",
     ]
-    for label, counts in zip(found.labels, found.confusion, strict=True):
-        lines.append(f"| {label} | " + " | ".join(str(c) for c in counts) + f" | {found.recalls[label]:.2f} |")
+    for label, counts in zip(labels, matrix, strict=True):
+        if recalls is not None or any(counts):
+            last = "" if recalls is None else f" {recalls[label]:.2f} |"
+            lines.append(f"| {label} | " + " | ".join(str(count) for count in counts) + f" |{last}")
+    return "\n".join(lines) + "\n"
+
+
+def _hardships(found: Evaluation) -> str:
+    if not found.hardships:
+        return ""
+    lines = [
+        f"\n## In worse conditions\n\n{found.hardship_clips} of the clips (up to six of every speaker in every "
+        "emotion), spoilt by program:\n",
+        "| | recall, pooled | recall, mean of corpora | mean confidence |",
+        "|---|---|---|---|",
+    ]
+    for one in found.hardships:
+        lines.append(f"| {one.name} | {one.pooled:.3f} | {one.mean_of_corpora:.3f} | {one.mean_confidence:.3f} |")
     return "\n".join(lines) + "\n"
 
 
 def _answers(found: Evaluation) -> str:
+    said = "\nWhat it says when nobody speaks:\n" + "; ".join(_said(answer) for answer in found.probes) + ".\n"
+    if not found.strangers:
+        return said
     right = sum(answer.emotion == answer.expected for answer in found.strangers)
     return (
-        "\nWhat it says when nobody speaks:\n"
-        + "; ".join(_said(answer) for answer in found.probes)
-        + f".\n\nA corpus it never heard (Thorsten-Voice, one speaker, {len(found.strangers)} clips): {right} right.\n"
+        f"{said}\nA corpus it never heard (Thorsten-Voice, one speaker, {len(found.strangers)} clips): {right} right.\n"
         + "; ".join(_said(answer) for answer in found.strangers)
         + ".\n"
     )
@@ -145,16 +187,25 @@ def _said(answer: Answer) -> str:
     return f"{answer.name}: {answer.emotion} {answer.confidence:.2f}"
 
 
-def _data(record: TrainingRecord) -> str:
+def _roles(record: TrainingRecord) -> str:
+    return (
+        "\n| role | speakers |\n|---|---|\n"
+        f"| training | {', '.join(record.heard())} |\n"
+        f"| validation and temperature | {', '.join(record.calibration.speakers)} |\n"
+        f"| test, fixed before the first training | {', '.join(record.test_speakers)} |\n"
+    )
+
+
+def _members(record: TrainingRecord) -> str:
     judge = record.calibration
     recalls = ", ".join(f"{name} {value:.3f}" for name, value in judge.recalls.items())
     members = ", ".join(f"{m.seed} ({m.epochs} epochs, {len(m.speakers)} speakers)" for m in record.members)
+    error = "" if judge.error is None else f"\nTheir expected calibration error at that temperature: {judge.error:.3f}."
+    began = "" if record.started_from is None else f"\nThey went on from the members of {record.started_from}."
+    taught = "" if record.teacher is None else f"\nThe labels are what the model {record.teacher} said."
     return (
-        f"| training | {', '.join(record.heard())} |\n"
-        f"| validation and temperature | {', '.join(judge.speakers)} |\n"
-        f"| test, fixed before the first training | {', '.join(record.test_speakers)} |\n"
-        f"\nMembers, by seed: {members}. The recipe and the temperature were settled with a training of seed\n"
-        f"{judge.seed} that did not hear the validation speakers\n(its recall on them: {recalls}).\n"
-        "Members that train on them too follow the same recipe. The test speakers chose nothing.\n\n"
+        f"\nMembers, by seed: {members}.{began}\n"
+        "The recipe and the temperature were settled on the validation speakers, each with the members that never\n"
+        f"heard him or her (recall: {recalls}).{error}{taught}\nThe test speakers chose nothing.\n\n"
         "Made by the programs in `training/`; `training/README.md` has the commands.\n"
     )

@@ -1,15 +1,17 @@
 """The corpora: a manifest (CSV) and the recordings it lists."""
 
-import csv
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from webui.errors import RequestError
 from webui.labels import Emotion
+from webui.service.evaluate.manifest import SOUND_SUFFIXES, LabelledClip, read_labelled
 
 MANIFEST_NAME: Final = "manifest.csv"
-COLUMNS: Final = ("corpus", "path", "speaker", "sex", "language", "emotion_raw", "emotion", "seconds")
+MANIFEST_NAMES: Final = (MANIFEST_NAME, "manifest.tsv")
 
 
 class TrainingDataError(Exception):
@@ -24,60 +26,52 @@ class Clip:
         corpus: name of the corpus it comes from.
         path: where the recording lies, relative to the folder of the manifest.
         speaker: who speaks; unique over all corpora.
-        sex: ``"F"`` or ``"M"``.
         emotion: one of the nine.
-        seconds: length as the manifest states it.
     """
 
     corpus: str
     path: str
     speaker: str
-    sex: str
     emotion: Emotion
-    seconds: float
 
 
 def read_manifest(folder: Path) -> tuple[Clip, ...]:
-    """Reads ``manifest.csv`` in ``folder``, in its own order.
+    """Reads ``manifest.csv`` (or ``manifest.tsv``) in ``folder``, or a folder per emotion where there is no manifest.
+
+    The columns are ``path``, ``label`` or ``emotion``, and if known ``speaker`` and ``corpus``. A
+    recording of an unknown speaker counts as a speaker of its own, so the figures of such data flatter the model.
 
     Raises:
-        TrainingDataError: no manifest, a missing column, an unknown emotion, a bad number, or a recording that is not
+        TrainingDataError: no recording, a missing column, an unknown emotion, or a recording that is not
             there; the message names the line.
     """
-    manifest = folder / MANIFEST_NAME
-    if not manifest.is_file():
-        raise TrainingDataError(f"No {MANIFEST_NAME} in {folder}; give the folder that holds it with --data.")
-    with manifest.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise TrainingDataError(f"{manifest} has no column {missing}; expected are {', '.join(COLUMNS)}.")
-        clips = tuple(_read_row(row, folder, f"{manifest}, line {reader.line_num}") for row in reader)
-    if not clips:
-        raise TrainingDataError(f"{manifest} lists no recording.")
-    return clips
+    names = [folder / name for name in MANIFEST_NAMES if (folder / name).is_file()]
+    if not names and not any(folder / emotion in set(folder.glob("*")) for emotion in Emotion):
+        raise TrainingDataError(
+            f"No {MANIFEST_NAME} in {folder}, and no folder named after an emotion; give the right folder with --data."
+        )
+    try:
+        listed = read_labelled(names[0] if names else folder)
+    except RequestError as err:
+        raise TrainingDataError(str(err)) from err
+    return tuple(_as_clip(clip, folder) for clip in listed)
 
 
-def _read_row(row: dict[str, str], folder: Path, where: str) -> Clip:
-    try:
-        emotion = Emotion(row["emotion"])
-    except ValueError as err:
-        known = ", ".join(Emotion)
-        raise TrainingDataError(f"{where}: emotion {row['emotion']!r} is not one of {known}.") from err
-    try:
-        seconds = float(row["seconds"])
-    except (TypeError, ValueError) as err:
-        raise TrainingDataError(f"{where}: {row['seconds']!r} is not a number of seconds.") from err
-    if not (folder / row["path"]).is_file():
-        raise TrainingDataError(f"{where}: {row['path']} is not there; the manifest and the recordings must match.")
-    return Clip(
-        corpus=row["corpus"],
-        path=row["path"],
-        speaker=row["speaker"],
-        sex=row["sex"],
-        emotion=emotion,
-        seconds=seconds,
-    )
+def read_unlabelled(folder: Path) -> tuple[Path, ...]:
+    """Returns every recording below ``folder``, sorted.
+
+    Raises:
+        TrainingDataError: there is none.
+    """
+    found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES))
+    if not found:
+        raise TrainingDataError(f"No recording in {folder}; give a folder with sound files with --data.")
+    return found
+
+
+def _as_clip(clip: LabelledClip, folder: Path) -> Clip:
+    path = os.path.relpath(clip.path, folder)
+    return Clip(clip.group or "data", path, clip.speaker or path, clip.emotion)
 
 
 def labels_in(clips: Iterable[Clip]) -> tuple[Emotion, ...]:

@@ -1,73 +1,121 @@
 """From trained members to the files that ship: batch normalisation folded away, one safetensors file, one config."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.cache import WaveformCache
-from training.data import Clip, TrainingDataError, labels_in, speakers_in
-from training.license import LICENSE_TEXT
-from training.metrics import fit_temperature
-from training.predict import on_normalised, predict_clips
+from training.data import Clip, TrainingDataError, speakers_in
+from training.license import OWN_LICENSE, WeightsLicense
+from training.metrics import fit_temperature, softmax
+from training.predict import ClipLogits, on_normalised, predict_clips
 from training.record import CalibrationRecord, MemberRecord, TrainingRecord
 from training.splits import Split
 from training.train import STATE_NAME
-from webui.engine.builtin_checkpoint import CONFIG_NAME, WEIGHTS_NAME, BuiltinConfig
+from webui.engine.builtin_checkpoint import (
+    CONFIG_NAME,
+    WEIGHTS_NAME,
+    BuiltinConfig,
+    fill_network,
+    read_config,
+    read_weights,
+)
 from webui.engine.builtin_frontend import FrontEndConfig
 from webui.engine.builtin_network import BuiltinNetwork, MemberNetwork, NetworkConfig
 from webui.labels import Emotion
+from webui.service.evaluate.metrics import calibration_error
 
 FORMAT: Final = "speech-emotion-builtin/1"
-LICENSE_NAME: Final = "CC BY-NC-SA 4.0"
 
 
 def export_runs(
     runs: Sequence[Path],
     *,
-    calibration_run: Path,
     split: Split,
+    labels: tuple[Emotion, ...],
     cache: WaveformCache,
     directory: Path,
     version: str,
+    license: WeightsLicense = OWN_LICENSE,
+    teacher: str | None = None,
+    started_from: str | None = None,
 ) -> None:
     """Writes the model that averages the members in ``runs``.
 
+    The temperature is fitted on the speakers that one member or more never heard, with the answers of those members.
+
     Args:
         runs: folders of finished trainings.
-        calibration_run: a training that never heard the validation speakers; the temperature is fitted on them.
         split: who is kept back.
+        labels: the classes.
         cache: the decoded recordings.
         directory: is written.
         version: of the weights.
+        license: of the weights.
+        teacher: the model whose scores were learnt, if it was not the labels.
+        started_from: whose members the trainings went on from, in words; None if from nothing.
 
     Raises:
-        TrainingDataError: a member heard a test speaker, or the calibration run a validation speaker.
+        TrainingDataError: a member heard a test speaker, or every speaker was heard by every member.
     """
     members = [read_run(run, never=split.test) for run in runs]
-    judge = read_run(calibration_run, never=split.test + split.validation)
-    config = judge.member.config
-    labels = labels_in(split.train)
-    alone = combine([judge.member], config)
-    found = predict_clips(on_normalised(lambda samples: alone(samples)[0]), cache, split.validation, labels)
+    found = predict_unheard(members, split.train + split.validation, cache, labels)
     temperature = round(fit_temperature(found.logits, found.truth), 3)
     record = TrainingRecord(
         members=tuple(MemberRecord(seed=m.seed, epochs=m.epochs, speakers=m.speakers) for m in members),
         calibration=CalibrationRecord(
-            seed=judge.seed,
-            speakers=speakers_in(split.validation),
+            speakers=speakers_in(found.clips),
             recalls={name: round(value, 4) for name, value in found.recalls().items()},
+            error=round(calibration_error(found.truth, softmax(found.logits, temperature)), 4),
         ),
         test_speakers=speakers_in(split.test),
+        teacher=teacher,
+        started_from=started_from,
     )
-    network = combine([run.member for run in members], config)
-    write_model(network, directory, labels=labels, temperature=temperature, version=version, record=record)
-    (directory / "LICENSE").write_text(LICENSE_TEXT, encoding="utf-8")
+    network = combine([run.member for run in members], members[0].member.config)
+    write_model(
+        network, directory, labels=labels, temperature=temperature, version=version, record=record, license=license.name
+    )
+    (directory / "LICENSE").write_text(license.text, encoding="utf-8")
+
+
+def predict_unheard(
+    members: Sequence["FinishedRun"], clips: Sequence[Clip], cache: WaveformCache, labels: tuple[Emotion, ...]
+) -> ClipLogits:
+    """Returns what the members say of the speakers they never heard, averaged where several never heard one."""
+    chosen: dict[str, tuple[int, ...]] = {}
+    for speaker in speakers_in(clips):
+        strangers = tuple(n for n, member in enumerate(members) if speaker not in member.speakers)
+        if strangers:
+            chosen[speaker] = strangers
+    if not chosen:
+        raise TrainingDataError("Every member heard every speaker; one that did not is needed for the temperature.")
+    parts = []
+    for strangers in sorted(set(chosen.values())):
+        alone = combine([members[n].member for n in strangers], members[0].member.config)
+        own = [clip for clip in clips if chosen.get(clip.speaker) == strangers]
+        parts.append(predict_clips(on_normalised(_frame_logits(alone)), cache, own, labels))
+    return ClipLogits(
+        tuple(clip for part in parts for clip in part.clips),
+        labels,
+        np.concatenate([part.logits for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+    )
+
+
+def _frame_logits(network: BuiltinNetwork) -> Callable[[Tensor], Tensor]:
+    def frame_logits(samples: Tensor) -> Tensor:
+        logits: Tensor = network(samples)[0]
+        return logits
+
+    return frame_logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +142,20 @@ def read_run(run_dir: Path, *, never: Sequence[Clip] = ()) -> FinishedRun:
         raise TrainingDataError(f"{run_dir} was trained on {leaked}, who must be unheard here; train without them.")
     sizes = dict(content["network_config"])
     member = MemberNetwork(
-        NetworkConfig(**sizes | {"front_end": FrontEndConfig(**sizes["front_end"])}), batch_norm=True
+        NetworkConfig(**sizes | {"front_end": FrontEndConfig(**sizes["front_end"])}), batch_norm=content["batch_norm"]
     )
     member.load_state_dict(content["averaged"])
     return FinishedRun(member.eval(), speakers, int(options["seed"]), int(content["epoch"]))
+
+
+def read_member(directory: Path, number: int) -> MemberNetwork:
+    """Returns one member of the model in ``directory``, to train on from."""
+    config = read_config(directory)
+    network = BuiltinNetwork(config.network_config())
+    fill_network(network, read_weights(directory), directory / WEIGHTS_NAME)
+    member = network.members[number]
+    assert isinstance(member, MemberNetwork)
+    return member
 
 
 @torch.no_grad()
@@ -151,6 +209,7 @@ def write_model(
     temperature: float,
     version: str,
     record: TrainingRecord,
+    license: str = OWN_LICENSE.name,
 ) -> None:
     """Writes the weights and the config into ``directory``."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -160,7 +219,7 @@ def write_model(
     config = BuiltinConfig(
         format=FORMAT,
         version=version,
-        license=LICENSE_NAME,
+        license=license,
         labels=tuple(labels),
         temperature=temperature,
         front_end=front_end,

@@ -1,5 +1,6 @@
 """The licence file beside the weights."""
 
+from dataclasses import dataclass
 from typing import Final
 
 LICENSE_TEXT: Final = """\
@@ -33,3 +34,25 @@ EMO-DB (CC BY 4.0, https://creativecommons.org/licenses/by/4.0/)
 Changes: the recordings were decoded to 16 kHz mono, played at other speeds, filtered, mixed with noise and used to fit
 the numbers in this folder. No recording is part of it. The authors of the corpora do not endorse this model.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsLicense:
+    """What may be done with trained weights.
+
+    Attributes:
+        name: as results show it.
+        text: of the file.
+    """
+
+    name: str
+    text: str
+
+
+OWN_LICENSE: Final = WeightsLicense("CC BY-NC-SA 4.0", LICENSE_TEXT)
+USER_LICENSE: Final = WeightsLicense(
+    "as the training data",
+    "Licence of the weights in this folder (model.safetensors)\n\n"
+    "They were trained on recordings of whoever ran the training. What may be done with them is what the licences and\n"
+    "the speakers of those recordings, and of the teacher if there was one, allow.\n",
+)

@@ -1,50 +1,15 @@
-"""Figures that say how good a classifier is, and how sure the figures are."""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+"""What training needs besides the figures that every evaluation gives: temperatures, and means over corpora."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
-Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def confusion_matrix(truth: IntArray, guess: IntArray, classes: int) -> IntArray:
-    """Returns counts, shape ``(classes, classes)``: rows are the truth, columns the guess."""
-    matrix = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(matrix, (truth, guess), 1)
-    return matrix
-
-
-def average_recall(truth: IntArray, guess: IntArray) -> float:
-    """Returns the unweighted average recall over the classes that occur in ``truth``."""
-    return float(np.mean([(guess[truth == label] == label).mean() for label in np.unique(truth)]))
+from webui.service.evaluate.metrics import IntArray, Scores, average_recall
 
 
 def mean_corpus_recall(truth: IntArray, guess: IntArray, corpora: NDArray[np.str_]) -> float:
     """Returns the mean over the corpora of their unweighted average recall."""
     recalls = [average_recall(truth[corpora == name], guess[corpora == name]) for name in np.unique(corpora)]
     return float(np.mean(recalls))
-
-
-def calibration_error(truth: IntArray, scores: Scores, bins: int = 15) -> float:
-    """Returns the expected calibration error of ``scores``, shape ``(clips, classes)``, in equal-width bins."""
-    confidence, right = scores.max(axis=1), scores.argmax(axis=1) == truth
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(right[place == b].mean() - confidence[place == b].mean()) * (place == b).mean() for b in np.unique(place)
-    ]
-    return float(np.sum(gaps))
 
 
 def softmax(logits: Scores, temperature: float = 1.0) -> Scores:
@@ -64,32 +29,3 @@ def fit_temperature(logits: Scores, truth: IntArray) -> float:
     """Returns the temperature between 0.3 and 4 under which ``truth`` is most likely."""
     grid = np.geomspace(0.3, 4.0, 200)
     return float(grid[np.argmin([negative_log_likelihood(logits, truth, float(t)) for t in grid])])
-
-
-def bootstrap(
-    figure: Callable[[IntArray], float],
-    groups: Sequence[str],
-    *,
-    clusters: Sequence[str] | None = None,
-    rounds: int = 1000,
-    seed: int = 0,
-) -> Interval:
-    """Returns ``figure`` with a percentile interval.
-
-    Args:
-        figure: computes the figure from the indices of the clips to count.
-        groups: stratum of every clip (its corpus): a round draws inside each stratum.
-        clusters: unit of every clip to draw together (its speaker); None draws clip by clip.
-        rounds: how many draws.
-        seed: of the draws.
-    """
-    random = np.random.default_rng(seed)
-    strata = np.array(groups)
-    units = np.arange(strata.size).astype(str) if clusters is None else np.array(clusters)
-    members = [[np.flatnonzero(units == u) for u in np.unique(units[strata == g])] for g in np.unique(strata)]
-    values = []
-    for _ in range(rounds):
-        drawn = [rows[i] for rows in members for i in random.integers(len(rows), size=len(rows))]
-        values.append(figure(np.concatenate(drawn)))
-    low, high = np.percentile(values, [2.5, 97.5])
-    return Interval(figure(np.arange(strata.size)), float(low), float(high))

@@ -19,11 +19,16 @@ class TrainOptions:
         average: decay per step of the averaged weights, which are the ones that are kept.
         shares: how often each corpus is drawn; a corpus that is not named gets 1/3.
         not_speech: share of draws that are silence, noise or tones instead.
+        not_speech_signals: how many different ones there are, times ``variants``.
+        variants: how many images there are of each recording; the first is the recording as it is.
+        warp: share of images whose pitch, throat and microphone are changed.
+        stretch: share of batches played faster or slower at the same pitch.
+        validate_every: epochs between two validations; the last epoch is always validated.
         seed: of everything.
         threads: of torch.
     """
 
-    epochs: int = 30
+    epochs: int = 24
     clips_per_epoch: int = 3072
     batch: int = 48
     learning_rate: float = 2e-3
@@ -33,7 +38,12 @@ class TrainOptions:
     mixup: float = 0.5
     average: float = 0.99
     shares: tuple[tuple[str, float], ...] = (("nemo", 0.42), ("ravdess", 0.35), ("emodb", 0.23))
-    not_speech: float = 0.03
+    not_speech: float = 0.04
+    not_speech_signals: int = 48
+    variants: int = 5
+    warp: float = 0.6
+    stretch: float = 0.5
+    validate_every: int = 1
     seed: int = 20_240_101
     threads: int = 2
 

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from training.cache import WaveformCache
 from training.data import Clip
-from training.metrics import average_recall, mean_corpus_recall
+from training.metrics import mean_corpus_recall
 from webui.engine.protocol import EmotionModel, Window
 from webui.labels import Emotion
+from webui.service.evaluate.metrics import average_recall
 
 Recognizer = Callable[[NDArray[np.float32]], NDArray[np.float64]]  # (samples,) to utterance logits (labels,)
 

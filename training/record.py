@@ -18,11 +18,12 @@ class MemberRecord(Record):
 
 
 class CalibrationRecord(Record):
-    """The training that the recipe was judged with and the temperature was fitted on."""
+    """The speakers that the recipe was judged on and the temperature was fitted on."""
 
-    seed: int
+    seed: int | None = None  # version 1.0.0 had one training for this
     speakers: tuple[str, ...]
     recalls: dict[str, float]
+    error: float | None = None
 
 
 class TrainingRecord(Record):
@@ -31,6 +32,8 @@ class TrainingRecord(Record):
     members: tuple[MemberRecord, ...]
     calibration: CalibrationRecord
     test_speakers: tuple[str, ...]
+    teacher: str | None = None
+    started_from: str | None = None
 
     def heard(self) -> tuple[str, ...]:
         """Returns every speaker that a member was trained on, sorted."""

@@ -15,10 +15,12 @@ from torch.nn import functional as F
 from training import augment
 from training.cache import WaveformCache
 from training.data import Clip, TrainingDataError, labels_in, speakers_in
+from training.features import BankSizes, build_bank
 from training.feeder import Feeder
 from training.options import TrainOptions
 from training.predict import on_normalised, predict_clips
 from training.splits import Split
+from training.teacher import TeacherScores
 from webui.engine.builtin_frontend import FrontEnd
 from webui.engine.builtin_network import MemberNetwork, NetworkConfig
 from webui.labels import Emotion
@@ -42,14 +44,35 @@ class TrainState:
 
 
 def train(
-    cache: WaveformCache, split: Split, config: NetworkConfig, options: TrainOptions, run_dir: Path
+    cache: WaveformCache,
+    split: Split,
+    config: NetworkConfig,
+    options: TrainOptions,
+    run_dir: Path,
+    start: MemberNetwork | None = None,
+    teacher: TeacherScores | None = None,
 ) -> MemberNetwork:
-    """Trains (or resumes in ``run_dir``) and returns the averaged network, still with its batch normalisation."""
-    labels = labels_in(split.train)
+    """Trains (or resumes in ``run_dir``) and returns the averaged network, still with its batch normalisation.
+
+    Args:
+        cache: the decoded recordings.
+        split: who is heard, and who validates.
+        config: sizes of the network.
+        options: how to train.
+        run_dir: where the state of the training is kept.
+        start: a folded member to go on from, without batch normalisation; None starts from nothing.
+        teacher: what a large model says of every clip; its scores are learnt instead of the labels.
+    """
+    labels = labels_in(split.train + split.validation) if teacher is None else teacher.labels
     if len(labels) != config.labels:
         raise TrainingDataError(f"The network has {config.labels} classes, the training clips have {len(labels)}.")
-    state = _restore(_new_state(config, options, speakers_in(split.train)), options, run_dir)
-    feeder = Feeder(cache, split.train, labels, options)
+    state = _restore(_new_state(config, options, speakers_in(split.train), start), options, run_dir)
+    rows = cache.rows_of(split.train)
+    needed = sorted({int(row) for row in cache.rows_of(split.train + split.validation)})
+    sizes = BankSizes(variants=options.variants, not_speech=options.not_speech_signals)
+    bank = build_bank(cache, config.front_end, needed, sizes)
+    soft = None if teacher is None else teacher.of(split.train)
+    feeder = Feeder(bank, rows, split.train, labels, options, soft)
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads)
     try:
@@ -62,22 +85,31 @@ def train(
 def _run_epochs(
     state: TrainState, feeder: Feeder, cache: WaveformCache, split: Split, options: TrainOptions, run_dir: Path
 ) -> None:
+    if state.epoch == 0 and len(split.validation):
+        first = _validate(state, cache, split.validation, feeder.labels)
+        logger.info("before training: " + "  ".join(f"{name} {value:.4g}" for name, value in first.items()))
     while state.epoch < options.epochs:
         started = time.monotonic()
         loss = _run_epoch(state, feeder, options)
         state.epoch += 1
         row = {"epoch": float(state.epoch), "loss": loss}
-        row |= _validate(state, cache, split.validation, feeder.labels)
+        if state.epoch % options.validate_every == 0 or state.epoch == options.epochs:
+            row |= _validate(state, cache, split.validation, feeder.labels)
         row["seconds"] = time.monotonic() - started
         state.log.append(row)
         logger.info("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
         _store(state, options, run_dir)
 
 
-def _new_state(config: NetworkConfig, options: TrainOptions, speakers: tuple[str, ...]) -> TrainState:
+def _new_state(
+    config: NetworkConfig, options: TrainOptions, speakers: tuple[str, ...], start: MemberNetwork | None = None
+) -> TrainState:
     torch.manual_seed(options.seed)
-    network = MemberNetwork(config, batch_norm=True, dropout=options.dropout)
-    averaged = MemberNetwork(config, batch_norm=True)
+    network = MemberNetwork(config, batch_norm=start is None, dropout=options.dropout)
+    if start is not None:
+        network.load_state_dict(start.state_dict())
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
+    averaged = MemberNetwork(config, batch_norm=start is None)
     averaged.load_state_dict(network.state_dict())
     averaged.eval()
     decayed = [p for p in network.parameters() if p.ndim > 1]
@@ -95,6 +127,7 @@ def _store(state: TrainState, options: TrainOptions, run_dir: Path) -> None:
         "network_config": asdict(state.network.config),
         "speakers": list(state.speakers),
         "epoch": state.epoch,
+        "batch_norm": isinstance(state.network.join_norm, nn.BatchNorm1d),
         "network": state.network.state_dict(),
         "averaged": state.averaged.state_dict(),
         "optimizer": state.optimizer.state_dict(),
@@ -144,8 +177,7 @@ def _run_epoch(state: TrainState, feeder: Feeder, options: TrainOptions) -> floa
         rate = learning_rate_at(state.epoch * len(batches) + number, options)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        waveforms, targets = feeder.load(chosen, random)
-        loss = _loss(state, waveforms, targets, random, options)
+        loss = _loss(state, feeder.load(chosen, random), random, options)
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
@@ -156,10 +188,10 @@ def _run_epoch(state: TrainState, feeder: Feeder, options: TrainOptions) -> floa
 
 
 def _loss(
-    state: TrainState, waveforms: Tensor, targets: Tensor, random: np.random.Generator, options: TrainOptions
+    state: TrainState, batch: tuple[Tensor, Tensor, Tensor], random: np.random.Generator, options: TrainOptions
 ) -> Tensor:
+    mel, pitch, targets = batch
     with torch.no_grad():
-        mel, pitch = state.front_end(waveforms)
         if random.random() < options.mixup:
             order = torch.from_numpy(random.permutation(mel.shape[0]))
             share = float(random.beta(0.5, 0.5))
@@ -167,6 +199,7 @@ def _loss(
             targets = share * targets + (1 - share) * targets[order]
         mel = augment.mask_image(mel, random, rows=8, frames=15)
         pitch = augment.mask_image(pitch, random, rows=6, frames=15)
+        mel, pitch = (image.to(memory_format=torch.channels_last) for image in (mel, pitch))
     pooled = state.network.dropout(state.network(mel, pitch, thin=True).mean(1))  # (B, width)
     return F.cross_entropy(state.network.head(pooled), targets)
 
@@ -187,7 +220,7 @@ def _validate(
         return {}
 
     def frame_logits(samples: Tensor) -> Tensor:
-        found: Tensor = state.averaged.head(state.averaged(*state.front_end(samples)))
+        found: Tensor = state.averaged.head(state.averaged(*state.front_end(samples), thin=True))
         return found
 
     return predict_clips(on_normalised(frame_logits), cache, clips, labels).recalls()

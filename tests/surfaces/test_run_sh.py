@@ -101,6 +101,13 @@ def test_the_tests_have_requirements_of_their_own(clone: Clone) -> None:
     assert clone.calls() == ["app.py"]
 
 
+def test_training_runs_beside_the_program(clone: Clone) -> None:
+    clone.run()
+    clone.calls()
+    clone.run("train", "--data", "my voices")
+    assert clone.calls() == ["-m training --data my voices"]
+
+
 def test_another_version_of_python_remakes_the_venv(clone: Clone) -> None:
     clone.run()
     clone.calls()

@@ -1,5 +1,6 @@
 """What lies in ``models/builtin``: the files belong together, and the model is as good as its card says."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,35 @@ from training.card import render_card
 from training.data import Clip, read_manifest
 from training.evaluate import EVALUATION_NAME, Evaluation
 from training.license import LICENSE_TEXT
-from training.metrics import average_recall
+from training.metrics import softmax
 from training.predict import of_model
 from training.record import TrainingRecord
 from training.splits import TEST_SPEAKERS, VALIDATION_SPEAKERS, split_by_speaker
 from webui.engine.builtin import load_builtin
 from webui.engine.builtin_checkpoint import read_config
 from webui.labels import Emotion
+from webui.service.evaluate.metrics import average_recall
+from webui.settings import Device
 
 ROOT = Path(__file__).resolve().parents[2]
 DIRECTORY = ROOT / "models" / "builtin"
 DATA = ROOT.parent / "shared" / "data" / "speech"
+SHA256 = "e10dce187aca67ced9a0e29696c270b64154d6596116e3cf3aacae55ea048e37"
+SCORES = (0.0196, 0.0243, 0.0218, 0.0089, 0.6904, 0.1674, 0.0288, 0.0388)
 with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not on this machine")
+
+
+def test_the_file_is_the_one_that_was_measured() -> None:
+    assert hashlib.sha256((DIRECTORY / "model.safetensors").read_bytes()).hexdigest() == SHA256
+
+
+def test_a_few_scores() -> None:
+    random = np.random.default_rng(5)
+    time_s = np.arange(32_000) / 16_000
+    buzz = 2 * (np.cumsum(140 + 60 * np.sin(4.4 * time_s)) / 16_000 % 1.0) - 1
+    wave = (0.2 * buzz * np.clip(np.sin(14 * time_s), 0, 1) + 0.005 * random.standard_normal(32_000)).astype(np.float32)
+    scores = softmax(of_model(load_builtin(DIRECTORY, device=Device.CPU))(wave)[np.newaxis])[0]
+    np.testing.assert_allclose(scores, SCORES, atol=2e-3)
 
 
 def test_the_card_is_the_one_the_program_writes() -> None:

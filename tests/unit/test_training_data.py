@@ -1,17 +1,19 @@
 """Reading the corpora, splitting them, drawing from them."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests.unit.training_corpus import SPEAKERS, write_corpus
+from training.__main__ import build_parser, main
 from training.cache import build_cache
 from training.data import Clip, TrainingDataError, labels_in, read_manifest, speakers_in
+from training.options import TrainOptions
 from training.sampling import clip_weights, draw_batches
-from training.splits import TEST_SPEAKERS, VALIDATION_SPEAKERS, Split, split_by_speaker
+from training.splits import TEST_SPEAKERS, VALIDATION_SPEAKERS, Split, plan_training, split_by_speaker
 from webui.labels import Emotion
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "speech"
@@ -36,7 +38,7 @@ def test_reads_every_row(corpus: Path) -> None:
     assert len(clips) == 4 * 3 * 2
     assert speakers_in(clips) == SPEAKERS
     assert labels_in(clips) == (Emotion.ANGRY, Emotion.NEUTRAL, Emotion.SAD)
-    assert clips[0] == Clip("a", "a_1_angry_0.wav", "a_1", "M", Emotion.ANGRY, clips[0].seconds)
+    assert clips[0] == Clip("a", "a_1_angry_0.wav", "a_1", Emotion.ANGRY)
 
 
 def test_no_manifest(tmp_path: Path) -> None:
@@ -47,12 +49,11 @@ def test_no_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("emotion_raw,emotion,", "emotion_raw,mood,", "no column ['emotion']"),
-        (",angry,angry,", ",angry,cross,", "line 2: emotion 'cross'"),
-        ("a_1_angry_0.wav", "gone.wav", "line 2: gone.wav is not there"),
-        ("angry,angry,1", "angry,angry,x1", "line 2: 'x1"),
+        ("emotion_raw,emotion,", "emotion_raw,mood,", "It needs path and label (or emotion)"),
+        (",angry,angry,", ",angry,cross,", "manifest.csv:2: cross is no known emotion"),
+        ("a_1_angry_0.wav", "gone.wav", "line 2: the recording gone.wav is not there"),
     ],
-    ids=["column", "emotion", "file", "number"],
+    ids=["column", "emotion", "file"],
 )
 def test_a_damaged_manifest(corpus: Path, tmp_path: Path, old: str, new: str, said: str) -> None:
     with pytest.raises(TrainingDataError, match=re.escape(said)):
@@ -90,14 +91,13 @@ def test_nothing_left_to_train_on(corpus: Path) -> None:
 def test_the_cache_holds_what_was_read(corpus: Path, tmp_path: Path) -> None:
     clips = read_manifest(corpus)
     cache = build_cache(corpus, clips, tmp_path, speeds=(1.0, 1.25))
-    assert [cache.waveform(n).size / 16_000 for n in range(len(clips))] == pytest.approx(
-        [clip.seconds for clip in clips], abs=1e-3
-    )
+    seconds = [soundfile.info(corpus / clip.path).duration for clip in clips]
+    assert [cache.waveform(n).size / 16_000 for n in range(len(clips))] == pytest.approx(seconds, abs=1e-3)
     assert cache.waveform(5, 1).size == pytest.approx(cache.waveform(5).size / 1.25, abs=2)
     again = build_cache(corpus, clips, tmp_path, speeds=(1.0, 1.25))
     np.testing.assert_array_equal(again.waveform(7), cache.waveform(7))
     with pytest.raises(TrainingDataError, match="not in the cache"):
-        cache.rows_of([Clip("a", "new.wav", "a_1", "M", Emotion.SAD, 1.0)])
+        cache.rows_of([Clip("a", "new.wav", "a_1", Emotion.SAD)])
 
 
 def test_a_recording_that_is_none(corpus: Path, tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_a_recording_that_is_none(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_a_corpus_gets_its_share_whatever_its_size() -> None:
-    big = [Clip("big", f"{n}", "s", "F", Emotion.SAD if n % 4 else Emotion.HAPPY, 1.0) for n in range(100)]
-    small = [Clip("small", f"s{n}", "t", "F", Emotion.SAD, 1.0) for n in range(10)]
+    big = [Clip("big", f"{n}", "s", Emotion.SAD if n % 4 else Emotion.HAPPY) for n in range(100)]
+    small = [Clip("small", f"s{n}", "t", Emotion.SAD) for n in range(10)]
     weights = clip_weights(big + small, {"big": 0.6, "small": 0.4})
     assert weights[:100].sum() == pytest.approx(0.6)
     assert weights[100:].sum() == pytest.approx(0.4)
@@ -130,6 +130,28 @@ def test_batches_are_of_similar_length_and_repeatable() -> None:
     assert float(np.median(spreads)) < 0.3 * np.ptp(lengths)
 
 
+def test_other_data_is_shared_out_by_speaker() -> None:
+    clips = [Clip("x", f"{n}.wav", f"s{n:02}", Emotion.SAD) for n in range(12)]
+    clips += [Clip("y", "a.wav", "few", Emotion.SAD), Clip("y", "b.wav", "fewer", Emotion.HAPPY)]
+    plan = plan_training(clips, 3)
+    assert not plan.fixed
+    assert speakers_in(plan.split.test) == ("s00", "s04", "s08")
+    assert sorted(speaker for fold in plan.folds for speaker in fold) == list(speakers_in(plan.split.train))
+    assert [len(fold) for fold in plan.folds] == [4, 4, 3]
+    with pytest.raises(TrainingDataError, match="one speaker only"):
+        plan_training(clips[:1], 3)
+
+
+def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
+    for emotion in ("happy", "sad"):
+        (tmp_path / emotion / "anna").mkdir(parents=True)
+        (tmp_path / emotion / "anna" / "1.wav").write_bytes((corpus / "a_1_sad_0.wav").read_bytes())
+    assert read_manifest(tmp_path) == (
+        Clip("data", "happy/anna/1.wav", "anna", Emotion.HAPPY),
+        Clip("data", "sad/anna/1.wav", "anna", Emotion.SAD),
+    )
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not on this machine")
 def test_the_real_corpora() -> None:
     clips = read_manifest(DATA)
@@ -140,7 +162,19 @@ def test_the_real_corpora() -> None:
     assert labels_in(split.train) == tuple(Emotion)[:8]
     for part in (split.test, split.validation):
         assert {clip.corpus for clip in part} == {"emodb", "nemo", "ravdess"}
-    voices = {(clip.corpus, clip.sex, clip.speaker) for clip in split.test}
-    sexes = Counter((corpus, sex) for corpus, sex, _ in voices)
-    each = {"emodb": 1, "nemo": 1, "ravdess": 2}
-    assert sexes == {(corpus, sex): count for corpus, count in each.items() for sex in "FM"}
+    plan = plan_training(clips, 5)
+    assert plan.fixed
+    assert plan.split.test == split.test
+    assert sorted(speaker for fold in plan.folds for speaker in fold) == list(speakers_in(plan.split.train))
+    for fold in plan.folds:
+        assert {speaker.split("_")[0] for speaker in fold} == {"emodb", "nemo", "ravdess"}
+        assert labels_in(plan.split.fold(fold).train) == tuple(Emotion)[:8]
+
+
+def test_the_command_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    given = build_parser().parse_args(["--data", "x", "member", "--run", "r", "--epochs", "3", "--fold", "4"])
+    assert (given.command, given.member_epochs, given.member_seed, given.fold) == ("member", 3, TrainOptions().seed, 4)
+    whole = build_parser().parse_args(["--data", "x", "--epochs", "7", "--teacher", "emotion2vec_plus_large"])
+    assert (whole.command, whole.epochs, whole.teacher) == (None, 7, "emotion2vec_plus_large")
+    assert main(["--data", str(tmp_path)]) == 1
+    assert "No manifest.csv" in caplog.text

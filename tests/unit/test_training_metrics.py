@@ -3,15 +3,8 @@
 import numpy as np
 import pytest
 
-from training.metrics import (
-    average_recall,
-    bootstrap,
-    calibration_error,
-    confusion_matrix,
-    fit_temperature,
-    mean_corpus_recall,
-    softmax,
-)
+from training.metrics import fit_temperature, mean_corpus_recall, softmax
+from webui.service.evaluate.metrics import average_recall, bootstrap, calibration_error, confusion_matrix
 
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 GUESS = np.array([0, 0, 0, 1, 1, 0, 0, 0])

@@ -7,21 +7,30 @@ import numpy as np
 import pytest
 import torch
 
+from tests.checkpoints import make_checkpoint
 from tests.unit.training_corpus import write_corpus
 from training import augment
 from training import train as loop
-from training.cache import WaveformCache, build_cache
+from training.cache import WaveformCache, build_cache, read_waveform
 from training.card import write_card
 from training.data import TrainingDataError, read_manifest
 from training.evaluate import evaluate
-from training.export import combine, export_runs, fold_batch_norm, read_run
+from training.export import combine, export_runs, fold_batch_norm, predict_unheard, read_member, read_run
 from training.options import TrainOptions
+from training.pipeline import Job, run_job
 from training.predict import of_model, predict_clips
+from training.robustness import conditions
 from training.splits import Split, split_by_speaker
+from training.teacher import ask_teacher
 from training.train import learning_rate_at, train
 from webui.engine.builtin import load_builtin
+from webui.engine.builtin_checkpoint import read_config
 from webui.engine.builtin_frontend import FrontEndConfig
 from webui.engine.builtin_network import MemberNetwork, NetworkConfig
+from webui.engine.native import load_native
+from webui.labels import Emotion
+from webui.service.scores import emotion_scores
+from webui.service.windows import predict_recording
 
 SMALL = NetworkConfig(
     labels=3,
@@ -34,8 +43,21 @@ SMALL = NetworkConfig(
     radius=4,
 )
 OPTIONS = TrainOptions(
-    threads=1, epochs=5, clips_per_epoch=64, batch=8, learning_rate=1e-2, dropout=0.0, mixup=0.2, average=0.8
+    threads=1,
+    epochs=5,
+    clips_per_epoch=96,
+    batch=8,
+    learning_rate=1e-2,
+    dropout=0.0,
+    mixup=0.0,
+    average=0.8,
+    warp=0.2,
+    not_speech_signals=2,
+    variants=2,
 )
+
+
+LABELS = (Emotion.ANGRY, Emotion.NEUTRAL, Emotion.SAD)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +115,7 @@ def test_labels_must_fit(corpus: tuple[WaveformCache, Split], tmp_path: Path) ->
 
 def test_what_is_exported_is_what_was_trained(corpus: tuple[WaveformCache, Split], run: Path, tmp_path: Path) -> None:
     cache, split = corpus
-    export_runs([run, run], calibration_run=run, split=split, cache=cache, directory=tmp_path, version="0")
+    export_runs([run, run], split=split, labels=LABELS, cache=cache, directory=tmp_path, version="0")
     model = load_builtin(tmp_path)
     assert model.labels.names == ("angry", "neutral", "sad")
     assert model.embedding_dim == 32
@@ -111,6 +133,10 @@ def test_what_is_exported_is_what_was_trained(corpus: tuple[WaveformCache, Split
     assert f"**{measured.pooled.value:.3f}**" in card
     assert "| test, fixed before the first training | b_2 |" in card
     assert "a laptop" in card
+    assert "| as recorded | " in card
+    assert [one.name for one in measured.hardships] == list(conditions())
+    assert measured.hardships[0].pooled == pytest.approx(measured.pooled.value)
+    np.testing.assert_array_equal(sum(np.array(m) for m in measured.confusions.values()), measured.confusion)
 
 
 def test_a_member_that_heard_a_test_speaker_is_refused(
@@ -119,7 +145,7 @@ def test_a_member_that_heard_a_test_speaker_is_refused(
     cache, split = corpus
     swapped = Split(train=split.test, validation=split.validation, test=split.train)
     with pytest.raises(TrainingDataError, match=r"trained on \['a_1', 'b_1'\]"):
-        export_runs([run], calibration_run=run, split=swapped, cache=cache, directory=tmp_path, version="0")
+        export_runs([run], split=swapped, labels=LABELS, cache=cache, directory=tmp_path, version="0")
     assert not list(tmp_path.iterdir())
 
 
@@ -172,7 +198,7 @@ def test_a_frame_sees_no_further_than_it_says() -> None:
     network = combine([trained_like(config)], config)
     reach = config.context_frames * 320 + config.front_end.reach_samples
     samples = torch.randn(1, 16_000 * 8)
-    middle = 200
+    middle = 203  # the last of the four frames that share a value, so the one that sees furthest back
     with torch.no_grad():
         before = network(samples)[0][0, middle]
         outside = samples.clone()
@@ -187,7 +213,7 @@ def test_a_frame_sees_no_further_than_it_says() -> None:
 def test_learning_rate_rises_and_falls_to_nothing() -> None:
     rates = [learning_rate_at(step, OPTIONS) for step in range(OPTIONS.steps)]
     assert max(rates) == OPTIONS.learning_rate
-    assert rates[0] == pytest.approx(OPTIONS.learning_rate / 4)
+    assert rates[0] == pytest.approx(OPTIONS.learning_rate / 6)
     assert rates[-1] < 0.01 * OPTIONS.learning_rate
 
 
@@ -218,3 +244,55 @@ def test_what_is_not_speech_is_finite_and_varied() -> None:
     signals = [augment.not_speech(8000, random) for _ in range(40)]
     assert all(np.isfinite(signal).all() and signal.shape == (8000,) for signal in signals)
     assert len({round(float(signal.std()), 4) for signal in signals}) > 10
+
+
+def test_the_temperature_is_fitted_on_who_was_not_heard(corpus: tuple[WaveformCache, Split], run: Path) -> None:
+    cache, split = corpus
+    member = read_run(run)
+    found = predict_unheard([member], split.train + split.validation, cache, LABELS)
+    assert {clip.speaker for clip in found.clips} == {"a_2"}
+    with pytest.raises(TrainingDataError, match="heard every speaker"):
+        predict_unheard([member], split.train, cache, LABELS)
+
+
+def test_training_on_from_a_shipped_member(corpus: tuple[WaveformCache, Split], run: Path, tmp_path: Path) -> None:
+    cache, split = corpus
+    export_runs([run], split=split, labels=LABELS, cache=cache, directory=tmp_path / "model", version="0")
+    start = read_member(tmp_path / "model", 0)
+    options = replace(OPTIONS, epochs=1, learning_rate=1e-9)
+    train(cache, split, start.config, options, tmp_path / "run", start)
+    went_on = read_run(tmp_path / "run").member.state_dict()
+    for name, tensor in start.state_dict().items():
+        torch.testing.assert_close(went_on[name], tensor, atol=1e-5, rtol=0)
+
+
+def test_the_whole_way_with_one_command(tmp_path: Path) -> None:
+    data = write_corpus(tmp_path / "data", takes=2)
+    job = Job(
+        data=data, work=tmp_path, model=tmp_path / "model", members=1, version="7", machine="a laptop", command="train"
+    )
+    run_job(job, replace(OPTIONS, epochs=1, clips_per_epoch=16), SMALL)
+    assert read_config(tmp_path / "model").version == "7"
+    assert not (tmp_path / "model" / "README.md").exists()  # two speakers a corpus: none could be kept back
+    assert "RAVDESS" not in (tmp_path / "model" / "LICENSE").read_text("utf-8")
+
+
+def test_a_teacher_teaches_without_labels(tmp_path: Path) -> None:
+    data = write_corpus(tmp_path / "data", takes=1)
+    (data / "manifest.csv").unlink()
+    folder = tmp_path / "teacher"
+    make_checkpoint(folder, seed=3)
+    teacher = load_native("emotion2vec_plus_large", folder, folder / "model.pt", license="none")
+    job = Job(
+        data=data, work=tmp_path, model=tmp_path / "model", members=2, version="1", machine="a laptop", command="train"
+    )
+    run_job(job, replace(OPTIONS, epochs=2, clips_per_epoch=32), SMALL, teacher)
+    student = load_builtin(tmp_path / "model")
+    assert student.labels.emotions == tuple(Emotion)
+    assert "emotion2vec_plus_large said" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    clips, scores = ask_teacher(teacher, data)
+    assert len(clips) == 12
+    np.testing.assert_allclose([row.sum() for row in scores.scores.values()], 1, atol=1e-6)
+    logits = predict_recording(teacher, read_waveform(data / clips[0].path)).logits
+    expected = emotion_scores(logits.mean(axis=0, dtype=np.float64), teacher)
+    np.testing.assert_allclose(scores.of(clips)[0], expected, atol=1e-9)

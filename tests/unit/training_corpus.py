@@ -13,6 +13,7 @@ SPEAKERS = ("a_1", "a_2", "b_1", "b_2")
 
 def write_corpus(folder: Path, takes: int = 4) -> Path:
     """Writes ``manifest.csv`` and the recordings into ``folder``."""
+    folder.mkdir(exist_ok=True)
     random = np.random.default_rng(3)
     rows = []
     for number, speaker in enumerate(SPEAKERS):

@@ -10,6 +10,7 @@ import typer
 from webui import __version__
 from webui.cli.doctor import doctor
 from webui.cli.download import download
+from webui.cli.evaluate import evaluate
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.language import take_language
 from webui.cli.models import models
@@ -78,6 +79,7 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     app.command(help="cli.help_models")(models)
     app.command(help="cli.help_download")(download)
     app.command(help="cli.help_verify")(verify)
+    app.command(help="cli.help_evaluate")(evaluate)
     app.command(help="cli.help_remove")(remove)
     app.command(help="cli.help_doctor", epilog="cli.help_doctor_epilog")(doctor)
     command = typer.main.get_command(app)

@@ -82,6 +82,19 @@ _HELP: Final[Mapping[str, Text]] = {
             "verdict beside them. The exit code is 7 if they differ."
         ),
     ),
+    "cli.help_evaluate": Text(
+        zh=(
+            "在带标注的录音上评测模型：召回率、混淆矩阵等。\n\n"
+            "另有准确率、F1、校准误差，以及按说话人重抽样的区间。"
+            "MANIFEST 是 CSV 或 TSV 表格（path,label[,speaker][,corpus]），或内含各情感文件夹的文件夹。"
+        ),
+        en=(
+            "Measures a model on labelled recordings: recall, confusion matrix and the like.\n\n"
+            "Accuracy, F1 and calibration too, with intervals from drawing speakers again. "
+            "MANIFEST is a CSV or TSV table (path,label and, if known, speaker and corpus), or a folder with a folder "
+            "per emotion."
+        ),
+    ),
     "cli.help_doctor": Text(
         zh="检查本机：已安装的软件、显卡、模型、磁盘、端口，并试着加载模型。",
         en="Examines this machine: what is installed, graphics card, models, disk, port; and loads the model once.",
@@ -116,6 +129,11 @@ _OPTIONS: Final[Mapping[str, Text]] = {
     ),
     "cli.option_large_name": Text(zh="模型名称，见 models。", en="A model's name, see `models`."),
     "cli.option_yes": Text(zh="不再询问。", en="Doesn't ask first."),
+    "cli.option_manifest": Text(zh="表格，或文件夹。", en="Table, or folder."),
+    "cli.option_evaluate_output": Text(
+        zh="另存 evaluation.json、evaluation.md 和 confusion.svg 的文件夹。",
+        en="Folder for evaluation.json, evaluation.md and confusion.svg.",
+    ),
     "cli.option_model_dir": Text(
         zh="权重所在的文件夹，最先查找。", en="Folder that the model's weights lie in, looked at first."
     ),
@@ -197,6 +215,8 @@ _SAYINGS: Final[Mapping[str, Text]] = {
         zh="{found} 是内置模型，没有可对照的参考实现；请给出 emotion2vec 系列的模型名。",
         en="{found} is the built-in model, which has no reference; name a model of the emotion2vec family.",
     ),
+    "cli.evaluate_busy": Text(zh="正在评测：{done}/{clips}", en="Measuring: {done} of {clips}"),
+    "cli.evaluate_kept": Text(zh="报告和混淆矩阵图保存在 {path}", en="Report and picture are kept in {path}"),
     "cli.verify_busy": Text(zh="正在用两个引擎运行相同的音频……", en="Running both engines on the same clips ..."),
     "cli.verify_clip": Text(zh="音频", en="clip"),
     "cli.verify_native": Text(zh="native 引擎", en="native"),

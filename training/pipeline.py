@@ -1,0 +1,87 @@
+"""The whole way with one command: members trained, joined, calibrated, measured on speakers kept back, described."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from training.cache import build_cache
+from training.card import write_card
+from training.data import Clip, labels_in, read_manifest
+from training.evaluate import EVALUATION_NAME, evaluate
+from training.export import export_runs
+from training.license import OWN_LICENSE, USER_LICENSE
+from training.options import TrainOptions
+from training.splits import plan_training
+from training.teacher import TeacherScores, ask_teacher
+from training.train import train
+from webui.engine.builtin_network import NetworkConfig
+from webui.engine.protocol import EmotionModel
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What one command makes.
+
+    Attributes:
+        data: folder of the recordings.
+        work: folder for what is decoded, and for the runs; a stopped job goes on from there.
+        model: folder that the model is written to.
+        members: how many networks are trained, each without one fold of the speakers.
+        version: of the weights.
+        machine: where this runs, in words.
+        command: what the user typed, for the record.
+    """
+
+    data: Path
+    work: Path
+    model: Path
+    members: int
+    version: str
+    machine: str
+    command: str
+
+
+def run_job(job: Job, options: TrainOptions, config: NetworkConfig, teacher: EmotionModel | None = None) -> None:
+    """Trains on ``job.data`` and writes the model, its figures and its card.
+
+    Args:
+        job: what is made.
+        options: how; the seed counts up from member to member.
+        config: sizes of a member; its number of classes is the data's.
+        teacher: the model whose scores are learnt, for recordings without labels.
+    """
+    clips, scores = _read(job, teacher)
+    plan = plan_training(clips, job.members)
+    labels = labels_in(plan.split.train) if scores is None else scores.labels
+    cache = build_cache(job.data, clips, job.work / "cache")
+    runs = []
+    for number, fold in enumerate(plan.folds):
+        logger.info("member %d of %d, which never hears %s", number + 1, len(plan.folds), ", ".join(fold))
+        runs.append(job.work / "runs" / str(number))
+        own = replace(options, seed=options.seed + number)
+        train(cache, plan.split.fold(fold), replace(config, labels=len(labels)), own, runs[-1], teacher=scores)
+    export_runs(
+        runs,
+        split=plan.split,
+        labels=labels,
+        cache=cache,
+        directory=job.model,
+        version=job.version,
+        license=OWN_LICENSE if plan.fixed else USER_LICENSE,
+        teacher=teacher.info.name if teacher is not None else None,
+    )
+    if not plan.split.test:
+        logger.info("too few speakers to keep any back: nothing was measured, and there is no card")
+        return
+    found = evaluate(job.model, cache, plan.split.test, (), command=job.command, machine=job.machine)
+    (job.model / EVALUATION_NAME).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_card(job.model)
+    logger.info("pooled %.3f  mean of corpora %.3f", found.pooled.value, found.mean_of_corpora.value)
+
+
+def _read(job: Job, teacher: EmotionModel | None) -> tuple[tuple[Clip, ...], TeacherScores | None]:
+    if teacher is None:
+        return read_manifest(job.data), None
+    return ask_teacher(teacher, job.data)

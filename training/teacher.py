@@ -1,0 +1,52 @@
+"""A large model as the teacher: its scores for recordings without labels are what the small network learns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.cache import read_waveform
+from training.data import Clip, read_unlabelled
+from webui.engine.protocol import EmotionModel
+from webui.labels import Emotion
+from webui.service.scores import emotion_scores
+from webui.service.windows import predict_recording
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherScores:
+    """What the teacher says.
+
+    Attributes:
+        labels: the emotions it knows.
+        scores: by path of the recording, shape ``(labels,)`` each.
+    """
+
+    labels: tuple[Emotion, ...]
+    scores: Mapping[str, NDArray[np.float64]]
+
+    def of(self, clips: Sequence[Clip]) -> Tensor:
+        """Returns the scores of ``clips``, shape ``(clips, labels)``."""
+        return torch.from_numpy(np.stack([self.scores[clip.path] for clip in clips]))
+
+
+def ask_teacher(teacher: EmotionModel, folder: Path) -> tuple[tuple[Clip, ...], TeacherScores]:
+    """Returns every recording below ``folder`` with the emotion that ``teacher`` hears, and its scores.
+
+    Nobody says who speaks: a folder counts as a speaker, and a recording directly in ``folder`` as one of its own.
+    """
+    known = {emotion for emotion in teacher.labels.emotions if emotion is not None}
+    labels = tuple(emotion for emotion in Emotion if emotion in known)
+    places = [list(Emotion).index(emotion) for emotion in labels]
+    clips, scores = [], {}
+    for path in read_unlabelled(folder):
+        logits = predict_recording(teacher, read_waveform(path)).logits
+        name = path.relative_to(folder).as_posix()
+        scores[name] = emotion_scores(logits.mean(axis=0, dtype=np.float64), teacher)[places]
+        speaker = path.parent.relative_to(folder).as_posix() if path.parent != folder else name
+        clips.append(Clip("data", name, speaker, labels[int(scores[name].argmax())]))
+    return tuple(clips), TeacherScores(labels, scores)

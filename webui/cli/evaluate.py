@@ -1,0 +1,75 @@
+"""``evaluate``: how good a model is on labelled recordings."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from webui.cli.exit_codes import ExitCode
+from webui.cli.options import DeviceOption, EngineOption, Job, JsonOption, ModelDirOption, ModelOption, load_settings
+from webui.cli.terminal import Terminal
+from webui.errors import OutputError
+from webui.texts import text
+
+REPORT_FILE: Final = "evaluation.md"
+DOCUMENT_FILE: Final = "evaluation.json"
+PICTURE_FILE: Final = "confusion.svg"
+BYTES_PER_MB: Final = 1_000_000
+
+
+def evaluate(
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="cli.option_manifest")],
+    model: ModelOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--outputs-dir", "-o", metavar="DIR", help="cli.option_evaluate_output")
+    ] = None,
+    as_json: JsonOption = False,
+    model_dir: ModelDirOption = None,
+    device: DeviceOption = None,
+    engine: EngineOption = None,
+) -> Job:
+    """Returns the job that measures a model on the recordings of a manifest or folder."""
+
+    def job(terminal: Terminal) -> ExitCode:
+        from webui.audio.limits import DecodeLimits  # imported late, like all of it: numpy and torch take seconds
+        from webui.engine.registry import ModelRegistry
+        from webui.service import RecognitionService
+        from webui.service.evaluate.manifest import read_labelled
+        from webui.service.evaluate.measure import ask_model, evaluate_answers
+        from webui.service.evaluate.picture import draw_confusion
+        from webui.service.evaluate.report import render_report
+
+        settings = load_settings(model=model, model_dir=model_dir, device=device, engine=engine)
+        clips = read_labelled(manifest)
+        loaded = RecognitionService(settings, ModelRegistry(settings)).load()
+        limits = DecodeLimits(max_bytes=int(settings.max_audio_mb * BYTES_PER_MB), max_duration_s=settings.max_audio_s)
+        with terminal.busy(text("cli.evaluate_busy", terminal.language, done=0, clips=len(clips))) as status:
+
+            def tell(done: int, all_clips: int) -> None:
+                if status is not None:
+                    status.update(text("cli.evaluate_busy", terminal.language, done=done, clips=all_clips))
+
+            answers = ask_model(loaded, clips, limits, tell)
+        found = evaluate_answers(answers, loaded, manifest)
+        document, report = found.model_dump_json(indent=1) + "\n", render_report(found, terminal.language)
+        if output is not None:
+            title = text("evaluate.title", terminal.language, model=found.model, source=found.source)
+            picture = draw_confusion(found.labels, found.confusion, title.lstrip("# "))
+            _write(output, {DOCUMENT_FILE: document, REPORT_FILE: report, PICTURE_FILE: picture})
+            terminal.say("cli.evaluate_kept", path=output)
+        if as_json:
+            terminal.answer_json(found.model_dump_json())
+        else:
+            terminal.answer(report.rstrip())
+        return ExitCode.PARTLY if found.failed else ExitCode.OK
+
+    return job
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_text(content, encoding="utf-8", newline="\n")
+    except OSError as err:
+        raise OutputError("evaluate.not_written", folder=folder, reason=err.strerror or str(err)) from err

@@ -1,0 +1,135 @@
+"""Runs a model over labelled recordings and counts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from webui.audio.decode import decode
+from webui.audio.limits import DecodeLimits
+from webui.engine.protocol import EmotionModel
+from webui.errors import AudioError, RequestError
+from webui.labels import Emotion
+from webui.service.evaluate.manifest import LabelledClip
+from webui.service.evaluate.metrics import (
+    IntArray,
+    Interval,
+    Scores,
+    accuracy,
+    average_f1,
+    average_recall,
+    bootstrap,
+    calibration_error,
+    confusion_matrix,
+    f1,
+)
+from webui.service.evaluate.report import ClassFigures, Evaluation, Figure
+from webui.service.scores import emotion_scores
+from webui.service.windows import predict_recording
+
+EMOTIONS: Final = tuple(Emotion)
+OnClip = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a model said.
+
+    Attributes:
+        clips: the recordings that were answered.
+        scores: shape ``(clips, 9)``, in the order of ``Emotion``.
+        failed: the others, each with its reason.
+    """
+
+    clips: tuple[LabelledClip, ...]
+    scores: Scores
+    failed: tuple[str, ...]
+
+
+def ask_model(
+    model: EmotionModel,
+    clips: Sequence[LabelledClip],
+    limits: DecodeLimits,
+    on_clip: OnClip = lambda _done, _all: None,
+) -> Answers:
+    """Returns what ``model`` says of every clip, exactly as ``recognize`` would; a bad recording stops nothing.
+
+    Raises:
+        RequestError: not one recording could be decoded.
+        ModelError: the model failed.
+    """
+    answered, rows, failed = [], [], []
+    for number, clip in enumerate(clips, start=1):
+        try:
+            waveform = decode(clip.path, limits=limits).waveform
+        except AudioError as error:
+            failed.append(f"{clip.path.name}: {error}")
+        else:
+            joined = predict_recording(model, waveform)
+            rows.append(emotion_scores(joined.logits.mean(axis=0, dtype=np.float64), model))
+            answered.append(clip)
+        on_clip(number, len(clips))
+    if not answered:
+        raise RequestError("evaluate.all_failed", clips=len(clips), first=failed[0])
+    return Answers(tuple(answered), np.stack(rows), tuple(failed))
+
+
+def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds: int = 1000) -> Evaluation:
+    """Returns every figure; intervals by drawing speakers again inside their group, or clips if no speaker is known."""
+    truth = np.array([EMOTIONS.index(clip.emotion) for clip in answers.clips], dtype=np.int64)
+    guess = answers.scores.argmax(axis=1)
+    groups = [clip.group for clip in answers.clips]
+    voices = _voices(answers.clips)
+    said = {emotion for emotion in model.labels.emotions if emotion is not None}
+    shown = [i for i, emotion in enumerate(EMOTIONS) if emotion in said or i in truth]
+
+    def interval(figure: Callable[[IntArray, IntArray], float], inside: IntArray) -> Figure:
+        def value(drawn: IntArray) -> float:
+            return figure(truth[inside[drawn]], guess[inside[drawn]])
+
+        clusters = [voices[i] for i in inside] if voices else None
+        return _figure(bootstrap(value, [groups[i] for i in inside], clusters=clusters, rounds=rounds))
+
+    everything = np.arange(truth.size)
+    matrix = confusion_matrix(truth, guess, len(EMOTIONS))
+    several = sorted(set(groups)) if len(set(groups)) > 1 else []
+    return Evaluation(
+        model=model.info.name,
+        engine=model.info.engine,
+        source=str(source),
+        clips=len(answers.clips),
+        failed=answers.failed,
+        speakers=len(set(voices)),
+        average_recall=interval(average_recall, everything),
+        accuracy=interval(accuracy, everything),
+        average_f1=interval(average_f1, everything),
+        calibration_error=calibration_error(truth, answers.scores),
+        mean_confidence=float(answers.scores.max(axis=1).mean()),
+        labels=tuple(EMOTIONS[i] for i in shown),
+        classes={EMOTIONS[i].value: _class_figures(truth, guess, i) for i in shown},
+        confusion=tuple(tuple(int(matrix[i, j]) for j in shown) for i in shown),
+        groups={g: interval(average_recall, np.flatnonzero(np.array(groups) == g)) for g in several},
+    )
+
+
+def _voices(clips: Sequence[LabelledClip]) -> list[str]:
+    """Returns the speaker of every clip; nothing if one is not known, or if all clips are one speaker's."""
+    voices = [f"{clip.group}/{clip.speaker}" for clip in clips if clip.speaker]
+    return voices if len(voices) == len(clips) and len(set(voices)) > 1 else []
+
+
+def _class_figures(truth: IntArray, guess: IntArray, label: int) -> ClassFigures:
+    meant, said = truth == label, guess == label
+    both = int((meant & said).sum())
+    return ClassFigures(
+        clips=int(meant.sum()),
+        recall=both / max(1, int(meant.sum())),
+        precision=both / max(1, int(said.sum())),
+        f1=f1(truth, guess, label),
+    )
+
+
+def _figure(found: Interval) -> Figure:
+    return Figure(value=found.value, low=found.low, high=found.high)

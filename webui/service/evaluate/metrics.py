@@ -1,0 +1,86 @@
+"""Figures that say how good a classifier is, and how sure the figures are."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def confusion_matrix(truth: IntArray, guess: IntArray, classes: int) -> IntArray:
+    """Returns counts, shape ``(classes, classes)``: rows are the truth, columns the guess."""
+    matrix = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(matrix, (truth, guess), 1)
+    return matrix
+
+
+def average_recall(truth: IntArray, guess: IntArray) -> float:
+    """Returns the unweighted average recall over the classes that occur in ``truth``."""
+    return float(np.mean([(guess[truth == label] == label).mean() for label in np.unique(truth)]))
+
+
+def accuracy(truth: IntArray, guess: IntArray) -> float:
+    """Returns the share that is right."""
+    return float((truth == guess).mean())
+
+
+def average_f1(truth: IntArray, guess: IntArray) -> float:
+    """Returns the unweighted average F1 over the classes that occur in ``truth``."""
+    return float(np.mean([f1(truth, guess, int(label)) for label in np.unique(truth)]))
+
+
+def f1(truth: IntArray, guess: IntArray, label: int) -> float:
+    """Returns the harmonic mean of precision and recall of one class; 0 if it was never meant nor said."""
+    said_or_meant = int((truth == label).sum() + (guess == label).sum())
+    return float(2 * ((truth == label) & (guess == label)).sum() / said_or_meant) if said_or_meant else 0.0
+
+
+def calibration_error(truth: IntArray, scores: Scores, bins: int = 15) -> float:
+    """Returns the expected calibration error of ``scores``, shape ``(clips, classes)``, in equal-width bins."""
+    confidence, right = scores.max(axis=1), scores.argmax(axis=1) == truth
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        abs(right[place == b].mean() - confidence[place == b].mean()) * (place == b).mean() for b in np.unique(place)
+    ]
+    return float(np.sum(gaps))
+
+
+def bootstrap(
+    figure: Callable[[IntArray], float],
+    groups: Sequence[str],
+    *,
+    clusters: Sequence[str] | None = None,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """Returns ``figure`` with a percentile interval.
+
+    Args:
+        figure: computes the figure from the indices of the clips to count.
+        groups: stratum of every clip (its corpus): a round draws inside each stratum.
+        clusters: unit of every clip to draw together (its speaker); None draws clip by clip.
+        rounds: how many draws.
+        seed: of the draws.
+    """
+    random = np.random.default_rng(seed)
+    strata = np.array(groups)
+    units = np.arange(strata.size).astype(str) if clusters is None else np.array(clusters)
+    members = [[np.flatnonzero(units == u) for u in np.unique(units[strata == g])] for g in np.unique(strata)]
+    values = []
+    for _ in range(rounds):
+        drawn = [rows[i] for rows in members for i in random.integers(len(rows), size=len(rows))]
+        values.append(figure(np.concatenate(drawn)))
+    low, high = np.percentile(values, [2.5, 97.5])
+    return Interval(figure(np.arange(strata.size)), float(low), float(high))

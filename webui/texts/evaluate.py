@@ -1,0 +1,72 @@
+"""Texts of evaluations: the report, and what is wrong with a manifest."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from webui.texts.language import Text
+
+TEXTS: Final[Mapping[str, Text]] = {
+    "evaluate.title": Text(zh="# {model} 的评测：{source}", en="# {model}, measured on {source}"),
+    "evaluate.counts": Text(
+        zh="{clips} 段录音（另有 {failed} 段无法识别）。{drawn}",
+        en="{clips} recordings ({failed} more could not be answered). {drawn}",
+    ),
+    "evaluate.by_speaker": Text(
+        zh="括号内为 95 % 区间：对 {speakers} 位说话人重抽样 1000 次；人数少于十时区间很粗略。",
+        en=(
+            "In brackets the 95 % interval when the {speakers} speakers are drawn again (bootstrap, 1,000 rounds); "
+            "with fewer than ten it is rough."
+        ),
+    ),
+    "evaluate.by_clip": Text(
+        zh="没有说话人信息（或只有一位），区间按录音重抽样，因此偏窄。",
+        en="No speakers are known, or only one, so the intervals draw recordings again and are too narrow.",
+    ),
+    "evaluate.recall": Text(zh="未加权平均召回率（UAR）", en="unweighted average recall"),
+    "evaluate.accuracy": Text(zh="准确率", en="accuracy"),
+    "evaluate.f1": Text(zh="未加权平均 F1", en="unweighted average F1"),
+    "evaluate.group": Text(zh="{group} 的 UAR", en="average recall, {group}"),
+    "evaluate.calibration": Text(
+        zh="平均置信度 {confidence:.3f}，期望校准误差 {error:.3f}（15 个区间）。",
+        en="Mean confidence {confidence:.3f}, expected calibration error {error:.3f} (15 bins).",
+    ),
+    "evaluate.matrix": Text(zh="行为真实类别，列为模型的回答：", en="Rows are the truth, columns the answer:"),
+    "evaluate.column_recall": Text(zh="召回率", en="recall"),
+    "evaluate.column_precision": Text(zh="精确率", en="precision"),
+    "evaluate.column_f1": Text(zh="F1 值", en="F1"),
+    "evaluate.no_manifest": Text(
+        zh="{found} 不存在。请给出一个表格（path,label[,speaker]），或内含各情感文件夹的文件夹。",
+        en="{found} does not exist. Give a table (path,label[,speaker]), or a folder with a folder per emotion.",
+    ),
+    "evaluate.nothing_listed": Text(
+        zh="{found} 中没有任何录音。表格每行一段录音；文件夹按情感命名，例如 angry/a.wav。",
+        en="{found} lists no recording. A table has a line for each; folders are named after emotions: angry/a.wav.",
+    ),
+    "evaluate.unreadable": Text(
+        zh="无法读取 {found}（{reason}）。请保存为 UTF-8 编码的 CSV 或 TSV。",
+        en="{found} can't be read ({reason}). Save it as CSV or TSV in UTF-8.",
+    ),
+    "evaluate.bad_columns": Text(
+        zh="{file} 的列是：{found}。需要 path 和 label（或 emotion），可选 speaker、corpus。请补上表头。",
+        en=(
+            "{file} has the columns {found}. It needs path and label (or emotion), and may have speaker and corpus. "
+            "Add a first line with these names."
+        ),
+    ),
+    "evaluate.no_recording": Text(
+        zh="{file} 第 {line} 行：找不到录音 {found}。路径相对于表格所在的文件夹，请检查。",
+        en="{file}, line {line}: the recording {found} is not there. Paths are relative to the table; check it.",
+    ),
+    "evaluate.unknown_emotion": Text(
+        zh="{where}：{found} 不是已知的情感。请改为以下之一：{expected}。",
+        en="{where}: {found} is no known emotion. Use one of: {expected}.",
+    ),
+    "evaluate.not_written": Text(
+        zh="无法写入 {folder}（{reason}）。请用 --outputs-dir 给出可写的文件夹。",
+        en="{folder} can't be written to ({reason}). Give a folder that can be, with --outputs-dir.",
+    ),
+    "evaluate.all_failed": Text(
+        zh="{clips} 段录音全部无法解码（第一个：{first}）。请检查这些文件。",
+        en="Not one of {clips} recordings could be decoded (the first: {first}). Check the files.",
+    ),
+}
