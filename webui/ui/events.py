@@ -33,7 +33,9 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
     wire_status(parts.status, parts.language, arrived, service)
     shared = SharedFiles(cache_dir, page.upload_file_set)
     _wire_source(parts, shared, example)
-    wire_recognize(parts, outcome, VisitorEvents(service, shared))
+    visitors = VisitorEvents(service, shared)
+    wire_recognize(parts, outcome, visitors)
+    page.unload(visitors.leave)
     wire_api(parts, service)
 
 

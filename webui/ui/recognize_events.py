@@ -76,6 +76,10 @@ class VisitorEvents:
         outcome = Outcome(None, None, (), cancelled=True, too_late=too_late)
         return [*present(outcome, parse_language(language_value), self._shared), _HIDDEN]
 
+    def leave(self, request: gr.Request) -> None:
+        """Stops the run of a visitor who closed the page: nobody waits for it, and others wait for the model."""
+        self._runs.stop(request.session_hash)
+
 
 def _recording_name(path: str | None) -> str | None:
     return f"recording{Path(path).suffix}" if path else None
