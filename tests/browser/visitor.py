@@ -23,10 +23,10 @@ class Visitor:
         self.page = self._context.new_page()
         self.requests: list[Request] = []
         self.complaints: list[str] = []
-        self.tolerated: set[str] = set()  # parts of console errors that a test provokes, whenever they arrive
+        self.tolerated: set[str] = set()  # parts of errors that a test provokes, whenever they arrive
         self._context.on("request", lambda request: self.requests.append(request))
         self._context.on("console", lambda said: self._listen(said.type, said.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", lambda error: self._listen("error", str(error)))
         self.page.goto(url)
         self.page.wait_for_selector("html[data-language]")
 
