@@ -123,7 +123,12 @@ def read_conv_spec(spec: str) -> tuple[tuple[int, int, int], ...]:
 
 
 class WaveConv(nn.Module):
-    """A strided convolution over the waveform, LayerNorm over channels, GELU."""
+    """A strided convolution over the waveform, LayerNorm over channels, GELU; channels are the last axis throughout.
+
+    In that layout no transposition is needed around the LayerNorm, and the convolution is a few matrix products: the
+    first ``stride`` taps are one product with the input seen as rows of ``stride`` steps, each further tap is one with
+    every ``stride``-th step. On a CPU this is faster than ``conv1d`` between transpositions.
+    """
 
     def __init__(self, inputs: int, channels: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -131,9 +136,22 @@ class WaveConv(nn.Module):
         self.norm = nn.LayerNorm(channels, eps=LAYER_NORM_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps ``(B, inputs, time)`` to ``(B, channels, time / stride)``."""
-        x = self.norm(self.conv(x).transpose(1, 2))  # (B, time / stride, channels)
-        return F.gelu(x.transpose(1, 2))  # (B, channels, time / stride)
+        """Maps ``(B, time, inputs)`` to ``(B, time / stride, channels)``."""
+        return F.gelu(self.norm(self._convolve(x)))
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        batch, time, inputs = x.shape
+        kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
+        if inputs == 1:  # the waveform: the rows of a product may overlap where they are as short as this
+            return F.linear(x.squeeze(2).unfold(1, kernel, stride), self.conv.weight.squeeze(1))
+        frames = (time - kernel) // stride + 1
+        taps = self.conv.weight.permute(2, 1, 0)  # (kernel, inputs, channels)
+        together = min(kernel, stride)
+        rows = x[:, : frames * stride].reshape(batch, frames, stride * inputs)[..., : together * inputs]
+        y = rows @ taps[:together].reshape(together * inputs, -1)  # (B, frames, channels)
+        for tap in range(stride, kernel):
+            y = torch.baddbmm(y, x[:, tap::stride][:, :frames], taps[tap].expand(batch, -1, -1))
+        return y
 
 
 class PositionConv(nn.Module):
@@ -225,10 +243,10 @@ class Emotion2vec(nn.Module):
         Returns:
             Features ``(B, T, D)`` and frame logits ``(B, T, L)``. Frames past a member's own length mean nothing.
         """
-        x = waveforms.unsqueeze(1)  # (B, 1, S)
+        x = waveforms.unsqueeze(2)  # (B, S, 1)
         for conv in self.wave:
-            x = conv(x)  # (B, channels, time)
-        x = self.project(self.project_norm(x.transpose(1, 2)))  # (B, T, D)
+            x = conv(x)  # (B, time, channels)
+        x = self.project(self.project_norm(x))  # (B, T, D)
         valid = self._valid_frames(x, samples)  # (B, T) or None
         x = self._add_positions(x, valid)
         x = torch.cat([self.extra_tokens.expand(len(x), -1, -1), x], dim=1)  # (B, X + T, D)
