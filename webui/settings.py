@@ -28,6 +28,15 @@ class Engine(StrEnum):
 
     NATIVE = "native"
     FUNASR = "funasr"
+    ONNX = "onnx"
+
+
+class Precision(StrEnum):
+    """Number format of an exported model's weights; the sums are in fp32 wherever they aren't int8's."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
 
 
 class Settings(BaseSettings):
@@ -41,7 +50,12 @@ class Settings(BaseSettings):
     port: int = Field(default=7860, ge=1, le=65535, description="First port tried; the next free one is taken.")
     model: str = Field(default="auto", description="Model that answers: `auto` or a name that `models` lists.")
     device: Device = Field(default=Device.AUTO, description="Device the model runs on.")
-    engine: Engine = Field(default=Engine.NATIVE, description="Runs Emotion2Vec: native, or funasr as the reference.")
+    engine: Engine = Field(
+        default=Engine.NATIVE, description="Runs Emotion2Vec: native, onnx, or funasr as the reference."
+    )
+    precision: Precision = Field(
+        default=Precision.FP32, description="Weights of the engine onnx: fp32, fp16 (half the file) or int8 (fastest)."
+    )
     builtin: bool = Field(default=True, description="Whether the built-in model may answer for `auto`.")
     model_dir: Path | None = Field(
         default=None, description="Folder of the checkpoint that `model` names (auto: large), looked at first."

@@ -140,17 +140,18 @@ class WaveConv(nn.Module):
         return F.gelu(self.norm(self._convolve(x)))
 
     def _convolve(self, x: Tensor) -> Tensor:
-        batch, time, inputs = x.shape
-        kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
-        if inputs == 1:  # the waveform: the rows of a product may overlap where they are as short as this
-            return F.linear(x.squeeze(2).unfold(1, kernel, stride), self.conv.weight.squeeze(1))
+        batch, time = x.shape[:2]
+        inputs, kernel, stride = self.conv.in_channels, self.conv.kernel_size[0], self.conv.stride[0]
         frames = (time - kernel) // stride + 1
         taps = self.conv.weight.permute(2, 1, 0)  # (kernel, inputs, channels)
+        if inputs == 1:  # the waveform: its taps are so small that copying them side by side costs nothing
+            rows = torch.cat([x[:, tap::stride][:, :frames] for tap in range(kernel)], dim=2)  # (B, frames, kernel)
+            return rows @ taps.squeeze(1)
         together = min(kernel, stride)
         rows = x[:, : frames * stride].reshape(batch, frames, stride * inputs)[..., : together * inputs]
         y = rows @ taps[:together].reshape(together * inputs, -1)  # (B, frames, channels)
         for tap in range(stride, kernel):
-            y = torch.baddbmm(y, x[:, tap::stride][:, :frames], taps[tap].expand(batch, -1, -1))
+            y = y + x[:, tap::stride][:, :frames] @ taps[tap]
         return y
 
 
@@ -167,7 +168,7 @@ class PositionConv(nn.Module):
         """Maps ``(B, T, D)`` to the same shape."""
         frames = x.shape[1]
         x = self.conv(x.transpose(1, 2))[..., :frames]  # (B, D, T); an even kernel gives one frame too many
-        return F.gelu(F.layer_norm(x.transpose(1, 2), (x.shape[1],), eps=LAYER_NORM_EPS))  # (B, T, D)
+        return F.gelu(F.layer_norm(x.transpose(1, 2), (self.conv.out_channels,), eps=LAYER_NORM_EPS))  # (B, T, D)
 
 
 class Block(nn.Module):
@@ -249,7 +250,7 @@ class Emotion2vec(nn.Module):
         x = self.project(self.project_norm(x))  # (B, T, D)
         valid = self._valid_frames(x, samples)  # (B, T) or None
         x = self._add_positions(x, valid)
-        x = torch.cat([self.extra_tokens.expand(len(x), -1, -1), x], dim=1)  # (B, X + T, D)
+        x = torch.cat([self.extra_tokens.expand(x.shape[0], -1, -1), x], dim=1)  # (B, X + T, D)
         bias = self.attention_bias(x.shape[1] - self.config.num_extra_tokens, valid)
         x = self.context_norm(x)
         for block in (*self.context_blocks, *self.blocks):

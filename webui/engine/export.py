@@ -1,0 +1,163 @@
+"""Writes a checkpoint as one ONNX file (fp32, fp16 or int8) or as slim safetensors, for programs without PyTorch.
+
+The graph holds everything from the raw waveform on: normalisation, encoder, head. Inputs: ``waveforms (B, S)``,
+zero-padded at the end, ``samples (B,)`` true lengths, and ``mean (B,)`` and ``variance (B,)`` of each whole recording.
+Outputs: ``logits (B, T, L)`` and ``features (B, T, D)`` per frame, ``embedding (B, D)``: the mean of a member's frames.
+"""
+
+import logging
+import tempfile
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import torch
+from filelock import FileLock
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from webui.engine.checkpoint import CheckpointInfo, load_network, read_safetensors
+from webui.engine.convert import LOCK_FILE, SPARE_BYTES, check_space, replace_file, source_hash
+from webui.engine.model import LAYER_NORM_EPS, Emotion2vec
+from webui.engine.onnx_model import ABOUT_KEY, About
+from webui.engine.weights import SOURCE_HASH, TOKENS_FILE, exported_name, half_name
+from webui.errors import CheckpointError, OutputError, RequestError
+from webui.settings import Precision
+
+logger = logging.getLogger(__name__)
+
+OPSET: Final = 17
+_OUTPUTS: Final = ("logits", "features", "embedding")
+_BATCH_TIME: Final = {0: "batch", 1: "time"}
+_AXES: Final = {
+    "waveforms": {0: "batch", 1: "sample"},
+    **{name: {0: "batch"} for name in ("samples", "mean", "variance", "embedding")},
+    **dict.fromkeys(("logits", "features"), _BATCH_TIME),
+}
+
+
+class ExportedNetwork(nn.Module):
+    """The network with the normalisation before it and the pooling behind it."""
+
+    def __init__(self, network: Emotion2vec, *, normalize: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.normalize = normalize
+
+    def forward(self, waveforms: Tensor, samples: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, ...]:
+        """Maps ``(B, S)`` and three times ``(B,)`` to logits, features and embedding."""
+        inside = torch.arange(waveforms.shape[1])[None, :] < samples[:, None]  # (B, S)
+        if self.normalize:
+            waveforms = (waveforms - mean[:, None]) / torch.sqrt(variance[:, None] + LAYER_NORM_EPS)
+        features, logits = self.network(waveforms * inside, samples)  # (B, T, D), (B, T, L)
+        frames = self.network.count_frames(samples)  # (B,)
+        counted = torch.arange(features.shape[1])[None, :] < frames[:, None]  # (B, T)
+        embedding = (features * counted[:, :, None]).sum(dim=1) / frames[:, None]
+        return logits, features, embedding
+
+
+def export_onnx(directory: Path, weights: Path, target: Path, precision: Precision) -> Path:
+    """Writes ``target/model.<precision>.onnx``; it appears whole or not at all.
+
+    Args:
+        directory: holds the checkpoint's small files.
+        weights: slim or published weights.
+        target: folder of the new file, made if it isn't there.
+        precision: of the weights.
+
+    Raises:
+        CheckpointError: the weights are not what they should be.
+        OutputError: no space, or not writable.
+    """
+    path = target / exported_name(precision)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with FileLock(target / LOCK_FILE), tempfile.TemporaryDirectory(dir=target, prefix=".export") as folder:
+            check_space(target, 2 * weights.stat().st_size + SPARE_BYTES)
+            network, info = load_network(directory, weights)
+            graph = Path(folder) / "graph.onnx"
+            _trace(ExportedNetwork(network, normalize=info.normalize), graph)
+            about = _about(directory, info, source_hash(weights), precision)
+            replace_file(path, partial(_finish, graph, precision, about))
+    except OSError as err:
+        raise OutputError("checkpoint.not_written", folder=str(target), reason=str(err)) from err
+    logger.info("checkpoint: %s exported as %s", weights.name, path.name)
+    return path
+
+
+def export_safetensors(weights: Path, target: Path, precision: Precision) -> Path:
+    """Writes slim weights as fp16, half the size; slim fp32 weights are what every start makes already.
+
+    Args:
+        weights: the slim fp32 weights.
+        target: folder of the new file.
+        precision: fp32 or fp16.
+
+    Raises:
+        RequestError: another precision.
+        OutputError: no space, or not writable.
+    """
+    if precision is Precision.FP32:
+        return weights
+    if precision is not Precision.FP16:
+        raise RequestError("engine.no_such_weights", found=precision.value)
+    tensors = {name: tensor.to(torch.float16) for name, tensor in read_safetensors(weights).items()}
+    path = target / half_name()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with FileLock(target / LOCK_FILE):
+            check_space(target, weights.stat().st_size // 2 + SPARE_BYTES)
+            metadata = {"format": "pt", SOURCE_HASH: source_hash(weights)}
+            replace_file(path, partial(save_file, tensors, metadata=metadata))
+    except (OSError, SafetensorError) as err:
+        raise OutputError("checkpoint.not_written", folder=str(target), reason=str(err)) from err
+    return path
+
+
+def _trace(network: ExportedNetwork, path: Path) -> None:
+    """Writes the graph in fp32. The example's sizes are of no consequence: every axis of it is free."""
+    example = (torch.zeros(2, 4000), torch.tensor([4000, 3000]), torch.zeros(2), torch.ones(2))
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # the exporter of traces is the old one; the new one needs another package
+        torch.onnx.export(
+            network.eval(),
+            example,
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["waveforms", "samples", "mean", "variance"],
+            output_names=list(_OUTPUTS),
+            dynamic_axes=_AXES,
+        )
+
+
+def _about(directory: Path, info: CheckpointInfo, digest: str, precision: Precision) -> About:
+    tokens = (directory / TOKENS_FILE).read_text(encoding="utf-8").splitlines()
+    return About(
+        precision=precision.value,
+        tokens=tuple(tokens),
+        hop_samples=info.config.hop_samples,
+        min_samples=info.config.receptive_samples,
+        embed_dim=info.config.embed_dim,
+        source_sha256=digest,
+    )
+
+
+def _finish(graph: Path, precision: Precision, about: About, path: Path) -> None:
+    """Lowers the precision and writes what the file says of itself."""
+    import onnx  # only an export needs it
+
+    from webui.engine.onnx_weights import halve_weights, quantize
+
+    try:
+        model = onnx.load(str(graph))
+        if precision is Precision.FP16:
+            halve_weights(model)
+        elif precision is Precision.INT8:
+            model = quantize(model)
+        onnx.helper.set_model_props(model, {ABOUT_KEY: about.as_metadata()})
+        onnx.save(model, str(path))
+    except (onnx.checker.ValidationError, ValueError) as err:
+        raise CheckpointError("checkpoint.not_exported", file=path.name, reason=str(err).splitlines()[0]) from err
