@@ -21,7 +21,7 @@ from webui.texts import Language
 
 README = write_docs.README.read_text("utf-8")
 REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+)(==|>=)[0-9.]+(,<[0-9.]+)?$")
-STANDARD_OR_OWN = {*sys.stdlib_module_names, "webui", "training", "tests"}
+STANDARD_OR_OWN = {*sys.stdlib_module_names, "webui", "training", "tests", "benchmarks"}
 FOR_FUNASR = {"librosa", "pydub", "pyyaml"}  # not imported by us, or under another name
 COMES_WITH_PYDANTIC = {"typing_extensions", "pydantic_core"}
 
@@ -72,7 +72,7 @@ def test_the_commands_can_be_given() -> None:
     words = [shlex.split(found[1]) for line in lines if (found := re.search(r"bash run\.sh(.*?)(?:>|$)", line))]
     assert len(words) >= 10
     for arguments in words:
-        if not arguments or arguments[0] in ("test", "--help"):
+        if not arguments or arguments[0] in ("test", "bench", "--help"):
             continue
         command = parser.commands[arguments[0]]
         known = {option for parameter in command.params for option in parameter.opts}

@@ -58,6 +58,8 @@ def test_only_the_page_knows_gradio() -> None:
         assert not any(module.split(".")[0] == "gradio" for module in imported_modules(source)), source
 
 
-def test_the_program_does_not_import_training() -> None:
+def test_the_program_imports_neither_training_nor_benchmarks() -> None:
     for source in SOURCES:
-        assert not any(module.split(".")[0] == "training" for module in imported_modules(source)), source
+        assert not any(
+            module.split(".")[0] in {"training", "benchmarks", "tests"} for module in imported_modules(source)
+        ), source

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from webui.cli.options import load_settings
 from webui.errors import RequestError
-from webui.settings import ENV_PREFIX, PROJECT_DIR, Device, Engine, Settings
+from webui.settings import ENV_PREFIX, PROJECT_DIR, Device, Engine, Precision, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +34,12 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "model": "builtin",
         "device": Device.CPU,
         "engine": Engine.FUNASR,
+        "precision": Precision.INT8,
         "builtin": False,
         "model_dir": tmp_path,
         "models_dir": tmp_path,
         "keep_original": False,
+        "auto_download": False,
         "outputs_dir": tmp_path,
         "max_audio_mb": 1.5,
         "max_audio_s": 60.0,

@@ -124,7 +124,7 @@ _OPTIONS: Final[Mapping[str, Text]] = {
         en="Weights of the engine onnx: fp32, fp16 or int8; fp32 by default.",
     ),
     "cli.option_verify_precision": Text(
-        zh="比较 onnx 引擎的该精度与 native 的 fp32，而不是 native 与 FunASR。",
+        zh="改为比较引擎 onnx 的该精度与 fp32。",
         en="Compares the engine onnx in this precision with the native fp32, not the native one with FunASR.",
     ),
     "cli.option_format": Text(

@@ -1,0 +1,1 @@
+"""Measurements of the program's own speed, memory and exactness. Imports webui; webui never imports this."""
