@@ -1,5 +1,7 @@
 """An exported model gives the native engine's numbers, and needs no PyTorch."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import soundfile
 from safetensors.numpy import load_file
 
 from tests.checkpoints import TINY, make_checkpoint, make_clip
@@ -21,6 +24,7 @@ from webui.engine.verdict import read_verdict
 from webui.errors import CheckpointError, DeviceUnavailableError, InferenceError, ModelNotFoundError, RequestError
 from webui.settings import PROJECT_DIR, Device, Engine, Precision, Settings
 
+EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
 SECONDS = (0.025, 0.1, 0.33, 1.0, 3.3)
 
 
@@ -107,6 +111,16 @@ def test_a_padded_batch_of_the_graph_is_exact(models_dir: Path) -> None:
         assert np.abs(difference).max() <= 1e-5
 
 
+def test_a_batch_of_the_native_engine_is_exact(native: NativeModel) -> None:
+    windows = [whole(make_clip(number, seconds)) for number, seconds in enumerate((0.7, 2.3, 0.025, 1.1))]
+    one_by_one = [native.predict([window], with_features=True)[0] for window in windows]
+    for answers in (native.predict(windows, with_features=True), native.predict_together(windows, with_features=True)):
+        for ours, alone in zip(answers, one_by_one, strict=True):
+            assert ours.logits.shape == alone.logits.shape
+            np.testing.assert_allclose(ours.features, alone.features, atol=1e-5)
+            assert np.abs(softmax(ours.logits.mean(axis=0)) - softmax(alone.logits.mean(axis=0))).max() <= 1e-5
+
+
 def test_blocks_round_to_their_own_scale() -> None:
     matrix = np.random.default_rng(3).normal(size=(BLOCK + 5, 7)).astype(np.float32)
     matrix[:BLOCK] *= 100
@@ -167,13 +181,19 @@ def test_what_it_refuses(models_dir: Path, tmp_path: Path) -> None:
         ModelRegistry(Settings(models_dir=models_dir, precision=Precision.INT8)).load(LARGE)
 
 
-WITHOUT_TORCH = """
+def packages(name: str) -> dict[str, str]:
+    lines = (PROJECT_DIR / name).read_text("utf-8").splitlines()
+    pairs = (re.split("(?=[=>])", line, maxsplit=1) for line in lines if line and not line.startswith(("#", "-r")))
+    return {package.lower(): bounds for package, bounds in pairs}
+
+
+REFUSING = """
 import sys
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "funasr", "gradio", "onnx", "safetensors", "transformers"}:
-            raise ImportError(f"{name} is not installed here")
+        if name.split(".")[0].lower() in {absent}:
+            raise ModuleNotFoundError(f"{{name}} is not in requirements-lite.txt", name=name)
 
 sys.meta_path.insert(0, Refuse())
 from webui.cli import main
@@ -181,26 +201,48 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_recognize_needs_no_torch(models_dir: Path, tmp_path: Path) -> None:
+def test_the_lite_requirements_are_some_of_the_program_s() -> None:
+    lite, full = packages("requirements-lite.txt"), packages("requirements.txt")
+    assert {"torch", "funasr", "gradio", "onnx"} <= full.keys() - lite.keys()
+    assert lite.items() <= full.items(), "the same bounds are expected in both"
+
+
+@pytest.mark.parametrize("model", [[], ["--model", LARGE]], ids=["auto", "named"])
+def test_recognize_needs_no_more_than_the_lite_requirements(models_dir: Path, tmp_path: Path, model: list[str]) -> None:
     load(models_dir, Precision.INT8)
     lite = tmp_path / "models" / LARGE
     lite.mkdir(parents=True)
     (lite / "model.int8.onnx").write_bytes((models_dir / LARGE / "model.int8.onnx").read_bytes())
-    example = PROJECT_DIR / "examples" / "example_synthetic.wav"
-    arguments = ["recognize", str(example), "--engine", "onnx", "--precision", "int8", "--json"]
-    for model in ([], ["--model", LARGE]):
-        ended = subprocess.run(
-            [sys.executable, "-c", WITHOUT_TORCH, *arguments, *model, "--outputs-dir", str(tmp_path / "out")],
-            cwd=PROJECT_DIR,
-            env={"PATH": "", "HOME": str(tmp_path), "SPEECH_EMOTION_MODELS_DIR": str(tmp_path / "models")},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stderr
-        assert '"engine":"onnx"' in ended.stdout.replace(" ", "")
-        assert '"precision":"int8"' in ended.stdout.replace(" ", "")
+    absent = set(packages("requirements.txt")) - set(packages("requirements-lite.txt")) | {"yaml", "transformers"}
+    arguments = ["recognize", str(EXAMPLE), "--engine", "onnx", "--precision", "int8", "--json", *model]
+    ended = subprocess.run(
+        [sys.executable, "-c", REFUSING.format(absent=absent), *arguments, "--outputs-dir", str(tmp_path / "out")],
+        cwd=PROJECT_DIR,
+        env={"PATH": "", "HOME": str(tmp_path), "SPEECH_EMOTION_MODELS_DIR": str(tmp_path / "models")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    answer = json.loads(ended.stdout)
+    assert (answer["model"]["engine"], answer["model"]["precision"]) == ("onnx", "int8")
+
+
+def test_the_example_of_the_docs(models_dir: Path) -> None:
+    model = load(models_dir, Precision.INT8)
+    path = models_dir / LARGE / "model.int8.onnx"
+    program = REFUSING.split("from webui")[0].format(absent={"webui", "torch", "soundfile", "pydantic"})
+    program += f"import runpy; runpy.run_path({str(PROJECT_DIR / 'docs' / 'onnx_example.py')!r}, run_name='__main__')"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(path), str(EXAMPLE)],
+        env={"PATH": "", "PYTHONIOENCODING": "utf-8"}, capture_output=True, encoding="utf-8", timeout=60, check=True,
+    )  # fmt: skip
+    samples, _rate = soundfile.read(EXAMPLE, dtype="float32")
+    expected = softmax(model.predict([whole(samples)])[0].logits.mean(axis=0))
+    said = {line.split("% ")[1]: float(line.split("%")[0]) / 100 for line in ended.stdout.splitlines()[:9]}
+    assert list(said) == list(model.about.tokens)
+    np.testing.assert_allclose(list(said.values()), expected, atol=1e-4)
 
 
 def test_verify_measures_a_precision(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
