@@ -1,4 +1,4 @@
-"""``bash run.sh bench [speed|memory|decode|startup|batch] [--quick]``: measures, prints, writes docs/BENCHMARKS.md."""
+"""``bash run.sh bench [SECTION ...] [--quick]``: measures, prints, and writes docs/BENCHMARKS.md."""
 
 import argparse
 import sys
@@ -16,6 +16,7 @@ from webui.settings import Engine, Precision, Settings
 Measure = Callable[..., Iterator[Table]]
 SECTIONS: Final = {
     "speed": ("benchmarks.speed", "measure"),
+    "agreement": ("benchmarks.agreement", "measure"),
     "memory": ("benchmarks.processes", "measure_memory"),
     "decode": ("benchmarks.decode", "measure"),
     "startup": ("benchmarks.processes", "measure_startup"),
@@ -48,8 +49,8 @@ def main(arguments: Sequence[str]) -> int:
                 tables.append(table)
                 sys.stdout.write("\n".join(table.lines()) + "\n")
                 sys.stdout.flush()
-            if page is not None:
-                write_sections(page, {name: tables}, f"{command} --rounds {given.rounds}")
+                if page is not None:  # after each table: the next may take long
+                    write_sections(page, {name: tables}, f"{command} --rounds {given.rounds}")
     return 0
 
 

@@ -77,10 +77,10 @@ def export_onnx(directory: Path, weights: Path, target: Path, precision: Precisi
         with FileLock(target / LOCK_FILE), tempfile.TemporaryDirectory(dir=target, prefix=".export") as folder:
             check_space(target, 2 * weights.stat().st_size + SPARE_BYTES)
             network, info = load_network(directory, weights)
-            graph = Path(folder) / "graph.onnx"
-            _trace(ExportedNetwork(network, normalize=info.normalize), graph)
             about = _about(directory, info, source_hash(weights), precision)
-            replace_file(path, partial(_finish, graph, precision, about))
+            draft = Path(folder) / path.name
+            write_graph(ExportedNetwork(network, normalize=info.normalize), precision, about, draft)
+            replace_file(path, draft.rename)
     except OSError as err:
         raise OutputError("checkpoint.not_written", folder=str(target), reason=str(err)) from err
     logger.info("checkpoint: %s exported as %s", weights.name, path.name)
@@ -114,6 +114,16 @@ def export_safetensors(weights: Path, target: Path, precision: Precision) -> Pat
     except (OSError, SafetensorError) as err:
         raise OutputError("checkpoint.not_written", folder=str(target), reason=str(err)) from err
     return path
+
+
+def write_graph(network: ExportedNetwork, precision: Precision, about: About, path: Path) -> None:
+    """Traces a network and writes it in a precision.
+
+    Raises:
+        CheckpointError: it can't be written as ONNX.
+    """
+    _trace(network, path)
+    _finish(path, precision, about, path)
 
 
 def _trace(network: ExportedNetwork, path: Path) -> None:
