@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, TOKENS, make_checkpoint, make_clip, normalize
 from tests.parity.pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
-from webui.engine.export import ExportedNetwork, write_graph
+from webui.engine.export import write_graph
 from webui.engine.model import Emotion2vec
 from webui.engine.native import NativeModel, load_native
 from webui.engine.onnx_model import About, load_onnx
@@ -85,7 +85,7 @@ def test_large_exported(large: Pair, tmp_path: Path) -> None:
     assert len({int(scores.argmax()) for scores in published}) >= 5
     for precision, tolerance in ((Precision.FP32, SCORE_TOLERANCE), (Precision.INT8, INT8_TOLERANCE)):
         path = tmp_path / "model.onnx"
-        write_graph(ExportedNetwork(network, normalize=True), precision, about, path)
+        write_graph(network, precision, about, path, normalize=True)
         model = load_onnx("large", path, license="none")
         ours = [softmax(model.predict([whole(clip)])[0].logits.mean(axis=0)) for clip in clips]
         assert max(np.abs(one - other).max() for one, other in zip(ours, published, strict=True)) <= tolerance

@@ -14,10 +14,11 @@ from safetensors.numpy import load_file
 
 from tests.checkpoints import TINY, make_checkpoint, make_clip
 from tests.parity.pairs import softmax, whole
+from webui.engine.centres import measure_centres
 from webui.engine.convert import convert_checkpoint
 from webui.engine.native import NativeModel
+from webui.engine.onnx_graph import Emotion2vecGraph
 from webui.engine.onnx_model import OnnxModel, load_onnx
-from webui.engine.onnx_weights import BLOCK, quantize_blocks
 from webui.engine.protocol import Window
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.engine.verdict import read_verdict
@@ -121,14 +122,24 @@ def test_a_batch_of_the_native_engine_is_exact(native: NativeModel) -> None:
             assert np.abs(softmax(ours.logits.mean(axis=0)) - softmax(alone.logits.mean(axis=0))).max() <= 1e-5
 
 
-def test_blocks_round_to_their_own_scale() -> None:
-    matrix = np.random.default_rng(3).normal(size=(BLOCK + 5, 7)).astype(np.float32)
-    matrix[:BLOCK] *= 100
-    stored, scales = quantize_blocks(matrix)
-    assert stored.shape == (7, 2, BLOCK)
-    back = ((stored.astype(np.float32) - 128) * scales.reshape(7, 2, 1)).reshape(7, -1).T[: len(matrix)]
-    assert np.abs(back - matrix)[BLOCK:].max() <= np.abs(matrix[BLOCK:]).max() / 254 + 1e-6
-    assert np.abs(back - matrix).max() > 0.1
+def test_a_centre_changes_nothing_but_the_rounding(native: NativeModel, tmp_path: Path) -> None:
+    network = native._network
+    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    centres = measure_centres(network)
+    assert len(centres) == 4 * (network.config.prenet_depth + network.config.depth)
+    assert min(np.abs(centre).max() for centre in centres.values()) > 0.01
+    window = whole(make_clip(4, 1.5))
+    exact = native.predict([window])[0].logits.mean(axis=0)
+    differences = []
+    for given, rounded in ((centres, False), (centres, True), ({}, True)):
+        graph = Emotion2vecGraph(network.config, weights, normalize=True, centres=given)
+        graph._int8 = rounded
+        session = onnxruntime.InferenceSession(graph.build().SerializeToString())
+        fed = {"waveforms": window.samples[None], "samples": np.array([len(window.samples)])}
+        fed |= {name: np.array([getattr(window, name)], np.float32) for name in ("mean", "variance")}
+        differences.append(np.abs(session.run(["logits"], fed)[0][0].mean(axis=0) - exact).max())
+    shifted, centred, plain = differences
+    assert shifted <= 1e-4 < centred < plain
 
 
 def test_lower_precision_is_a_smaller_file(models_dir: Path) -> None:

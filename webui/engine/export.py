@@ -7,55 +7,24 @@ Outputs: ``logits (B, T, L)`` and ``features (B, T, D)`` per frame, ``embedding 
 
 import logging
 import tempfile
-import warnings
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import torch
 from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor, nn
 
+from webui.engine.centres import measure_centres
 from webui.engine.checkpoint import CheckpointInfo, load_network, read_safetensors
 from webui.engine.convert import LOCK_FILE, SPARE_BYTES, check_space, replace_file, source_hash
-from webui.engine.model import LAYER_NORM_EPS, Emotion2vec
+from webui.engine.model import Emotion2vec
 from webui.engine.onnx_model import ABOUT_KEY, About
 from webui.engine.weights import SOURCE_HASH, TOKENS_FILE, exported_name, half_name
 from webui.errors import CheckpointError, OutputError, RequestError
 from webui.settings import Precision
 
 logger = logging.getLogger(__name__)
-
-OPSET: Final = 17
-_OUTPUTS: Final = ("logits", "features", "embedding")
-_BATCH_TIME: Final = {0: "batch", 1: "time"}
-_AXES: Final = {
-    "waveforms": {0: "batch", 1: "sample"},
-    **{name: {0: "batch"} for name in ("samples", "mean", "variance", "embedding")},
-    **dict.fromkeys(("logits", "features"), _BATCH_TIME),
-}
-
-
-class ExportedNetwork(nn.Module):
-    """The network with the normalisation before it and the pooling behind it."""
-
-    def __init__(self, network: Emotion2vec, *, normalize: bool) -> None:
-        super().__init__()
-        self.network = network
-        self.normalize = normalize
-
-    def forward(self, waveforms: Tensor, samples: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, ...]:
-        """Maps ``(B, S)`` and three times ``(B,)`` to logits, features and embedding."""
-        inside = torch.arange(waveforms.shape[1])[None, :] < samples[:, None]  # (B, S)
-        if self.normalize:
-            waveforms = (waveforms - mean[:, None]) / torch.sqrt(variance[:, None] + LAYER_NORM_EPS)
-        features, logits = self.network(waveforms * inside, samples)  # (B, T, D), (B, T, L)
-        frames = self.network.count_frames(samples)  # (B,)
-        counted = torch.arange(features.shape[1])[None, :] < frames[:, None]  # (B, T)
-        embedding = (features * counted[:, :, None]).sum(dim=1) / frames[:, None]
-        return logits, features, embedding
 
 
 def export_onnx(directory: Path, weights: Path, target: Path, precision: Precision) -> Path:
@@ -79,7 +48,7 @@ def export_onnx(directory: Path, weights: Path, target: Path, precision: Precisi
             network, info = load_network(directory, weights)
             about = _about(directory, info, source_hash(weights), precision)
             draft = Path(folder) / path.name
-            write_graph(ExportedNetwork(network, normalize=info.normalize), precision, about, draft)
+            write_graph(network, precision, about, draft, normalize=info.normalize)
             replace_file(path, draft.rename)
     except OSError as err:
         raise OutputError("checkpoint.not_written", folder=str(target), reason=str(err)) from err
@@ -116,31 +85,34 @@ def export_safetensors(weights: Path, target: Path, precision: Precision) -> Pat
     return path
 
 
-def write_graph(network: ExportedNetwork, precision: Precision, about: About, path: Path) -> None:
-    """Traces a network and writes it in a precision.
+def write_graph(network: Emotion2vec, precision: Precision, about: About, path: Path, *, normalize: bool) -> None:
+    """Writes a network as a graph.
+
+    Args:
+        network: on the CPU, in fp32.
+        precision: of the file.
+        about: what the file says of itself.
+        path: the file.
+        normalize: whether waveforms are normalised over their whole length.
 
     Raises:
         CheckpointError: it can't be written as ONNX.
     """
-    _trace(network, path)
-    _finish(path, precision, about, path)
+    import onnx  # only an export needs it
 
+    from webui.engine.onnx_graph import Emotion2vecGraph
+    from webui.engine.onnx_weights import halve_weights
 
-def _trace(network: ExportedNetwork, path: Path) -> None:
-    """Writes the graph in fp32. The example's sizes are of no consequence: every axis of it is free."""
-    example = (torch.zeros(2, 4000), torch.tensor([4000, 3000]), torch.zeros(2), torch.ones(2))
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # the exporter of traces is the old one; the new one needs another package
-        torch.onnx.export(
-            network.eval(),
-            example,
-            str(path),
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["waveforms", "samples", "mean", "variance"],
-            output_names=list(_OUTPUTS),
-            dynamic_axes=_AXES,
-        )
+    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    centres = measure_centres(network) if precision is Precision.INT8 else None
+    try:
+        model = Emotion2vecGraph(network.config, weights, normalize=normalize, centres=centres).build()
+        if precision is Precision.FP16:
+            halve_weights(model)
+        onnx.helper.set_model_props(model, {ABOUT_KEY: about.as_metadata()})
+        onnx.save(model, str(path))
+    except (onnx.checker.ValidationError, ValueError) as err:
+        raise CheckpointError("checkpoint.not_exported", file=path.name, reason=str(err).splitlines()[0]) from err
 
 
 def _about(directory: Path, info: CheckpointInfo, digest: str, precision: Precision) -> About:
@@ -153,21 +125,3 @@ def _about(directory: Path, info: CheckpointInfo, digest: str, precision: Precis
         embed_dim=info.config.embed_dim,
         source_sha256=digest,
     )
-
-
-def _finish(graph: Path, precision: Precision, about: About, path: Path) -> None:
-    """Lowers the precision and writes what the file says of itself."""
-    import onnx  # only an export needs it
-
-    from webui.engine.onnx_weights import halve_weights, quantize
-
-    try:
-        model = onnx.load(str(graph))
-        if precision is Precision.FP16:
-            halve_weights(model)
-        elif precision is Precision.INT8:
-            model = quantize(model)
-        onnx.helper.set_model_props(model, {ABOUT_KEY: about.as_metadata()})
-        onnx.save(model, str(path))
-    except (onnx.checker.ValidationError, ValueError) as err:
-        raise CheckpointError("checkpoint.not_exported", file=path.name, reason=str(err).splitlines()[0]) from err
