@@ -16,6 +16,7 @@ from webui.settings import Engine, Precision, Settings
 Measure = Callable[..., Iterator[Table]]
 SECTIONS: Final = {
     "speed": ("benchmarks.speed", "measure"),
+    "cpu": ("benchmarks.cpu", "measure"),
     "agreement": ("benchmarks.agreement", "measure"),
     "memory": ("benchmarks.processes", "measure_memory"),
     "decode": ("benchmarks.decode", "measure"),

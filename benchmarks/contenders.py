@@ -20,6 +20,7 @@ Run = Callable[[NDArray[np.float32]], object]
 FUNASR_THREADS: Final = 4  # what AutoModel sets if it isn't told
 LABELS: Final = 9
 REFERENCE: Final = "FunASR, ncpu = cores"
+DEFAULTS: Final = "FunASR, defaults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ def whole(waveform: NDArray[np.float32]) -> Window:
     return Window(waveform, float(waveform.mean(dtype=np.float64)), float(waveform.var(dtype=np.float64)))
 
 
-def _load_ours(engine: Engine, precision: Precision) -> Callable[[Path, bool], Run]:
+def _load_ours(engine: Engine, precision: Precision, threads: int) -> Callable[[Path, bool], Run]:
     def load(models_dir: Path, _quick: bool) -> Run:
-        settings = Settings(models_dir=models_dir, engine=engine, precision=precision, model=LARGE, threads=cores())
+        settings = Settings(models_dir=models_dir, engine=engine, precision=precision, model=LARGE, threads=threads)
         model = ModelRegistry(settings).load(LARGE, Device.CPU, engine)
         return lambda waveform: model.predict([whole(waveform)])[0].logits
 
@@ -116,17 +117,17 @@ def _classifier(model: object) -> Run:
     return run
 
 
-def contenders() -> tuple[Contender, ...]:
-    """Returns everybody, the reference first."""
-    count = cores()
+def contenders(*, threads: int | None = None) -> tuple[Contender, ...]:
+    """Returns everybody, the reference first; on as many threads as there are cores unless ``threads`` says."""
+    count = threads if threads is not None else cores()
     return (
         Contender(REFERENCE, _load_funasr(count), count),
-        Contender("FunASR, defaults", _load_funasr(None), FUNASR_THREADS),
+        Contender(DEFAULTS, _load_funasr(None), FUNASR_THREADS),
         Contender("Wav2Vec2-base (transformers)", _load_wav2vec2, count),
         Contender("HuBERT-large (transformers)", _load_hubert, count),
-        Contender("native fp32", _load_ours(Engine.NATIVE, Precision.FP32), count),
-        Contender("onnx fp32", _load_ours(Engine.ONNX, Precision.FP32), count, needs_torch=False),
-        Contender("onnx int8", _load_ours(Engine.ONNX, Precision.INT8), count, needs_torch=False),
+        Contender("native fp32", _load_ours(Engine.NATIVE, Precision.FP32, count), count),
+        Contender("onnx fp32", _load_ours(Engine.ONNX, Precision.FP32, count), count, needs_torch=False),
+        Contender("onnx int8", _load_ours(Engine.ONNX, Precision.INT8, count), count, needs_torch=False),
     )
 
 
