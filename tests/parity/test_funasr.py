@@ -20,7 +20,7 @@ from webui.settings import Device, Precision
 
 STAGE_TOLERANCE = 2e-5
 SCORE_TOLERANCE = 1e-5
-INT8_TOLERANCE = 0.15  # 0.11 measured; a random checkpoint is far more sensitive than a trained one
+INT8_TOLERANCE = 0.12  # 0.085 measured; a random checkpoint is far more sensitive than a trained one
 TINY_SECONDS = (0.025, 0.1, 0.33, 1.0, 3.3, 10.0)
 LARGE_SECONDS = (0.1, 1.0, 3.0, 10.0, 30.0)
 
