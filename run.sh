@@ -2,6 +2,7 @@
 # bash run.sh              sets everything up in .venv beside this file, then starts the page
 # bash run.sh test         sets up, then runs every check and test
 # bash run.sh train ...    sets up, then trains a small model on recordings of yours: training/README.md
+# bash run.sh bench        sets up, then measures the program beside its peers: docs/BENCHMARKS.md
 # bash run.sh COMMAND ...  sets up, then runs a command of the program: recognize, models, doctor, --help
 #
 # SPEECH_EMOTION_TORCH chooses the build of PyTorch: cpu, auto (what the NVIDIA driver takes), cu126 and the like, or
@@ -22,12 +23,14 @@ main() {
     VENV="$ROOT/.venv"
     PY="$VENV/bin/python"
     local kind=runtime
-    if [ "${1:-}" = test ]; then kind=dev; fi
+    case ${1:-} in test | bench) kind=dev ;; esac
     if ! is_ready "$kind"; then (set_up "$kind") </dev/null >&2; fi
     if [ "$kind" = dev ]; then
+        local module=tests.run_suites
+        if [ "$1" = bench ]; then module=benchmarks; fi
         shift
         cd "$ROOT"
-        exec "$PY" -m tests.run_suites ${1+"$@"}
+        exec "$PY" -m "$module" ${1+"$@"}
     fi
     if [ "${1:-}" = train ]; then
         shift

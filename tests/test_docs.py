@@ -20,7 +20,7 @@ from webui.texts import Language
 READMES = {language: path.read_text("utf-8") for language, path in write_docs.READMES.items()}
 each_readme = pytest.mark.parametrize("readme", READMES.values(), ids=list(READMES))
 REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+)(==|>=)[0-9.]+(,<[0-9.]+)?$")
-STANDARD_OR_OWN = {*sys.stdlib_module_names, "webui", "training", "tests"}
+STANDARD_OR_OWN = {*sys.stdlib_module_names, "webui", "training", "tests", "benchmarks"}
 FOR_FUNASR = {"librosa", "pydub", "pyyaml"}  # not imported by us, or under another name
 COMES_WITH_FASTAPI = {"starlette", "anyio"}
 COMES_WITH_PYDANTIC = {"typing_extensions", "pydantic_core"}

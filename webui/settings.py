@@ -32,6 +32,15 @@ class Engine(StrEnum):
 
     NATIVE = "native"
     FUNASR = "funasr"
+    ONNX = "onnx"
+
+
+class Precision(StrEnum):
+    """Number format of an exported model's weights; the sums are in fp32 wherever they aren't int8's."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
 
 
 class Settings(BaseSettings):
@@ -44,6 +53,7 @@ class Settings(BaseSettings):
     model: str = Field(default="auto", description=text("settings.model"))
     device: Device = Field(default=Device.AUTO, description=text("settings.device"))
     engine: Engine = Field(default=Engine.NATIVE, description=text("settings.engine"))
+    precision: Precision = Field(default=Precision.FP32, description=text("settings.precision"))
     builtin: bool = Field(default=True, description=text("settings.builtin"))
     model_dir: Path | None = Field(default=None, description=text("settings.model_dir"))
     models_dir: Path = Field(default=PROJECT_DIR / "models", description=text("settings.models_dir"))

@@ -99,6 +99,6 @@ def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]
     finally:
         for hook in (*their_hooks, *our_hooks):
             hook.remove()
-    for i in range(config.conv_pos_depth):  # upstream keeps channels first there
-        their_stages[f"position {i}"] = their_stages[f"position {i}"].transpose(1, 2)
+    for stage in (*(f"conv {i}" for i in range(7)), *(f"position {i}" for i in range(config.conv_pos_depth))):
+        their_stages[stage] = their_stages[stage].transpose(1, 2)  # upstream keeps channels first there
     return {stage: (our_stages[stage], their_stages[stage]) for stage in theirs}

@@ -9,15 +9,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, make_checkpoint, make_clip, normalize
+from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, TOKENS, make_checkpoint, make_clip, normalize
 from tests.parity.pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
+from webui.engine.export import write_graph
 from webui.engine.model import Emotion2vec
 from webui.engine.native import NativeModel, load_native
+from webui.engine.onnx_model import About, load_onnx
 from webui.engine.protocol import Window
-from webui.settings import Device
+from webui.settings import Device, Precision
 
 STAGE_TOLERANCE = 2e-5
 SCORE_TOLERANCE = 1e-5
+INT8_TOLERANCE = 0.12  # 0.085 measured; a random checkpoint is far more sensitive than a trained one
 TINY_SECONDS = (0.025, 0.1, 0.33, 1.0, 3.3, 10.0)
 LARGE_SECONDS = (0.1, 1.0, 3.0, 10.0, 30.0)
 
@@ -65,6 +68,28 @@ def test_large_scores(large: Pair, seconds: float) -> None:
     published = upstream_scores(large, clip)
     assert np.abs(softmax(ours.logits.mean(axis=0)) - published).max() <= SCORE_TOLERANCE
     assert np.abs(softmax(theirs.logits.mean(axis=0)) - published).max() <= 1e-6
+
+
+def test_large_exported(large: Pair, tmp_path: Path) -> None:
+    network, info = large.network, large.native._checkpoint
+    about = About(
+        precision="fp32",
+        tokens=TOKENS,
+        hop_samples=info.config.hop_samples,
+        min_samples=info.config.receptive_samples,
+        embed_dim=info.config.embed_dim,
+        source_sha256="",
+    )
+    clips = [make_clip(number, 2.0) for number in range(9)]
+    published = [upstream_scores(large, clip) for clip in clips]
+    assert len({int(scores.argmax()) for scores in published}) >= 5
+    for precision, tolerance in ((Precision.FP32, SCORE_TOLERANCE), (Precision.INT8, INT8_TOLERANCE)):
+        path = tmp_path / "model.onnx"
+        write_graph(network, precision, about, path, normalize=True)
+        model = load_onnx("large", path, license="none")
+        ours = [softmax(model.predict([whole(clip)])[0].logits.mean(axis=0)) for clip in clips]
+        assert max(np.abs(one - other).max() for one, other in zip(ours, published, strict=True)) <= tolerance
+        assert [one.argmax() for one in ours] == [other.argmax() for other in published]
 
 
 def test_upstream_embeddings(tiny: Pair) -> None:

@@ -12,7 +12,7 @@ from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.language import system_language, take_language
 from webui.texts import Language, text
 
-COMMANDS = ("serve", "recognize", "models", "evaluate", "verify", "doctor")
+COMMANDS = ("serve", "recognize", "models", "evaluate", "verify", "export", "doctor")
 OPTIONS = {
     "serve": ("--host", "--port", "--model", "--device", "--outputs-dir"),
     "recognize": (
@@ -22,6 +22,7 @@ OPTIONS = {
         "--model",
         "--device",
         "--engine",
+        "--precision",
         "--window",
         "--hop",
         "--raw",
@@ -30,7 +31,8 @@ OPTIONS = {
     ),
     "models": ("--json",),
     "evaluate": ("MANIFEST", "--model", "--outputs-dir", "--json"),
-    "verify": ("--json", "--device"),
+    "verify": ("--json", "--device", "--precision"),
+    "export": ("--format", "--precision", "--model-dir", "--to"),
     "doctor": ("--json", "--model", "--device"),
 }
 

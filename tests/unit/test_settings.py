@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from webui.cli.options import load_settings
 from webui.errors import RequestError
-from webui.settings import ENV_PREFIX, PROJECT_DIR, Device, Engine, Settings
+from webui.settings import ENV_PREFIX, PROJECT_DIR, Device, Engine, Precision, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,7 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "model": "builtin",
         "device": Device.CPU,
         "engine": Engine.FUNASR,
+        "precision": Precision.INT8,
         "builtin": False,
         "model_dir": tmp_path,
         "models_dir": tmp_path,

@@ -12,6 +12,7 @@ from webui.cli.doctor import doctor
 from webui.cli.download import download
 from webui.cli.evaluate import evaluate
 from webui.cli.exit_codes import ExitCode, exit_code_of
+from webui.cli.export import export
 from webui.cli.language import take_language
 from webui.cli.models import models
 from webui.cli.options import Job
@@ -80,6 +81,7 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     app.command(help="cli.help_download")(download)
     app.command(help="cli.help_verify")(verify)
     app.command(help="cli.help_evaluate")(evaluate)
+    app.command(help="cli.help_export", epilog="cli.help_export_epilog")(export)
     app.command(help="cli.help_remove")(remove)
     app.command(help="cli.help_doctor", epilog="cli.help_doctor_epilog")(doctor)
     command = typer.main.get_command(app)

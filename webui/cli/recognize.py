@@ -17,6 +17,7 @@ from webui.cli.options import (
     ModelDirOption,
     ModelOption,
     OutputsOption,
+    PrecisionOption,
     load_settings,
 )
 from webui.cli.terminal import Terminal
@@ -47,6 +48,7 @@ def recognize(
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
     engine: EngineOption = None,
+    precision: PrecisionOption = None,
     outputs_dir: OutputsOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="cli.option_verbose")] = False,
 ) -> Job:
@@ -64,7 +66,7 @@ def recognize(
 
     def job(terminal: Terminal) -> ExitCode:
         _check(options)
-        settings = load_settings(outputs_dir=outputs_dir, model_dir=model_dir)
+        settings = load_settings(outputs_dir=outputs_dir, model_dir=model_dir, engine=engine, precision=precision)
         return _Files(settings, options, terminal, as_json=as_json, verbose=verbose).run(files)
 
     return job

@@ -12,6 +12,7 @@ from webui.cli.options import (
     ModelDirOption,
     ModelOption,
     OutputsOption,
+    PrecisionOption,
     load_settings,
 )
 from webui.cli.terminal import Terminal
@@ -24,6 +25,7 @@ def serve(
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
     engine: EngineOption = None,
+    precision: PrecisionOption = None,
     outputs_dir: OutputsOption = None,
 ) -> Job:
     """Returns the job that serves until it is stopped."""
@@ -36,6 +38,7 @@ def serve(
             model_dir=model_dir,
             device=device,
             engine=engine,
+            precision=precision,
             outputs_dir=outputs_dir,
         )
         terminal.say("cli.starting")

@@ -8,10 +8,11 @@ from rich.table import Table
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import DeviceOption, Job, JsonOption, ModelDirOption, load_settings
 from webui.cli.terminal import Terminal
+from webui.engine.protocol import EmotionModel
 from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
 from webui.engine.verdict import Verdict, write_verdict
 from webui.errors import ModelNotFoundError, RequestError
-from webui.settings import Engine
+from webui.settings import Engine, Precision, Settings
 from webui.texts import text
 
 COLUMNS: Final = ("clip", "native", "reference", "scores", "features")
@@ -22,17 +23,17 @@ def verify(
     as_json: JsonOption = False,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
+    precision: Annotated[Precision, typer.Option("--precision", help="cli.option_verify_precision")] = Precision.FP32,
 ) -> Job:
-    """Returns the job that runs both engines on the same clips and keeps the verdict beside the weights."""
+    """Returns the job that runs two engines on the same clips and keeps the verdict beside the weights."""
 
     def job(terminal: Terminal) -> ExitCode:
-        settings = load_settings(device=device, model=name, model_dir=model_dir)
+        settings = load_settings(device=device, model=name, model_dir=model_dir, precision=precision)
         registry = ModelRegistry(settings)
         if registry.choose(name).name == BUILTIN:
             raise RequestError("cli.verify_builtin", found=name)
         with terminal.busy(text("cli.verify_busy", terminal.language)):
-            native = registry.load(name, settings.device, Engine.NATIVE)
-            reference = registry.load(name, settings.device, Engine.FUNASR)
+            native, reference = _engines(registry, name, settings)
             found = registry.find(name)
             if found is None:
                 raise ModelNotFoundError("request.weights_absent", model=name)
@@ -53,6 +54,14 @@ def verify(
     return job
 
 
+def _engines(registry: ModelRegistry, name: str, settings: Settings) -> tuple[EmotionModel, EmotionModel]:
+    """Returns who is judged and who judges: FunASR judges the native engine, which judges lower precisions."""
+    if settings.precision is Precision.FP32:
+        return registry.load(name, settings.device, Engine.NATIVE), registry.load(name, settings.device, Engine.FUNASR)
+    exact = ModelRegistry(settings.model_copy(update={"precision": Precision.FP32}))
+    return registry.load(name, settings.device, Engine.ONNX), exact.load(name, settings.device, Engine.NATIVE)
+
+
 def _tell(verdict: Verdict, terminal: Terminal) -> None:
     table = Table(box=None, pad_edge=False)
     for column in COLUMNS:
@@ -70,6 +79,10 @@ def _tell(verdict: Verdict, terminal: Terminal) -> None:
         published = " ".join(f"{name} {score:.3f}" for name, score in verdict.published.published.items())
         ours = " ".join(f"{name} {score:.3f}" for name, score in verdict.published.native.items())
         said = text("cli.verify_published", terminal.language, published=published, ours=ours)
+        terminal.answer(said)
+    if verdict.top1_agreement is not None:
+        clips = len(verdict.clips)
+        said = text("cli.verify_agreement", terminal.language, agreement=verdict.top1_agreement, clips=clips)
         terminal.answer(said)
     key = "cli.verify_same" if verdict.verified else "cli.verify_differs"
     values = {"largest": verdict.largest_score_difference, "tolerance": verdict.tolerance}

@@ -21,12 +21,11 @@ from torch import Tensor
 
 from webui.engine.checkpoint import SMALL_FILES, match_tensors, read_info, read_published, rename
 from webui.engine.model import Emotion2vec
-from webui.engine.weights import SLIM_FILE
+from webui.engine.weights import SLIM_FILE, SOURCE_HASH
 from webui.errors import CheckpointError, OutputError
 
 logger = logging.getLogger(__name__)
 
-SOURCE_HASH: Final = "source_sha256"
 SOURCE_BYTES: Final = "source_bytes"
 HASH_BLOCK: Final = 1 << 24
 DRAFT_SUFFIX: Final = ".partial"
@@ -81,13 +80,22 @@ def _write(tensors: Mapping[str, Tensor], metadata: dict[str, str], directory: P
     for leftover in target.glob(f".*{DRAFT_SUFFIX}"):
         leftover.unlink(missing_ok=True)
     needed = sum(tensor.nbytes for tensor in tensors.values()) + SPARE_BYTES
-    free = shutil.disk_usage(target).free
-    if free < needed:
-        raise OutputError("checkpoint.no_space", folder=str(target), free_mb=free / 1e6, needed_mb=needed / 1e6)
+    check_space(target, needed)
     for name in SMALL_FILES:
         if directory != target and (directory / name).is_file():
-            _replace(target / name, partial(shutil.copyfile, directory / name))
-    _replace(target / SLIM_FILE, partial(save_file, dict(tensors), metadata=metadata))
+            replace_file(target / name, partial(shutil.copyfile, directory / name))
+    replace_file(target / SLIM_FILE, partial(save_file, dict(tensors), metadata=metadata))
+
+
+def check_space(folder: Path, needed_bytes: int) -> None:
+    """Refuses to start what can't be finished.
+
+    Raises:
+        OutputError: fewer bytes are free on the disk of ``folder``.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise OutputError("checkpoint.no_space", folder=str(folder), free_mb=free / 1e6, needed_mb=needed_bytes / 1e6)
 
 
 def hash_file(path: Path, *, on_progress: Callable[[float], None] = lambda _fraction: None) -> str:
@@ -127,7 +135,7 @@ def source_hash(weights: Path) -> str:
     return hash_file(weights)
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Writes beside ``path``, flushes to the disk, renames: a reader sees the old file or the new one, never half."""
     draft = path.with_name(f".{path.name}{DRAFT_SUFFIX}")
     try:

@@ -1,9 +1,11 @@
 """What an Emotion2Vec checkpoint decides, whatever engine runs it."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from webui.engine.checkpoint import CheckpointInfo
 from webui.labels import LabelSet
+
+if TYPE_CHECKING:  # an exported model needs the constants alone, and no PyTorch
+    from webui.engine.checkpoint import CheckpointInfo
 
 SAMPLE_RATE: Final = 16_000  # all published Emotion2vec models
 CONTEXT_S: Final = 5.0  # ALiBi lets attention fade with distance; windows of a long recording overlap by this much
@@ -15,7 +17,7 @@ class Emotion2vecSizes:
     sample_rate = SAMPLE_RATE
     has_frame_logits = True
 
-    def __init__(self, checkpoint: CheckpointInfo) -> None:
+    def __init__(self, checkpoint: "CheckpointInfo") -> None:
         self._checkpoint = checkpoint
 
     @property

@@ -123,7 +123,12 @@ def read_conv_spec(spec: str) -> tuple[tuple[int, int, int], ...]:
 
 
 class WaveConv(nn.Module):
-    """A strided convolution over the waveform, LayerNorm over channels, GELU."""
+    """A strided convolution over the waveform, LayerNorm over channels, GELU; channels are the last axis throughout.
+
+    In that layout no transposition is needed around the LayerNorm, and the convolution is a few matrix products: the
+    first ``stride`` taps are one product with the input seen as rows of ``stride`` steps, each further tap is one with
+    every ``stride``-th step. On a CPU this is faster than ``conv1d`` between transpositions.
+    """
 
     def __init__(self, inputs: int, channels: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -131,9 +136,23 @@ class WaveConv(nn.Module):
         self.norm = nn.LayerNorm(channels, eps=LAYER_NORM_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps ``(B, inputs, time)`` to ``(B, channels, time / stride)``."""
-        x = self.norm(self.conv(x).transpose(1, 2))  # (B, time / stride, channels)
-        return F.gelu(x.transpose(1, 2))  # (B, channels, time / stride)
+        """Maps ``(B, time, inputs)`` to ``(B, time / stride, channels)``."""
+        return F.gelu(self.norm(self._convolve(x)))
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        batch, time = x.shape[:2]
+        inputs, kernel, stride = self.conv.in_channels, self.conv.kernel_size[0], self.conv.stride[0]
+        frames = (time - kernel) // stride + 1
+        taps = self.conv.weight.permute(2, 1, 0)  # (kernel, inputs, channels)
+        if inputs == 1:  # the waveform: its taps are so small that copying them side by side costs nothing
+            rows = torch.cat([x[:, tap::stride][:, :frames] for tap in range(kernel)], dim=2)  # (B, frames, kernel)
+            return rows @ taps.squeeze(1)
+        together = min(kernel, stride)
+        rows = x[:, : frames * stride].reshape(batch, frames, stride * inputs)[..., : together * inputs]
+        y = rows @ taps[:together].reshape(together * inputs, -1)  # (B, frames, channels)
+        for tap in range(stride, kernel):
+            y = y + x[:, tap::stride][:, :frames] @ taps[tap]
+        return y
 
 
 class PositionConv(nn.Module):
@@ -149,7 +168,7 @@ class PositionConv(nn.Module):
         """Maps ``(B, T, D)`` to the same shape."""
         frames = x.shape[1]
         x = self.conv(x.transpose(1, 2))[..., :frames]  # (B, D, T); an even kernel gives one frame too many
-        return F.gelu(F.layer_norm(x.transpose(1, 2), (x.shape[1],), eps=LAYER_NORM_EPS))  # (B, T, D)
+        return F.gelu(F.layer_norm(x.transpose(1, 2), (self.conv.out_channels,), eps=LAYER_NORM_EPS))  # (B, T, D)
 
 
 class Block(nn.Module):
@@ -225,13 +244,13 @@ class Emotion2vec(nn.Module):
         Returns:
             Features ``(B, T, D)`` and frame logits ``(B, T, L)``. Frames past a member's own length mean nothing.
         """
-        x = waveforms.unsqueeze(1)  # (B, 1, S)
+        x = waveforms.unsqueeze(2)  # (B, S, 1)
         for conv in self.wave:
-            x = conv(x)  # (B, channels, time)
-        x = self.project(self.project_norm(x.transpose(1, 2)))  # (B, T, D)
+            x = conv(x)  # (B, time, channels)
+        x = self.project(self.project_norm(x))  # (B, T, D)
         valid = self._valid_frames(x, samples)  # (B, T) or None
         x = self._add_positions(x, valid)
-        x = torch.cat([self.extra_tokens.expand(len(x), -1, -1), x], dim=1)  # (B, X + T, D)
+        x = torch.cat([self.extra_tokens.expand(x.shape[0], -1, -1), x], dim=1)  # (B, X + T, D)
         bias = self.attention_bias(x.shape[1] - self.config.num_extra_tokens, valid)
         x = self.context_norm(x)
         for block in (*self.context_blocks, *self.blocks):

@@ -94,6 +94,16 @@ class NativeModel(Emotion2vecSizes):
             answers |= zip(batch, self._run([windows[index] for index in batch], with_features), strict=True)
         return [answers[index] for index in range(len(windows))]
 
+    def predict_together(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
+        """Returns what ``predict`` does, from one padded batch, however much memory that takes.
+
+        Raises:
+            InferenceError: see ``predict``.
+        """
+        for window in windows:
+            check_window(window, min_samples=self.min_samples)
+        return self._run(windows, with_features)
+
     def _batches(self, windows: Sequence[Window]) -> Iterator[list[int]]:
         """Yields indices that run together: one by one on the CPU, where a batch is no faster; by length on a GPU."""
         longest_first = sorted(range(len(windows)), key=lambda index: -len(windows[index].samples))

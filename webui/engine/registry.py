@@ -10,10 +10,10 @@ from typing import Final
 from webui.engine.download import Cancelled, OnDownload, download_weights
 from webui.engine.protocol import EmotionModel
 from webui.engine.verdict import read_verdict
-from webui.engine.weights import KNOWN_MODELS, Found, find_cut_short, find_weights
-from webui.errors import ModelNotFoundError
+from webui.engine.weights import KNOWN_MODELS, Found, find_cut_short, find_exported, find_weights, read_source_hash
+from webui.errors import ModelNotFoundError, RequestError
 from webui.results import Notice
-from webui.settings import PROJECT_DIR, Device, Engine, Settings
+from webui.settings import PROJECT_DIR, Device, Engine, Precision, Settings
 
 AUTO: Final = "auto"
 BUILTIN: Final = "builtin"
@@ -147,10 +147,48 @@ class ModelRegistry:
             return load_builtin(BUILTIN_DIR, device=device, threads=self._settings.threads)
         if name not in KNOWN_MODELS:
             raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(self.names()))
+        engine = engine if engine is not None else self._settings.engine
+        if engine is Engine.ONNX:
+            return self._load_onnx(name, device, on_progress)
+        if self._settings.precision is not Precision.FP32:
+            found_precision = self._settings.precision.value
+            raise RequestError("engine.precision_needs_onnx", found=found_precision, engine=engine.value)
         found = self.find(name)
         if found is None:
             raise self._absent(name)
         return self._load_emotion2vec(name, found, device, engine, on_progress)
+
+    def export(self, name: str, target: Path, *, on_progress: OnProgress = lambda _fraction: None) -> Path:
+        """Writes a model as ONNX, in the settings' precision.
+
+        Args:
+            name: of an Emotion2Vec model whose weights are here.
+            target: folder of the file.
+            on_progress: told the fraction done of a conversion that has to come first.
+
+        Returns:
+            The file.
+
+        Raises:
+            ModelNotFoundError: its weights are not here.
+            CheckpointError: they are not what they should be.
+            OutputError: not writable, or no space.
+        """
+        from webui.engine.export import export_onnx  # imported late: torch takes seconds
+
+        found, weights = self._found(name, on_progress)
+        return export_onnx(found.directory, weights, target, self._settings.precision)
+
+    def export_weights(self, name: str, target: Path, *, on_progress: OnProgress = lambda _fraction: None) -> Path:
+        """Writes a model's slim weights as safetensors, in the settings' precision; see ``export``.
+
+        Raises:
+            RequestError: there are no such weights in that precision.
+        """
+        from webui.engine.export import export_safetensors  # imported late: torch takes seconds
+
+        _found, weights = self._found(name, on_progress)
+        return export_safetensors(weights, target, self._settings.precision)
 
     def can_be_fetched(self, name: str) -> bool:
         """Returns whether a hub publishes the model, and it is not on this machine yet."""
@@ -167,9 +205,12 @@ class ModelRegistry:
         found = self.find(name) if name in KNOWN_MODELS else None
         if found is None:
             return None
-        from webui.engine.convert import source_hash  # imported late: torch takes seconds
+        digest = read_source_hash(found.weights)
+        if digest is None:
+            from webui.engine.convert import source_hash  # imported late: torch takes seconds
 
-        verdict = read_verdict(found.directory, checkpoint_sha256=source_hash(found.weights))
+            digest = source_hash(found.weights)
+        verdict = read_verdict(found.directory, checkpoint_sha256=digest, precision=self._settings.precision)
         return verdict is not None and verdict.verified
 
     def _is_here(self, name: str) -> bool:
@@ -188,7 +229,7 @@ class ModelRegistry:
 
     def _best(self) -> Choice:
         for name in KNOWN_MODELS:
-            if self.find(name) is not None:
+            if self.find(name) is not None or self._exported(name) is not None:
                 return Choice(name)
         if self._settings.builtin:
             cut = find_cut_short(LARGE, self._settings)
@@ -198,18 +239,45 @@ class ModelRegistry:
         raise ModelNotFoundError("request.nothing_answers", model=LARGE)
 
     def _load_emotion2vec(
-        self, name: str, found: Found, device: Device, engine: Engine | None, on_progress: OnProgress
+        self, name: str, found: Found, device: Device, engine: Engine, on_progress: OnProgress
     ) -> EmotionModel:
         from webui.engine.native import load_native  # imported late: torch takes seconds
 
         weights = self._slim(name, found, on_progress)
         license = KNOWN_MODELS[name].license
         threads = self._settings.threads
-        if (engine if engine is not None else self._settings.engine) is Engine.FUNASR:
+        if engine is Engine.FUNASR:
             from webui.engine.reference import load_reference
 
             return load_reference(name, found.directory, weights, license=license, device=device, threads=threads)
         return load_native(name, found.directory, weights, license=license, device=device, threads=threads)
+
+    def _load_onnx(self, name: str, device: Device, on_progress: OnProgress) -> EmotionModel:
+        """Loads the exported model, after exporting it if it isn't there or came from other weights."""
+        from webui.engine.onnx_model import load_onnx  # imported late: it takes half a second
+
+        load = partial(
+            load_onnx, name, license=KNOWN_MODELS[name].license, device=device, threads=self._settings.threads
+        )
+        found, path = self.find(name), self._exported(name)
+        if path is not None:
+            model = load(path)
+            digest = read_source_hash(found.weights) if found is not None else None
+            if digest is None or digest == model.about.source_sha256:
+                return model
+        return load(self.export(name, self._settings.models_dir / name, on_progress=on_progress))
+
+    def _exported(self, name: str) -> Path | None:
+        return find_exported(name, self._settings) if self._settings.engine is Engine.ONNX else None
+
+    def _found(self, name: str, on_progress: OnProgress) -> tuple[Found, Path]:
+        """Returns where a checkpoint lies, and its slim weights."""
+        if name not in KNOWN_MODELS:
+            raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(KNOWN_MODELS))
+        found = self.find(name)
+        if found is None:
+            raise self._absent(name)
+        return found, self._slim(name, found, on_progress)
 
     def _slim(self, name: str, found: Found, on_progress: OnProgress) -> Path:
         """Returns the slim weights, converting the published ones the first time."""

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from webui.errors import OutputError
 from webui.results import Document, Seconds
+from webui.settings import Precision
 
 VERDICT_FILE: Final = "verified.json"
 
@@ -48,16 +49,25 @@ class Verdict(Document):
     versions: dict[str, str]
     clips: tuple[ClipComparison, ...]
     published: PublishedComparison | None = None
+    precision: Precision = Field(
+        default=Precision.FP32, description="Other than fp32: the engine onnx beside the native one in fp32."
+    )
+    top1_agreement: float | None = Field(default=None, description="Share of clips with the same emotion.")
+
+
+def verdict_name(precision: Precision) -> str:
+    """Returns the file that keeps the verdict on a precision."""
+    return VERDICT_FILE if precision is Precision.FP32 else f"verified.{precision.value}.json"
 
 
 def write_verdict(directory: Path, verdict: Verdict) -> Path:
-    """Writes ``verified.json`` into ``directory``, whole or not at all.
+    """Writes ``verified.json`` (or ``verified.<precision>.json``) into ``directory``, whole or not at all.
 
     Raises:
         OutputError: not writable.
     """
-    path = directory / VERDICT_FILE
-    draft = path.with_name(f".{VERDICT_FILE}.{uuid4().hex}.partial")
+    path = directory / verdict_name(verdict.precision)
+    draft = path.with_name(f".{path.name}.{uuid4().hex}.partial")
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8", newline="\n") as file:
@@ -72,10 +82,10 @@ def write_verdict(directory: Path, verdict: Verdict) -> Path:
     return path
 
 
-def read_verdict(directory: Path, *, checkpoint_sha256: str) -> Verdict | None:
+def read_verdict(directory: Path, *, checkpoint_sha256: str, precision: Precision = Precision.FP32) -> Verdict | None:
     """Returns the verdict on this very checkpoint, or None: not verified, another file's verdict, or unreadable."""
     try:
-        verdict = Verdict.model_validate_json((directory / VERDICT_FILE).read_bytes())
+        verdict = Verdict.model_validate_json((directory / verdict_name(precision)).read_bytes())
     except (OSError, ValidationError):
         return None
     return verdict if verdict.checkpoint_sha256 == checkpoint_sha256 else None

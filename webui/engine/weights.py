@@ -4,6 +4,7 @@ Looked at in this order: the folder that the settings name, ``models/<name>/``, 
 ModelScope, FunASR and Hugging Face already have. Files alone are looked at: the hubs' clients take seconds to import.
 """
 
+import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -13,14 +14,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from webui.settings import Settings
+from webui.settings import Precision, Settings
 
 CONFIG_FILE: Final = "config.yaml"
 TOKENS_FILE: Final = "tokens.txt"
 PICKLE_FILE: Final = "model.pt"
 SLIM_FILE: Final = "model.safetensors"
+SOURCE_HASH: Final = "source_sha256"  # in the metadata of a slim file
 _ZIP_START: Final = b"PK\x03\x04"
 LICENSE: Final = "FunASR MODEL_LICENSE v1.1 (see the model's page)"
+
+
+def exported_name(precision: Precision) -> str:
+    """Returns the name of an exported model's file."""
+    return f"model.{precision.value}.onnx"
+
+
+def half_name() -> str:
+    """Returns the name of the slim weights in half the size."""
+    return "model.fp16.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +112,25 @@ def find_weights(name: str, settings: Settings) -> Found | None:
     return None
 
 
+def find_exported(name: str, settings: Settings) -> Path | None:
+    """Returns the exported model of ``name`` in the settings' precision, or None; it needs no weights beside it."""
+    folders = [settings.models_dir / name]
+    if settings.model_dir is not None and _is_meant(KNOWN_MODELS[name], settings):
+        folders.insert(0, settings.model_dir)
+    paths = [folder / exported_name(settings.precision) for folder in folders]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def read_source_hash(weights: Path) -> str | None:
+    """Returns which published file a slim file came from, by its header alone; None if it doesn't say."""
+    try:
+        with weights.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return str(header["__metadata__"][SOURCE_HASH])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
+        return None
+
+
 def find_cut_short(name: str, settings: Settings) -> Path | None:
     """Returns the first ``model.pt`` of ``name`` that is cut short, by a copy that ended early say; or None."""
     for directory, _origin in _places(KNOWN_MODELS[name], settings):
@@ -120,14 +151,18 @@ def _is_cut_short(path: Path) -> bool:
 
 
 def _places(model: KnownModel, settings: Settings) -> Iterator[tuple[Path, Origin]]:
-    meant = settings.model if settings.model in KNOWN_MODELS else _KNOWN[0].name
-    if settings.model_dir is not None and meant == model.name:
+    if settings.model_dir is not None and _is_meant(model, settings):
         yield settings.model_dir, Origin.NAMED
     yield settings.models_dir / model.name, Origin.MODELS
     for directory in _modelscope_places(model.modelscope_id):
         yield directory, Origin.MODELSCOPE
     for directory in _huggingface_places(model.huggingface_id):
         yield directory, Origin.HUGGINGFACE
+
+
+def _is_meant(model: KnownModel, settings: Settings) -> bool:
+    """Whether the settings' ``model_dir`` is this model's folder."""
+    return model.name == (settings.model if settings.model in KNOWN_MODELS else _KNOWN[0].name)
 
 
 def _look_into(directory: Path, origin: Origin) -> Found | None:

@@ -16,9 +16,12 @@ from webui.engine.verdict import ClipComparison, PublishedComparison, Verdict
 from webui.labels import Emotion
 from webui.results import format_timestamp
 from webui.service.scores import Scores, emotion_scores
+from webui.settings import Precision
 
 SAMPLE_RATE: Final = 16_000
 SCORE_TOLERANCE: Final = 1e-5  # on the CPU, both in fp32
+LOW_SCORE_TOLERANCE: Final = 5e-3  # of a lower precision beside fp32
+LOW_TOP1_AGREEMENT: Final = 0.995
 GPU_SCORE_TOLERANCE: Final = 1e-3  # kernels differ, and TF32 may be on
 SYNTHETIC_SECONDS: Final = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0)
 EXAMPLE_CLIP: Final = "example/test.wav"
@@ -85,12 +88,16 @@ def verify_engines(
         if clip.name == EXAMPLE_CLIP and checkpoint_sha256 == PUBLISHED_SHA256:
             published = _beside_published(native_scores)
     on_gpu = native.info.device != "cpu" or reference.info.device != "cpu"
+    precision = Precision(native.info.precision)
     tolerance = GPU_SCORE_TOLERANCE if on_gpu else SCORE_TOLERANCE
+    if precision is not Precision.FP32:
+        tolerance = LOW_SCORE_TOLERANCE
+    agreement = sum(one.native_emotion == one.reference_emotion for one in comparisons) / len(comparisons)
     largest = max(comparison.score_difference for comparison in comparisons)
     return Verdict(
         model=native.info.name,
         checkpoint_sha256=checkpoint_sha256,
-        verified=bool(largest <= tolerance),
+        verified=bool(largest <= tolerance and (precision is Precision.FP32 or agreement >= LOW_TOP1_AGREEMENT)),
         tolerance=tolerance,
         largest_score_difference=largest,
         device=native.info.device,
@@ -98,6 +105,8 @@ def verify_engines(
         versions=_versions(),
         clips=tuple(comparisons),
         published=published,
+        precision=precision,
+        top1_agreement=None if precision is Precision.FP32 else agreement,
     )
 
 

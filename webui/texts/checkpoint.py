@@ -80,6 +80,13 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Check the disk and its permissions, or set models_dir to another folder."
         ),
     ),
+    "checkpoint.not_exported": Text(
+        zh="{file} 不是本程序导出的 ONNX 模型，或已损坏（{reason}）。请删除后用 export 命令重新导出。",
+        en=(
+            "{file} is damaged, or no ONNX model that this program exported ({reason}); a whole one is expected. "
+            "Delete it and run the `export` command again."
+        ),
+    ),
     "checkpoint.no_funasr": Text(
         zh="无法导入 FunASR（{reason}），参考引擎需要它。请重新运行 bash run.sh 安装依赖，或使用 native 引擎。",
         en=(

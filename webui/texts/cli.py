@@ -95,6 +95,14 @@ _HELP: Final[Mapping[str, Text]] = {
             "per emotion."
         ),
     ),
+    "cli.help_export": Text(
+        zh="把模型写成一个文件，供没有 PyTorch 的程序和小型设备使用。",
+        en="Writes a model as one file, for programs and small devices without PyTorch.",
+    ),
+    "cli.help_export_epilog": Text(
+        zh="示例：\n  {program} export emotion2vec_plus_large --format onnx --precision int8",
+        en="Example:\n  {program} export emotion2vec_plus_large --format onnx --precision int8",
+    ),
     "cli.help_doctor": Text(
         zh="检查本机：已安装的软件、显卡、模型、磁盘、端口，并试着加载模型。",
         en="Examines this machine: what is installed, graphics card, models, disk, port; and loads the model once.",
@@ -124,8 +132,23 @@ _OPTIONS: Final[Mapping[str, Text]] = {
     ),
     "cli.option_device": Text(zh="模型运行的设备。", en="Device that the model runs on."),
     "cli.option_engine": Text(
-        zh="运行 Emotion2Vec 的引擎：native，或作为参考的 funasr。",
-        en="Runs Emotion2Vec: native, or funasr as the reference.",
+        zh="运行 Emotion2Vec 的引擎：native、onnx，或作为参考的 funasr。",
+        en="Runs Emotion2Vec: native, onnx, or funasr as the reference.",
+    ),
+    "cli.option_precision": Text(
+        zh="onnx 引擎的权重：fp32、fp16 或 int8；默认 fp32。",
+        en="Weights of the engine onnx: fp32, fp16 or int8; fp32 by default.",
+    ),
+    "cli.option_verify_precision": Text(
+        zh="改为比较引擎 onnx 的该精度与 fp32。",
+        en="Compares the engine onnx in this precision with the native fp32, not the native one with FunASR.",
+    ),
+    "cli.option_format": Text(
+        zh="onnx（含归一化的整个计算图），或 safetensors（权重）。",
+        en="onnx (the whole graph, normalisation included), or safetensors (weights).",
+    ),
+    "cli.option_export_dir": Text(
+        zh="写入的目录，默认 models/NAME。", en="Folder to write to, models/NAME by default."
     ),
     "cli.option_large_name": Text(zh="模型名称，见 models。", en="A model's name, see `models`."),
     "cli.option_yes": Text(zh="不再询问。", en="Doesn't ask first."),
@@ -217,6 +240,16 @@ _SAYINGS: Final[Mapping[str, Text]] = {
     ),
     "cli.evaluate_busy": Text(zh="正在评测：{done}/{clips}", en="Measuring: {done} of {clips}"),
     "cli.evaluate_kept": Text(zh="报告和混淆矩阵图保存在 {path}", en="Report and picture are kept in {path}"),
+    "cli.export_builtin": Text(
+        zh="模型 {found} 不能导出，只能导出 Emotion2Vec 系列的模型，例如 emotion2vec_plus_large。",
+        en="Model {found} can't be exported; an Emotion2Vec model is expected, emotion2vec_plus_large for instance.",
+    ),
+    "cli.export_busy": Text(zh="正在导出 {model} ……", en="Exporting {model} ..."),
+    "cli.exported": Text(zh="已写入 {path}（{size_mb:.1f} MB）", en="{path} is written ({size_mb:.1f} MB)"),
+    "cli.verify_agreement": Text(
+        zh="主要情感一致的比例：{agreement:.1%}（{clips} 段音频）",
+        en="Same main emotion: {agreement:.1%} of {clips} clips",
+    ),
     "cli.verify_busy": Text(zh="正在用两个引擎运行相同的音频……", en="Running both engines on the same clips ..."),
     "cli.verify_clip": Text(zh="音频", en="clip"),
     "cli.verify_native": Text(zh="native 引擎", en="native"),

@@ -79,6 +79,17 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Check the audio for samples that are no numbers."
         ),
     ),
+    "engine.precision_needs_onnx": Text(
+        zh="引擎 {engine} 只有 fp32，不能使用精度 {found}。请加上 --engine onnx，或去掉 --precision。",
+        en=(
+            "The engine {engine} has fp32 alone; precision {found} was asked for. "
+            "Add --engine onnx, or leave --precision out."
+        ),
+    ),
+    "engine.no_such_weights": Text(
+        zh="safetensors 没有精度 {found}，可用 fp32 和 fp16。int8 请使用 --format onnx。",
+        en="There are no safetensors in {found}; fp32 and fp16 are expected. For int8 use --format onnx.",
+    ),
     "engine.fell_back": Text(
         zh="设备 {device} 出错（{reason}），已改用 CPU 继续，结果不受影响，但会变慢。",
         en="The device {device} failed ({reason}); the CPU answered instead, with the same numbers but more slowly.",

@@ -15,8 +15,12 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="Device the model runs on; `auto` takes the best one.",
     ),
     "settings.engine": Text(
-        zh="运行 Emotion2Vec 的引擎：native，或作为参考的 funasr。",
-        en="Runs Emotion2Vec: native, or funasr as the reference.",
+        zh="运行 Emotion2Vec 的引擎：native、onnx，或作为参考的 funasr。",
+        en="Runs Emotion2Vec: native, onnx, or funasr as the reference.",
+    ),
+    "settings.precision": Text(
+        zh="引擎 onnx 的权重精度：fp32、fp16（文件减半）或 int8（最快）。",
+        en="Weights of the engine onnx: fp32, fp16 (half the file) or int8 (fastest).",
     ),
     "settings.builtin": Text(
         zh="为 `auto` 时，内置模型是否可以作答。",

@@ -1,0 +1,77 @@
+"""``bash run.sh bench [SECTION ...] [--quick]``: measures, prints, and writes docs/BENCHMARKS.md."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from benchmarks.tables import PAGE, Table, write_sections
+from webui.engine.registry import LARGE, ModelRegistry
+from webui.settings import Engine, Precision, Settings
+
+Measure = Callable[..., Iterator[Table]]
+SECTIONS: Final = {
+    "speed": ("benchmarks.speed", "measure"),
+    "cpu": ("benchmarks.cpu", "measure"),
+    "agreement": ("benchmarks.agreement", "measure"),
+    "memory": ("benchmarks.processes", "measure_memory"),
+    "decode": ("benchmarks.decode", "measure"),
+    "startup": ("benchmarks.processes", "measure_startup"),
+    "batch": ("benchmarks.batch", "measure"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measures the sections asked for, all by default."""
+    parser = argparse.ArgumentParser(prog="bash run.sh bench", description="Measures this program beside its peers.")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="a tiny model and short clips: whether it works at all")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each contender runs, 5 by default")
+    parser.add_argument("--output", type=Path, help="page to write to; docs/BENCHMARKS.md unless --quick")
+    given = parser.parse_args(arguments)
+    unknown = [name for name in given.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"There is no section {', '.join(unknown)}; there are: {', '.join(SECTIONS)}.")
+    if given.rounds < 1:
+        parser.error(f"--rounds is {given.rounds}; 1 or more is expected.")
+    page = given.output or (None if given.quick else PAGE)
+    names = given.sections or list(SECTIONS)
+    command = " ".join(["bash run.sh bench", *given.sections, *(["--quick"] if given.quick else [])])
+    with models(quick=given.quick) as models_dir:
+        for name in names:
+            module, function = SECTIONS[name]
+            measure: Measure = getattr(import_module(module), function)
+            tables = []
+            for table in measure(models_dir, quick=given.quick, rounds=1 if given.quick else given.rounds):
+                tables.append(table)
+                sys.stdout.write("\n".join(table.lines()) + "\n")
+                sys.stdout.flush()
+                if page is not None:  # after each table: the next may take long
+                    write_sections(page, {name: tables}, f"{command} --rounds {given.rounds}")
+    return 0
+
+
+@contextmanager
+def models(*, quick: bool) -> Iterator[Path]:
+    """Gives a folder with a random checkpoint of plus_large's sizes (or a tiny one), slim and exported."""
+    from tests.checkpoints import LARGE as LARGE_SIZES
+    from tests.checkpoints import TINY, make_checkpoint
+    from webui.engine.convert import convert_checkpoint
+
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder) / LARGE
+        published = make_checkpoint(directory, TINY if quick else LARGE_SIZES, training=False)
+        convert_checkpoint(directory, published, directory)
+        published.unlink()
+        for precision in (Precision.FP32, Precision.INT8):
+            settings = Settings(models_dir=Path(folder), engine=Engine.ONNX, precision=precision)
+            ModelRegistry(settings).export(LARGE, directory)
+        yield Path(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""How far lower precisions are from fp32 on real speech: in the scores, and how often the emotion is the same."""
+
+import csv
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchmarks.contenders import whole
+from benchmarks.tables import Table
+from tests.checkpoints import make_clip
+from webui.audio.decode import DecodeLimits, decode
+from webui.engine.protocol import EmotionModel, FloatArray
+from webui.engine.registry import LARGE, ModelRegistry
+from webui.settings import PROJECT_DIR, Device, Engine, Precision, Settings
+
+SPEECH: Final = PROJECT_DIR.parent / "shared" / "data" / "speech"  # not part of the project
+CLIPS: Final = 40
+_LIMITS: Final = DecodeLimits(max_bytes=100_000_000, max_duration_s=60.0)
+
+
+def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
+    """Yields one row per precision of the engine onnx, beside the native fp32."""
+    del rounds  # the numbers are the same every time
+    name, clips = speech(2 if quick else CLIPS)
+    exact = ModelRegistry(Settings(models_dir=models_dir)).load(LARGE, Device.CPU, Engine.NATIVE)
+    references = [_scores(exact, clip) for clip in clips]
+    classes = len({int(one.argmax()) for one in references})
+    rows = []
+    for precision in (Precision.FP32, Precision.INT8):
+        settings = Settings(models_dir=models_dir, engine=Engine.ONNX, precision=precision)
+        model = ModelRegistry(settings).load(LARGE)
+        answers = [_scores(model, clip) for clip in clips]
+        far = [float(np.abs(one - other).max()) for one, other in zip(answers, references, strict=True)]
+        same = np.mean([one.argmax() == other.argmax() for one, other in zip(answers, references, strict=True)])
+        rows.append((f"onnx {precision.value}", f"{np.median(far):.1e}", f"{max(far):.1e}", f"{same:.1%}"))
+    margin = float(np.median([np.diff(np.sort(one))[-1] for one in references]))
+    remark = (
+        f"{classes} emotions occur; the best leads the second by {margin:.2f} (median). Random weights tell real clips"
+        " hardly apart, so a random checkpoint's head turns small errors of the features into large ones of the scores:"
+        " `bash run.sh verify NAME --precision int8` says what counts, with trained weights."
+    )
+    columns = ("engine", "median score difference", "largest", "same emotion")
+    yield Table(f"{len(clips)} clips of {name}, beside native fp32", columns, tuple(rows), (remark,))
+
+
+def speech(count: int) -> tuple[str, list[FloatArray]]:
+    """Returns what the clips are, and waveforms ``(samples,)``: real speech where it is at hand."""
+    manifest = SPEECH / "manifest.csv"
+    if not manifest.is_file():
+        return "synthetic sound", [make_clip(number, 2.0) for number in range(count)]
+    with manifest.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    chosen = random.Random(1).sample(rows, count)
+    return "real speech", [decode(SPEECH / row["path"], limits=_LIMITS).waveform for row in chosen]
+
+
+def _scores(model: EmotionModel, clip: FloatArray) -> FloatArray:
+    logits = model.predict([whole(clip)])[0].logits.mean(axis=0, dtype=np.float64)
+    powers = np.exp(logits - logits.max())
+    return np.asarray(powers / powers.sum(), dtype=np.float32)

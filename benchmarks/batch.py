@@ -1,0 +1,57 @@
+"""Clips of unequal length at once, beside one by one: how fast, and how equal."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.contenders import whole
+from benchmarks.tables import Table, cores, ratio, spread
+from tests.checkpoints import make_clip
+from webui.engine.native import NativeModel
+from webui.engine.protocol import FloatArray, Prediction
+from webui.engine.registry import LARGE, ModelRegistry
+from webui.settings import Device, Engine, Settings
+
+SECONDS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+
+
+def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
+    """Yields clips a second of three ways to answer six clips, and their largest score difference."""
+    model = ModelRegistry(Settings(models_dir=models_dir)).load(LARGE, Device.CPU, Engine.NATIVE)
+    assert isinstance(model, NativeModel)
+    torch.set_num_threads(cores())
+    scale = 0.2 if quick else 1.0
+    windows = [whole(make_clip(number, scale * seconds)) for number, seconds in enumerate(SECONDS)]
+    ways: dict[str, Callable[[], list[Prediction]]] = {
+        "one by one": lambda: [model.predict([window])[0] for window in windows],
+        "predict(all)": lambda: model.predict(windows),
+        "one padded batch": lambda: model.predict_together(windows),
+    }
+    exact = [scores(answer) for answer in ways["one by one"]()]
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    differences: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, run in ways.items():
+            started = time.perf_counter()
+            answers = run()
+            times[name].append(time.perf_counter() - started)
+            differences[name] = max(
+                float(np.abs(scores(answer) - one).max()) for answer, one in zip(answers, exact, strict=True)
+            )
+    first = times["one by one"]
+    rows = tuple(
+        (name, spread(values), ratio(first, values), f"{differences[name]:.1e}") for name, values in times.items()
+    )
+    columns = ("way", "wall seconds", "x one by one", "largest score difference")
+    remark = "On the CPU `predict` runs its windows one by one, longest first: padding costs more than a batch gains."
+    yield Table(f"Six clips of {scale:g} to {6 * scale:g} s, native fp32, {rounds} rounds", columns, rows, (remark,))
+
+
+def scores(prediction: Prediction) -> FloatArray:
+    """The softmax of the mean of the frame logits."""
+    logits = prediction.logits.mean(axis=0, dtype=np.float64)
+    powers = np.exp(logits - logits.max())
+    return np.asarray(powers / powers.sum(), dtype=np.float32)

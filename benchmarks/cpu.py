@@ -1,0 +1,35 @@
+"""What an answer costs in CPU seconds on one thread: a figure that other programs on the machine hardly change."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.contenders import DEFAULTS, REFERENCE, Contender, Run, contenders, set_threads
+from benchmarks.tables import Table, ratio, spread
+from tests.checkpoints import make_clip
+
+
+def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
+    """Yields one table per length: CPU seconds of one clip, and how many times fewer than FunASR's."""
+    everybody = [one for one in contenders(threads=1) if one.name != DEFAULTS]
+    loaded = [(contender, contender.load(models_dir, quick)) for contender in everybody]
+    for seconds in (1.0,) if quick else (3.0, 10.0):
+        clip = make_clip(5, seconds)
+        for contender, run in loaded:
+            _time(contender, run, clip[:16_000])  # wakes it up
+        times: dict[str, list[float]] = {contender.name: [] for contender, _ in loaded}
+        for _ in range(rounds):
+            for contender, run in loaded:
+                times[contender.name].append(_time(contender, run, clip))
+        rows = tuple((name, spread(values), ratio(times[REFERENCE], values)) for name, values in times.items())
+        title = f"A clip of {seconds:g} s on one thread, {rounds} rounds"
+        yield Table(title, ("engine", "CPU seconds", "x FunASR"), rows)
+
+
+def _time(contender: Contender, run: Run, clip: np.ndarray) -> float:
+    set_threads(contender)
+    started = time.process_time()
+    run(clip)
+    return time.process_time() - started

@@ -1,0 +1,52 @@
+"""How long it takes to get 16 kHz mono out of a file."""
+
+import io
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import librosa
+import numpy as np
+
+from benchmarks.tables import Table, ratio, spread
+from tests.audio_files import FORMATS, stereo, voice
+from webui.audio.decode import DecodeLimits, decode
+
+LABELS: Final = ("wav-s16", "mp3", "flac", "ogg-vorbis", "ogg-opus", "m4a")
+RATE: Final = 16_000
+_LIMITS: Final = DecodeLimits(max_bytes=1_000_000_000, max_duration_s=3600.0)
+
+
+def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
+    """Yields milliseconds per format of this program and of librosa, which FunASR reads files with."""
+    del models_dir
+    seconds = 2.0 if quick else 60.0
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for audio_format in (one for one in FORMATS if one.label in LABELS):
+            channels = voice(seconds, audio_format.rate, seed=1), voice(seconds, audio_format.rate, seed=2)
+            path = Path(folder) / f"clip.{audio_format.label.split('-')[0]}"
+            path.write_bytes(audio_format.make(stereo(*channels), audio_format.rate))
+            ours: list[float] = []
+            theirs: list[float] = []
+            for _ in range(rounds + 1):
+                ours.append(_time_ms(lambda path=path: decode(path, limits=_LIMITS).waveform))
+                theirs.append(_time_ms(lambda path=path: _with_librosa(path)))
+            rows.append((audio_format.label, spread(ours[1:], 0), spread(theirs[1:], 0), ratio(theirs[1:], ours[1:])))
+    columns = ("format", "ours, ms", "librosa, ms", "x librosa")
+    yield Table(f"{seconds:g} s of stereo to 16 kHz mono, {rounds} rounds", columns, tuple(rows))
+
+
+def _with_librosa(path: Path) -> np.ndarray | None:
+    try:
+        return librosa.load(io.BytesIO(path.read_bytes()), sr=RATE, mono=True)[0]
+    except Exception:  # noqa: BLE001 - what it can't read raises whatever its reader raises
+        return None
+
+
+def _time_ms(work: Callable[[], np.ndarray | None]) -> float:
+    started = time.perf_counter()
+    answer = work()
+    return 1000 * (time.perf_counter() - started) if answer is not None else float("nan")

@@ -1,0 +1,34 @@
+"""How long an answer takes, by length of the clip."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.contenders import REFERENCE, Contender, Run, contenders, set_threads
+from benchmarks.tables import Table, ratio, spread
+from tests.checkpoints import make_clip
+
+
+def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
+    """Yields one table per length: wall seconds of one clip, and how many times faster than FunASR."""
+    loaded = [(contender, contender.load(models_dir, quick)) for contender in contenders()]
+    for seconds in (1.0,) if quick else (3.0, 10.0, 30.0):
+        clip = make_clip(5, seconds)
+        times: dict[str, list[float]] = {contender.name: [] for contender, _ in loaded}
+        for contender, run in loaded:
+            _time(contender, run, clip[: max(len(clip) // 4, 16_000)])  # wakes it up
+        for _ in range(rounds):
+            for contender, run in loaded:
+                times[contender.name].append(_time(contender, run, clip))
+        reference = times[REFERENCE]
+        rows = tuple((name, spread(values), ratio(reference, values)) for name, values in times.items())
+        yield Table(f"A clip of {seconds:g} s, {rounds} rounds", ("engine", "wall seconds", "x FunASR"), rows)
+
+
+def _time(contender: Contender, run: Run, clip: np.ndarray) -> float:
+    set_threads(contender)
+    started = time.perf_counter()
+    run(clip)
+    return time.perf_counter() - started
