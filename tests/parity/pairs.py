@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ class Pair:
 
     native: NativeModel
     reference: ReferenceModel
+    directory: Path
 
     @property
     def network(self) -> Emotion2vec:
@@ -43,7 +45,7 @@ def load_pair(directory: Path, sizes: Sizes, *, clips: int = 27) -> Pair:
     reference = load_reference("pair", directory, slim, license="none", device=Device.CPU)
     assert isinstance(native, NativeModel)
     assert isinstance(reference, ReferenceModel)
-    return Pair(native, reference)
+    return Pair(native, reference, directory)
 
 
 def whole(clip: np.ndarray) -> Window:
@@ -93,12 +95,13 @@ def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]
     their_stages, their_hooks = record_stages(pair.upstream, theirs)
     our_stages, our_hooks = record_stages(pair.network, ours)
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), patch("webui.engine.model.PIECE_FRAMES", 1_000_000):  # one output per layer
             pair.upstream.extract_features(waveform)  # type: ignore[operator]
             pair.network(waveform)
     finally:
         for hook in (*their_hooks, *our_hooks):
             hook.remove()
     for stage in (*(f"conv {i}" for i in range(7)), *(f"position {i}" for i in range(config.conv_pos_depth))):
-        their_stages[stage] = their_stages[stage].transpose(1, 2)  # upstream keeps channels first there
+        theirs_last = their_stages[stage].transpose(1, 2)  # upstream keeps channels first there
+        their_stages[stage] = theirs_last[:, : our_stages[stage].shape[1]]  # and hears samples past the last frame
     return {stage: (our_stages[stage], their_stages[stage]) for stage in theirs}

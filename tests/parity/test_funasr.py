@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, TOKENS, make_checkpoint, make_clip, normalize
 from tests.parity.pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
+from webui.engine.checkpoint import load_network
 from webui.engine.export import write_graph
 from webui.engine.model import Emotion2vec
-from webui.engine.native import NativeModel, load_native
+from webui.engine.native import NativeModel
 from webui.engine.onnx_model import About, load_onnx
 from webui.engine.protocol import Window
-from webui.settings import Device, Precision
+from webui.settings import Precision
 
 STAGE_TOLERANCE = 2e-5
 SCORE_TOLERANCE = 1e-5
@@ -71,7 +72,7 @@ def test_large_scores(large: Pair, seconds: float) -> None:
 
 
 def test_large_exported(large: Pair, tmp_path: Path) -> None:
-    network, info = large.network, large.native._checkpoint
+    network, info = load_network(large.directory, large.directory / "model.safetensors")
     about = About(
         precision="fp32",
         tokens=TOKENS,
@@ -179,11 +180,12 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_mistake_in_the_network_would_be_seen(mutate: Callable[[Emotion2vec], None], tiny_weights: Path) -> None:
     clip = make_clip(5, 2.0)
-    model = load_native("mutant", tiny_weights.parent, tiny_weights, license="none", device=Device.CPU)
-    assert isinstance(model, NativeModel)
-    before = model.predict([whole(clip)])[0].logits
-    network = model._network
-    mutate(network)
-    after = model.predict([whole(clip)])[0].logits
+    logits = []
+    for change in (lambda _network: None, mutate):
+        network, info = load_network(tiny_weights.parent, tiny_weights)
+        change(network)
+        model = NativeModel("mutant", network, info, license="none", place=torch.device("cpu"))
+        logits.append(model.predict([whole(clip)])[0].logits)
+    before, after = logits
     difference = np.abs(softmax(after.mean(axis=0)) - softmax(before.mean(axis=0))).max()
     assert difference > 10 * SCORE_TOLERANCE, "the parity tests would not notice"

@@ -1,14 +1,17 @@
 """The network by itself: sizes, slopes, padding. That its numbers are upstream's is shown in tests/parity."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, Sizes, make_checkpoint, make_clip, make_config, normalize
 from webui.engine.checkpoint import load_network
 from webui.engine.model import Emotion2vec, Emotion2vecConfig, alibi_slopes, read_conv_spec
+from webui.engine.packed import can_pack
 from webui.errors import CheckpointError
 
 PUBLISHED_SPEC = "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] + [(512,2,2)]"
@@ -133,3 +136,20 @@ def test_the_random_checkpoint_could_fail(sizes: Sizes, tmp_path: Path) -> None:
     top, classes = scores.max(dim=1)
     assert set(classes.tolist()) == set(range(9))
     assert 0.6 <= top.median().item() <= 0.95
+
+
+def test_packed_weights_and_pieces_change_nothing_but_the_rounding(tmp_path: Path) -> None:
+    weights = make_checkpoint(tmp_path, TINY, training=False)
+    plain, _ = load_network(tmp_path, weights)
+    packed, _ = load_network(tmp_path, weights)
+    packed.pack()
+    assert can_pack()
+    assert not any(isinstance(module, nn.Linear) for module in packed.modules())
+    waveforms = torch.cat([normalize(make_clip(seed, 5.0)) for seed in (1, 2)])  # (2, S)
+    with torch.inference_mode(), patch("webui.engine.model.PIECE_FRAMES", 1_000_000):
+        features, logits = plain(waveforms)
+    for frames in (7, 100, 1_000_000):  # 249 frames: many pieces, three with a short last one, one
+        with torch.inference_mode(), patch("webui.engine.model.PIECE_FRAMES", frames):
+            ours, scores = packed(waveforms)
+        torch.testing.assert_close(ours, features, rtol=0, atol=2e-5)
+        torch.testing.assert_close(scores, logits, rtol=0, atol=2e-5)

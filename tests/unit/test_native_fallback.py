@@ -9,6 +9,7 @@ import torch
 
 from tests.checkpoints import TINY, make_checkpoint, make_clip
 from tests.fake_model import FakeRegistry
+from webui.engine.checkpoint import load_network
 from webui.engine.convert import convert_checkpoint
 from webui.engine.native import NativeModel, load_native
 from webui.engine.protocol import Window
@@ -32,15 +33,21 @@ def model(checkpoint: Path) -> NativeModel:
     return loaded
 
 
+def move_to_a_device_that_fails(model: NativeModel, checkpoint: Path) -> None:
+    """A model that runs on a device has its weights as they were read; the CPU's are packed."""
+    model._network, _info = load_network(checkpoint, checkpoint / "model.safetensors")
+    model._place = torch.device("meta")
+
+
 def windows() -> list[Window]:
     clips = [make_clip(seed, seconds) for seed, seconds in ((1, 0.4), (2, 1.3), (3, 0.9), (4, 0.05))]
     return [Window(clip, float(clip.mean()), float(clip.var())) for clip in clips]
 
 
-def test_a_device_that_fails_is_left_and_nothing_is_lost(model: NativeModel) -> None:
+def test_a_device_that_fails_is_left_and_nothing_is_lost(model: NativeModel, checkpoint: Path) -> None:
     expected = model.predict(windows())
     assert model.notices == ()
-    model._place = torch.device("meta")
+    move_to_a_device_that_fails(model, checkpoint)
     answers = model.predict(windows())
     for answer, right in zip(answers, expected, strict=True):
         np.testing.assert_allclose(answer.logits, right.logits, atol=1e-4)  # a padded batch rounds otherwise
@@ -50,7 +57,7 @@ def test_a_device_that_fails_is_left_and_nothing_is_lost(model: NativeModel) -> 
     assert "device" in str(notice.values["reason"])
 
 
-def test_out_of_memory_halves_the_batch(model: NativeModel) -> None:
+def test_out_of_memory_halves_the_batch(model: NativeModel, checkpoint: Path) -> None:
     expected = model.predict(windows())
     sizes: list[int] = []
 
@@ -59,8 +66,8 @@ def test_out_of_memory_halves_the_batch(model: NativeModel) -> None:
         if len(given[0]) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
+    move_to_a_device_that_fails(model, checkpoint)
     model._network.register_forward_pre_hook(card_for_one)
-    model._place = torch.device("meta")
     answers = model.predict(windows())
     assert sizes[:3] == [4, 2, 1]
     for answer, right in zip(answers, expected, strict=True):
@@ -76,12 +83,12 @@ def test_a_processor_that_fails_is_an_error(model: NativeModel) -> None:
         model.predict(windows()[:1])
 
 
-def test_the_result_says_that_the_device_failed(model: NativeModel, tmp_path: Path) -> None:
+def test_the_result_says_that_the_device_failed(model: NativeModel, checkpoint: Path, tmp_path: Path) -> None:
     settings = Settings(outputs_dir=tmp_path / "outputs", model="tiny", device=Device.CPU)
     service = RecognitionService(settings, FakeRegistry(settings, model))
     clip = tmp_path / "clip.wav"
     soundfile.write(clip, make_clip(4, 1.0), 16_000)
-    model._place = torch.device("meta")
+    move_to_a_device_that_fails(model, checkpoint)
     result = service.recognize(clip).result
     assert result.model.device == "cpu"
     assert [warning.code for warning in result.warnings] == ["engine.fell_back"]

@@ -19,9 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from webui.engine.packed import Packed, can_pack
 from webui.errors import CheckpointError
 
 LAYER_NORM_EPS: Final = 1e-5
+PIECE_FRAMES: Final = 100  # 2 s: how much of a waveform the convolutions hear at a time on the CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,25 +136,46 @@ class WaveConv(nn.Module):
         super().__init__()
         self.conv = nn.Conv1d(inputs, channels, kernel, stride=stride, bias=False)
         self.norm = nn.LayerNorm(channels, eps=LAYER_NORM_EPS)
+        self.products: nn.ModuleList | None = None  # packed
+
+    def pack(self) -> None:
+        """Lays the weights out for the CPU; the layer can't be trained or moved from then on."""
+        self.products = nn.ModuleList(Packed(weight.T, None) for weight in self._weights())
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps ``(B, time, inputs)`` to ``(B, time / stride, channels)``."""
         return F.gelu(self.norm(self._convolve(x)))
 
     def _convolve(self, x: Tensor) -> Tensor:
+        rows = self._rows(x)
+        if self.products is not None:
+            parts = [product(part) for product, part in zip(self.products, rows, strict=True)]
+        else:
+            parts = [part @ weight for weight, part in zip(self._weights(), rows, strict=True)]
+        y: Tensor = parts[0]  # (B, frames, channels)
+        for part in parts[1:]:
+            y = y + part
+        return y
+
+    def _weights(self) -> list[Tensor]:
+        """The right sides of the products, ``(taps * inputs, channels)`` each."""
+        inputs, kernel, stride = self.conv.in_channels, self.conv.kernel_size[0], self.conv.stride[0]
+        taps = self.conv.weight.permute(2, 1, 0)  # (kernel, inputs, channels)
+        if inputs == 1:
+            return [taps.squeeze(1)]
+        together = min(kernel, stride)
+        return [taps[:together].reshape(together * inputs, -1), *taps[stride:]]
+
+    def _rows(self, x: Tensor) -> list[Tensor]:
+        """The left sides of the products, ``(B, frames, taps * inputs)`` each."""
         batch, time = x.shape[:2]
         inputs, kernel, stride = self.conv.in_channels, self.conv.kernel_size[0], self.conv.stride[0]
         frames = (time - kernel) // stride + 1
-        taps = self.conv.weight.permute(2, 1, 0)  # (kernel, inputs, channels)
+        later = [x[:, tap::stride][:, :frames] for tap in range(kernel)]  # (B, frames, inputs) each
         if inputs == 1:  # the waveform: its taps are so small that copying them side by side costs nothing
-            rows = torch.cat([x[:, tap::stride][:, :frames] for tap in range(kernel)], dim=2)  # (B, frames, kernel)
-            return rows @ taps.squeeze(1)
-        together = min(kernel, stride)
-        rows = x[:, : frames * stride].reshape(batch, frames, stride * inputs)[..., : together * inputs]
-        y = rows @ taps[:together].reshape(together * inputs, -1)  # (B, frames, channels)
-        for tap in range(stride, kernel):
-            y = y + x[:, tap::stride][:, :frames] @ taps[tap]
-        return y
+            return [torch.cat(later, dim=2)]
+        rows = x[:, : frames * stride].reshape(batch, frames, stride * inputs)
+        return [rows[..., : min(kernel, stride) * inputs], *later[stride:]]
 
 
 class PositionConv(nn.Module):
@@ -244,10 +267,7 @@ class Emotion2vec(nn.Module):
         Returns:
             Features ``(B, T, D)`` and frame logits ``(B, T, L)``. Frames past a member's own length mean nothing.
         """
-        x = waveforms.unsqueeze(2)  # (B, S, 1)
-        for conv in self.wave:
-            x = conv(x)  # (B, time, channels)
-        x = self.project(self.project_norm(x))  # (B, T, D)
+        x = self.project(self.project_norm(self._hear(waveforms)))  # (B, T, D)
         valid = self._valid_frames(x, samples)  # (B, T) or None
         x = self._add_positions(x, valid)
         x = torch.cat([self.extra_tokens.expand(x.shape[0], -1, -1), x], dim=1)  # (B, X + T, D)
@@ -258,6 +278,38 @@ class Emotion2vec(nn.Module):
         features = x[:, self.config.num_extra_tokens :]  # (B, T, D)
         return features, self.head(features)
 
+    def pack(self) -> None:
+        """Lays every constant matrix out for the CPU, where that is possible; for inference on the CPU only."""
+        if not can_pack():
+            return
+        for conv in self.wave:
+            assert isinstance(conv, WaveConv)
+            conv.pack()
+        for parent in [*self.modules()]:
+            for name, child in [*parent.named_children()]:
+                if isinstance(child, nn.Linear):
+                    setattr(parent, name, Packed(child.weight, child.bias))
+        for parameter in self.parameters():  # the last that hold the mapped file, and with it what was packed
+            parameter.data = parameter.data.clone()
+
+    def _hear(self, waveforms: Tensor) -> Tensor:
+        """Maps waveforms ``(B, S)`` to what the convolutions make of them, ``(B, T, channels)``.
+
+        On the CPU piece by piece: a frame depends on its own samples only, and what lies between two layers is smaller
+        than the processor's cache then, not 200 MB for 30 s.
+        """
+        hop, seen = self.config.hop_samples, self.config.receptive_samples
+        frames = (waveforms.shape[1] - seen) // hop + 1
+        size = PIECE_FRAMES if waveforms.device.type == "cpu" else frames
+        pieces = []
+        for first in range(0, frames, size):
+            last = min(first + size, frames) - 1
+            x = waveforms[:, first * hop : last * hop + seen, None]  # (B, samples, 1)
+            for conv in self.wave:
+                x = conv(x)  # (B, time, channels)
+            pieces.append(x)
+        return torch.cat(pieces, dim=1)
+
     def attention_bias(self, frames: int, valid: Tensor | None = None) -> Tensor:
         """Returns what is added to the attention: ``-slope * scale * distance``; 0 from and to the extra tokens.
 
@@ -267,7 +319,8 @@ class Emotion2vec(nn.Module):
         steps = torch.arange(frames, device=self.slopes.device, dtype=self.slopes.dtype)
         distance = (steps[:, None] - steps[None, :]).abs()  # (T, T)
         scale = self.alibi_scale.clamp_min(0).view(-1) * self.slopes  # (H,)
-        bias = F.pad(-distance * scale[:, None, None], (extra, 0, extra, 0))[None]  # (1, H, X + T, X + T)
+        bias = distance.new_zeros(1, len(scale), extra + frames, extra + frames)
+        bias[0, :, extra:, extra:].copy_(distance).mul_(-scale[:, None, None])  # in place: 150 MB for 30 s
         if valid is None:
             return bias
         hidden = F.pad(~valid, (extra, 0), value=False)[:, None, None, :]  # (B, 1, 1, X + T)

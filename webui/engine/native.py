@@ -58,7 +58,7 @@ class NativeModel(Emotion2vecSizes):
         self, name: str, network: Emotion2vec, info: CheckpointInfo, *, license: str, place: torch.device
     ) -> None:
         self._name = name
-        self._network = network.to(place)
+        self._network = _prepare(network, place)
         super().__init__(info)
         self._license = license
         self._place = place
@@ -134,7 +134,7 @@ class NativeModel(Emotion2vecSizes):
         logger.warning("%s failed (%s); %s goes on with the CPU", self._place, reason, self._name)
         self._notices = (Notice(code="engine.fell_back", values={"device": str(self._place), "reason": reason}),)
         self._place = torch.device("cpu")
-        self._network = self._network.to(self._place)
+        self._network = _prepare(self._network, self._place)
 
     @torch.inference_mode()
     def _forward(self, windows: Sequence[Window], with_features: bool) -> list[Prediction]:
@@ -164,3 +164,10 @@ class NativeModel(Emotion2vecSizes):
         if not np.isfinite(array).all():
             raise InferenceError("engine.not_a_number", model=self._name)
         return array
+
+
+def _prepare(network: Emotion2vec, place: torch.device) -> Emotion2vec:
+    network = network.to(place)
+    if place.type == "cpu":
+        network.pack()
+    return network
