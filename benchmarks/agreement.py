@@ -25,7 +25,7 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     """Yields one row per precision of the engine onnx, beside the native fp32."""
     del rounds  # the numbers are the same every time
     name, clips = speech(2 if quick else CLIPS)
-    exact = ModelRegistry(Settings(models_dir=models_dir)).load(LARGE, Device.CPU, Engine.NATIVE)
+    exact = ModelRegistry(Settings(models_dir=models_dir, device=Device.CPU)).load(LARGE)
     references = [_scores(exact, clip) for clip in clips]
     classes = len({int(one.argmax()) for one in references})
     rows = []

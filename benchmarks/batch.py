@@ -13,14 +13,14 @@ from tests.checkpoints import make_clip
 from webui.engine.native import NativeModel
 from webui.engine.protocol import FloatArray, Prediction
 from webui.engine.registry import LARGE, ModelRegistry
-from webui.settings import Device, Engine, Settings
+from webui.settings import Device, Settings
 
 SECONDS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     """Yields clips a second of three ways to answer six clips, and their largest score difference."""
-    model = ModelRegistry(Settings(models_dir=models_dir)).load(LARGE, Device.CPU, Engine.NATIVE)
+    model = ModelRegistry(Settings(models_dir=models_dir, device=Device.CPU)).load(LARGE)
     assert isinstance(model, NativeModel)
     torch.set_num_threads(cores())
     scale = 0.2 if quick else 1.0

@@ -47,8 +47,10 @@ def whole(waveform: NDArray[np.float32]) -> Window:
 
 def _load_ours(engine: Engine, precision: Precision, threads: int) -> Callable[[Path, bool], Run]:
     def load(models_dir: Path, _quick: bool) -> Run:
-        settings = Settings(models_dir=models_dir, engine=engine, precision=precision, model=LARGE, threads=threads)
-        model = ModelRegistry(settings).load(LARGE, Device.CPU, engine)
+        settings = Settings(
+            models_dir=models_dir, engine=engine, precision=precision, device=Device.CPU, threads=threads
+        )
+        model = ModelRegistry(settings).load(LARGE)
         return lambda waveform: model.predict([whole(waveform)])[0].logits
 
     return load

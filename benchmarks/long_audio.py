@@ -91,7 +91,7 @@ def load(name: str, folder: Path) -> EmotionModel:
     """Loads the built-in model, or makes and loads Emotion2Vec with random weights in ``folder``."""
     settings = Settings(device=Device.CPU, models_dir=folder / "models")
     if name not in SIZES:
-        return ModelRegistry(settings if name == BUILTIN else Settings()).load(name, Device.CPU)
+        return ModelRegistry(settings if name == BUILTIN else Settings(device=Device.CPU)).load(name)
     from webui.engine.native import load_native
 
     place = folder / name

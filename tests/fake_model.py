@@ -10,10 +10,11 @@ import numpy as np
 
 from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
 from webui.engine.registry import AUTO, Choice, ModelRegistry, OnProgress
+from webui.engine.runtime import Runtime
 from webui.errors import InferenceError
 from webui.labels import Emotion, LabelSet
 from webui.results import ModelInfo, Notice
-from webui.settings import Device, Engine, Settings
+from webui.settings import Settings
 
 FRAME_SAMPLES: Final = 400
 HOP_SAMPLES: Final = 320
@@ -78,8 +79,7 @@ class FakeRegistry(ModelRegistry):
     def load(
         self,
         name: str,
-        device: Device = Device.AUTO,
-        engine: Engine | None = None,
+        runtime: Runtime | None = None,
         *,
         on_progress: OnProgress = lambda _fraction: None,
     ) -> EmotionModel:

@@ -28,18 +28,20 @@ class Device(StrEnum):
 
 
 class Engine(StrEnum):
-    """Which implementation runs an Emotion2Vec model."""
+    """Which implementation runs an Emotion2Vec model; ``auto`` takes the fastest that has the precision."""
 
+    AUTO = "auto"
     NATIVE = "native"
     FUNASR = "funasr"
     ONNX = "onnx"
 
 
 class Precision(StrEnum):
-    """Number format of an exported model's weights; the sums are in fp32 wherever they aren't int8's."""
+    """Number format of a model's weights and products; norms and sums are in fp32 wherever they aren't int8's."""
 
     FP32 = "fp32"
     FP16 = "fp16"
+    BF16 = "bf16"
     INT8 = "int8"
 
 
@@ -52,7 +54,7 @@ class Settings(BaseSettings):
     port: int = Field(default=7860, ge=1, le=65535, description=text("settings.port"))
     model: str = Field(default="auto", description=text("settings.model"))
     device: Device = Field(default=Device.AUTO, description=text("settings.device"))
-    engine: Engine = Field(default=Engine.NATIVE, description=text("settings.engine"))
+    engine: Engine = Field(default=Engine.AUTO, description=text("settings.engine"))
     precision: Precision = Field(default=Precision.FP32, description=text("settings.precision"))
     builtin: bool = Field(default=True, description=text("settings.builtin"))
     model_dir: Path | None = Field(default=None, description=text("settings.model_dir"))

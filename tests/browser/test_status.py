@@ -10,6 +10,10 @@ from tests.browser.conftest import OpenPage
 from tests.browser.server_process import RunningServer, running_server
 from tests.checkpoints import TINY, make_checkpoint
 from tests.hub import Hub, serve
+from webui.engine.registry import LARGE
+from webui.engine.verdict import Verdict, write_verdict
+from webui.engine.weights import read_source_hash
+from webui.settings import Precision
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
 SOON_MS = 30_000
@@ -112,3 +116,32 @@ def test_weights_that_are_copied_in_while_the_page_is_open(
     expect(page.locator("#retry")).to_be_hidden()
     visitor.load_example()
     assert "emotion2vec_plus_large" in visitor.recognize().locator(".se-model").inner_text()
+    expect(page.locator("#fast")).to_be_hidden()
+
+    write_verdict(tmp_path / "models" / LARGE, int8_verdict(tmp_path / "models" / LARGE))  # what `verify` finds
+    expect(page.locator("#fast")).to_be_visible(timeout=SOON_MS)
+    visitor.photograph("status_fast_zh_1280")
+    page.locator("#fast input").check()
+    words = visitor.recognize().locator(".se-model").inner_text()
+    assert "onnx" in words
+    assert "int8" in words
+    page.locator("#fast input").uncheck()
+    assert "fp32" in visitor.recognize().locator(".se-model").inner_text()
+
+
+def int8_verdict(folder: Path) -> Verdict:
+    digest = read_source_hash(folder / "model.safetensors")
+    assert digest is not None
+    return Verdict(
+        model=LARGE,
+        checkpoint_sha256=digest,
+        verified=True,
+        tolerance=5e-3,
+        largest_score_difference=1e-3,
+        device="cpu",
+        timestamp="2026-01-01 00:00:00",
+        versions={},
+        clips=(),
+        precision=Precision.INT8,
+        top1_agreement=1.0,
+    )

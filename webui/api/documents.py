@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from webui.results import Document, Granularity, RecognitionResult
+from webui.settings import Precision
 
 
 class RecognizeRequest(Document):
@@ -24,6 +25,9 @@ class RecognizeRequest(Document):
     )
     model: str | None = Field(
         default=None, description="`auto` or a name that /api/v1/models lists; a named model is that model or an error."
+    )
+    precision: Precision | None = Field(
+        default=None, description="Of an Emotion2Vec model; the result names it. By default the server's setting."
     )
     window_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds per row.")
     hop_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds between rows.")

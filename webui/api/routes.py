@@ -115,6 +115,7 @@ class Api:
             hop_s=asked.hop_s,
             raw_frames=asked.raw_frames,
             model=asked.model,
+            precision=asked.precision,
         )
         file_name = plain_name(asked.file_name or name) or None
         recognition = await run_for(

@@ -62,6 +62,7 @@ def recognize(
         model=model,
         device=device,
         engine=engine,
+        precision=precision,
     )
 
     def job(terminal: Terminal) -> ExitCode:

@@ -1,5 +1,6 @@
 """``verify``: are the native engine's numbers FunASR's, with the weights that are here?"""
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
@@ -10,9 +11,10 @@ from webui.cli.options import DeviceOption, Job, JsonOption, ModelDirOption, loa
 from webui.cli.terminal import Terminal
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
+from webui.engine.runtime import Runtime
 from webui.engine.verdict import Verdict, write_verdict
 from webui.errors import ModelNotFoundError, RequestError
-from webui.settings import Engine, Precision, Settings
+from webui.settings import Device, Engine, Precision, Settings
 from webui.texts import text
 
 COLUMNS: Final = ("clip", "native", "reference", "scores", "features")
@@ -56,10 +58,11 @@ def verify(
 
 def _engines(registry: ModelRegistry, name: str, settings: Settings) -> tuple[EmotionModel, EmotionModel]:
     """Returns who is judged and who judges: FunASR judges the native engine, which judges lower precisions."""
+    native = Runtime.of(settings, engine=Engine.NATIVE, precision=Precision.FP32)
     if settings.precision is Precision.FP32:
-        return registry.load(name, settings.device, Engine.NATIVE), registry.load(name, settings.device, Engine.FUNASR)
-    exact = ModelRegistry(settings.model_copy(update={"precision": Precision.FP32}))
-    return registry.load(name, settings.device, Engine.ONNX), exact.load(name, settings.device, Engine.NATIVE)
+        return registry.load(name, native), registry.load(name, replace(native, engine=Engine.FUNASR))
+    lower = Runtime.of(settings, engine=Engine.AUTO)
+    return registry.load(name, lower), registry.load(name, replace(native, device=Device.CPU))
 
 
 def _tell(verdict: Verdict, terminal: Terminal) -> None:

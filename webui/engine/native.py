@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from webui.engine.model import LAYER_NORM_EPS, Emotion2vec
 from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
 from webui.errors import InferenceError
 from webui.results import ModelInfo, Notice
-from webui.settings import Device
+from webui.settings import Device, Precision
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,14 @@ MAX_BATCH_S: Final = 240.0  # of padded audio in one pass on a GPU: about 10 GB 
 
 
 def load_native(
-    name: str, directory: Path, weights: Path, *, license: str, device: Device = Device.AUTO, threads: int = 0
+    name: str,
+    directory: Path,
+    weights: Path,
+    *,
+    license: str,
+    device: Device = Device.AUTO,
+    threads: int = 0,
+    precision: Precision = Precision.FP32,
 ) -> EmotionModel:
     """Loads an Emotion2vec checkpoint.
 
@@ -35,6 +43,7 @@ def load_native(
         license: of the weights.
         device: where it shall run; ``auto`` takes a GPU that works, else the CPU.
         threads: CPU threads of the whole process; 0 leaves PyTorch's choice, one per core.
+        precision: of its matrix products; int8 is the engine onnx's.
 
     Raises:
         CheckpointError: the files are not what they should be.
@@ -44,7 +53,7 @@ def load_native(
         torch.set_num_threads(threads)
     place = choose_device(device)
     network, info = load_network(directory, weights)
-    return NativeModel(name, network, info, license=license, place=place)
+    return NativeModel(name, network, info, license=license, place=place, precision=precision)
 
 
 class NativeModel(Emotion2vecSizes):
@@ -55,10 +64,18 @@ class NativeModel(Emotion2vecSizes):
     """
 
     def __init__(
-        self, name: str, network: Emotion2vec, info: CheckpointInfo, *, license: str, place: torch.device
+        self,
+        name: str,
+        network: Emotion2vec,
+        info: CheckpointInfo,
+        *,
+        license: str,
+        place: torch.device,
+        precision: Precision = Precision.FP32,
     ) -> None:
         self._name = name
-        self._network = _prepare(network, place)
+        self._precision = precision
+        self._network = _prepare(network, place, precision)
         super().__init__(info)
         self._license = license
         self._place = place
@@ -70,7 +87,7 @@ class NativeModel(Emotion2vecSizes):
         return ModelInfo(
             name=self._name,
             engine="native",
-            precision="fp32",
+            precision=self._precision.value,
             device=str(self._place),
             labels=self.labels.names,
             license=self._license,
@@ -134,7 +151,8 @@ class NativeModel(Emotion2vecSizes):
         logger.warning("%s failed (%s); %s goes on with the CPU", self._place, reason, self._name)
         self._notices = (Notice(code="engine.fell_back", values={"device": str(self._place), "reason": reason}),)
         self._place = torch.device("cpu")
-        self._network = _prepare(self._network, self._place)
+        self._precision = Precision.FP32
+        self._network = _prepare(self._network, self._place, self._precision)
 
     @torch.inference_mode()
     def _forward(self, windows: Sequence[Window], with_features: bool) -> list[Prediction]:
@@ -144,7 +162,12 @@ class NativeModel(Emotion2vecSizes):
             row[: len(window.samples)] = self._normalize(window)
         padded = len(set(lengths)) > 1
         samples = torch.tensor(lengths, device=self._place)
-        features, logits = self._network(torch.from_numpy(batch).to(self._place), samples if padded else None)
+        waveforms = torch.from_numpy(batch)
+        if self._place.type == "cuda":
+            waveforms = waveforms.pin_memory()  # the copy need not wait then
+        waveforms = waveforms.to(self._place, non_blocking=True)
+        with self._products():
+            features, logits = self._network(waveforms, samples if padded else None)
         frames = self._network.count_frames(samples).tolist()
         return [
             Prediction(
@@ -152,6 +175,13 @@ class NativeModel(Emotion2vecSizes):
             )
             for row, count in enumerate(frames)
         ]
+
+    def _products(self) -> AbstractContextManager[object]:
+        """What makes matrix products run in the precision; norms, sums and the softmax stay in fp32."""
+        if self._precision is Precision.FP32:
+            return nullcontext()
+        dtype = torch.float16 if self._precision is Precision.FP16 else torch.bfloat16
+        return torch.autocast(self._place.type, dtype=dtype)
 
     def _normalize(self, window: Window) -> FloatArray:
         if not self._checkpoint.normalize:
@@ -166,8 +196,8 @@ class NativeModel(Emotion2vecSizes):
         return array
 
 
-def _prepare(network: Emotion2vec, place: torch.device) -> Emotion2vec:
+def _prepare(network: Emotion2vec, place: torch.device, precision: Precision) -> Emotion2vec:
     network = network.to(place)
-    if place.type == "cpu":
+    if place.type == "cpu" and precision is Precision.FP32:
         network.pack()
     return network

@@ -9,11 +9,12 @@ from typing import Final
 
 from webui.engine.download import Cancelled, OnDownload, download_weights
 from webui.engine.protocol import EmotionModel
-from webui.engine.verdict import read_verdict
+from webui.engine.runtime import Runtime, engine_for
+from webui.engine.verdict import has_verdict, read_verdict
 from webui.engine.weights import KNOWN_MODELS, Found, find_cut_short, find_exported, find_weights, read_source_hash
 from webui.errors import ModelNotFoundError, RequestError
 from webui.results import Notice
-from webui.settings import PROJECT_DIR, Device, Engine, Precision, Settings
+from webui.settings import PROJECT_DIR, Engine, Precision, Settings
 
 AUTO: Final = "auto"
 BUILTIN: Final = "builtin"
@@ -122,8 +123,7 @@ class ModelRegistry:
     def load(
         self,
         name: str,
-        device: Device = Device.AUTO,
-        engine: Engine | None = None,
+        runtime: Runtime | None = None,
         *,
         on_progress: OnProgress = lambda _fraction: None,
     ) -> EmotionModel:
@@ -131,8 +131,7 @@ class ModelRegistry:
 
         Args:
             name: a model's name.
-            device: where it shall run.
-            engine: what runs an Emotion2Vec model; None takes the settings' value.
+            runtime: how it shall run; None takes the settings' values.
             on_progress: told the fraction done of a conversion.
 
         Raises:
@@ -140,30 +139,37 @@ class ModelRegistry:
             CheckpointError: its weights are not what they should be.
             DeviceUnavailableError: the device doesn't work.
             OutputError: the converted weights can't be written.
+            RequestError: the engine doesn't have the precision.
         """
+        runtime = runtime if runtime is not None else Runtime.of(self._settings)
         if name == BUILTIN:
             from webui.engine.builtin import load_builtin  # imported late: torch takes seconds
 
-            return load_builtin(BUILTIN_DIR, device=device, threads=self._settings.threads)
+            return load_builtin(BUILTIN_DIR, device=runtime.device, threads=self._settings.threads)
         if name not in KNOWN_MODELS:
             raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(self.names()))
-        engine = engine if engine is not None else self._settings.engine
+        engine = self._engine_of(name, runtime)
         if engine is Engine.ONNX:
-            return self._load_onnx(name, device, on_progress)
-        if self._settings.precision is not Precision.FP32:
-            found_precision = self._settings.precision.value
-            raise RequestError("engine.precision_needs_onnx", found=found_precision, engine=engine.value)
+            return self._load_onnx(name, runtime, on_progress)
         found = self.find(name)
         if found is None:
             raise self._absent(name)
-        return self._load_emotion2vec(name, found, device, engine, on_progress)
+        return self._load_emotion2vec(name, found, runtime, engine, on_progress)
 
-    def export(self, name: str, target: Path, *, on_progress: OnProgress = lambda _fraction: None) -> Path:
-        """Writes a model as ONNX, in the settings' precision.
+    def export(
+        self,
+        name: str,
+        target: Path,
+        *,
+        precision: Precision | None = None,
+        on_progress: OnProgress = lambda _fraction: None,
+    ) -> Path:
+        """Writes a model as ONNX.
 
         Args:
             name: of an Emotion2Vec model whose weights are here.
             target: folder of the file.
+            precision: of its weights; None takes the settings' value.
             on_progress: told the fraction done of a conversion that has to come first.
 
         Returns:
@@ -173,11 +179,15 @@ class ModelRegistry:
             ModelNotFoundError: its weights are not here.
             CheckpointError: they are not what they should be.
             OutputError: not writable, or no space.
+            RequestError: there is no such file in that precision.
         """
+        precision = precision if precision is not None else self._settings.precision
+        if precision is Precision.BF16:
+            raise RequestError("engine.no_such_export", found=precision.value)
         from webui.engine.export import export_onnx  # imported late: torch takes seconds
 
         found, weights = self._found(name, on_progress)
-        return export_onnx(found.directory, weights, target, self._settings.precision)
+        return export_onnx(found.directory, weights, target, precision)
 
     def export_weights(self, name: str, target: Path, *, on_progress: OnProgress = lambda _fraction: None) -> Path:
         """Writes a model's slim weights as safetensors, in the settings' precision; see ``export``.
@@ -194,8 +204,10 @@ class ModelRegistry:
         """Returns whether a hub publishes the model, and it is not on this machine yet."""
         return name in KNOWN_MODELS and self.find(name) is None
 
-    def is_verified(self, name: str) -> bool | None:
+    def is_verified(self, name: str, precision: Precision | None = None) -> bool | None:
         """Returns whether ``verify`` found this very checkpoint's numbers to be upstream's; None: nothing to verify.
+
+        ``precision`` None takes the settings' value; lower ones were compared with fp32, see ``Verdict``.
 
         Once a model has been loaded this reads two small files.
 
@@ -205,12 +217,15 @@ class ModelRegistry:
         found = self.find(name) if name in KNOWN_MODELS else None
         if found is None:
             return None
+        precision = precision if precision is not None else self._settings.precision
+        if not has_verdict(found.directory, precision):
+            return False
         digest = read_source_hash(found.weights)
         if digest is None:
             from webui.engine.convert import source_hash  # imported late: torch takes seconds
 
             digest = source_hash(found.weights)
-        verdict = read_verdict(found.directory, checkpoint_sha256=digest, precision=self._settings.precision)
+        verdict = read_verdict(found.directory, checkpoint_sha256=digest, precision=precision)
         return verdict is not None and verdict.verified
 
     def _is_here(self, name: str) -> bool:
@@ -229,7 +244,7 @@ class ModelRegistry:
 
     def _best(self) -> Choice:
         for name in KNOWN_MODELS:
-            if self.find(name) is not None or self._exported(name) is not None:
+            if self.find(name) is not None or self._answers_exported(name):
                 return Choice(name)
         if self._settings.builtin:
             cut = find_cut_short(LARGE, self._settings)
@@ -239,36 +254,57 @@ class ModelRegistry:
         raise ModelNotFoundError("request.nothing_answers", model=LARGE)
 
     def _load_emotion2vec(
-        self, name: str, found: Found, device: Device, engine: Engine, on_progress: OnProgress
+        self, name: str, found: Found, runtime: Runtime, engine: Engine, on_progress: OnProgress
     ) -> EmotionModel:
         from webui.engine.native import load_native  # imported late: torch takes seconds
 
         weights = self._slim(name, found, on_progress)
         license = KNOWN_MODELS[name].license
-        threads = self._settings.threads
+        device, threads = runtime.device, self._settings.threads
         if engine is Engine.FUNASR:
             from webui.engine.reference import load_reference
 
             return load_reference(name, found.directory, weights, license=license, device=device, threads=threads)
-        return load_native(name, found.directory, weights, license=license, device=device, threads=threads)
+        return load_native(
+            name,
+            found.directory,
+            weights,
+            license=license,
+            device=device,
+            threads=threads,
+            precision=runtime.precision,
+        )
 
-    def _load_onnx(self, name: str, device: Device, on_progress: OnProgress) -> EmotionModel:
+    def _engine_of(self, name: str, runtime: Runtime) -> Engine:
+        engine = engine_for(runtime)
+        if engine is not Engine.NATIVE or runtime.engine is not Engine.AUTO or self.find(name) is not None:
+            return engine
+        exported = self._exported(name, runtime.precision)
+        return engine if exported is None else Engine.ONNX  # without the weights there is nothing else
+
+    def _load_onnx(self, name: str, runtime: Runtime, on_progress: OnProgress) -> EmotionModel:
         """Loads the exported model, after exporting it if it isn't there or came from other weights."""
         from webui.engine.onnx_model import load_onnx  # imported late: it takes half a second
 
         load = partial(
-            load_onnx, name, license=KNOWN_MODELS[name].license, device=device, threads=self._settings.threads
+            load_onnx, name, license=KNOWN_MODELS[name].license, device=runtime.device, threads=self._settings.threads
         )
-        found, path = self.find(name), self._exported(name)
+        found, path = self.find(name), self._exported(name, runtime.precision)
         if path is not None:
             model = load(path)
             digest = read_source_hash(found.weights) if found is not None else None
             if digest is None or digest == model.about.source_sha256:
                 return model
-        return load(self.export(name, self._settings.models_dir / name, on_progress=on_progress))
+        folder = self._settings.models_dir / name
+        return load(self.export(name, folder, precision=runtime.precision, on_progress=on_progress))
 
-    def _exported(self, name: str) -> Path | None:
-        return find_exported(name, self._settings) if self._settings.engine is Engine.ONNX else None
+    def _exported(self, name: str, precision: Precision) -> Path | None:
+        return find_exported(name, self._settings, precision)
+
+    def _answers_exported(self, name: str) -> bool:
+        """Whether an exported file can answer by itself, as the settings are."""
+        engine = self._settings.engine
+        return engine in {Engine.AUTO, Engine.ONNX} and self._exported(name, self._settings.precision) is not None
 
     def _found(self, name: str, on_progress: OnProgress) -> tuple[Found, Path]:
         """Returns where a checkpoint lies, and its slim weights."""
@@ -295,7 +331,7 @@ class ModelRegistry:
         found = self.find(name)
         return ModelStatus(
             name=name,
-            engine=self._settings.engine.value,
+            engine=self._engine_of(name, Runtime.of(self._settings)).value,
             license=KNOWN_MODELS[name].license,
             path=found.directory if found is not None else self._settings.models_dir / name,
             size_bytes=os.stat(found.weights).st_size if found is not None else 0,  # noqa: PTH116 - follows the hub's links

@@ -50,7 +50,7 @@ class Verdict(Document):
     clips: tuple[ClipComparison, ...]
     published: PublishedComparison | None = None
     precision: Precision = Field(
-        default=Precision.FP32, description="Other than fp32: the engine onnx beside the native one in fp32."
+        default=Precision.FP32, description="Other than fp32: compared with the native engine in fp32 on the CPU."
     )
     top1_agreement: float | None = Field(default=None, description="Share of clips with the same emotion.")
 
@@ -80,6 +80,11 @@ def write_verdict(directory: Path, verdict: Verdict) -> Path:
     finally:
         draft.unlink(missing_ok=True)
     return path
+
+
+def has_verdict(directory: Path, precision: Precision) -> bool:
+    """Returns whether there is a verdict at all, on whatever checkpoint."""
+    return (directory / verdict_name(precision)).is_file()
 
 
 def read_verdict(directory: Path, *, checkpoint_sha256: str, precision: Precision = Precision.FP32) -> Verdict | None:

@@ -112,12 +112,12 @@ def find_weights(name: str, settings: Settings) -> Found | None:
     return None
 
 
-def find_exported(name: str, settings: Settings) -> Path | None:
-    """Returns the exported model of ``name`` in the settings' precision, or None; it needs no weights beside it."""
+def find_exported(name: str, settings: Settings, precision: Precision) -> Path | None:
+    """Returns the exported model of ``name`` in that precision, or None; it needs no weights beside it."""
     folders = [settings.models_dir / name]
     if settings.model_dir is not None and _is_meant(KNOWN_MODELS[name], settings):
         folders.insert(0, settings.model_dir)
-    paths = [folder / exported_name(settings.precision) for folder in folders]
+    paths = [folder / exported_name(precision) for folder in folders]
     return next((path for path in paths if path.is_file()), None)
 
 

@@ -1,13 +1,15 @@
 """The models in memory: loaded once, shared by every request, and the large one fetched in the background."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
+from typing import Final
 
 from webui.engine.download import DownloadProgress
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import AUTO, BUILTIN, LARGE, ModelRegistry
+from webui.engine.runtime import Runtime, engine_for
 from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
 from webui.results import Notice
 from webui.service.acquisition import (
@@ -18,10 +20,12 @@ from webui.service.acquisition import (
     Report,
 )
 from webui.service.standing import Answering, Standing
-from webui.settings import Device, Engine, Settings
+from webui.settings import Engine, Precision, Settings
+
+CPU: Final = "cpu"
 
 OnProgress = Callable[[float], None]
-_Key = tuple[str, Device, Engine]
+_Key = tuple[str, Runtime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +57,30 @@ class ModelShelf:
 
     def __init__(self, settings: Settings, registry: ModelRegistry) -> None:
         self._settings = settings
+        self._runtime = Runtime.of(settings)
         self._registry = registry
         self._slots: dict[_Key, _Slot] = {}
         self._slots_lock = Lock()
         self._failure: ModelError | OutputError | None = None
         self.acquisition: ModelAcquisition | None = None
 
-    def get(self, name: str | None, device: Device | None, engine: Engine | None) -> LoadedModel:
-        """Returns the model that answers; None takes the settings' value.
+    def get(self, name: str | None, runtime: Runtime | None = None) -> LoadedModel:
+        """Returns the model that answers; None takes the settings' values.
 
         ``auto`` may be answered by the built-in model, and then says why. A named model is that model or an error.
 
         Raises:
             ModelError: it can't be had; the subclass says why.
             OutputError: its converted weights can't be written.
+            RequestError: the engine doesn't have the precision.
         """
         asked = name if name is not None else self._settings.model
-        device = device if device is not None else self._settings.device
-        engine = engine if engine is not None else self._settings.engine
+        runtime = runtime if runtime is not None else self._runtime
         if asked == AUTO:
-            return self._get_auto(device, engine)
+            return self._get_auto(runtime)
         name = self._registry.choose(asked).name
         self._check_under_way(name)
-        return self._get_named(name, device, engine)
+        return self._get_named(name, runtime)
 
     def prepare(self) -> ModelAcquisition:
         """Makes ready, in the background, the model that answers by default; until then the built-in one answers.
@@ -108,7 +113,18 @@ class ModelShelf:
             status=status,
             can_retry=self._settings.model != BUILTIN and idle,
             can_cancel=status is not None and status.state is AcquisitionState.DOWNLOADING,
+            offers=self._offers(),
         )
+
+    def _offers(self) -> tuple[Precision, ...]:
+        """Returns the precisions, besides the one that answers, that ``verify`` found good for these weights."""
+        name = self._who_answers()
+        if name is None or name == BUILTIN or self._runtime.precision is not Precision.FP32:
+            return ()
+        slot = self._slots.get(_key(name, self._runtime))
+        if slot is None or slot.model is None or slot.model.info.device != CPU:
+            return ()  # on a GPU int8, which runs on the CPU, would be slower
+        return tuple(one for one in (Precision.INT8,) if self._registry.is_verified(name, one))
 
     def _large_status(self) -> AcquisitionStatus | None:
         """Returns how far the model that isn't the built-in one is; None where none is being acquired."""
@@ -119,8 +135,8 @@ class ModelShelf:
         name = self._who_answers()
         if name is None:
             return None
-        engine = BUILTIN if name == BUILTIN else self._settings.engine.value
-        slot = self._slots.get((name, self._settings.device, self._settings.engine))
+        engine = BUILTIN if name == BUILTIN else engine_for(self._runtime).value
+        slot = self._slots.get(_key(name, self._runtime))
         if slot is None or slot.model is None:
             return Answering(name, engine)
         info = slot.model.info
@@ -154,7 +170,7 @@ class ModelShelf:
 
     def _acquire(self, name: str, download: bool, report: Report, cancelled: Cancelled) -> None:
         if name != BUILTIN and self._settings.model == AUTO and self._settings.builtin:
-            self._get_named(BUILTIN, self._settings.device, self._settings.engine)  # it answers meanwhile
+            self._get_named(BUILTIN, self._runtime)  # it answers meanwhile
         if download and self._registry.can_be_fetched(name):
             report(AcquisitionStatus(name, AcquisitionState.DOWNLOADING))
             self._registry.download(
@@ -163,8 +179,7 @@ class ModelShelf:
         report(AcquisitionStatus(name, AcquisitionState.LOADING))
         self._get_named(
             name,
-            self._settings.device,
-            self._settings.engine,
+            self._runtime,
             on_progress=lambda fraction: report(AcquisitionStatus(name, AcquisitionState.CONVERTING, fraction)),
         )
 
@@ -181,38 +196,43 @@ class ModelShelf:
         if notice is not None and status.state in {AcquisitionState.DOWNLOADING, AcquisitionState.CONVERTING}:
             raise ModelNotReadyError(notice.code, **notice.values)
 
-    def _get_auto(self, device: Device, engine: Engine) -> LoadedModel:
+    def _get_auto(self, runtime: Runtime) -> LoadedModel:
         if self._failure is not None:  # reading gigabytes again for every request would help nobody
-            return self._get_builtin(device, engine, (Notice.of_error(self._failure.code, self._failure.values),))
+            return self._get_builtin(runtime, (Notice.of_error(self._failure.code, self._failure.values),))
         choice = self._registry.choose(AUTO)
         status = self._large_status()
         why_not = status.notice() if status is not None else None
         if choice.name == BUILTIN:
-            return self._get_builtin(device, engine, (why_not,) if why_not is not None else choice.notices)
+            return self._get_builtin(runtime, (why_not,) if why_not is not None else choice.notices)
         if why_not is not None and self._settings.builtin:
-            return self._get_builtin(device, engine, (why_not,))
+            return self._get_builtin(runtime, (why_not,))
         try:
-            return self._get_named(choice.name, device, engine)
+            return self._get_named(choice.name, runtime)
         except (ModelError, OutputError) as err:
             if not self._settings.builtin:
                 raise
             self._failure = err
-            return self._get_auto(device, engine)
+            return self._get_auto(runtime)
 
-    def _get_builtin(self, device: Device, engine: Engine, why: tuple[Notice, ...]) -> LoadedModel:
-        loaded = self._get_named(BUILTIN, device, engine)
+    def _get_builtin(self, runtime: Runtime, why: tuple[Notice, ...]) -> LoadedModel:
+        loaded = self._get_named(BUILTIN, runtime)
         return LoadedModel(loaded.model, loaded.running, why)
 
     def _get_named(
-        self, name: str, device: Device, engine: Engine, *, on_progress: OnProgress = lambda _fraction: None
+        self, name: str, runtime: Runtime, *, on_progress: OnProgress = lambda _fraction: None
     ) -> LoadedModel:
         with self._slots_lock:
-            slot = self._slots.setdefault((name, device, engine), _Slot())
+            slot = self._slots.setdefault(_key(name, runtime), _Slot())
         with slot.loading:
             if slot.model is None:
-                slot.model = self._registry.load(name, device, engine, on_progress=on_progress)
-                slot.verified = self._registry.is_verified(name)
+                slot.model = self._registry.load(name, runtime, on_progress=on_progress)
+                slot.verified = self._registry.is_verified(name, runtime.precision)
         return LoadedModel(slot.model, slot.running)
+
+
+def _key(name: str, runtime: Runtime) -> _Key:
+    """The built-in model is one, whatever precision the large one is asked for."""
+    return name, replace(runtime, engine=Engine.AUTO, precision=Precision.FP32) if name == BUILTIN else runtime
 
 
 def _downloading(name: str, progress: DownloadProgress) -> AcquisitionStatus:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from webui.engine.runtime import Runtime
 from webui.results import Granularity
-from webui.settings import Device, Engine
+from webui.settings import Device, Engine, Precision, Settings
 
 
 class Stage(StrEnum):
@@ -37,6 +38,7 @@ class RecognizeOptions:
         model: a model's name or ``auto``; None takes the settings' value.
         device: where the model shall run; None takes the settings' value.
         engine: what runs an Emotion2Vec model; None takes the settings' value.
+        precision: of an Emotion2Vec model's weights; None takes the settings' value.
     """
 
     granularity: Granularity = Granularity.UTTERANCE
@@ -47,3 +49,8 @@ class RecognizeOptions:
     model: str | None = None
     device: Device | None = None
     engine: Engine | None = None
+    precision: Precision | None = None
+
+    def runtime(self, settings: Settings) -> Runtime:
+        """Returns how the model shall run."""
+        return Runtime.of(settings, device=self.device, engine=self.engine, precision=self.precision)

@@ -17,6 +17,7 @@ from webui import storage
 from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
+from webui.engine.runtime import Runtime
 from webui.results import Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.answer import Answer, AnswerContext, build_answer
 from webui.service.embedding import embedding_file
@@ -24,7 +25,7 @@ from webui.service.models import LoadedModel, ModelShelf
 from webui.service.options import Progress, RecognizeOptions, Stage, ignore_progress
 from webui.service.scores import check_labels, check_smoothing
 from webui.service.windows import MAX_WINDOW_S, Joined, count_frames, predict_recording
-from webui.settings import Device, Engine, Settings
+from webui.settings import Settings
 
 OnLog = Callable[[Notice], None]
 BYTES_PER_MB: Final = 1_000_000
@@ -65,15 +66,13 @@ class RecognitionService:
         self.registry = registry if registry is not None else ModelRegistry(settings)
         self.models = ModelShelf(settings, self.registry)
 
-    def load(
-        self, model: str | None = None, device: Device | None = None, engine: Engine | None = None
-    ) -> EmotionModel:
-        """Loads a model, or returns it if it is loaded already; None takes the settings' value.
+    def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
+        """Loads a model, or returns it if it is loaded already; None takes the settings' values.
 
         Raises:
             ModelError: it can't be had; the subclass says why.
         """
-        return self.models.get(model, device, engine).model
+        return self.models.get(model, runtime).model
 
     def recognize(
         self,
@@ -105,7 +104,7 @@ class RecognitionService:
             recording, decode_s = run.decode(source, file_name, draft)
             with closing(recording.waveform):
                 run.keep_audio(recording, draft)
-                loaded = run.load(lambda: self.models.get(options.model, options.device, options.engine))
+                loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
                 answer = run.infer(recording, loaded, decode_s, draft)
             return run.save(answer, draft)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from webui.service.acquisition import AcquisitionStatus
+from webui.settings import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,11 @@ class Standing:
         status: of the large model that is wanted; None where there is none to acquire.
         can_retry: whether ``ModelShelf.retry`` would start something.
         can_cancel: whether ``ModelShelf.cancel`` would end something.
+        offers: precisions that may be asked for besides the one that answers.
     """
 
     answering: Answering | None
     status: AcquisitionStatus | None
     can_retry: bool
     can_cancel: bool
+    offers: tuple[Precision, ...] = ()

@@ -132,16 +132,16 @@ _OPTIONS: Final[Mapping[str, Text]] = {
     ),
     "cli.option_device": Text(zh="模型运行的设备。", en="Device that the model runs on."),
     "cli.option_engine": Text(
-        zh="运行 Emotion2Vec 的引擎：native、onnx，或作为参考的 funasr。",
-        en="Runs Emotion2Vec: native, onnx, or funasr as the reference.",
+        zh="运行 Emotion2Vec 的引擎： auto、native、onnx， 或作为参考的 funasr。",
+        en="Runs Emotion2Vec: auto, native, onnx, or funasr as the reference.",
     ),
     "cli.option_precision": Text(
-        zh="onnx 引擎的权重：fp32、fp16 或 int8；默认 fp32。",
-        en="Weights of the engine onnx: fp32, fp16 or int8; fp32 by default.",
+        zh="精度：默认 fp32； fp16、bf16 用于显卡， int8 在 CPU 上最快。",
+        en="fp32 by default; fp16 or bf16 for a GPU, int8 as the fastest on a CPU.",
     ),
     "cli.option_verify_precision": Text(
-        zh="改为比较引擎 onnx 的该精度与 fp32。",
-        en="Compares the engine onnx in this precision with the native fp32, not the native one with FunASR.",
+        zh="改为比较该精度与 fp32。",
+        en="Compares this precision with the native fp32, not the native one with FunASR.",
     ),
     "cli.option_format": Text(
         zh="onnx（含归一化的整个计算图），或 safetensors（权重）。",

@@ -79,12 +79,16 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Check the audio for samples that are no numbers."
         ),
     ),
-    "engine.precision_needs_onnx": Text(
-        zh="引擎 {engine} 只有 fp32，不能使用精度 {found}。请加上 --engine onnx，或去掉 --precision。",
+    "engine.no_such_precision": Text(
+        zh="引擎 {engine} 没有精度 {found}，可用的是 {expected}。请换一种精度，或把引擎设为 auto。",
         en=(
-            "The engine {engine} has fp32 alone; precision {found} was asked for. "
-            "Add --engine onnx, or leave --precision out."
+            "The engine {engine} has no precision {found}; it has {expected}. "
+            "Choose one of these, or leave the engine at auto."
         ),
+    ),
+    "engine.no_such_export": Text(
+        zh="不能导出精度 {found} 的 ONNX 文件，可用的是 fp32、fp16 和 int8。",
+        en="There is no ONNX file in {found}; choose fp32, fp16 or int8.",
     ),
     "engine.no_such_weights": Text(
         zh="safetensors 没有精度 {found}，可用 fp32 和 fp16。int8 请使用 --format onnx。",

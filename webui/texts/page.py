@@ -39,6 +39,11 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.frame": Text(zh="frame 帧级别", en="frame: a curve over time"),
     "page.embedding": Text(zh="提取 Embedding 特征", en="Extract embedding features"),
     "page.embedding_info": Text(zh="另存 embedding.npy，供相似度、聚类等使用", en="Also saves embedding.npy"),
+    "page.fast": Text(zh="快速（int8）", en="Fast (int8)"),
+    "page.fast_info": Text(
+        zh="得分与 fp32 略有出入；已用本机的权重比较过，差异在容许范围内。",
+        en="Scores differ a little from fp32's; compared on this machine's weights and found close enough.",
+    ),
     "page.recognize": Text(zh="🎯 开始识别", en="🎯 Recognize"),
     "page.cancel": Text(zh="⏹️ 取消", en="⏹️ Cancel"),
     "page.example": Text(zh="📝 加载示例音频", en="📝 Load example audio"),

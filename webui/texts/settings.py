@@ -15,12 +15,12 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="Device the model runs on; `auto` takes the best one.",
     ),
     "settings.engine": Text(
-        zh="运行 Emotion2Vec 的引擎：native、onnx，或作为参考的 funasr。",
-        en="Runs Emotion2Vec: native, onnx, or funasr as the reference.",
+        zh="运行 Emotion2Vec 的引擎：auto、native、onnx，或作为参考的 funasr。",
+        en="Runs Emotion2Vec: auto, native, onnx, or funasr as the reference.",
     ),
     "settings.precision": Text(
-        zh="引擎 onnx 的权重精度：fp32、fp16（文件减半）或 int8（最快）。",
-        en="Weights of the engine onnx: fp32, fp16 (half the file) or int8 (fastest).",
+        zh="Emotion2Vec 的精度：fp32、显卡上的 fp16 或 bf16、CPU 上最快的 int8。",
+        en="Precision of Emotion2Vec: fp32, fp16 or bf16 on a GPU, int8 as the fastest on a CPU.",
     ),
     "settings.builtin": Text(
         zh="为 `auto` 时，内置模型是否可以作答。",

@@ -30,7 +30,7 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
     """
     outcome = gr.State(None, time_to_live=STATE_TTL_S)
     arrived = _wire_language(page, parts, outcome)
-    wire_status(parts.status, parts.language, arrived, service)
+    wire_status(parts.status, parts.inputs.fast, parts.language, arrived, service)
     shared = SharedFiles(cache_dir, page.upload_file_set)
     _wire_source(parts, shared, example)
     visitors = VisitorEvents(service, shared)

@@ -29,6 +29,7 @@ class InputParts:
     player: gr.HTML
     granularity: gr.Radio
     extract_embedding: gr.Checkbox
+    fast: gr.Checkbox
     recognize: gr.Button
     cancel: gr.Button
     example: gr.Button
@@ -113,6 +114,7 @@ def _inputs(say: Localized) -> InputParts:
     embedding = say.add(
         gr.Checkbox, text_of={"label": "page.embedding", "info": "page.embedding_info"}, elem_id="embedding"
     )
+    fast = say.add(gr.Checkbox, text_of={"label": "page.fast", "info": "page.fast_info"}, visible=False, elem_id="fast")
     with gr.Row(elem_classes="se-actions"):
         recognize = say.add(
             gr.Button, text_of={"value": "page.recognize"}, variant="primary", size="lg", scale=3, min_width=160,
@@ -126,8 +128,9 @@ def _inputs(say: Localized) -> InputParts:
     with say.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
         say.add(gr.Markdown, text_of={"value": "page.advice"})
     return InputParts(
-        tabs, file, microphone, gr.Textbox(visible=False), player, granularity, embedding, recognize, cancel, example
-    )
+        tabs, file, microphone, gr.Textbox(visible=False), player, granularity, embedding, fast, recognize, cancel,
+        example,
+    )  # fmt: skip
 
 
 def _hint(key: str, language: Language) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import gradio as gr
 
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions, Stage
+from webui.settings import Precision
 from webui.texts import Language, text
 from webui.ui.languages import parse_language
 from webui.ui.layout import Parts
@@ -42,6 +43,7 @@ class VisitorEvents:
         recording: str | None,
         granularity: str,
         extract_embedding: bool,
+        fast: bool,
         language_value: str,
         file_name: str | None,
         request: gr.Request,
@@ -57,7 +59,11 @@ class VisitorEvents:
             progress(fraction, desc=text(f"page.stage_{stage.value}", language))
 
         path = file or recording
-        options = RecognizeOptions(granularity=Granularity(granularity), extract_embedding=extract_embedding)
+        options = RecognizeOptions(
+            granularity=Granularity(granularity),
+            extract_embedding=extract_embedding,
+            precision=Precision.INT8 if fast else None,
+        )
         try:
             found = recognize_source(
                 self._service,
@@ -102,6 +108,7 @@ def wire_recognize(parts: Parts, outcome: gr.State, events: VisitorEvents) -> No
         inputs.microphone,
         inputs.granularity,
         inputs.extract_embedding,
+        inputs.fast,
         parts.language,
         inputs.file_name,
     ]

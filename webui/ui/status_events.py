@@ -7,6 +7,7 @@ import gradio as gr
 
 from webui.service import RecognitionService
 from webui.service.standing import Standing
+from webui.settings import Precision
 from webui.texts import Language, text
 from webui.ui.languages import parse_language
 from webui.ui.localized import FIRST_LANGUAGE, Localized
@@ -56,12 +57,17 @@ def lay_out_status(say: Localized) -> StatusParts:
 
 
 def wire_status(
-    parts: StatusParts, language: gr.Radio, arrived: gr.events.Dependency, service: RecognitionService
+    parts: StatusParts,
+    fast: gr.Checkbox,
+    language: gr.Radio,
+    arrived: gr.events.Dependency,
+    service: RecognitionService,
 ) -> None:
     """Connects the line.
 
     Args:
         parts: the line.
+        fast: is offered where it is known to be good.
         language: the visitor's language.
         arrived: the event after which that language is known.
         service: whose models it is about.
@@ -80,7 +86,7 @@ def wire_status(
         shelf.cancel()
         return look(language_value, shown)
 
-    given, changed = [language, parts.shown], parts.components
+    given, changed = [language, parts.shown], [*parts.components, fast]
     arrived.then(look, given, changed, **quiet)
     language.input(look, given, changed, **quiet)
     parts.clock.tick(look, given, changed, **quiet)
@@ -91,15 +97,18 @@ def wire_status(
 def _updates(standing: Standing, language: Language, shown: str) -> Updates:
     """Returns what changes; nothing, if the visitor sees it already."""
     line = status_html(standing, language)
-    if line == shown:
-        return [gr.skip()] * 5
+    offered = Precision.INT8 in standing.offers
+    seen = f"{line}<!-- {offered} -->"
+    if seen == shown:
+        return [gr.skip()] * 6
     label = text(offer_key(standing), language)
     return [
         line,
         gr.update(value=label, visible=standing.can_retry),
         gr.update(visible=standing.can_cancel),
         gr.Timer(BUSY_S if _is_busy(standing) else CALM_S),
-        line,
+        seen,
+        gr.update(visible=True) if offered else gr.update(visible=False, value=False),
     ]
 
 
