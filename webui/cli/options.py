@@ -16,8 +16,8 @@ Job = Callable[[Terminal], ExitCode]  # what a parsed command line asks for
 
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", metavar="auto|NAME", help="cli.option_model")]
 DeviceOption = Annotated[Device | None, typer.Option("--device", "-d", help="cli.option_device")]
-EngineOption = Annotated[Engine | None, typer.Option("--engine", help="cli.option_engine")]
-PrecisionOption = Annotated[Precision | None, typer.Option("--precision", help="cli.option_precision")]
+EngineOption = Annotated[Engine | None, typer.Option("--engine", metavar="NAME", help="cli.option_engine")]
+PrecisionOption = Annotated[Precision | None, typer.Option("--precision", metavar="NAME", help="cli.option_precision")]
 ModelDirOption = Annotated[Path | None, typer.Option("--model-dir", metavar="DIR", help="cli.option_model_dir")]
 OutputsOption = Annotated[
     Path | None, typer.Option("--outputs-dir", "-o", metavar="DIR", help="cli.option_outputs_dir")

@@ -132,11 +132,11 @@ _OPTIONS: Final[Mapping[str, Text]] = {
     ),
     "cli.option_device": Text(zh="模型运行的设备。", en="Device that the model runs on."),
     "cli.option_engine": Text(
-        zh="运行 Emotion2Vec 的引擎： auto、native、onnx， 或作为参考的 funasr。",
+        zh="引擎：auto、native、onnx，或参考实现 funasr。",
         en="Runs Emotion2Vec: auto, native, onnx, or funasr as the reference.",
     ),
     "cli.option_precision": Text(
-        zh="精度：默认 fp32； fp16、bf16 用于显卡， int8 在 CPU 上最快。",
+        zh="精度：fp32（默认），fp16、bf16（显卡），int8（CPU 上最快）。",
         en="fp32 by default; fp16 or bf16 for a GPU, int8 as the fastest on a CPU.",
     ),
     "cli.option_verify_precision": Text(
