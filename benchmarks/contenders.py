@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.tables import cores
 from webui.engine.protocol import Window
 from webui.engine.registry import LARGE, ModelRegistry
+from webui.service.windows import predict_recording
 from webui.settings import Device, Engine, Precision, Settings
 
 Run = Callable[[NDArray[np.float32]], object]
@@ -51,7 +52,7 @@ def _load_ours(engine: Engine, precision: Precision, threads: int) -> Callable[[
             models_dir=models_dir, engine=engine, precision=precision, device=Device.CPU, threads=threads
         )
         model = ModelRegistry(settings).load(LARGE)
-        return lambda waveform: model.predict([whole(waveform)])[0].logits
+        return lambda waveform: predict_recording(model, waveform).logits  # in windows, if it is long
 
     return load
 
