@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from webui.labels import Emotion
 from webui.results import Document, Granularity, RecognitionResult
+from webui.service.options import MAX_SEGMENT_S, MIN_MAX_SEGMENT_S
 from webui.settings import Precision
 
 
@@ -31,7 +33,23 @@ class RecognizeRequest(Document):
     )
     window_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds per row.")
     hop_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds between rows.")
+    labels: tuple[Emotion, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="The emotions that share the scores, the others being left out of the softmax; all nine by "
+        "default. In a form: names with commas between them.",
+        examples=[["angry", "happy", "neutral", "sad"]],
+    )
+    max_segment_s: Annotated[float, Field(ge=MIN_MAX_SEGMENT_S)] = Field(
+        default=MAX_SEGMENT_S, description="Segments: a longer stretch of speech is cut, at a pause if it has one."
+    )
+    merge_segments: bool = Field(default=False, description="Segments: join neighbours of the same emotion.")
     raw_frames: bool = Field(default=False, description="Frame scores: a row per model frame, not smoothed.")
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _split_labels(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
 
 class RecognizedAudio(RecognitionResult):

@@ -114,6 +114,9 @@ class Api:
             window_s=asked.window_s,
             hop_s=asked.hop_s,
             raw_frames=asked.raw_frames,
+            labels=asked.labels,
+            max_segment_s=asked.max_segment_s,
+            merge_segments=asked.merge_segments,
             model=asked.model,
             precision=asked.precision,
         )

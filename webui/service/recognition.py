@@ -15,10 +15,12 @@ from typing import Final
 
 from webui import storage
 from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
+from webui.audio.speech import Span, find_speech
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.engine.runtime import Runtime
-from webui.results import Notice, RecognitionResult, Timing, format_timestamp
+from webui.errors import RequestError
+from webui.results import Granularity, Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.answer import Answer, AnswerContext, build_answer
 from webui.service.embedding import embedding_file
 from webui.service.models import LoadedModel, ModelShelf
@@ -122,6 +124,7 @@ class _Run:
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
         check_smoothing(window_s, hop_s)
+        options.check()
         self._smoothing_s = (window_s, hop_s)
 
     def decode(
@@ -179,7 +182,7 @@ class _Run:
         """Returns the answer, and leaves the embedding in the draft."""
         clock = time.perf_counter()
         model, waveform = loaded.model, recording.waveform
-        check_labels(model)  # now, not after hours of inference
+        check_labels(model, self._options.labels)  # now, not after hours of inference
         with embedding_file(draft, self._options, model, count_frames(model, len(waveform))) as embedding:
             joined = predict_recording(
                 model,
@@ -189,9 +192,11 @@ class _Run:
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
                 running=loaded.running,
             )
+        spans = self._find_speech(recording, model)
         inference_s = time.perf_counter() - clock
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
-        warnings = (*recording.warnings, *_about_length(model, joined), *model.notices, *loaded.notices)
+        nobody = () if spans is None or spans else (_nobody_speaks(recording),)
+        warnings = (*recording.warnings, *_about_length(model, joined), *nobody, *model.notices, *loaded.notices)
         for warning in warnings:
             self._note(warning)
         context = AnswerContext(
@@ -203,8 +208,21 @@ class _Run:
             timestamp=format_timestamp(self.started),
             timing=Timing(decode_s=decode_s, inference_s=inference_s),
             warnings=warnings,
+            spans=spans,
         )
         return build_answer(model, joined, context, self._note)
+
+    def _find_speech(self, recording: StoredRecording, model: EmotionModel) -> list[Span] | None:
+        """Returns where somebody speaks, if segments are asked for."""
+        if self._options.granularity is not Granularity.SEGMENT:
+            return None
+        if not model.has_frame_logits:
+            raise RequestError("request.no_segments", model=model.info.name)
+        return find_speech(
+            recording.waveform,
+            longest_s=self._options.max_segment_s,
+            on_progress=lambda _fraction: self._progress(INFERRED, Stage.INFERENCE),
+        )
 
     def save(self, answer: Answer, draft: storage.RunDraft) -> Recognition:
         """Writes the rest and publishes the run folder."""
@@ -240,6 +258,10 @@ class _Run:
     def _note(self, line: Notice) -> None:
         self._log.append(line)
         self._on_log(line)
+
+
+def _nobody_speaks(recording: StoredRecording) -> Notice:
+    return Notice(code="request.no_speech", values={"duration_s": recording.source.duration_s})
 
 
 def _about_length(model: EmotionModel, joined: Joined) -> tuple[Notice, ...]:

@@ -51,6 +51,7 @@ _HELP: Final[Mapping[str, Text]] = {
             "  {program} recognize a.mp3\n"
             "  {program} recognize *.wav --json > results.jsonl        每个文件一行 JSON\n"
             "  {program} recognize a.m4a --granularity frame --window 2 --hop 0.5\n"
+            "  {program} recognize a.wav --granularity segment --merge\n"
             "  {program} recognize a.flac --embedding                  另存 embedding.npy\n"
             "  curl -s URL | {program} recognize - --json | jq .emotion"
         ),
@@ -59,6 +60,7 @@ _HELP: Final[Mapping[str, Text]] = {
             "  {program} recognize a.mp3\n"
             "  {program} recognize *.wav --json > results.jsonl        a line of JSON per file\n"
             "  {program} recognize a.m4a --granularity frame --window 2 --hop 0.5\n"
+            "  {program} recognize a.wav --granularity segment --merge\n"
             "  {program} recognize a.flac --embedding                  writes embedding.npy too\n"
             "  curl -s URL | {program} recognize - --json | jq .emotion"
         ),
@@ -164,8 +166,8 @@ _OPTIONS: Final[Mapping[str, Text]] = {
     "cli.option_json": Text(zh="标准输出只有 JSON。", en="Nothing but JSON on stdout."),
     "cli.option_files": Text(zh="音频文件；“-” 为标准输入。", en="Audio files; `-` is standard input."),
     "cli.option_granularity": Text(
-        zh="utterance：整段一个答案；frame：另给出随时间变化的得分。",
-        en="utterance: one answer for the recording; frame: also scores over time.",
+        zh="utterance：整段一个答案；frame：随时间变化；segment：每段话。",
+        en="utterance: one answer; frame: also scores over time; segment: also each stretch of speech.",
     ),
     "cli.option_embedding": Text(zh="另存特征 embedding.npy。", en="Also writes the features, embedding.npy."),
     "cli.option_window": Text(
@@ -329,6 +331,15 @@ _TROUBLE: Final[Mapping[str, Text]] = {
     "cli.bad_setting": Text(
         zh="设置 {name} 的值 {found} 不合理（{reason}）。请检查对应的选项或环境变量 {variable}。",
         en="The setting {name} can't be {found} ({reason}). Check its option, or the environment variable {variable}.",
+    ),
+    "cli.option_labels": Text(
+        zh="只在这些情感中选择，用逗号分隔。", en="Choose among these emotions alone: angry,happy for instance."
+    ),
+    "cli.option_max_segment": Text(
+        zh="segment：最长多少秒，默认 15。", en="segment: longest stretch in seconds, 15 by default."
+    ),
+    "cli.option_merge_segments": Text(
+        zh="segment：合并情感相同的相邻片段。", en="segment: join neighbours of the same emotion."
     ),
     "cli.only_with_frames": Text(
         zh="{found} 只对逐帧得分有效，而现在是整段识别。请加上 --granularity frame，或去掉该选项。",
