@@ -20,6 +20,7 @@ from webui.service.acquisition import (
     Report,
 )
 from webui.service.standing import Answering, Standing
+from webui.service.turns import Turns
 from webui.settings import Engine, Precision, Settings
 
 CPU: Final = "cpu"
@@ -30,10 +31,10 @@ _Key = tuple[str, Runtime]
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model, the lock of whoever runs it, and what the answer has to say about the choice."""
+    """A model, the turns of those who run it, and what the answer has to say about the choice."""
 
     model: EmotionModel
-    running: Lock
+    running: Turns
     notices: tuple[Notice, ...] = ()
 
 
@@ -42,7 +43,7 @@ class _Slot:
     """Where one model is loaded once, however many ask at the same time."""
 
     loading: Lock = field(default_factory=Lock)
-    running: Lock = field(default_factory=Lock)
+    running: Turns = field(default_factory=Turns)
     model: EmotionModel | None = None
     verified: bool | None = None
 

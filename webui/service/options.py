@@ -69,6 +69,7 @@ class RecognizeOptions:
         device: where the model shall run; None takes the settings' value.
         engine: what runs an Emotion2Vec model; None takes the settings' value.
         precision: of an Emotion2Vec model's weights; None takes the settings' value.
+        background: whether nobody waits for the answer: whoever does comes first.
     """
 
     granularity: Granularity = Granularity.UTTERANCE
@@ -83,6 +84,7 @@ class RecognizeOptions:
     device: Device | None = None
     engine: Engine | None = None
     precision: Precision | None = None
+    background: bool = False
 
     def check(self) -> None:
         """Refuses options that make no sense.

@@ -8,7 +8,7 @@ inference, not after.
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -110,6 +110,29 @@ class RecognitionService:
                 answer = run.infer(recording, loaded, decode_s, draft)
             return run.save(answer, draft)
 
+    def analyze(
+        self,
+        source: Path | bytes,
+        options: RecognizeOptions,
+        *,
+        file_name: str | None = None,
+        progress: Progress = ignore_progress,
+    ) -> RecognitionResult:
+        """Recognizes like ``recognize``, and leaves no files: the answer is the document alone.
+
+        Frame scores that would need a file are left out of the document; the embedding is not made.
+        """
+        options = replace(options, extract_embedding=False)
+        run = _Run(self.settings, options, progress, lambda _line: None)
+        with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
+            recording, decode_s = run.decode(source, file_name, draft)
+            with closing(recording.waveform):
+                loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
+                result = run.infer(recording, loaded, decode_s, draft).result
+        if result.frames is None or result.frames.file is None:
+            return result
+        return result.model_copy(update={"frames": result.frames.model_copy(update={"file": None})})
+
 
 class _Run:
     """One recognition: keeps the log and the clock while it passes through the stages."""
@@ -190,7 +213,7 @@ class _Run:
                 statistics=(recording.mean, recording.variance),
                 on_features=embedding.add if embedding is not None else None,
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
-                running=loaded.running,
+                running=loaded.running.background if self._options.background else loaded.running.people,
             )
         spans = self._find_speech(recording, model)
         inference_s = time.perf_counter() - clock

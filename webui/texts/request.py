@@ -40,6 +40,10 @@ TEXTS: Final[Mapping[str, Text]] = {
             "recording as a whole. Check that it holds a voice."
         ),
     ),
+    "request.job_mistake": Text(
+        zh="程序自身的错误（{kind}），详见日志。请单独识别这个文件，并报告该问题。",
+        en="A mistake of the program itself ({kind}); its log says more. Recognize the file alone, and report it.",
+    ),
     "request.unknown_model": Text(
         zh="没有名为 {found} 的模型，可用的有：{expected}。请用 models 命令查看，或使用 auto。",
         en="There is no model named {found}; known are: {expected}. See the `models` command, or use auto.",
