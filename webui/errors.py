@@ -94,6 +94,18 @@ class BusyError(RequestError):
     """Too many are waiting already: asking again a little later will do."""
 
 
+class TooOftenError(RequestError):
+    """One caller asks for more than its share: asking again a little later will do."""
+
+
+class UnauthorizedError(RequestError):
+    """Who asks did not say who they are, or can't prove it."""
+
+
+class ForbiddenRequestError(RequestError):
+    """A request that nobody may make from where it comes."""
+
+
 class RunNotFoundError(RequestError):
     """There is no such result, or it was deleted."""
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -53,8 +54,11 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from fastapi.exceptions import RequestValidationError
     from fastapi_offline import FastAPIOffline  # FastAPI's own page of the API asks a server on the internet
     from starlette.exceptions import HTTPException
+    from starlette.middleware.cors import CORSMiddleware
 
+    from webui.api.access import Access, AccessGuard, page_user
     from webui.api.body_limit import BodyLimit
+    from webui.api.login import LoginPage
     from webui.api.problems import answer_error
     from webui.api.routes import PREFIX as API_PREFIX
     from webui.api.routes import Api
@@ -63,6 +67,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.ui.page import ASSETS_DIR, build_page, page_theme
     from webui.ui.scripts import page_script
 
+    access = Access(settings)
     service = service if service is not None else RecognitionService(settings)
     app = FastAPIOffline(
         title="Speech Emotion WebUI",
@@ -74,14 +79,25 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     )
     app.add_middleware(ClosedDoors)
     app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb)
+    app.add_middleware(AccessGuard, access=access)
+    # Without one, Gradio would add its own, which lets every site in.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=("Authorization", "X-API-Key", "Content-Type", "Accept-Language"),
+        expose_headers=("Retry-After",),
+    )
     for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(CallerGoneError, answer_nobody)
+    app.include_router(LoginPage(access).router)
     app.include_router(Api(service).router)
     gr.mount_gradio_app(
         app,
         build_page(service, cache_dir=cache_dir),
         path="/",
+        auth_dependency=page_user if access.restricted else None,
         show_error=False,
         max_file_size=int(settings.max_audio_mb * BYTES_PER_MB),
         allowed_paths=[],
@@ -106,15 +122,51 @@ def serve(settings: Settings) -> None:
     Raises:
         RequestError: the address can't be listened on.
     """
+    check_certificate(settings)
     listener = open_listener(settings.host, settings.port)
     port = listener.getsockname()[1]
     if port != settings.port:
         _say(text("page.port_taken", Language.EN, taken=settings.port, port=port))
     with listener:
         config = uvicorn.Config(
-            create_app(settings), log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_S
+            create_app(settings),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            ssl_certfile=settings.ssl_certfile,
+            ssl_keyfile=settings.ssl_keyfile,
         )
-        _Server(config, lambda: _say(f"Running on local URL: http://localhost:{port}")).run(sockets=[listener])
+        scheme = "http" if settings.ssl_certfile is None else "https"
+        _Server(config, lambda: _say(f"Running on local URL: {scheme}://localhost:{port}")).run(sockets=[listener])
+
+
+def is_open_to_network(settings: Settings) -> bool:
+    """Returns whether whoever reaches this machine may use the server."""
+    from webui.api.access import Access, is_loopback
+
+    return not is_loopback(settings.host) and not Access(settings).restricted
+
+
+def check_certificate(settings: Settings) -> None:
+    """Looks at the files of TLS before anything is started.
+
+    Raises:
+        RequestError: they can't be used.
+    """
+    certificate, key = settings.ssl_certfile, settings.ssl_keyfile
+    if certificate is None and key is None:
+        return
+    if certificate is None or key is None:
+        raise RequestError("access.key_alone")
+    try:
+        # An empty password, since the library would ask at the terminal for one.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as err:
+        reason = err.strerror or str(err)
+        raise RequestError(
+            "access.bad_certificate", certificate=certificate.name, keyfile=key.name, reason=reason
+        ) from err
 
 
 def open_listener(host: str, port: int) -> socket.socket:

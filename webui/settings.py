@@ -63,6 +63,14 @@ class Settings(BaseSettings):
     auto_download: bool = Field(default=True, description=text("settings.auto_download"))
     outputs_dir: Path = Field(default=PROJECT_DIR / "outputs", description=text("settings.outputs_dir"))
     audio_roots: Annotated[tuple[Path, ...], NoDecode] = Field(default=(), description=text("settings.audio_roots"))
+    api_keys: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.api_keys"))
+    api_keys_file: Path | None = Field(default=None, description=text("settings.api_keys_file"))
+    login: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.login"))
+    login_file: Path | None = Field(default=None, description=text("settings.login_file"))
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.cors_origins"))
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.allowed_hosts"))
+    ssl_certfile: Path | None = Field(default=None, description=text("settings.ssl_certfile"))
+    ssl_keyfile: Path | None = Field(default=None, description=text("settings.ssl_keyfile"))
     max_waiting: int = Field(default=32, ge=0, description=text("settings.max_waiting"))
     max_audio_mb: float = Field(default=2000.0, gt=0, description=text("settings.max_audio_mb"))
     max_audio_s: float = Field(default=43_200.0, gt=0, le=LONGEST_WAV_S, description=text("settings.max_audio_s"))
@@ -75,3 +83,8 @@ class Settings(BaseSettings):
     @classmethod
     def _split_roots(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("api_keys", "login", "cors_origins", "allowed_hosts", mode="before")
+    @classmethod
+    def _split_list(cls, value: object) -> object:
+        return value.replace(",", " ").split() if isinstance(value, str) else value

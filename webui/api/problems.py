@@ -18,6 +18,7 @@ from webui.errors import (
     AudioTooLongError,
     BusyError,
     ForbiddenPathError,
+    ForbiddenRequestError,
     InferenceError,
     ModelError,
     ModelNotFoundError,
@@ -25,6 +26,8 @@ from webui.errors import (
     RequestError,
     RunNotFoundError,
     SpeechEmotionError,
+    TooOftenError,
+    UnauthorizedError,
 )
 from webui.results import Document
 from webui.service.gate import RETRY_AFTER_S
@@ -41,6 +44,9 @@ STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] 
     (InferenceError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (ModelError, HTTPStatus.SERVICE_UNAVAILABLE),
     (ForbiddenPathError, HTTPStatus.FORBIDDEN),
+    (ForbiddenRequestError, HTTPStatus.FORBIDDEN),
+    (UnauthorizedError, HTTPStatus.UNAUTHORIZED),
+    (TooOftenError, HTTPStatus.TOO_MANY_REQUESTS),
     (RunNotFoundError, HTTPStatus.NOT_FOUND),
     (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -91,8 +97,10 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, SpeechEmotionError):
         problem = problem_of(error, language)
-        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            headers["Retry-After"] = str(RETRY_AFTER_S)
+        if problem.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+            headers["Retry-After"] = str(error.values.get("retry_s", RETRY_AFTER_S))
+        elif problem.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, RequestValidationError):
         reason = "; ".join(f"{'.'.join(map(str, part['loc'][1:]))}: {part['msg']}" for part in error.errors())
         problem = problem_of(RequestError("api.bad_request", reason=reason), language)

@@ -42,6 +42,37 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="API 的 `audio_path` 可以读取的文件夹；多个之间的分隔符与 PATH 相同。",
         en="Folders that the API's `audio_path` may name files in; several separated as in PATH.",
     ),
+    "settings.api_keys": Text(
+        zh="可用的 API 密钥的哈希（`bash run.sh key new` 打印），以空格或逗号分隔；不设密钥也不设登录则人人可用。",
+        en=(
+            "Hashes of the API keys that are let in (`bash run.sh key new` prints them), separated by spaces or "
+            "commas; without keys and logins everybody is."
+        ),
+    ),
+    "settings.api_keys_file": Text(
+        zh="同上，来自文件，每行一个哈希，`#` 之后为备注。",
+        en="The same from a file, a hash a line, remarks after `#`.",
+    ),
+    "settings.login": Text(
+        zh="可登录网页的账号 `用户名:哈希`（`bash run.sh key login 用户名` 打印），以空格或逗号分隔。",
+        en=(
+            "Logins of the page as `user:hash` (`bash run.sh key login USER` prints them), separated by spaces or "
+            "commas."
+        ),
+    ),
+    "settings.login_file": Text(zh="同上，来自文件，每行一个账号。", en="The same from a file, a login a line."),
+    "settings.cors_origins": Text(
+        zh="可从浏览器调用 API 的其他网站，如 `https://example.org`；默认没有。",
+        en="Other sites whose pages may call the API, `https://example.org` for instance; none by default.",
+    ),
+    "settings.allowed_hosts": Text(
+        zh="只对本机开放且不设密钥和登录时：反向代理使用的域名。",
+        en="Where the server is open to this machine alone, without keys and logins: names that a reverse proxy uses.",
+    ),
+    "settings.ssl_certfile": Text(
+        zh="TLS 证书（PEM）；给出后以 https 提供服务。", en="TLS certificate (PEM); with it the server speaks https."
+    ),
+    "settings.ssl_keyfile": Text(zh="证书的私钥（PEM）。", en="Private key of the certificate (PEM)."),
     "settings.max_waiting": Text(
         zh="最多有多少个 API 请求排队；再多的会被要求稍后重试。",
         en="API requests that may wait; more are told to come back.",
