@@ -23,7 +23,8 @@ from webui.api.documents import (
     ResultPage,
 )
 from webui.api.problems import responses
-from webui.api.sources import audio_of
+from webui.api.sources import SOURCES, Opened, given, source_of
+from webui.api.url_source import UrlSource, file_name_of
 from webui.api.work import run_for
 from webui.errors import RequestError, RunNotFoundError
 from webui.results import Granularity, RecognitionResult
@@ -54,6 +55,7 @@ class Api:
         self._service = service
         self._settings = service.settings
         self._ids = RunIds(service.settings.outputs_dir)
+        self._urls = UrlSource(service.settings)
         self._gate = Gate(running=RUNNING, waiting=service.settings.max_waiting)
         self.router = APIRouter()
         self._add_routes()
@@ -95,16 +97,17 @@ class Api:
             async with request.form(max_files=1, max_fields=32) as form:
                 with _kept_upload(form) as (path, name):
                     asked = _parse(form_fields(form))
-                    if asked.audio_path is not None or asked.audio_base64 is not None:
+                    if any(getattr(asked, source) is not None for source in SOURCES):
                         raise RequestError("api.one_source", found="audio + another source")
-                    return await self._answer(request, asked, path, name)
+                    return await self._answer(request, asked, given(path), name)
         if kind == "application/json":
             asked = _parse(await request.body())
-            return await self._answer(request, asked, audio_of(asked, self._settings), None)
+            name = file_name_of(asked.audio_url) if asked.audio_url is not None else None
+            return await self._answer(request, asked, source_of(asked, self._settings, self._urls), name)
         raise RequestError("api.media_type", found=kind or "missing")
 
     async def _answer(
-        self, request: Request, asked: RecognizeRequest, source: Path | bytes, name: str | None
+        self, request: Request, asked: RecognizeRequest, source: Opened, name: str | None
     ) -> RecognizedAudio:
         if asked.inline_embedding and asked.granularity is Granularity.FRAME:
             raise RequestError("api.inline_frames")
@@ -121,7 +124,8 @@ class Api:
         recognition = await run_for(
             request,
             self._gate,
-            lambda progress: self._service.recognize(source, options, file_name=file_name, progress=progress),
+            source,
+            lambda audio, progress: self._service.recognize(audio, options, file_name=file_name, progress=progress),
         )
         return self._document(recognition, inline=asked.inline_embedding)
 
@@ -277,8 +281,7 @@ def _request_body() -> dict[str, Any]:
     schema = RecognizeRequest.model_json_schema()
     defs = schema.pop("$defs", {})
     schema["properties"]["granularity"] = {**defs["Granularity"], "default": Granularity.UTTERANCE.value}
-    sources = {"audio_path", "audio_base64"}
-    fields = {name: field for name, field in schema["properties"].items() if name not in sources}
+    fields = {name: field for name, field in schema["properties"].items() if name not in SOURCES}
     upload = {**_UPLOAD_SCHEMA, "properties": {**_UPLOAD_SCHEMA["properties"], **fields}}
     example = {"audio_path": "/uploads/user_123/audio.mp3", "granularity": "utterance", "extract_embedding": True}
     return {

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import anyio
@@ -11,6 +12,7 @@ from fastapi import Request, Response
 from webui.service import Progress, Stage
 from webui.service.gate import Gate
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -23,13 +25,19 @@ async def answer_nobody(_request: Request, _error: Exception) -> Response:
     return Response(status_code=499)
 
 
-async def run_for(request: Request, gate: Gate, work: Callable[[Progress], T]) -> T:
+async def run_for(
+    request: Request,
+    gate: Gate,
+    source: Callable[[Progress], AbstractContextManager[S]],
+    work: Callable[[S, Progress], T],
+) -> T:
     """Returns what ``work`` returns.
 
     Args:
         request: whose caller waits.
         gate: bounds how many work and wait.
-        work: given the function to report its progress to, which ends it once the caller has gone.
+        source: gives what is worked on, while others work: fetching it must keep nobody from a place.
+        work: given that and the function to report its progress to, which ends it once the caller has gone.
 
     Raises:
         BusyError: too many wait already.
@@ -42,9 +50,9 @@ async def run_for(request: Request, gate: Gate, work: Callable[[Progress], T]) -
             raise CallerGoneError
 
     def run() -> T:
-        with gate.place():
+        with source(progress) as opened, gate.place():
             progress(0.0, Stage.VALIDATION)
-            return work(progress)
+            return work(opened, progress)
 
     with gate.admitted():
         watcher = asyncio.create_task(_watch(request, gone))

@@ -53,7 +53,7 @@ def _print_login(terminal: Terminal, user: str) -> None:
     if not user or any(sign.isspace() or sign in f",{COMMENT}" for sign in user):
         raise RequestError("access.bad_user", found=repr(user))
     if sys.stdin.isatty():
-        password = getpass.getpass(text("access.ask_password", terminal.language, user=user))
+        password = getpass.getpass(text("access.ask_password", terminal.language, user=user) + " ")
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if len(password) < MIN_PASSWORD:

@@ -98,7 +98,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="账号（写入 SPEECH_EMOTION_LOGIN 或账号文件）：",
         en="The login (for SPEECH_EMOTION_LOGIN or the file of logins):",
     ),
-    "access.ask_password": Text(zh="{user} 的密码：", en="Password of {user}: "),
+    "access.ask_password": Text(zh="{user} 的密码：", en="Password of {user}:"),
     "access.bad_password": Text(
         zh="密码有 {found} 个字符，至少需要 {expected} 个。请换一个更长的。",
         en="The password has {found} characters; at least {expected} are expected. Choose a longer one.",
