@@ -94,6 +94,18 @@ class BusyError(RequestError):
     """Too many are waiting already: asking again a little later will do."""
 
 
+class StoppingError(BusyError):
+    """The server ends: another one, or this one started again, will answer."""
+
+
+class TimeLimitError(RequestError):
+    """It took longer than the settings allow."""
+
+
+class UploadTimeError(TimeLimitError):
+    """What was sent took longer to arrive than the settings allow."""
+
+
 class TooOftenError(RequestError):
     """One caller asks for more than its share: asking again a little later will do."""
 

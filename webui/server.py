@@ -24,6 +24,7 @@ import uvicorn
 from webui import __version__
 from webui.errors import RequestError, SpeechEmotionError
 from webui.service import RecognitionService
+from webui.service.activity import Activity
 from webui.settings import Settings
 from webui.texts import Language, text
 
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 PORTS_TRIED: Final = 100
 BYTES_PER_MB: Final = 1_000_000
+FINISH_S: Final = 18.0  # after SIGTERM, work under way has this long; with what follows, 30 s
+HAND_BACK_S: Final = 5.0
 HANG_UP_S: Final = 1.0  # after a signal, answers under way have this long
 WARM_UP_END_S: Final = 5.0
 SHUTDOWN_S: Final = 5  # uvicorn's own patience, which ends in a traceback per connection
@@ -78,7 +81,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         openapi_url=f"{API_PREFIX}/openapi.json",
     )
     app.add_middleware(ClosedDoors)
-    app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb)
+    app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb, max_upload_s=settings.max_upload_s)
     app.add_middleware(AccessGuard, access=access)
     # Without one, Gradio would add its own, which lets every site in.
     app.add_middleware(
@@ -127,18 +130,21 @@ def serve(settings: Settings) -> None:
     port = listener.getsockname()[1]
     if port != settings.port:
         _say(text("page.port_taken", Language.EN, taken=settings.port, port=port))
+    service = RecognitionService(settings)
     with listener:
         config = uvicorn.Config(
-            create_app(settings),
+            create_app(settings, service),
             log_level="warning",
             access_log=False,
             server_header=False,
+            limit_concurrency=settings.max_connections,
             timeout_graceful_shutdown=SHUTDOWN_S,
             ssl_certfile=settings.ssl_certfile,
             ssl_keyfile=settings.ssl_keyfile,
         )
         scheme = "http" if settings.ssl_certfile is None else "https"
-        _Server(config, lambda: _say(f"Running on local URL: {scheme}://localhost:{port}")).run(sockets=[listener])
+        announce = partial(_say, f"Running on local URL: {scheme}://localhost:{port}")
+        _Server(config, announce, service.activity).run(sockets=[listener])
 
 
 def is_open_to_network(settings: Settings) -> bool:
@@ -201,11 +207,12 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Says when it accepts connections, and ends quietly on SIGINT and SIGTERM."""
+    """Says when it accepts connections, and ends quietly: at once on SIGINT, after the work under way on SIGTERM."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], activity: Activity) -> None:
         super().__init__(config)
         self._announce = announce
+        self._activity = activity
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -223,12 +230,24 @@ class _Server(uvicorn.Server):
             if transport is not None:
                 transport.close()
 
+    def _exit_when_idle(self) -> None:
+        """Ends once nothing is under way; what takes too long is handed back to its callers first."""
+        if not self._activity.wait_idle(FINISH_S):
+            self._activity.hand_back()
+            self._activity.wait_idle(HAND_BACK_S)
+        self.should_exit = True
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Like uvicorn's, but does not send the signal again afterwards: the process is to end with code 0."""
 
         def stop(number: int, frame: FrameType | None) -> None:
-            self.handle_exit(number, frame)
+            first = not self._activity.stopping
+            self._activity.stop()
+            if number == signal.SIGTERM and first and self._activity.under_way:
+                threading.Thread(target=self._exit_when_idle, daemon=True).start()
+            else:
+                self.handle_exit(number, frame)
 
         if threading.current_thread() is not threading.main_thread():
             yield

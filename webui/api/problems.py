@@ -26,8 +26,10 @@ from webui.errors import (
     RequestError,
     RunNotFoundError,
     SpeechEmotionError,
+    TimeLimitError,
     TooOftenError,
     UnauthorizedError,
+    UploadTimeError,
 )
 from webui.results import Document
 from webui.service.gate import RETRY_AFTER_S
@@ -48,6 +50,8 @@ STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] 
     (UnauthorizedError, HTTPStatus.UNAUTHORIZED),
     (TooOftenError, HTTPStatus.TOO_MANY_REQUESTS),
     (RunNotFoundError, HTTPStatus.NOT_FOUND),
+    (UploadTimeError, HTTPStatus.REQUEST_TIMEOUT),
+    (TimeLimitError, HTTPStatus.GATEWAY_TIMEOUT),
     (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),

@@ -13,6 +13,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from webui.api.access import caller_name
+from webui.api.callers import CallerLimit
 from webui.api.documents import (
     Health,
     ListedModel,
@@ -56,6 +58,7 @@ class Api:
         self._settings = service.settings
         self._ids = RunIds(service.settings.outputs_dir)
         self._urls = UrlSource(service.settings)
+        self._callers = CallerLimit(service.settings.max_per_client)
         self._gate = Gate(running=RUNNING, waiting=service.settings.max_waiting)
         self.router = APIRouter()
         self._add_routes()
@@ -65,7 +68,8 @@ class Api:
         add(
             f"{PREFIX}/recognize", self.recognize, methods=["POST"], response_model=RecognizedAudio,
             response_model_exclude_none=True, tags=["recognition"], summary="Recognize the emotion of one recording",
-            responses=responses(403, 413, 422, 503, 507), openapi_extra={"requestBody": _request_body()},
+            responses=responses(401, 403, 408, 413, 422, 429, 503, 504, 507),
+            openapi_extra={"requestBody": _request_body()},
         )  # fmt: skip
         add(f"{PREFIX}/results", self.list_results, tags=["results"], summary="List results, newest first")
         add(
@@ -92,6 +96,12 @@ class Api:
 
     async def recognize(self, request: Request) -> RecognizedAudio:
         """Takes an upload (`multipart/form-data`, field `audio`) or JSON, and answers with the result document."""
+        with self._callers.counted(caller_name(request)):
+            self._service.activity.check_open()
+            self._gate.check()  # before the body is read
+            return await self._read_and_answer(request)
+
+    async def _read_and_answer(self, request: Request) -> RecognizedAudio:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             async with request.form(max_files=1, max_fields=32) as form:
@@ -126,6 +136,8 @@ class Api:
             self._gate,
             source,
             lambda audio, progress: self._service.recognize(audio, options, file_name=file_name, progress=progress),
+            activity=self._service.activity,
+            limit_s=self._settings.max_request_s,
         )
         return self._document(recognition, inline=asked.inline_embedding)
 
@@ -222,7 +234,9 @@ class Api:
         return Health(status="ok")
 
     def readiness(self) -> JSONResponse:
-        """Answers 200 once a model is loaded, 503 before."""
+        """Answers 200 once a model is loaded, 503 before, and again once the server is about to end."""
+        if self._service.activity.stopping:
+            return JSONResponse({"status": "stopping"}, 503)
         answering = self._service.models.standing().answering
         ready = answering is not None and bool(answering.precision)
         return JSONResponse({"status": "ready" if ready else "loading"}, 200 if ready else 503)

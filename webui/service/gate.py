@@ -1,13 +1,14 @@
 """Lets a bounded number of callers work and a bounded number wait; whoever comes too much is told at once."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from webui.errors import BusyError
 
 RETRY_AFTER_S: Final = 5
+LOOK_S: Final = 0.2
 
 
 class Gate:
@@ -37,8 +38,7 @@ class Gate:
             BusyError: too many are inside.
         """
         with self._lock:
-            if self._inside >= self._limit:
-                raise BusyError("request.busy", found=self._inside, expected=self._limit, retry_s=RETRY_AFTER_S)
+            self.check()
             self._inside += 1
         try:
             yield
@@ -46,8 +46,21 @@ class Gate:
             with self._lock:
                 self._inside -= 1
 
+    def check(self) -> None:
+        """Raises BusyError if nobody would be admitted now."""
+        if self._inside >= self._limit:
+            raise BusyError("request.busy", found=self._inside, expected=self._limit, retry_s=RETRY_AFTER_S)
+
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Waits for a place to work in; the caller has been admitted."""
-        with self._places:
+    def place(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Waits for a place to work in; the caller has been admitted.
+
+        Args:
+            on_wait: called from time to time; may raise to leave the line.
+        """
+        while not self._places.acquire(timeout=LOOK_S):
+            on_wait()
+        try:
             yield
+        finally:
+            self._places.release()

@@ -19,6 +19,7 @@ from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.engine.runtime import Runtime
 from webui.results import Notice, RecognitionResult, Timing, format_timestamp
+from webui.service.activity import Activity
 from webui.service.answer import Answer, AnswerContext, build_answer
 from webui.service.embedding import embedding_file
 from webui.service.models import LoadedModel, ModelShelf
@@ -65,6 +66,7 @@ class RecognitionService:
         self.settings = settings
         self.registry = registry if registry is not None else ModelRegistry(settings)
         self.models = ModelShelf(settings, self.registry)
+        self.activity = Activity()
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
         """Loads a model, or returns it if it is loaded already; None takes the settings' values.
@@ -97,10 +99,11 @@ class RecognitionService:
             RequestError: the options make no sense.
             ModelError: the model can't answer.
             OutputError: the files can't be written.
+            StoppingError: the process ends.
         """
         options = options if options is not None else RecognizeOptions()
-        run = _Run(self.settings, options, progress, on_log)
-        with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
+        run = _Run(self.settings, options, self.activity.watched(progress), on_log)
+        with self.activity.counted(), storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             recording, decode_s = run.decode(source, file_name, draft)
             with closing(recording.waveform):
                 run.keep_audio(recording, draft)

@@ -94,6 +94,13 @@ TEXTS: Final[Mapping[str, Text]] = {
             "or have SPEECH_EMOTION_MAX_AUDIO_MB raised."
         ),
     ),
+    "api.upload_slow": Text(
+        zh="请求的内容在 {limit_s:.0f} 秒内没有传完。请检查网络，或由管理员调整 SPEECH_EMOTION_MAX_UPLOAD_S。",
+        en=(
+            "The request's body did not arrive within {limit_s:.0f} s. Check the connection, or have "
+            "SPEECH_EMOTION_MAX_UPLOAD_S raised."
+        ),
+    ),
     "api.no_result": Text(
         zh="没有编号为 {found} 的结果，或它已被删除。请检查编号，或重新识别。",
         en="There is no result {found}, or it was deleted. Check the id, or recognize the audio again.",
