@@ -62,6 +62,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.api.access import Access, AccessGuard, page_user
     from webui.api.body_limit import BodyLimit
     from webui.api.login import LoginPage
+    from webui.api.observed import Observed
     from webui.api.problems import answer_error
     from webui.api.routes import PREFIX as API_PREFIX
     from webui.api.routes import Api
@@ -91,6 +92,8 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         allow_headers=("Authorization", "X-API-Key", "Content-Type", "Accept-Language"),
         expose_headers=("Retry-After",),
     )
+    app.state.metrics = service.metrics
+    app.add_middleware(Observed, metrics=service.metrics)
     for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(CallerGoneError, answer_nobody)

@@ -33,6 +33,7 @@ from webui.errors import (
 )
 from webui.results import Document
 from webui.service.gate import RETRY_AFTER_S
+from webui.service.metrics import Metrics
 from webui.texts import Language, text
 
 log = logging.getLogger(__name__)
@@ -114,6 +115,9 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
         headers |= dict(error.headers or {})
     else:
         problem = _unexpected(error, language)
+    metrics = getattr(request.app.state, "metrics", None)
+    if isinstance(metrics, Metrics):
+        metrics.rejected(problem.code)
     return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
 
 

@@ -32,6 +32,7 @@ from webui.errors import RequestError, RunNotFoundError
 from webui.results import Granularity, RecognitionResult
 from webui.service import Recognition, RecognitionService, RecognizeOptions
 from webui.service.gate import Gate
+from webui.service.metrics import CONTENT_TYPE
 from webui.storage import EMBEDDING_FILE, RESULT_FILE
 from webui.storage.run_ids import RunIds
 
@@ -60,6 +61,7 @@ class Api:
         self._urls = UrlSource(service.settings)
         self._callers = CallerLimit(service.settings.max_per_client)
         self._gate = Gate(running=RUNNING, waiting=service.settings.max_waiting)
+        service.metrics.watch(waiting=lambda: self._gate.waiting, under_way=lambda: service.activity.under_way)
         self.router = APIRouter()
         self._add_routes()
 
@@ -92,6 +94,11 @@ class Api:
         add(
             "/readyz", self.readiness, tags=["health"], summary="Whether a model can answer", response_model=Health,
             responses={503: {"model": Health}},
+        )  # fmt: skip
+
+        add(
+            "/metrics", self.metrics, tags=["health"], summary="Numbers for Prometheus", response_class=Response,
+            responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
         )  # fmt: skip
 
     async def recognize(self, request: Request) -> RecognizedAudio:
@@ -240,6 +247,10 @@ class Api:
         answering = self._service.models.standing().answering
         ready = answering is not None and bool(answering.precision)
         return JSONResponse({"status": "ready" if ready else "loading"}, 200 if ready else 503)
+
+    def metrics(self) -> Response:
+        """Every number of the process in Prometheus' text format."""
+        return Response(self._service.metrics.exposition(), media_type=CONTENT_TYPE)
 
     def _folder(self, run_id: str) -> Path:
         folder = self._ids.find(run_id)

@@ -21,6 +21,7 @@ class Gate:
 
     def __init__(self, *, running: int, waiting: int) -> None:
         self._places = threading.BoundedSemaphore(running)
+        self._running = running
         self._limit = running + waiting
         self._lock = threading.Lock()
         self._inside = 0
@@ -29,6 +30,11 @@ class Gate:
     def inside(self) -> int:
         """How many work or wait."""
         return self._inside
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return max(0, self._inside - self._running)
 
     @contextmanager
     def admitted(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from webui.results import Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.activity import Activity
 from webui.service.answer import Answer, AnswerContext, build_answer
 from webui.service.embedding import embedding_file
+from webui.service.metrics import Metrics
 from webui.service.models import LoadedModel, ModelShelf
 from webui.service.options import Progress, RecognizeOptions, Stage, ignore_progress
 from webui.service.scores import check_labels, check_smoothing
@@ -67,6 +68,7 @@ class RecognitionService:
         self.registry = registry if registry is not None else ModelRegistry(settings)
         self.models = ModelShelf(settings, self.registry)
         self.activity = Activity()
+        self.metrics = Metrics()
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
         """Loads a model, or returns it if it is loaded already; None takes the settings' values.
@@ -109,7 +111,10 @@ class RecognitionService:
                 run.keep_audio(recording, draft)
                 loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
                 answer = run.infer(recording, loaded, decode_s, draft)
-            return run.save(answer, draft)
+                self.metrics.batches(run.windows, size=1)  # a model is given one window at a time
+            recognition = run.save(answer, draft)
+            self.metrics.recognized(recognition.result)
+            return recognition
 
 
 class _Run:
@@ -121,6 +126,7 @@ class _Run:
         self._progress = progress
         self._on_log = on_log
         self._log: list[Notice] = []
+        self.windows = 0  # that the model heard
         self.started = datetime.now().astimezone()
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
@@ -193,6 +199,7 @@ class _Run:
                 running=loaded.running,
             )
         inference_s = time.perf_counter() - clock
+        self.windows = joined.windows
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
         warnings = (*recording.warnings, *_about_length(model, joined), *model.notices, *loaded.notices)
         for warning in warnings:
