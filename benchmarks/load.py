@@ -80,9 +80,11 @@ class Load:
 
     @property
     def per_second(self) -> float:
+        """Calls answered a second."""
         return len(self.times_s) / self.elapsed_s
 
     def percentile_ms(self, percent: float) -> float:
+        """Milliseconds that ``percent`` of the answered calls took at most."""
         return float(np.percentile(self.times_s, percent)) * 1000
 
 
@@ -97,6 +99,7 @@ def engine_alone(seconds: float, threads: int) -> Load:
 
 @contextmanager
 def server(**settings: object) -> Iterator[RunningServer]:
+    """Runs a server that has answered a few calls already."""
     with tempfile.TemporaryDirectory() as folder:
         given = {"model": "builtin", "max_per_client": 10_000, "auto_download": False, **settings}
         with running_server(Path(folder) / "outputs", **given) as started:
@@ -149,6 +152,7 @@ def _for(seconds: float) -> Callable[[], bool]:
 
 
 def show_callers(seconds: float) -> None:
+    """Prints throughput and latency beside the engine's."""
     alone = {threads: engine_alone(seconds, threads) for threads in (1, 2)}
     best = max(load.per_second for load in alone.values())
     _say("| | calls/s | of the engine's | p50 ms | p95 ms | p99 ms |")
@@ -172,6 +176,7 @@ def _row(name: str, load: Load, best: float) -> None:
 
 
 def show_overload(seconds: float) -> None:
+    """Prints what becomes of those for whom there is no room."""
     with server(max_waiting=ROOM - 2) as started:
         load = ask_for(started, ROOM * OVERLOAD, _for(seconds))
     refused = np.array(load.refused_s) * 1000
@@ -182,6 +187,7 @@ def show_overload(seconds: float) -> None:
 
 
 def show_memory(requests: int) -> None:
+    """Prints the memory of the process between requests."""
     with server() as started:
         seen = [(0, _rss_mb(started))]
         each = max(1, requests // SAMPLES)
@@ -194,9 +200,8 @@ def show_memory(requests: int) -> None:
     for done, megabytes in seen:
         _say(f"| {done} | {megabytes:.0f} |")
     later = [megabytes for done, megabytes in seen if done >= requests / 4]
-    _say(
-        f"\nFrom a quarter on: {min(later):.0f} to {max(later):.0f} MB; last minus first {later[-1] - later[0]:+.0f} MB."
-    )
+    grown = later[-1] - later[0]
+    _say(f"\nFrom a quarter on: {min(later):.0f} to {max(later):.0f} MB; last minus first {grown:+.0f} MB.")
 
 
 def _rss_mb(started: RunningServer) -> float:
@@ -213,6 +218,7 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
+    """Reads the command line and measures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("callers", "overload", "memory"))
     parser.add_argument("--seconds", type=float, default=10.0)

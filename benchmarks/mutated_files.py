@@ -23,6 +23,7 @@ EXPECTED = {200, 413, 422}
 
 
 def main() -> int:
+    """Sends them, and returns 1 if an answer is none of the expected."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
