@@ -94,6 +94,30 @@ class BusyError(RequestError):
     """Too many are waiting already: asking again a little later will do."""
 
 
+class StoppingError(BusyError):
+    """The server ends: another one, or this one started again, will answer."""
+
+
+class TimeLimitError(RequestError):
+    """It took longer than the settings allow."""
+
+
+class UploadTimeError(TimeLimitError):
+    """What was sent took longer to arrive than the settings allow."""
+
+
+class TooOftenError(RequestError):
+    """One caller asks for more than its share: asking again a little later will do."""
+
+
+class UnauthorizedError(RequestError):
+    """Who asks did not say who they are, or can't prove it."""
+
+
+class ForbiddenRequestError(RequestError):
+    """A request that nobody may make from where it comes."""
+
+
 class RunNotFoundError(RequestError):
     """There is no such result, or it was deleted."""
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -23,6 +24,7 @@ import uvicorn
 from webui import __version__
 from webui.errors import RequestError, SpeechEmotionError
 from webui.service import RecognitionService
+from webui.service.activity import Activity
 from webui.settings import Settings
 from webui.texts import Language, text
 
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 PORTS_TRIED: Final = 100
 BYTES_PER_MB: Final = 1_000_000
+FINISH_S: Final = 18.0  # after SIGTERM, work under way has this long; with what follows, 30 s
+HAND_BACK_S: Final = 5.0
 HANG_UP_S: Final = 1.0  # after a signal, answers under way have this long
 WARM_UP_END_S: Final = 5.0
 SHUTDOWN_S: Final = 5  # uvicorn's own patience, which ends in a traceback per connection
@@ -53,8 +57,12 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from fastapi.exceptions import RequestValidationError
     from fastapi_offline import FastAPIOffline  # FastAPI's own page of the API asks a server on the internet
     from starlette.exceptions import HTTPException
+    from starlette.middleware.cors import CORSMiddleware
 
+    from webui.api.access import Access, AccessGuard, page_user
     from webui.api.body_limit import BodyLimit
+    from webui.api.login import LoginPage
+    from webui.api.observed import Observed
     from webui.api.problems import answer_error
     from webui.api.routes import PREFIX as API_PREFIX
     from webui.api.routes import Api
@@ -63,6 +71,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.ui.page import ASSETS_DIR, build_page, page_theme
     from webui.ui.scripts import page_script
 
+    access = Access(settings)
     service = service if service is not None else RecognitionService(settings)
     app = FastAPIOffline(
         title="Speech Emotion WebUI",
@@ -73,15 +82,28 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         openapi_url=f"{API_PREFIX}/openapi.json",
     )
     app.add_middleware(ClosedDoors)
-    app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb)
+    app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb, max_upload_s=settings.max_upload_s)
+    app.add_middleware(AccessGuard, access=access)
+    # Without one, Gradio would add its own, which lets every site in.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=("Authorization", "X-API-Key", "Content-Type", "Accept-Language"),
+        expose_headers=("Retry-After",),
+    )
+    app.state.metrics = service.metrics
+    app.add_middleware(Observed, metrics=service.metrics)
     for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(CallerGoneError, answer_nobody)
+    app.include_router(LoginPage(access).router)
     app.include_router(Api(service).router)
     gr.mount_gradio_app(
         app,
         build_page(service, cache_dir=cache_dir),
         path="/",
+        auth_dependency=page_user if access.restricted else None,
         show_error=False,
         max_file_size=int(settings.max_audio_mb * BYTES_PER_MB),
         allowed_paths=[],
@@ -106,15 +128,54 @@ def serve(settings: Settings) -> None:
     Raises:
         RequestError: the address can't be listened on.
     """
+    check_certificate(settings)
     listener = open_listener(settings.host, settings.port)
     port = listener.getsockname()[1]
     if port != settings.port:
         _say(text("page.port_taken", Language.EN, taken=settings.port, port=port))
+    service = RecognitionService(settings)
     with listener:
         config = uvicorn.Config(
-            create_app(settings), log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_S
+            create_app(settings, service),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=settings.max_connections,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            ssl_certfile=settings.ssl_certfile,
+            ssl_keyfile=settings.ssl_keyfile,
         )
-        _Server(config, lambda: _say(f"Running on local URL: http://localhost:{port}")).run(sockets=[listener])
+        scheme = "http" if settings.ssl_certfile is None else "https"
+        announce = partial(_say, f"Running on local URL: {scheme}://localhost:{port}")
+        _Server(config, announce, service.activity).run(sockets=[listener])
+
+
+def is_open_to_network(settings: Settings) -> bool:
+    """Returns whether whoever reaches this machine may use the server."""
+    from webui.api.access import Access, is_loopback
+
+    return not is_loopback(settings.host) and not Access(settings).restricted
+
+
+def check_certificate(settings: Settings) -> None:
+    """Looks at the files of TLS before anything is started.
+
+    Raises:
+        RequestError: they can't be used.
+    """
+    certificate, key = settings.ssl_certfile, settings.ssl_keyfile
+    if certificate is None and key is None:
+        return
+    if certificate is None or key is None:
+        raise RequestError("access.key_alone")
+    try:
+        # An empty password, since the library would ask at the terminal for one.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as err:
+        reason = err.strerror or str(err)
+        raise RequestError(
+            "access.bad_certificate", certificate=certificate.name, keyfile=key.name, reason=reason
+        ) from err
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -149,11 +210,12 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Says when it accepts connections, and ends quietly on SIGINT and SIGTERM."""
+    """Says when it accepts connections, and ends quietly: at once on SIGINT, after the work under way on SIGTERM."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], activity: Activity) -> None:
         super().__init__(config)
         self._announce = announce
+        self._activity = activity
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -171,12 +233,24 @@ class _Server(uvicorn.Server):
             if transport is not None:
                 transport.close()
 
+    def _exit_when_idle(self) -> None:
+        """Ends once nothing is under way; what takes too long is handed back to its callers first."""
+        if not self._activity.wait_idle(FINISH_S):
+            self._activity.hand_back()
+            self._activity.wait_idle(HAND_BACK_S)
+        self.should_exit = True
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Like uvicorn's, but does not send the signal again afterwards: the process is to end with code 0."""
 
         def stop(number: int, frame: FrameType | None) -> None:
-            self.handle_exit(number, frame)
+            first = not self._activity.stopping
+            self._activity.stop()
+            if number == signal.SIGTERM and first and self._activity.under_way:
+                threading.Thread(target=self._exit_when_idle, daemon=True).start()
+            else:
+                self.handle_exit(number, frame)
 
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -5,6 +5,7 @@
 
 import os
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -63,9 +64,28 @@ class Settings(BaseSettings):
     auto_download: bool = Field(default=True, description=text("settings.auto_download"))
     outputs_dir: Path = Field(default=PROJECT_DIR / "outputs", description=text("settings.outputs_dir"))
     audio_roots: Annotated[tuple[Path, ...], NoDecode] = Field(default=(), description=text("settings.audio_roots"))
+    audio_urls: bool = Field(default=False, description=text("settings.audio_urls"))
+    audio_url_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(), description=text("settings.audio_url_networks")
+    )
+    audio_url_s: float = Field(default=60.0, gt=0, description=text("settings.audio_url_s"))
+    api_keys: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.api_keys"))
+    api_keys_file: Path | None = Field(default=None, description=text("settings.api_keys_file"))
+    login: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.login"))
+    login_file: Path | None = Field(default=None, description=text("settings.login_file"))
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.cors_origins"))
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.allowed_hosts"))
+    ssl_certfile: Path | None = Field(default=None, description=text("settings.ssl_certfile"))
+    ssl_keyfile: Path | None = Field(default=None, description=text("settings.ssl_keyfile"))
     max_waiting: int = Field(default=32, ge=0, description=text("settings.max_waiting"))
     max_audio_mb: float = Field(default=2000.0, gt=0, description=text("settings.max_audio_mb"))
     max_audio_s: float = Field(default=43_200.0, gt=0, le=LONGEST_WAV_S, description=text("settings.max_audio_s"))
+    max_per_client: int = Field(default=16, ge=1, description=text("settings.max_per_client"))
+    max_upload_s: float = Field(default=600.0, gt=0, description=text("settings.max_upload_s"))
+    max_request_s: float = Field(default=7200.0, gt=0, description=text("settings.max_request_s"))
+    max_connections: int = Field(default=1000, ge=1, description=text("settings.max_connections"))
+    keep_days: float = Field(default=0.0, ge=0, description=text("settings.keep_days"))
+    keep_gb: float = Field(default=0.0, ge=0, description=text("settings.keep_gb"))
     window_s: float = Field(default=1.0, gt=0, description=text("settings.window_s"))
     hop_s: float = Field(default=0.2, gt=0, description=text("settings.hop_s"))
     max_json_rows: int = Field(default=10_000, ge=1, description=text("settings.max_json_rows"))
@@ -75,3 +95,8 @@ class Settings(BaseSettings):
     @classmethod
     def _split_roots(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("audio_url_networks", "api_keys", "login", "cors_origins", "allowed_hosts", mode="before")
+    @classmethod
+    def _split_list(cls, value: object) -> object:
+        return value.replace(",", " ").split() if isinstance(value, str) else value

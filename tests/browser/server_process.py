@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "from webui.server import serve; from webui.settings import Settings; serve(Settings())"
-ADDRESS = re.compile(r"^Running on local URL: (http://localhost:(\d+))$")
+ADDRESS = re.compile(r"^Running on local URL: (https?://localhost:(\d+))$")
 STOP_S = 15
 
 

@@ -200,7 +200,7 @@ def test_a_named_model_is_that_model_or_an_error(client: httpx.Client) -> None:
 
 def test_chinese_for_those_who_prefer_it(client: httpx.Client) -> None:
     response = client.post("/api/v1/recognize", json={}, headers={"accept-language": "zh-CN,zh;q=0.9"})
-    assert "需要且只能给出" in problem(response, 422, "api.one_source")
+    assert "需要 audio_path" in problem(response, 422, "api.one_source")
 
 
 def test_too_large_is_known_before_it_has_arrived(client: httpx.Client) -> None:

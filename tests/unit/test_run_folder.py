@@ -1,5 +1,6 @@
 import multiprocessing
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import soundfile
 
 from webui import storage
 from webui.errors import OutputError
+from webui.storage.run_ids import RunIds
 
 STARTED = datetime(2024, 1, 4, 22, 30, 0).astimezone()
 
@@ -44,6 +46,19 @@ def test_four_processes_in_the_same_second_lose_nothing(tmp_path: Path) -> None:
     contents = [path.read_text() for path in tmp_path.glob("outputs_*/result.json")]
     assert len(contents) == len(set(contents)) == 40
     assert all(re.fullmatch(r"outputs_20240104_223000(_\d+)?", path.name) for path in tmp_path.iterdir())
+
+
+def test_results_deleted_at_the_same_time_are_in_nobody_s_way(tmp_path: Path) -> None:
+    """One that was in the way of a name may be gone by the time it is looked at."""
+    ids = RunIds(tmp_path)
+
+    def run_and_delete(_number: int) -> None:
+        for _ in range(60):
+            ids.delete(publish_one(tmp_path))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run_and_delete, range(4)))
+    assert list(tmp_path.glob("outputs_*")) == []
 
 
 def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Settings: defaults, environment, limits."""
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,26 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "auto_download": False,
         "outputs_dir": tmp_path,
         "audio_roots": (tmp_path, tmp_path.parent),
+        "audio_urls": True,
+        "audio_url_networks": (IPv4Network("10.0.0.0/8"), IPv6Network("fd00::/8")),
+        "audio_url_s": 5.0,
+        "api_keys": ("a", "b"),
+        "api_keys_file": tmp_path,
+        "login": ("anna:a", "ben:b"),
+        "login_file": tmp_path,
+        "cors_origins": ("https://a.example", "https://b.example:8443"),
+        "allowed_hosts": ("a.example",),
+        "ssl_certfile": tmp_path,
+        "ssl_keyfile": tmp_path,
         "max_waiting": 3,
         "max_audio_mb": 1.5,
         "max_audio_s": 60.0,
+        "max_per_client": 2,
+        "max_upload_s": 9.0,
+        "max_request_s": 99.0,
+        "max_connections": 50,
+        "keep_days": 1.5,
+        "keep_gb": 0.5,
         "window_s": 2.0,
         "hop_s": 0.5,
         "max_json_rows": 10,
@@ -52,7 +70,8 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
     }
     assert values.keys() == Settings.model_fields.keys()
     for name, value in values.items():
-        said = os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
+        separator = os.pathsep if name == "audio_roots" else ","
+        said = separator.join(map(str, value)) if isinstance(value, tuple) else str(value)
         monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", said)
     assert Settings().model_dump() == values
 

@@ -1,19 +1,20 @@
-"""Refuses a body that is larger than any audio may be while it arrives, before it fills memory or the disk."""
+"""Refuses a body that is too large or takes too long while it arrives, before it fills memory or the disk."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from webui.api.problems import answer_error
-from webui.errors import AudioTooLongError
+from webui.errors import AudioTooLongError, SpeechEmotionError, UploadTimeError
 
-PREFIX: Final = "/api/"
 OVERHEAD: Final = 1.4  # base64 takes 4 bytes for 3; a form adds a little
 BYTES_PER_MB: Final = 1_000_000
 DRAIN_BYTES: Final = 16_000_000  # a caller that still sends when the connection closes never reads the answer
 DRAIN_S: Final = 2.0
+SLOW, LARGE = "slow", "large"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,8 +22,34 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
-class _TooLargeError(Exception):
-    """More arrived than is allowed."""
+class _BrokenOffError(Exception):
+    """What is being read is not to be read on."""
+
+
+class _Body:
+    """A body while it arrives; breaks off when it is too much or too slow, and then says which in ``trouble``."""
+
+    def __init__(self, receive: Receive, limit: int, max_upload_s: float) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._until = asyncio.get_running_loop().time() + max_upload_s
+        self._arrived = 0
+        self._complete = False
+        self.trouble: str | None = None
+
+    async def receive(self) -> Message:
+        try:
+            async with asyncio.timeout_at(None if self._complete else self._until):
+                message = await self._receive()
+        except TimeoutError as err:
+            self.trouble = SLOW
+            raise _BrokenOffError from err
+        self._complete = self._complete or not message.get("more_body", False)
+        self._arrived += len(message.get("body", b""))
+        if self._arrived > self._limit:
+            self.trouble = LARGE
+            raise _BrokenOffError
+        return message
 
 
 class BodyLimit:
@@ -31,46 +58,47 @@ class BodyLimit:
     Args:
         app: the application.
         max_audio_mb: largest audio file, in megabytes.
+        max_upload_s: seconds that a body may take to arrive.
     """
 
-    def __init__(self, app: App, *, max_audio_mb: float) -> None:
+    def __init__(self, app: App, *, max_audio_mb: float, max_upload_s: float) -> None:
         self._app = app
         self._max_audio_mb = max_audio_mb
+        self._max_upload_s = max_upload_s
         self._limit = int(max_audio_mb * OVERHEAD * BYTES_PER_MB)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if not announced.isdigit() or int(announced) > self._limit:
-            await self._refuse(scope, receive, send)
+            await self._refuse(scope, receive, send, self._too_large())
             return
-        arrived, begun = 0, False
-
-        async def counted() -> Message:
-            nonlocal arrived
-            message = await receive()
-            arrived += len(message.get("body", b""))
-            if arrived > self._limit:
-                raise _TooLargeError
-            return message
+        body = _Body(receive, self._limit, self._max_upload_s)
+        begun = False
 
         async def noted(message: Message) -> None:
             nonlocal begun
-            begun = True
-            await send(message)
+            if begun or body.trouble is None:  # else an answer to our own exception: 500, from whoever met it first
+                begun = True
+                await send(message)
 
-        try:
-            await self._app(scope, counted, noted)
-        except _TooLargeError:
-            if not begun:
-                await self._refuse(scope, receive, send)
+        with suppress(_BrokenOffError):
+            await self._app(scope, body.receive, noted)
+        if body.trouble is not None and not begun:
+            slow = UploadTimeError("api.upload_slow", limit_s=self._max_upload_s)
+            await self._refuse(scope, receive, send, slow if body.trouble == SLOW else self._too_large())
 
-    async def _refuse(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        await _drain(receive)
-        error = AudioTooLongError("api.too_large", expected_mb=self._max_audio_mb)
+    def _too_large(self) -> SpeechEmotionError:
+        return AudioTooLongError("api.too_large", expected_mb=self._max_audio_mb)
+
+    async def _refuse(
+        self, scope: MutableMapping[str, Any], receive: Receive, send: Send, error: SpeechEmotionError
+    ) -> None:
+        if isinstance(error, AudioTooLongError):
+            await _drain(receive)
         response = await answer_error(Request(scope), error)
         response.headers["Connection"] = "close"
         await response(scope, receive, send)

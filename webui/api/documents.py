@@ -18,6 +18,11 @@ class RecognizeRequest(Document):
         description="A file on the server, under one of its SPEECH_EMOTION_AUDIO_ROOTS.",
         examples=["/uploads/user_123/audio.mp3"],
     )
+    audio_url: str | None = Field(
+        default=None,
+        max_length=4096,
+        description="A public http or https address, fetched by a server that has SPEECH_EMOTION_AUDIO_URLS set.",
+    )
     audio_base64: str | None = Field(default=None, description="The bytes of an audio file in standard base64.")
     file_name: str | None = Field(default=None, max_length=255, description="The name that the result gives the audio.")
     granularity: Granularity = Granularity.UTTERANCE

@@ -18,6 +18,7 @@ from webui.errors import (
     AudioTooLongError,
     BusyError,
     ForbiddenPathError,
+    ForbiddenRequestError,
     InferenceError,
     ModelError,
     ModelNotFoundError,
@@ -25,9 +26,14 @@ from webui.errors import (
     RequestError,
     RunNotFoundError,
     SpeechEmotionError,
+    TimeLimitError,
+    TooOftenError,
+    UnauthorizedError,
+    UploadTimeError,
 )
 from webui.results import Document
 from webui.service.gate import RETRY_AFTER_S
+from webui.service.metrics import Metrics
 from webui.texts import Language, text
 
 log = logging.getLogger(__name__)
@@ -41,7 +47,12 @@ STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] 
     (InferenceError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (ModelError, HTTPStatus.SERVICE_UNAVAILABLE),
     (ForbiddenPathError, HTTPStatus.FORBIDDEN),
+    (ForbiddenRequestError, HTTPStatus.FORBIDDEN),
+    (UnauthorizedError, HTTPStatus.UNAUTHORIZED),
+    (TooOftenError, HTTPStatus.TOO_MANY_REQUESTS),
     (RunNotFoundError, HTTPStatus.NOT_FOUND),
+    (UploadTimeError, HTTPStatus.REQUEST_TIMEOUT),
+    (TimeLimitError, HTTPStatus.GATEWAY_TIMEOUT),
     (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),
@@ -91,8 +102,10 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, SpeechEmotionError):
         problem = problem_of(error, language)
-        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            headers["Retry-After"] = str(RETRY_AFTER_S)
+        if problem.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+            headers["Retry-After"] = str(error.values.get("retry_s", RETRY_AFTER_S))
+        elif problem.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, RequestValidationError):
         reason = "; ".join(f"{'.'.join(map(str, part['loc'][1:]))}: {part['msg']}" for part in error.errors())
         problem = problem_of(RequestError("api.bad_request", reason=reason), language)
@@ -102,6 +115,9 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
         headers |= dict(error.headers or {})
     else:
         problem = _unexpected(error, language)
+    metrics = getattr(request.app.state, "metrics", None)
+    if isinstance(metrics, Metrics):
+        metrics.rejected(problem.code)
     return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
 
 

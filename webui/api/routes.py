@@ -13,6 +13,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from webui.api.access import caller_name
+from webui.api.callers import CallerLimit
 from webui.api.documents import (
     Health,
     ListedModel,
@@ -23,12 +25,14 @@ from webui.api.documents import (
     ResultPage,
 )
 from webui.api.problems import responses
-from webui.api.sources import audio_of
+from webui.api.sources import SOURCES, Opened, given, source_of
+from webui.api.url_source import UrlSource, file_name_of
 from webui.api.work import run_for
 from webui.errors import RequestError, RunNotFoundError
 from webui.results import Granularity, RecognitionResult
 from webui.service import Recognition, RecognitionService, RecognizeOptions
 from webui.service.gate import Gate
+from webui.service.metrics import CONTENT_TYPE
 from webui.storage import EMBEDDING_FILE, RESULT_FILE
 from webui.storage.run_ids import RunIds
 
@@ -54,7 +58,10 @@ class Api:
         self._service = service
         self._settings = service.settings
         self._ids = RunIds(service.settings.outputs_dir)
+        self._urls = UrlSource(service.settings)
+        self._callers = CallerLimit(service.settings.max_per_client)
         self._gate = Gate(running=RUNNING, waiting=service.settings.max_waiting)
+        service.metrics.watch(waiting=lambda: self._gate.waiting, under_way=lambda: service.activity.under_way)
         self.router = APIRouter()
         self._add_routes()
 
@@ -63,7 +70,8 @@ class Api:
         add(
             f"{PREFIX}/recognize", self.recognize, methods=["POST"], response_model=RecognizedAudio,
             response_model_exclude_none=True, tags=["recognition"], summary="Recognize the emotion of one recording",
-            responses=responses(403, 413, 422, 503, 507), openapi_extra={"requestBody": _request_body()},
+            responses=responses(401, 403, 408, 413, 422, 429, 503, 504, 507),
+            openapi_extra={"requestBody": _request_body()},
         )  # fmt: skip
         add(f"{PREFIX}/results", self.list_results, tags=["results"], summary="List results, newest first")
         add(
@@ -88,23 +96,35 @@ class Api:
             responses={503: {"model": Health}},
         )  # fmt: skip
 
+        add(
+            "/metrics", self.metrics, tags=["health"], summary="Numbers for Prometheus", response_class=Response,
+            responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        )  # fmt: skip
+
     async def recognize(self, request: Request) -> RecognizedAudio:
         """Takes an upload (`multipart/form-data`, field `audio`) or JSON, and answers with the result document."""
+        with self._callers.counted(caller_name(request)):
+            self._service.activity.check_open()
+            self._gate.check()  # before the body is read
+            return await self._read_and_answer(request)
+
+    async def _read_and_answer(self, request: Request) -> RecognizedAudio:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             async with request.form(max_files=1, max_fields=32) as form:
                 with _kept_upload(form) as (path, name):
                     asked = _parse(form_fields(form))
-                    if asked.audio_path is not None or asked.audio_base64 is not None:
+                    if any(getattr(asked, source) is not None for source in SOURCES):
                         raise RequestError("api.one_source", found="audio + another source")
-                    return await self._answer(request, asked, path, name)
+                    return await self._answer(request, asked, given(path), name)
         if kind == "application/json":
             asked = _parse(await request.body())
-            return await self._answer(request, asked, audio_of(asked, self._settings), None)
+            name = file_name_of(asked.audio_url) if asked.audio_url is not None else None
+            return await self._answer(request, asked, source_of(asked, self._settings, self._urls), name)
         raise RequestError("api.media_type", found=kind or "missing")
 
     async def _answer(
-        self, request: Request, asked: RecognizeRequest, source: Path | bytes, name: str | None
+        self, request: Request, asked: RecognizeRequest, source: Opened, name: str | None
     ) -> RecognizedAudio:
         if asked.inline_embedding and asked.granularity is Granularity.FRAME:
             raise RequestError("api.inline_frames")
@@ -124,7 +144,10 @@ class Api:
         recognition = await run_for(
             request,
             self._gate,
-            lambda progress: self._service.recognize(source, options, file_name=file_name, progress=progress),
+            source,
+            lambda audio, progress: self._service.recognize(audio, options, file_name=file_name, progress=progress),
+            activity=self._service.activity,
+            limit_s=self._settings.max_request_s,
         )
         return self._document(recognition, inline=asked.inline_embedding)
 
@@ -221,10 +244,16 @@ class Api:
         return Health(status="ok")
 
     def readiness(self) -> JSONResponse:
-        """Answers 200 once a model is loaded, 503 before."""
+        """Answers 200 once a model is loaded, 503 before, and again once the server is about to end."""
+        if self._service.activity.stopping:
+            return JSONResponse({"status": "stopping"}, 503)
         answering = self._service.models.standing().answering
         ready = answering is not None and bool(answering.precision)
         return JSONResponse({"status": "ready" if ready else "loading"}, 200 if ready else 503)
+
+    def metrics(self) -> Response:
+        """Every number of the process in Prometheus' text format."""
+        return Response(self._service.metrics.exposition(), media_type=CONTENT_TYPE)
 
     def _folder(self, run_id: str) -> Path:
         folder = self._ids.find(run_id)
@@ -280,8 +309,7 @@ def _request_body() -> dict[str, Any]:
     schema = RecognizeRequest.model_json_schema()
     defs = schema.pop("$defs", {})
     schema["properties"]["granularity"] = {**defs["Granularity"], "default": Granularity.UTTERANCE.value}
-    sources = {"audio_path", "audio_base64"}
-    fields = {name: field for name, field in schema["properties"].items() if name not in sources}
+    fields = {name: field for name, field in schema["properties"].items() if name not in SOURCES}
     upload = {**_UPLOAD_SCHEMA, "properties": {**_UPLOAD_SCHEMA["properties"], **fields}}
     example = {"audio_path": "/uploads/user_123/audio.mp3", "granularity": "utterance", "extract_embedding": True}
     return {

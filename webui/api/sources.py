@@ -1,27 +1,54 @@
-"""From what a request gives to an audio file: an upload, base64, or a path under an allowed folder."""
+"""From what a request gives to an audio file: an upload, base64, a path under an allowed folder, or an address."""
 
 import base64
 import binascii
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
 from webui.api.documents import RecognizeRequest
+from webui.api.url_source import UrlSource
 from webui.errors import ForbiddenPathError, RequestError
+from webui.service import Progress, Stage
 from webui.settings import Settings
 
-SOURCES: Final = ("audio_path", "audio_base64")
+SOURCES: Final = ("audio_path", "audio_url", "audio_base64")
+
+
+Opened = Callable[[Progress], AbstractContextManager[Path | bytes]]
+
+
+def source_of(asked: RecognizeRequest, settings: Settings, urls: UrlSource) -> Opened:
+    """Returns what gives the audio that a JSON request names; only an address is work, and is left for later.
+
+    Raises:
+        RequestError: none or several are named, or base64 that isn't.
+        ForbiddenRequestError: an address, and the setting is off.
+        ForbiddenPathError: a path outside of the allowed folders.
+    """
+    url = asked.audio_url
+    if url is None or asked.audio_path is not None or asked.audio_base64 is not None:
+        return given(audio_of(asked, settings))
+    urls.check_enabled()
+    return lambda progress: urls.fetched(url, lambda: progress(0.0, Stage.VALIDATION))
+
+
+def given(audio: Path | bytes) -> Opened:
+    """Returns what gives audio that is already here."""
+    return lambda _progress: nullcontext(audio)
 
 
 def audio_of(asked: RecognizeRequest, settings: Settings) -> Path | bytes:
-    """Returns the audio that a JSON request names.
+    """Returns the audio that a JSON request names by path or holds.
 
     Raises:
         RequestError: none or several are named, or base64 that isn't.
         ForbiddenPathError: a path outside of the allowed folders.
     """
-    given = [name for name in SOURCES if getattr(asked, name) is not None]
-    if len(given) != 1:
-        raise RequestError("api.one_source", found=" + ".join(given) or "none")
+    named = [name for name in SOURCES if getattr(asked, name) is not None]
+    if len(named) != 1:
+        raise RequestError("api.one_source", found=" + ".join(named) or "none")
     if asked.audio_base64 is not None:
         return _decode(asked.audio_base64)
     assert asked.audio_path is not None

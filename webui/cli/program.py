@@ -14,6 +14,7 @@ from webui.cli.download import download
 from webui.cli.evaluate import evaluate
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.export import export
+from webui.cli.key import key
 from webui.cli.language import take_language
 from webui.cli.models import models
 from webui.cli.options import Job
@@ -85,6 +86,7 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     app.command(help="cli.help_evaluate")(evaluate)
     app.command(help="cli.help_export", epilog="cli.help_export_epilog")(export)
     app.command(help="cli.help_remove")(remove)
+    app.command(help="cli.help_key", epilog="cli.help_key_epilog")(key)
     app.command(help="cli.help_doctor", epilog="cli.help_doctor_epilog")(doctor)
     command = typer.main.get_command(app)
     assert isinstance(command, typer.core.TyperGroup)
@@ -116,9 +118,9 @@ def _localize(part: object, language: Language) -> None:
     """Puts texts in the place of their keys, in a command and its parameters."""
     for owner in (part, *getattr(part, "params", ())):
         for name in ("help", "epilog"):
-            key: str | None = getattr(owner, name, None)
-            if key is not None and key in TEXTS:
-                said = text(key, language, program=PROGRAM, exit_codes=exit_code_lines(language))
+            said_by: str | None = getattr(owner, name, None)
+            if said_by is not None and said_by in TEXTS:
+                said = text(said_by, language, program=PROGRAM, exit_codes=exit_code_lines(language))
                 setattr(owner, name, said if owner is part else _breakable(said))
 
 

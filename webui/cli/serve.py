@@ -1,5 +1,6 @@
 """``serve``: the page and the server behind it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,12 @@ def serve(
     engine: EngineOption = None,
     precision: PrecisionOption = None,
     outputs_dir: OutputsOption = None,
+    ssl_certfile: Annotated[
+        Path | None, typer.Option("--ssl-certfile", metavar="FILE", help="cli.option_ssl_certfile")
+    ] = None,
+    ssl_keyfile: Annotated[
+        Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="cli.option_ssl_keyfile")
+    ] = None,
 ) -> Job:
     """Returns the job that serves until it is stopped."""
 
@@ -40,10 +47,16 @@ def serve(
             engine=engine,
             precision=precision,
             outputs_dir=outputs_dir,
+            ssl_certfile=ssl_certfile,
+            ssl_keyfile=ssl_keyfile,
         )
         terminal.say("cli.starting")
 
-        from webui.server import serve as serve_page  # imported late: seconds
+        from webui.server import is_open_to_network  # imported late: seconds
+        from webui.server import serve as serve_page
+
+        if is_open_to_network(settings):
+            terminal.say("access.open_to_network", host=settings.host)
 
         serve_page(settings)
         return ExitCode.OK

@@ -1,13 +1,14 @@
 """Lets a bounded number of callers work and a bounded number wait; whoever comes too much is told at once."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from webui.errors import BusyError
 
 RETRY_AFTER_S: Final = 5
+LOOK_S: Final = 0.2
 
 
 class Gate:
@@ -20,6 +21,7 @@ class Gate:
 
     def __init__(self, *, running: int, waiting: int) -> None:
         self._places = threading.BoundedSemaphore(running)
+        self._running = running
         self._limit = running + waiting
         self._lock = threading.Lock()
         self._inside = 0
@@ -29,6 +31,11 @@ class Gate:
         """How many work or wait."""
         return self._inside
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return max(0, self._inside - self._running)
+
     @contextmanager
     def admitted(self) -> Iterator[None]:
         """Counts the caller in, without waiting, until the block ends.
@@ -37,8 +44,7 @@ class Gate:
             BusyError: too many are inside.
         """
         with self._lock:
-            if self._inside >= self._limit:
-                raise BusyError("request.busy", found=self._inside, expected=self._limit, retry_s=RETRY_AFTER_S)
+            self.check()
             self._inside += 1
         try:
             yield
@@ -46,8 +52,21 @@ class Gate:
             with self._lock:
                 self._inside -= 1
 
+    def check(self) -> None:
+        """Raises BusyError if nobody would be admitted now."""
+        if self._inside >= self._limit:
+            raise BusyError("request.busy", found=self._inside, expected=self._limit, retry_s=RETRY_AFTER_S)
+
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Waits for a place to work in; the caller has been admitted."""
-        with self._places:
+    def place(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Waits for a place to work in; the caller has been admitted.
+
+        Args:
+            on_wait: called from time to time; may raise to leave the line.
+        """
+        while not self._places.acquire(timeout=LOOK_S):
+            on_wait()
+        try:
             yield
+        finally:
+            self._places.release()

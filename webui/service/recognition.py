@@ -21,8 +21,10 @@ from webui.engine.registry import ModelRegistry
 from webui.engine.runtime import Runtime
 from webui.errors import RequestError
 from webui.results import Granularity, Notice, RecognitionResult, Timing, format_timestamp
+from webui.service.activity import Activity
 from webui.service.answer import Answer, AnswerContext, build_answer
 from webui.service.embedding import embedding_file
+from webui.service.metrics import Metrics
 from webui.service.models import LoadedModel, ModelShelf
 from webui.service.options import Progress, RecognizeOptions, Stage, ignore_progress
 from webui.service.scores import check_labels, check_smoothing
@@ -67,6 +69,8 @@ class RecognitionService:
         self.settings = settings
         self.registry = registry if registry is not None else ModelRegistry(settings)
         self.models = ModelShelf(settings, self.registry)
+        self.activity = Activity()
+        self.metrics = Metrics()
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
         """Loads a model, or returns it if it is loaded already; None takes the settings' values.
@@ -99,16 +103,20 @@ class RecognitionService:
             RequestError: the options make no sense.
             ModelError: the model can't answer.
             OutputError: the files can't be written.
+            StoppingError: the process ends.
         """
         options = options if options is not None else RecognizeOptions()
-        run = _Run(self.settings, options, progress, on_log)
-        with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
+        run = _Run(self.settings, options, self.activity.watched(progress), on_log)
+        with self.activity.counted(), storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             recording, decode_s = run.decode(source, file_name, draft)
             with closing(recording.waveform):
                 run.keep_audio(recording, draft)
                 loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
                 answer = run.infer(recording, loaded, decode_s, draft)
-            return run.save(answer, draft)
+                self.metrics.batches(run.windows, size=1)  # a model is given one window at a time
+            recognition = run.save(answer, draft)
+            self.metrics.recognized(recognition.result)
+            return recognition
 
     def analyze(
         self,
@@ -129,6 +137,8 @@ class RecognitionService:
             with closing(recording.waveform):
                 loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
                 result = run.infer(recording, loaded, decode_s, draft).result
+                self.metrics.batches(run.windows, size=1)
+        self.metrics.recognized(result)
         if result.frames is None or result.frames.file is None:
             return result
         return result.model_copy(update={"frames": result.frames.model_copy(update={"file": None})})
@@ -143,6 +153,7 @@ class _Run:
         self._progress = progress
         self._on_log = on_log
         self._log: list[Notice] = []
+        self.windows = 0  # that the model heard
         self.started = datetime.now().astimezone()
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
@@ -217,6 +228,7 @@ class _Run:
             )
         spans = self._find_speech(recording, model)
         inference_s = time.perf_counter() - clock
+        self.windows = joined.windows
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
         nobody = () if spans is None or spans else (_nobody_speaks(recording),)
         warnings = (*recording.warnings, *_about_length(model, joined), *nobody, *model.notices, *loaded.notices)

@@ -63,7 +63,8 @@ class RunDraft:
             try:
                 self.path.rename(target)
             except OSError as err:
-                if err.errno not in _TAKEN or not target.exists():
+                # The one that was in the way may be deleted by now; Windows says EACCES for other things as well.
+                if err.errno not in _TAKEN or (err.errno == errno.EACCES and not target.exists()):
                     raise
             else:
                 self.path = target

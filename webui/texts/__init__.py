@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from webui.texts import (
+    access,
     acquisition,
     api,
     audio,
@@ -29,6 +30,7 @@ from webui.texts.language import Language, Text
 __all__ = ["TEXTS", "Language", "Text", "text"]
 
 _AREAS: Final = (
+    access,
     acquisition,
     api,
     audio,

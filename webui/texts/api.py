@@ -18,11 +18,49 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="The request makes no sense ({reason}). /docs describes the fields.",
     ),
     "api.one_source": Text(
-        zh="请求给出了 {found}；需要且只能给出 audio_path、audio_base64 之一，或上传一个文件（字段 audio）。",
+        zh="请求给出了 {found}；需要 audio_path、audio_url、audio_base64 中的一个，或一个上传的文件（字段 audio）。",
         en=(
-            "The request gives {found}; exactly one of audio_path and audio_base64 is expected, or one uploaded file "
-            "in the field `audio`."
+            "The request gives {found}; exactly one of audio_path, audio_url and audio_base64 is expected, or one "
+            "uploaded file in the field `audio`."
         ),
+    ),
+    "api.no_audio_urls": Text(
+        zh="服务器不从网址读取音频。管理员可用设置 SPEECH_EMOTION_AUDIO_URLS=true 允许；或改为上传文件。",
+        en=(
+            "This server fetches no audio by URL. Its administrator can allow it with SPEECH_EMOTION_AUDIO_URLS=true; "
+            "or upload the file."
+        ),
+    ),
+    "api.bad_url": Text(
+        zh="audio_url 不是有效的网址。请给出完整的 https:// 或 http:// 地址。",
+        en="audio_url is not a URL. Give a whole address with https:// or http://.",
+    ),
+    "api.url_refused": Text(
+        zh=(
+            "audio_url（或它转到的地址）不可用：只接受公网上的 http 或 https 地址，不带用户名和密码。"
+            "自己网络内的地址由设置 SPEECH_EMOTION_AUDIO_URL_NETWORKS 允许；或上传文件。"
+        ),
+        en=(
+            "audio_url, or where it redirects to, is refused: an http or https address of the public internet is "
+            "expected, without user and password. The setting SPEECH_EMOTION_AUDIO_URL_NETWORKS allows addresses of "
+            "one's own network; or upload the file."
+        ),
+    ),
+    "api.url_unreachable": Text(
+        zh="无法从 audio_url 读取音频：连接失败或中断。请检查地址，或上传文件。",
+        en="The audio at audio_url can't be had: the connection failed or broke off. Check the address, or upload it.",
+    ),
+    "api.url_status": Text(
+        zh="audio_url 的服务器回答 HTTP {found}；需要 200。请检查地址和权限，或上传文件。",
+        en="The server of audio_url answers HTTP {found}; 200 is expected. Check the address and who may read it.",
+    ),
+    "api.url_too_slow": Text(
+        zh="audio_url 的服务器太慢：{limit_s:.0f} 秒内没有给出全部音频。请稍后重试，或上传文件。",
+        en="The server of audio_url is too slow: not all came within {limit_s:.0f} s. Try again later, or upload it.",
+    ),
+    "api.url_redirects": Text(
+        zh="audio_url 转发超过 {expected} 次。请给出音频本身的地址。",
+        en="audio_url redirects more than {expected} times. Give the address of the audio itself.",
     ),
     "api.bad_base64": Text(
         zh="audio_base64 不是有效的 base64（{reason}）。请给出文件内容的标准 base64 编码，不带 data: 前缀。",
@@ -54,6 +92,13 @@ TEXTS: Final[Mapping[str, Text]] = {
         en=(
             "The request is larger than the limit of {expected_mb:.0f} MB. Send a shorter or compressed recording, "
             "or have SPEECH_EMOTION_MAX_AUDIO_MB raised."
+        ),
+    ),
+    "api.upload_slow": Text(
+        zh="请求的内容在 {limit_s:.0f} 秒内没有传完。请检查网络，或由管理员调整 SPEECH_EMOTION_MAX_UPLOAD_S。",
+        en=(
+            "The request's body did not arrive within {limit_s:.0f} s. Check the connection, or have "
+            "SPEECH_EMOTION_MAX_UPLOAD_S raised."
         ),
     ),
     "api.no_result": Text(

@@ -77,6 +77,17 @@ _HELP: Final[Mapping[str, Text]] = {
         zh="删除 models/ 中某个模型的权重；其他程序的缓存不受影响。",
         en="Deletes a model's weights from models/; caches of other programs are left alone.",
     ),
+    "cli.help_key": Text(
+        zh="为服务器生成 API 密钥或网页登录账号；设置里只保存哈希。",
+        en="Makes API keys and logins for the server; the settings hold nothing but hashes.",
+    ),
+    "cli.help_key_epilog": Text(
+        zh=("{program} key new          打印一个新密钥和它的哈希\n{program} key login anna   询问密码，打印账号"),
+        en=(
+            "{program} key new          prints a new key and its hash\n"
+            "{program} key login anna   asks for a password, prints the login"
+        ),
+    ),
     "cli.help_verify": Text(
         zh="用本机的权重比较 native 引擎与 FunASR 的数值，并把结论存在权重旁边。有差异时退出码为 7。",
         en=(
@@ -174,6 +185,14 @@ _OPTIONS: Final[Mapping[str, Text]] = {
         zh="权重所在的文件夹，最先查找。", en="Folder that the model's weights lie in, looked at first."
     ),
     "cli.option_outputs_dir": Text(zh="结果写入的目录。", en="Folder that results are written to."),
+    "cli.option_key_action": Text(
+        zh="new：新的 API 密钥；login：网页登录账号。", en="new: an API key; login: a login of the page."
+    ),
+    "cli.option_key_user": Text(zh="login：用户名。", en="login: the user's name."),
+    "cli.option_ssl_certfile": Text(
+        zh="TLS 证书（PEM）：以 https 提供服务。", en="TLS certificate (PEM): speaks https."
+    ),
+    "cli.option_ssl_keyfile": Text(zh="证书的私钥（PEM）。", en="Private key of the certificate (PEM)."),
     "cli.option_json": Text(zh="标准输出只有 JSON。", en="Nothing but JSON on stdout."),
     "cli.option_files": Text(zh="音频文件；“-” 为标准输入。", en="Audio files; `-` is standard input."),
     "cli.option_granularity": Text(

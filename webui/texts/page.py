@@ -60,6 +60,14 @@ _LABELS: Final[Mapping[str, Text]] = {
         en="After a recognition: validation → preprocessing → inference → results.",
     ),
     "page.downloads": Text(zh="下载结果文件", en="Download the result files"),
+    "page.resources": Text(zh="服务器状态", en="Server"),
+    "page.resources_again": Text(zh="🔄 刷新", en="🔄 Refresh"),
+    "page.resources_under_way": Text(zh="正在处理（其中排队）", en="Being answered (of them waiting)"),
+    "page.resources_done": Text(zh="启动以来的识别（拒绝）", en="Recognitions since the start (refused)"),
+    "page.resources_audio": Text(zh="已识别的音频", en="Audio heard"),
+    "page.resources_times": Text(zh="解码 / 推理用时", en="Time for decoding / inference"),
+    "page.resources_memory": Text(zh="内存", en="Memory"),
+    "page.resources_gpu": Text(zh="显存", en="GPU memory"),
     "page.advice_title": Text(zh="使用建议", en="Advice"),
     "page.advice": Text(
         zh=(

@@ -55,6 +55,24 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Try again in {retry_s} s."
         ),
     ),
+    "request.too_many": Text(
+        zh="您已有 {found} 个请求在处理或等待，每个调用方最多 {expected} 个。请等其中一个完成，或 {retry_s} 秒后重试。",
+        en=(
+            "{found} of your requests are being answered or wait, {expected} at most for one caller. Wait for one of "
+            "them, or try again in {retry_s} s."
+        ),
+    ),
+    "request.stopping": Text(
+        zh="服务器正在停止，没有完成这次识别，也没有写入文件。请 {retry_s} 秒后重试。",
+        en="The server is stopping; this was not finished, and nothing was written. Try again in {retry_s} s.",
+    ),
+    "request.too_slow": Text(
+        zh="识别（含排队）超过了 {limit_s:.0f} 秒，已中止。请给出较短的音频，或调大 SPEECH_EMOTION_MAX_REQUEST_S。",
+        en=(
+            "It took longer than {limit_s:.0f} s, waiting included, and was ended. Send shorter audio, or have "
+            "SPEECH_EMOTION_MAX_REQUEST_S raised."
+        ),
+    ),
     "request.unmapped_labels": Text(
         zh="模型 {model} 的类别 {found} 与九种情感没有对应关系，无法给出九种得分。请为该模型提供类别映射。",
         en=(

@@ -42,6 +42,48 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="API 的 `audio_path` 可以读取的文件夹；多个之间的分隔符与 PATH 相同。",
         en="Folders that the API's `audio_path` may name files in; several separated as in PATH.",
     ),
+    "settings.audio_urls": Text(
+        zh="API 的 `audio_url` 是否可用：服务器会去下载调用方给出的公网地址。",
+        en="Whether the API's `audio_url` may be used: the server then fetches public addresses that callers name.",
+    ),
+    "settings.audio_url_networks": Text(
+        zh="`audio_url` 除公网外还可访问的网络，如 `10.1.0.0/16`；以空格或逗号分隔。",
+        en="Networks that `audio_url` may reach besides the public ones, `10.1.0.0/16` say; spaces or commas between.",
+    ),
+    "settings.audio_url_s": Text(
+        zh="`audio_url` 的下载最多用多少秒。", en="Seconds that fetching an `audio_url` may take in all."
+    ),
+    "settings.api_keys": Text(
+        zh="可用的 API 密钥的哈希（`bash run.sh key new` 打印），以空格或逗号分隔；不设密钥也不设登录则人人可用。",
+        en=(
+            "Hashes of the API keys that are let in (`bash run.sh key new` prints them), separated by spaces or "
+            "commas; without keys and logins everybody is."
+        ),
+    ),
+    "settings.api_keys_file": Text(
+        zh="同上，来自文件，每行一个哈希，`#` 之后为备注。",
+        en="The same from a file, a hash a line, remarks after `#`.",
+    ),
+    "settings.login": Text(
+        zh="可登录网页的账号 `用户名:哈希`（`bash run.sh key login 用户名` 打印），以空格或逗号分隔。",
+        en=(
+            "Logins of the page as `user:hash` (`bash run.sh key login USER` prints them), separated by spaces or "
+            "commas."
+        ),
+    ),
+    "settings.login_file": Text(zh="同上，来自文件，每行一个账号。", en="The same from a file, a login a line."),
+    "settings.cors_origins": Text(
+        zh="可从浏览器调用 API 的其他网站，如 `https://example.org`；默认没有。",
+        en="Other sites whose pages may call the API, `https://example.org` for instance; none by default.",
+    ),
+    "settings.allowed_hosts": Text(
+        zh="只对本机开放且不设密钥和登录时：反向代理使用的域名。",
+        en="Where the server is open to this machine alone, without keys and logins: names that a reverse proxy uses.",
+    ),
+    "settings.ssl_certfile": Text(
+        zh="TLS 证书（PEM）；给出后以 https 提供服务。", en="TLS certificate (PEM); with it the server speaks https."
+    ),
+    "settings.ssl_keyfile": Text(zh="证书的私钥（PEM）。", en="Private key of the certificate (PEM)."),
     "settings.max_waiting": Text(
         zh="最多有多少个 API 请求排队；再多的会被要求稍后重试。",
         en="API requests that may wait; more are told to come back.",
@@ -53,6 +95,28 @@ TEXTS: Final[Mapping[str, Text]] = {
     "settings.max_audio_s": Text(
         zh="接受的最长录音，单位秒：12 小时。",
         en="Longest recording accepted, in seconds: 12 h.",
+    ),
+    "settings.max_per_client": Text(
+        zh="同一调用方（密钥、账号或地址）最多同时有多少个 API 请求；再多的得到 429。",
+        en="API requests of one caller (key, login or address) at a time; more are answered 429.",
+    ),
+    "settings.max_upload_s": Text(
+        zh="请求的内容最多用多少秒传完。", en="Seconds in which a request's body has to arrive."
+    ),
+    "settings.max_request_s": Text(
+        zh="一次识别（含排队）最多用多少秒，超过则中止。",
+        en="Seconds that a recognition may take, waiting included; then it is ended.",
+    ),
+    "settings.max_connections": Text(
+        zh="最多同时有多少个连接；一个打开的网页占一到三个。",
+        en="Connections at a time; an open page takes one to three.",
+    ),
+    "settings.keep_days": Text(
+        zh="结果保留多少天，之后自动删除；0 为不删除。", en="Days that results are kept, then deleted; 0 keeps them."
+    ),
+    "settings.keep_gb": Text(
+        zh="结果总共最多占多少 GB，超过则从最旧的删起；0 为不限。",
+        en="Gigabytes that results may take in all, the oldest are deleted first; 0 is no limit.",
     ),
     "settings.window_s": Text(
         zh="逐帧得分：每行平均多少秒音频。",

@@ -12,6 +12,8 @@ CLOSED: Final = re.compile(
     re.IGNORECASE,
 )
 WEB_ADDRESS: Final = re.compile(r"\s*https?:", re.IGNORECASE)
+OWN_API: Final = "/api/"  # has limits of its own, and audio as JSON
+MAX_NESTED: Final = 500  # objects and lists; a recursive reader would fail on more that are nested
 MAX_JSON_BYTES: Final = 4_000_000  # an event carries options and paths; audio comes as an upload
 
 Message = MutableMapping[str, Any]
@@ -35,10 +37,12 @@ class ClosedDoors:
             await self.app(scope, receive, send)
         elif CLOSED.match(scope["path"]):
             await _refuse(send, 404, b"Not found")
-        elif scope["method"] == "POST" and _is_json(scope):
+        elif scope["method"] == "POST" and _is_json(scope) and not scope["path"].startswith(OWN_API):
             body = await _read(receive, MAX_JSON_BYTES)
             if body is None:
                 await _refuse(send, 413, b"Too large")
+            elif body.count(b"[") + body.count(b"{") > MAX_NESTED:
+                await _refuse(send, 422, b"Too deep")
             elif names_web_address(body):
                 await _refuse(send, 403, b"Upload the file itself; a web address is not fetched")
             else:

@@ -11,6 +11,7 @@ from webui.ui.layout import FILE_TAB, Parts
 from webui.ui.outcome import Outcome
 from webui.ui.outcome_view import Updates, render
 from webui.ui.recognize_events import VisitorEvents, wire_api, wire_recognize
+from webui.ui.resource_panel import wire_resources
 from webui.ui.scripts import CLEAR_OTHER_JS, GO_JS, PLAYER_JS, SPEAK_JS, WAIT_JS
 from webui.ui.shared_files import SharedFiles
 from webui.ui.status_events import wire_status
@@ -31,6 +32,7 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
     outcome = gr.State(None, time_to_live=STATE_TTL_S)
     arrived = _wire_language(page, parts, outcome)
     wire_status(parts.status, parts.inputs.fast, parts.language, arrived, service)
+    wire_resources(parts.resources, parts.language, service)
     shared = SharedFiles(cache_dir, page.upload_file_set)
     _wire_source(parts, shared, example)
     visitors = VisitorEvents(service, shared)

@@ -11,6 +11,7 @@ from webui.ui.answer_view import empty_html
 from webui.ui.languages import CHOICES
 from webui.ui.localized import FIRST_LANGUAGE, Localized
 from webui.ui.markup import escape
+from webui.ui.resource_panel import ResourceParts, lay_out_resources
 from webui.ui.status_events import StatusParts, lay_out_status
 
 FILE_TAB: Final = "file"
@@ -55,6 +56,7 @@ class Parts:
         say: the components whose words follow the language.
         inputs: left side.
         outputs: right side.
+        resources: the panel about the server.
     """
 
     language: gr.Radio
@@ -63,6 +65,7 @@ class Parts:
     say: Localized
     inputs: InputParts
     outputs: OutputParts
+    resources: ResourceParts
 
 
 def lay_out() -> Parts:
@@ -83,8 +86,9 @@ def lay_out() -> Parts:
             inputs = _inputs(say)
         with gr.Column(scale=7, min_width=320):
             outputs = _outputs(say)
+    resources = lay_out_resources(say)
     say.add_computed(gr.HTML, _footer, apply_default_css=False)
-    return Parts(language, stored, status, say, inputs, outputs)
+    return Parts(language, stored, status, say, inputs, outputs, resources)
 
 
 def _header(language: Language) -> dict[str, Any]:

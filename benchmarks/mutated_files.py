@@ -1,0 +1,61 @@
+"""Sends damaged audio files of every format to a real server: no crash, no hang, a clear answer to each.
+
+    python -m benchmarks.mutated_files [--count 2000] [--seed 1]
+
+Prints how many were answered how, and the longest time of an answer; ends with 1 on an answer that is none of the
+expected. The fast part of it is in tests/surfaces/test_hostile.py.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from tests.browser.server_process import running_server
+from tests.mutations import mutated_files
+
+EXPECTED = {200, 413, 422}
+
+
+def main() -> int:
+    """Sends them, and returns 1 if an answer is none of the expected."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    statuses: Counter[int] = Counter()
+    codes: Counter[str] = Counter()
+    slowest = (0.0, "")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"model": "builtin", "auto_download": False, "max_audio_s": 60, "keep_gb": 0.2}
+        with running_server(Path(folder) / "outputs", **settings) as started:
+            client = httpx.Client(base_url=started.url, timeout=60)
+
+            def send(item: tuple[str, bytes]) -> tuple[str, float, httpx.Response]:
+                begun = time.perf_counter()
+                answer = client.post("/api/v1/recognize", files={"audio": item})
+                if answer.status_code == 200:
+                    client.delete(f"/api/v1/results/{answer.json()['id']}")
+                return item[0], time.perf_counter() - begun, answer
+
+            with ThreadPoolExecutor(2) as pool:
+                for name, took, answer in pool.map(send, mutated_files(given.count, given.seed)):
+                    statuses[answer.status_code] += 1
+                    slowest = max(slowest, (took, name))
+                    if answer.status_code != 200:
+                        codes[answer.json()["code"]] += 1
+            crashed = started.process.poll() is not None or "Traceback" in started.errors.read_text()
+    lines = [f"{count:6} HTTP {status}" for status, count in sorted(statuses.items())]
+    lines += [f"{count:6}   {code}" for code, count in codes.most_common()]
+    lines += [f"slowest: {slowest[0]:.2f} s ({slowest[1]})", f"crashed: {'yes' if crashed else 'no'}"]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return int(crashed or not set(statuses) <= EXPECTED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""Keys, logins, origins, TLS: real servers, real HTTP, and no side door on the page's own endpoints."""
+
+import hashlib
+import json
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+
+from tests.browser.server_process import ROOT, RunningServer, free_port, running_server
+from webui.errors import RequestError
+from webui.server import check_certificate, is_open_to_network
+from webui.service.keys import PasswordHash, hash_key, new_key
+from webui.settings import Settings
+
+EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
+KEY, REVOKED = new_key(), new_key()
+PASSWORD = "correct horse battery"
+OPEN = {"/healthz", "/readyz", "/login", "/favicon.ico"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("access")
+    (folder / "keys.txt").write_text(f"# of the team\n{hash_key(KEY)}  # anna's\n")
+    settings = {
+        "api_keys_file": folder / "keys.txt",
+        "login": f"anna:{PasswordHash.of(PASSWORD)}",
+        "cors_origins": "https://friend.example",
+        "outputs_dir": folder / "outputs",
+    }
+    with running_server(**settings) as started:
+        yield started
+        assert "Traceback" not in started.errors.read_text()
+
+
+@pytest.fixture
+def visitor(server: RunningServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def anna(server: RunningServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        entered = client.post("/login", data={"user": "anna", "password": PASSWORD})
+        assert (entered.status_code, entered.headers["location"]) == (303, "/")
+        yield client
+
+
+def all_addresses(server: RunningServer) -> list[tuple[str, str]]:
+    """Every address that the program and Gradio's app answer at, with something in the place of its parameters."""
+    code = """
+import json, re, sys
+from pathlib import Path
+from webui.server import create_app
+from webui.settings import Settings
+def walk(routes, prefix=""):
+    for route in routes:
+        inner = getattr(getattr(route, "app", None), "routes", None)
+        inner = inner or getattr(getattr(route, "original_router", None), "routes", None)
+        path = prefix + (getattr(route, "path", None) or "")
+        for method in getattr(route, "methods", None) or ():
+            yield method, re.sub(r"{[^}]*}", "x", path)
+        if inner:
+            yield from walk(inner, path)
+app = create_app(Settings(outputs_dir=Path(sys.argv[1])))
+print(json.dumps(sorted(set(walk(app.routes)))))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(server.outputs_dir)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found: list[list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return [(method, path) for method, path in found]
+
+
+def test_without_a_key_no_address_answers(server: RunningServer, visitor: httpx.Client) -> None:
+    addresses = all_addresses(server)
+    assert len(addresses) > 80
+    paths = {path for _, path in addresses}
+    for part in ("/upload", "/queue/join", "/queue/data", "/file=x", "/heartbeat/x", "/call/x", "/cancel", "/config"):
+        assert any(part in path for path in paths), part
+    for method, path in addresses:
+        if path not in OPEN:
+            answer = visitor.request(method, path)
+            assert answer.status_code == 401, (method, path)
+            assert answer.headers["www-authenticate"] == "Bearer"
+    for path in ("/nothing", "/theme.css", "/assets/index.js", "/gradio_api/startup-events", "//config", "/%2e/config"):
+        assert visitor.get(path).status_code == 401, path
+
+
+def test_health_needs_no_key(visitor: httpx.Client) -> None:
+    assert visitor.get("/healthz").status_code == 200
+    assert visitor.get("/readyz").status_code in (200, 503)
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
+def test_a_key_opens_the_api_and_the_page(visitor: httpx.Client, header: str) -> None:
+    headers = {header: f"Bearer {KEY}" if header == "Authorization" else KEY}
+    answer = visitor.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, headers=headers)
+    assert answer.status_code == 200
+    assert visitor.get("/", headers=headers).status_code == 200
+    assert visitor.get("/config", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": f"Bearer {REVOKED}"},
+        {"Authorization": "Bearer"},
+        {"Authorization": f"Basic {KEY}"},
+        {"Authorization": KEY},
+        {"X-API-Key": KEY[:-1]},
+        {"X-API-Key": hash_key(KEY)},  # who reads the settings has no key
+        {"X-API-Key": ""},
+        {"Cookie": f"speech-emotion-session={KEY}"},
+        {"Cookie": "speech-emotion-session="},
+    ],
+)
+def test_other_credentials_do_not(visitor: httpx.Client, headers: dict[str, str]) -> None:
+    answer = visitor.get("/api/v1/models", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "access.unauthorized")
+
+
+def test_gradio_client_with_a_key(server: RunningServer) -> None:
+    client = Client(server.url, verbose=False, download_files=False, headers={"Authorization": f"Bearer {KEY}"})
+    assert client.predict(handle_file(EXAMPLE), "utterance", False, api_name="/recognize")["emotion"]
+
+
+def test_the_page_asks_for_a_login_and_lets_anna_in(visitor: httpx.Client, anna: httpx.Client) -> None:
+    asked = visitor.get("/", headers={"accept": "text/html"})
+    assert (asked.status_code, asked.headers["location"]) == (303, "/login")
+    form = visitor.get("/login", headers={"accept-language": "zh-CN"})
+    assert "用户名" in form.text
+    assert "script" not in form.headers["content-security-policy"]
+    assert "gradio" in anna.get("/").text
+    (cookie,) = anna.cookies.jar
+    assert cookie.has_nonstandard_attr("HttpOnly")
+    assert cookie.get_nonstandard_attr("SameSite") == "lax"
+    sent = anna.post("/gradio_api/upload", files={"files": ("a.wav", EXAMPLE.read_bytes())})
+    assert anna.get(f"/gradio_api/file={sent.json()[0]}").status_code == 200
+    assert visitor.get(f"/gradio_api/file={sent.json()[0]}").status_code == 401
+    assert anna.get("/logout").headers["location"] == "/login"
+    assert anna.get("/config", headers={"Cookie": f"{cookie.name}={cookie.value}"}).status_code == 401
+
+
+def test_a_key_is_a_login_too(visitor: httpx.Client) -> None:
+    assert visitor.post("/login", data={"key": KEY}).status_code == 303
+    assert visitor.get("/config").status_code == 200
+
+
+def test_guessing_passwords_is_slow(server: RunningServer) -> None:
+    with httpx.Client(base_url=server.url, timeout=60, transport=httpx.HTTPTransport(local_address="127.0.0.9")) as who:
+        guesses = [who.post("/login", data={"user": "anna", "password": f"guess {n}"}) for n in range(7)]
+        assert [answer.status_code for answer in guesses] == [401] * 5 + [429] * 2
+        assert int(guesses[-1].headers["retry-after"]) > 30
+        assert who.post("/login", data={"user": "anna", "password": PASSWORD}).status_code == 429
+        huge = who.post("/login", content=b"x" * 9000, headers={"content-type": "application/x-www-form-urlencoded"})
+        assert huge.status_code == 413
+
+
+def test_other_sites(visitor: httpx.Client) -> None:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    for path in ("/api/v1/models", "/config", "/gradio_api/info"):
+        stranger = visitor.get(path, headers={**headers, "Origin": "https://stranger.example"})
+        assert not [name for name in stranger.headers if name.startswith("access-control-allow")]
+        friend = visitor.get(path, headers={**headers, "Origin": "https://friend.example"})
+        assert friend.headers["access-control-allow-origin"] == "https://friend.example"
+        assert "access-control-allow-credentials" not in friend.headers
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    where = "/api/v1/recognize"
+    assert visitor.options(where, headers={**asks, "Origin": "https://stranger.example"}).status_code == 400
+    assert visitor.options(where, headers={**asks, "Origin": "https://friend.example"}).status_code == 200
+    posted = visitor.post("/gradio_api/queue/join", headers={**headers, "Sec-Fetch-Site": "cross-site"}, json={})
+    assert (posted.status_code, posted.json()["code"]) == (403, "access.cross_site")
+
+
+def test_only_hashes_are_kept(server: RunningServer) -> None:
+    kept = "".join(path.read_text("utf-8", "ignore") for path in server.outputs_dir.parent.glob("*.txt"))
+    assert hashlib.sha256(KEY.encode()).hexdigest() in kept
+    assert KEY not in kept
+
+
+def test_an_open_server_on_this_machine_answers_to_its_own_names_alone(tmp_path: Path) -> None:
+    with running_server(tmp_path / "outputs", allowed_hosts="proxy.example") as started:
+        for host in ("localhost", "127.0.0.1", "[::1]", "proxy.example"):
+            assert httpx.get(f"{started.url}/config", headers={"Host": host}).status_code == 200
+        answer = httpx.get(f"{started.url}/config", headers={"Host": "rebound.example:7860"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "access.foreign_host")
+        assert httpx.get(f"{started.url}/login").headers["location"] == "/"
+        stranger = httpx.get(f"{started.url}/config", headers={"Origin": "http://localhost:1234"})
+        assert not [name for name in stranger.headers if name.startswith("access-control-allow")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"api_keys": KEY}, "access.bad_key_hash"),
+        ({"login": "anna:secret"}, "access.bad_login"),
+        ({"login": f":{PasswordHash.of('password')}"}, "access.bad_login"),
+        ({"login_file": "/nowhere/logins"}, "access.file_unreadable"),
+    ],
+)
+def test_settings_that_make_no_sense_start_nothing(settings: dict[str, str], code: str) -> None:
+    from webui.api.access import Access
+
+    with pytest.raises(RequestError) as caught:
+        Access(Settings(**settings))  # type: ignore[arg-type]
+    assert caught.value.code == code
+    assert KEY not in str(caught.value)
+
+
+def test_an_empty_file_of_keys_opens_nothing(tmp_path: Path) -> None:
+    from webui.api.access import Access
+
+    (tmp_path / "keys.txt").write_text("# none yet\n")
+    assert Access(Settings(api_keys_file=tmp_path / "keys.txt")).restricted
+
+
+def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "app.py", *arguments], cwd=ROOT, input=stdin, capture_output=True, text=True, check=False,
+        env={**os.environ, **environment}, timeout=60,
+    )  # fmt: skip
+
+
+def test_key_new_and_key_login() -> None:
+    made = run("key", "new", "--lang", "en")
+    key, kept = made.stdout.split()
+    assert hash_key(key) == kept
+    assert "shown this once" in made.stderr
+    login = run("key", "login", "anna", stdin=PASSWORD + "\n").stdout.strip()
+    user, _, written = login.partition(":")
+    assert user == "anna"
+    assert PasswordHash.parse(written).fits(PASSWORD)
+    assert not PasswordHash.parse(written).fits(PASSWORD + " ")
+    assert run("key", "login", "anna", stdin="short\n").returncode == 2
+    assert run("key", "login").returncode == 2
+
+
+def test_open_to_the_network_without_a_lock_is_said_once(tmp_path: Path) -> None:
+    environment = {
+        **os.environ, "SPEECH_EMOTION_PORT": str(free_port()), "SPEECH_EMOTION_OUTPUTS_DIR": str(tmp_path)
+    }  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "app.py", "serve", "--host", "0.0.0.0", "--lang", "en"],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert "Running on" in process.stdout.readline()
+        process.terminate()
+        _, told = process.communicate(timeout=30)
+    assert told.count("open to the network at 0.0.0.0") == 1
+    for host, open_to_all in (("0.0.0.0", True), ("192.0.2.1", True), ("127.0.0.2", False), ("::1", False)):
+        assert is_open_to_network(Settings(host=host)) is open_to_all
+        assert not is_open_to_network(Settings(host=host, api_keys=hash_key(KEY)))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    from tests.certificates import self_signed
+
+    return self_signed(tmp_path_factory.mktemp("tls"), "localhost")
+
+
+def test_tls(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    settings = {"ssl_certfile": certificate[0], "ssl_keyfile": certificate[1], "api_keys": hash_key(KEY)}
+    with running_server(tmp_path / "outputs", **settings) as started:
+        assert started.url.startswith("https://localhost:")
+        trusted = ssl.create_default_context(cafile=str(certificate[0]))
+        assert httpx.get(f"{started.url}/healthz", verify=trusted).json() == {"status": "ok"}
+        entered = httpx.post(f"{started.url}/login", data={"key": KEY}, verify=trusted)
+        assert "Secure" in entered.headers["set-cookie"]
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{started.url}/healthz")
+
+
+def test_a_certificate_that_can_not_be_used_is_a_sentence(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    with pytest.raises(RequestError, match="expected together"):
+        check_certificate(Settings(ssl_certfile=certificate[0]))
+    for cert, key in ((tmp_path / "none.pem", certificate[1]), (certificate[1], certificate[0])):
+        with pytest.raises(RequestError, match="can't be used"):
+            check_certificate(Settings(ssl_certfile=cert, ssl_keyfile=key))

@@ -1,0 +1,77 @@
+"""``audio_url`` over the API of a real server, with a real host of audio beside it."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.audio_hosts import AudioHost, audio_host
+from tests.browser.server_process import RunningServer, running_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("urls")
+    settings = {"audio_urls": True, "audio_url_networks": "127.0.0.1/32", "audio_url_s": 2, "max_audio_mb": 1}
+    with running_server(folder / "outputs", **settings) as started:
+        yield started
+        assert "Traceback" not in started.errors.read_text()
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[AudioHost]:
+    with audio_host() as running:
+        yield running
+
+
+def ask(server: RunningServer, url: str) -> httpx.Response:
+    return httpx.post(f"{server.url}/api/v1/recognize", json={"audio_url": url}, timeout=60)
+
+
+def test_audio_at_an_address_is_recognized(server: RunningServer, host: AudioHost) -> None:
+    answer = ask(server, host.url("/some/clip%201.wav?token=secret"))
+    assert answer.status_code == 200
+    assert answer.json()["source"]["file_name"] == "clip 1.wav"
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/missing", 422, "api.url_status"),
+        ("/drip", 422, "api.url_too_slow"),
+        ("/endless", 413, "api.too_large"),
+        ("/playlist", 422, "audio.playlist"),
+        ("/loop", 422, "api.url_redirects"),
+    ],
+)
+def test_what_is_wrong_is_said(server: RunningServer, host: AudioHost, path: str, status: int, code: str) -> None:
+    answer = ask(server, host.url(path))
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_inside_is_closed(server: RunningServer, host: AudioHost) -> None:
+    with audio_host("127.0.0.2") as inside:
+        for url in (
+            inside.url(),
+            inside.url(host="2130706434"),
+            inside.url(host="0x7f.2"),
+            inside.url(host="[::ffff:127.0.0.2]"),
+            host.url(f"/to/{inside.url()}"),
+            "http://169.254.169.254/latest/meta-data/",
+            server.url.replace("localhost", "127.0.0.2") + "/api/v1/results",
+            "file:///etc/passwd",
+        ):
+            answer = ask(server, url)
+            assert (answer.status_code, answer.json()["code"]) == (403, "api.url_refused"), url
+        assert inside.connections == 0
+
+
+def test_one_source(server: RunningServer, host: AudioHost) -> None:
+    asked = {"audio_url": host.url(), "audio_base64": "YQ=="}
+    answer = httpx.post(f"{server.url}/api/v1/recognize", json=asked)
+    assert answer.json()["code"] == "api.one_source"
+    form = {"audio_url": host.url()}
+    answer = httpx.post(f"{server.url}/api/v1/recognize", data=form, files={"audio": b"x"})
+    assert answer.json()["code"] == "api.one_source"
+    assert ask(server, "nothing").json()["code"] == "api.url_refused"

@@ -1,0 +1,42 @@
+"""Requests made up from the OpenAPI description, sent to a real server: its answers are those that it describes."""
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.browser.server_process import RunningServer, running_server
+from webui.service.keys import hash_key, new_key
+
+KEY = new_key()
+# No schema can say that a string is the base64 of real audio, or which of the sources belong together.
+UNKNOWABLE = [positive_data_acceptance]
+EXAMPLES = 30  # of each of the nine operations
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    outputs = tmp_path_factory.mktemp("schema") / "outputs"
+    with running_server(outputs, api_keys=hash_key(KEY), max_audio_mb=1, max_audio_s=30) as started:
+        yield started
+        assert "Traceback" not in started.errors.read_text()
+
+
+def test_the_server_does_as_it_is_described(server: RunningServer) -> None:
+    headers = {"X-API-Key": KEY}
+    api = schemathesis.openapi.from_url(f"{server.url}/api/v1/openapi.json", headers=headers)
+    operations = [found.ok() for found in api.get_all_operations()]
+    assert len(operations) >= 9
+    for operation in operations:
+
+        @settings(
+            max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
+            phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(case=operation.as_strategy())
+        def ask(case: schemathesis.Case) -> None:
+            case.call_and_validate(headers=headers, timeout=30, excluded_checks=UNKNOWABLE)
+
+        ask()

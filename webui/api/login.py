@@ -1,0 +1,129 @@
+"""The login page: no script, nothing from elsewhere. A user's password or an API key gives a session."""
+
+from html import escape
+from typing import Final
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from webui.api.access import COOKIE, LOGIN, Access, caller_name
+from webui.api.problems import language_of
+from webui.api.sessions import SESSION_S, FailureLimit
+from webui.errors import AudioTooLongError, TooOftenError
+from webui.texts import Language, text
+
+LOGOUT: Final = "/logout"
+MAX_FORM_BYTES: Final = 8192
+HASHING: Final = 2  # passwords at a time: each takes 16 MB and 50 ms of a core
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+STYLE: Final = (
+    ":root{color-scheme:light dark}body{font-family:system-ui,sans-serif;display:grid;place-items:center}"
+    "form{display:grid;gap:.75rem;width:min(22rem,90vw)}label{display:grid;gap:.25rem}"
+    "input,button{font:inherit;padding:.5rem}p{margin:0}"
+)
+
+
+class LoginPage:
+    """``/login`` and ``/logout``.
+
+    Args:
+        access: keys, accounts and sessions.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._failures = FailureLimit()
+        self._hashing = anyio.CapacityLimiter(HASHING)
+        self.router = APIRouter(include_in_schema=False)
+        self.router.add_api_route(LOGIN, self.show, methods=["GET"])
+        self.router.add_api_route(LOGIN, self.enter, methods=["POST"], dependencies=[Depends(_is_small)])
+        self.router.add_api_route(LOGOUT, self.leave, methods=["GET", "POST"])
+
+    def show(self, request: Request) -> Response:
+        """Shows the form; whoever has nothing to log in to goes to the page."""
+        if not self._access.restricted or self._access.caller_of(request) is not None:
+            return RedirectResponse(_home(request), 303)
+        return self._page(request)
+
+    async def enter(self, request: Request) -> Response:
+        """Begins a session, or shows the form again."""
+        async with request.form(max_files=0, max_fields=3) as form:
+            given = {name: value for name, value in form.items() if isinstance(value, str)}
+        caller = caller_name(request)
+        try:
+            self._failures.check(caller)
+        except TooOftenError as error:
+            headers = {"Retry-After": str(error.values["retry_s"])}
+            return self._page(request, error.message(language_of(request)), 429, headers)
+        name = await self._who(given)
+        if name is None:
+            return self._page(request, text("access.login_failed", language_of(request)), 401)
+        self._failures.succeeded(caller)
+        response = RedirectResponse(_home(request), 303, {"Cache-Control": "no-store"})
+        response.set_cookie(
+            COOKIE, self._access.sessions.begin(name), max_age=int(SESSION_S), httponly=True, samesite="lax",
+            secure=request.url.scheme == "https", path=_home(request),
+        )  # fmt: skip
+        return response
+
+    def leave(self, request: Request) -> Response:
+        """Ends the session."""
+        self._access.sessions.end(request.cookies.get(COOKIE, ""))
+        response = RedirectResponse(request.scope.get("root_path", "") + LOGIN, 303, {"Cache-Control": "no-store"})
+        response.delete_cookie(COOKIE, path=_home(request))
+        return response
+
+    async def _who(self, given: dict[str, str]) -> str | None:
+        key = given.get("key", "").strip()
+        if key:
+            name = self._access.keys.name_of(key)
+            return f"key:{name}" if name is not None else None
+        user = given.get("user", "").strip()
+        fits = await run_sync(self._access.accounts.fit, user, given.get("password", ""), limiter=self._hashing)
+        return f"user:{user}" if fits else None
+
+    def _page(
+        self, request: Request, message: str = "", status: int = 200, headers: dict[str, str] | None = None
+    ) -> HTMLResponse:
+        language = language_of(request)
+        fields = []
+        if self._access.accounts:
+            fields += [
+                _field(language, "access.login_user", "user", "text", "username"),
+                _field(language, "access.login_password", "password", "password", "current-password"),
+            ]
+        if self._access.keys:
+            fields.append(_field(language, "access.login_key", "key", "password", "off"))
+        title, button = (escape(text(key, language)) for key in ("access.login_title", "access.login_button"))
+        shown = f'<p role="alert">{escape(message)}</p>' if message else ""
+        body = (
+            f'<!doctype html><html lang="{language.value}"><head><meta charset="utf-8">'
+            f'<meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style></head>'
+            f'<body><main><form method="post"><h1>{title}</h1>{shown}{"".join(fields)}'
+            f"<button>{button}</button></form></main></body></html>"
+        )
+        return HTMLResponse(body, status, HEADERS | (headers or {}))
+
+
+def _field(language: Language, key: str, name: str, kind: str, complete: str) -> str:
+    label = escape(text(key, language))
+    return f'<label>{label}<input name="{name}" type="{kind}" autocomplete="{complete}"></label>'
+
+
+def _home(request: Request) -> str:
+    root: str = request.scope.get("root_path", "")
+    return root + "/"
+
+
+def _is_small(request: Request) -> None:
+    """Refuses a form that is no login before it is read."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > MAX_FORM_BYTES:
+        raise AudioTooLongError("api.too_large", expected_mb=MAX_FORM_BYTES / 1e6)

@@ -1,0 +1,55 @@
+"""Counts and times every request, whoever answers it."""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from webui.service.metrics import Metrics
+
+KNOWN_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+UNKNOWN: Final = "other"  # whatever strangers ask for is one row
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Observed:
+    """ASGI middleware.
+
+    Args:
+        app: the application.
+        metrics: where it is counted.
+    """
+
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        begun = time.perf_counter()
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            method = scope["method"] if scope["method"] in KNOWN_METHODS else UNKNOWN
+            self._metrics.answered(method, _route(scope), status, time.perf_counter() - begun)
+
+
+def _route(scope: Scope) -> str:
+    """Returns the pattern of the route that answered, so that ids don't become labels."""
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) and path else UNKNOWN

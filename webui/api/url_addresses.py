@@ -1,0 +1,71 @@
+"""Which addresses of the network may be asked for audio: public ones, and those that the settings name."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolver = Callable[[str, int], Sequence[str]]
+
+# Not public, whatever an older Python's table says: special purposes, relays, documentation; and Azure's wire server,
+# public by its number, yet answered inside of that cloud.
+NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(one)
+    for one in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "64:ff9b:1::/48", "3fff::/20", "5f00::/16")
+)
+NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class AddressRule:
+    """Tells which addresses may be connected to.
+
+    Args:
+        networks: allowed besides public ones, for instance those of a storage of one's own.
+    """
+
+    def __init__(self, networks: Sequence[Network] = ()) -> None:
+        self._networks = tuple(networks)
+
+    def allows(self, written: str) -> bool:
+        """Returns whether an address, as a resolver gives it, may be connected to."""
+        try:
+            address = ipaddress.ip_address(written)
+        except ValueError:
+            return False
+        if any(address in network for network in self._networks):
+            return True
+        return is_public(address)
+
+
+def is_public(address: Address) -> bool:
+    """Returns whether an address is one of the public internet, for one receiver."""
+    if isinstance(address, ipaddress.IPv6Address):
+        translated = translated_to(address)
+        if translated is not None:
+            return is_public(translated)
+        tunnelled = [one for one in (address.sixtofour, *(address.teredo or ())) if one is not None]
+        if address.is_site_local or address.scope_id or not all(is_public(one) for one in tunnelled):
+            return False
+    if any(address in network for network in NOT_PUBLIC):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def translated_to(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Returns the IPv4 address that an IPv6 address is only another way to write."""
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Returns the addresses of a host, as the system knows them; whatever notation a number is in, they are plain.
+
+    Raises:
+        OSError: it has none.
+        UnicodeError: it can't be a name.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -1,0 +1,221 @@
+"""Audio from an address that a caller names, fetched so that it can't be turned against the server's own network.
+
+A name is resolved once, every address it has is checked, and the connection goes to a checked address, so what a name
+means later doesn't matter. The request keeps the name: for its Host header, for TLS and for the certificate. Each
+redirect begins anew. No proxy, no cookie, no password of the environment takes part.
+"""
+
+import ssl
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, Final
+
+import httpcore
+import httpx
+
+from webui.api.url_addresses import AddressRule, Resolver, resolve
+from webui.errors import AudioFetchError, AudioTooLongError, ForbiddenRequestError, OutputError, RequestError
+from webui.settings import Settings
+
+SCHEMES: Final = ("http", "https")
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS: Final = 5
+STEP_S: Final = 10.0  # the longest silence of the other side
+BYTES_PER_MB: Final = 1_000_000
+OK: Final = 200
+HEADERS: Final = [(b"User-Agent", b"speech-emotion-webui"), (b"Accept", b"*/*"), (b"Accept-Encoding", b"identity")]
+
+
+class UrlSource:
+    """Fetches audio into a file of its own.
+
+    Args:
+        settings: whether, from where besides public addresses, how many bytes, how long.
+        resolver: names to addresses; the system's.
+    """
+
+    def __init__(self, settings: Settings, resolver: Resolver = resolve) -> None:
+        self._enabled = settings.audio_urls
+        self._rule = AddressRule(settings.audio_url_networks)
+        self._max_mb = settings.max_audio_mb
+        self._limit_s = settings.audio_url_s
+        self._resolver = resolver
+
+    @contextmanager
+    def fetched(self, url: str, on_block: Callable[[], None] = lambda: None) -> Iterator[Path]:
+        """Gives the audio at ``url`` as a file, gone at the end of the block.
+
+        Args:
+            url: http or https.
+            on_block: called while it arrives; may raise to stop.
+
+        Raises:
+            ForbiddenRequestError: the setting is off, or the address is none that may be asked.
+            RequestError: it is no URL.
+            AudioFetchError: the other side doesn't give it.
+            AudioTooLongError: it is too large.
+        """
+        self.check_enabled()
+        until = time.monotonic() + self._limit_s
+        with tempfile.NamedTemporaryFile(prefix="speech-emotion-url-") as kept:
+            try:
+                self._follow(parsed(url), kept, _Backend(self._rule, self._resolver, until), on_block)
+                kept.flush()
+            except (httpcore.TimeoutException, TimeoutError) as err:
+                raise AudioFetchError("api.url_too_slow", limit_s=self._limit_s) from err
+            except (httpcore.NetworkError, httpcore.ProtocolError) as err:
+                raise AudioFetchError("api.url_unreachable") from err
+            except OSError as err:  # the library has words of its own for the network's: this is the disk's
+                folder, reason = tempfile.gettempdir(), err.strerror or str(err)
+                raise OutputError("storage.not_writable", folder=folder, reason=reason) from err
+            yield Path(kept.name)
+
+    def check_enabled(self) -> None:
+        """Raises ForbiddenRequestError where the setting is off."""
+        if not self._enabled:
+            raise ForbiddenRequestError("api.no_audio_urls")
+
+    def _follow(self, url: httpx.URL, kept: IO[bytes], backend: "_Backend", on_block: Callable[[], None]) -> None:
+        with httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend, max_connections=1) as pool:
+            for _ in range(MAX_REDIRECTS + 1):
+                target = httpcore.URL(
+                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path or b"/"
+                )
+                timeouts = dict.fromkeys(("connect", "read", "write", "pool"), STEP_S)
+                headers = [(b"Host", url.netloc), *HEADERS]
+                with pool.stream("GET", target, headers=headers, extensions={"timeout": timeouts}) as response:
+                    location = _header(response, b"location")
+                    if response.status in REDIRECTS and location is not None:
+                        url = parsed(location, base=url)
+                        continue
+                    if response.status != OK:
+                        raise AudioFetchError("api.url_status", found=response.status)
+                    self._keep(response, kept, on_block)
+                    return
+        raise AudioFetchError("api.url_redirects", expected=MAX_REDIRECTS)
+
+    def _keep(self, response: httpcore.Response, kept: IO[bytes], on_block: Callable[[], None]) -> None:
+        limit = int(self._max_mb * BYTES_PER_MB)
+        announced = _header(response, b"content-length") or "0"
+        arrived = int(announced) if announced.isdigit() else 0
+        if arrived > limit:
+            raise AudioTooLongError("api.too_large", expected_mb=self._max_mb)
+        arrived = 0
+        for block in response.iter_stream():
+            on_block()
+            arrived += len(block)
+            if arrived > limit:
+                raise AudioTooLongError("api.too_large", expected_mb=self._max_mb)
+            kept.write(block)
+
+
+def parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
+    """Returns an address that may be tried.
+
+    Raises:
+        RequestError: it is no URL.
+        ForbiddenRequestError: it is not of http or https, or carries a name or a password.
+    """
+    try:
+        found = httpx.URL(url) if base is None else base.join(url)
+    except (httpx.InvalidURL, ValueError, UnicodeError) as err:
+        raise RequestError("api.bad_url") from err
+    if found.scheme not in SCHEMES or found.userinfo:
+        raise ForbiddenRequestError("api.url_refused")
+    if not found.raw_host:
+        raise RequestError("api.bad_url")
+    return found
+
+
+def file_name_of(url: str) -> str:
+    """Returns the last part of an address's path."""
+    try:
+        return httpx.URL(url).path.rsplit("/", 1)[-1]
+    except (httpx.InvalidURL, ValueError):
+        return ""
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Opens connections to checked addresses alone, and closes them when time is up."""
+
+    def __init__(self, rule: AddressRule, resolver: Resolver, until: float) -> None:
+        self._rule = rule
+        self._resolver = resolver
+        self._until = until
+        self._inner = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connects to one of the host's addresses, if all of them may be asked."""
+        try:
+            addresses = self._resolver(host, port)
+        except (OSError, UnicodeError) as err:  # told like a refusal: which names exist inside is nobody's business
+            raise ForbiddenRequestError("api.url_refused") from err
+        if not addresses or not all(self._rule.allows(address) for address in addresses):
+            raise ForbiddenRequestError("api.url_refused")
+        for address in addresses[:-1]:
+            try:
+                return self._connect(address, port, timeout)
+            except httpcore.ConnectError:
+                continue
+        return self._connect(addresses[-1], port, timeout)
+
+    def _connect(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
+        return _TimedStream(self._inner.connect_tcp(address, port, left(self._until, timeout)), self._until)
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A connection on which everything together takes a bounded time, however slowly the other side drips."""
+
+    def __init__(self, inner: httpcore.NetworkStream, until: float) -> None:
+        self._inner = inner
+        self._until = until
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, left(self._until, timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, left(self._until, timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        secured = self._inner.start_tls(ssl_context, server_hostname, left(self._until, timeout))
+        return _TimedStream(secured, self._until)
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the library's
+        return self._inner.get_extra_info(info)
+
+
+def left(until: float, timeout: float | None) -> float:
+    """Returns how long one step may take.
+
+    Raises:
+        TimeoutError: no time is left.
+    """
+    remaining = until - time.monotonic()
+    if remaining <= 0:
+        raise TimeoutError
+    return min(remaining, timeout if timeout is not None else STEP_S)
+
+
+def _header(response: httpcore.Response, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context()

@@ -1,0 +1,62 @@
+"""``key``: makes API keys and logins. What it prints is kept nowhere; the settings hold the hashes."""
+
+import getpass
+import sys
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+from webui.cli.exit_codes import ExitCode
+from webui.cli.options import Job
+from webui.cli.terminal import Terminal
+from webui.errors import RequestError
+from webui.service.keys import COMMENT, PasswordHash, hash_key, new_key
+from webui.texts import text
+
+MIN_PASSWORD: Final = 8
+
+
+class Action(StrEnum):
+    """What to make."""
+
+    NEW = "new"
+    LOGIN = "login"
+
+
+def key(
+    action: Annotated[Action, typer.Argument(help="cli.option_key_action")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="cli.option_key_user")] = "",
+) -> Job:
+    """Returns the job that makes a key or a login and prints it."""
+
+    def job(terminal: Terminal) -> ExitCode:
+        if action is Action.NEW:
+            _print_key(terminal)
+        else:
+            _print_login(terminal, user)
+        return ExitCode.OK
+
+    return job
+
+
+def _print_key(terminal: Terminal) -> None:
+    made = new_key()
+    terminal.say("access.new_key")
+    terminal.answer(made)
+    terminal.say("access.new_key_hash")
+    terminal.answer(hash_key(made))
+
+
+def _print_login(terminal: Terminal, user: str) -> None:
+    """Asks for the password, or reads it from standard input."""
+    if not user or any(sign.isspace() or sign in f",{COMMENT}" for sign in user):
+        raise RequestError("access.bad_user", found=repr(user))
+    if sys.stdin.isatty():
+        password = getpass.getpass(text("access.ask_password", terminal.language, user=user) + " ")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if len(password) < MIN_PASSWORD:
+        raise RequestError("access.bad_password", found=len(password), expected=MIN_PASSWORD)
+    terminal.say("access.new_login")
+    terminal.answer(f"{user}:{PasswordHash.of(password)}")
