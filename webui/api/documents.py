@@ -10,6 +10,11 @@ from webui.service.options import MAX_SEGMENT_S, MIN_MAX_SEGMENT_S
 from webui.settings import Precision
 
 
+def split_labels(value: object) -> object:
+    """Returns the names of ``angry,happy`` one by one; anything else as it is."""
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
 class RecognizeRequest(Document):
     """What can be asked of one recognition. An upload gives the same fields as form fields, and the file as `audio`."""
 
@@ -54,7 +59,64 @@ class RecognizeRequest(Document):
     @field_validator("labels", mode="before")
     @classmethod
     def _split_labels(cls, value: object) -> object:
-        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        return split_labels(value)
+
+
+class JobRequest(Document):
+    """What can be asked of many recordings. Uploads give the same fields as form fields, and the files as `audio`."""
+
+    audio_paths: tuple[str, ...] | None = Field(
+        default=None, max_length=10_000, description="Files on the server, under its SPEECH_EMOTION_AUDIO_ROOTS."
+    )
+    audio_urls: tuple[str, ...] | None = Field(
+        default=None, max_length=10_000, description="Addresses, where the server's setting allows them."
+    )
+    granularity: Granularity = Granularity.UTTERANCE
+    model: str | None = Field(default=None, description="`auto` or a name that /api/v1/models lists.")
+    precision: Precision | None = Field(default=None, description="Of an Emotion2Vec model.")
+    labels: tuple[Emotion, ...] | None = Field(
+        default=None, min_length=1, description="The emotions that share the scores; all nine by default."
+    )
+    max_segment_s: Annotated[float, Field(ge=MIN_MAX_SEGMENT_S)] = Field(default=MAX_SEGMENT_S)
+    merge_segments: bool = False
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _split_labels(cls, value: object) -> object:
+        return split_labels(value)
+
+
+class FailedItem(Document):
+    """A recording of a job that has no answer."""
+
+    path: str = Field(description="As it was given.")
+    code: str
+    message: str
+
+
+class JobDocument(Document):
+    """A job as it stands."""
+
+    id: str
+    created: str = Field(description="Local time, `YYYY-MM-DD HH:MM:SS`.")
+    state: str = Field(description="running, stopping, cancelled or done")
+    total: int
+    waiting: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    failures: tuple[FailedItem, ...] = Field(description="What failed, at most 100; the results have them all.")
+    links: dict[str, str] = Field(description="Addresses of the results, by format.")
+
+
+class JobPage(Document):
+    """Jobs, newest first."""
+
+    jobs: tuple[JobDocument, ...]
+    total: int
+    offset: int
+    limit: int
 
 
 class RecognizedAudio(RecognitionResult):

@@ -76,15 +76,15 @@ def _format_of(out: Path) -> TableFormat:
     return found
 
 
-def _files(sources: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+def _files(sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """Yields names and paths: a folder's recordings, named from the folder on if it is alone, and files as given."""
     for source in sources:
         if source.is_dir():
             inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
             start = source if len(sources) == 1 else Path()
-            yield from ((path.relative_to(start).as_posix(), path.absolute()) for path in inside if path.is_file())
+            yield from ((path.relative_to(start).as_posix(), str(path.absolute())) for path in inside if path.is_file())
         else:
-            yield source.as_posix(), source.absolute()
+            yield source.as_posix(), str(source.absolute())
 
 
 class _Batch:
@@ -100,7 +100,7 @@ class _Batch:
         self._state = out.with_name(f"{out.name}.progress.sqlite")
         self._service = RecognitionService(settings)
 
-    def run(self, files: list[tuple[str, Path]], *, resume: bool) -> ExitCode:
+    def run(self, files: list[tuple[str, str]], *, resume: bool) -> ExitCode:
         """Works until all is done or Ctrl-C; the table is written either way."""
         if not files:
             raise RequestError("cli.batch_nothing", expected=" ".join(sorted(SOUND_SUFFIXES)))
@@ -119,7 +119,7 @@ class _Batch:
             store.close()
         return self._tell(record, failures)
 
-    def _prepare(self, runner: JobRunner, files: list[tuple[str, Path]]) -> None:
+    def _prepare(self, runner: JobRunner, files: list[tuple[str, str]]) -> None:
         """Writes down what is to be done, besides what is done already."""
         store = runner.store
         before = store.job(JOB)
@@ -154,5 +154,6 @@ class _Batch:
         return ExitCode.OK
 
     def _forget(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            self._state.with_name(self._state.name + suffix).unlink(missing_ok=True)
+        name = self._state.name
+        for file in (name, f"{name}-wal", f"{name}-shm", f".{name}.lock"):
+            self._state.with_name(file).unlink(missing_ok=True)

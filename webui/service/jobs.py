@@ -3,7 +3,8 @@
 import json
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,14 @@ from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 logger = logging.getLogger(__name__)
 
 NOT_READY_S: Final = 5.0  # a model that is being fetched: when to look again
+
+
+Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
+
+
+def file_at(place: str, _look: Callable[[], None]) -> AbstractContextManager[Path]:
+    """Gives the file at a path."""
+    return nullcontext(Path(place))
 
 
 class JobOptions(BaseModel):
@@ -59,10 +68,12 @@ class JobRunner:
     Args:
         service: answers.
         store: keeps jobs and answers.
+        opened: gives the file of an item's place, and may call what it is given to see whether to go on.
     """
 
-    def __init__(self, service: RecognitionService, store: JobStore) -> None:
+    def __init__(self, service: RecognitionService, store: JobStore, opened: Opened = file_at) -> None:
         self._service = service
+        self._opened = opened
         self.store = store
         self._something = threading.Condition()
         self._ending = threading.Event()
@@ -83,11 +94,11 @@ class JobRunner:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def submit(self, files: Iterable[tuple[str, Path]], options: JobOptions, *, job: str | None = None) -> JobRecord:
+    def submit(self, files: Iterable[tuple[str, str]], options: JobOptions, *, job: str | None = None) -> JobRecord:
         """Adds a job and returns it.
 
         Args:
-            files: pairs of the name that the user knows and the path.
+            files: pairs of the name that the user knows and the path or address.
             options: of every recording.
             job: its id, if whoever asks has made one.
 
@@ -147,7 +158,9 @@ class JobRunner:
         try:
             record = self.store.job(item.job)
             options = JobOptions.model_validate_json(record.options if record is not None else "{}")
-            result = self._service.analyze(item.path, options.asked(), file_name=Path(item.name).name, progress=look)
+            with self._opened(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
+                name = item.name.rsplit("/", 1)[-1]
+                result = self._service.analyze(path, options.asked(), file_name=name, progress=look)
         except _StopError:
             if item.job in self._stopped:
                 self.store.finish(item, ItemState.CANCELLED, None)

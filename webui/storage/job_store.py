@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from filelock import FileLock, Timeout
+
 from webui.errors import OutputError
 
 SCHEMA: Final = """
@@ -23,7 +25,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE TABLE IF NOT EXISTS items (
     job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, number INTEGER NOT NULL, name TEXT NOT NULL,
-    path TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', outcome TEXT,
+    place TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', outcome TEXT,
     PRIMARY KEY (job, number)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_by_state ON items(state, job, number);
@@ -51,7 +53,7 @@ class Item:
         job: the job's id.
         number: its place in the job, from 0.
         name: as the user knows it.
-        path: the file.
+        place: the path of the file, or an address.
         state: where it is.
         outcome: JSON: the result document, or of a failed one the error; None before.
     """
@@ -59,7 +61,7 @@ class Item:
     job: str
     number: int
     name: str
-    path: Path
+    place: str
     state: ItemState
     outcome: str | None
 
@@ -94,13 +96,13 @@ class JobRecord:
 
 
 class JobStore:
-    """The file. Safe for several threads; one process at a time works on it.
+    """The file. Safe for several threads; one process at a time may have it open.
 
     Args:
         path: of the file, made if it isn't there.
 
     Raises:
-        OutputError: it can't be opened or written.
+        OutputError: it can't be opened or written, or another process has it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -108,6 +110,11 @@ class JobStore:
         self._lock = threading.RLock()
         with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._own = FileLock(path.with_name(f".{path.name}.lock"))
+            try:
+                self._own.acquire(blocking=False)
+            except Timeout as err:
+                raise OutputError("storage.jobs_in_use", file=path.name) from err
             self._db = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")  # a process that is killed loses nothing; a power cut may
@@ -123,9 +130,10 @@ class JobStore:
         """Closes the file."""
         with self._lock:
             self._db.close()
+            self._own.release()
 
-    def add(self, job: str, created: str, options: str, files: Iterable[tuple[str, Path]]) -> None:
-        """Adds a job of ``files``: pairs of a name and a path. All of it or, if that fails, nothing."""
+    def add(self, job: str, created: str, options: str, files: Iterable[tuple[str, str]]) -> None:
+        """Adds a job of ``files``: pairs of a name and a path or address. All of it or, if that fails, nothing."""
         with self._writing(), self._transaction():
             # A new job begins where the others are: it neither waits for them nor makes them wait.
             (served,) = self._db.execute(
@@ -135,15 +143,15 @@ class JobStore:
             self._db.execute(
                 "INSERT INTO jobs (id, created, options, served) VALUES (?, ?, ?, ?)", (job, created, options, served)
             )
-            rows = ((job, number, name, str(path)) for number, (name, path) in enumerate(files))
-            self._db.executemany("INSERT INTO items (job, number, name, path) VALUES (?, ?, ?, ?)", rows)
+            rows = ((job, number, name, place) for number, (name, place) in enumerate(files))
+            self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
 
-    def extend(self, job: str, files: Sequence[tuple[str, Path]]) -> None:
+    def extend(self, job: str, files: Sequence[tuple[str, str]]) -> None:
         """Adds ``files`` to a job, after those it has."""
         with self._writing(), self._transaction():
             (count,) = self._db.execute("SELECT COUNT(*) FROM items WHERE job = ?", (job,)).fetchone()
-            rows = ((job, number, name, str(path)) for number, (name, path) in enumerate(files, count))
-            self._db.executemany("INSERT INTO items (job, number, name, path) VALUES (?, ?, ?, ?)", rows)
+            rows = ((job, number, name, place) for number, (name, place) in enumerate(files, count))
+            self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
 
     def claim(self) -> Item | None:
         """Returns the next item, which runs from now on; jobs take turns. None: there is nothing to do."""
@@ -210,6 +218,10 @@ class JobStore:
             yield from rows
             last = rows[-1].number
 
+    def failed(self, job: str, *, limit: int) -> list[Item]:
+        """Returns the first items of a job that failed."""
+        return self._read("job = ? AND state = ?", (job, ItemState.FAILED), limit=limit)
+
     def _records(self, which: str, values: Sequence[object]) -> list[JobRecord]:
         with self._lock:
             rows = self._db.execute(f"SELECT id, created, options, cancelled FROM jobs {which}", values).fetchall()
@@ -220,12 +232,10 @@ class JobStore:
         return {state: int(found.get(state.value, 0)) for state in ItemState}
 
     def _read(self, which: str, values: Sequence[object], *, limit: int) -> list[Item]:
-        query = f"SELECT job, number, name, path, state, outcome FROM items WHERE {which} ORDER BY number LIMIT ?"
+        query = f"SELECT job, number, name, place, state, outcome FROM items WHERE {which} ORDER BY number LIMIT ?"
         with self._lock:
             rows = self._db.execute(query, (*values, limit)).fetchall()
-        return [
-            Item(job, number, name, Path(path), ItemState(state), out) for job, number, name, path, state, out in rows
-        ]
+        return [Item(job, number, name, place, ItemState(state), out) for job, number, name, place, state, out in rows]
 
     def _set(self, item: Item, state: ItemState, outcome: str | None) -> bool:
         values = (state, outcome, item.job, item.number)
