@@ -10,6 +10,7 @@ from webui.engine.download import DownloadProgress
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import AUTO, BUILTIN, LARGE, ModelRegistry
 from webui.engine.runtime import Runtime, engine_for
+from webui.engine.weights import KNOWN_MODELS
 from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
 from webui.results import Notice
 from webui.service.acquisition import (
@@ -232,8 +233,9 @@ class ModelShelf:
 
 
 def _key(name: str, runtime: Runtime) -> _Key:
-    """The built-in model is one, whatever precision the large one is asked for."""
-    return name, replace(runtime, engine=Engine.AUTO, precision=Precision.FP32) if name == BUILTIN else runtime
+    """A model that has one engine and precision is one, whatever is asked for."""
+    plain = replace(runtime, engine=Engine.AUTO, precision=Precision.FP32)
+    return name, runtime if name in KNOWN_MODELS else plain
 
 
 def _downloading(name: str, progress: DownloadProgress) -> AcquisitionStatus:

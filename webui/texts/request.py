@@ -44,6 +44,13 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="程序自身的错误（{kind}），详见日志。请单独识别这个文件，并报告该问题。",
         en="A mistake of the program itself ({kind}); its log says more. Recognize the file alone, and report it.",
     ),
+    "request.peer_absent": Text(
+        zh="本机没有模型 {model} 的权重。请从 Hugging Face 下载 {found}，放入 {folder}（config.json 和权重文件）。",
+        en=(
+            "The weights of {model} are not on this machine. Fetch {found} from Hugging Face and put its config.json "
+            "and weights into {folder}."
+        ),
+    ),
     "request.unknown_model": Text(
         zh="没有名为 {found} 的模型，可用的有：{expected}。请用 models 命令查看，或使用 auto。",
         en="There is no model named {found}; known are: {expected}. See the `models` command, or use auto.",
