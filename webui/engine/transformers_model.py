@@ -67,7 +67,7 @@ def load_transformers(
         torch.set_num_threads(threads)
     place = choose_device(device)
     before = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         network = transformers.AutoModelForAudioClassification.from_pretrained(folder, local_files_only=True)
         normalize = _normalizes(folder)
