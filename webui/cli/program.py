@@ -9,6 +9,7 @@ import typer
 
 from webui import __version__
 from webui.cli.batch import batch
+from webui.cli.compare import compare
 from webui.cli.doctor import doctor
 from webui.cli.download import download
 from webui.cli.evaluate import evaluate
@@ -84,6 +85,7 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     app.command(help="cli.help_download")(download)
     app.command(help="cli.help_verify")(verify)
     app.command(help="cli.help_evaluate")(evaluate)
+    app.command(help="cli.help_compare", epilog="cli.help_compare_epilog")(compare)
     app.command(help="cli.help_export", epilog="cli.help_export_epilog")(export)
     app.command(help="cli.help_remove")(remove)
     app.command(help="cli.help_key", epilog="cli.help_key_epilog")(key)

@@ -108,6 +108,15 @@ _HELP: Final[Mapping[str, Text]] = {
             "per emotion."
         ),
     ),
+    "cli.help_compare": Text(
+        zh="在本机上并排比较几个模型。\n\n速度、内存、准确率、特征、部署和输出，共六张表，另有一页 HTML 报告。",
+        en="Puts several models side by side, on this machine.\n\n"
+        "Speed, memory, accuracy, embeddings, deployment and output in six tables, and a report as one HTML page.",
+    ),
+    "cli.help_compare_epilog": Text(
+        zh="示例：\n  {program} compare --models emotion2vec_plus_large,builtin --data labels.csv --out comparison",
+        en="Example:\n  {program} compare --models emotion2vec_plus_large,builtin --data labels.csv --out comparison",
+    ),
     "cli.help_batch": Text(
         zh="识别许多录音，得到一张表；中断后可以接着做。\n\n文件夹中的录音全部识别，包括子文件夹。",
         en="Recognizes many recordings into one table, and goes on where it was interrupted.\n\n"
@@ -385,6 +394,14 @@ _TROUBLE: Final[Mapping[str, Text]] = {
         zh="设置 {name} 的值 {found} 不合理（{reason}）。请检查对应的选项或环境变量 {variable}。",
         en="The setting {name} can't be {found} ({reason}). Check its option, or the environment variable {variable}.",
     ),
+    "cli.option_compare_models": Text(
+        zh="模型名，用逗号分隔；见 models 命令。", en="Names of models, with commas; see the command models."
+    ),
+    "cli.option_compare_data": Text(
+        zh="带标注的录音，同 evaluate。", en="Labelled recordings, as evaluate takes them."
+    ),
+    "cli.option_compare_out": Text(zh="报告的文件夹。", en="Folder of the report."),
+    "cli.option_compare_rounds": Text(zh="每种长度测几轮。", en="Rounds per length."),
     "cli.option_batch_sources": Text(zh="文件夹或音频文件。", en="Folders or audio files."),
     "cli.option_batch_out": Text(zh="结果表格，默认 results.csv。", en="The table; results.csv by default."),
     "cli.option_batch_format": Text(

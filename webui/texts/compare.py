@@ -1,0 +1,96 @@
+"""Texts of the comparison of models: its tables, its rules, and what is said while it is made."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from webui.texts.language import Text
+
+TEXTS: Final[Mapping[str, Text]] = {
+    "compare.title": Text(zh="模型比较", en="Models compared"),
+    "compare.intro": Text(
+        zh="{machine}。各模型在各自的进程中，轮流回答相同的录音；每种长度 {rounds} 轮，先预热一次。",
+        en="{machine}. Each model in a process of its own, asked in turn for the same audio; {rounds} rounds "
+        "per length after one that doesn't count.",
+    ),
+    "compare.speed": Text(zh="1 速度", en="1 Speed"),
+    "compare.memory": Text(zh="2 内存", en="2 Memory"),
+    "compare.accuracy": Text(zh="3 准确率（{clips} 段录音）", en="3 Accuracy ({clips} recordings)"),
+    "compare.no_data": Text(
+        zh="没有给出带标注的录音（--data），所以没有准确率和特征的比较。",
+        en="No labelled recordings were given (--data), so neither accuracy nor the embeddings' use is compared.",
+    ),
+    "compare.embedding": Text(zh="4 特征向量", en="4 Embedding"),
+    "compare.deployment": Text(zh="5 部署", en="5 Deployment"),
+    "compare.output": Text(zh="6 输出", en="6 Output"),
+    "compare.reference": Text(
+        zh="参考：来自那篇比较文章的数字（不是在本机测得）",
+        en="For reference: the figures of the article that this comparison follows (not measured here)",
+    ),
+    "compare.reference_note": Text(
+        zh="文章的机器：RTX 3090，8 核 Xeon E5-2680 v4；120 段 3–15 秒的录音，准确率为 60 段中文。",
+        en="The article's machine: RTX 3090, 8-core Xeon E5-2680 v4; 120 clips of 3-15 s, accuracy on 60 Chinese ones.",
+    ),
+    "compare.model": Text(zh="模型", en="model"),
+    "compare.cold_s": Text(zh="首次启动（秒）", en="first start, s"),
+    "compare.warm_s": Text(zh="再次启动（秒）", en="second start, s"),
+    "compare.latency": Text(zh="{seconds:g} 秒音频，p50 / p95（秒）", en="{seconds:g} s of audio, p50 / p95, s"),
+    "compare.chart": Text(zh="{seconds:g} 秒音频，中位数（秒）", en="{seconds:g} s of audio, median, s"),
+    "compare.loaded_mb": Text(zh="载入后（MB）", en="loaded, MB"),
+    "compare.peak_mb": Text(zh="最高（MB）", en="peak, MB"),
+    "compare.gpu_mb": Text(zh="显存最高（MB）", en="GPU peak, MB"),
+    "compare.recall": Text(zh="平均召回率", en="average recall"),
+    "compare.right": Text(zh="准确率", en="accuracy"),
+    "compare.weighted_f1": Text(zh="加权 F1", en="weighted F1"),
+    "compare.shared_recall": Text(zh="共有类别的平均召回率", en="average recall, shared classes"),
+    "compare.confused": Text(zh="最常混淆", en="confused most"),
+    "compare.answered": Text(zh="有答案", en="answered"),
+    "compare.dimension": Text(zh="维数", en="dimension"),
+    "compare.how": Text(zh="如何得到", en="how to get it"),
+    "compare.purity": Text(zh="最近邻情感相同", en="nearest neighbour: same emotion"),
+    "compare.speaker_purity": Text(zh="最近邻说话人相同", en="nearest neighbour: same speaker"),
+    "compare.size_mb": Text(zh="磁盘（MB）", en="on disk, MB"),
+    "compare.engine": Text(zh="引擎", en="engine"),
+    "compare.device": Text(zh="设备", en="device"),
+    "compare.license": Text(zh="权重许可", en="licence of the weights"),
+    "compare.offline": Text(zh="可离线", en="works offline"),
+    "compare.yes": Text(zh="是", en="yes"),
+    "compare.no": Text(zh="否", en="no"),
+    "compare.classes": Text(zh="类别", en="classes"),
+    "compare.frames": Text(zh="逐帧得分", en="frame scores"),
+    "compare.failed": Text(zh="失败：{reason}", en="failed: {reason}"),
+    "compare.per_clip": Text(zh="每段（秒）", en="per clip, s"),
+    "compare.load_s": Text(zh="首次载入（秒）", en="first load, s"),
+    "compare.ram_gb": Text(zh="内存最高（GB）", en="RAM peak, GB"),
+    "compare.gpu_gb": Text(zh="显存最高（GB）", en="GPU peak, GB"),
+    "compare.f1": Text(zh="F1", en="F1"),
+    "compare.advice": Text(zh="建议（按以下规则得出）", en="Advice, by these rules"),
+    "compare.rule_accurate": Text(
+        zh="最准：共有类别的平均召回率最高的是 {models}（与它的 95% 区间重叠的并列）。",
+        en="Most accurate: the highest average recall on the shared classes has {models} (with whoever's 95 % interval "
+        "overlaps it).",
+    ),
+    "compare.rule_fast": Text(
+        zh="最快：{seconds:g} 秒音频的中位数最小的是 {model}（{median_s:.2f} 秒）。",
+        en="Fastest: the smallest median for {seconds:g} s of audio has {model} ({median_s:.2f} s).",
+    ),
+    "compare.rule_real_time": Text(
+        zh="比实时快 {times:g} 倍以上（可用于交互）：{models}。",
+        en="More than {times:g} x real time (fit for a person who waits): {models}.",
+    ),
+    "compare.rule_memory": Text(
+        zh="最省内存：最高内存最小的是 {model}（{peak_mb:.0f} MB）。",
+        en="Least memory: the smallest peak has {model} ({peak_mb:.0f} MB).",
+    ),
+    "compare.rule_classes": Text(zh="类别最多：{models}（{count} 种）。", en="Most classes: {models} ({count})."),
+    "compare.nobody": Text(zh="没有", en="none"),
+    "compare.written": Text(zh="报告写入 {path}", en="The report is {path}"),
+    "compare.busy": Text(zh="正在比较", en="Comparing"),
+    "compare.exists": Text(
+        zh="{path} 中已有一次比较。加上 --resume 接着做，或用 --out 指定另一个文件夹。",
+        en="{path} holds a comparison already. Add --resume to go on with it, or name another folder with --out.",
+    ),
+    "compare.other_request": Text(
+        zh="{path} 中的比较用的是其他模型或数据。请用 --out 指定另一个文件夹。",
+        en="The comparison in {path} is of other models or recordings. Name another folder with --out.",
+    ),
+}
