@@ -26,6 +26,7 @@ from webui.errors import RequestError, SpeechEmotionError
 from webui.service import RecognitionService
 from webui.service.activity import Activity
 from webui.settings import Settings
+from webui.storage.retention import Cleaner
 from webui.texts import Language, text
 
 if TYPE_CHECKING:
@@ -268,8 +269,12 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def _warmed(service: RecognitionService, _app: "FastAPI") -> AsyncIterator[None]:
     """Loads the models in the background while the app runs, so that the first visitor does not wait for them."""
+    settings = service.settings
+    cleaner = Cleaner(settings.outputs_dir, keep_days=settings.keep_days, keep_gb=settings.keep_gb)
+    cleaner.start()
     service.models.prepare()
     yield
+    cleaner.stop()
     service.models.cancel()
     acquisition = service.models.acquisition  # a visitor may have started another one
     if acquisition is not None:  # a thread that still imports while the interpreter ends fails in odd ways
