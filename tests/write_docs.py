@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from pydantic.fields import FieldInfo
 
 from webui import __version__
+from webui.api.jobs import JobsApi
 from webui.api.routes import Api
 from webui.cli.exit_codes import ExitCode
 from webui.results import Granularity, RecognitionResult
@@ -43,7 +44,9 @@ def openapi() -> str:
     """Returns the description of the REST API."""
     described = FastAPI(title="Speech Emotion WebUI", version=__version__)
     with tempfile.TemporaryDirectory() as folder:
-        described.include_router(Api(RecognitionService(Settings(outputs_dir=Path(folder)))).router)
+        service = RecognitionService(Settings(outputs_dir=Path(folder)))
+        described.include_router(JobsApi(service).router)
+        described.include_router(Api(service).router)
     return json.dumps(described.openapi(), indent=2, ensure_ascii=False)
 
 

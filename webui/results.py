@@ -31,10 +31,11 @@ Seconds = Annotated[float, Field(ge=0), PlainSerializer(lambda value: round(valu
 
 
 class Granularity(StrEnum):
-    """How finely an answer is cut: one for the recording, or a curve over time."""
+    """How finely an answer is cut: one for the recording, a curve over time, or one per stretch of speech."""
 
     UTTERANCE = "utterance"
     FRAME = "frame"
+    SEGMENT = "segment"
 
 
 class Document(BaseModel):
@@ -119,6 +120,16 @@ class FrameScores(Document):
     scores: Mapping[Emotion, tuple[Score, ...]] | None = None
 
 
+class Segment(Document):
+    """A stretch of speech and its emotion; the scores are the softmax of the mean of its frames' logits."""
+
+    start_s: Seconds
+    end_s: Seconds
+    emotion: Emotion
+    confidence: Score
+    scores: Mapping[Emotion, Score]
+
+
 class EmbeddingInfo(Document):
     """Where the embedding lies and what shape it has."""
 
@@ -147,6 +158,12 @@ class RecognitionResult(Document):
     source: SourceInfo
     timing: Timing
     frames: FrameScores | None = Field(default=None, description="Only with granularity `frame`.")
+    segments: tuple[Segment, ...] | None = Field(
+        default=None, description="Only with granularity `segment`; empty if nobody speaks."
+    )
+    labels: tuple[Emotion, ...] | None = Field(
+        default=None, description="The emotions that share all scores here, if only some were asked for."
+    )
     embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was asked for.")
     warnings: tuple[Notice, ...] = ()
 

@@ -32,6 +32,8 @@ from webui.texts import Language, text
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from webui.api.jobs import JobsApi
+
 log = logging.getLogger(__name__)
 
 PORTS_TRIED: Final = 100
@@ -62,6 +64,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
 
     from webui.api.access import Access, AccessGuard, page_user
     from webui.api.body_limit import BodyLimit
+    from webui.api.jobs import JobsApi
     from webui.api.login import LoginPage
     from webui.api.observed import Observed
     from webui.api.problems import answer_error
@@ -74,10 +77,11 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
 
     access = Access(settings)
     service = service if service is not None else RecognitionService(settings)
+    jobs = JobsApi(service)
     app = FastAPIOffline(
         title="Speech Emotion WebUI",
         version=__version__,
-        lifespan=partial(_warmed, service),
+        lifespan=partial(_warmed, service, jobs),
         docs_url="/docs",
         redoc_url=None,
         openapi_url=f"{API_PREFIX}/openapi.json",
@@ -99,6 +103,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(CallerGoneError, answer_nobody)
     app.include_router(LoginPage(access).router)
+    app.include_router(jobs.router)
     app.include_router(Api(service).router)
     gr.mount_gradio_app(
         app,
@@ -267,14 +272,16 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _warmed(service: RecognitionService, _app: "FastAPI") -> AsyncIterator[None]:
+async def _warmed(service: RecognitionService, jobs: "JobsApi", _app: "FastAPI") -> AsyncIterator[None]:
     """Loads the models in the background while the app runs, so that the first visitor does not wait for them."""
     settings = service.settings
     cleaner = Cleaner(settings.outputs_dir, keep_days=settings.keep_days, keep_gb=settings.keep_gb)
     cleaner.start()
     service.models.prepare()
+    await asyncio.to_thread(jobs.start)
     yield
     cleaner.stop()
+    await asyncio.to_thread(jobs.stop)
     service.models.cancel()
     acquisition = service.models.acquisition  # a visitor may have started another one
     if acquisition is not None:  # a thread that still imports while the interpreter ends fails in odd ways

@@ -3,13 +3,16 @@
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.server_process import RunningServer
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import EXAMPLE, Visitor
+from webui.results import RecognitionResult
 
 GRAVE = {"serious", "critical"}
 
@@ -95,3 +98,29 @@ def grave(visitor: Visitor) -> dict[str, list[tuple[str, str]]]:
         for rule in Axe().run(visitor.page).response["violations"]
         if rule["impact"] in GRAVE
     }
+
+
+def test_each_stretch_of_speech_is_listed(open_page: OpenPage, tmp_path: Path) -> None:
+    samples, rate = soundfile.read(EXAMPLE, dtype="float32")
+    said, pause = samples[: round(0.9 * rate)], np.zeros(2 * rate, np.float32)
+    clip = tmp_path / "talk.wav"
+    soundfile.write(clip, np.concatenate([pause, said, pause, said, pause]), rate)
+    visitor = open_page()
+    visitor.upload(clip)
+    visitor.page.locator("#granularity label").nth(2).click()
+    answer = visitor.recognize()
+    rows = answer.locator(".se-segments tbody tr")
+    assert rows.count() == 2
+    start, end, emotion, confidence = rows.nth(0).locator("td").all_inner_texts()
+    assert 1.8 < float(start) < 2.3
+    assert 2.6 < float(end) < 3.3
+    assert emotion.strip()
+    assert confidence.endswith("%")
+    result = RecognitionResult.model_validate_json(visitor.download("result.json", tmp_path).read_text("utf-8"))
+    assert result.segments is not None
+    assert f"{result.segments[1].start_s:.2f}" == rows.nth(1).locator("td").first.inner_text()
+    visitor.photograph("segments_zh_1280")
+    visitor.page.set_viewport_size({"width": 390, "height": 900})
+    visitor.settle()
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
+    visitor.photograph("segments_zh_390")

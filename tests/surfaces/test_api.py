@@ -67,6 +67,28 @@ def problem(response: httpx.Response, status: int, code: str) -> str:
     return detail
 
 
+def test_segments_and_some_labels(client: httpx.Client) -> None:
+    response = upload(client, granularity="segment", labels="happy, neutral,angry", max_segment_s="1.5")
+    assert response.status_code == 200, response.text
+    answer = RecognizedAudio.model_validate(response.json())
+    assert answer.labels == (Emotion.HAPPY, Emotion.NEUTRAL, Emotion.ANGRY)
+    assert answer.segments is not None
+    assert len(answer.segments) >= 2
+    for one in answer.segments:
+        assert 0.25 <= one.end_s - one.start_s <= 1.5
+        assert sum(one.scores[emotion] for emotion in answer.labels) == pytest.approx(1.0, abs=1e-5)
+    asked = {
+        "audio_base64": base64.b64encode(EXAMPLE.read_bytes()).decode(),
+        "labels": ["sad"],
+        "granularity": "segment",
+    }
+    answer = RecognizedAudio.model_validate(client.post("/api/v1/recognize", json=asked).json())
+    assert (answer.emotion, answer.confidence) == (Emotion.SAD, 1.0)
+    for bad in ({"labels": "joyful"}, {"labels": ""}, {"max_segment_s": "0.1"}):
+        status = upload(client, **bad).status_code
+        assert status == (200 if bad == {"labels": ""} else 422), bad  # an empty field counts as left out
+
+
 def test_an_upload_is_recognized_and_its_files_can_be_fetched(client: httpx.Client, server: RunningServer) -> None:
     response = upload(client, extract_embedding="true", granularity="frame")
     assert response.status_code == 200

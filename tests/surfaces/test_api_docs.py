@@ -60,8 +60,8 @@ def test_the_problem_is_a_real_one(server: RunningServer) -> None:
 
 def test_every_address_is_a_route() -> None:
     paths = set(json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))["paths"])
-    named = {found.rstrip("`:").partition("?")[0] for found in re.findall(r"(?:GET|DELETE) (/\S+?)`", TEXT)}
-    known = {path.replace("{run_id}", "{id}").replace("{file_name}", "{file}") for path in paths}
+    named = {found.rstrip("`:").partition("?")[0] for found in re.findall(r"(?:GET|DELETE|POST) (/\S+?)`", TEXT)}
+    known = {re.sub(r"{(run|job)_id}", "{id}", path).replace("{file_name}", "{file}") for path in paths}
     assert named <= known
     assert len(named) >= 6
 

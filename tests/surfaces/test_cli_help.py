@@ -12,7 +12,7 @@ from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.language import system_language, take_language
 from webui.texts import Language, text
 
-COMMANDS = ("serve", "recognize", "models", "evaluate", "verify", "export", "doctor")
+COMMANDS = ("serve", "recognize", "batch", "models", "evaluate", "verify", "export", "doctor")
 OPTIONS = {
     "serve": ("--host", "--port", "--model", "--device", "--outputs-dir"),
     "recognize": (
@@ -29,6 +29,7 @@ OPTIONS = {
         "--outputs-dir",
         "--verbose",
     ),
+    "batch": ("--out", "--format", "--resume", "--granularity", "--labels", "--model"),
     "models": ("--json",),
     "evaluate": ("MANIFEST", "--model", "--outputs-dir", "--json"),
     "verify": ("--json", "--device", "--precision"),

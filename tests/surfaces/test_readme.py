@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.__main__ import SECTIONS
 from tests import run_suites, write_docs
 from tests.audio_files import FORMATS, voice
 from tests.browser.server_process import ROOT, free_port, running_server
@@ -89,6 +90,9 @@ def test_it_can_be_given(line: str) -> None:
     given = words(line)
     if given[:1] == ["test"]:
         check_suites(given[1:])
+        return
+    if given[:1] == ["bench"]:
+        assert set(given[1:]) <= set(SECTIONS)
         return
     assert build_command(Language.EN).main(given, standalone_mode=False) is not None, "it asks for nothing"
 

@@ -179,3 +179,21 @@ def test_others_come_in_between_two_windows() -> None:
     short_ended = time.perf_counter()
     worker.join()
     assert short_ended < long_ended[0] - 0.5
+
+
+def test_a_gpu_hears_several_windows_at_once() -> None:
+    model, batches = FakeModel(), []
+    waveform = noise(400 * RATE)
+    one_by_one = predict_recording(model, waveform)
+    plain = model.predict
+
+    def predict(windows, *, with_features=False):  # noqa: ANN001, ANN202
+        batches.append(len(windows))
+        return plain(windows, with_features=with_features)
+
+    model.predict = predict  # type: ignore[method-assign]
+    model.info = model.info.model_copy(update={"device": "cuda:0"})
+    together = predict_recording(model, waveform)
+    assert together.windows == one_by_one.windows == sum(batches)
+    assert batches == [8] * (together.windows // 8) + [together.windows % 8]
+    np.testing.assert_array_equal(together.logits, one_by_one.logits)

@@ -2,10 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from webui.labels import Emotion
 from webui.results import Document, Granularity, RecognitionResult
+from webui.service.options import MAX_SEGMENT_S, MIN_MAX_SEGMENT_S
 from webui.settings import Precision
+
+
+def split_labels(value: object) -> object:
+    """Returns the names of ``angry,happy`` one by one; anything else as it is."""
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
 
 class RecognizeRequest(Document):
@@ -36,7 +43,80 @@ class RecognizeRequest(Document):
     )
     window_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds per row.")
     hop_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds between rows.")
+    labels: tuple[Emotion, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="The emotions that share the scores, the others being left out of the softmax; all nine by "
+        "default. In a form: names with commas between them.",
+        examples=[["angry", "happy", "neutral", "sad"]],
+    )
+    max_segment_s: Annotated[float, Field(ge=MIN_MAX_SEGMENT_S)] = Field(
+        default=MAX_SEGMENT_S, description="Segments: a longer stretch of speech is cut, at a pause if it has one."
+    )
+    merge_segments: bool = Field(default=False, description="Segments: join neighbours of the same emotion.")
     raw_frames: bool = Field(default=False, description="Frame scores: a row per model frame, not smoothed.")
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _split_labels(cls, value: object) -> object:
+        return split_labels(value)
+
+
+class JobRequest(Document):
+    """What can be asked of many recordings. Uploads give the same fields as form fields, and the files as `audio`."""
+
+    audio_paths: tuple[str, ...] | None = Field(
+        default=None, max_length=10_000, description="Files on the server, under its SPEECH_EMOTION_AUDIO_ROOTS."
+    )
+    audio_urls: tuple[str, ...] | None = Field(
+        default=None, max_length=10_000, description="Addresses, where the server's setting allows them."
+    )
+    granularity: Granularity = Granularity.UTTERANCE
+    model: str | None = Field(default=None, description="`auto` or a name that /api/v1/models lists.")
+    precision: Precision | None = Field(default=None, description="Of an Emotion2Vec model.")
+    labels: tuple[Emotion, ...] | None = Field(
+        default=None, min_length=1, description="The emotions that share the scores; all nine by default."
+    )
+    max_segment_s: Annotated[float, Field(ge=MIN_MAX_SEGMENT_S)] = Field(default=MAX_SEGMENT_S)
+    merge_segments: bool = False
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _split_labels(cls, value: object) -> object:
+        return split_labels(value)
+
+
+class FailedItem(Document):
+    """A recording of a job that has no answer."""
+
+    path: str = Field(description="As it was given.")
+    code: str
+    message: str
+
+
+class JobDocument(Document):
+    """A job as it stands."""
+
+    id: str
+    created: str = Field(description="Local time, `YYYY-MM-DD HH:MM:SS`.")
+    state: str = Field(description="running, stopping, cancelled or done")
+    total: int
+    waiting: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    failures: tuple[FailedItem, ...] = Field(description="What failed, at most 100; the results have them all.")
+    links: dict[str, str] = Field(description="Addresses of the results, by format.")
+
+
+class JobPage(Document):
+    """Jobs, newest first."""
+
+    jobs: tuple[JobDocument, ...]
+    total: int
+    offset: int
+    limit: int
 
 
 class RecognizedAudio(RecognitionResult):

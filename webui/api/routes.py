@@ -134,6 +134,9 @@ class Api:
             window_s=asked.window_s,
             hop_s=asked.hop_s,
             raw_frames=asked.raw_frames,
+            labels=asked.labels,
+            max_segment_s=asked.max_segment_s,
+            merge_segments=asked.merge_segments,
             model=asked.model,
             precision=asked.precision,
         )
@@ -301,11 +304,25 @@ def _read_result(folder: Path) -> RecognitionResult:
     return RecognitionResult.model_validate_json((folder / RESULT_FILE).read_bytes())
 
 
+def inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """Returns a schema whose definitions stand where they are referred to: OpenAPI has another place for them."""
+    defs = schema.pop("$defs", {})
+
+    def resolve(part: Any) -> Any:  # noqa: ANN401 - any JSON
+        if isinstance(part, dict):
+            if "$ref" in part:
+                others = {name: value for name, value in part.items() if name != "$ref"}
+                return {**resolve(defs[part["$ref"].rsplit("/", 1)[-1]]), **others}
+            return {name: resolve(value) for name, value in part.items()}
+        return [resolve(one) for one in part] if isinstance(part, list) else part
+
+    found: dict[str, Any] = resolve(schema)
+    return found
+
+
 def _request_body() -> dict[str, Any]:
     """Returns what OpenAPI is told of the two forms of a request."""
-    schema = RecognizeRequest.model_json_schema()
-    defs = schema.pop("$defs", {})
-    schema["properties"]["granularity"] = {**defs["Granularity"], "default": Granularity.UTTERANCE.value}
+    schema = inlined(RecognizeRequest.model_json_schema())
     fields = {name: field for name, field in schema["properties"].items() if name not in SOURCES}
     upload = {**_UPLOAD_SCHEMA, "properties": {**_UPLOAD_SCHEMA["properties"], **fields}}
     example = {"audio_path": "/uploads/user_123/audio.mp3", "granularity": "utterance", "extract_embedding": True}

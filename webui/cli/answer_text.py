@@ -36,6 +36,9 @@ def answer_lines(recognition: Recognition, given: str, language: Language) -> It
         yield Text.assemble(name, f"{score:7.1%} ", (bar, "green" if emotion is result.emotion else "cyan"))
     if result.frames is not None:
         yield from _course(result.frames, language)
+    for segment in result.segments or ():
+        line = f"{segment.start_s:8.2f} – {segment.end_s:8.2f} s  {_title(segment.emotion, language)}"
+        yield Text.assemble("  ", line, f"  {segment.confidence:.1%}")
     yield Text("  " + text("cli.saved", language, folder=recognition.folder, files=_names(recognition)))
     yield Text()
 

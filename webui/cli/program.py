@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from webui import __version__
+from webui.cli.batch import batch
 from webui.cli.doctor import doctor
 from webui.cli.download import download
 from webui.cli.evaluate import evaluate
@@ -78,6 +79,7 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     app.callback(invoke_without_command=True, help="cli.help", epilog="cli.help_epilog")(_program)
     app.command(help="cli.help_serve")(serve)
     app.command(help="cli.help_recognize", epilog="cli.help_recognize_epilog")(recognize)
+    app.command(help="cli.help_batch", epilog="cli.help_batch_epilog")(batch)
     app.command(help="cli.help_models")(models)
     app.command(help="cli.help_download")(download)
     app.command(help="cli.help_verify")(verify)

@@ -24,6 +24,7 @@ from webui.cli.terminal import Terminal
 from webui.errors import AudioError, InferenceError, RequestError, SpeechEmotionError
 from webui.results import Granularity, Notice
 from webui.service import Recognition, RecognitionService, RecognizeOptions, Stage
+from webui.service.options import MAX_SEGMENT_S, parse_labels
 from webui.settings import Settings
 from webui.texts import text
 
@@ -35,7 +36,7 @@ BYTES_PER_MB: Final = 1_000_000
 def recognize(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="cli.option_files")],
     granularity: Annotated[
-        Granularity, typer.Option("--granularity", "-g", help="cli.option_granularity")
+        Granularity, typer.Option("--granularity", "-g", metavar="KIND", help="cli.option_granularity")
     ] = Granularity.UTTERANCE,
     embedding: Annotated[bool, typer.Option("--embedding", "-e", help="cli.option_embedding")] = False,
     as_json: JsonOption = False,
@@ -44,6 +45,11 @@ def recognize(
     ] = None,
     hop_s: Annotated[float | None, typer.Option("--hop", metavar="SECONDS", min=0, help="cli.option_hop")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="cli.option_raw")] = False,
+    labels: Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")] = None,
+    segment_s: Annotated[
+        float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")
+    ] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")] = False,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -59,6 +65,9 @@ def recognize(
         window_s=window_s,
         hop_s=hop_s,
         raw_frames=raw,
+        labels=parse_labels(labels) if labels is not None else None,
+        max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
+        merge_segments=merge,
         model=model,
         device=device,
         engine=engine,
@@ -81,6 +90,10 @@ def _check(options: RecognizeOptions) -> None:
         raise RequestError("cli.only_with_frames", found=", ".join(given))
     if options.raw_frames and any(of_frames.values()):
         raise RequestError("cli.raw_or_smooth", found=", ".join(given))
+    of_segments = {"--max-segment": options.max_segment_s != MAX_SEGMENT_S, "--merge": options.merge_segments}
+    given = [name for name, is_given in of_segments.items() if is_given]
+    if given and options.granularity is not Granularity.SEGMENT:
+        raise RequestError("request.only_with_segments", found=", ".join(given))
 
 
 class _Files:

@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeRemainingColumn,
@@ -113,6 +114,17 @@ class Terminal:
                 bar.update(task, description=label, completed=done_bytes, total=total_bytes or None)
 
             yield show
+
+    @contextmanager
+    def counted(self, label: str) -> Iterator[Callable[[int, int], None]]:
+        """Shows how many of how many are done, if somebody watches; yields what is told the two numbers."""
+        if not self._err.is_terminal:
+            yield lambda _done, _total: None
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._err, transient=True) as bar:
+            task = bar.add_task(label, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
 
     def _remark(self, line: str, style: str = "") -> None:
         self._err.print(Text(line, style=style), soft_wrap=True, highlight=False)

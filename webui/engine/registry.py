@@ -11,7 +11,17 @@ from webui.engine.download import Cancelled, OnDownload, download_weights
 from webui.engine.protocol import EmotionModel
 from webui.engine.runtime import Runtime, engine_for
 from webui.engine.verdict import has_verdict, read_verdict
-from webui.engine.weights import KNOWN_MODELS, Found, find_cut_short, find_exported, find_weights, read_source_hash
+from webui.engine.weights import (
+    KNOWN_MODELS,
+    PEERS,
+    Found,
+    find_cut_short,
+    find_exported,
+    find_peer,
+    find_weights,
+    other_folders,
+    read_source_hash,
+)
 from webui.errors import ModelNotFoundError, RequestError
 from webui.results import Notice
 from webui.settings import PROJECT_DIR, Engine, Precision, Settings
@@ -20,6 +30,8 @@ AUTO: Final = "auto"
 BUILTIN: Final = "builtin"
 BUILTIN_DIR: Final = PROJECT_DIR / "models" / BUILTIN  # part of the program, wherever downloads go
 BUILTIN_LICENSE: Final = "CC BY-NC-SA 4.0"
+TRANSFORMERS: Final = "transformers"
+UNKNOWN_LICENSE: Final = "see the model's page"
 LARGE: Final = "emotion2vec_plus_large"
 
 OnProgress = Callable[[float], None]
@@ -67,11 +79,12 @@ class ModelRegistry:
 
     def names(self) -> tuple[str, ...]:
         """Returns the names that ``load`` takes, besides ``auto``; best first."""
-        return (*KNOWN_MODELS, BUILTIN)
+        return (*KNOWN_MODELS, BUILTIN, *PEERS, *other_folders(self._settings))
 
     def statuses(self) -> list[ModelStatus]:
         """Returns every known model, best first."""
-        return [*(self._status_of(name) for name in KNOWN_MODELS), self._builtin_status()]
+        peers = [self._peer_status(name) for name in (*PEERS, *other_folders(self._settings))]
+        return [*(self._status_of(name) for name in KNOWN_MODELS), self._builtin_status(), *peers]
 
     def choose(self, name: str) -> Choice:
         """Returns the model that ``name`` stands for; ``auto`` is the best one whose weights are here.
@@ -147,7 +160,7 @@ class ModelRegistry:
 
             return load_builtin(BUILTIN_DIR, device=runtime.device, threads=self._settings.threads)
         if name not in KNOWN_MODELS:
-            raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(self.names()))
+            return self._load_peer(name, runtime)
         engine = self._engine_of(name, runtime)
         if engine is Engine.ONNX:
             return self._load_onnx(name, runtime, on_progress)
@@ -275,6 +288,19 @@ class ModelRegistry:
             precision=runtime.precision,
         )
 
+    def _load_peer(self, name: str, runtime: Runtime) -> EmotionModel:
+        """Loads a classifier of transformers: a published one, or one that lies in a folder of its own."""
+        if name not in self.names():
+            raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(self.names()))
+        folder = find_peer(name, self._settings)
+        if folder is None:
+            found, place = PEERS[name].huggingface_id, str(self._settings.models_dir / name)
+            raise ModelNotFoundError("request.peer_absent", model=name, found=found, folder=place)
+        from webui.engine.transformers_model import load_transformers  # imported late: seconds
+
+        license = PEERS[name].license if name in PEERS else UNKNOWN_LICENSE
+        return load_transformers(name, folder, license=license, device=runtime.device, threads=self._settings.threads)
+
     def _engine_of(self, name: str, runtime: Runtime) -> Engine:
         engine = engine_for(runtime)
         if engine is not Engine.NATIVE or runtime.engine is not Engine.AUTO or self.find(name) is not None:
@@ -336,6 +362,18 @@ class ModelRegistry:
             path=found.directory if found is not None else self._settings.models_dir / name,
             size_bytes=os.stat(found.weights).st_size if found is not None else 0,  # noqa: PTH116 - follows the hub's links
             ready=found is not None,
+        )
+
+    def _peer_status(self, name: str) -> ModelStatus:
+        folder = find_peer(name, self._settings)
+        files = [path for path in folder.iterdir() if path.is_file()] if folder is not None else []
+        return ModelStatus(
+            name=name,
+            engine=TRANSFORMERS,
+            license=PEERS[name].license if name in PEERS else UNKNOWN_LICENSE,
+            path=folder if folder is not None else self._settings.models_dir / name,
+            size_bytes=sum(path.stat().st_size for path in files),
+            ready=folder is not None,
         )
 
     def _builtin_status(self) -> ModelStatus:

@@ -17,6 +17,7 @@ from typing import Final
 from webui.settings import Precision, Settings
 
 CONFIG_FILE: Final = "config.yaml"
+PEER_CONFIG_FILE: Final = "config.json"
 TOKENS_FILE: Final = "tokens.txt"
 PICKLE_FILE: Final = "model.pt"
 SLIM_FILE: Final = "model.safetensors"
@@ -74,6 +75,28 @@ _KNOWN: Final = (
 KNOWN_MODELS: Final[Mapping[str, KnownModel]] = MappingProxyType({model.name: model for model in _KNOWN})  # best first
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A published classifier of another family, run by transformers.
+
+    Attributes:
+        name: as ``--model`` takes it, and of its folder under ``models/``.
+        huggingface_id: its name on Hugging Face.
+        license: of the weights.
+    """
+
+    name: str
+    huggingface_id: str
+    license: str = "see the model's page"
+
+
+_PEERS: Final = (
+    Peer(name="wav2vec2_base_superb", huggingface_id="superb/wav2vec2-base-superb-er"),
+    Peer(name="hubert_large_superb", huggingface_id="superb/hubert-large-superb-er"),
+)
+PEERS: Final[Mapping[str, Peer]] = MappingProxyType({peer.name: peer for peer in _PEERS})
+
+
 class Origin(StrEnum):
     """Where weights were found."""
 
@@ -110,6 +133,45 @@ def find_weights(name: str, settings: Settings) -> Found | None:
         if found is not None:
             return found
     return None
+
+
+def find_peer(name: str, settings: Settings) -> Path | None:
+    """Returns the folder of a classifier of transformers on this machine, or None.
+
+    Args:
+        name: one of ``PEERS``, or of a folder under ``models/``.
+        settings: name the folders.
+    """
+    folders = [settings.models_dir / name] if is_folder_name(name) else []
+    if name in PEERS:
+        folders += _huggingface_places(PEERS[name].huggingface_id)
+    return next((folder for folder in folders if is_checkpoint(folder)), None)
+
+
+def other_folders(settings: Settings) -> list[str]:
+    """Returns the names of folders under ``models/`` with a checkpoint of transformers that nobody publishes here."""
+    try:
+        names = sorted(folder.name for folder in settings.models_dir.iterdir() if is_checkpoint(folder))
+    except OSError:
+        return []
+    return [name for name in names if name not in PEERS and name not in KNOWN_MODELS]
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Returns whether a folder holds a checkpoint of transformers."""
+    weights = ("model.safetensors", "pytorch_model.bin")
+    if not any((folder / name).is_file() for name in weights):
+        return False
+    try:
+        config = json.loads((folder / PEER_CONFIG_FILE).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and "model_type" in config
+
+
+def is_folder_name(name: str) -> bool:
+    """Returns whether a model's name can be a folder's under ``models/``, and leads nowhere else."""
+    return bool(name) and name not in {".", ".."} and not set(name) & set("/\\:\0") and not name.startswith(".")
 
 
 def find_exported(name: str, settings: Settings, precision: Precision) -> Path | None:

@@ -10,6 +10,7 @@ from webui.engine.download import DownloadProgress
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import AUTO, BUILTIN, LARGE, ModelRegistry
 from webui.engine.runtime import Runtime, engine_for
+from webui.engine.weights import KNOWN_MODELS
 from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
 from webui.results import Notice
 from webui.service.acquisition import (
@@ -20,6 +21,7 @@ from webui.service.acquisition import (
     Report,
 )
 from webui.service.standing import Answering, Standing
+from webui.service.turns import Turns
 from webui.settings import Engine, Precision, Settings
 
 CPU: Final = "cpu"
@@ -30,10 +32,10 @@ _Key = tuple[str, Runtime]
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model, the lock of whoever runs it, and what the answer has to say about the choice."""
+    """A model, the turns of those who run it, and what the answer has to say about the choice."""
 
     model: EmotionModel
-    running: Lock
+    running: Turns
     notices: tuple[Notice, ...] = ()
 
 
@@ -42,7 +44,7 @@ class _Slot:
     """Where one model is loaded once, however many ask at the same time."""
 
     loading: Lock = field(default_factory=Lock)
-    running: Lock = field(default_factory=Lock)
+    running: Turns = field(default_factory=Turns)
     model: EmotionModel | None = None
     verified: bool | None = None
 
@@ -231,8 +233,9 @@ class ModelShelf:
 
 
 def _key(name: str, runtime: Runtime) -> _Key:
-    """The built-in model is one, whatever precision the large one is asked for."""
-    return name, replace(runtime, engine=Engine.AUTO, precision=Precision.FP32) if name == BUILTIN else runtime
+    """A model that has one engine and precision is one, whatever is asked for."""
+    plain = replace(runtime, engine=Engine.AUTO, precision=Precision.FP32)
+    return name, runtime if name in KNOWN_MODELS else plain
 
 
 def _downloading(name: str, progress: DownloadProgress) -> AcquisitionStatus:

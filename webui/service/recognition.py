@@ -8,17 +8,19 @@ inference, not after.
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from webui import storage
 from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
+from webui.audio.speech import Span, find_speech
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.engine.runtime import Runtime
-from webui.results import Notice, RecognitionResult, Timing, format_timestamp
+from webui.errors import RequestError
+from webui.results import Granularity, Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.activity import Activity
 from webui.service.answer import Answer, AnswerContext, build_answer
 from webui.service.embedding import embedding_file
@@ -116,6 +118,31 @@ class RecognitionService:
             self.metrics.recognized(recognition.result)
             return recognition
 
+    def analyze(
+        self,
+        source: Path | bytes,
+        options: RecognizeOptions,
+        *,
+        file_name: str | None = None,
+        progress: Progress = ignore_progress,
+    ) -> RecognitionResult:
+        """Recognizes like ``recognize``, and leaves no files: the answer is the document alone.
+
+        Frame scores that would need a file are left out of the document; the embedding is not made.
+        """
+        options = replace(options, extract_embedding=False)
+        run = _Run(self.settings, options, progress, lambda _line: None)
+        with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
+            recording, decode_s = run.decode(source, file_name, draft)
+            with closing(recording.waveform):
+                loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
+                result = run.infer(recording, loaded, decode_s, draft).result
+                self.metrics.batches(run.windows, size=1)
+        self.metrics.recognized(result)
+        if result.frames is None or result.frames.file is None:
+            return result
+        return result.model_copy(update={"frames": result.frames.model_copy(update={"file": None})})
+
 
 class _Run:
     """One recognition: keeps the log and the clock while it passes through the stages."""
@@ -131,6 +158,7 @@ class _Run:
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
         check_smoothing(window_s, hop_s)
+        options.check()
         self._smoothing_s = (window_s, hop_s)
 
     def decode(
@@ -188,7 +216,7 @@ class _Run:
         """Returns the answer, and leaves the embedding in the draft."""
         clock = time.perf_counter()
         model, waveform = loaded.model, recording.waveform
-        check_labels(model)  # now, not after hours of inference
+        check_labels(model, self._options.labels)  # now, not after hours of inference
         with embedding_file(draft, self._options, model, count_frames(model, len(waveform))) as embedding:
             joined = predict_recording(
                 model,
@@ -196,12 +224,14 @@ class _Run:
                 statistics=(recording.mean, recording.variance),
                 on_features=embedding.add if embedding is not None else None,
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
-                running=loaded.running,
+                running=loaded.running.background if self._options.background else loaded.running.people,
             )
+        spans = self._find_speech(recording, model)
         inference_s = time.perf_counter() - clock
         self.windows = joined.windows
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
-        warnings = (*recording.warnings, *_about_length(model, joined), *model.notices, *loaded.notices)
+        nobody = () if spans is None or spans else (_nobody_speaks(recording),)
+        warnings = (*recording.warnings, *_about_length(model, joined), *nobody, *model.notices, *loaded.notices)
         for warning in warnings:
             self._note(warning)
         context = AnswerContext(
@@ -213,8 +243,21 @@ class _Run:
             timestamp=format_timestamp(self.started),
             timing=Timing(decode_s=decode_s, inference_s=inference_s),
             warnings=warnings,
+            spans=spans,
         )
         return build_answer(model, joined, context, self._note)
+
+    def _find_speech(self, recording: StoredRecording, model: EmotionModel) -> list[Span] | None:
+        """Returns where somebody speaks, if segments are asked for."""
+        if self._options.granularity is not Granularity.SEGMENT:
+            return None
+        if not model.has_frame_logits:
+            raise RequestError("request.no_segments", model=model.info.name)
+        return find_speech(
+            recording.waveform,
+            longest_s=self._options.max_segment_s,
+            on_progress=lambda _fraction: self._progress(INFERRED, Stage.INFERENCE),
+        )
 
     def save(self, answer: Answer, draft: storage.RunDraft) -> Recognition:
         """Writes the rest and publishes the run folder."""
@@ -250,6 +293,10 @@ class _Run:
     def _note(self, line: Notice) -> None:
         self._log.append(line)
         self._on_log(line)
+
+
+def _nobody_speaks(recording: StoredRecording) -> Notice:
+    return Notice(code="request.no_speech", values={"duration_s": recording.source.duration_s})
 
 
 def _about_length(model: EmotionModel, joined: Joined) -> tuple[Notice, ...]:

@@ -1,5 +1,6 @@
 """From frame logits to scores: pooling, the softmax, the nine emotions, smoothing over time."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,40 +8,53 @@ from numpy.typing import NDArray
 
 from webui.engine.protocol import EmotionModel, FloatArray
 from webui.errors import ModelError, RequestError
-from webui.labels import Emotion, LabelSet
+from webui.labels import Emotion
 
 Scores = NDArray[np.float64]
+Among = Collection[Emotion] | None  # the emotions that share the scores; None: all nine
 
 
-def emotion_scores(logits: NDArray[np.floating], model: EmotionModel) -> Scores:
+def emotion_scores(logits: NDArray[np.floating], model: EmotionModel, among: Among = None) -> Scores:
     """Returns the scores of the nine emotions.
 
     The softmax runs over the labels in use; labels of one emotion are added up; an emotion that the model doesn't know
-    scores 0.
+    scores 0, and so does one that is not ``among`` those asked for, whose labels are left out of the softmax.
 
     Args:
         logits: shape ``(..., labels)``.
         model: whose logits they are.
+        among: the emotions asked for.
 
     Returns:
         Shape ``(..., 9)``, in the order of ``Emotion``; each row sums to 1.
 
     Raises:
         ModelError: a label stands for none of the nine.
+        RequestError: the model knows none of the emotions asked for.
     """
-    check_labels(model)
-    return _softmax(logits[..., list(model.labels.used)]) @ _label_map(model.labels)
+    check_labels(model, among)
+    pairs = list(zip(model.labels.emotions, model.labels.used, strict=True))
+    counts = [used and (among is None or emotion in among) for emotion, used in pairs]
+    return _softmax(logits[..., counts]) @ _label_map(
+        [emotion for (emotion, _), one in zip(pairs, counts, strict=True) if one]
+    )
 
 
-def check_labels(model: EmotionModel) -> None:
-    """Refuses a model that can't be asked for the nine emotions.
+def check_labels(model: EmotionModel, among: Among = None) -> None:
+    """Refuses a model that can't be asked for the nine emotions, or for those asked for.
 
     Raises:
         ModelError: a label stands for none of the nine.
+        RequestError: the model knows none of the emotions ``among`` which it shall choose, or there are none.
     """
     unmapped = model.labels.unmapped()
     if unmapped:
         raise ModelError("request.unmapped_labels", model=model.info.name, found=", ".join(unmapped))
+    known = {emotion for emotion, used in zip(model.labels.emotions, model.labels.used, strict=True) if used}
+    if among is not None and not known & set(among):
+        found = ", ".join(emotion.value for emotion in among) or "none"
+        expected = ", ".join(emotion.value for emotion in Emotion if emotion in known)
+        raise RequestError("request.no_such_labels", model=model.info.name, found=found, expected=expected)
 
 
 def _softmax(logits: NDArray[np.floating]) -> Scores:
@@ -50,10 +64,9 @@ def _softmax(logits: NDArray[np.floating]) -> Scores:
     return result
 
 
-def _label_map(labels: LabelSet) -> Scores:
-    """A matrix of 0 and 1, shape ``(used labels, 9)``."""
+def _label_map(mapped: Sequence[Emotion | None]) -> Scores:
+    """A matrix of 0 and 1, shape ``(labels, 9)``."""
     order = list(Emotion)
-    mapped = [emotion for emotion, used in zip(labels.emotions, labels.used, strict=True) if used]
     matrix = np.zeros((len(mapped), len(order)))
     for row, emotion in enumerate(mapped):
         if emotion is not None:

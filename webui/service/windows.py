@@ -10,19 +10,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import numpy as np
 
 from webui.audio.statistics import measure
 from webui.audio.store import Samples
-from webui.engine.protocol import EmotionModel, FloatArray, Window
+from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
 from webui.errors import AudioTooLongError, AudioTooShortError
 
 MAX_WINDOW_S: Final = 30.0  # docs/LONG_AUDIO.md says what other lengths would cost and change
 SEARCH_S: Final = 5.0  # before the last possible cut: where the quietest place is looked for
 QUIET_S: Final = 0.2  # what has to be quiet around a cut
 LENGTH_STEP_S: Final = 1.0  # windows are this or a multiple: the libraries below keep buffers for every length they see
+GPU_WINDOWS: Final = 8  # windows of one recording that a GPU hears in one pass: 4 minutes
+CPU: Final = "cpu"
 
 OnFeatures = Callable[[FloatArray], None]
 
@@ -145,9 +148,8 @@ def predict_recording(
     frames = count_frames(model, len(waveform))
     logits = np.empty((0, len(model.labels)), dtype=np.float32)
     done = windows = 0
-    for piece in cut_windows(model, waveform, statistics=statistics, window_s=window_s):
-        with running:
-            prediction = model.predict([piece.window], with_features=on_features is not None)[0]
+    pieces = cut_windows(model, waveform, statistics=statistics, window_s=window_s)
+    for piece, prediction in _predict_pieces(model, pieces, running, with_features=on_features is not None):
         kept = prediction.logits[piece.first : piece.stop]
         if piece.stop is None:
             logits, done = kept, frames
@@ -159,8 +161,18 @@ def predict_recording(
         if on_features is not None and prediction.features is not None:
             on_features(prediction.features[piece.first : piece.stop])
         on_window(done / frames)
-        time.sleep(0)  # a lock that is taken again at once would never let another one in
     return Joined(logits, windows)
+
+
+def _predict_pieces(
+    model: EmotionModel, pieces: Iterator[Piece], running: AbstractContextManager[object], *, with_features: bool
+) -> Iterator[tuple[Piece, Prediction]]:
+    """Yields each piece with its prediction; on a GPU several windows share a pass, which is no faster on a CPU."""
+    while together := list(islice(pieces, 1 if model.info.device == CPU else GPU_WINDOWS)):
+        with running:
+            predictions = model.predict([piece.window for piece in together], with_features=with_features)
+        yield from zip(together, predictions, strict=True)
+        time.sleep(0)  # a lock that is taken again at once would never let another one in
 
 
 def _check_length(model: EmotionModel, samples: int, window_s: float) -> None:

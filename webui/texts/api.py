@@ -101,6 +101,15 @@ TEXTS: Final[Mapping[str, Text]] = {
             "SPEECH_EMOTION_MAX_UPLOAD_S raised."
         ),
     ),
+    "api.no_job": Text(
+        zh="没有编号为 {found} 的任务；它可能已被删除。请用 GET /api/v1/jobs 查看。",
+        en="There is no job {found}; it may have been deleted. GET /api/v1/jobs lists what there is.",
+    ),
+    "api.job_sources": Text(
+        zh="请求中有 {found} 个上传的文件；应有一个或多个字段 `audio`，或者 audio_paths 和 audio_urls 中的恰好一个。",
+        en="The request has {found} uploads; one or more in the field `audio` are expected, or exactly one of "
+        "audio_paths and audio_urls.",
+    ),
     "api.no_result": Text(
         zh="没有编号为 {found} 的结果，或它已被删除。请检查编号，或重新识别。",
         en="There is no result {found}, or it was deleted. Check the id, or recognize the audio again.",

@@ -8,6 +8,13 @@ from webui.texts.language import Text
 _FORMATS: Final = "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, AIFF, CAF, MP4, MOV, MKV"
 
 _ERRORS: Final[Mapping[str, Text]] = {
+    "audio.no_speech_finder": Text(
+        zh="查找说话片段需要软件包 {package}，它没有安装。请运行 pip install -r requirements.txt，或使用其他粒度。",
+        en=(
+            "To find segments, the package {package} is needed and isn't installed. "
+            "Run pip install -r requirements.txt, or choose another granularity."
+        ),
+    ),
     "audio.no_such_file": Text(
         zh="找不到文件 {found}。请检查路径是否正确、文件是否已被移动或删除。",
         en="There is no file {found}. Check the path: the file may have been moved or deleted.",

@@ -6,6 +6,17 @@ from typing import Final
 from webui.texts.language import Text
 
 TEXTS: Final[Mapping[str, Text]] = {
+    "checkpoint.needs_transformers": Text(
+        zh="模型 {model} 需要软件包 transformers，它没有安装。请运行 pip install -r requirements.txt。",
+        en="Model {model} needs the package transformers, which isn't installed. Run pip install -r requirements.txt.",
+    ),
+    "checkpoint.not_transformers": Text(
+        zh="模型 {model} 的文件夹不是可用的 transformers 语音分类模型（{reason}）。请检查 config.json 和权重文件。",
+        en=(
+            "The folder of model {model} is no classifier of speech that transformers can run here ({reason}). "
+            "Check its config.json and its weights."
+        ),
+    ),
     "checkpoint.config_unreadable": Text(
         zh="无法读取 {file}（{reason}），需要 Emotion2vec 的 config.yaml。请重新下载该模型的文件。",
         en="{file} can't be read ({reason}); Emotion2vec's config.yaml is expected. Download the model's files again.",

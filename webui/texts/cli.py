@@ -51,6 +51,7 @@ _HELP: Final[Mapping[str, Text]] = {
             "  {program} recognize a.mp3\n"
             "  {program} recognize *.wav --json > results.jsonl        每个文件一行 JSON\n"
             "  {program} recognize a.m4a --granularity frame --window 2 --hop 0.5\n"
+            "  {program} recognize a.wav --granularity segment --merge\n"
             "  {program} recognize a.flac --embedding                  另存 embedding.npy\n"
             "  curl -s URL | {program} recognize - --json | jq .emotion"
         ),
@@ -59,6 +60,7 @@ _HELP: Final[Mapping[str, Text]] = {
             "  {program} recognize a.mp3\n"
             "  {program} recognize *.wav --json > results.jsonl        a line of JSON per file\n"
             "  {program} recognize a.m4a --granularity frame --window 2 --hop 0.5\n"
+            "  {program} recognize a.wav --granularity segment --merge\n"
             "  {program} recognize a.flac --embedding                  writes embedding.npy too\n"
             "  curl -s URL | {program} recognize - --json | jq .emotion"
         ),
@@ -105,6 +107,17 @@ _HELP: Final[Mapping[str, Text]] = {
             "MANIFEST is a CSV or TSV table (path,label and, if known, speaker and corpus), or a folder with a folder "
             "per emotion."
         ),
+    ),
+    "cli.help_batch": Text(
+        zh="识别许多录音，得到一张表；中断后可以接着做。\n\n文件夹中的录音全部识别，包括子文件夹。",
+        en="Recognizes many recordings into one table, and goes on where it was interrupted.\n\n"
+        "Of a folder, every recording in it and below.",
+    ),
+    "cli.help_batch_epilog": Text(
+        zh="示例：\n  {program} batch recordings --out results.csv\n"
+        "  {program} batch recordings --out results.csv --resume   中断后继续",
+        en="Examples:\n  {program} batch recordings --out results.csv\n"
+        "  {program} batch recordings --out results.csv --resume   after an interruption",
     ),
     "cli.help_export": Text(
         zh="把模型写成一个文件，供没有 PyTorch 的程序和小型设备使用。",
@@ -183,8 +196,8 @@ _OPTIONS: Final[Mapping[str, Text]] = {
     "cli.option_json": Text(zh="标准输出只有 JSON。", en="Nothing but JSON on stdout."),
     "cli.option_files": Text(zh="音频文件；“-” 为标准输入。", en="Audio files; `-` is standard input."),
     "cli.option_granularity": Text(
-        zh="utterance：整段一个答案；frame：另给出随时间变化的得分。",
-        en="utterance: one answer for the recording; frame: also scores over time.",
+        zh="utterance：整段一个答案；frame：随时间变化；segment：每段话。",
+        en="utterance: one answer; frame: also scores over time; segment: also each stretch of speech.",
     ),
     "cli.option_embedding": Text(zh="另存特征 embedding.npy。", en="Also writes the features, embedding.npy."),
     "cli.option_window": Text(
@@ -262,6 +275,29 @@ _SAYINGS: Final[Mapping[str, Text]] = {
     "cli.export_builtin": Text(
         zh="模型 {found} 不能导出，只能导出 Emotion2Vec 系列的模型，例如 emotion2vec_plus_large。",
         en="Model {found} can't be exported; an Emotion2Vec model is expected, emotion2vec_plus_large for instance.",
+    ),
+    "cli.batch_busy": Text(zh="正在识别", en="Recognizing"),
+    "cli.batch_done": Text(
+        zh="完成 {done} 个，失败 {failed} 个；结果在 {path}", en="{done} done, {failed} failed; the table is {path}"
+    ),
+    "cli.batch_resumed": Text(
+        zh="接着上次：{files} 个中已完成 {done} 个。", en="Going on: {done} of {files} are done already."
+    ),
+    "cli.batch_nothing": Text(
+        zh="没有找到录音，需要这些文件：{expected}。请检查文件夹。",
+        en="No recording was found; files of these kinds are expected: {expected}. Check the folder.",
+    ),
+    "cli.batch_format": Text(
+        zh="无法从 {found} 看出表格格式，应以 {expected} 结尾。请换一个文件名，或加上 --format。",
+        en="{found} doesn't tell its format: a name that ends in {expected} is expected. Rename it, or add --format.",
+    ),
+    "cli.batch_needs_jsonl": Text(
+        zh="{format} 表格每个录音一行，容不下 {found} 的结果。请使用 --format jsonl。",
+        en="A {format} table has a row per recording, which can't hold {found} results. Use --format jsonl.",
+    ),
+    "cli.batch_other_options": Text(
+        zh="{file} 是用其他选项开始的。请用相同的选项继续，或去掉 --resume 重新开始。",
+        en="{file} was begun with other options. Go on with the same ones, or leave --resume out to begin anew.",
     ),
     "cli.export_busy": Text(zh="正在导出 {model} ……", en="Exporting {model} ..."),
     "cli.exported": Text(zh="已写入 {path}（{size_mb:.1f} MB）", en="{path} is written ({size_mb:.1f} MB)"),
@@ -348,6 +384,21 @@ _TROUBLE: Final[Mapping[str, Text]] = {
     "cli.bad_setting": Text(
         zh="设置 {name} 的值 {found} 不合理（{reason}）。请检查对应的选项或环境变量 {variable}。",
         en="The setting {name} can't be {found} ({reason}). Check its option, or the environment variable {variable}.",
+    ),
+    "cli.option_batch_sources": Text(zh="文件夹或音频文件。", en="Folders or audio files."),
+    "cli.option_batch_out": Text(zh="结果表格，默认 results.csv。", en="The table; results.csv by default."),
+    "cli.option_batch_format": Text(
+        zh="表格的格式，默认按文件名。", en="The table's format; by its name unless given."
+    ),
+    "cli.option_batch_resume": Text(zh="接着做，已完成的不再识别。", en="Goes on: what is done is not done again."),
+    "cli.option_labels": Text(
+        zh="只在这些情感中选择，用逗号分隔。", en="Choose among these emotions alone: angry,happy for instance."
+    ),
+    "cli.option_max_segment": Text(
+        zh="segment：最长多少秒，默认 15。", en="segment: longest stretch in seconds, 15 by default."
+    ),
+    "cli.option_merge_segments": Text(
+        zh="segment：合并情感相同的相邻片段。", en="segment: join neighbours of the same emotion."
     ),
     "cli.only_with_frames": Text(
         zh="{found} 只对逐帧得分有效，而现在是整段识别。请加上 --granularity frame，或去掉该选项。",

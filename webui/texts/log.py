@@ -30,6 +30,10 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="[结果] Embedding 特征，形状 {shape}，写入 {file}",
         en="[results] embedding of shape {shape}, written to {file}",
     ),
+    "log.segments": Text(
+        zh="[结果] {segments} 个说话片段，共 {speech_s:.1f} 秒",
+        en="[results] {segments} segment(s) of speech, {speech_s:.1f} s in all",
+    ),
     "log.frames": Text(
         zh="[结果] {rows} 行逐帧得分，窗口 {window_s:.2f} 秒，步长 {hop_s:.2f} 秒",
         en="[results] {rows} rows of frame scores, window {window_s:.2f} s, hop {hop_s:.2f} s",

@@ -37,6 +37,13 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.granularity": Text(zh="粒度选择", en="Granularity"),
     "page.utterance": Text(zh="utterance 整句级别", en="utterance: the whole recording"),
     "page.frame": Text(zh="frame 帧级别", en="frame: a curve over time"),
+    "page.segment": Text(zh="segment 片段级别", en="segment: each stretch of speech"),
+    "page.segments": Text(zh="说话片段", en="Stretches of speech"),
+    "page.segment_start": Text(zh="开始（秒）", en="from (s)"),
+    "page.segment_end": Text(zh="结束（秒）", en="to (s)"),
+    "page.segment_emotion": Text(zh="情感", en="emotion"),
+    "page.segment_confidence": Text(zh="置信度", en="confidence"),
+    "page.segments_more": Text(zh="另有 {more} 段，见 result.json。", en="{more} more are in result.json."),
     "page.embedding": Text(zh="提取 Embedding 特征", en="Extract embedding features"),
     "page.embedding_info": Text(zh="另存 embedding.npy，供相似度、聚类等使用", en="Also saves embedding.npy"),
     "page.fast": Text(zh="快速（int8）", en="Fast (int8)"),
@@ -65,12 +72,13 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.advice": Text(
         zh=(
             "- 录音 1–30 秒，3–10 秒效果最好；一个人说话，背景安静。\n"
-            "- 「整句级别」给出一个答案；「帧级别」另画出情感随时间变化的曲线。\n"
+            "- 「整句级别」给出一个答案；「帧级别」另画出情感随时间变化的曲线，「片段级别」另列出每一段话。\n"
             "- 示例音频由程序合成，不是真人语音，只用来试用页面。"
         ),
         en=(
             "- 1-30 s of audio, 3-10 s works best; one person speaking, little noise.\n"
-            "- “utterance” gives one answer; “frame” also draws the emotion over time.\n"
+            "- “utterance” gives one answer; “frame” also draws the emotion over time, “segment” lists each\n"
+            "  stretch of speech.\n"
             "- The example clip is synthetic, not a person's voice; it is there to try the page."
         ),
     ),

@@ -13,6 +13,44 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Change the two values, or ask for raw frames."
         ),
     ),
+    "request.no_such_labels": Text(
+        zh="要求的情感为 {found}，模型 {model} 都不认识，它认识的有：{expected}。请至少给出其中一种。",
+        en="Of {found}, which were asked for, model {model} knows none. Name at least one that it knows: {expected}.",
+    ),
+    "request.unknown_labels": Text(
+        zh="没有名为 {found} 的情感，可用的有：{expected}。多个之间用逗号分隔。",
+        en="There is no emotion {found}; known are: {expected}. Several are separated by commas.",
+    ),
+    "request.only_with_segments": Text(
+        zh="{found} 只对片段有效，而现在没有要求片段。请加上 --granularity segment，或去掉该选项。",
+        en="{found} is about segments, which are not asked for. Add --granularity segment, or leave it out.",
+    ),
+    "request.bad_segment_s": Text(
+        zh="片段最长 {found} 秒不合理，应不小于 {expected} 秒。请调整这个值。",
+        en="Segments of at most {found} s make no sense; {expected} s or more are expected. Change the value.",
+    ),
+    "request.no_segments": Text(
+        zh="模型 {model} 没有逐帧得分，不能给出片段。请换用其他模型，或使用整句级别。",
+        en="Model {model} gives no frame scores, and so no segments. Choose another model, or ask for one answer.",
+    ),
+    "request.no_speech": Text(
+        zh="{duration_s:.1f} 秒的录音中没有听到有人说话，所以没有片段；得分是整段录音的。请检查录音是否有人声。",
+        en=(
+            "Nobody was heard speaking in {duration_s:.1f} s, so there are no segments; the scores are those of the "
+            "recording as a whole. Check that it holds a voice."
+        ),
+    ),
+    "request.job_mistake": Text(
+        zh="程序自身的错误（{kind}），详见日志。请单独识别这个文件，并报告该问题。",
+        en="A mistake of the program itself ({kind}); its log says more. Recognize the file alone, and report it.",
+    ),
+    "request.peer_absent": Text(
+        zh="本机没有模型 {model} 的权重。请从 Hugging Face 下载 {found}，放入 {folder}（config.json 和权重文件）。",
+        en=(
+            "The weights of {model} are not on this machine. Fetch {found} from Hugging Face and put its config.json "
+            "and weights into {folder}."
+        ),
+    ),
     "request.unknown_model": Text(
         zh="没有名为 {found} 的模型，可用的有：{expected}。请用 models 命令查看，或使用 auto。",
         en="There is no model named {found}; known are: {expected}. See the `models` command, or use auto.",

@@ -6,6 +6,18 @@ from typing import Final
 from webui.texts.language import Text
 
 TEXTS: Final[Mapping[str, Text]] = {
+    "storage.jobs_version": Text(
+        zh="{file} 的版本为 {found}，本程序需要 {expected}。请删除该文件，或使用写它的那个版本。",
+        en="{file} has version {found}; {expected} is expected. Delete it, or use the version that wrote it.",
+    ),
+    "storage.jobs_in_use": Text(
+        zh="任务文件 {file} 正被另一个进程使用。请结束那个进程，或使用另一个结果文件夹。",
+        en="Another process has the file of jobs, {file}, open. End that process, or use another folder of results.",
+    ),
+    "storage.jobs_not_written": Text(
+        zh="无法写入任务文件 {file}（{reason}）。请检查磁盘空间和权限。",
+        en="The file of jobs, {file}, can't be written ({reason}). Check the disk's space and its permissions.",
+    ),
     "storage.disk_full": Text(
         zh="磁盘已满，无法把结果写入 {folder}（可用 {free_mb:.0f} MB）。请清理磁盘，或把 outputs_dir 设为其他目录。",
         en=(

@@ -151,7 +151,11 @@ def _microphone_hints(language: Language) -> dict[str, Any]:
 
 
 def _granularities(language: Language) -> dict[str, Any]:
-    names = {Granularity.UTTERANCE: "page.utterance", Granularity.FRAME: "page.frame"}
+    names = {
+        Granularity.UTTERANCE: "page.utterance",
+        Granularity.FRAME: "page.frame",
+        Granularity.SEGMENT: "page.segment",
+    }
     choices = [(text(key, language), granularity.value) for granularity, key in names.items()]
     return {"label": text("page.granularity", language), "choices": choices}
 

@@ -8,6 +8,7 @@ from webui.texts import Language
 from webui.ui.answer_view import answer_html, cancelled_html, empty_html, scores_html, trouble_html
 from webui.ui.curve_view import curve_html
 from webui.ui.outcome import Outcome, trouble_of
+from webui.ui.segments_view import segments_html
 from webui.ui.shared_files import SharedFiles
 
 Updates = list[Any]
@@ -27,7 +28,8 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
         return [empty_html(language), log_text]
     result = outcome.recognition.result
     curve = curve_html(result.frames, outcome.recognition.folder, language) if result.frames is not None else ""
-    return [answer_html(result, language) + scores_html(result, language) + curve, log_text]
+    segments = segments_html(result.segments, language) if result.segments else ""
+    return [answer_html(result, language) + scores_html(result, language) + segments + curve, log_text]
 
 
 def present(outcome: Outcome, language: Language, shared: SharedFiles) -> Updates:

@@ -1,0 +1,171 @@
+"""Jobs over real HTTP: a server process that is killed and started again, real files, real answers."""
+
+import csv
+import io
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow.parquet
+import pytest
+import soundfile
+
+from tests.browser.server_process import ROOT, RunningServer, running_server
+
+EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
+JOBS = "/api/v1/jobs"
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
+    for number in range(4):
+        (folder / f"{number}.wav").write_bytes(EXAMPLE.read_bytes())
+    noise = np.random.default_rng(1).normal(scale=0.1, size=16_000 * 240).astype(np.float32)
+    soundfile.write(folder / "long.wav", noise, 16_000)
+    (folder / "bad.mp3").write_bytes(b"nothing")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, recordings: Path) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("jobs")
+    with running_server(folder / "outputs", audio_roots=recordings, models_dir=folder / "models") as started:
+        yield started
+        assert "Traceback" not in started.errors.read_text()
+
+
+@pytest.fixture(scope="module")
+def client(server: RunningServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        yield client
+
+
+def ended(client: httpx.Client, job: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        document: dict[str, Any] = client.get(f"{JOBS}/{job}").json()
+        if document["state"] in {"done", "cancelled"}:
+            return document
+        time.sleep(0.05)
+    raise AssertionError(f"the job did not end: {document}")
+
+
+def test_uploads_become_a_table_in_three_formats(client: httpx.Client, server: RunningServer) -> None:
+    files = [("audio", (f"call {number}.wav", EXAMPLE.read_bytes())) for number in range(3)]
+    files.append(("audio", ("bad.mp3", b"nothing")))
+    response = client.post(JOBS, files=files, data={"labels": "happy,sad"})
+    assert response.status_code == 202, response.text
+    job = response.json()["id"]
+    document = ended(client, job)
+    assert (document["state"], document["total"], document["done"], document["failed"]) == ("done", 4, 3, 1)
+    (failure,) = document["failures"]
+    assert failure["path"] == "bad.mp3"
+    assert str(server.outputs_dir) not in json.dumps(document), "paths of the server are nobody's business"
+    rows = list(csv.DictReader(io.StringIO(client.get(document["links"]["csv"]).text.lstrip("\ufeff"))))
+    assert [row["path"] for row in rows] == ["call 0.wav", "call 1.wav", "call 2.wav", "bad.mp3"]
+    lines = [json.loads(line) for line in client.get(document["links"]["jsonl"]).text.splitlines()]
+    columns = pyarrow.parquet.read_table(io.BytesIO(client.get(document["links"]["parquet"]).content)).to_pylist()
+    alone = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, data={"labels": "happy,sad"}).json()
+    for row, line, column in zip(rows[:3], lines[:3], columns[:3], strict=True):
+        assert row["emotion"] == line["emotion"] == column["emotion"] == alone["emotion"]
+        assert float(row["happy"]) == line["scores"]["happy"] == column["happy"] == alone["scores"]["happy"]
+    assert (server.outputs_dir / ".jobs" / job).is_dir()
+    assert client.delete(f"{JOBS}/{job}").status_code == 204
+    assert client.get(f"{JOBS}/{job}").status_code == 404
+    assert not (server.outputs_dir / ".jobs" / job).exists(), "the uploads go with the job"
+
+
+def test_paths_of_the_server(client: httpx.Client, recordings: Path) -> None:
+    paths = [str(recordings / "0.wav"), str(recordings / "gone.wav")]
+    job = client.post(JOBS, json={"audio_paths": paths, "granularity": "segment"}).json()["id"]
+    document = ended(client, job)
+    assert (document["done"], document["failed"], document["failures"][0]["code"]) == (1, 1, "audio.no_such_file")
+    (line, _) = [json.loads(line) for line in client.get(document["links"]["jsonl"]).text.splitlines()]
+    assert line["segments"]
+    assert client.get(JOBS).json()["jobs"][0]["id"] == job
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        ({"audio_paths": ["/etc/passwd"]}, 403, "api.outside_roots"),
+        ({"audio_urls": ["http://127.0.0.1/a.wav"]}, 403, None),
+        ({}, 422, "api.job_sources"),
+        ({"audio_paths": ["a"], "audio_urls": ["b"]}, 422, "api.job_sources"),
+        ({"audio_paths": ["a"], "labels": ["joy"]}, 422, None),
+        ({"audio_paths": ["a"], "surprise": 1}, 422, None),
+    ],
+)
+def test_what_is_refused_adds_nothing(client: httpx.Client, asked: dict[str, Any], status: int, code: str) -> None:
+    before = client.get(JOBS).json()["total"]
+    response = client.post(JOBS, json=asked)
+    assert response.status_code == status, response.text
+    assert code is None or response.json()["code"] == code
+    assert client.get(JOBS).json()["total"] == before
+
+
+def test_a_cancelled_job_keeps_what_is_done(client: httpx.Client, recordings: Path) -> None:
+    paths = [str(recordings / "0.wav"), *[str(recordings / "long.wav")] * 30]
+    job = client.post(JOBS, json={"audio_paths": paths}).json()["id"]
+    while client.get(f"{JOBS}/{job}").json()["done"] < 1:
+        time.sleep(0.02)
+    assert client.post(f"{JOBS}/{job}/cancel").json()["state"] in {"stopping", "cancelled"}
+    document = ended(client, job)
+    assert document["done"] >= 1
+    assert document["cancelled"] >= 25
+    rows = list(csv.DictReader(io.StringIO(client.get(document["links"]["csv"]).text.lstrip("\ufeff"))))
+    assert rows[0]["state"] == "done"
+    assert rows[-1]["state"] == "cancelled"
+
+
+def test_who_waits_comes_before_a_job(client: httpx.Client, recordings: Path) -> None:
+    job = client.post(JOBS, json={"audio_paths": [str(recordings / "long.wav")] * 50}).json()["id"]
+    while client.get(f"{JOBS}/{job}").json()["running"] < 1:
+        time.sleep(0.02)
+    for _ in range(3):
+        answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()})
+        assert answer.status_code == 200
+    document = client.post(f"{JOBS}/{job}/cancel").json()
+    assert document["done"] < 40, "three short answers waited for the whole job"
+    ended(client, job)
+
+
+def test_a_killed_server_goes_on_and_repeats_nothing(tmp_path: Path, recordings: Path) -> None:
+    settings = {"audio_roots": recordings, "models_dir": tmp_path / "models"}
+    paths = [str(recordings / f"{number % 4}.wav") for number in range(60)]
+    job, seen = "", {}
+    for attempt in range(4):
+        with running_server(tmp_path / "outputs", **settings) as server:
+            with httpx.Client(base_url=server.url, timeout=60) as client:
+                if not job:
+                    job = client.post(JOBS, json={"audio_paths": paths}).json()["id"]
+                if attempt == 3:
+                    assert ended(client, job)["done"] == 60
+                else:
+                    goal = 5 * (attempt + 1)
+                    while client.get(f"{JOBS}/{job}").json()["done"] < goal:
+                        time.sleep(0.01)
+                lines = [
+                    json.loads(line) for line in client.get(f"{JOBS}/{job}/results?format=jsonl").text.splitlines()
+                ]
+            if attempt < 3:
+                server.process.send_signal(signal.SIGKILL)
+                server.process.wait()
+        done = {number: line for number, line in enumerate(lines) if line["state"] == "done"}
+        assert {number: done[number]["timestamp"] for number in seen} == seen, "an answer was made twice"
+        seen = {number: line["timestamp"] for number, line in done.items()}
+    assert len(seen) == 60
+    assert [path.name for path in (tmp_path / "outputs").iterdir() if path.name.startswith("outputs_")] == []
+
+
+def test_a_second_server_leaves_the_jobs_of_the_first_alone(server: RunningServer, tmp_path: Path) -> None:
+    with running_server(server.outputs_dir, models_dir=tmp_path) as second, httpx.Client(base_url=second.url) as client:
+        response = client.get(JOBS)
+        assert (response.status_code, response.json()["code"]) == (507, "storage.jobs_in_use")
+        assert client.get("/healthz").status_code == 200

@@ -1,0 +1,108 @@
+"""``batch`` in processes of its own: killed, interrupted, taken up again."""
+
+import csv
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.surfaces.cli_process import CommandLine
+from webui.settings import PROJECT_DIR
+
+EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    folder = tmp_path / "recordings"
+    (folder / "sub").mkdir(parents=True)
+    for number in range(12):
+        shutil.copy(EXAMPLE, folder / ("sub" if number % 2 else ".") / f"{number:02}.wav")
+    (folder / "notes.txt").write_text("not audio, and not taken for it")
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_becomes_a_table(command_line: CommandLine, recordings: Path, tmp_path: Path) -> None:
+    (recordings / "bad.mp3").write_text("nothing")
+    table = tmp_path / "results.csv"
+    ended = command_line.run("batch", str(recordings), "--out", str(table))
+    assert ended.code == 6
+    assert "bad.mp3: " in ended.err
+    found = rows(table)
+    names = sorted(path.relative_to(recordings).as_posix() for path in recordings.rglob("*.[wm][ap][v3]"))
+    assert sorted(row["path"] for row in found) == names
+    assert {row["state"] for row in found if row["path"] != "bad.mp3"} == {"done"}
+    assert len({row["emotion"] for row in found if row["state"] == "done"}) == 1
+    (recordings / "bad.mp3").unlink()
+    shutil.copy(EXAMPLE, recordings / "bad.mp3")
+    ended = command_line.run("batch", str(recordings), "--out", str(table), "--resume")
+    assert ended.code == 0, ended.err
+    assert {row["state"] for row in rows(table)} == {"done"}
+    assert sorted(path.name for path in tmp_path.glob("results.csv*")) == ["results.csv"]
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
+def test_it_goes_on_where_it_was_ended(
+    command_line: CommandLine, recordings: Path, tmp_path: Path, kill: signal.Signals
+) -> None:
+    table = tmp_path / "results.csv"
+    state = tmp_path / "results.csv.progress.sqlite"
+    command = [sys.executable, str(PROJECT_DIR / "app.py"), "batch", str(recordings), "--out", str(table)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while count_done(state) < 2:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, kill)
+    process.communicate(timeout=60)
+    assert process.returncode == (130 if kill is signal.SIGINT else -signal.SIGKILL)
+    before = done(state)
+    assert 2 <= len(before) <= 12
+    if kill is signal.SIGINT:
+        assert sorted(row["path"] for row in rows(table) if row["state"] == "done") == sorted(before)
+    ended = command_line.run("batch", str(recordings), "--out", str(table), "--resume")
+    assert ended.code == 0, ended.err
+    assert f"{len(before)} of 12 are done already" in ended.err
+    assert len(rows(table)) == 12
+    assert {row["state"] for row in rows(table)} == {"done"}
+
+
+def count_done(state: Path) -> int:
+    return len(done(state))
+
+
+def done(state: Path) -> dict[str, str]:
+    if not state.is_file():
+        return {}
+    with sqlite3.connect(f"file:{state}?mode=ro", uri=True) as db:
+        try:
+            return dict(db.execute("SELECT name, outcome FROM items WHERE state = 'done'").fetchall())
+        except sqlite3.OperationalError:  # it has no tables yet
+            return {}
+
+
+def test_what_makes_no_sense_is_said(command_line: CommandLine, recordings: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for arguments, said in (
+        (("empty", "--out", "r.csv"), "No recording was found"),
+        ((str(recordings), "--out", "r.xlsx"), "doesn't tell its format"),
+        ((str(recordings), "--out", "r.csv", "--granularity", "frame"), "--format jsonl"),
+        ((str(recordings), "--out", "r.csv", "--labels", "joy"), "no emotion joy"),
+    ):
+        given = [str(tmp_path / "empty") if word == "empty" else word for word in arguments]
+        given = [str(tmp_path / word) if word.startswith("r.") else word for word in given]
+        ended = command_line.run("batch", *given)
+        assert (ended.code, said in ended.err) == (2, True), ended.err
+    assert not list(tmp_path.glob("r.*"))

@@ -1,0 +1,159 @@
+"""``batch``: many recordings into one table, taken up again where it was interrupted."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from webui.cli.exit_codes import ExitCode
+from webui.cli.options import (
+    DeviceOption,
+    EngineOption,
+    Job,
+    ModelDirOption,
+    ModelOption,
+    PrecisionOption,
+    load_settings,
+)
+from webui.cli.terminal import Terminal
+from webui.errors import RequestError
+from webui.results import Granularity, Notice
+from webui.service import RecognitionService
+from webui.service.evaluate.manifest import SOUND_SUFFIXES
+from webui.service.job_tables import TableFormat, write_table
+from webui.service.jobs import JobOptions, JobRunner
+from webui.service.options import parse_labels
+from webui.settings import Settings
+from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
+from webui.texts import text
+
+JOB: Final = "batch"  # the only job of its file
+LOOK_S: Final = 0.5
+TOLD: Final = 20  # failures that are said one by one; the table has them all
+
+
+def batch(
+    sources: Annotated[list[Path], typer.Argument(metavar="DIR|FILE", help="cli.option_batch_sources")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="cli.option_batch_out")] = Path("results.csv"),
+    format: Annotated[TableFormat | None, typer.Option("--format", help="cli.option_batch_format")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="cli.option_batch_resume")] = False,
+    granularity: Annotated[
+        Granularity, typer.Option("--granularity", "-g", metavar="KIND", help="cli.option_granularity")
+    ] = Granularity.UTTERANCE,
+    labels: Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")] = None,
+    model: ModelOption = None,
+    model_dir: ModelDirOption = None,
+    device: DeviceOption = None,
+    engine: EngineOption = None,
+    precision: PrecisionOption = None,
+) -> Job:
+    """Returns the job that recognizes them all and writes the table."""
+
+    def job(terminal: Terminal) -> ExitCode:
+        kind = format if format is not None else _format_of(out)
+        if granularity is not Granularity.UTTERANCE and kind is not TableFormat.JSONL:
+            raise RequestError("cli.batch_needs_jsonl", found=granularity.value, format=kind.value)
+        settings = load_settings(
+            model=model, model_dir=model_dir, device=device, engine=engine, precision=precision, outputs_dir=out.parent
+        )
+        options = JobOptions(
+            granularity=granularity,
+            model=settings.model,
+            precision=settings.precision,
+            labels=parse_labels(labels) if labels is not None else None,
+        )
+        return _Batch(settings, options, out, kind, terminal).run(list(_files(sources)), resume=resume)
+
+    return job
+
+
+def _format_of(out: Path) -> TableFormat:
+    known = {f".{kind.value}": kind for kind in TableFormat}
+    found = known.get(out.suffix.lower())
+    if found is None:
+        raise RequestError("cli.batch_format", found=out.name, expected=", ".join(known))
+    return found
+
+
+def _files(sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Yields names and paths: a folder's recordings, named from the folder on if it is alone, and files as given."""
+    for source in sources:
+        if source.is_dir():
+            inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
+            start = source if len(sources) == 1 else Path()
+            yield from ((path.relative_to(start).as_posix(), str(path.absolute())) for path in inside if path.is_file())
+        else:
+            yield source.as_posix(), str(source.absolute())
+
+
+class _Batch:
+    """One run of the command."""
+
+    def __init__(
+        self, settings: Settings, options: JobOptions, out: Path, kind: TableFormat, terminal: Terminal
+    ) -> None:
+        self._options = options
+        self._out = out
+        self._kind = kind
+        self._terminal = terminal
+        self._state = out.with_name(f"{out.name}.progress.sqlite")
+        self._service = RecognitionService(settings)
+
+    def run(self, files: list[tuple[str, str]], *, resume: bool) -> ExitCode:
+        """Works until all is done or Ctrl-C; the table is written either way."""
+        if not files:
+            raise RequestError("cli.batch_nothing", expected=" ".join(sorted(SOUND_SUFFIXES)))
+        if not resume:
+            self._forget()
+        store = JobStore(self._state)
+        runner = JobRunner(self._service, store)
+        try:
+            self._prepare(runner, files)
+            runner.start()
+            record = self._watch(runner)
+        finally:
+            runner.stop()
+            write_table(store.items(JOB), self._out, self._kind)
+            failures = [item for item in store.items(JOB) if item.state is ItemState.FAILED]
+            store.close()
+        return self._tell(record, failures)
+
+    def _prepare(self, runner: JobRunner, files: list[tuple[str, str]]) -> None:
+        """Writes down what is to be done, besides what is done already."""
+        store = runner.store
+        before = store.job(JOB)
+        if before is None:
+            runner.submit(files, self._options, job=JOB)
+            return
+        if JobOptions.model_validate_json(before.options) != self._options:
+            raise RequestError("cli.batch_other_options", file=self._state.name)
+        self._terminal.say("cli.batch_resumed", done=before.counts[ItemState.DONE], files=before.total)
+        store.retry_failed(JOB)
+        known = {item.name for item in store.items(JOB)}
+        store.extend(JOB, [(name, path) for name, path in files if name not in known])
+
+    def _watch(self, runner: JobRunner) -> JobRecord:
+        with self._terminal.counted(text("cli.batch_busy", self._terminal.language)) as show:
+            while True:
+                record = runner.wait(JOB, LOOK_S)
+                assert record is not None
+                show(record.counts[ItemState.DONE] + record.counts[ItemState.FAILED], record.total)
+                if record.ended:
+                    return record
+
+    def _tell(self, record: JobRecord, failures: list[Item]) -> ExitCode:
+        for item in failures[:TOLD]:
+            notice = Notice.model_validate_json(item.outcome or "{}")
+            self._terminal.note(notice, about=f"{item.name}: ")
+        done = record.counts[ItemState.DONE]
+        self._terminal.say("cli.batch_done", done=done, failed=len(failures), path=self._out)
+        if failures:
+            return ExitCode.PARTLY
+        self._forget()
+        return ExitCode.OK
+
+    def _forget(self) -> None:
+        name = self._state.name
+        for file in (name, f"{name}-wal", f"{name}-shm", f".{name}.lock"):
+            self._state.with_name(file).unlink(missing_ok=True)

@@ -1,0 +1,106 @@
+"""The answers of a job as a table: CSV and Parquet with a row per recording, JSON Lines with whole documents."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from webui.errors import OutputError
+from webui.labels import Emotion
+from webui.storage.job_store import Item, ItemState
+
+ROWS_AT_A_TIME: Final = 4096
+SCORES: Final = tuple(emotion.value for emotion in Emotion)
+COLUMNS: Final = ("path", "state", "emotion", "confidence", *SCORES, "duration_s", "model", "error_code", "error")
+_NUMBERS: Final = {"confidence", "duration_s", *SCORES}
+
+
+class TableFormat(StrEnum):
+    """What kind of file."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+def row_of(item: Item) -> dict[str, Any]:
+    """Returns one row; what is not known is None."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {"path": item.name, "state": item.state.value}
+    if item.outcome is None:
+        return row
+    document = json.loads(item.outcome)
+    if item.state is ItemState.FAILED:
+        return row | {"error_code": document["code"], "error": document["message"]}
+    return (
+        row
+        | {"emotion": document["emotion"], "confidence": document["confidence"], **document["scores"]}
+        | {"duration_s": document["source"]["duration_s"], "model": document["model"]["name"]}
+    )
+
+
+def write_table(items: Iterable[Item], path: Path, kind: TableFormat) -> None:
+    """Writes a file; it appears whole or not at all.
+
+    Args:
+        items: of one job.
+        path: the file.
+        kind: its format. CSV begins with a mark that lets spreadsheets know that it is UTF-8.
+
+    Raises:
+        OutputError: not writable, or no space.
+    """
+    draft = path.with_name(f".{path.name}.partial")
+    writers = {TableFormat.CSV: _write_csv, TableFormat.JSONL: _write_jsonl, TableFormat.PARQUET: _write_parquet}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writers[kind](items, draft)
+        draft.replace(path)
+    except OSError as err:
+        raise OutputError("evaluate.not_written", folder=path.parent, reason=err.strerror or str(err)) from err
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_csv(items: Iterable[Item], path: Path) -> None:
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        table.writerows(_plain(row_of(item)) for item in items)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Returns the row with text that a spreadsheet would take for a formula made text."""
+    risky = ("=", "+", "-", "@", "\t", "\r")
+    return {
+        key: f"'{value}" if isinstance(value, str) and value.startswith(risky) else value for key, value in row.items()
+    }
+
+
+def _write_jsonl(items: Iterable[Item], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for item in items:
+            document = json.loads(item.outcome) if item.outcome is not None else {}
+            if item.state is ItemState.FAILED:
+                document = {"error": document}
+            line = {"path": item.name, "state": item.state.value, **document}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _write_parquet(items: Iterable[Item], path: Path) -> None:
+    import pyarrow  # imported late: only this format needs it
+    import pyarrow.parquet
+
+    fields = [(name, pyarrow.float64() if name in _NUMBERS else pyarrow.string()) for name in COLUMNS]
+    schema = pyarrow.schema(fields)
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+        for rows in _some_at_a_time(map(row_of, items)):
+            writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+
+
+def _some_at_a_time(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while some := list(islice(rows, ROWS_AT_A_TIME)):
+        yield some
