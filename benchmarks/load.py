@@ -35,7 +35,7 @@ OVERLOAD: Final = 4
 WARM_UP: Final = 20
 SAMPLES: Final = 20  # of memory
 ENGINE: Final = """
-import json, shutil, sys, time
+import json, shutil, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from webui.service import RecognitionService
@@ -48,17 +48,18 @@ def once():
     took = time.perf_counter() - begun
     shutil.rmtree(done.folder)
     return took
-for _ in range(20):
-    once()
-begun = time.perf_counter()
-def caller(_):
-    times = []
+ready = threading.Barrier(threads)
+def caller(_):  # warms up in its own thread, as the server's threads do: PyTorch's helpers belong to a thread
+    for _ in range(20):
+        once()
+    ready.wait()
+    begun, times = time.perf_counter(), []
     while time.perf_counter() - begun < seconds:
         times.append(once())
     return times
 with ThreadPoolExecutor(threads) as pool:
     times = [took for part in pool.map(caller, range(threads)) for took in part]
-print(json.dumps([times, time.perf_counter() - begun]))
+print(json.dumps([times, seconds]))
 """
 
 

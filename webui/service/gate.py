@@ -1,6 +1,7 @@
-"""Lets a bounded number of callers work and a bounded number wait; whoever comes too much is told at once."""
+"""Lets a bounded number of callers work and a bounded number wait, in their order; who is too many is told at once."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -20,7 +21,8 @@ class Gate:
     """
 
     def __init__(self, *, running: int, waiting: int) -> None:
-        self._places = threading.BoundedSemaphore(running)
+        self._free = running
+        self._line: deque[threading.Event] = deque()
         self._running = running
         self._limit = running + waiting
         self._lock = threading.Lock()
@@ -64,9 +66,39 @@ class Gate:
         Args:
             on_wait: called from time to time; may raise to leave the line.
         """
-        while not self._places.acquire(timeout=LOOK_S):
-            on_wait()
+        turn = self._take_turn()
+        try:
+            while not turn.wait(LOOK_S):
+                on_wait()
+        except BaseException:
+            self._leave(turn)
+            raise
         try:
             yield
         finally:
-            self._places.release()
+            self._pass_on()
+
+    def _take_turn(self) -> threading.Event:
+        """Returns what is set once the caller may work: now, or when all who came before have had their turn."""
+        turn = threading.Event()
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                turn.set()
+            else:
+                self._line.append(turn)
+        return turn
+
+    def _leave(self, turn: threading.Event) -> None:
+        with self._lock:
+            if not turn.is_set():
+                self._line.remove(turn)
+                return
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            if self._line:
+                self._line.popleft().set()
+            else:
+                self._free += 1

@@ -1,0 +1,86 @@
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+
+from webui import storage
+from webui.storage.retention import DAY_S, GB, Cleaner, sweep
+from webui.storage.run_ids import DELETED_PREFIX, RunIds
+
+NOW = time.time()
+
+
+def run(outputs_dir: Path, name: str, *, days: float, size: int = 1000) -> Path:
+    folder = outputs_dir / name
+    folder.mkdir()
+    (folder / "result.json").write_bytes(bytes(size))
+    os.utime(folder, (NOW - days * DAY_S,) * 2)
+    return folder
+
+
+def left(outputs_dir: Path) -> list[str]:
+    return sorted(path.name for path in outputs_dir.iterdir())
+
+
+def test_nothing_is_deleted_by_default(tmp_path: Path) -> None:
+    run(tmp_path, "outputs_20200101_000000", days=2000)
+    assert sweep(tmp_path, keep_days=0, keep_gb=0, now_s=NOW) == 0
+    assert left(tmp_path) == ["outputs_20200101_000000"]
+
+
+def test_by_age(tmp_path: Path) -> None:
+    for number, days in enumerate((0.5, 1.9, 2.1, 9)):
+        run(tmp_path, f"outputs_20260101_00000{number}", days=days)
+    assert sweep(tmp_path, keep_days=2, keep_gb=0, now_s=NOW) == 2
+    assert left(tmp_path) == ["outputs_20260101_000000", "outputs_20260101_000001"]
+
+
+def test_by_size_the_oldest_go_first(tmp_path: Path) -> None:
+    for number, days in enumerate((3, 1, 2)):
+        run(tmp_path, f"outputs_20260101_00000{number}", days=days, size=4000)
+    assert sweep(tmp_path, keep_days=0, keep_gb=9000 / GB, now_s=NOW) == 1
+    assert left(tmp_path) == ["outputs_20260101_000001", "outputs_20260101_000002"]
+    folders, total = RunIds(tmp_path).newest_first(offset=0, limit=10)
+    assert (len(folders), total) == (2, 2)
+
+
+def test_what_is_being_written_or_not_ours_stays(tmp_path: Path) -> None:
+    for name in ("my notes", "outputs_old", "outputs_20260101_000000_copy", ".result_ids.key.d"):
+        run(tmp_path, name, days=900)
+    (tmp_path / "outputs_20260101_000009").symlink_to(tmp_path / "my notes")
+    with storage.open_draft(tmp_path, started=datetime(2020, 1, 1).astimezone()) as draft:
+        storage.write_text(draft.path / "result.json", "{}")
+        before = left(tmp_path)
+        assert sweep(tmp_path, keep_days=1, keep_gb=1 / GB, now_s=NOW) == 0
+        assert left(tmp_path) == before
+        published = draft.publish()
+    assert sweep(tmp_path, keep_days=1, keep_gb=1 / GB, now_s=time.time()) == 0  # young, whatever its name says
+    assert (published / "result.json").is_file()
+
+
+def test_an_interrupted_deletion_is_finished(tmp_path: Path) -> None:
+    run(tmp_path, f"{DELETED_PREFIX}abc", days=1)
+    sweep(tmp_path, keep_days=0, keep_gb=1, now_s=NOW)
+    assert left(tmp_path) == []
+
+
+def test_an_open_file_can_be_read_to_its_end(tmp_path: Path) -> None:
+    folder = run(tmp_path, "outputs_20260101_000000", days=9)
+    with (folder / "result.json").open("rb") as reader:
+        assert sweep(tmp_path, keep_days=1, keep_gb=0, now_s=NOW) == 1
+        assert len(reader.read()) == 1000
+
+
+def test_the_cleaner_sweeps_at_the_start(tmp_path: Path) -> None:
+    run(tmp_path, "outputs_20260101_000000", days=9)
+    cleaner = Cleaner(tmp_path, keep_days=1, keep_gb=0)
+    cleaner.start()
+    deadline = time.monotonic() + 10
+    while left(tmp_path):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    cleaner.stop()
+
+
+def test_no_outputs_folder_yet(tmp_path: Path) -> None:
+    assert sweep(tmp_path / "none", keep_days=1, keep_gb=1, now_s=NOW) == 0
