@@ -26,6 +26,8 @@ OPTIONS = {
         "--window",
         "--hop",
         "--raw",
+        "--labels",
+        "--max-segment",
         "--outputs-dir",
         "--verbose",
     ),

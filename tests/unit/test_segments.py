@@ -9,6 +9,7 @@ import soundfile
 import torch
 
 from tests.fake_model import FakeModel, FakeRegistry
+from webui.audio import speech as speech_module
 from webui.audio.decode import DecodeLimits, decode
 from webui.audio.speech import Span, find_speech
 from webui.errors import RequestError
@@ -192,6 +193,49 @@ def test_silence_is_an_answer_with_a_warning(service: RecognitionService, tmp_pa
     result = service.recognize(clip, RecognizeOptions(granularity=Granularity.SEGMENT)).result
     assert result.segments == ()
     assert "request.no_speech" in [warning.code for warning in result.warnings]
+
+
+def test_what_gives_no_segments_is_refused_before_it_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = FakeModel()
+    settings = Settings(outputs_dir=tmp_path / "outputs")
+    service = RecognitionService(settings, FakeRegistry(settings, model))
+    options = RecognizeOptions(granularity=Granularity.SEGMENT)
+    with monkeypatch.context() as lacking:
+        speech_module._session.cache_clear()
+        lacking.setattr(speech_module, "find_spec", lambda _name: None)
+        with pytest.raises(RequestError, match="package silero-vad"):
+            service.recognize(EXAMPLE, options)
+    model.has_frame_logits = False
+    with pytest.raises(RequestError, match="no frame scores"):
+        service.recognize(EXAMPLE, options)
+    assert model.window_lengths == []  # it heard nothing
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="real speech is not beside this checkout")
+def test_the_ends_of_real_speech_are_found() -> None:
+    clips = sorted((SHARED / "speech" / "nemo").rglob("*.opus"))
+    limits = DecodeLimits(max_bytes=100_000_000, max_duration_s=60.0)
+    parts, truth, at = [], [], 0
+    for clip in clips[:: max(1, len(clips) // 20)][:20]:
+        said = loud_part(decode(clip, limits=limits).waveform)
+        parts += [silence(2.0), said]
+        truth.append((at + 2 * RATE, at + 2 * RATE + len(said)))
+        at = truth[-1][1]
+    found = find_speech(np.concatenate([*parts, silence(2.0)]), longest_s=60.0)
+    off = []
+    for start, stop in truth:
+        own = [span for span in found if span.start < stop + RATE and span.stop > start - RATE]
+        off += [(own[0].start - start) / RATE, (own[-1].stop - stop) / RATE]
+    assert np.median(np.abs(off)) < 0.1
+    assert np.mean(np.abs(off) <= 0.1) > 0.8
+
+
+def loud_part(waveform: np.ndarray) -> np.ndarray:
+    """From the first to the last 10 ms within 35 dB of the loudest."""
+    hop = RATE // 100
+    energies = np.square(waveform[: len(waveform) // hop * hop].reshape(-1, hop)).mean(axis=1)
+    loud = np.flatnonzero(energies > energies.max() * 10**-3.5)
+    return waveform[loud[0] * hop : (loud[-1] + 1) * hop]
 
 
 def test_segments_shorter_than_a_second_are_refused(service: RecognitionService) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from webui import storage
 from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
-from webui.audio.speech import Span, find_speech
+from webui.audio.speech import Span, check_speech_finder, find_speech
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.engine.runtime import Runtime
@@ -217,6 +217,7 @@ class _Run:
         clock = time.perf_counter()
         model, waveform = loaded.model, recording.waveform
         check_labels(model, self._options.labels)  # now, not after hours of inference
+        self._check_segments(model)
         with embedding_file(draft, self._options, model, count_frames(model, len(waveform))) as embedding:
             joined = predict_recording(
                 model,
@@ -226,7 +227,7 @@ class _Run:
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
                 running=loaded.running.background if self._options.background else loaded.running.people,
             )
-        spans = self._find_speech(recording, model)
+        spans = self._find_speech(recording)
         inference_s = time.perf_counter() - clock
         self.windows = joined.windows
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
@@ -247,12 +248,18 @@ class _Run:
         )
         return build_answer(model, joined, context, self._note)
 
-    def _find_speech(self, recording: StoredRecording, model: EmotionModel) -> list[Span] | None:
+    def _check_segments(self, model: EmotionModel) -> None:
+        """Refuses segments, if they are asked for and can't be had."""
+        if self._options.granularity is not Granularity.SEGMENT:
+            return
+        if not model.has_frame_logits:
+            raise RequestError("request.no_segments", model=model.info.name)
+        check_speech_finder()
+
+    def _find_speech(self, recording: StoredRecording) -> list[Span] | None:
         """Returns where somebody speaks, if segments are asked for."""
         if self._options.granularity is not Granularity.SEGMENT:
             return None
-        if not model.has_frame_logits:
-            raise RequestError("request.no_segments", model=model.info.name)
         return find_speech(
             recording.waveform,
             longest_s=self._options.max_segment_s,
