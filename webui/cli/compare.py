@@ -21,9 +21,7 @@ DEFAULT_MODELS: Final = "emotion2vec_plus_large,wav2vec2_base_superb,hubert_larg
 
 
 def compare(
-    models: Annotated[
-        str, typer.Option("--models", metavar="NAMES", help="cli.option_compare_models")
-    ] = DEFAULT_MODELS,
+    models: Annotated[str | None, typer.Option("--models", metavar="NAMES", help="cli.option_compare_models")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="MANIFEST|DIR", help="cli.option_compare_data")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="cli.option_compare_out")] = Path("comparison"),
     rounds: Annotated[int, typer.Option("--rounds", min=1, metavar="N", help="cli.option_compare_rounds")] = 5,
@@ -40,11 +38,12 @@ def compare(
         from webui.service.compare.run import compare as run_comparison
         from webui.service.evaluate.manifest import read_labelled
 
+        chosen = models if models is not None else DEFAULT_MODELS
         settings = load_settings(device=device)
         registry = ModelRegistry(settings)
-        names = [registry.choose(name.strip()).name for name in models.split(",") if name.strip()]
+        names = [registry.choose(name.strip()).name for name in chosen.split(",") if name.strip()]
         if not names:
-            raise RequestError("request.unknown_model", found=f"'{models}'", expected=", ".join(registry.names()))
+            raise RequestError("request.unknown_model", found=f"'{chosen}'", expected=", ".join(registry.names()))
         clips = read_labelled(data) if data is not None else ()
         _keep_request(out, {"models": names, "data": str(data) if data is not None else None}, resume=resume)
         plain = settings.model_dump(mode="json", exclude_defaults=True)

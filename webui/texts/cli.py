@@ -395,7 +395,8 @@ _TROUBLE: Final[Mapping[str, Text]] = {
         en="The setting {name} can't be {found} ({reason}). Check its option, or the environment variable {variable}.",
     ),
     "cli.option_compare_models": Text(
-        zh="模型名，用逗号分隔；见 models 命令。", en="Names of models, with commas; see the command models."
+        zh="模型名，用逗号分隔；默认为 large 与两个同类模型。",
+        en="Names with commas between them; large, Wav2Vec2-base and HuBERT-large by default.",
     ),
     "cli.option_compare_data": Text(
         zh="带标注的录音，同 evaluate。", en="Labelled recordings, as evaluate takes them."

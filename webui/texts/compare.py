@@ -62,7 +62,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "compare.load_s": Text(zh="首次载入（秒）", en="first load, s"),
     "compare.ram_gb": Text(zh="内存最高（GB）", en="RAM peak, GB"),
     "compare.gpu_gb": Text(zh="显存最高（GB）", en="GPU peak, GB"),
-    "compare.f1": Text(zh="F1", en="F1"),
+    "compare.f_score": Text(zh="F1 值", en="F1"),
     "compare.advice": Text(zh="建议（按以下规则得出）", en="Advice, by these rules"),
     "compare.rule_accurate": Text(
         zh="最准：共有类别的平均召回率最高的是 {models}（与它的 95% 区间重叠的并列）。",

@@ -162,7 +162,7 @@ class Tables:
         return self._table("output", [self._say("classes"), self._say("frames")], rows)
 
     def _article(self) -> Table:
-        keys = ("model", "load_s", "per_clip", "gpu_gb", "ram_gb", "right", "f1")
+        keys = ("model", "load_s", "per_clip", "gpu_gb", "ram_gb", "right", "f_score")
         heads = tuple(self._say(key) for key in keys)
         return Table("reference", self._say("reference"), heads, ARTICLE, self._say("reference_note"))
 
