@@ -57,7 +57,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "compare.no": Text(zh="否", en="no"),
     "compare.classes": Text(zh="类别", en="classes"),
     "compare.frames": Text(zh="逐帧得分", en="frame scores"),
-    "compare.failed": Text(zh="失败：{reason}", en="failed: {reason}"),
+    "compare.failed": Text(zh="失败", en="failed"),
     "compare.per_clip": Text(zh="每段（秒）", en="per clip, s"),
     "compare.load_s": Text(zh="首次载入（秒）", en="first load, s"),
     "compare.ram_gb": Text(zh="内存最高（GB）", en="RAM peak, GB"),

@@ -1,7 +1,7 @@
 """The six tables of a comparison, the article's own figures beside them, and advice by rules that are printed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -82,7 +82,7 @@ class Tables:
     def _table(self, name: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]], **title: object) -> Table:
         """A table with a row per model; one that failed says so in the place of its figures."""
         failed = [
-            (one.name, self._say("failed", reason=one.error), *[""] * (len(columns) - 1))
+            (one.name, self._say("failed"), *[""] * (len(columns) - 1))
             for one in self._models
             if one.error is not None
         ]
@@ -99,7 +99,8 @@ class Tables:
                 p50, p95 = np.percentile(one.times[seconds], [50, 95]) if seconds in one.times else (None, None)
                 cells.append(f"{_number(p50, 3)} / {_number(p95, 3)}")
             rows.append((one.name, *cells))
-        return self._table("speed", columns, rows)
+        reasons = " ".join(f"{one.name}: {one.error}" for one in self._models if one.error is not None)
+        return replace(self._table("speed", columns, rows), note=reasons)
 
     def _memory(self) -> Table:
         rows = [
