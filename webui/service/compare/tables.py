@@ -82,9 +82,7 @@ class Tables:
     def _table(self, name: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]], **title: object) -> Table:
         """A table with a row per model; one that failed says so in the place of its figures."""
         failed = [
-            (one.name, self._say("failed"), *[""] * (len(columns) - 1))
-            for one in self._models
-            if one.error is not None
+            (one.name, self._say("failed"), *[""] * (len(columns) - 1)) for one in self._models if one.error is not None
         ]
         return Table(name, self._say(name, **title), (self._say("model"), *columns), (*rows, *failed))
 
