@@ -60,7 +60,12 @@ def test_it_goes_on_where_it_was_ended(
     table = tmp_path / "results.csv"
     state = tmp_path / "results.csv.progress.sqlite"
     command = [sys.executable, str(PROJECT_DIR / "app.py"), "batch", str(recordings), "--out", str(table)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored where the tests run
+    )
     deadline = time.monotonic() + 120
     while count_done(state) < 2:
         assert time.monotonic() < deadline

@@ -8,7 +8,7 @@ from typing import Final
 from tests.checkpoints import TINY, make_checkpoint
 from tests.surfaces.cli_process import ROOT, CommandLine
 from webui.cli.doctor_report import DoctorReport
-from webui.engine.weights import KNOWN_MODELS
+from webui.engine.weights import KNOWN_MODELS, PEERS
 
 LARGE: Final = "emotion2vec_plus_large"
 
@@ -36,8 +36,8 @@ def test_a_sound_machine(command_line: CommandLine) -> None:
         "auto_download": "False",
         "outputs_dir": str(command_line.outputs_dir),
     }
-    assert [model.name for model in found.models] == [*KNOWN_MODELS, "builtin"]
-    assert found.models[-1].license == "CC BY-NC-SA 4.0"
+    assert [model.name for model in found.models] == [*KNOWN_MODELS, "builtin", *PEERS]
+    assert found.models[len(KNOWN_MODELS)].license == "CC BY-NC-SA 4.0"
     assert command_line.runs() == []
 
 
@@ -102,8 +102,10 @@ def test_a_model_that_is_not_known(command_line: CommandLine) -> None:
 def test_models(command_line: CommandLine) -> None:
     ended = command_line.run("models", "--json")
     assert ended.code == 0
-    ((*others, builtin),) = ended.documents
-    assert [(model["name"], model["ready"]) for model in others] == [(name, False) for name in KNOWN_MODELS]
+    (listed,) = ended.documents
+    (builtin,) = [model for model in listed if model["name"] == "builtin"]
+    others = [model for model in listed if model["name"] != "builtin"]
+    assert [(model["name"], model["ready"]) for model in others] == [(name, False) for name in (*KNOWN_MODELS, *PEERS)]
     size = sum(path.stat().st_size for path in (ROOT / "models" / "builtin").iterdir())
     assert builtin == {
         "name": "builtin",
