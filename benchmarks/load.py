@@ -1,10 +1,11 @@
 """What the server adds to the engine, what it does when too many ask, and whether its memory stays flat.
 
     python -m benchmarks.load callers [--seconds 10]      1, 4 and 16 callers beside the engine alone
+        [--model emotion2vec_plus_large --precision int8] with another model than the built-in one
     python -m benchmarks.load overload [--seconds 10]     four times as many callers as there is room for
     python -m benchmarks.load memory [--requests 5000]    the process's memory while it answers
 
-A real server process on loopback, the example clip (3.65 s), the built-in model; results are deleted as they come.
+A real server process on loopback, the example clip (3.65 s); results are deleted as they come.
 Prints the tables of docs/RELIABILITY.md. The callers run on the same cores as the server.
 """
 
@@ -41,7 +42,7 @@ from pathlib import Path
 from webui.service import RecognitionService
 from webui.settings import Settings
 clip, folder, seconds, threads = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
-service = RecognitionService(Settings(outputs_dir=folder, model="builtin"))
+service = RecognitionService(Settings(outputs_dir=folder, model=sys.argv[5], precision=sys.argv[6]))
 def once():
     begun = time.perf_counter()
     done = service.recognize(clip)
@@ -50,16 +51,17 @@ def once():
     return took
 ready = threading.Barrier(threads)
 def caller(_):  # warms up in its own thread, as the server's threads do: PyTorch's helpers belong to a thread
-    for _ in range(20):
+    for _ in range(5):
         once()
     ready.wait()
     begun, times = time.perf_counter(), []
     while time.perf_counter() - begun < seconds:
         times.append(once())
-    return times
+    return begun, time.perf_counter(), times
 with ThreadPoolExecutor(threads) as pool:
-    times = [took for part in pool.map(caller, range(threads)) for took in part]
-print(json.dumps([times, seconds]))
+    parts = list(pool.map(caller, range(threads)))
+elapsed = max(end for _, end, _ in parts) - min(begun for begun, _, _ in parts)
+print(json.dumps([[took for *_, times in parts for took in times], elapsed]))
 """
 
 
@@ -89,10 +91,10 @@ class Load:
         return float(np.percentile(self.times_s, percent)) * 1000
 
 
-def engine_alone(seconds: float, threads: int) -> Load:
+def engine_alone(seconds: float, threads: int, model: str, precision: str) -> Load:
     """The same work by the service in a process of its own, without a server."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", ENGINE, str(EXAMPLE), folder, str(seconds), str(threads)]
+        command = [sys.executable, "-c", ENGINE, str(EXAMPLE), folder, str(seconds), str(threads), model, precision]
         done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
     times, elapsed = json.loads(done.stdout)
     return Load(times, elapsed, [], set())
@@ -152,16 +154,16 @@ def _for(seconds: float) -> Callable[[], bool]:
     return lambda: time.perf_counter() < until
 
 
-def show_callers(seconds: float) -> None:
+def show_callers(seconds: float, model: str, precision: str) -> None:
     """Prints throughput and latency beside the engine's."""
-    alone = {threads: engine_alone(seconds, threads) for threads in (1, 2)}
+    alone = {threads: engine_alone(seconds, threads, model, precision) for threads in (1, 2)}
     best = max(load.per_second for load in alone.values())
     _say("| | calls/s | of the engine's | p50 ms | p95 ms | p99 ms |")
     _say("|---|---|---|---|---|---|")
     for threads, load in alone.items():
         _row(f"engine alone, {threads} at a time", load, best)
     one: Load | None = None
-    with server() as started:
+    with server(model=model, precision=precision) as started:
         for callers in CALLERS:
             load = ask_for(started, callers, _for(seconds))
             one = one or load
@@ -173,7 +175,7 @@ def show_callers(seconds: float) -> None:
 
 def _row(name: str, load: Load, best: float) -> None:
     times = " | ".join(f"{load.percentile_ms(percent):.0f}" for percent in (50, 95, 99))
-    _say(f"| {name} | {load.per_second:.1f} | {load.per_second / best:.2f} | {times} |")
+    _say(f"| {name} | {load.per_second:.2f} | {load.per_second / best:.2f} | {times} |")
 
 
 def show_overload(seconds: float) -> None:
@@ -223,10 +225,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("callers", "overload", "memory"))
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--model", default="builtin", help="of callers")
+    parser.add_argument("--precision", default="fp32", help="of callers")
     parser.add_argument("--requests", type=int, default=5000)
     given = parser.parse_args()
     if given.what == "callers":
-        show_callers(given.seconds)
+        show_callers(given.seconds, given.model, given.precision)
     elif given.what == "overload":
         show_overload(given.seconds)
     else:

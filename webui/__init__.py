@@ -9,4 +9,11 @@ The layers (imports point down only; ``tests/test_layers.py`` checks it):
 * L4 ``server``: the composition.
 """
 
+import os
+
+# OpenMP's threads otherwise spin while they wait, one team for each thread that ever ran a model, and take the cores
+# from the others: with two cores, a call to the built-in model took 41 ms instead of 23 (docs/RELIABILITY.md, Load).
+# OpenMP reads this once, when PyTorch is imported; nothing in this package is imported before this line.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 __version__ = "0.1.0"
