@@ -48,6 +48,19 @@ _FACES: Final = {
     Emotion.UNKNOWN: _Face("❓", "未知"),
 }
 
+_WORDS: Final = {
+    Emotion.ANGRY: "ang anger angry",
+    Emotion.DISGUSTED: "dis disgust disgusted",
+    Emotion.FEARFUL: "fea fear fearful",
+    Emotion.HAPPY: "hap happy happiness joy",
+    Emotion.NEUTRAL: "neu neutral",
+    Emotion.OTHER: "oth other",
+    Emotion.SAD: "sad sadness",
+    Emotion.SURPRISED: "sur surprise surprised",
+    Emotion.UNKNOWN: "unk unknown",
+}
+ALIASES: Final = {word: emotion for emotion, words in _WORDS.items() for word in words.split()}  # as others write them
+
 UNKNOWN_TOKEN: Final = "<unk>"
 UNUSED_PREFIX: Final = "unuse"  # uploads before 2024-06-24 had `unuse_N` lines; FunASR masks them
 

@@ -11,6 +11,7 @@ import pytest
 from tests.checkpoints import TINY, make_checkpoint
 from tests.hub import Hub, serve
 from tests.surfaces.cli_process import EXAMPLE, ROOT, CommandLine
+from tests.unit.test_transformers_model import write
 
 LARGE = "emotion2vec_plus_large"
 
@@ -51,6 +52,28 @@ def test_from_nothing_to_the_large_model_and_back(command_line: CommandLine, pub
     assert document["model"]["name"] == "builtin"
 
 
+def test_a_peer_by_name_and_any_classifier_by_its_repository(command_line: CommandLine, tmp_path: Path) -> None:
+    models_dir, files = tmp_path / "models", tmp_path / "files"
+    write(files, "wav2vec2", weighted=True)
+    (files / "pytorch_model.bin").write_bytes(b"the same again, for old readers")
+    with serve(Hub(files)) as hub:
+        around = surroundings(models_dir, hub.endpoint)
+        absent = command_line.run("recognize", EXAMPLE, "--model", "wav2vec2_base_superb", **around)
+        assert (absent.code, "bash run.sh download wav2vec2_base_superb" in absent.err) == (4, True)
+        for asked, folder in (("wav2vec2_base_superb",) * 2, ("somebody/voices", "somebody--voices")):
+            ended = command_line.run("download", asked, **around)
+            assert ended.code == 0, ended.err
+            assert (models_dir / folder / "model.safetensors").read_bytes() == (files / "model.safetensors").read_bytes()
+            assert not (models_dir / folder / "pytorch_model.bin").exists()
+            (document,) = command_line.run("recognize", EXAMPLE, "--json", "--model", asked, **around).documents
+            assert (document["model"]["name"], document["model"]["engine"]) == (folder, "transformers")
+        assert hub.requests_for("model.safetensors") == 2
+        removed = command_line.run("remove", "somebody/voices", "--yes", **around)
+        assert (removed.code, (models_dir / "somebody--voices").exists()) == (0, False)
+        refused = command_line.run("download", "nobody", **around)
+        assert (refused.code, "owner/name" in refused.err) == (4, True)
+
+
 def test_no_hub_is_an_error_with_the_way_out(command_line: CommandLine, tmp_path: Path) -> None:
     ended = command_line.run("download", LARGE, "--lang", "zh", **surroundings(tmp_path, "http://127.0.0.1:9"))
     assert (ended.code, ended.out) == (4, b"")
@@ -61,8 +84,8 @@ def test_no_hub_is_an_error_with_the_way_out(command_line: CommandLine, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("download", "whisper"), 4, "no model named whisper"),
-        (("download", "builtin"), 4, "no model named builtin"),
+        (("download", "whisper"), 4, "no model whisper to download"),
+        (("download", "builtin"), 4, "no model builtin to download"),
         (("remove", "builtin", "--yes"), 2, "part of the program"),
         (("remove", LARGE, "--yes"), 2, "no weights of"),
         (("remove", "../models", "--yes"), 4, "no model named"),

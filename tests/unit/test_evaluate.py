@@ -17,7 +17,8 @@ from webui.engine.registry import BUILTIN_DIR
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.service.evaluate import metrics
-from webui.service.evaluate.manifest import read_labelled
+from webui.service.evaluate.annotators import krippendorff_alpha
+from webui.service.evaluate.manifest import read_labelled, read_source
 from webui.service.evaluate.measure import ask_model, evaluate_answers
 from webui.service.evaluate.picture import draw_confusion
 from webui.service.evaluate.report import render_report
@@ -91,6 +92,94 @@ def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "corpus_name", "speaker", "emotion"),
+    [
+        ("03-01-05-01-02-01-12.wav", "ravdess", "12", Emotion.ANGRY),
+        ("03-01-02-01-02-01-03.wav", "ravdess", "03", Emotion.NEUTRAL),
+        ("1001_DFA_FEA_XX.wav", "crema-d", "1001", Emotion.FEARFUL),
+        ("03a01Wa.wav", "emodb", "03", Emotion.ANGRY),
+        ("16b10Lb.wav", "emodb", "16", Emotion.OTHER),
+    ],
+)
+def test_names_of_known_corpora(
+    corpus: Path, tmp_path: Path, name: str, corpus_name: str, speaker: str, emotion: Emotion
+) -> None:
+    place = tmp_path / "data" / "deep"
+    place.mkdir(parents=True)
+    (place / name).write_bytes((corpus.parent / "a_1_angry_0.wav").read_bytes())
+    (clip,) = read_labelled(tmp_path / "data")
+    assert (clip.group, clip.speaker, clip.emotion) == (corpus_name, f"{corpus_name}_{speaker}", emotion)
+    (place / "song.wav").write_bytes(b"x")
+    with pytest.raises(RequestError) as caught:
+        read_labelled(tmp_path / "data")
+    assert caught.value.code == "evaluate.odd_names"
+    assert "song.wav" in str(caught.value)
+
+
+def test_a_list_of_emobox(corpus: Path, tmp_path: Path) -> None:
+    lists = tmp_path / "data" / "toy" / "fold_1"
+    lists.mkdir(parents=True)
+    sounds = tmp_path / "downloads" / "toy"
+    sounds.mkdir(parents=True)
+    (sounds / "a.wav").write_bytes((corpus.parent / "a_1_angry_0.wav").read_bytes())
+    row = {"key": "a", "dataset": "toy", "wav": "downloads/toy/a.wav", "task": "category", "emo": "exc", "length": 1.0}
+    file = lists / "toy_test_fold_1.jsonl"
+    file.write_text(json.dumps(row) + "\n", "utf-8")
+    with pytest.raises(RequestError) as caught:
+        read_labelled(file)
+    assert (caught.value.code, "'exc' 1x: line 1" in str(caught.value)) == ("evaluate.unknown_emotion", True)
+    (tmp_path / "data" / "toy" / "label_map.json").write_text(json.dumps({"exc": "hap"}), "utf-8")
+    (clip,) = read_labelled(file)
+    assert (clip.path, clip.emotion, clip.group) == (sounds / "a.wav", Emotion.HAPPY, "toy")
+    for bad, code in (("{}", "evaluate.bad_emobox"), ("{", "evaluate.unreadable")):
+        file.write_text(bad, "utf-8")
+        with pytest.raises(RequestError) as caught:
+            read_labelled(file)
+        assert caught.value.code == code
+
+
+def test_several_annotators(corpus: Path, tmp_path: Path) -> None:
+    names = sorted(path.name for path in corpus.parent.glob("*.wav"))[:4]
+    rows = ["path,annotator_1,annotator_2,annotator_3"]
+    rows += [f"{names[0]},sad,sad,angry", f"{names[1]},happy,sad,angry", f"{names[2]},happy,joy,"]
+    rows += [f"{names[3]},,快乐,"]
+    table = corpus.parent / "three_people.csv"
+    table.write_text("\n".join(rows) + "\n", "utf-8")
+    found = read_source(table)
+    assert [(clip.path.name, clip.emotion) for clip in found.clips] == [
+        (names[0], Emotion.SAD),
+        (names[2], Emotion.HAPPY),
+        (names[3], Emotion.HAPPY),
+    ]
+    assert found.agreement is not None
+    assert found.agreement.undecided == (names[1],)
+    assert (found.agreement.annotators, found.agreement.recordings) == (3, 3)
+    assert found.agreement.unanimous == pytest.approx(1 / 3)
+
+
+def test_alpha_is_krippendorff_s() -> None:
+    """The worked example of his paper (four observers, twelve units, labels missing): nominal alpha 0.743."""
+    grid = [
+        (1, 1, None, 1),
+        (2, 2, 3, 2),
+        (3, 3, 3, 3),
+        (3, 3, 3, 3),
+        (2, 2, 2, 2),
+        (1, 2, 3, 4),
+        (4, 4, 4, 4),
+        (1, 1, 2, 1),
+        (2, 2, 2, 2),
+        (None, 5, 5, 5),
+        (None, None, 1, 1),
+        (None, None, 3, None),
+    ]
+    emotions = list(Emotion)
+    votes = [[emotions[value] for value in row if value is not None] for row in grid]
+    assert krippendorff_alpha(votes) == pytest.approx(0.743, abs=5e-4)
+    assert krippendorff_alpha([[Emotion.SAD, Emotion.SAD]]) is None
+
+
 def test_a_table_with_tabs(corpus: Path, tmp_path: Path) -> None:
     sound = corpus.parent / "b_2_sad_0.wav"
     (tmp_path / "a.tsv").write_text(f"path\tlabel\n{sound}\tSad\n", encoding="utf-8-sig")
@@ -103,7 +192,7 @@ def test_a_table_with_tabs(corpus: Path, tmp_path: Path) -> None:
     [
         ("file,label\n", "evaluate.bad_columns", "file, label"),
         ("path,label\n", "evaluate.nothing_listed", "m.csv"),
-        ("path,label\nm.csv,joy\n", "evaluate.unknown_emotion", "m.csv:2: joy"),
+        ("path,label\nm.csv,envy\nm.csv,sad\nm.csv,envy\n", "evaluate.unknown_emotion", "'envy' 2x: line 2, line 4"),
         ("path,label\ngone.wav,sad\n", "evaluate.no_recording", "line 2"),
     ],
 )

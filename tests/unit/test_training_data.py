@@ -49,8 +49,8 @@ def test_no_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("emotion_raw,emotion,", "emotion_raw,mood,", "It needs path and label (or emotion)"),
-        (",angry,angry,", ",angry,cross,", "manifest.csv:2: cross is no known emotion"),
+        ("emotion_raw,emotion,", "emotion_raw,mood,", "It needs path and label (or emotion"),
+        (",angry,angry,", ",angry,cross,", "manifest.csv has labels that are no known emotion: 'cross' 1x: line 2"),
         ("a_1_angry_0.wav", "gone.wav", "line 2: the recording gone.wav is not there"),
     ],
     ids=["column", "emotion", "file"],

@@ -13,7 +13,7 @@ from webui.texts import text
 
 
 def download(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_large_name")] = LARGE,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_download_name")] = LARGE,
 ) -> Job:
     """Returns the job that fetches the weights, unless they are here already."""
 

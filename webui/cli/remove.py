@@ -26,9 +26,10 @@ def remove(
     def job(terminal: Terminal) -> ExitCode:
         settings = load_settings()
         registry = ModelRegistry(settings)
-        if registry.choose(name).name == BUILTIN:
+        chosen = registry.choose(name).name
+        if chosen == BUILTIN:
             raise RequestError("cli.remove_builtin", found=name)
-        folder = settings.models_dir / name
+        folder = settings.models_dir / chosen
         files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
         if not files:
             raise RequestError("cli.remove_nothing", model=name, folder=folder)
@@ -41,7 +42,7 @@ def remove(
         except OSError as err:
             raise OutputError("download.not_written", folder=str(folder), reason=str(err)) from err
         terminal.say("cli.removed", path=folder, size_mb=size_mb)
-        left = registry.find(name)
+        left = registry.find(chosen)
         if left is not None:
             terminal.say("cli.remove_elsewhere", model=name, path=left.directory)
         return ExitCode.OK

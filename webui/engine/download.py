@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Final
 from filelock import FileLock, Timeout
 
 from webui.engine.hubs import REACH_S, Hub, reachable_hubs
-from webui.engine.weights import KNOWN_MODELS, KnownModel
+from webui.engine.weights import KNOWN_MODELS, PEERS, KnownModel, Peer, published
 from webui.errors import DownloadCancelledError, DownloadError, ModelNotFoundError, OutputError
 from webui.settings import PROJECT_DIR
 
@@ -63,7 +63,7 @@ def download_weights(
     """Fetches the files of a model.
 
     Args:
-        name: one of ``KNOWN_MODELS``.
+        name: one of ``KNOWN_MODELS`` or ``PEERS``, or a repository ``owner/name`` with a classifier of transformers.
         target: the folder they are put into.
         on_progress: told how far it is.
         cancelled: asked several times a second; True ends the download, and what arrived stays.
@@ -75,9 +75,10 @@ def download_weights(
         DownloadError: no hub could be reached, or none delivered.
         OutputError: no space, or not writable.
     """
-    model = KNOWN_MODELS.get(name)
+    model = published(name)
     if model is None:
-        raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(KNOWN_MODELS))
+        known = ", ".join((*KNOWN_MODELS, *PEERS, "owner/name"))
+        raise ModelNotFoundError("request.unknown_model", found=name, expected=known)
     with _alone(target, cancelled):
         if not complete():
             _from_any_hub(model, target, on_progress, cancelled)
@@ -86,7 +87,7 @@ def download_weights(
                     path.unlink(missing_ok=True)
 
 
-def _from_any_hub(model: KnownModel, target: Path, on_progress: OnDownload, cancelled: Cancelled) -> None:
+def _from_any_hub(model: KnownModel | Peer, target: Path, on_progress: OnDownload, cancelled: Cancelled) -> None:
     hubs, problems = reachable_hubs()
     if not hubs:
         raise DownloadError(
@@ -113,7 +114,7 @@ class _HubFailedError(Exception):
     """One hub didn't deliver; the next one may."""
 
 
-def _from_hub(hub: Hub, model: KnownModel, target: Path, on_progress: OnDownload, cancelled: Cancelled) -> None:
+def _from_hub(hub: Hub, model: KnownModel | Peer, target: Path, on_progress: OnDownload, cancelled: Cancelled) -> None:
     """Asks one hub, again as long as that brings anything.
 
     Raises:
@@ -144,10 +145,10 @@ class _Attempt:
     """One run of a hub's client in a process of its own."""
 
     def __init__(
-        self, hub: Hub, model: KnownModel, target: Path, on_progress: OnDownload, cancelled: Cancelled
+        self, hub: Hub, model: KnownModel | Peer, target: Path, on_progress: OnDownload, cancelled: Cancelled
     ) -> None:
         self._hub = hub
-        self._arguments = [hub.value, hub.repository(model), str(target)]
+        self._arguments = [hub.value, hub.repository(model), str(target), model.kind.value]
         self._name = model.name
         self._on_progress = on_progress
         self._cancelled = cancelled

@@ -22,16 +22,25 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from webui.engine.hubs import Hub
+from webui.engine.weights import Kind
 
-WANTED: Final = (
-    "config.yaml",
-    "configuration.json",
-    "tokens.txt",
-    "model.pt",
-    "README.md",
-    "LICENSE*",
-    "example/*.wav",
-)
+_WITH_ANY: Final = ("README.md", "LICENSE*")
+WANTED: Final = {
+    Kind.EMOTION2VEC: (
+        "config.yaml",
+        "configuration.json",
+        "tokens.txt",
+        "model.pt",
+        "example/*.wav",
+        *_WITH_ANY,
+    ),
+    Kind.TRANSFORMERS: ("config.json", "preprocessor_config.json", "model.safetensors", "pytorch_model.bin", *_WITH_ANY),
+}
+NEEDED: Final = {
+    Kind.EMOTION2VEC: ("config.yaml", "tokens.txt", "model.pt"),
+    Kind.TRANSFORMERS: ("config.json", "preprocessor_config.json"),
+}
+PICKLED, SAFE = "pytorch_model.bin", "model.safetensors"  # the second is enough where both are published
 REPORT_S: Final = 0.25
 HASH_BLOCK: Final = 1 << 24
 SPARE_BYTES: Final = 50_000_000  # of disk that a download leaves free
@@ -104,15 +113,16 @@ class _NoSpaceError(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """Fetches what ``arguments`` name: hub, repository, target folder."""
+    """Fetches what ``arguments`` name: hub, repository, target folder, kind of checkpoint."""
     reporter = Reporter(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)  # the clients print
     threading.Thread(target=_end_with_parent, daemon=True).start()
     hub, repository, target = Hub(arguments[0]), arguments[1], Path(arguments[2])
+    kind = Kind(arguments[3])
     fetch = _fetch_modelscope if hub is Hub.MODELSCOPE else _fetch_huggingface
     try:
         target.mkdir(parents=True, exist_ok=True)
-        fetch(hub.endpoint, repository, target, reporter)
+        fetch(hub.endpoint, repository, target, kind, reporter)
     except _NoSpaceError as err:
         needed, free = err.args
         reporter.say(problem="space", needed_bytes=needed, free_bytes=free)
@@ -124,14 +134,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _fetch_modelscope(endpoint: str, repository: str, target: Path, reporter: Reporter) -> None:
+def _fetch_modelscope(endpoint: str, repository: str, target: Path, kind: Kind, reporter: Reporter) -> None:
     os.environ.setdefault("MODELSCOPE_DOWNLOAD_TOTAL_TIMEOUT", str(LONGEST_S))
     from modelscope.hub.api import HubApi
     from modelscope.hub.callback import ProgressCallback
     from modelscope.hub.snapshot_download import snapshot_download
 
     entries = HubApi(endpoint=endpoint).get_model_files(repository, revision=REVISION[Hub.MODELSCOPE], recursive=True)
-    files = _choose([Listed(str(entry["Path"]), int(entry["Size"])) for entry in entries], target, reporter)
+    files = _choose([Listed(str(entry["Path"]), int(entry["Size"])) for entry in entries], target, kind, reporter)
 
     class Count(ProgressCallback):  # type: ignore[misc]
         """Told of every chunk of one file."""
@@ -156,7 +166,7 @@ def _fetch_modelscope(endpoint: str, repository: str, target: Path, reporter: Re
     _check(files, target)
 
 
-def _fetch_huggingface(endpoint: str, repository: str, target: Path, reporter: Reporter) -> None:
+def _fetch_huggingface(endpoint: str, repository: str, target: Path, kind: Kind, reporter: Reporter) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)  # the bars are how its client tells its progress
     from huggingface_hub import HfApi, hf_hub_url
@@ -174,7 +184,7 @@ def _fetch_huggingface(endpoint: str, repository: str, target: Path, reporter: R
         for entry in tree
         if isinstance(entry, RepoFile)
     ]
-    for file in _choose(listed, target, reporter):
+    for file in _choose(listed, target, kind, reporter):
 
         class Count(tqdm):  # type: ignore[misc]
             """A progress bar that nobody sees."""
@@ -212,21 +222,26 @@ def _resume(get: Callable[..., None], path: Path, size_bytes: int) -> None:
     part.replace(path)
 
 
-def _choose(listed: list[Listed], target: Path, reporter: Reporter) -> list[Listed]:
+def _choose(listed: list[Listed], target: Path, kind: Kind, reporter: Reporter) -> list[Listed]:
     """Returns the files that are wanted, once there is room for them.
 
     Raises:
         _UnusableError: the hub doesn't list what a model is made of.
         _NoSpaceError: the disk is too small.
     """
-    files = [file for file in listed if any(fnmatch(file.path, wanted) for wanted in WANTED)]
+    files = [file for file in listed if any(fnmatch(file.path, wanted) for wanted in WANTED[kind])]
     names = {file.path for file in files}
-    missing = sorted({"config.yaml", "tokens.txt", "model.pt"} - names)
+    missing = sorted(set(NEEDED[kind]) - names)
+    if kind is Kind.TRANSFORMERS and not names & {SAFE, PICKLED}:
+        missing.append(SAFE)
     if missing:
         raise _UnusableError(f"the repository has no {', '.join(missing)}")
+    if SAFE in names:
+        files = [file for file in files if file.path != PICKLED]
     reporter.expect(files)
-    here = sum(path.stat().st_size for path in target.rglob("*") if path.is_file() and path.suffix != ".safetensors")
-    slim = max(file.size_bytes for file in files) // 3  # two thirds of the published file are optimizer state
+    here = sum(path.stat().st_size for path in target.rglob("*") if path.is_file() and (path.suffix != ".safetensors" or kind is Kind.TRANSFORMERS))
+    largest = max(file.size_bytes for file in files)
+    slim = largest // 3 if kind is Kind.EMOTION2VEC else 0  # two thirds of the published file are optimizer state
     needed = sum(file.size_bytes for file in files) - here + slim + SPARE_BYTES
     free = shutil.disk_usage(target).free
     if free < needed:

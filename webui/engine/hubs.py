@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
-from webui.engine.weights import KnownModel
+from webui.engine.weights import KnownModel, Peer
 
 REACH_S: Final = 3.0  # a hub that hasn't answered by then counts as out of reach
 _FALSE: Final = frozenset({"", "0", "no", "off", "false"})
@@ -34,7 +34,7 @@ class Hub(StrEnum):
             address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
         return address.rstrip("/")
 
-    def repository(self, model: KnownModel) -> str:
+    def repository(self, model: KnownModel | Peer) -> str:
         """Returns what ``model`` is called there."""
         return model.modelscope_id if self is Hub.MODELSCOPE else model.huggingface_id
 

@@ -15,11 +15,14 @@ from webui.engine.weights import (
     KNOWN_MODELS,
     PEERS,
     Found,
+    Origin,
     find_cut_short,
     find_exported,
     find_peer,
     find_weights,
+    folder_of,
     other_folders,
+    published,
     read_source_hash,
 )
 from webui.errors import ModelNotFoundError, RequestError
@@ -94,14 +97,18 @@ class ModelRegistry:
         """
         if name == AUTO:
             return self._best()
+        name = folder_of(name)
         if name not in self.names():
             known = ", ".join((AUTO, *self.names()))
             raise ModelNotFoundError("request.unknown_model", found=name, expected=known)
         return Choice(name)
 
     def find(self, name: str) -> Found | None:
-        """Returns where the weights of an Emotion2Vec model lie on this machine, or None."""
-        return find_weights(name, self._settings)
+        """Returns where a model's weights lie on this machine, or None; the built-in one has no place of its own."""
+        if name in KNOWN_MODELS:
+            return find_weights(name, self._settings)
+        folder = find_peer(name, self._settings) if name != BUILTIN else None
+        return Found(folder, folder, Origin.MODELS) if folder is not None else None
 
     def download(
         self,
@@ -110,10 +117,11 @@ class ModelRegistry:
         on_progress: OnDownload = lambda _progress: None,
         cancelled: Cancelled = lambda: False,
     ) -> Found:
-        """Fetches the weights of an Emotion2Vec model into ``models/<name>/``, unless they are on this machine already.
+        """Fetches a model's weights into ``models/``, unless they are on this machine already.
 
         Args:
-            name: a model's name.
+            name: a model's name, or a repository ``owner/name`` with a classifier of transformers; its folder, and so
+                its name from then on, is ``owner--name``.
             on_progress: told how far it is.
             cancelled: asked several times a second; True ends the download.
 
@@ -122,15 +130,18 @@ class ModelRegistry:
             DownloadError: cancelled, no hub could be reached, or none delivered.
             OutputError: no space, or not writable.
         """
-        self.choose(name)
-        found = self.find(name) if name in KNOWN_MODELS else None
+        source = published(name)
+        if source is None:
+            known = ", ".join((*KNOWN_MODELS, *PEERS, "owner/name"))
+            raise ModelNotFoundError("request.not_published", found=name, expected=known)
+        found = self.find(source.name)
         if found is None:
-            target = self._settings.models_dir / name
-            complete = partial(self._is_here, name)
+            target = self._settings.models_dir / source.name
+            complete = partial(self._is_here, source.name)
             download_weights(name, target, on_progress=on_progress, cancelled=cancelled, complete=complete)
-            found = self.find(name)
+            found = self.find(source.name)
         if found is None:
-            raise self._absent(name)
+            raise self._absent(source.name)
         return found
 
     def load(
@@ -215,7 +226,7 @@ class ModelRegistry:
 
     def can_be_fetched(self, name: str) -> bool:
         """Returns whether a hub publishes the model, and it is not on this machine yet."""
-        return name in KNOWN_MODELS and self.find(name) is None
+        return (name in KNOWN_MODELS or name in PEERS) and self.find(name) is None
 
     def is_verified(self, name: str, precision: Precision | None = None) -> bool | None:
         """Returns whether ``verify`` found this very checkpoint's numbers to be upstream's; None: nothing to verify.
@@ -245,6 +256,10 @@ class ModelRegistry:
         return self.find(name) is not None
 
     def _absent(self, name: str) -> ModelNotFoundError:
+        if name not in KNOWN_MODELS:
+            place = str(self._settings.models_dir / name)
+            repository = PEERS[name].huggingface_id if name in PEERS else name
+            return ModelNotFoundError("request.peer_absent", model=name, found=repository, folder=place)
         cut = find_cut_short(name, self._settings)
         if cut is None:
             return ModelNotFoundError("request.weights_absent", model=name)
@@ -294,8 +309,7 @@ class ModelRegistry:
             raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(self.names()))
         folder = find_peer(name, self._settings)
         if folder is None:
-            found, place = PEERS[name].huggingface_id, str(self._settings.models_dir / name)
-            raise ModelNotFoundError("request.peer_absent", model=name, found=found, folder=place)
+            raise self._absent(name)
         from webui.engine.transformers_model import load_transformers  # imported late: seconds
 
         license = PEERS[name].license if name in PEERS else UNKNOWN_LICENSE

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from webui.engine.devices import choose_device
 from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
 from webui.errors import CheckpointError, InferenceError
-from webui.labels import Emotion, LabelSet
+from webui.labels import ALIASES, LabelSet
 from webui.results import ModelInfo, Notice
 from webui.settings import Device
 
@@ -27,18 +27,6 @@ PREPROCESSOR_FILE: Final = "preprocessor_config.json"
 SAMPLE_RATE: Final = 16_000
 CONTEXT_S: Final = 5.0  # of the windows of a long recording
 NORM_EPS: Final = 1e-7  # of transformers' own normalisation
-_NAMES: Final = {
-    Emotion.ANGRY: "ang anger angry",
-    Emotion.DISGUSTED: "dis disgust disgusted",
-    Emotion.FEARFUL: "fea fear fearful",
-    Emotion.HAPPY: "hap happy happiness joy",
-    Emotion.NEUTRAL: "neu neutral",
-    Emotion.OTHER: "oth other",
-    Emotion.SAD: "sad sadness",
-    Emotion.SURPRISED: "sur surprise surprised",
-    Emotion.UNKNOWN: "unk unknown",
-}
-ALIASES: Final = {name: emotion for emotion, names in _NAMES.items() for name in names.split()}
 
 
 def load_transformers(

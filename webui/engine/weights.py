@@ -6,6 +6,7 @@ ModelScope, FunASR and Hugging Face already have. Files alone are looked at: the
 
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,13 @@ def half_name() -> str:
     return "model.fp16.safetensors"
 
 
+class Kind(StrEnum):
+    """Which files a checkpoint is made of."""
+
+    EMOTION2VEC = "emotion2vec"
+    TRANSFORMERS = "transformers"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownModel:
     """A published member of the family.
@@ -51,6 +59,11 @@ class KnownModel:
     model_bytes: int | None = None
     sha256: str | None = None
     license: str = LICENSE
+
+    @property
+    def kind(self) -> Kind:
+        """Which files it is made of."""
+        return Kind.EMOTION2VEC
 
     @property
     def modelscope_id(self) -> str:
@@ -89,12 +102,40 @@ class Peer:
     huggingface_id: str
     license: str = "see the model's page"
 
+    @property
+    def kind(self) -> Kind:
+        """Which files it is made of."""
+        return Kind.TRANSFORMERS
+
+    @property
+    def modelscope_id(self) -> str:
+        """Its name on ModelScope: mirrors keep Hugging Face's."""
+        return self.huggingface_id
+
 
 _PEERS: Final = (
     Peer(name="wav2vec2_base_superb", huggingface_id="superb/wav2vec2-base-superb-er"),
     Peer(name="hubert_large_superb", huggingface_id="superb/hubert-large-superb-er"),
 )
 PEERS: Final[Mapping[str, Peer]] = MappingProxyType({peer.name: peer for peer in _PEERS})
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+def folder_of(name: str) -> str:
+    """Returns the name that a repository's folder under ``models/`` has; any other name stays as it is."""
+    return name.replace("/", "--") if _REPOSITORY.fullmatch(name) else name
+
+
+def published(name: str) -> "KnownModel | Peer | None":
+    """Returns what a hub may have: a model known by name, or a repository ``owner/name`` of transformers; or None."""
+    if name in KNOWN_MODELS:
+        return KNOWN_MODELS[name]
+    if name in PEERS:
+        return PEERS[name]
+    if _REPOSITORY.fullmatch(name):
+        known = next((peer for peer in _PEERS if peer.huggingface_id == name), None)
+        return known or Peer(name=folder_of(name), huggingface_id=name)
+    return None
 
 
 class Origin(StrEnum):
@@ -144,6 +185,7 @@ def find_peer(name: str, settings: Settings) -> Path | None:
     """
     folders = [settings.models_dir / name] if is_folder_name(name) else []
     if name in PEERS:
+        folders += _modelscope_places(PEERS[name].modelscope_id)
         folders += _huggingface_places(PEERS[name].huggingface_id)
     return next((folder for folder in folders if is_checkpoint(folder)), None)
 

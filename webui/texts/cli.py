@@ -184,6 +184,10 @@ _OPTIONS: Final[Mapping[str, Text]] = {
         zh="写入的目录，默认 models/NAME。", en="Folder to write to, models/NAME by default."
     ),
     "cli.option_large_name": Text(zh="模型名称，见 models。", en="A model's name, see `models`."),
+    "cli.option_download_name": Text(
+        zh="模型名称，见 models；或 Hugging Face 上的 owner/name（语音分类模型）。",
+        en="A model's name, see `models`; or owner/name of a classifier of speech on Hugging Face.",
+    ),
     "cli.option_yes": Text(zh="不再询问。", en="Doesn't ask first."),
     "cli.option_manifest": Text(zh="表格，或文件夹。", en="Table, or folder."),
     "cli.option_evaluate_output": Text(

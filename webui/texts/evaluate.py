@@ -35,22 +35,52 @@ TEXTS: Final[Mapping[str, Text]] = {
     "evaluate.column_precision": Text(zh="精确率", en="precision"),
     "evaluate.column_f1": Text(zh="F1 值", en="F1"),
     "evaluate.no_manifest": Text(
-        zh="{found} 不存在。请给出一个表格（path,label[,speaker]），或内含各情感文件夹的文件夹。",
-        en="{found} does not exist. Give a table (path,label[,speaker]), or a folder with a folder per emotion.",
+        zh=(
+            "{found} 不存在。请给出一个表格（path,label[,speaker]）、EmoBox 的 .jsonl，内含各情感文件夹的文件夹，"
+            "或按 RAVDESS、CREMA-D、EMO-DB 命名的录音的文件夹。"
+        ),
+        en=(
+            "{found} does not exist. Give a table (path,label[,speaker]), a .jsonl of EmoBox, a folder with a folder "
+            "per emotion, or a folder with recordings named as in RAVDESS, CREMA-D or EMO-DB."
+        ),
     ),
     "evaluate.nothing_listed": Text(
-        zh="{found} 中没有任何录音。表格每行一段录音；文件夹按情感命名，例如 angry/a.wav。",
-        en="{found} lists no recording. A table has a line for each; folders are named after emotions: angry/a.wav.",
+        zh="{found} 中没有任何可用的录音。表格每行一段录音；文件夹按情感命名，例如 angry/a.wav。",
+        en="{found} lists no recording with a label. A table has a line for each; folders are named after emotions: "
+        "angry/a.wav.",
     ),
     "evaluate.unreadable": Text(
         zh="无法读取 {found}（{reason}）。请保存为 UTF-8 编码的 CSV 或 TSV。",
         en="{found} can't be read ({reason}). Save it as CSV or TSV in UTF-8.",
     ),
     "evaluate.bad_columns": Text(
-        zh="{file} 的列是：{found}。需要 path 和 label（或 emotion），可选 speaker、corpus。请补上表头。",
+        zh=(
+            "{file} 的列是：{found}。需要 path 和 label（或 emotion；多位标注者则为两列以上的 annotator_…），"
+            "可选 speaker、corpus。请补上表头。"
+        ),
         en=(
-            "{file} has the columns {found}. It needs path and label (or emotion), and may have speaker and corpus. "
-            "Add a first line with these names."
+            "{file} has the columns {found}. It needs path and label (or emotion; or two and more annotator_... columns "
+            "of several people), and may have speaker and corpus. Add a first line with these names."
+        ),
+    ),
+    "evaluate.bad_emobox": Text(
+        zh="{file} 第 {line} 行：找到 {found}，需要文字字段 wav 和 emo（EmoBox 的格式，每行一个对象）。请检查。",
+        en="{file}, line {line}: found {found}; the texts wav and emo are needed (EmoBox's format, an object per line). "
+        "Check the file.",
+    ),
+    "evaluate.odd_names": Text(
+        zh="{where} 中有录音的文件名不符合其余文件（{expected}）的命名规则：{found}。请移走它们，或改用表格。",
+        en="Some recordings in {where} are not named like the rest ({expected}): {found}. Move them away, or list the "
+        "recordings in a table.",
+    ),
+    "evaluate.agreement": Text(
+        zh=(
+            "{annotators} 位标注者：{recordings} 段录音有多个标注，完全一致 {unanimous:.1%}，"
+            "Krippendorff α = {alpha}；{undecided} 段没有多数意见，未计入{names}。"
+        ),
+        en=(
+            "{annotators} annotators: {recordings} recordings have several labels, all agree on {unanimous:.1%}, "
+            "Krippendorff's alpha {alpha}; {undecided} without a majority were left out{names}."
         ),
     ),
     "evaluate.no_recording": Text(
@@ -58,8 +88,9 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="{file}, line {line}: the recording {found} is not there. Paths are relative to the table; check it.",
     ),
     "evaluate.unknown_emotion": Text(
-        zh="{where}：{found} 不是已知的情感。请改为以下之一：{expected}。",
-        en="{where}: {found} is no known emotion. Use one of: {expected}.",
+        zh="{where} 中有未知的情感标签：{found}。请改为以下之一（不属于其中的可写 other）：{expected}。",
+        en="{where} has labels that are no known emotion: {found}. Rename them to one of these (other, if none fits): "
+        "{expected}.",
     ),
     "evaluate.not_written": Text(
         zh="无法写入 {folder}（{reason}）。请用 --outputs-dir 给出可写的文件夹。",

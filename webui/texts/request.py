@@ -45,11 +45,19 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="A mistake of the program itself ({kind}); its log says more. Recognize the file alone, and report it.",
     ),
     "request.peer_absent": Text(
-        zh="本机没有模型 {model} 的权重。请从 Hugging Face 下载 {found}，放入 {folder}（config.json 和权重文件）。",
-        en=(
-            "The weights of {model} are not on this machine. Fetch {found} from Hugging Face and put its config.json "
-            "and weights into {folder}."
+        zh=(
+            "本机没有模型 {model} 的权重。请运行 bash run.sh download {model}，"
+            "或把 Hugging Face 上 {found} 的 config.json、preprocessor_config.json 和权重文件放入 {folder}。"
         ),
+        en=(
+            "The weights of {model} are not on this machine. Run: bash run.sh download {model}; or put config.json, "
+            "preprocessor_config.json and the weights of {found} on Hugging Face into {folder}."
+        ),
+    ),
+    "request.not_published": Text(
+        zh="没有可下载的模型 {found}。可以下载：{expected}（Hugging Face 或 ModelScope 上的语音分类模型）。",
+        en="There is no model {found} to download. These can be: {expected} (a classifier of speech on Hugging Face or "
+        "ModelScope).",
     ),
     "request.unknown_model": Text(
         zh="没有名为 {found} 的模型，可用的有：{expected}。请用 models 命令查看，或使用 auto。",

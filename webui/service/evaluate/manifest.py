@@ -1,17 +1,25 @@
-"""Labelled recordings: a table (CSV or TSV), or a folder with a folder per emotion."""
+"""Labelled recordings: a table, a folder per emotion, a corpus whose file names tell, or EmoBox's lists."""
 
 import csv
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from webui.errors import RequestError
 from webui.labels import Emotion
+from webui.service.evaluate.annotators import Agreement, annotator_columns, majority, measure_agreement
+from webui.service.evaluate.naming import read_name
+from webui.service.evaluate.words import emotion_of
 
 LABEL_COLUMNS: Final = ("label", "emotion")
+EMOBOX_SUFFIX: Final = ".jsonl"
+LABEL_MAP: Final = "label_map.json"  # beside EmoBox's lists: which labels are to be merged
 SOUND_NAMES: Final = "wav mp3 flac ogg opus m4a aac mp4 webm mkv mov aiff aif caf amr wma w64"
 SOUND_SUFFIXES: Final = frozenset(f".{name}" for name in SOUND_NAMES.split(" "))
+SHOWN: Final = 5  # places that an error names
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,65 +39,205 @@ class LabelledClip:
     group: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Recordings, and how far those who labelled them agree.
+
+    Attributes:
+        clips: the recordings.
+        agreement: None where there is one label each.
+    """
+
+    clips: tuple[LabelledClip, ...]
+    agreement: Agreement | None = None
+
+
 def read_labelled(source: Path) -> tuple[LabelledClip, ...]:
-    """Reads a manifest, or a folder that holds a folder per emotion.
+    """Returns the recordings of ``read_source``."""
+    return read_source(source).clips
+
+
+def read_source(source: Path) -> Labelled:
+    """Reads labelled recordings.
 
     Args:
-        source: a table with the columns ``path``, ``label`` (or ``emotion``) and if known ``speaker`` and ``corpus``,
-            separated by commas or tabs, paths relative to the table; or a folder with folders named after emotions. In
-            a folder of an emotion, folders below are speakers.
+        source: one of these:
+
+            * a table with the columns ``path``, ``label`` (or ``emotion``) and if known ``speaker`` and ``corpus``,
+              separated by commas or tabs, paths relative to the table. Several people's labels stand in two or more
+              columns that start with ``annotator``, ``rater``, ``label_`` or ``emotion_``: the majority counts.
+            * a list of EmoBox (``.jsonl``), paths relative to it or to a folder above it;
+            * a folder with folders named after emotions; folders below one of these are speakers;
+            * a folder with recordings of RAVDESS, CREMA-D or EMO-DB under their own names.
 
     Raises:
-        RequestError: nothing there, a missing column, an unknown emotion, a recording that is not there, no recording.
+        RequestError: nothing there, a missing column, labels that are no emotion (all are named), a recording that is
+            not there, no recording.
     """
     if source.is_dir():
-        clips = _read_folders(source)
-    elif source.is_file():
-        clips = _read_table(source)
-    else:
+        found = Labelled(_read_folder(source))
+    elif not source.is_file():
         raise RequestError("evaluate.no_manifest", found=source)
-    if not clips:
+    elif source.suffix.lower() == EMOBOX_SUFFIX:
+        found = Labelled(_read_emobox(source))
+    else:
+        found = _read_table(source)
+    if not found.clips:
         raise RequestError("evaluate.nothing_listed", found=source)
-    return clips
+    return found
 
 
-def _read_table(path: Path) -> tuple[LabelledClip, ...]:
+class _Words:
+    """Gathers the labels that are no emotion, so that one error names all of them."""
+
+    def __init__(self) -> None:
+        self._strange: dict[str, list[str]] = {}
+
+    def emotion(self, word: str, where: str) -> Emotion:
+        """Returns the emotion; for an unknown word any, since ``check`` will refuse."""
+        emotion = emotion_of(word)
+        if emotion is None:
+            self._strange.setdefault(word.strip(), []).append(where)
+            return Emotion.UNKNOWN
+        return emotion
+
+    def check(self, source: Path) -> None:
+        """Refuses unknown labels.
+
+        Raises:
+            RequestError: there are some.
+        """
+        if self._strange:
+            found = "; ".join(_places(word, places) for word, places in sorted(self._strange.items()))
+            raise RequestError("evaluate.unknown_emotion", where=source, found=found, expected=", ".join(Emotion))
+
+
+def _places(word: str, places: Sequence[str]) -> str:
+    more = f" (+{len(places) - SHOWN})" if len(places) > SHOWN else ""
+    return f"{word!r} {len(places)}x: {', '.join(places[:SHOWN])}{more}"
+
+
+def _read_text(path: Path) -> str:
     try:
-        content = path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
+        return path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
     except (OSError, UnicodeDecodeError) as err:
         raise RequestError("evaluate.unreadable", found=path, reason=err) from err
-    lines = content.splitlines()
+
+
+def _read_table(path: Path) -> Labelled:
+    lines = _read_text(path).splitlines()
     first = lines[0] if lines else ""
     reader = csv.DictReader(lines, delimiter="\t" if "\t" in first else ",")
-    columns = reader.fieldnames or []
+    columns = [name for name in reader.fieldnames or [] if name]
     label = next((name for name in LABEL_COLUMNS if name in columns), None)
-    if label is None or "path" not in columns:
+    people = annotator_columns(columns) if label is None else []
+    if (label is None and not people) or "path" not in columns:
         raise RequestError("evaluate.bad_columns", file=path, found=", ".join(columns))
-    return tuple(_read_row(row, label, path, reader.line_num) for row in reader)
+    words = _Words()
+    clips: list[LabelledClip] = []
+    votes: list[list[Emotion]] = []
+    undecided: list[str] = []
+    for row in reader:
+        where = str(reader.line_num)
+        sound = path.parent / (row["path"] or "")
+        if not sound.is_file():
+            raise RequestError("evaluate.no_recording", file=path, line=where, found=row["path"])
+        given = [row[name] or "" for name in (people or [label or ""])]
+        heard = [words.emotion(word, f"line {where}") for word in given if word.strip() or not people]
+        votes.append(heard)
+        emotion = majority(heard)
+        if emotion is None:
+            undecided.append(row["path"] or "")
+        else:
+            clips.append(LabelledClip(sound, emotion, row.get("speaker") or None, row.get("corpus") or ""))
+    words.check(path)
+    return Labelled(tuple(clips), measure_agreement(votes, len(people), undecided) if people else None)
 
 
-def _read_row(row: Mapping[str, str | None], label: str, table: Path, line: int) -> LabelledClip:
-    sound = table.parent / (row["path"] or "")
-    if not sound.is_file():
-        raise RequestError("evaluate.no_recording", file=table, line=line, found=row["path"])
-    return LabelledClip(
-        sound, _emotion(row[label] or "", f"{table}:{line}"), row.get("speaker") or None, row.get("corpus") or ""
-    )
-
-
-def _read_folders(folder: Path) -> tuple[LabelledClip, ...]:
+def _read_emobox(path: Path) -> tuple[LabelledClip, ...]:
+    merged = _label_map(path)
+    words = _Words()
     clips = []
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        emotion = _emotion(inner.name, str(inner))
-        for path in sorted(inner.rglob("*")):
-            if path.suffix.lower() in SOUND_SUFFIXES and path.is_file():
-                speaker = path.parent.name if path.parent != inner else None
-                clips.append(LabelledClip(path, emotion, speaker))
+    for number, line in enumerate(_read_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        row = _emobox_row(path, number, line)
+        sound = next((place / row["wav"] for place in path.absolute().parents if (place / row["wav"]).is_file()), None)
+        if sound is None:
+            raise RequestError("evaluate.no_recording", file=path, line=number, found=row["wav"])
+        word = str(merged.get(row["emo"], row["emo"]))
+        corpus, speaker = row.get("dataset"), row.get("spk")
+        clips.append(
+            LabelledClip(
+                sound,
+                words.emotion(word, f"line {number}"),
+                str(speaker) if speaker else None,
+                str(corpus) if corpus else "",
+            )
+        )
+    words.check(path)
     return tuple(clips)
 
 
-def _emotion(name: str, where: str) -> Emotion:
+def _emobox_row(path: Path, number: int, line: str) -> Mapping[str, Any]:
     try:
-        return Emotion(name.strip().lower())
+        row = json.loads(line)
     except ValueError as err:
-        raise RequestError("evaluate.unknown_emotion", where=where, found=name, expected=", ".join(Emotion)) from err
+        raise RequestError("evaluate.unreadable", found=f"{path}:{number}", reason=err) from err
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in ("wav", "emo")):
+        columns = ", ".join(row) if isinstance(row, dict) else type(row).__name__
+        raise RequestError("evaluate.bad_emobox", file=path, line=number, found=columns)
+    return row
+
+
+def _label_map(path: Path) -> Mapping[str, Any]:
+    """Returns EmoBox's own merging of labels, from beside the list or, for the list of a fold, from above it."""
+    for folder in (path.absolute().parent, path.absolute().parent.parent):
+        file = folder / LABEL_MAP
+        if file.is_file():
+            try:
+                found = json.loads(_read_text(file))
+            except ValueError as err:
+                raise RequestError("evaluate.unreadable", found=file, reason=err) from err
+            return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _read_folder(folder: Path) -> tuple[LabelledClip, ...]:
+    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if inner and any(emotion_of(path.name) is not None for path in inner):
+        return _read_emotion_folders(folder, inner)
+    named = _read_names(folder)
+    return named if named else _read_emotion_folders(folder, inner)
+
+
+def _sounds(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()]
+
+
+def _read_emotion_folders(folder: Path, inner: Sequence[Path]) -> tuple[LabelledClip, ...]:
+    words = _Words()
+    clips = []
+    for place in inner:
+        sounds = _sounds(place)
+        emotion = words.emotion(place.name, place.name)
+        clips += [LabelledClip(path, emotion, path.parent.name if path.parent != place else None) for path in sounds]
+    words.check(folder)
+    return tuple(clips)
+
+
+def _read_names(folder: Path) -> tuple[LabelledClip, ...]:
+    sounds = _sounds(folder)
+    named = [(path, read_name(path.stem)) for path in sounds]
+    strange = [path.name for path, name in named if name is None]
+    if len(strange) == len(named):
+        return ()
+    if strange:
+        counts = Counter(name.corpus for _path, name in named if name is not None)
+        expected = ", ".join(f"{corpus} {count}x" for corpus, count in counts.items())
+        raise RequestError("evaluate.odd_names", where=folder, found=_places("?", strange), expected=expected)
+    return tuple(
+        LabelledClip(path, name.emotion, f"{name.corpus}_{name.speaker}", name.corpus)
+        for path, name in named
+        if name is not None
+    )
