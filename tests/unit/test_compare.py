@@ -5,12 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    precision_recall_fscore_support,
+)
 
 from webui.labels import Emotion
 from webui.service.compare.figures import measure_accuracy, purity, shared_emotions, weighted_f1
 from webui.service.compare.report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, report_files
-from webui.service.compare.run import Child, Measured, compare, read_answers
+from webui.service.compare.run import TIMES_FILE, Child, Measured, compare, read_answers
 from webui.service.evaluate.manifest import LabelledClip
 from webui.settings import PROJECT_DIR
 from webui.texts import Language, text
@@ -73,6 +78,11 @@ def test_the_figures_are_scikit_learn_s(clips: list[LabelledClip]) -> None:
         inside = np.isin(truth, shared)
         among = np.array(shared)[scores[inside][:, shared].argmax(axis=1)]
         assert found.shared_recall.value == pytest.approx(balanced_accuracy_score(truth[inside], among))
+        every = precision_recall_fscore_support(truth, guess, labels=present, zero_division=0)
+        for place, label in enumerate(present):
+            one = found.classes[EMOTIONS[label]]
+            precision, recall, f1, support = (column[place] for column in every)
+            assert (one.recall, one.precision, one.f1, one.clips) == pytest.approx((recall, precision, f1, support))
         assert found.shared_recall.low <= found.shared_recall.value <= found.shared_recall.high
 
 
@@ -86,6 +96,9 @@ def test_purity_is_the_nearest_other_s() -> None:
     assert purity(rows, ["a", "a", "b", "b"]) == 1.0
     assert purity(rows, ["a", "b", "a", "b"]) == 0.0
     assert purity(rows[:1], ["a"]) is None
+    assert purity(rows, ["a", "a", "b", "b"], apart=["x", "x", "y", "y"]) == 0.0
+    assert purity(rows, ["a", "b", "a", "b"], apart=["x", "y", "x", "y"]) == 0.0
+    assert purity(rows, ["a", "a", "b", "b"], apart=["x"] * 4) is None
 
 
 def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> None:
@@ -93,12 +106,15 @@ def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> No
     figures = measure_accuracy(good, clips, shared_emotions([good], clips))
     assert figures is not None
     for language in Language:
-        files = report_files([good, bad], {"good": figures}, len(clips), "a machine", language)
+        made = report_files([good, bad], {"good": figures}, len(clips), "a machine", language, "2 people")
+        assert not made.complete
+        files = made.files
         assert files[MARKDOWN_FILE].count("no such file") == 1
         failed = text("compare.failed", language)
-        assert files[MARKDOWN_FILE].count(f"| bad | {failed} |") == 6, "every table but the article's says so"
+        assert files[MARKDOWN_FILE].count(f"| bad | {failed} |") == 7, "every table but the article's says so"
         assert "84.2 %" in files[MARKDOWN_FILE]
         assert "http" not in files[HTML_FILE], "the page asks nobody for anything"
+        assert "2 people" in files[MARKDOWN_FILE]
         assert files[HTML_FILE].count("<svg") == 2
         assert json.loads(files[JSON_FILE])["models"][1]["error"] == "there is | no such file"
         assert {"speed.csv", "memory.csv", "accuracy.csv", "embedding.csv", "deployment.csv", "output.csv"} <= set(
@@ -107,7 +123,7 @@ def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> No
 
 
 def test_without_recordings_there_is_no_accuracy() -> None:
-    files = report_files([Measured("a", about=about(FOUR))], {}, 0, "a machine", Language.EN)
+    files = report_files([Measured("a", about=about(FOUR))], {}, 0, "a machine", Language.EN).files
     assert "No labelled recordings" in files[MARKDOWN_FILE]
     assert "Most accurate" not in files[MARKDOWN_FILE]
 
@@ -139,7 +155,13 @@ def test_models_in_processes_of_their_own(tmp_path: Path) -> None:
     whole = kept.read_text("utf-8")
     marked = {**first, "seconds": 123.0}
     kept.write_text(json.dumps({"path": str(EXAMPLE), **marked}) + "\n" + whole.splitlines()[-1][:20], "utf-8")
-    again = ask()[0].answers
+    times = json.loads((tmp_path / "answers" / TIMES_FILE).read_text("utf-8"))
+    times["builtin"]["0.5"] = [7.0]
+    (tmp_path / "answers" / TIMES_FILE).write_text(json.dumps(times), "utf-8")
+    resumed = ask()[0]
+    assert resumed.times[0.5][0] == 7.0, "a round that was timed is not timed again"
+    assert len(resumed.times[0.5]) == 2
+    again = resumed.answers
     assert again[str(EXAMPLE)]["seconds"] == 123.0, "what was answered is not asked again"
     assert "error" in again[str(missing)]
     assert set(read_answers(kept)) == {str(EXAMPLE), str(missing)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from webui import __version__
-from webui.cli import machine
+from webui.service import machine
 from webui.cli.json_lines import error_notice
 from webui.cli.models import BYTES_PER_MB, ModelDocument
 from webui.engine.registry import ModelRegistry

@@ -34,13 +34,17 @@ def evaluate(
         from webui.audio.limits import DecodeLimits  # imported late, like all of it: numpy and torch take seconds
         from webui.engine.registry import ModelRegistry
         from webui.service import RecognitionService
-        from webui.service.evaluate.manifest import read_labelled
+        from webui.service.compare.session import agreement_values
+        from webui.service.evaluate.manifest import read_source
         from webui.service.evaluate.measure import ask_model, evaluate_answers
         from webui.service.evaluate.picture import draw_confusion
         from webui.service.evaluate.report import render_report
 
         settings = load_settings(model=model, model_dir=model_dir, device=device, engine=engine)
-        clips = read_labelled(manifest)
+        labelled = read_source(manifest)
+        clips = labelled.clips
+        if labelled.agreement is not None:
+            terminal.say("evaluate.agreement", **agreement_values(labelled.agreement))
         loaded = RecognitionService(settings, ModelRegistry(settings)).load()
         limits = DecodeLimits(max_bytes=int(settings.max_audio_mb * BYTES_PER_MB), max_duration_s=settings.max_audio_s)
         with terminal.busy(text("cli.evaluate_busy", terminal.language, done=0, clips=len(clips))) as status:

@@ -19,6 +19,9 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="没有给出带标注的录音（--data），所以没有准确率和特征的比较。",
         en="No labelled recordings were given (--data), so neither accuracy nor the embeddings' use is compared.",
     ),
+    "compare.per_class": Text(
+        zh="3b 各类别：召回率 / 精确率 / F1", en="3b Per class: recall / precision / F1"
+    ),
     "compare.embedding": Text(zh="4 特征向量", en="4 Embedding"),
     "compare.deployment": Text(zh="5 部署", en="5 Deployment"),
     "compare.output": Text(zh="6 输出", en="6 Output"),
@@ -47,7 +50,13 @@ TEXTS: Final[Mapping[str, Text]] = {
     "compare.dimension": Text(zh="维数", en="dimension"),
     "compare.how": Text(zh="如何得到", en="how to get it"),
     "compare.purity": Text(zh="最近邻情感相同", en="nearest neighbour: same emotion"),
+    "compare.other_speakers": Text(
+        zh="最近邻（其他说话人中）情感相同", en="nearest neighbour among other speakers: same emotion"
+    ),
     "compare.speaker_purity": Text(zh="最近邻说话人相同", en="nearest neighbour: same speaker"),
+    "compare.download_mb": Text(zh="下载（MB）", en="download, MB"),
+    "compare.included": Text(zh="自带", en="included"),
+    "compare.packages": Text(zh="依赖", en="needs"),
     "compare.size_mb": Text(zh="磁盘（MB）", en="on disk, MB"),
     "compare.engine": Text(zh="引擎", en="engine"),
     "compare.device": Text(zh="设备", en="device"),

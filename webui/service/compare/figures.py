@@ -26,6 +26,16 @@ PAIRS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """How right a model was about one class."""
+
+    recall: float
+    precision: float
+    f1: float
+    clips: int
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """How right one model was.
 
@@ -39,6 +49,9 @@ class Accuracy:
         confused: the pairs (truth, answer, how often) that occur most.
         purity: share of recordings whose nearest neighbour by the embedding's cosine has the same emotion.
         speaker_purity: the same for the speaker; None where speakers are not known.
+        other_speakers: like ``purity``, but the neighbour is the nearest one of another speaker: what is left when the
+            voice gives nothing away; None where speakers are not known.
+        classes: how right it was about each class that the recordings have.
     """
 
     answered: int
@@ -49,6 +62,8 @@ class Accuracy:
     confused: tuple[tuple[Emotion, Emotion, int], ...]
     purity: float | None
     speaker_purity: float | None
+    other_speakers: float | None
+    classes: dict[Emotion, ClassFigures]
 
 
 def known_emotions(model: Measured) -> set[Emotion]:
@@ -83,7 +98,19 @@ def measure_accuracy(model: Measured, clips: Sequence[LabelledClip], shared: Seq
         confused=_confused(truth, guess),
         purity=purity(embeddings, [clip.emotion.value for clip in kept]),
         speaker_purity=purity(embeddings, speakers) if speakers is not None else None,
+        other_speakers=purity(embeddings, [clip.emotion.value for clip in kept], apart=speakers) if speakers else None,
+        classes=_classes(truth, guess),
     )
+
+
+def _classes(truth: IntArray, guess: IntArray) -> dict[Emotion, ClassFigures]:
+    found = {}
+    for label in np.unique(truth):
+        right = int(((truth == label) & (guess == label)).sum())
+        meant, said = int((truth == label).sum()), int((guess == label).sum())
+        recall, precision = right / meant, right / said if said else 0.0
+        found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, guess, int(label)), meant)
+    return found
 
 
 def weighted_f1(truth: IntArray, guess: IntArray) -> float:
@@ -92,16 +119,30 @@ def weighted_f1(truth: IntArray, guess: IntArray) -> float:
     return float(np.average([f1(truth, guess, int(label)) for label in labels], weights=counts))
 
 
-def purity(embeddings: Scores, labels: Sequence[str]) -> float | None:
-    """Returns the share of rows ``(clips, dim)`` whose nearest other row, by cosine, has the same label."""
+def purity(embeddings: Scores, labels: Sequence[str], *, apart: Sequence[str] | None = None) -> float | None:
+    """Returns the share of rows ``(clips, dim)`` whose nearest other row, by cosine, has the same label.
+
+    Args:
+        embeddings: a row per recording.
+        labels: of each.
+        apart: groups (speakers) of each; a neighbour of one's own group doesn't count.
+
+    Returns:
+        None if there is nothing to compare with.
+    """
     if len(labels) < 2:
         return None
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     rows = embeddings / np.maximum(lengths, np.finfo(np.float64).tiny)
     near = rows @ rows.T
     np.fill_diagonal(near, -np.inf)
-    named = np.array(labels)
-    return float((named[near.argmax(axis=1)] == named).mean())
+    if apart is not None:
+        groups = np.array(apart)
+        near[groups[:, None] == groups[None, :]] = -np.inf
+    named, judged = np.array(labels), np.isfinite(near).any(axis=1)
+    if not judged.any():
+        return None
+    return float((named[near.argmax(axis=1)] == named)[judged].mean())
 
 
 def _shared(truth: IntArray, scores: Scores, clips: Sequence[LabelledClip], shared: Sequence[int]) -> Interval | None:

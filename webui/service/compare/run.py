@@ -13,6 +13,7 @@ from webui.settings import PROJECT_DIR
 
 LENGTHS_S: Final = (3.0, 10.0, 30.0)
 QUIT_S: Final = 10.0
+TIMES_FILE: Final = "times.json"
 OnStep = Callable[[int, int], None]
 
 
@@ -98,7 +99,8 @@ def compare(
         names: of the models.
         settings: as plain values, for the processes.
         clips: recordings to answer; none: only speed, memory and the like.
-        kept: folder of the answers so far, a file per model; what is in it is not asked again.
+        kept: folder of the times and answers so far; what is in it is not asked again. Only whole rounds count, so
+            that every model was asked as often in each of them.
         lengths_s: of the clips whose answers are timed.
         rounds: how often each length is timed.
         on_step: told how many steps of how many are done.
@@ -116,7 +118,7 @@ def compare(
             one.warm_start_s = warm.about.get("start_s")
             steps.add()
         alive = [one for one in found if one.error is None]
-        _time_in_turn(alive, children, lengths_s, rounds, steps)
+        _time_in_turn(alive, children, lengths_s, rounds, steps, kept)
         for one in alive:
             _answer_all(one, children[one.name], clips, kept, steps)
             one.memory = children[one.name].ask({"do": "memory"})
@@ -136,17 +138,49 @@ class _Steps:
 
 
 def _time_in_turn(
-    models: Sequence[Measured], children: dict[str, Child], lengths_s: Sequence[float], rounds: int, steps: _Steps
+    models: Sequence[Measured],
+    children: dict[str, Child],
+    lengths_s: Sequence[float],
+    rounds: int,
+    steps: _Steps,
+    kept: Path,
 ) -> None:
+    known = read_times(kept)
     for seconds in lengths_s:
-        for number in range(rounds + 1):
+        rows = [known.get(one.name, {}).get(seconds, []) for one in models]
+        done = min(rounds, *(len(row) for row in rows)) if rows else 0
+        for one, row in zip(models, rows, strict=True):
+            if done:
+                one.times[seconds] = row[:done]
+        steps.add(done * len(models))
+        if done == rounds:
+            continue
+        for number in range(done, rounds + 1):
+            warm_up = number == done  # the first of a process is never typical
             for one in models:
                 answer = children[one.name].ask({"do": "time", "seconds": seconds})
                 if "error" in answer:
                     one.error = one.error or answer["error"]
-                elif number:  # the first is never typical
+                elif not warm_up:
                     one.times.setdefault(seconds, []).append(answer["seconds"])
                     steps.add()
+            _write_times(kept, models)
+
+
+def read_times(kept: Path) -> dict[str, dict[float, list[float]]]:
+    """Returns the seconds of each round, by model and length; nothing if there is no such file."""
+    try:
+        found = json.loads((kept / TIMES_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {name: {float(length): row for length, row in rows.items()} for name, rows in found.items()}
+
+
+def _write_times(kept: Path, models: Sequence[Measured]) -> None:
+    kept.mkdir(parents=True, exist_ok=True)
+    beside = kept / f"{TIMES_FILE}.new"
+    beside.write_text(json.dumps({one.name: one.times for one in models}) + "\n", "utf-8")
+    beside.replace(kept / TIMES_FILE)
 
 
 def _answer_all(one: Measured, child: Child, clips: Sequence[LabelledClip], kept: Path, steps: _Steps) -> None:

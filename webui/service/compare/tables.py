@@ -6,6 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from webui.engine.registry import BUILTIN
+from webui.engine.weights import KNOWN_MODELS
 from webui.labels import Emotion
 from webui.service.compare.figures import Accuracy, known_emotions
 from webui.service.compare.run import Measured
@@ -13,6 +15,7 @@ from webui.service.evaluate.metrics import Interval
 from webui.texts import Language, text
 
 REAL_TIME: Final = 5.0
+PACKAGES: Final = {"onnx": "onnxruntime", "funasr": "funasr, torch", "transformers": "transformers, torch"}
 TYPICAL_S: Final = 10.0
 # What users were shown before: load s, s per clip, GPU GB, RAM GB, accuracy, F1.
 ARTICLE: Final = (
@@ -49,11 +52,18 @@ class Tables:
         accuracy: how right each was, by name; none without labelled recordings.
         clips: how many recordings there were.
         language: of heads and words.
+        agreement: what is said of the annotators.
     """
 
     def __init__(
-        self, models: Sequence[Measured], accuracy: dict[str, Accuracy], clips: int, language: Language
+        self,
+        models: Sequence[Measured],
+        accuracy: dict[str, Accuracy],
+        clips: int,
+        language: Language,
+        agreement: str = "",
     ) -> None:
+        self._agreement = agreement
         self._models = models
         self._alive = [one for one in models if one.error is None]
         self._accuracy = accuracy
@@ -61,11 +71,12 @@ class Tables:
         self._language = language
 
     def all(self) -> list[Table]:
-        """Returns the six, and the article's."""
+        """Returns the six (accuracy has a second one, per class), and the article's."""
         return [
             self._speed(),
             self._memory(),
             self._right(),
+            *self._per_class(),
             self._embedding(),
             self._deployment(),
             self._output(),
@@ -124,25 +135,38 @@ class Tables:
             rows.append((one.name, f"{found.answered}/{self._clips}", *figures, _spread(found.shared_recall), pairs))
         table = self._table("accuracy", [self._say(key) for key in keys], rows, clips=self._clips)
         if self._clips:
-            return table
+            return replace(table, note=self._agreement)
         return Table(table.name, table.title, table.columns, (), self._say("no_data"))
 
+    def _per_class(self) -> list[Table]:
+        """Recall, precision and F1 of each class that the recordings have; a class that a model lacks is a dash."""
+        meant = [emotion for emotion in Emotion if any(emotion in one.classes for one in self._accuracy.values())]
+        rows = [
+            (one.name, *(_class_cell(self._accuracy[one.name], emotion, known_emotions(one)) for emotion in meant))
+            for one in self._alive
+            if one.name in self._accuracy
+        ]
+        return [self._table("per_class", [self._name(emotion) for emotion in meant], rows)] if meant else []
+
     def _embedding(self) -> Table:
-        keys = ("dimension", "how", "purity", "speaker_purity")
+        keys = ("dimension", "how", "purity", "other_speakers", "speaker_purity")
         rows = []
         for one in self._alive:
             found = self._accuracy.get(one.name)
-            purity = (_percent(found.purity), _percent(found.speaker_purity)) if found is not None else ("–", "–")
-            rows.append((one.name, str(one.about["embedding_dim"]), "--embedding", *purity))
+            figures = (found.purity, found.other_speakers, found.speaker_purity) if found is not None else (None,) * 3
+            shares = tuple(_percent(figure) for figure in figures)
+            rows.append((one.name, str(one.about["embedding_dim"]), "--embedding", *shares))
         return self._table("embedding", [self._say(key) for key in keys], rows)
 
     def _deployment(self) -> Table:
-        keys = ("size_mb", "engine", "device", "license", "offline")
+        keys = ("download_mb", "size_mb", "engine", "packages", "device", "license", "offline")
         rows = [
             (
                 one.name,
+                self._download(one.name),
                 _number(one.about["size_mb"], 0),
                 f"{one.about['info']['engine']} {one.about['info']['precision']}",
+                PACKAGES.get(one.about["info"]["engine"], "torch"),
                 one.about["info"]["device"],
                 one.about["info"]["license"],
                 self._say("yes"),
@@ -150,6 +174,12 @@ class Tables:
             for one in self._alive
         ]
         return self._table("deployment", [self._say(key) for key in keys], rows)
+
+    def _download(self, name: str) -> str:
+        if name == BUILTIN:
+            return self._say("included")
+        known = KNOWN_MODELS.get(name)
+        return _number(known.model_bytes / 1e6 if known is not None and known.model_bytes else None, 0)
 
     def _output(self) -> Table:
         rows = []
@@ -194,6 +224,13 @@ class Tables:
 
     def _name(self, emotion: Emotion) -> str:
         return emotion.display_name(self._language)
+
+
+def _class_cell(found: Accuracy, emotion: Emotion, known: set[Emotion]) -> str:
+    if emotion not in known or emotion not in found.classes:
+        return "–"
+    one = found.classes[emotion]
+    return f"{one.recall:.2f} / {one.precision:.2f} / {one.f1:.2f}"
 
 
 def _number(value: float | None, digits: int) -> str:

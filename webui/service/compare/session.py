@@ -1,0 +1,137 @@
+"""One comparison from the question to the files of its report; the command line and the page both ask here."""
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from webui.errors import OutputError, RequestError
+from webui.service.compare.figures import measure_accuracy, shared_emotions
+from webui.service.compare.report import Made, report_files
+from webui.service.compare.run import OnStep
+from webui.service.compare.run import compare as run_comparison
+from webui.service.evaluate.annotators import Agreement
+from webui.service.evaluate.manifest import Labelled
+from webui.service.machine import cpu_cores, nvidia_gpus
+from webui.settings import Settings
+from webui.texts import Language, text
+
+ANSWERS: Final = "answers"
+REQUEST: Final = "request.json"
+NAMES_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is compared.
+
+    Attributes:
+        models: names, none of them ``auto``.
+        data: labelled recordings; None: only speed, memory and the like.
+        source: where the recordings are from, in words; for ``--resume``.
+        rounds: how often each length is timed.
+    """
+
+    models: tuple[str, ...]
+    data: Labelled | None = None
+    source: str | None = None
+    rounds: int = 5
+
+
+def compare_models(
+    question: Question,
+    settings: Settings,
+    out: Path,
+    language: Language,
+    *,
+    resume: bool = False,
+    on_step: OnStep = lambda _done, _all: None,
+) -> Made:
+    """Measures, and writes the report into ``out``; what was measured before is kept there.
+
+    Args:
+        question: what is compared.
+        settings: of the models.
+        out: folder of the report.
+        language: of the report.
+        resume: whether ``out`` may hold a comparison already, and it goes on.
+        on_step: told how many steps of how many are done; may raise to end it.
+
+    Raises:
+        RequestError: the folder holds a comparison already, of this or of something else.
+        OutputError: not writable.
+    """
+    clips = question.data.clips if question.data is not None else ()
+    asked = {"models": list(question.models), "data": question.source}
+    _keep_request(out, asked, resume=resume)
+    plain = settings.model_dump(mode="json", exclude_defaults=True)
+    found = run_comparison(
+        question.models, plain, clips, kept=out / ANSWERS, rounds=question.rounds, on_step=on_step
+    )
+    alive = [one for one in found if one.error is None]
+    shared = shared_emotions(alive, clips)
+    accuracy = {one.name: figures for one in alive if (figures := measure_accuracy(one, clips, shared)) is not None}
+    agreement = question.data.agreement if question.data is not None else None
+    said = text("evaluate.agreement", language, **agreement_values(agreement)) if agreement is not None else ""
+    made = report_files(found, accuracy, len(clips), machine_sentence(question.rounds, language), language, said)
+    _write(out, made.files)
+    return made
+
+
+def agreement_values(agreement: Agreement) -> dict[str, object]:
+    """Returns the values of the text ``evaluate.agreement``."""
+    names = ", ".join(agreement.undecided[:NAMES_SHOWN])
+    more = ", …" if len(agreement.undecided) > NAMES_SHOWN else ""
+    return {
+        "annotators": agreement.annotators,
+        "recordings": agreement.recordings,
+        "unanimous": agreement.unanimous,
+        "alpha": "–" if agreement.alpha is None else f"{agreement.alpha:.3f}",
+        "undecided": len(agreement.undecided),
+        "names": f" ({names}{more})" if names else "",
+    }
+
+
+def machine_sentence(rounds: int, language: Language) -> str:
+    """Returns where and how it is measured."""
+    cards = "; ".join(nvidia_gpus()) or "no NVIDIA GPU"
+    name = f"{platform.machine()}, {cpu_cores()} cores, {cards}, Python {platform.python_version()}"
+    return text("compare.intro", language, machine=name, rounds=rounds)
+
+
+def names_of(given: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names that ``a,b,c`` lists, each once.
+
+    Raises:
+        RequestError: none is named.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+    if not names:
+        raise RequestError("request.unknown_model", found=f"'{given}'", expected=", ".join(known))
+    return names
+
+
+def _keep_request(out: Path, request: dict[str, Any], *, resume: bool) -> None:
+    """Writes down what is asked; answers of something else must not be taken for its own."""
+    path = out / REQUEST
+    if path.is_file():
+        if not resume:
+            raise RequestError("compare.exists", path=out)
+        if json.loads(path.read_text("utf-8")) != request:
+            raise RequestError("compare.other_request", path=out)
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(request, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as err:
+        raise OutputError("evaluate.not_written", folder=out, reason=err.strerror or str(err)) from err
+
+
+def _write(out: Path, files: dict[str, str]) -> None:
+    try:
+        for name, content in files.items():
+            (out / name).write_text(content, encoding="utf-8", newline="\n")
+    except OSError as err:
+        raise OutputError("evaluate.not_written", folder=out, reason=err.strerror or str(err)) from err
