@@ -82,7 +82,7 @@ def test_accessibility(open_page: OpenPage, width: int, scheme: str) -> None:
     assert grave(visitor) == {}
     visitor.recognize()  # without audio: an error
     assert grave(visitor) == {}
-    page.get_by_role("tab").nth(1).click()
+    page.get_by_role("tab").nth(3).click()
     assert grave(visitor) == {}
     visitor.load_example()
     page.locator("#granularity label").nth(1).click()

@@ -104,7 +104,7 @@ def test_a_microphone_that_is_refused(open_page: OpenPage, server: RunningServer
     )
     page.reload()
     page.wait_for_selector("html[data-language]")
-    page.get_by_role("tab").nth(1).click()
+    page.get_by_role("tab").nth(3).click()
     hint = page.locator('.se-microphone[data-when="refused"]')
     expect(hint).to_be_hidden()
     page.locator("#microphone button.record").click()

@@ -103,7 +103,7 @@ def test_a_classifier_of_transformers_comes_from_a_hub(
     (files / "notes.bin").write_bytes(b"not asked for")
     with serve(Hub(files)) as hub:
         monkeypatch.setenv(VARIABLES[client], hub.endpoint)
-        with pytest.raises(DownloadError, match="the repository has no model.safetensors"):
+        with pytest.raises(DownloadError, match=r"the repository has no model\.safetensors"):
             registry.download("hubert_large_superb")
         (files / "pytorch_model.bin").write_bytes(b"weights")
         found = registry.download("hubert_large_superb")

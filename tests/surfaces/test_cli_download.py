@@ -63,7 +63,9 @@ def test_a_peer_by_name_and_any_classifier_by_its_repository(command_line: Comma
         for asked, folder in (("wav2vec2_base_superb",) * 2, ("somebody/voices", "somebody--voices")):
             ended = command_line.run("download", asked, **around)
             assert ended.code == 0, ended.err
-            assert (models_dir / folder / "model.safetensors").read_bytes() == (files / "model.safetensors").read_bytes()
+            assert (models_dir / folder / "model.safetensors").read_bytes() == (
+                files / "model.safetensors"
+            ).read_bytes()
             assert not (models_dir / folder / "pytorch_model.bin").exists()
             (document,) = command_line.run("recognize", EXAMPLE, "--json", "--model", asked, **around).documents
             assert (document["model"]["name"], document["model"]["engine"]) == (folder, "transformers")

@@ -10,13 +10,12 @@ from pathlib import Path
 from pydantic import Field
 
 from webui import __version__
-from webui.service import machine
 from webui.cli.json_lines import error_notice
 from webui.cli.models import BYTES_PER_MB, ModelDocument
 from webui.engine.registry import ModelRegistry
 from webui.errors import SpeechEmotionError
 from webui.results import Document, Notice
-from webui.service import RecognitionService
+from webui.service import RecognitionService, machine
 from webui.settings import Settings
 
 LOW_DISK_MB = 500.0

@@ -34,7 +34,13 @@ WANTED: Final = {
         "example/*.wav",
         *_WITH_ANY,
     ),
-    Kind.TRANSFORMERS: ("config.json", "preprocessor_config.json", "model.safetensors", "pytorch_model.bin", *_WITH_ANY),
+    Kind.TRANSFORMERS: (
+        "config.json",
+        "preprocessor_config.json",
+        "model.safetensors",
+        "pytorch_model.bin",
+        *_WITH_ANY,
+    ),
 }
 NEEDED: Final = {
     Kind.EMOTION2VEC: ("config.yaml", "tokens.txt", "model.pt"),
@@ -239,7 +245,11 @@ def _choose(listed: list[Listed], target: Path, kind: Kind, reporter: Reporter) 
     if SAFE in names:
         files = [file for file in files if file.path != PICKLED]
     reporter.expect(files)
-    here = sum(path.stat().st_size for path in target.rglob("*") if path.is_file() and (path.suffix != ".safetensors" or kind is Kind.TRANSFORMERS))
+    here = sum(
+        path.stat().st_size
+        for path in target.rglob("*")
+        if path.is_file() and (path.suffix != ".safetensors" or kind is Kind.TRANSFORMERS)
+    )
     largest = max(file.size_bytes for file in files)
     slim = largest // 3 if kind is Kind.EMOTION2VEC else 0  # two thirds of the published file are optimizer state
     needed = sum(file.size_bytes for file in files) - here + slim + SPARE_BYTES

@@ -84,6 +84,10 @@ class ModelShelf:
         self._check_under_way(name)
         return self._get_named(name, runtime)
 
+    def ready(self) -> tuple[str, ...]:
+        """Returns the names of the models whose weights are on this machine, best first."""
+        return tuple(status.name for status in self._registry.statuses() if status.ready)
+
     def prepare(self) -> ModelAcquisition:
         """Makes ready, in the background, the model that answers by default; until then the built-in one answers.
 

@@ -19,9 +19,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="没有给出带标注的录音（--data），所以没有准确率和特征的比较。",
         en="No labelled recordings were given (--data), so neither accuracy nor the embeddings' use is compared.",
     ),
-    "compare.per_class": Text(
-        zh="3b 各类别：召回率 / 精确率 / F1", en="3b Per class: recall / precision / F1"
-    ),
+    "compare.per_class": Text(zh="3b 各类别：召回率 / 精确率 / F1", en="3b Per class: recall / precision / F1"),
     "compare.embedding": Text(zh="4 特征向量", en="4 Embedding"),
     "compare.deployment": Text(zh="5 部署", en="5 Deployment"),
     "compare.output": Text(zh="6 输出", en="6 Output"),

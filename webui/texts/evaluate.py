@@ -59,14 +59,14 @@ TEXTS: Final[Mapping[str, Text]] = {
             "可选 speaker、corpus。请补上表头。"
         ),
         en=(
-            "{file} has the columns {found}. It needs path and label (or emotion; or two and more annotator_... columns "
-            "of several people), and may have speaker and corpus. Add a first line with these names."
+            "{file} has the columns {found}. It needs path and label (or emotion; or two and more annotator_... "
+            "columns of several people), and may have speaker and corpus. Add a first line with these names."
         ),
     ),
     "evaluate.bad_emobox": Text(
         zh="{file} 第 {line} 行：找到 {found}，需要文字字段 wav 和 emo（EmoBox 的格式，每行一个对象）。请检查。",
-        en="{file}, line {line}: found {found}; the texts wav and emo are needed (EmoBox's format, an object per line). "
-        "Check the file.",
+        en="{file}, line {line}: found {found}; the texts wav and emo are needed (EmoBox's format, an object per "
+        "line). Check the file.",
     ),
     "evaluate.odd_names": Text(
         zh="{where} 中有录音的文件名不符合其余文件（{expected}）的命名规则：{found}。请移走它们，或改用表格。",

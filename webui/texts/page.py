@@ -13,6 +13,59 @@ _LABELS: Final[Mapping[str, Text]] = {
     ),
     "page.api_docs": Text(zh="供程序调用：REST 接口文档", en="For programs: docs of the REST API"),
     "page.language": Text(zh="语言", en="Language"),
+    "page.tab_recognize": Text(zh="🎯 识别", en="🎯 Recognize"),
+    "page.tab_compare": Text(zh="⚖️ 对比模型", en="⚖️ Models"),
+    "page.model_choice": Text(zh="模型", en="Model"),
+    "page.model_default": Text(zh="自动（最好的可用模型）", en="Automatic (the best that is here)"),
+    "page.model_all": Text(zh="全部并排", en="All, side by side"),
+    "page.side_by_side": Text(zh="各模型并排", en="Models side by side"),
+    "page.side_model": Text(zh="模型", en="Model"),
+    "page.side_emotion": Text(zh="情感", en="Emotion"),
+    "page.side_confidence": Text(zh="置信度", en="Confidence"),
+    "page.side_second": Text(zh="其次", en="Second"),
+    "page.side_time": Text(zh="推理时间", en="Inference"),
+    "page.side_note": Text(
+        zh="上面和下面显示的是第一个模型的回答；每个模型的结果各存一个文件夹。各模型的类别不同，置信度不能直接相比。",
+        en="Above and below is the first model's answer; each model's result has a folder of its own. The models don't "
+        "know the same classes, so that confidences can't be compared one to one.",
+    ),
+    "page.compare_intro": Text(
+        zh=(
+            "在这台机器上并排比较本机已有的模型：速度、内存、准确率、特征、部署、输出六张表，以及按规则给出的建议。"
+            "每个模型在自己的进程中载入，需要几分钟和相应的内存。还没有的模型用 `bash run.sh download 名称` 下载。"
+        ),
+        en=(
+            "Puts the models that are here side by side, on this machine: speed, memory, accuracy, embeddings, "
+            "deployment and output in six tables, then advice by rules. Each model is loaded in a process of its own; "
+            "that takes minutes, and their memory. Others come with `bash run.sh download NAME`."
+        ),
+    ),
+    "page.compare_models": Text(zh="模型", en="Models"),
+    "page.compare_files": Text(zh="带标注的录音（可选）", en="Labelled recordings (optional)"),
+    "page.compare_files_info": Text(
+        zh=(
+            "没有录音时只比较速度和内存等。录音的标注来自一起上传的表格（`path,label[,speaker]`，"
+            "或多列 `annotator_1,annotator_2,…`），或来自 RAVDESS、CREMA-D、EMO-DB 的文件名。"
+        ),
+        en=(
+            "Without recordings, only speed, memory and the like are compared. Labels come from a table that is "
+            "uploaded with them (`path,label[,speaker]`, or columns `annotator_1,annotator_2,…`), or from file names "
+            "as in RAVDESS, CREMA-D or EMO-DB."
+        ),
+    ),
+    "page.compare_start": Text(zh="⚖️ 开始比较", en="⚖️ Compare"),
+    "page.compare_nobody": Text(
+        zh="没有选择可用的模型。请至少选一个：{expected}。",
+        en="No model that is here was chosen. Choose one or more of: {expected}.",
+    ),
+    "page.compare_tables": Text(
+        zh="上传了多个表格：{found}。请只保留一个。", en="More than one table was uploaded: {found}. Keep one."
+    ),
+    "page.compare_unlabelled": Text(
+        zh="{found} 个文件中没有表格，文件名也不是 RAVDESS、CREMA-D 或 EMO-DB 的。请加上一个表格（path,label）。",
+        en="Among the {found} files is no table, and they are not named as in RAVDESS, CREMA-D or EMO-DB. Add a table "
+        "(path,label).",
+    ),
     "page.tab_file": Text(zh="📁 文件", en="📁 File"),
     "page.tab_microphone": Text(zh="🎙️ 录音", en="🎙️ Microphone"),
     "page.upload": Text(zh="上传音频文件", en="Audio file"),

@@ -6,6 +6,7 @@ from typing import Any, Final
 import gradio as gr
 
 from webui.service import RecognitionService
+from webui.ui.compare_tab import CompareEvents, wire_compare
 from webui.ui.languages import parse_language, visitor_language
 from webui.ui.layout import FILE_TAB, Parts
 from webui.ui.outcome import Outcome
@@ -31,7 +32,7 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
     """
     outcome = gr.State(None, time_to_live=STATE_TTL_S)
     arrived = _wire_language(page, parts, outcome)
-    wire_status(parts.status, parts.inputs.fast, parts.language, arrived, service)
+    wire_status(parts.status, parts.inputs.fast, parts.inputs.model, parts.language, arrived, service)
     wire_resources(parts.resources, parts.language, service)
     shared = SharedFiles(cache_dir, page.upload_file_set)
     _wire_source(parts, shared, example)
@@ -39,6 +40,9 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
     wire_recognize(parts, outcome, visitors)
     page.unload(visitors.leave)
     wire_api(parts, service)
+    comparisons = CompareEvents(service, shared)
+    wire_compare(parts.compare, parts.language, arrived, comparisons)
+    page.unload(comparisons.stop)
 
 
 def _wire_language(page: gr.Blocks, parts: Parts, outcome: gr.State) -> gr.events.Dependency:

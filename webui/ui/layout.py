@@ -8,9 +8,11 @@ import gradio as gr
 from webui.results import Granularity
 from webui.texts import Language, text
 from webui.ui.answer_view import empty_html
+from webui.ui.compare_tab import CompareParts, lay_out_compare
 from webui.ui.languages import CHOICES
 from webui.ui.localized import FIRST_LANGUAGE, Localized
 from webui.ui.markup import escape
+from webui.ui.model_choice import DEFAULT, model_choices
 from webui.ui.resource_panel import ResourceParts, lay_out_resources
 from webui.ui.status_events import StatusParts, lay_out_status
 
@@ -28,6 +30,7 @@ class InputParts:
     microphone: gr.Audio
     file_name: gr.Textbox
     player: gr.HTML
+    model: gr.Dropdown
     granularity: gr.Radio
     extract_embedding: gr.Checkbox
     fast: gr.Checkbox
@@ -56,6 +59,7 @@ class Parts:
         say: the components whose words follow the language.
         inputs: left side.
         outputs: right side.
+        compare: the tab that compares models.
         resources: the panel about the server.
     """
 
@@ -65,6 +69,7 @@ class Parts:
     say: Localized
     inputs: InputParts
     outputs: OutputParts
+    compare: CompareParts
     resources: ResourceParts
 
 
@@ -81,14 +86,17 @@ def lay_out() -> Parts:
             min_width=180, elem_id="language", elem_classes="se-language",
         )  # fmt: skip
     status = lay_out_status(say)
-    with gr.Row(elem_classes="se-columns"):
-        with gr.Column(scale=5, min_width=320):
-            inputs = _inputs(say)
-        with gr.Column(scale=7, min_width=320):
-            outputs = _outputs(say)
+    with gr.Tabs(elem_id="pages"):
+        with say.add(gr.Tab, text_of={"label": "page.tab_recognize"}), gr.Row(elem_classes="se-columns"):
+            with gr.Column(scale=5, min_width=320):
+                inputs = _inputs(say)
+            with gr.Column(scale=7, min_width=320):
+                outputs = _outputs(say)
+        with say.add(gr.Tab, text_of={"label": "page.tab_compare"}) as tab:
+            compare = lay_out_compare(say, tab)
     resources = lay_out_resources(say)
     say.add_computed(gr.HTML, _footer, apply_default_css=False)
-    return Parts(language, stored, status, say, inputs, outputs, resources)
+    return Parts(language, stored, status, say, inputs, outputs, compare, resources)
 
 
 def _header(language: Language) -> dict[str, Any]:
@@ -114,6 +122,10 @@ def _inputs(say: Localized) -> InputParts:
                 editable=False, elem_id="microphone",
             )  # fmt: skip
             say.add_computed(gr.HTML, _microphone_hints, apply_default_css=False)
+    model = say.add(
+        gr.Dropdown, text_of={"label": "page.model_choice"}, choices=model_choices((), FIRST_LANGUAGE), value=DEFAULT,
+        visible=False, filterable=False, elem_id="model",
+    )  # fmt: skip
     granularity = say.add_computed(gr.Radio, _granularities, value=Granularity.UTTERANCE.value, elem_id="granularity")
     embedding = say.add(
         gr.Checkbox, text_of={"label": "page.embedding", "info": "page.embedding_info"}, elem_id="embedding"
@@ -132,8 +144,8 @@ def _inputs(say: Localized) -> InputParts:
     with say.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
         say.add(gr.Markdown, text_of={"value": "page.advice"})
     return InputParts(
-        tabs, file, microphone, gr.Textbox(visible=False), player, granularity, embedding, fast, recognize, cancel,
-        example,
+        tabs, file, microphone, gr.Textbox(visible=False), player, model, granularity, embedding, fast, recognize,
+        cancel, example,
     )  # fmt: skip
 
 

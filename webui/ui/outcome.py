@@ -47,6 +47,7 @@ class Outcome:
         cancelled: whether the visitor stopped it.
         too_late: whether it was stopped when its files were being written already.
         log: lines of the processing log.
+        side_by_side: what each model said, where several were asked; the first that answered is ``recognition``.
     """
 
     recognition: Recognition | None
@@ -54,6 +55,7 @@ class Outcome:
     log: tuple[Notice, ...]
     cancelled: bool = False
     too_late: bool = False
+    side_by_side: tuple[tuple[str, "Outcome"], ...] = ()
 
     def log_text(self, language: Language) -> str:
         """Returns the processing log, the error as its last line."""

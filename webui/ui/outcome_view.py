@@ -10,6 +10,7 @@ from webui.ui.curve_view import curve_html
 from webui.ui.outcome import Outcome, trouble_of
 from webui.ui.segments_view import segments_html
 from webui.ui.shared_files import SharedFiles
+from webui.ui.side_by_side import side_by_side_html
 
 Updates = list[Any]
 
@@ -29,7 +30,8 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
     result = outcome.recognition.result
     curve = curve_html(result.frames, outcome.recognition.folder, language) if result.frames is not None else ""
     segments = segments_html(result.segments, language) if result.segments else ""
-    return [answer_html(result, language) + scores_html(result, language) + segments + curve, log_text]
+    others = side_by_side_html(outcome.side_by_side, language) if outcome.side_by_side else ""
+    return [answer_html(result, language) + others + scores_html(result, language) + segments + curve, log_text]
 
 
 def present(outcome: Outcome, language: Language, shared: SharedFiles) -> Updates:

@@ -1,5 +1,6 @@
 """One recognition from the press of the button to the answer: progress, stopping it, and the public endpoint."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from webui.settings import Precision
 from webui.texts import Language, text
 from webui.ui.languages import parse_language
 from webui.ui.layout import Parts
+from webui.ui.model_choice import names_chosen
 from webui.ui.outcome import CancelledByVisitorError, Outcome, recognize_source
 from webui.ui.outcome_view import Updates, present
 from webui.ui.scripts import NAME_JS, REFUSED_JS, START_JS
@@ -44,6 +46,7 @@ class VisitorEvents:
         granularity: str,
         extract_embedding: bool,
         fast: bool,
+        model: str | None,
         language_value: str,
         file_name: str | None,
         request: gr.Request,
@@ -53,26 +56,33 @@ class VisitorEvents:
         language = parse_language(language_value)
         run = self._runs.begin(request.session_hash)
 
-        def show(fraction: float, stage: Stage) -> None:
-            if not run.goes_on(writing=stage is Stage.RESULTS):
-                raise CancelledByVisitorError
-            progress(fraction, desc=text(f"page.stage_{stage.value}", language))
-
         path = file or recording
         options = RecognizeOptions(
             granularity=Granularity(granularity),
             extract_embedding=extract_embedding,
             precision=Precision.INT8 if fast else None,
         )
+        names = names_chosen(self._service, model)
+        answers: list[tuple[str, Outcome]] = []
         try:
-            found = recognize_source(
-                self._service,
-                Path(path) if path else None,
-                options,
-                file_name=file_name if file else _recording_name(path),
-                progress=show,
-            )
-            return [*present(found, language, self._shared), _HIDDEN]
+            for number, name in enumerate(names):
+
+                def show(fraction: float, stage: Stage, done: int = number) -> None:
+                    if not run.goes_on(writing=stage is Stage.RESULTS and done == len(names) - 1):
+                        raise CancelledByVisitorError
+                    progress((done + fraction) / len(names), desc=text(f"page.stage_{stage.value}", language))
+
+                found = recognize_source(
+                    self._service,
+                    Path(path) if path else None,
+                    replace(options, model=name),
+                    file_name=file_name if file else _recording_name(path),
+                    progress=show,
+                )
+                if found.cancelled or path is None or len(names) == 1:
+                    return [*present(found, language, self._shared), _HIDDEN]
+                answers.append((name or "", found))
+            return [*present(_joined(answers), language, self._shared), _HIDDEN]
         finally:
             self._runs.end(request.session_hash, run)
 
@@ -85,6 +95,13 @@ class VisitorEvents:
     def leave(self, request: gr.Request) -> None:
         """Stops the run of a visitor who closed the page: nobody waits for it, and others wait for the model."""
         self._runs.stop(request.session_hash)
+
+
+def _joined(answers: list[tuple[str, Outcome]]) -> Outcome:
+    """Returns the first model's outcome that is an answer, with all of them beside it."""
+    first = next((outcome for _name, outcome in answers if outcome.recognition is not None), answers[0][1])
+    log = tuple(line for _name, outcome in answers for line in outcome.log)
+    return replace(first, log=log, side_by_side=tuple(answers))
 
 
 def _recording_name(path: str | None) -> str | None:
@@ -109,6 +126,7 @@ def wire_recognize(parts: Parts, outcome: gr.State, events: VisitorEvents) -> No
         inputs.granularity,
         inputs.extract_embedding,
         inputs.fast,
+        inputs.model,
         parts.language,
         inputs.file_name,
     ]

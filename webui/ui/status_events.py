@@ -1,5 +1,6 @@
 """The line about the models: asked for anew every second while something is under way, rarely otherwise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from webui.settings import Precision
 from webui.texts import Language, text
 from webui.ui.languages import parse_language
 from webui.ui.localized import FIRST_LANGUAGE, Localized
+from webui.ui.model_choice import model_update
 from webui.ui.status_view import offer_key, status_html
 
 BUSY_S: Final = 1.0
@@ -59,6 +61,7 @@ def lay_out_status(say: Localized) -> StatusParts:
 def wire_status(
     parts: StatusParts,
     fast: gr.Checkbox,
+    model: gr.Dropdown,
     language: gr.Radio,
     arrived: gr.events.Dependency,
     service: RecognitionService,
@@ -68,6 +71,7 @@ def wire_status(
     Args:
         parts: the line.
         fast: is offered where it is known to be good.
+        model: is offered where there is more than one.
         language: the visitor's language.
         arrived: the event after which that language is known.
         service: whose models it is about.
@@ -76,7 +80,7 @@ def wire_status(
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def look(language_value: object, shown: str) -> Updates:
-        return _updates(shelf.standing(), parse_language(language_value), shown)
+        return _updates(shelf.standing(), shelf.ready(), parse_language(language_value), shown)
 
     def retry(language_value: object, shown: str) -> Updates:
         shelf.retry()
@@ -86,7 +90,7 @@ def wire_status(
         shelf.cancel()
         return look(language_value, shown)
 
-    given, changed = [language, parts.shown], [*parts.components, fast]
+    given, changed = [language, parts.shown], [*parts.components, fast, model]
     arrived.then(look, given, changed, **quiet)
     language.input(look, given, changed, **quiet)
     parts.clock.tick(look, given, changed, **quiet)
@@ -94,13 +98,13 @@ def wire_status(
     parts.cancel.click(cancel, given, changed, **quiet)
 
 
-def _updates(standing: Standing, language: Language, shown: str) -> Updates:
+def _updates(standing: Standing, ready: Sequence[str], language: Language, shown: str) -> Updates:
     """Returns what changes; nothing, if the visitor sees it already."""
     line = status_html(standing, language)
     offered = Precision.INT8 in standing.offers
-    seen = f"{line}<!-- {offered} -->"
+    seen = f"{line}<!-- {offered} {' '.join(ready)} -->"
     if seen == shown:
-        return [gr.skip()] * 6
+        return [gr.skip()] * 7
     label = text(offer_key(standing), language)
     return [
         line,
@@ -109,6 +113,7 @@ def _updates(standing: Standing, language: Language, shown: str) -> Updates:
         gr.Timer(BUSY_S if _is_busy(standing) else CALM_S),
         seen,
         gr.update(visible=True) if offered else gr.update(visible=False, value=False),
+        model_update(ready, language),
     ]
 
 

@@ -67,9 +67,7 @@ def compare_models(
     asked = {"models": list(question.models), "data": question.source}
     _keep_request(out, asked, resume=resume)
     plain = settings.model_dump(mode="json", exclude_defaults=True)
-    found = run_comparison(
-        question.models, plain, clips, kept=out / ANSWERS, rounds=question.rounds, on_step=on_step
-    )
+    found = run_comparison(question.models, plain, clips, kept=out / ANSWERS, rounds=question.rounds, on_step=on_step)
     alive = [one for one in found if one.error is None]
     shared = shared_emotions(alive, clips)
     accuracy = {one.name: figures for one in alive if (figures := measure_accuracy(one, clips, shared)) is not None}

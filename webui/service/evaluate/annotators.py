@@ -18,8 +18,8 @@ class Agreement:
         annotators: how many columns of labels there are.
         recordings: how many recordings have two labels or more.
         unanimous: share of these on which all agree.
-        alpha: Krippendorff's alpha for names: 1 is full agreement, 0 what chance would give; None where everybody always
-            gave one and the same label, and it isn't defined.
+        alpha: Krippendorff's alpha for names: 1 is full agreement, 0 what chance would give; None where everybody
+            always gave one and the same label, and it isn't defined.
         undecided: recordings without a majority, which are left out.
     """
 

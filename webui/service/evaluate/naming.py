@@ -72,9 +72,7 @@ _SCHEMES: Final = (
         _CREMA_D.__getitem__,
     ),
     # speaker, text, emotion, version
-    _Scheme(
-        "emodb", re.compile(r"(?P<speaker>\d\d)[ab]\d\d(?P<code>[WLEAFTN])[a-z]?", re.ASCII), _EMO_DB.__getitem__
-    ),
+    _Scheme("emodb", re.compile(r"(?P<speaker>\d\d)[ab]\d\d(?P<code>[WLEAFTN])[a-z]?", re.ASCII), _EMO_DB.__getitem__),
 )
 
 

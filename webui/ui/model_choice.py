@@ -1,0 +1,33 @@
+"""Which model answers: one, or all that are here, side by side."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import gradio as gr
+
+from webui.service import RecognitionService
+from webui.texts import Language, text
+from webui.ui.status_view import model_title
+
+DEFAULT: Final = ""  # the settings' model
+ALL: Final = "*"
+
+
+def model_choices(ready: Sequence[str], language: Language) -> list[tuple[str, str]]:
+    """Returns labels and values: what the settings say, every model that is here, and all of them."""
+    chosen = [(text("page.model_default", language), DEFAULT)]
+    chosen += [(model_title(name, language), name) for name in ready]
+    return [*chosen, (text("page.model_all", language), ALL)] if len(ready) > 1 else chosen
+
+
+def model_update(ready: Sequence[str], language: Language) -> dict[str, Any]:
+    """Returns the update of the field; where there is one model only, there is nothing to choose."""
+    update: dict[str, Any] = gr.update(choices=model_choices(ready, language), visible=len(ready) > 1)
+    return update
+
+
+def names_chosen(service: RecognitionService, value: object) -> list[str | None]:
+    """Returns who is asked: names, or None for the settings' model."""
+    if value == ALL:
+        return [*service.models.ready()] or [None]
+    return [str(value)] if value else [None]
