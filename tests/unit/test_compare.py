@@ -16,6 +16,7 @@ from webui.labels import Emotion
 from webui.service.compare.figures import measure_accuracy, purity, shared_emotions, weighted_f1
 from webui.service.compare.report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, report_files
 from webui.service.compare.run import TIMES_FILE, Child, Measured, compare, read_answers
+from webui.service.compare.tables import Limits
 from webui.service.evaluate.manifest import LabelledClip
 from webui.settings import PROJECT_DIR
 from webui.texts import Language, text
@@ -126,6 +127,25 @@ def test_without_recordings_there_is_no_accuracy() -> None:
     files = report_files([Measured("a", about=about(FOUR))], {}, 0, "a machine", Language.EN).files
     assert "No labelled recordings" in files[MARKDOWN_FILE]
     assert "Most accurate" not in files[MARKDOWN_FILE]
+
+
+def test_advice_within_limits(clips: list[LabelledClip]) -> None:
+    """A model that is too large, too slow or of another language is not advised, however good it is."""
+    large, small = (answered(name, FOUR, clips, 5) for name in ("emotion2vec_plus_large", "hubert_large_superb"))
+    small.memory["peak_mb"], small.times = 50.0, {10.0: [1.5]}
+    figures = {one.name: measure_accuracy(one, clips, []) for one in (large, small)}
+    accuracy = {name: one for name, one in figures.items() if one is not None}
+
+    def advised(limits: Limits) -> str:
+        made = report_files([large, small], accuracy, len(clips), "", Language.EN, "", limits)
+        line = next(line for line in made.advice if line.startswith("Within your limits"))
+        return line.rpartition("): ")[2].rstrip(".")
+
+    assert advised(Limits()) == "emotion2vec_plus_large, hubert_large_superb"
+    assert advised(Limits(memory_mb=60.0)) == "hubert_large_superb"
+    assert advised(Limits(latency_s=1.0)) == "emotion2vec_plus_large"
+    assert advised(Limits(language="zh")) == "emotion2vec_plus_large"
+    assert advised(Limits(language="fi")) == "none"
 
 
 def test_models_in_processes_of_their_own(tmp_path: Path) -> None:

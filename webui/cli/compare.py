@@ -19,6 +19,15 @@ def compare(
     data: Annotated[Path | None, typer.Option("--data", metavar="MANIFEST|DIR", help="cli.option_compare_data")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="cli.option_compare_out")] = Path("comparison"),
     rounds: Annotated[int, typer.Option("--rounds", min=1, metavar="N", help="cli.option_compare_rounds")] = 5,
+    max_memory_mb: Annotated[
+        float, typer.Option("--max-memory-mb", min=1, metavar="MB", help="cli.option_compare_memory")
+    ] = 4000.0,
+    max_latency_s: Annotated[
+        float, typer.Option("--max-latency-s", min=0.001, metavar="S", help="cli.option_compare_latency")
+    ] = 2.0,
+    speech_language: Annotated[
+        str | None, typer.Option("--speech-language", metavar="CODE", help="cli.option_compare_language")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="cli.option_batch_resume")] = False,
     device: DeviceOption = None,
     as_json: JsonOption = False,
@@ -29,6 +38,7 @@ def compare(
         from webui.engine.registry import ModelRegistry  # imported late: numpy takes a while
         from webui.service.compare.report import HTML_FILE, JSON_FILE, MARKDOWN_FILE
         from webui.service.compare.session import Question, compare_models, names_of
+        from webui.service.compare.tables import Limits
         from webui.service.evaluate.manifest import read_source
 
         settings = load_settings(device=device)
@@ -39,6 +49,7 @@ def compare(
             data=read_source(data) if data is not None else None,
             source=str(data) if data is not None else None,
             rounds=rounds,
+            limits=Limits(memory_mb=max_memory_mb, latency_s=max_latency_s, language=speech_language),
         )
         with terminal.counted(text("compare.busy", terminal.language)) as show:
             made = compare_models(question, settings, out, terminal.language, resume=resume, on_step=show)

@@ -399,11 +399,21 @@ _TROUBLE: Final[Mapping[str, Text]] = {
         en="The setting {name} can't be {found} ({reason}). Check its option, or the environment variable {variable}.",
     ),
     "cli.option_compare_models": Text(
-        zh="模型名，用逗号分隔；默认为 large 与两个同类模型。",
+        zh="模型名，以逗号分隔； 默认为要比较的那三个。",
         en="Names with commas between them; large, Wav2Vec2-base and HuBERT-large by default.",
     ),
     "cli.option_compare_data": Text(
         zh="带标注的录音，同 evaluate。", en="Labelled recordings, as evaluate takes them."
+    ),
+    "cli.option_compare_memory": Text(
+        zh="建议时：设备的内存（在 GPU 上运行的模型则为显存）。",
+        en="For the advice: memory of the device (of the graphics card, for a model that runs there).",
+    ),
+    "cli.option_compare_latency": Text(
+        zh="建议时：10 秒音频最多等几秒。", en="For the advice: how long 10 s of audio may take."
+    ),
+    "cli.option_compare_language": Text(
+        zh="建议时：说话的语言，例如 zh。", en="For the advice: the language of the speech, zh say."
     ),
     "cli.option_compare_out": Text(zh="报告的文件夹。", en="Folder of the report."),
     "cli.option_compare_rounds": Text(zh="每种长度测几轮。", en="Rounds per length."),

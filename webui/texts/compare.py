@@ -89,6 +89,22 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="Least memory: the smallest peak has {model} ({peak_mb:.0f} MB).",
     ),
     "compare.rule_classes": Text(zh="类别最多：{models}（{count} 种）。", en="Most classes: {models} ({count})."),
+    "compare.rule_fit": Text(
+        zh=(
+            "在您的条件内（内存 ≤ {memory_mb:.0f} MB，{seconds:g} 秒音频 ≤ {latency_s:g} 秒，语言：{speech}）："
+            "{models}。"
+        ),
+        en=(
+            "Within your limits (memory up to {memory_mb:.0f} MB, {seconds:g} s of audio in {latency_s:g} s, language "
+            "of the speech: {speech}): {models}."
+        ),
+    ),
+    "compare.rule_take": Text(
+        zh="其中平均召回率最高的是 {model}（{recall:.3f}）：按这些条件建议用它。",
+        en="Of these, {model} has the highest average recall ({recall:.3f}): by these rules, take it.",
+    ),
+    "compare.any_language": Text(zh="不限", en="any"),
+    "compare.languages": Text(zh="训练语言", en="languages it was trained for"),
     "compare.nobody": Text(zh="没有", en="none"),
     "compare.written": Text(zh="报告写入 {path}", en="The report is {path}"),
     "compare.busy": Text(zh="正在比较", en="Comparing"),

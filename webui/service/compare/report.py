@@ -9,7 +9,7 @@ from typing import Final
 from webui.service.compare.figures import Accuracy
 from webui.service.compare.pages import html, markdown, table_csv
 from webui.service.compare.run import Measured
-from webui.service.compare.tables import Table, Tables
+from webui.service.compare.tables import Limits, Table, Tables
 from webui.texts import Language, text
 
 MARKDOWN_FILE: Final = "comparison.md"
@@ -41,6 +41,7 @@ def report_files(
     intro: str,
     language: Language,
     agreement: str = "",
+    limits: Limits | None = None,
 ) -> Made:
     """Returns the report: Markdown, one HTML page, JSON, and a CSV per table.
 
@@ -51,8 +52,9 @@ def report_files(
         intro: where and how it was measured.
         language: of the words.
         agreement: what is said of the annotators; "" if there was one.
+        limits: what the user can give, for the advice.
     """
-    tables = Tables(models, accuracy, clips, language, agreement)
+    tables = Tables(models, accuracy, clips, language, agreement, limits)
     made, advice = tables.all(), tables.advice()
     title, advice_title = (text(f"compare.{key}", language) for key in ("title", "advice"))
     charts = [*_charts_of_times(models, language)]

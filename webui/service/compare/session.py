@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from webui.service.compare.figures import measure_accuracy, shared_emotions
 from webui.service.compare.report import Made, report_files
 from webui.service.compare.run import OnStep
 from webui.service.compare.run import compare as run_comparison
+from webui.service.compare.tables import Limits
 from webui.service.evaluate.annotators import Agreement
 from webui.service.evaluate.manifest import Labelled
 from webui.service.machine import cpu_cores, nvidia_gpus
@@ -32,12 +33,14 @@ class Question:
         data: labelled recordings; None: only speed, memory and the like.
         source: where the recordings are from, in words; for ``--resume``.
         rounds: how often each length is timed.
+        limits: what the user can give, for the advice.
     """
 
     models: tuple[str, ...]
     data: Labelled | None = None
     source: str | None = None
     rounds: int = 5
+    limits: Limits = field(default_factory=Limits)
 
 
 def compare_models(
@@ -73,7 +76,8 @@ def compare_models(
     accuracy = {one.name: figures for one in alive if (figures := measure_accuracy(one, clips, shared)) is not None}
     agreement = question.data.agreement if question.data is not None else None
     said = text("evaluate.agreement", language, **agreement_values(agreement)) if agreement is not None else ""
-    made = report_files(found, accuracy, len(clips), machine_sentence(question.rounds, language), language, said)
+    intro = machine_sentence(question.rounds, language)
+    made = report_files(found, accuracy, len(clips), intro, language, said, question.limits)
     _write(out, made.files)
     return made
 

@@ -17,12 +17,36 @@ from webui.texts import Language, text
 REAL_TIME: Final = 5.0
 PACKAGES: Final = {"onnx": "onnxruntime", "funasr": "funasr, torch", "transformers": "transformers, torch"}
 TYPICAL_S: Final = 10.0
+# What each was trained to tell emotions in, by its publishers or its card; nothing is known of the others.
+LANGUAGES: Final = {
+    "emotion2vec_plus_large": ("zh", "en"),
+    "emotion2vec_plus_base": ("zh", "en"),
+    "emotion2vec_plus_seed": ("zh", "en"),
+    "wav2vec2_base_superb": ("en",),
+    "hubert_large_superb": ("en",),
+    BUILTIN: ("en", "de", "pl"),
+}
 # What users were shown before: load s, s per clip, GPU GB, RAM GB, accuracy, F1.
 ARTICLE: Final = (
     ("Emotion2Vec+ Large", "8.2", "0.9", "3.1", "2.8", "84.2 %", "0.83"),
     ("Wav2Vec2-base", "4.1", "1.6", "2.4", "2.1", "72.5 %", "0.71"),
     ("HuBERT-large", "11.7", "2.3", "5.6", "4.3", "80.3 %", "0.79"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the user can give, for the advice.
+
+    Attributes:
+        memory_mb: of the device: main memory, or the graphics card's for a model that runs on one.
+        latency_s: for 10 s of audio.
+        language: of the speech, ``zh`` say; None: any.
+    """
+
+    memory_mb: float = 4000.0
+    latency_s: float = 2.0
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +77,7 @@ class Tables:
         clips: how many recordings there were.
         language: of heads and words.
         agreement: what is said of the annotators.
+        limits: what the user can give.
     """
 
     def __init__(
@@ -62,8 +87,10 @@ class Tables:
         clips: int,
         language: Language,
         agreement: str = "",
+        limits: Limits | None = None,
     ) -> None:
         self._agreement = agreement
+        self._limits = limits if limits is not None else Limits()
         self._models = models
         self._alive = [one for one in models if one.error is None]
         self._accuracy = accuracy
@@ -85,7 +112,7 @@ class Tables:
 
     def advice(self) -> list[str]:
         """Returns a sentence per rule: who is meant follows from the figures alone."""
-        return [*self._by_accuracy(), *self._by_speed(), *self._by_memory(), *self._by_classes()]
+        return [*self._by_accuracy(), *self._by_speed(), *self._by_memory(), *self._by_classes(), *self._by_limits()]
 
     def _say(self, key: str, **values: object) -> str:
         return text(f"compare.{key}", self._language, **values)
@@ -187,8 +214,9 @@ class Tables:
             names = [self._name(emotion) for emotion in Emotion if emotion in known_emotions(one)]
             rate = one.about["frame_rate"]
             frames = f"{rate:g} /s" if one.about["has_frame_logits"] else self._say("no")
-            rows.append((one.name, f"{len(names)}: {', '.join(names)}", frames))
-        return self._table("output", [self._say("classes"), self._say("frames")], rows)
+            languages = ", ".join(LANGUAGES.get(one.name, ())) or "–"
+            rows.append((one.name, f"{len(names)}: {', '.join(names)}", frames, languages))
+        return self._table("output", [self._say(key) for key in ("classes", "frames", "languages")], rows)
 
     def _article(self) -> Table:
         keys = ("model", "load_s", "per_clip", "gpu_gb", "ram_gb", "right", "f_score")
@@ -221,6 +249,32 @@ class Tables:
             most = max(counts.values())
             models = ", ".join(name for name, count in counts.items() if count == most)
             yield self._say("rule_classes", models=models, count=most)
+
+    def _by_limits(self) -> Iterator[str]:
+        """Who fits into the user's limits, and who of these is the most accurate, if that was measured."""
+        limits = self._limits
+        fit = [one.name for one in self._alive if self._fits(one)]
+        language = limits.language or self._say("any_language")
+        yield self._say(
+            "rule_fit",
+            memory_mb=limits.memory_mb,
+            seconds=TYPICAL_S,
+            latency_s=limits.latency_s,
+            speech=language,
+            models=", ".join(fit) or self._say("nobody"),
+        )
+        right = {name: self._accuracy[name].recall.value for name in fit if name in self._accuracy}
+        if right:
+            best = max(right, key=right.__getitem__)
+            yield self._say("rule_take", model=best, recall=right[best])
+
+    def _fits(self, one: Measured) -> bool:
+        peak = one.memory.get("gpu_peak_mb") or one.memory.get("peak_mb")
+        if peak is not None and peak > self._limits.memory_mb:
+            return False
+        if TYPICAL_S in one.times and float(np.median(one.times[TYPICAL_S])) > self._limits.latency_s:
+            return False
+        return self._limits.language is None or self._limits.language in LANGUAGES.get(one.name, ())
 
     def _name(self, emotion: Emotion) -> str:
         return emotion.display_name(self._language)
