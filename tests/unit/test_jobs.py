@@ -294,3 +294,25 @@ def test_items_are_read_in_pages(store: JobStore, monkeypatch: pytest.MonkeyPatc
     read: list[Item] = list(store.items("job"))
     assert [item.number for item in read] == list(range(9))
     assert read[-1].name == "more.wav"
+
+
+def test_old_jobs_are_forgotten_once_they_have_ended(tmp_path: Path, store: JobStore) -> None:
+    for job in ("done", "waiting"):
+        store.add(job, CREATED, "{}", files(1))
+        item = store.claim()
+        assert item is not None
+        if job == "done":
+            store.finish(item, ItemState.DONE, "{}")
+    store.add("young", "2999-01-01 00:00:00", "{}", [])
+    assert store.forget_before("2026-01-01 00:00:00") == []
+    gone: list[str] = []
+    settings = Settings(outputs_dir=tmp_path, keep_days=3)
+    service = RecognitionService(settings, FakeRegistry(settings, FakeModel()))
+    runner = JobRunner(service, store, on_forgotten=gone.append)
+    runner.start()
+    deadline = time.monotonic() + 20
+    while not gone and time.monotonic() < deadline:
+        time.sleep(0.01)
+    runner.stop()
+    assert gone == ["done"]
+    assert [record.id for record in store.jobs()[0]] == ["young", "waiting"]

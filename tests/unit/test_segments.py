@@ -74,7 +74,17 @@ def test_a_long_stretch_is_cut() -> None:
     assert max(span.stop - span.start for span in cut) <= 1.5 * RATE
     assert cut[0].start == alone.start
     assert cut[-1].stop == pytest.approx(alone.stop, abs=0.5 * RATE)
-    assert all(before.stop <= after.start for before, after in itertools.pairwise(cut))
+    assert all(before.stop == after.start for before, after in itertools.pairwise(cut)), "nothing of it is lost"
+    assert (cut[0].start, cut[-1].stop) == (alone.start, alone.stop)
+
+
+def test_a_long_stretch_is_cut_where_it_is_quietest() -> None:
+    first, pause = speech(), silence(0.2)
+    clip = np.concatenate([silence(1.0), first, first, pause, first, first, silence(1.0)])
+    assert len(find_speech(clip, longest_s=30.0)) == 1, "the pause is too short to end a sentence"
+    before, _after = find_speech(clip, longest_s=3.0)
+    begun = RATE + 2 * len(first)
+    assert begun - 0.05 * RATE <= before.stop <= begun + len(pause) + 0.1 * RATE
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

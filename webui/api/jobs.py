@@ -65,7 +65,7 @@ class JobsApi:
         except OutputError as err:
             self._trouble = err
             return
-        self._runner = JobRunner(self._service, store, self._opened)
+        self._runner = JobRunner(self._service, store, self._opened, self._remove_uploads)
         self._runner.start()
 
     def stop(self) -> None:
@@ -197,7 +197,10 @@ class JobsApi:
         runner = self._running()
         record = _found(runner, job_id)
         runner.delete(record.id)
-        shutil.rmtree(self._folder / record.id, ignore_errors=True)
+        self._remove_uploads(record.id)
+
+    def _remove_uploads(self, job: str) -> None:
+        shutil.rmtree(self._folder / job, ignore_errors=True)
 
     def _running(self) -> JobRunner:
         if self._runner is None:

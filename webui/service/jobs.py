@@ -3,9 +3,10 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -19,6 +20,7 @@ from webui.service.options import MAX_SEGMENT_S, RecognizeOptions, Stage
 from webui.service.recognition import RecognitionService
 from webui.settings import Precision
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
+from webui.storage.retention import EACH_S
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +71,20 @@ class JobRunner:
         service: answers.
         store: keeps jobs and answers.
         opened: gives the file of an item's place, and may call what it is given to see whether to go on.
+        on_forgotten: told the id of each job that was deleted because it had ended longer ago than results are kept.
     """
 
-    def __init__(self, service: RecognitionService, store: JobStore, opened: Opened = file_at) -> None:
+    def __init__(
+        self,
+        service: RecognitionService,
+        store: JobStore,
+        opened: Opened = file_at,
+        on_forgotten: Callable[[str], None] = lambda _job: None,
+    ) -> None:
         self._service = service
         self._opened = opened
+        self._on_forgotten = on_forgotten
+        self._looked_s = -EACH_S
         self.store = store
         self._something = threading.Condition()
         self._ending = threading.Event()
@@ -138,6 +149,7 @@ class JobRunner:
     def _work(self) -> None:
         while not self._ending.is_set():
             try:
+                self._forget_old()
                 item = self.store.claim()
                 if item is None:
                     with self._something:
@@ -149,6 +161,16 @@ class JobRunner:
                 self._ending.wait(NOT_READY_S)
             with self._something:
                 self._something.notify_all()
+
+    def _forget_old(self) -> None:
+        """Now and then deletes the ended jobs that are older than results are kept."""
+        days = self._service.settings.keep_days
+        if days <= 0 or time.monotonic() - self._looked_s < EACH_S:
+            return
+        self._looked_s = time.monotonic()
+        oldest = datetime.now().astimezone() - timedelta(days=days)
+        for job in self.store.forget_before(format_timestamp(oldest)):
+            self._on_forgotten(job)
 
     def _answer(self, item: Item) -> None:
         def look(_fraction: float, _stage: Stage) -> None:

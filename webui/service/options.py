@@ -63,7 +63,7 @@ class RecognizeOptions:
         hop_s: frame scores: distance between two rows, in seconds; None takes the settings' value.
         raw_frames: frame scores: a row for every model frame, without smoothing.
         labels: the emotions that share the scores; None: all nine. The others' labels are left out of the softmax.
-        max_segment_s: segments: a longer stretch of speech is cut, at its longest pause if it has one, in seconds.
+        max_segment_s: segments: a longer stretch of speech is cut where it is quietest, in seconds.
         merge_segments: segments: whether neighbours of the same emotion become one.
         model: a model's name or ``auto``; None takes the settings' value.
         device: where the model shall run; None takes the settings' value.

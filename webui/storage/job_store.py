@@ -201,6 +201,16 @@ class JobStore:
         with self._writing(), self._transaction():
             self._db.execute("DELETE FROM jobs WHERE id = ?", (job,))
 
+    def forget_before(self, created: str) -> list[str]:
+        """Deletes the jobs that have ended and were made before ``created``; returns their ids."""
+        with self._writing(), self._transaction():
+            rows = self._db.execute(
+                "DELETE FROM jobs WHERE created < ? AND NOT EXISTS"
+                " (SELECT 1 FROM items WHERE job = jobs.id AND state IN (?, ?)) RETURNING id",
+                (created, ItemState.WAITING, ItemState.RUNNING),
+            ).fetchall()
+        return [job for (job,) in rows]
+
     def job(self, job: str) -> JobRecord | None:
         """Returns a job, or None."""
         return next(iter(self._records("WHERE id = ?", (job,))), None)

@@ -112,7 +112,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="Connections at a time; an open page takes one to three.",
     ),
     "settings.keep_days": Text(
-        zh="结果保留多少天，之后自动删除；0 为不删除。", en="Days that results are kept, then deleted; 0 keeps them."
+        zh="结果和已结束的批量任务保留多少天，之后自动删除；0 为不删除。",
+        en="Days that results and ended jobs are kept, then deleted; 0 keeps them.",
     ),
     "settings.keep_gb": Text(
         zh="结果总共最多占多少 GB，超过则从最旧的删起；0 为不限。",
