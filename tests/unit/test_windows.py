@@ -7,6 +7,7 @@ import pytest
 from tests.fake_model import FakeModel
 from webui.engine.protocol import Window
 from webui.errors import AudioTooLongError, AudioTooShortError
+from webui.service.model_queue import ModelQueue
 from webui.service.windows import MAX_WINDOW_S, count_frames, cut_windows, predict_recording
 
 RATE = 16_000
@@ -165,17 +166,18 @@ def test_others_come_in_between_two_windows() -> None:
             time.sleep(0.02)
             return super().predict(windows, with_features=with_features)
 
-    running = threading.Lock()
+    slow = Slow()
+    queue = ModelQueue(slow)
     long_ended: list[float] = []
 
     def run_long() -> None:
-        predict_recording(Slow(), noise(60 * RATE), window_s=1.0, running=running)
+        predict_recording(slow, noise(60 * RATE), window_s=1.0, ask=queue.predict)
         long_ended.append(time.perf_counter())
 
     worker = threading.Thread(target=run_long)
     worker.start()
     time.sleep(0.1)
-    predict_recording(Slow(), noise(RATE), running=running)
+    predict_recording(slow, noise(RATE), ask=queue.predict)
     short_ended = time.perf_counter()
     worker.join()
     assert short_ended < long_ended[0] - 0.5

@@ -32,12 +32,15 @@ from webui.errors import RequestError, RunNotFoundError
 from webui.results import Granularity, RecognitionResult
 from webui.service import Recognition, RecognitionService, RecognizeOptions
 from webui.service.gate import Gate
+from webui.service.machine import nvidia_gpus
 from webui.service.metrics import CONTENT_TYPE
+from webui.settings import Device
 from webui.storage import EMBEDDING_FILE, RESULT_FILE
 from webui.storage.run_ids import RunIds
 
 PREFIX: Final = "/api/v1"
 RUNNING: Final = 2  # one is heard by the model while the next is decoded
+RUNNING_GPU: Final = 16  # a GPU hears many at a time
 AUDIO_FIELD: Final = "audio"
 MAX_PAGE: Final = 200
 _UPLOAD_SCHEMA: Final[dict[str, Any]] = {
@@ -60,7 +63,8 @@ class Api:
         self._ids = RunIds(service.settings.outputs_dir)
         self._urls = UrlSource(service.settings)
         self._callers = CallerLimit(service.settings.max_per_client)
-        self._gate = Gate(running=RUNNING, waiting=service.settings.max_waiting)
+        on_gpu = service.settings.device is not Device.CPU and bool(nvidia_gpus())
+        self._gate = Gate(running=RUNNING_GPU if on_gpu else RUNNING, waiting=service.settings.max_waiting)
         service.metrics.watch(waiting=lambda: self._gate.waiting, under_way=lambda: service.activity.under_way)
         self.router = APIRouter()
         self._add_routes()

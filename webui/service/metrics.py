@@ -92,10 +92,9 @@ class Metrics:
         self._decode.observe(result.timing.decode_s)
         self._inference.observe(result.timing.inference_s)
 
-    def batches(self, count: int, *, size: int) -> None:
-        """Counts batches of the same size."""
-        for _ in range(count):
-            self._batch.observe(size)
+    def batch(self, size: int) -> None:
+        """Counts a batch of ``size`` windows."""
+        self._batch.observe(size)
 
     def exposition(self) -> bytes:
         """Returns everything in Prometheus' text format."""

@@ -20,8 +20,8 @@ from webui.service.acquisition import (
     ModelAcquisition,
     Report,
 )
+from webui.service.model_queue import ModelQueue
 from webui.service.standing import Answering, Standing
-from webui.service.turns import Turns
 from webui.settings import Engine, Precision, Settings
 
 CPU: Final = "cpu"
@@ -32,10 +32,10 @@ _Key = tuple[str, Runtime]
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model, the turns of those who run it, and what the answer has to say about the choice."""
+    """A model, the queue of those who ask it, and what the answer has to say about the choice."""
 
     model: EmotionModel
-    running: Turns
+    queue: ModelQueue
     notices: tuple[Notice, ...] = ()
 
 
@@ -44,8 +44,8 @@ class _Slot:
     """Where one model is loaded once, however many ask at the same time."""
 
     loading: Lock = field(default_factory=Lock)
-    running: Turns = field(default_factory=Turns)
     model: EmotionModel | None = None
+    queue: ModelQueue | None = None
     verified: bool | None = None
 
 
@@ -55,9 +55,13 @@ class ModelShelf:
     Args:
         settings: what is used where a request doesn't say.
         registry: where models come from.
+        on_batch: told how many windows a model was given at a time.
     """
 
-    def __init__(self, settings: Settings, registry: ModelRegistry) -> None:
+    def __init__(
+        self, settings: Settings, registry: ModelRegistry, on_batch: Callable[[int], None] = lambda _size: None
+    ) -> None:
+        self._on_batch = on_batch
         self._settings = settings
         self._runtime = Runtime.of(settings)
         self._registry = registry
@@ -222,7 +226,7 @@ class ModelShelf:
 
     def _get_builtin(self, runtime: Runtime, why: tuple[Notice, ...]) -> LoadedModel:
         loaded = self._get_named(BUILTIN, runtime)
-        return LoadedModel(loaded.model, loaded.running, why)
+        return LoadedModel(loaded.model, loaded.queue, why)
 
     def _get_named(
         self, name: str, runtime: Runtime, *, on_progress: OnProgress = lambda _fraction: None
@@ -230,10 +234,11 @@ class ModelShelf:
         with self._slots_lock:
             slot = self._slots.setdefault(_key(name, runtime), _Slot())
         with slot.loading:
-            if slot.model is None:
+            if slot.model is None or slot.queue is None:
                 slot.model = self._registry.load(name, runtime, on_progress=on_progress)
+                slot.queue = ModelQueue(slot.model, self._on_batch)
                 slot.verified = self._registry.is_verified(name, runtime.precision)
-        return LoadedModel(slot.model, slot.running)
+        return LoadedModel(slot.model, slot.queue)
 
 
 def _key(name: str, runtime: Runtime) -> _Key:

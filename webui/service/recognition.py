@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -68,9 +69,9 @@ class RecognitionService:
     def __init__(self, settings: Settings, registry: ModelRegistry | None = None) -> None:
         self.settings = settings
         self.registry = registry if registry is not None else ModelRegistry(settings)
-        self.models = ModelShelf(settings, self.registry)
-        self.activity = Activity()
         self.metrics = Metrics()
+        self.models = ModelShelf(settings, self.registry, on_batch=self.metrics.batch)
+        self.activity = Activity()
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
         """Loads a model, or returns it if it is loaded already; None takes the settings' values.
@@ -113,7 +114,6 @@ class RecognitionService:
                 run.keep_audio(recording, draft)
                 loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
                 answer = run.infer(recording, loaded, decode_s, draft)
-                self.metrics.batches(run.windows, size=1)  # a model is given one window at a time
             recognition = run.save(answer, draft)
             self.metrics.recognized(recognition.result)
             return recognition
@@ -137,7 +137,6 @@ class RecognitionService:
             with closing(recording.waveform):
                 loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
                 result = run.infer(recording, loaded, decode_s, draft).result
-                self.metrics.batches(run.windows, size=1)
         self.metrics.recognized(result)
         if result.frames is None or result.frames.file is None:
             return result
@@ -225,7 +224,7 @@ class _Run:
                 statistics=(recording.mean, recording.variance),
                 on_features=embedding.add if embedding is not None else None,
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
-                running=loaded.running.background if self._options.background else loaded.running.people,
+                ask=partial(loaded.queue.predict, background=self._options.background),
             )
         spans = self._find_speech(recording)
         inference_s = time.perf_counter() - clock

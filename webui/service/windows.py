@@ -7,11 +7,10 @@ from the logits: 7 MB an hour.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -28,6 +27,14 @@ GPU_WINDOWS: Final = 8  # windows of one recording that a GPU hears in one pass:
 CPU: Final = "cpu"
 
 OnFeatures = Callable[[FloatArray], None]
+
+
+class Ask(Protocol):
+    """Gives a model some windows; see ``EmotionModel.predict``."""
+
+    def __call__(self, windows: Sequence[Window], *, with_features: bool) -> list[Prediction]:
+        """Returns one prediction per window, in order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,7 @@ def predict_recording(
     statistics: tuple[float, float] | None = None,
     on_features: OnFeatures | None = None,
     on_window: Callable[[float], None] = lambda _fraction: None,
-    running: AbstractContextManager[object] | None = None,
+    ask: Ask | None = None,
     window_s: float = MAX_WINDOW_S,
 ) -> Joined:
     """Runs ``model`` over ``waveform`` ``(samples,)``, window by window.
@@ -136,7 +143,7 @@ def predict_recording(
         statistics: its mean and variance if they are known.
         on_features: given the features of all frames in order, ``(some, dim)`` at a time; None: none are computed.
         on_window: told the fraction done after each window; may raise to stop.
-        running: held while the model works on a window; others who wait for it come in between two windows.
+        ask: gives the model its windows, in turn with others; None: the model is asked directly.
         window_s: see ``cut_windows``.
 
     Raises:
@@ -144,12 +151,12 @@ def predict_recording(
         AudioTooLongError: too long for a model without frame logits.
         InferenceError: the model failed.
     """
-    running = running if running is not None else nullcontext()
+    ask = ask if ask is not None else model.predict
     frames = count_frames(model, len(waveform))
     logits = np.empty((0, len(model.labels)), dtype=np.float32)
     done = windows = 0
     pieces = cut_windows(model, waveform, statistics=statistics, window_s=window_s)
-    for piece, prediction in _predict_pieces(model, pieces, running, with_features=on_features is not None):
+    for piece, prediction in _predict_pieces(model, pieces, ask, with_features=on_features is not None):
         kept = prediction.logits[piece.first : piece.stop]
         if piece.stop is None:
             logits, done = kept, frames
@@ -165,12 +172,11 @@ def predict_recording(
 
 
 def _predict_pieces(
-    model: EmotionModel, pieces: Iterator[Piece], running: AbstractContextManager[object], *, with_features: bool
+    model: EmotionModel, pieces: Iterator[Piece], ask: Ask, *, with_features: bool
 ) -> Iterator[tuple[Piece, Prediction]]:
     """Yields each piece with its prediction; on a GPU several windows share a pass, which is no faster on a CPU."""
     while together := list(islice(pieces, 1 if model.info.device == CPU else GPU_WINDOWS)):
-        with running:
-            predictions = model.predict([piece.window for piece in together], with_features=with_features)
+        predictions = ask([piece.window for piece in together], with_features=with_features)
         yield from zip(together, predictions, strict=True)
         time.sleep(0)  # a lock that is taken again at once would never let another one in
 
