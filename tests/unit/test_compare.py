@@ -44,7 +44,9 @@ def answered(name: str, emotions: tuple[str, ...], clips: list[LabelledClip], se
             "embedding": random.normal(size=4).tolist(),
             "seconds": 0.1,
         }
-    return Measured(name, about=about(emotions), answers=answers, times={10.0: [0.5, 0.6]}, memory={"peak_mb": 100.0})
+    return Measured(
+        name, name, about=about(emotions), answers=answers, times={10.0: [0.5, 0.6]}, memory={"peak_mb": 100.0}
+    )
 
 
 @pytest.fixture
@@ -185,6 +187,20 @@ def test_models_in_processes_of_their_own(tmp_path: Path) -> None:
     assert again[str(EXAMPLE)]["seconds"] == 123.0, "what was answered is not asked again"
     assert "error" in again[str(missing)]
     assert set(read_answers(kept)) == {str(EXAMPLE), str(missing)}
+
+
+def test_with_and_without_a_gpu(tmp_path: Path) -> None:
+    clips = [LabelledClip(EXAMPLE, Emotion.OTHER)]
+    settings = {"models_dir": str(tmp_path / "models")}
+    with_gpu, without = compare(
+        ["builtin"], settings, clips, kept=tmp_path / "answers", lengths_s=(0.5,), rounds=1, also_cpu=True
+    )
+    assert (with_gpu.name, without.name) == ("builtin", "builtin (cpu)")
+    assert len(with_gpu.times[0.5]) == len(without.times[0.5]) == 1
+    assert (without.about["info"]["device"], without.answers) == ("cpu", {})
+    files = report_files([with_gpu, without], {}, 1, "a machine", Language.EN).files
+    rows = {name: content.count("builtin (cpu)") for name, content in files.items() if name.endswith(".csv")}
+    assert {name for name, count in rows.items() if count} == {"speed.csv", "memory.csv"}
 
 
 def test_a_process_that_dies_is_an_answer(tmp_path: Path) -> None:

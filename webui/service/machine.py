@@ -50,10 +50,11 @@ def package_versions() -> dict[str, str | None]:
     """Returns the installed version of every package in requirements.txt, None if it is missing."""
     lines = (PROJECT_DIR / "requirements.txt").read_text(encoding="utf-8").splitlines()
     names = [found.group() for line in lines if (found := _REQUIREMENT.match(line))]
-    return {name: _version(name) for name in names}
+    return {name: version_of(name) for name in names}
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """Returns the installed version of a package, None if it is missing."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -8,9 +8,9 @@ from webui.texts.language import Text
 TEXTS: Final[Mapping[str, Text]] = {
     "compare.title": Text(zh="模型比较", en="Models compared"),
     "compare.intro": Text(
-        zh="{machine}。各模型在各自的进程中，轮流回答相同的录音；每种长度 {rounds} 轮，先预热一次。",
-        en="{machine}. Each model in a process of its own, asked in turn for the same audio; {rounds} rounds "
-        "per length after one that doesn't count.",
+        zh="{machine}；{threads} 个线程。各模型在各自的进程中，轮流回答相同的录音；每种长度 {rounds} 轮，先预热一次。",
+        en="{machine}; {threads} threads. Each model in a process of its own, asked in turn for the same audio; "
+        "{rounds} rounds per length after one that doesn't count.",
     ),
     "compare.speed": Text(zh="1 速度", en="1 Speed"),
     "compare.memory": Text(zh="2 内存", en="2 Memory"),

@@ -13,6 +13,7 @@ from webui.settings import PROJECT_DIR
 
 LENGTHS_S: Final = (3.0, 10.0, 30.0)
 QUIT_S: Final = 10.0
+CPU: Final = "cpu"
 TIMES_FILE: Final = "times.json"
 OnStep = Callable[[int, int], None]
 
@@ -22,7 +23,9 @@ class Measured:
     """What was seen of one model.
 
     Attributes:
-        name: of the model.
+        name: of the row: the model's, or the model's and where it ran.
+        model: the model's name.
+        timed_only: whether it is there for its times alone, because another row has its answers.
         about: what it is, and what loading it took; see ``child.py``.
         warm_start_s: process start to loaded, the second time.
         times: seconds of each round, by length in seconds.
@@ -32,6 +35,8 @@ class Measured:
     """
 
     name: str
+    model: str = ""
+    timed_only: bool = False
     about: dict[str, Any] = field(default_factory=dict)
     warm_start_s: float | None = None
     times: dict[float, list[float]] = field(default_factory=dict)
@@ -91,6 +96,7 @@ def compare(
     kept: Path,
     lengths_s: Sequence[float] = LENGTHS_S,
     rounds: int = 5,
+    also_cpu: bool = False,
     on_step: OnStep = lambda _done, _all: None,
 ) -> list[Measured]:
     """Returns what was measured of each model, in the order of ``names``; one that fails stops no other.
@@ -103,24 +109,29 @@ def compare(
             that every model was asked as often in each of them.
         lengths_s: of the clips whose answers are timed.
         rounds: how often each length is timed.
+        also_cpu: whether each model is timed on the CPU too, in rows of their own.
         on_step: told how many steps of how many are done.
     """
-    found = [Measured(name) for name in names]
-    steps = _Steps(len(names) * (2 + len(lengths_s) * rounds + len(clips)), on_step)
+    found = [Measured(name, name) for name in names]
+    if also_cpu:
+        found += [Measured(f"{name} ({CPU})", name, timed_only=True) for name in names]
+    steps = _Steps(len(found) * (2 + len(lengths_s) * rounds) + len(names) * len(clips), on_step)
     children: dict[str, Child] = {}
     try:
         for one in found:
-            cold = Child(one.name, settings)
+            own = {**settings, "device": CPU} if one.timed_only else settings
+            cold = Child(one.model, own)
             cold.end()
             steps.add()
-            children[one.name] = warm = Child(one.name, settings)
+            children[one.name] = warm = Child(one.model, own)
             one.about, one.error = cold.about, warm.about.get("error")
             one.warm_start_s = warm.about.get("start_s")
             steps.add()
         alive = [one for one in found if one.error is None]
         _time_in_turn(alive, children, lengths_s, rounds, steps, kept)
         for one in alive:
-            _answer_all(one, children[one.name], clips, kept, steps)
+            if not one.timed_only:
+                _answer_all(one, children[one.name], clips, kept, steps)
             one.memory = children[one.name].ask({"do": "memory"})
     finally:
         for child in children.values():

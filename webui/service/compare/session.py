@@ -15,13 +15,14 @@ from webui.service.compare.run import compare as run_comparison
 from webui.service.compare.tables import Limits
 from webui.service.evaluate.annotators import Agreement
 from webui.service.evaluate.manifest import Labelled
-from webui.service.machine import cpu_cores, nvidia_gpus
-from webui.settings import Settings
+from webui.service.machine import cpu_cores, nvidia_gpus, version_of
+from webui.settings import Device, Settings
 from webui.texts import Language, text
 
 ANSWERS: Final = "answers"
 REQUEST: Final = "request.json"
 NAMES_SHOWN: Final = 10
+PACKAGES: Final = ("torch", "transformers", "onnxruntime", "funasr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +71,21 @@ def compare_models(
     asked = {"models": list(question.models), "data": question.source}
     _keep_request(out, asked, resume=resume)
     plain = settings.model_dump(mode="json", exclude_defaults=True)
-    found = run_comparison(question.models, plain, clips, kept=out / ANSWERS, rounds=question.rounds, on_step=on_step)
+    found = run_comparison(
+        question.models,
+        plain,
+        clips,
+        kept=out / ANSWERS,
+        rounds=question.rounds,
+        also_cpu=settings.device is Device.AUTO and bool(nvidia_gpus()),
+        on_step=on_step,
+    )
     alive = [one for one in found if one.error is None]
     shared = shared_emotions(alive, clips)
     accuracy = {one.name: figures for one in alive if (figures := measure_accuracy(one, clips, shared)) is not None}
     agreement = question.data.agreement if question.data is not None else None
     said = text("evaluate.agreement", language, **agreement_values(agreement)) if agreement is not None else ""
-    intro = machine_sentence(question.rounds, language)
+    intro = machine_sentence(question.rounds, settings.threads, language)
     made = report_files(found, accuracy, len(clips), intro, language, said, question.limits)
     _write(out, made.files)
     return made
@@ -96,11 +105,12 @@ def agreement_values(agreement: Agreement) -> dict[str, object]:
     }
 
 
-def machine_sentence(rounds: int, language: Language) -> str:
-    """Returns where and how it is measured."""
+def machine_sentence(rounds: int, threads: int, language: Language) -> str:
+    """Returns where and how it is measured: the machine, its threads, and the versions that matter."""
     cards = "; ".join(nvidia_gpus()) or "no NVIDIA GPU"
-    name = f"{platform.machine()}, {cpu_cores()} cores, {cards}, Python {platform.python_version()}"
-    return text("compare.intro", language, machine=name, rounds=rounds)
+    versions = ", ".join(f"{name} {found}" for name in PACKAGES if (found := version_of(name)) is not None)
+    name = f"{platform.machine()}, {cpu_cores()} cores, {cards}, Python {platform.python_version()}, {versions}"
+    return text("compare.intro", language, machine=name, threads=threads or cpu_cores(), rounds=rounds)
 
 
 def names_of(given: str, known: Sequence[str]) -> tuple[str, ...]:

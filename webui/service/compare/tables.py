@@ -114,6 +114,10 @@ class Tables:
         """Returns a sentence per rule: who is meant follows from the figures alone."""
         return [*self._by_accuracy(), *self._by_speed(), *self._by_memory(), *self._by_classes(), *self._by_limits()]
 
+    def _whole(self) -> list[Measured]:
+        """The rows that are not there for their times alone."""
+        return [one for one in self._alive if not one.timed_only]
+
     def _say(self, key: str, **values: object) -> str:
         return text(f"compare.{key}", self._language, **values)
 
@@ -178,7 +182,7 @@ class Tables:
     def _embedding(self) -> Table:
         keys = ("dimension", "how", "purity", "other_speakers", "speaker_purity")
         rows = []
-        for one in self._alive:
+        for one in self._whole():
             found = self._accuracy.get(one.name)
             figures = (found.purity, found.other_speakers, found.speaker_purity) if found is not None else (None,) * 3
             shares = tuple(_percent(figure) for figure in figures)
@@ -190,7 +194,7 @@ class Tables:
         rows = [
             (
                 one.name,
-                self._download(one.name),
+                self._download(one.model),
                 _number(one.about["size_mb"], 0),
                 f"{one.about['info']['engine']} {one.about['info']['precision']}",
                 PACKAGES.get(one.about["info"]["engine"], "torch"),
@@ -198,7 +202,7 @@ class Tables:
                 one.about["info"]["license"],
                 self._say("yes"),
             )
-            for one in self._alive
+            for one in self._whole()
         ]
         return self._table("deployment", [self._say(key) for key in keys], rows)
 
@@ -210,11 +214,11 @@ class Tables:
 
     def _output(self) -> Table:
         rows = []
-        for one in self._alive:
+        for one in self._whole():
             names = [self._name(emotion) for emotion in Emotion if emotion in known_emotions(one)]
             rate = one.about["frame_rate"]
             frames = f"{rate:g} /s" if one.about["has_frame_logits"] else self._say("no")
-            languages = ", ".join(LANGUAGES.get(one.name, ())) or "–"
+            languages = ", ".join(LANGUAGES.get(one.model, ())) or "–"
             rows.append((one.name, f"{len(names)}: {', '.join(names)}", frames, languages))
         return self._table("output", [self._say(key) for key in ("classes", "frames", "languages")], rows)
 
@@ -244,7 +248,7 @@ class Tables:
             yield self._say("rule_memory", model=model, peak_mb=peaks[model])
 
     def _by_classes(self) -> Iterator[str]:
-        counts = {one.name: len(known_emotions(one)) for one in self._alive}
+        counts = {one.name: len(known_emotions(one)) for one in self._whole()}
         if counts:
             most = max(counts.values())
             models = ", ".join(name for name, count in counts.items() if count == most)
@@ -274,7 +278,7 @@ class Tables:
             return False
         if TYPICAL_S in one.times and float(np.median(one.times[TYPICAL_S])) > self._limits.latency_s:
             return False
-        return self._limits.language is None or self._limits.language in LANGUAGES.get(one.name, ())
+        return self._limits.language is None or self._limits.language in LANGUAGES.get(one.model, ())
 
     def _name(self, emotion: Emotion) -> str:
         return emotion.display_name(self._language)
