@@ -96,6 +96,18 @@ def test_what_cannot_be_compared_is_said(guest: Visitor) -> None:
     expect(trouble).to_contain_text("Add a table", timeout=ANSWER_MS)
 
 
+def test_a_table_reads_no_file_of_the_server(guest: Visitor, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text(f"path,label\n{EXAMPLE},other\n", "utf-8")  # it is there, and was not uploaded
+    guest.page.get_by_role("tab", name="Models").click()
+    guest.page.locator("#compare-files input[type=file]").set_input_files([table])
+    expect(guest.page.locator("#compare-files")).to_contain_text("labels.csv")
+    guest.page.click("#compare-start")
+    trouble = guest.page.locator("#compare-report .se-trouble")
+    expect(trouble).to_contain_text("labels.csv, line 2", timeout=ANSWER_MS)
+    assert "speech-emotion-compare" not in trouble.inner_text(), "where this machine keeps uploads is nobody's business"
+
+
 def test_a_comparison_that_is_cancelled_ends(guest: Visitor) -> None:
     guest.page.get_by_role("tab", name="Models").click()
     guest.page.click("#compare-start")

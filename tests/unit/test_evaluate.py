@@ -18,7 +18,7 @@ from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.service.evaluate import metrics
 from webui.service.evaluate.annotators import krippendorff_alpha
-from webui.service.evaluate.manifest import read_labelled, read_source
+from webui.service.evaluate.manifest import LabelledClip, read_labelled, read_source
 from webui.service.evaluate.measure import ask_model, evaluate_answers
 from webui.service.evaluate.picture import draw_confusion
 from webui.service.evaluate.report import render_report
@@ -156,6 +156,30 @@ def test_several_annotators(corpus: Path, tmp_path: Path) -> None:
     assert found.agreement.undecided == (names[1],)
     assert (found.agreement.annotators, found.agreement.recordings) == (3, 3)
     assert found.agreement.unanimous == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_an_uploaded_list_names_files_beside_it_and_no_others(corpus: Path, tmp_path: Path, suffix: str) -> None:
+    """On the page a stranger writes the list: it must neither read other files nor tell which there are."""
+    there = tmp_path / "there"
+    there.mkdir()
+    secret = tmp_path / "secret.wav"
+    for path in (secret, there / "a.wav"):
+        path.write_bytes((corpus.parent / "a_1_angry_0.wav").read_bytes())
+    listed = there / f"list{suffix}"
+
+    def read(given: str) -> tuple[LabelledClip, ...]:
+        rows = {".csv": f"path,label\n{given},sad\n", ".jsonl": json.dumps({"wav": given, "emo": "sad"})}
+        listed.write_text(rows[suffix], "utf-8")
+        return read_source(listed, uploaded=True).clips
+
+    for given in ("a.wav", "clips/a.wav", "C:\\clips\\a.wav", f"{tmp_path}/a.wav"):
+        (clip,) = read(given)
+        assert clip.path == there / "a.wav"
+    for given in (str(secret), "../secret.wav", "..", ".", "", "/etc/passwd", "a.wav/.."):
+        with pytest.raises(RequestError) as caught:
+            read(given)
+        assert caught.value.code == "evaluate.no_recording"
 
 
 def test_alpha_is_krippendorff_s() -> None:

@@ -58,6 +58,9 @@ _LABELS: Final[Mapping[str, Text]] = {
         zh="没有选择可用的模型。请至少选一个：{expected}。",
         en="No model that is here was chosen. Choose one or more of: {expected}.",
     ),
+    "page.compare_twice": Text(
+        zh="有两个文件都叫 {found}。请改名或去掉一个。", en="Two files are named {found}. Rename or remove one."
+    ),
     "page.compare_tables": Text(
         zh="上传了多个表格：{found}。请只保留一个。", en="More than one table was uploaded: {found}. Keep one."
     ),

@@ -155,19 +155,21 @@ def _labelled(files: Sequence[str], folder: Path) -> Labelled | None:
         return None
     folder.mkdir(parents=True)
     for file in map(Path, files):
-        target = folder / file.name
+        if (folder / file.name).exists():
+            raise RequestError("page.compare_twice", found=file.name)
         try:
-            os.link(file, target)
-        except OSError:  # another disk, or a name that came twice
-            shutil.copyfile(file, target)
+            os.link(file, folder / file.name)
+        except OSError:  # another disk
+            shutil.copyfile(file, folder / file.name)
     tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLES]
     if len(tables) > 1:
         raise RequestError("page.compare_tables", found=", ".join(path.name for path in tables))
     try:
-        return read_source(tables[0] if tables else folder)
+        return read_source(tables[0] if tables else folder, uploaded=True)
     except RequestError as err:
-        if tables:
-            raise
+        if tables:  # the visitor knows names, not where this machine keeps them
+            values = {name: str(value).replace(f"{folder}{os.sep}", "") for name, value in err.values.items()}
+            raise RequestError(err.code, **values) from err
         raise RequestError("page.compare_unlabelled", found=len(files)) from err
 
 

@@ -57,7 +57,7 @@ def read_labelled(source: Path) -> tuple[LabelledClip, ...]:
     return read_source(source).clips
 
 
-def read_source(source: Path) -> Labelled:
+def read_source(source: Path, *, uploaded: bool = False) -> Labelled:
     """Reads labelled recordings.
 
     Args:
@@ -69,6 +69,7 @@ def read_source(source: Path) -> Labelled:
             * a list of EmoBox (``.jsonl``), paths relative to it or to a folder above it;
             * a folder with folders named after emotions; folders below one of these are speakers;
             * a folder with recordings of RAVDESS, CREMA-D or EMO-DB under their own names.
+        uploaded: whether a stranger wrote the list: then a path is only a name, of a recording beside the list.
 
     Raises:
         RequestError: nothing there, a missing column, labels that are no emotion (all are named), a recording that is
@@ -79,9 +80,9 @@ def read_source(source: Path) -> Labelled:
     elif not source.is_file():
         raise RequestError("evaluate.no_manifest", found=source)
     elif source.suffix.lower() == EMOBOX_SUFFIX:
-        found = Labelled(_read_emobox(source))
+        found = Labelled(_read_emobox(source, uploaded=uploaded))
     else:
-        found = _read_table(source)
+        found = _read_table(source, uploaded=uploaded)
     if not found.clips:
         raise RequestError("evaluate.nothing_listed", found=source)
     return found
@@ -124,7 +125,15 @@ def _read_text(path: Path) -> str:
         raise RequestError("evaluate.unreadable", found=path, reason=err) from err
 
 
-def _read_table(path: Path) -> Labelled:
+def _look_for(given: str, places: Sequence[Path], *, uploaded: bool) -> Path | None:
+    """Returns the recording that a list names, in the first of ``places`` that has it; None if none has."""
+    name = given.replace("\\", "/").rsplit("/", 1)[-1] if uploaded else given
+    if not name or "\0" in name or (uploaded and name in {".", ".."}):
+        return None
+    return next((place / name for place in places if (place / name).is_file()), None)
+
+
+def _read_table(path: Path, *, uploaded: bool) -> Labelled:
     lines = _read_text(path).splitlines()
     first = lines[0] if lines else ""
     reader = csv.DictReader(lines, delimiter="\t" if "\t" in first else ",")
@@ -139,8 +148,8 @@ def _read_table(path: Path) -> Labelled:
     undecided: list[str] = []
     for row in reader:
         where = str(reader.line_num)
-        sound = path.parent / (row["path"] or "")
-        if not sound.is_file():
+        sound = _look_for(row["path"] or "", [path.parent], uploaded=uploaded)
+        if sound is None:
             raise RequestError("evaluate.no_recording", file=path, line=where, found=row["path"])
         given = [row[name] or "" for name in (people or [label or ""])]
         heard = [words.emotion(word, f"line {where}") for word in given if word.strip() or not people]
@@ -154,15 +163,15 @@ def _read_table(path: Path) -> Labelled:
     return Labelled(tuple(clips), measure_agreement(votes, len(people), undecided) if people else None)
 
 
-def _read_emobox(path: Path) -> tuple[LabelledClip, ...]:
-    merged = _label_map(path)
+def _read_emobox(path: Path, *, uploaded: bool) -> tuple[LabelledClip, ...]:
+    merged = {} if uploaded else _label_map(path)
     words = _Words()
     clips = []
     for number, line in enumerate(_read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         row = _emobox_row(path, number, line)
-        sound = next((place / row["wav"] for place in path.absolute().parents if (place / row["wav"]).is_file()), None)
+        sound = _look_for(row["wav"], [path.parent] if uploaded else path.absolute().parents, uploaded=uploaded)
         if sound is None:
             raise RequestError("evaluate.no_recording", file=path, line=number, found=row["wav"])
         word = str(merged.get(row["emo"], row["emo"]))
