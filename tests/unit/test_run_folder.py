@@ -61,6 +61,16 @@ def test_results_deleted_at_the_same_time_are_in_nobody_s_way(tmp_path: Path) ->
     assert list(tmp_path.glob("outputs_*")) == []
 
 
+def test_the_name_of_a_deleted_result_is_not_given_again(tmp_path: Path) -> None:
+    """Whoever kept the link of the deleted one would find somebody else's result behind it."""
+    ids = RunIds(tmp_path)
+    first = publish_one(tmp_path)
+    ids.delete(first)
+    second = publish_one(tmp_path)
+    assert second.name != first.name
+    assert ids.find(ids.id_of(first)) is None
+
+
 def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fail_half_way() -> None:
         with storage.draft_run_folder(tmp_path, started=STARTED) as draft:

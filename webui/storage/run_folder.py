@@ -26,6 +26,15 @@ DRAFT_PREFIX: Final = ".draft_"
 NAME_FORMAT: Final = "outputs_%Y%m%d_%H%M%S"
 _TAKEN: Final = {errno.EEXIST, errno.ENOTEMPTY, errno.EACCES if os.name == "nt" else errno.ENOTEMPTY}
 
+REMEMBERED: Final = 10_000
+_given: dict[Path, int] = {}  # the last number after each second's name: a deleted result's name is not given again
+
+
+def _remember(base: Path, number: int) -> None:
+    while len(_given) >= REMEMBERED:
+        _given.pop(next(iter(_given)), None)
+    _given[base] = max(number, _given.get(base, 0))
+
 
 class RunDraft:
     """A run folder that nobody sees yet. Write files into ``path``, then ``publish``."""
@@ -58,7 +67,7 @@ class RunDraft:
             _sync(file)
         _sync(self.path)
         base = self._started.strftime(NAME_FORMAT)
-        for number in count(1):
+        for number in count(1 + _given.get(self._outputs_dir / base, 0)):
             target = self._outputs_dir / (base if number == 1 else f"{base}_{number}")
             try:
                 self.path.rename(target)
@@ -68,6 +77,7 @@ class RunDraft:
                     raise
             else:
                 self.path = target
+                _remember(self._outputs_dir / base, number)
                 break
         _sync(self._outputs_dir)
         return self.path
