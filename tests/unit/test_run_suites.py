@@ -44,7 +44,7 @@ def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Suite]:
         folder = tmp_path / "tests" / name
         folder.mkdir(parents=True)
         (folder / f"test_{name}.py").write_text(content)
-        limit_s = 10 if name == "hanging" else 60
+        limit_s = 20 if name == "hanging" else 60
         found[name] = Suite(name, ("-m", "pytest", "-q", f"tests/{name}"), limit_s)
     found["absent"] = Suite("absent", ("-m", "pytest", "tests/absent"))
     found["check"] = Suite("check", ("-c", "print('checked')"), tests=False)
@@ -62,7 +62,7 @@ def test_it_goes_on_and_sums_up(capfd: pytest.CaptureFixture[str], tmp_path: Pat
     assert rows["good"][:3] == ["2", "0", "0"]
     assert rows["mixed"][:3] == ["1", "2", "1"]
     assert rows["hanging"][:3] == ["1", "1", "0"]
-    assert " ".join(rows["hanging"][4:]) == "ended after 10 s"
+    assert " ".join(rows["hanging"][4:]) == "ended after 20 s"
     assert rows["crashing"][1] == "1"
     assert rows["check"][:3] == ["1", "0", "0"]
     assert rows["failing"][:3] == ["0", "1", "0"]

@@ -137,6 +137,10 @@ class CompareEvents:
         """Stops the visitor's comparison at its next step."""
         self._runs.stop(request.session_hash)
 
+    def leave(self, request: gr.Request) -> None:
+        """Stops the comparison of a visitor who closed the page."""
+        self._runs.stop(request.session_hash)
+
     def _compare(
         self, models: Sequence[str], files: Sequence[str], folder: Path, language: Language, show: OnStep
     ) -> Made:

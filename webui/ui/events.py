@@ -42,7 +42,7 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
     wire_api(parts, service)
     comparisons = CompareEvents(service, shared)
     wire_compare(parts.compare, parts.language, arrived, comparisons)
-    page.unload(comparisons.stop)
+    page.unload(comparisons.leave)
 
 
 def _wire_language(page: gr.Blocks, parts: Parts, outcome: gr.State) -> gr.events.Dependency:
