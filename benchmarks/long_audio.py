@@ -1,6 +1,7 @@
 """How far windows are from the whole recording, and what hours of audio cost.
 
     python -m benchmarks.long_audio windows [--speech FOLDER] [--models builtin tiny large]
+    python -m benchmarks.long_audio context [--speech FOLDER] [--models tiny large]
     python -m benchmarks.long_audio memory  [--speech FOLDER] [--models builtin tiny] [--hours 1 10]
 
 Prints the tables of docs/LONG_AUDIO.md. ``tiny`` and ``large`` are Emotion2Vec with random weights: the same network in
@@ -15,25 +16,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
 from benchmarks.joined_speech import RATE, SYNTHETIC, join, speech_clips, write_hours
 from tests.checkpoints import LARGE, TINY, make_checkpoint
 from webui.engine.convert import convert_checkpoint
-from webui.engine.protocol import EmotionModel
+from webui.engine.protocol import EmotionModel, FloatArray
 from webui.engine.registry import BUILTIN, ModelRegistry
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.scores import Smoothing, emotion_scores, smooth
-from webui.service.windows import Joined, predict_recording
+from webui.service.windows import MAX_WINDOW_S, Joined, predict_recording
 from webui.settings import PROJECT_DIR, Device, Settings
 
 KEPT_S: Final = (10.0, 20.0, 30.0, 60.0)  # what a window keeps at most between its contexts
 RECORDINGS: Final = {"builtin": (4, 120.0), "tiny": (4, 120.0)}  # of each corpus, and their seconds
 FEW: Final = (1, 90.0)  # of a model in the published size
+CONTEXTS_S: Final = (5.0, 3.0, 2.0, 1.5, 1.0, 0.5)
 SIZES: Final = {"tiny": TINY, "large": LARGE}
 NAME_OF_LARGE: Final = "emotion2vec_plus_large"
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
@@ -43,7 +46,7 @@ MB: Final = 1_000_000
 def main(arguments: list[str]) -> None:
     """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.long_audio", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["windows", "memory", "child"])
+    parser.add_argument("what", choices=["windows", "context", "memory", "child"])
     parser.add_argument("--speech", type=Path, default=PROJECT_DIR.parent / "shared" / "data" / "speech")
     parser.add_argument("--models", nargs="+", default=["builtin", "tiny"])
     parser.add_argument("--corpora", nargs="+", default=["emodb", "ravdess", "nemo"])
@@ -57,8 +60,47 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         if options.what == "windows":
             compare_windows(options.models, options.speech, corpora, Path(folder))
+        elif options.what == "context":
+            compare_contexts(options.models, options.speech, corpora, Path(folder))
         else:
             measure_memory(options.models, options.hours, options.speech, corpora[0], Path(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wholes:
+    """Recordings, and what a model says of each heard in one piece.
+
+    Attributes:
+        shape: how many there are and how long each is, as the tables say it.
+        recordings: waveforms ``(samples,)``.
+        joined: their predictions.
+        cpu_s: what these took together.
+    """
+
+    shape: str
+    recordings: list[FloatArray]
+    joined: list[Joined]
+    cpu_s: float
+
+    def compare(self, model: EmotionModel, window_s: float) -> str:
+        """Returns the cells of a row: differences of windows to the whole, and their cost beside it."""
+        parts = [_predict(model, recording, window_s) for recording in self.recordings]
+        pairs = list(zip(self.joined, [part for part, _ in parts], strict=True))
+        return f"{_differences(model, pairs)} | {sum(seconds for _, seconds in parts) / self.cpu_s:.2f}"
+
+
+def _hear_wholes(name: str, model: EmotionModel, speech: Path, corpora: tuple[str, ...]) -> _Wholes:
+    count, seconds = RECORDINGS.get(name, FEW)
+    recordings = [
+        join(clips, seconds)
+        for corpus in corpora
+        for clips in [iter(speech_clips(speech, corpus))]
+        for _ in range(count)
+    ]
+    predict_recording(model, recordings[0][: 20 * RATE])  # the first pass is never typical
+    heard = [_predict(model, recording, math.inf) for recording in recordings]
+    shape = f"{len(recordings)} x {seconds:.0f} s"
+    return _Wholes(shape, recordings, [whole for whole, _ in heard], sum(seconds for _, seconds in heard))
 
 
 def compare_windows(models: list[str], speech: Path, corpora: tuple[str, ...], folder: Path) -> None:
@@ -67,24 +109,36 @@ def compare_windows(models: list[str], speech: Path, corpora: tuple[str, ...], f
     _say("|---|---|---|---|---|---|---|")
     for name in models:
         model = load(name, folder)
-        count, seconds = RECORDINGS.get(name, FEW)
-        recordings = [
-            join(clips, seconds)
-            for corpus in corpora
-            for clips in [iter(speech_clips(speech, corpus))]
-            for _ in range(count)
-        ]
-        predict_recording(model, recordings[0][: 20 * RATE])  # the first pass is never typical
-        wholes = [_predict(model, recording, math.inf) for recording in recordings]
-        whole_s = sum(seconds for _, seconds in wholes)
-        shape = f"{len(recordings)} x {seconds:.0f} s"
+        wholes = _hear_wholes(name, model, speech, corpora)
         for kept_s in KEPT_S:
             window_s = kept_s + 2 * model.context_samples / model.sample_rate
-            parts = [_predict(model, recording, window_s) for recording in recordings]
-            pairs = [(whole, part) for (whole, _), (part, _) in zip(wholes, parts, strict=True)]
-            cost = sum(seconds for _, seconds in parts) / whole_s
-            _say(f"| {name} | {shape} | {window_s:.1f} s ({kept_s:.0f}) | {_differences(model, pairs)} | {cost:.2f} |")
-        _say(f"| {name} | {shape} | whole | 0 | | | 1 = {whole_s / (len(recordings) * seconds):.3f} CPU s per s |")
+            cells = wholes.compare(model, window_s)
+            _say(f"| {name} | {wholes.shape} | {window_s:.1f} s ({kept_s:.0f}) | {cells} |")
+        heard_s = sum(len(recording) for recording in wholes.recordings) / RATE
+        _say(f"| {name} | {wholes.shape} | whole | 0 | | | 1 = {wholes.cpu_s / heard_s:.3f} CPU s per s |")
+
+
+class _OtherContext:
+    """A model whose windows overlap by something else."""
+
+    def __init__(self, model: EmotionModel, seconds: float) -> None:
+        self._model = model
+        self.context_samples = round(seconds * model.sample_rate)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._model, name)
+
+
+def compare_contexts(models: list[str], speech: Path, corpora: tuple[str, ...], folder: Path) -> None:
+    """Prints, for each model and context, what ``compare_windows`` prints, with windows of ``MAX_WINDOW_S``."""
+    _say("| model | recordings | context | utterance mean, max | same emotion | frames mean, 99 % | cost |")
+    _say("|---|---|---|---|---|---|---|")
+    for name in models:
+        model = load(name, folder)
+        wholes = _hear_wholes(name, model, speech, corpora)
+        for seconds in CONTEXTS_S:
+            cells = wholes.compare(cast("EmotionModel", _OtherContext(model, seconds)), MAX_WINDOW_S)
+            _say(f"| {name} | {wholes.shape} | {seconds:.1f} s | {cells} |")
 
 
 def load(name: str, folder: Path) -> EmotionModel:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:  # an exported model needs the constants alone, and no PyTorch
     from webui.engine.checkpoint import CheckpointInfo
 
 SAMPLE_RATE: Final = 16_000  # all published Emotion2vec models
-CONTEXT_S: Final = 5.0  # ALiBi lets attention fade with distance; windows of a long recording overlap by this much
+CONTEXT_S: Final = 1.5  # of the windows of a long recording: the positional convolutions hear 0.9 s to each side
 
 
 class Emotion2vecSizes:
