@@ -63,6 +63,12 @@ def _add_steps(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     measure.add_argument("--model", type=Path, default=Path("models/builtin"))
     measure.add_argument("--on", required=True, help='where this runs, in words: "2-core x86-64 CPU"')
 
+    transfer = commands.add_parser("transfer", help="train without each corpus in turn, and measure on that corpus")
+    transfer.add_argument("--runs", type=Path, default=Path("training/runs/transfer"), help="folder of the trainings")
+    transfer.add_argument("--model", type=Path, default=Path("models/builtin"), help="whose card gets the figures")
+    transfer.add_argument("--on", required=True, help='where this runs, in words: "2-core x86-64 CPU"')
+    _add_options(transfer, prefix="transfer_")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs and returns the exit status."""
@@ -107,7 +113,9 @@ def _step(arguments: argparse.Namespace) -> None:
     split = split_by_speaker(clips)
     logger.info("%d clips: %s", len(clips), {k: len(getattr(split, k)) for k in ("train", "validation", "test")})
     cache = build_cache(arguments.data, clips, arguments.cache)
-    {"member": _train, "export": _export, "evaluate": _evaluate}[arguments.command](arguments, clips, split, cache)
+    {"member": _train, "export": _export, "evaluate": _evaluate, "transfer": _transfer}[arguments.command](
+        arguments, clips, split, cache
+    )
 
 
 def _train(arguments: argparse.Namespace, _clips: Sequence[Clip], split: Split, cache: WaveformCache) -> None:
@@ -154,6 +162,32 @@ def _evaluate(arguments: argparse.Namespace, clips: Sequence[Clip], split: Split
     )
     write_card(arguments.model)
     logger.info("pooled %.3f  mean of corpora %.3f", found.pooled.value, found.mean_of_corpora.value)
+
+
+def _transfer(arguments: argparse.Namespace, clips: Sequence[Clip], _split: Split, cache: WaveformCache) -> None:
+    from training.card import write_card
+    from training.splits import plan_training
+    from training.transfer import TRANSFER_NAME, measure_transfer
+    from webui.engine.builtin_network import NetworkConfig
+
+    options = TrainOptions(
+        epochs=arguments.transfer_epochs,
+        seed=arguments.transfer_seed,
+        threads=arguments.transfer_threads,
+        learning_rate=arguments.transfer_rate,
+    )
+    own = ["--seed", str(options.seed), "--epochs", str(options.epochs), "--rate", str(options.learning_rate)]
+    found = measure_transfer(
+        cache,
+        plan_training(clips, len(FOLDS)),
+        NetworkConfig(),
+        options,
+        arguments.runs,
+        command=shlex.join(["bash", "run.sh", "train", "--data", "DIR", "transfer", *own, "--on", arguments.on]),
+        machine=arguments.on,
+    )
+    (arguments.model / TRANSFER_NAME).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_card(arguments.model)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Final
 from training.evaluate import EVALUATION_NAME, Answer, Evaluation, Figure
 from training.record import TrainingRecord
 from training.splits import TEST_SPEAKERS
+from training.transfer import TRANSFER_NAME, Transfer
 from webui.engine.builtin_checkpoint import BuiltinConfig, read_config
 
 CARD_NAME: Final = "README.md"
@@ -87,6 +88,7 @@ def render_card(directory: Path) -> str:
         _figures(found),
         _confusion("all clips", found.labels, found.confusion, found.recalls),
         *(_confusion(name, found.labels, matrix) for name, matrix in found.confusions.items()),
+        _transfer(directory),
         _hardships(found),
         _answers(found),
         _USE.format(speakers=len(record.heard())),
@@ -155,6 +157,26 @@ def _confusion(
             last = "" if recalls is None else f" {recalls[label]:.2f} |"
             lines.append(f"| {label} | " + " | ".join(str(count) for count in counts) + f" |{last}")
     return "\n".join(lines) + "\n"
+
+
+def _transfer(directory: Path) -> str:
+    path = directory / TRANSFER_NAME
+    if not path.is_file():
+        return ""
+    record = Transfer.model_validate_json(path.read_bytes())
+    lines = [
+        "\n## A corpus it never heard\n\nNot the weights of this folder: for each line one member was trained by the "
+        "recipe of `training/` on the\nother corpora, and asked about all of that one, among the classes they share. "
+        "Unweighted average recall; intervals as above.\n",
+        "| never heard | heard | classes | clips | speakers | chance | recall | | training |",
+        "|---" * 9 + "|",
+    ]
+    for one in record.corpora:
+        lines.append(
+            f"| {one.corpus} | {', '.join(one.heard)} | {len(one.labels)} | {one.clips} | {one.speakers} "
+            f"| {1 / len(one.labels):.3f} {_row('', one.recall)[3:]} seed {one.seed}, {one.epochs} epochs |"
+        )
+    return "\n".join(lines) + f"\n\n`{record.command}`, on a {record.machine}.\n"
 
 
 def _hardships(found: Evaluation) -> str:

@@ -186,6 +186,17 @@ def _recall_figures(found: ClipLogits) -> dict[str, object]:
     }
 
 
+def recall_figure(found: ClipLogits) -> Figure:
+    """Returns the unweighted average recall of clips of one corpus, with its intervals."""
+    guess, speakers = found.logits.argmax(axis=1), [clip.speaker for clip in found.clips]
+
+    def value(drawn: NDArray[np.int64]) -> float:
+        return average_recall(found.truth[drawn], guess[drawn])
+
+    groups = [clip.corpus for clip in found.clips]
+    return _figure(bootstrap(value, groups, clusters=speakers), bootstrap(value, groups))
+
+
 def _figure(by_speaker: Interval, by_clip: Interval) -> Figure:
     return Figure(
         value=by_clip.value,

@@ -6,11 +6,11 @@ epoch draws one of the ``variants`` of a recording; what is cheap (masks, shifts
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import soundfile
@@ -66,18 +66,28 @@ class FeatureBank:
 
 
 def build_bank(cache: WaveformCache, config: FrontEndConfig, rows: Sequence[int], sizes: BankSizes) -> FeatureBank:
-    """Makes the images of ``rows`` beside the cached recordings, or opens what was made there before."""
+    """Makes the images of ``rows`` beside the cached recordings, or opens what was made there before.
+
+    What is there may hold more recordings than are asked for: an image does not depend on which others are made.
+    """
     known = [int(row) for row in rows]
     wanted = {"recipe": RECIPE, "rows": known, "sizes": asdict(sizes), "front_end": asdict(config)}
     folder = cache.directory / "features"
     index_path = folder / "index.json"
-    if not index_path.is_file() or json.loads(index_path.read_text(encoding="utf-8")) != wanted:
+    if not _holds(index_path, wanted):
         folder.mkdir(parents=True, exist_ok=True)
         index_path.unlink(missing_ok=True)
         _write_bank(cache, config, folder, known, sizes)
         index_path.write_text(json.dumps(wanted), encoding="utf-8")
     frames = np.load(folder / "frames.npy", mmap_mode="r")
     return FeatureBank(frames, np.load(folder / "offsets.npy"), config.mels, sizes.not_speech)
+
+
+def _holds(index_path: Path, wanted: Mapping[str, Any]) -> bool:
+    if not index_path.is_file():
+        return False
+    there = json.loads(index_path.read_text(encoding="utf-8"))
+    return bool({**there, "rows": None} == {**wanted, "rows": None} and set(wanted["rows"]) <= set(there["rows"]))
 
 
 def _write_bank(cache: WaveformCache, config: FrontEndConfig, folder: Path, rows: list[int], sizes: BankSizes) -> None:

@@ -13,16 +13,17 @@ from training import augment
 from training import train as loop
 from training.cache import WaveformCache, build_cache, read_waveform
 from training.card import write_card
-from training.data import TrainingDataError, read_manifest
-from training.evaluate import evaluate
+from training.data import Clip, TrainingDataError, read_manifest
+from training.evaluate import evaluate, recall_figure
 from training.export import combine, export_runs, fold_batch_norm, predict_unheard, read_member, read_run
 from training.options import TrainOptions
 from training.pipeline import Job, run_job
-from training.predict import of_model, predict_clips
+from training.predict import ClipLogits, of_model, predict_clips
 from training.robustness import conditions
-from training.splits import Split, split_by_speaker
+from training.splits import Split, plan_training, split_by_speaker
 from training.teacher import ask_teacher
 from training.train import learning_rate_at, train
+from training.transfer import Transfer, among, measure_transfer
 from webui.engine.builtin import load_builtin
 from webui.engine.builtin_checkpoint import read_config
 from webui.engine.builtin_frontend import FrontEndConfig
@@ -275,6 +276,39 @@ def test_the_whole_way_with_one_command(tmp_path: Path) -> None:
     assert read_config(tmp_path / "model").version == "7"
     assert not (tmp_path / "model" / "README.md").exists()  # two speakers a corpus: none could be kept back
     assert "RAVDESS" not in (tmp_path / "model" / "LICENSE").read_text("utf-8")
+
+
+def test_a_corpus_that_was_never_heard(
+    corpus: tuple[WaveformCache, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, whole = corpus
+    everybody = whole.train + whole.validation + whole.test
+    plan = plan_training([clip for clip in everybody if (clip.corpus, clip.emotion) != ("b", Emotion.SAD)], 2)
+    options, work = replace(OPTIONS, epochs=1, clips_per_epoch=16), tmp_path / "runs"
+
+    def measure() -> Transfer:
+        return measure_transfer(cache, plan, SMALL, options, work, command="transfer", machine="a laptop")
+
+    found = measure()
+    assert [(one.corpus, one.heard, one.clips, one.speakers) for one in found.corpora] == [
+        ("a", ("b",), 16, 2),  # two emotions shared, two speakers, four takes
+        ("b", ("a",), 16, 2),
+    ]
+    assert all(one.labels == ("angry", "neutral") for one in found.corpora)
+    assert all(one.recall.over_clips[0] <= one.recall.value <= one.recall.over_clips[1] for one in found.corpora)
+    for one in found.corpora:
+        assert not {s for s in read_run(work / one.corpus).speakers if s.startswith(one.corpus)}
+    monkeypatch.setattr(loop, "_run_epoch", lambda *_: pytest.fail("a finished training was done again"))
+    assert measure() == found
+
+
+def test_a_masked_answer_is_one_of_the_shared_classes() -> None:
+    clips = [Clip("a", str(n), "a_1", emotion) for n, emotion in enumerate((Emotion.ANGRY, Emotion.SAD))]
+    logits = np.array([[1.0, 9.0, 0.0], [1.0, 9.0, 2.0]])
+    masked = among(ClipLogits(tuple(clips), LABELS, logits, np.array([0, 2])), (Emotion.ANGRY, Emotion.SAD))
+    assert masked.truth.tolist() == [0, 1]
+    assert masked.logits.argmax(axis=1).tolist() == [0, 1]
+    assert recall_figure(masked).value == 1.0
 
 
 def test_a_teacher_teaches_without_labels(tmp_path: Path) -> None:
