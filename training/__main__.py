@@ -7,11 +7,12 @@ import platform
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from training.cache import WaveformCache, build_cache
 from training.data import Clip, TrainingDataError, labels_in, read_manifest
-from training.options import TrainOptions
+from training.options import COUNTING, TrainOptions
 from training.splits import FOLDS, UNUSED_CORPORA, Split, split_by_speaker
 from webui.errors import SpeechEmotionError
 
@@ -29,7 +30,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, default=Path("training/runs/whole"), help="folder of runs and of the model")
     parser.add_argument("--teacher", help="learn the scores of this model, from recordings without labels")
-    parser.add_argument("--members", type=int, default=len(FOLDS), help="networks that are averaged")
+    parser.add_argument("--members", type=int, default=len(FOLDS), help="pairs of networks that are averaged")
+    parser.add_argument("--processes", type=int, default=1, help="how many are trained at a time; 5 fill a GPU")
     parser.add_argument("--version", dest="weights_version", default="1", help="of the weights")
     parser.add_argument("--machine", default=platform.machine(), help='where this runs: "2-core x86-64 CPU"')
     _add_options(parser, prefix="")
@@ -41,6 +43,7 @@ def _add_options(parser: argparse.ArgumentParser, prefix: str) -> None:
     parser.add_argument("--seed", type=int, default=DEFAULTS.seed, dest=f"{prefix}seed")
     parser.add_argument("--epochs", type=int, default=DEFAULTS.epochs, dest=f"{prefix}epochs")
     parser.add_argument("--threads", type=int, default=DEFAULTS.threads, dest=f"{prefix}threads")
+    parser.add_argument("--device", default=DEFAULTS.device, dest=f"{prefix}device", help="cpu, or cuda for a GPU")
     parser.add_argument("--rate", type=float, default=DEFAULTS.learning_rate, dest=f"{prefix}rate")
 
 
@@ -51,6 +54,7 @@ def _add_steps(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     member.add_argument("--validate-every", type=int, default=1, help="epochs between two validations")
     member.add_argument("--from-model", type=Path, help="model whose member is trained on, instead of starting afresh")
     member.add_argument("--from-member", type=int, default=0, help="which of its members")
+    member.add_argument("--counting", action="store_true", help="a member that counts")
     member.add_argument("--fold", type=int, choices=range(len(FOLDS)), help="speakers that this run never hears")
 
     export = commands.add_parser("export", help="calibrate and write the model's files")
@@ -101,9 +105,15 @@ def _train_whole(arguments: argparse.Namespace, given: Sequence[str]) -> None:
         version=arguments.weights_version,
         machine=arguments.machine,
         command=f"bash run.sh train {shlex.join(given)}",
+        processes=arguments.processes,
     )
     options = TrainOptions(
-        epochs=arguments.epochs, seed=arguments.seed, threads=arguments.threads, learning_rate=arguments.rate
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+        threads=arguments.threads,
+        device=arguments.device,
+        learning_rate=arguments.rate,
+        validate_every=arguments.epochs,
     )
     run_job(job, options, NetworkConfig(), teacher)
 
@@ -128,12 +138,15 @@ def _train(arguments: argparse.Namespace, _clips: Sequence[Clip], split: Split, 
         epochs=arguments.member_epochs,
         seed=arguments.member_seed,
         threads=arguments.member_threads,
+        device=arguments.member_device,
         learning_rate=arguments.member_rate,
         validate_every=arguments.validate_every,
     )
     start = read_member(arguments.from_model, arguments.from_member) if arguments.from_model else None
     config = start.config if start is not None else NetworkConfig()
-    train(cache, chosen, config, options, arguments.run, start)
+    if arguments.counting:
+        options = replace(options, **COUNTING)
+    train(cache, chosen, config, options, arguments.run, start, counting=arguments.counting)
 
 
 def _export(arguments: argparse.Namespace, _clips: Sequence[Clip], split: Split, cache: WaveformCache) -> None:
@@ -174,6 +187,7 @@ def _transfer(arguments: argparse.Namespace, clips: Sequence[Clip], _split: Spli
         epochs=arguments.transfer_epochs,
         seed=arguments.transfer_seed,
         threads=arguments.transfer_threads,
+        device=arguments.transfer_device,
         learning_rate=arguments.transfer_rate,
     )
     own = ["--seed", str(options.seed), "--epochs", str(options.epochs), "--rate", str(options.learning_rate)]

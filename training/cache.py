@@ -5,7 +5,9 @@ emotion from a speaker who does not exist.
 """
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,18 +77,29 @@ def build_cache(
         if {key: index[key] for key in wanted} == wanted:
             return _open_cache(cache_dir, index)
     cache_dir.mkdir(parents=True, exist_ok=True)
-    pieces: list[list[NDArray[np.int16]]] = [[] for _ in speeds]
-    for clip in clips:
-        waveform = read_waveform(folder / clip.path)
-        for number, speed in enumerate(speeds):
-            played = waveform if speed == 1.0 else soxr.resample(waveform, SAMPLE_RATE * speed, SAMPLE_RATE, "MQ")
-            pieces[number].append((np.clip(played, -1, 1) * _INT16_SCALE).round().astype(np.int16))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        played = list(pool.map(lambda clip: _play(folder / clip.path, speeds), clips))
+    pieces = list(zip(*played, strict=True))  # one row per speed
     offsets = [np.cumsum([0, *(piece.size for piece in row)]).tolist() for row in pieces]
     for number, row in enumerate(pieces):
         np.save(_samples_path(cache_dir, number), np.concatenate(row))
     index = {**wanted, "offsets": offsets}
     index_path.write_text(json.dumps(index), encoding="utf-8")
     return _open_cache(cache_dir, index)
+
+
+def open_cache(cache_dir: Path) -> WaveformCache:
+    """Opens what ``build_cache`` made."""
+    return _open_cache(cache_dir, json.loads((cache_dir / "index.json").read_text(encoding="utf-8")))
+
+
+def _play(path: Path, speeds: Sequence[float]) -> list[NDArray[np.int16]]:
+    waveform = read_waveform(path)
+    played = (
+        waveform if speed == 1.0 else soxr.resample(waveform, SAMPLE_RATE * speed, SAMPLE_RATE, "MQ")
+        for speed in speeds
+    )
+    return [(np.clip(one, -1, 1) * _INT16_SCALE).round().astype(np.int16) for one in played]
 
 
 def _open_cache(cache_dir: Path, index: dict[str, list[object]]) -> WaveformCache:

@@ -18,7 +18,7 @@ from training.metrics import fit_temperature, softmax
 from training.predict import ClipLogits, on_normalised, predict_clips
 from training.record import CalibrationRecord, MemberRecord, TrainingRecord
 from training.splits import Split
-from training.train import STATE_NAME
+from training.train import STATE_NAME, Member
 from webui.engine.builtin_checkpoint import (
     CONFIG_NAME,
     WEIGHTS_NAME,
@@ -28,7 +28,8 @@ from webui.engine.builtin_checkpoint import (
     read_weights,
 )
 from webui.engine.builtin_frontend import FrontEndConfig
-from webui.engine.builtin_network import BuiltinNetwork, MemberNetwork, NetworkConfig
+from webui.engine.builtin_network import BuiltinNetwork, MemberNetwork, NetworkConfig, counting_member
+from webui.engine.builtin_statistics import StatisticsConfig, StatisticsMember
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import calibration_error
 
@@ -69,7 +70,9 @@ def export_runs(
     found = predict_unheard(members, split.train + split.validation, cache, labels)
     temperature = round(fit_temperature(found.logits, found.truth), 3)
     record = TrainingRecord(
-        members=tuple(MemberRecord(seed=m.seed, epochs=m.epochs, speakers=m.speakers) for m in members),
+        members=tuple(
+            MemberRecord(seed=m.seed, epochs=m.epochs, speakers=m.speakers, counting=m.counting) for m in members
+        ),
         calibration=CalibrationRecord(
             speakers=speakers_in(found.clips),
             recalls={name: round(value, 4) for name, value in found.recalls().items()},
@@ -79,7 +82,7 @@ def export_runs(
         teacher=teacher,
         started_from=started_from,
     )
-    network = combine([run.member for run in members], members[0].member.config)
+    network = combine([run.member for run in members], members[0].config)
     write_model(
         network, directory, labels=labels, temperature=temperature, version=version, record=record, license=license.name
     )
@@ -99,7 +102,7 @@ def predict_unheard(
         raise TrainingDataError("Every member heard every speaker; one that did not is needed for the temperature.")
     parts = []
     for strangers in sorted(set(chosen.values())):
-        alone = combine([members[n].member for n in strangers], members[0].member.config)
+        alone = combine([members[n].member for n in strangers], members[0].config)
         own = [clip for clip in clips if chosen.get(clip.speaker) == strangers]
         parts.append(predict_clips(on_normalised(_frame_logits(alone)), cache, own, labels))
     return ClipLogits(
@@ -122,10 +125,16 @@ def _frame_logits(network: BuiltinNetwork) -> Callable[[Tensor], Tensor]:
 class FinishedRun:
     """One trained member."""
 
-    member: MemberNetwork
+    member: Member
+    config: NetworkConfig
     speakers: tuple[str, ...]
     seed: int
     epochs: int
+
+    @property
+    def counting(self) -> bool:
+        """Whether it is a member that counts."""
+        return isinstance(self.member, StatisticsMember)
 
 
 def read_run(run_dir: Path, *, never: Sequence[Clip] = ()) -> FinishedRun:
@@ -133,7 +142,7 @@ def read_run(run_dir: Path, *, never: Sequence[Clip] = ()) -> FinishedRun:
     path = run_dir / STATE_NAME
     if not path.is_file():
         raise TrainingDataError(f"No training in {run_dir}: {STATE_NAME} is not there. Train first.")
-    content = torch.load(path, weights_only=True)
+    content = torch.load(path, weights_only=True, map_location="cpu")
     options, speakers = content["options"], tuple(content["speakers"])
     if content["epoch"] != options["epochs"]:
         raise TrainingDataError(f"{run_dir} stopped at epoch {content['epoch']} of {options['epochs']}: train on.")
@@ -141,11 +150,13 @@ def read_run(run_dir: Path, *, never: Sequence[Clip] = ()) -> FinishedRun:
     if leaked:
         raise TrainingDataError(f"{run_dir} was trained on {leaked}, who must be unheard here; train without them.")
     sizes = dict(content["network_config"])
-    member = MemberNetwork(
-        NetworkConfig(**sizes | {"front_end": FrontEndConfig(**sizes["front_end"])}), batch_norm=content["batch_norm"]
+    inner = {"front_end": FrontEndConfig(**sizes["front_end"]), "statistics": StatisticsConfig(**sizes["statistics"])}
+    config = NetworkConfig(**sizes | inner)
+    member: Member = (counting_member if content["counting"] else MemberNetwork)(
+        config, batch_norm=content["batch_norm"]
     )
     member.load_state_dict(content["averaged"])
-    return FinishedRun(member.eval(), speakers, int(options["seed"]), int(content["epoch"]))
+    return FinishedRun(member.eval(), config, speakers, int(options["seed"]), int(content["epoch"]))
 
 
 def read_member(directory: Path, number: int) -> MemberNetwork:
@@ -189,15 +200,46 @@ def _scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Ten
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None
     assert variance is not None
-    scale = norm.weight / torch.sqrt(variance + norm.eps)
+    scale = 1 / torch.sqrt(variance + norm.eps)
+    if not norm.affine:
+        return scale, -mean * scale
+    scale = norm.weight * scale
     return scale, norm.bias - mean * scale
 
 
-def combine(members: Sequence[MemberNetwork], config: NetworkConfig) -> BuiltinNetwork:
-    """Returns one network that averages the logits of the folded ``members``."""
-    network = BuiltinNetwork(replace(config, members=len(members)))
-    for slot, member in zip(network.members, members, strict=True):
-        slot.load_state_dict(fold_batch_norm(member).state_dict())
+@torch.no_grad()
+def fold_statistics(trained: StatisticsMember, config: NetworkConfig) -> StatisticsMember:
+    """Returns the same function without batch normalisation: see ``fold_batch_norm``.
+
+    The one in front, which brings the statistics to one scale, goes into the first layer.
+    """
+    plain = counting_member(config)
+    plain.head.load_state_dict(trained.head.state_dict())
+    tensors = {name: tensor.clone() for name, tensor in trained.state_dict().items() if name.startswith("layers")}
+    for number, norm in enumerate((trained.scale, *trained.norms)):
+        if not isinstance(norm, nn.BatchNorm1d):
+            continue
+        scale, shift = _scale_and_shift(norm)
+        names = f"layers.{max(0, number - 1)}.weight", f"layers.{max(0, number - 1)}.bias"
+        weight, bias = (tensors[name] for name in names)
+        if number == 0:  # in front of the layer, the others behind theirs
+            folded = weight * scale, bias + weight @ shift
+        else:
+            folded = weight * scale.unsqueeze(1), bias * scale + shift
+        tensors |= dict(zip(names, folded, strict=True))
+    plain.layers.load_state_dict({name.removeprefix("layers."): tensor for name, tensor in tensors.items()})
+    return plain.eval()
+
+
+def combine(members: Sequence[Member], config: NetworkConfig) -> BuiltinNetwork:
+    """Returns one network that averages the logits of the folded ``members``, each kind for itself."""
+    shapes = [member for member in members if isinstance(member, MemberNetwork)]
+    counts = [member for member in members if isinstance(member, StatisticsMember)]
+    network = BuiltinNetwork(replace(config, members=len(shapes), statistics_members=len(counts)))
+    for slot, shape in zip(network.members, shapes, strict=True):
+        slot.load_state_dict(fold_batch_norm(shape).state_dict())
+    for slot, count in zip(network.counting, counts, strict=True):
+        slot.load_state_dict(fold_statistics(count, config).state_dict())
     return network.eval()
 
 

@@ -6,9 +6,12 @@ epoch draws one of the ``variants`` of a recording; what is cheap (masks, shifts
 
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +21,13 @@ import torch
 from numpy.typing import NDArray
 
 from training import augment
-from training.cache import SAMPLE_RATE, WaveformCache
+from training.cache import SAMPLE_RATE, WaveformCache, open_cache
 from webui.engine.builtin_frontend import FrontEnd, FrontEndConfig
 
 RECIPE: Final = 1  # raised when the same options give other features
 NOT_SPEECH_S: Final = 4.0
+FEW: Final = 2000  # images that are made before other processes have started
+CHUNK: Final = 64  # images that a process makes at a time
 MP3_LEVEL: Final = 0.85  # libsndfile's compression level: about 32 kbit/s of mono speech at 16 kHz
 SHARES: Final = {"padding": 0.3, "filter": 0.6, "noise": 0.45, "telephone": 0.12, "mp3": 0.08}
 
@@ -91,22 +96,37 @@ def _holds(index_path: Path, wanted: Mapping[str, Any]) -> bool:
 
 
 def _write_bank(cache: WaveformCache, config: FrontEndConfig, folder: Path, rows: list[int], sizes: BankSizes) -> None:
-    front_end = FrontEnd(config).eval()
     recordings = len(cache.paths)
     every = (*rows, *range(recordings, recordings + sizes.not_speech))
     jobs = [(row, variant) for row in every for variant in range(sizes.variants)]
-
-    def make(job: tuple[int, int]) -> NDArray[np.float16]:
-        row, variant = job
-        return to_image(front_end, _waveform(cache, row, variant, np.random.default_rng([sizes.seed, row, variant])))
-
-    with ThreadPoolExecutor(2) as pool:
-        images = list(pool.map(make, jobs))
+    if len(jobs) < FEW:
+        images = _make_images(cache, config, sizes.seed, jobs)
+    else:
+        chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
+        make = partial(_make_images_apart, cache.directory, config, sizes.seed)
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+            images = [image for made in pool.map(make, chunks) for image in made]
     lengths = np.array([len(image) for image in images], dtype=np.int64)
     offsets = np.zeros((recordings + sizes.not_speech, sizes.variants, 2), dtype=np.int64)
     offsets[tuple(np.array(jobs).T)] = np.stack([np.cumsum(lengths) - lengths, lengths], axis=1)
     np.save(folder / "frames.npy", np.concatenate(images))
     np.save(folder / "offsets.npy", offsets)
+
+
+def _make_images_apart(
+    cache_dir: Path, config: FrontEndConfig, seed: int, jobs: list[tuple[int, int]]
+) -> list[NDArray[np.float16]]:
+    torch.set_num_threads(1)
+    return _make_images(open_cache(cache_dir), config, seed, jobs)
+
+
+def _make_images(
+    cache: WaveformCache, config: FrontEndConfig, seed: int, jobs: list[tuple[int, int]]
+) -> list[NDArray[np.float16]]:
+    """Returns the image of each (row, variant)."""
+    front_end = FrontEnd(config).eval()
+    drawn = ((row, variant, np.random.default_rng([seed, row, variant])) for row, variant in jobs)
+    return [to_image(front_end, _waveform(cache, row, variant, random)) for row, variant, random in drawn]
 
 
 def _waveform(cache: WaveformCache, row: int, variant: int, random: np.random.Generator) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """How to train, in one frozen object."""
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class TrainOptions:
         validate_every: epochs between two validations; the last epoch is always validated.
         seed: of everything.
         threads: of torch.
+        device: that the network runs on; feeding it stays with the CPU.
     """
 
     epochs: int = 24
@@ -46,8 +48,14 @@ class TrainOptions:
     validate_every: int = 1
     seed: int = 20_240_101
     threads: int = 2
+    device: str = "cpu"
 
     @property
     def steps(self) -> int:
         """Steps in all."""
         return self.epochs * (self.clips_per_epoch // self.batch)
+
+
+NOT_LASTING: Final = ("threads", "device")  # change how fast a training runs, not what it is
+COUNTING: Final[dict[str, Any]] = {"dropout": 0.4, "batch": 192, "clips_per_epoch": 12_288, "weight_decay": 0.1}
+"""In what the training of a member that counts differs."""

@@ -15,6 +15,7 @@ class MemberRecord(Record):
     seed: int
     epochs: int
     speakers: tuple[str, ...]
+    counting: bool = False
 
 
 class CalibrationRecord(Record):

@@ -1,4 +1,4 @@
-"""How a member fares on a corpus it never heard: trained on all the others, asked for the classes they share."""
+"""How a pair of members fares on a corpus it never heard: trained on the others, asked for the classes they share."""
 
 import logging
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from training.data import Clip, TrainingDataError, labels_in, speakers_in
 from training.evaluate import Figure, recall_figure
 from training.export import predict_unheard, read_run
 from training.features import BankSizes, build_bank
-from training.options import TrainOptions
+from training.options import COUNTING, TrainOptions
 from training.predict import ClipLogits
 from training.record import Record
 from training.splits import Plan, Split
@@ -28,7 +28,7 @@ TRANSFER_NAME: Final = "transfer.json"
 
 
 class Stranger(Record):
-    """What a member scores on a corpus it never heard, among the classes it shares with those that it heard."""
+    """What a pair of members scores on a corpus it never heard, among the classes it shares with what it heard."""
 
     corpus: str
     heard: tuple[str, ...]
@@ -93,9 +93,12 @@ def _leave_out(
     labels = labels_in(split.train + split.validation)
     shared = tuple(label for label in labels if label in labels_in(left_out))
     own = replace(options, validate_every=options.epochs)
-    train(cache, split, replace(config, labels=len(labels)), own, run)
+    runs = [run, run.with_name(f"{run.name}-counting")]
+    for folder, counting in zip(runs, (False, True), strict=True):
+        chosen = replace(own, **COUNTING) if counting else own
+        train(cache, split, replace(config, labels=len(labels)), chosen, folder, counting=counting)
     asked = [clip for clip in left_out if clip.emotion in shared]
-    masked = among(predict_unheard([read_run(run)], asked, cache, labels), shared)
+    masked = among(predict_unheard([read_run(folder) for folder in runs], asked, cache, labels), shared)
     return Stranger(
         corpus=name,
         heard=tuple(sorted({clip.corpus for clip in split.train})),

@@ -15,7 +15,15 @@ from training.cache import WaveformCache, build_cache, read_waveform
 from training.card import write_card
 from training.data import Clip, TrainingDataError, read_manifest
 from training.evaluate import evaluate, recall_figure
-from training.export import combine, export_runs, fold_batch_norm, predict_unheard, read_member, read_run
+from training.export import (
+    combine,
+    export_runs,
+    fold_batch_norm,
+    fold_statistics,
+    predict_unheard,
+    read_member,
+    read_run,
+)
 from training.options import TrainOptions
 from training.pipeline import Job, run_job
 from training.predict import ClipLogits, of_model, predict_clips
@@ -25,9 +33,10 @@ from training.teacher import ask_teacher
 from training.train import learning_rate_at, train
 from training.transfer import Transfer, among, measure_transfer
 from webui.engine.builtin import load_builtin
-from webui.engine.builtin_checkpoint import read_config
+from webui.engine.builtin_checkpoint import STATISTICS_BANDS, read_config
 from webui.engine.builtin_frontend import FrontEndConfig
-from webui.engine.builtin_network import MemberNetwork, NetworkConfig
+from webui.engine.builtin_network import MemberNetwork, NetworkConfig, counting_member
+from webui.engine.builtin_statistics import BANDS, StatisticsMember
 from webui.engine.native import load_native
 from webui.labels import Emotion
 from webui.service.scores import emotion_scores
@@ -171,6 +180,37 @@ def test_folding_batch_norm_changes_nothing() -> None:
         torch.testing.assert_close(plain(mel, pitch), member(mel, pitch), atol=1e-4, rtol=1e-4)
 
 
+def counting_like(config: NetworkConfig) -> StatisticsMember:
+    """A member that counts, whose every tensor was drawn."""
+    torch.manual_seed(2)
+    member = counting_member(config, batch_norm=True).eval()
+    for name, tensor in member.state_dict().items():
+        if "running_var" in name or (name.startswith("norms") and name.endswith("weight")):
+            tensor.uniform_(0.5, 2.0)
+        elif ("norms" in name or name.startswith("scale")) and tensor.dtype.is_floating_point:
+            tensor.normal_(0, 0.5)
+    return member
+
+
+def test_folding_the_norms_of_a_member_that_counts_changes_nothing() -> None:
+    member = counting_like(NetworkConfig())
+    mel, pitch = torch.randn(2, 1, 64, 60), torch.rand(2, 1, 48, 60)
+    plain = fold_statistics(member, NetworkConfig())
+    assert not any("norm" in name or "scale" in name for name in plain.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(plain.thinned(mel, pitch), member.thinned(mel, pitch), atol=1e-4, rtol=1e-4)
+    assert BANDS == STATISTICS_BANDS
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 5])
+def test_statistics_of_very_few_frames_are_finite(frames: int) -> None:
+    member = counting_like(NetworkConfig())
+    with torch.no_grad():
+        found = member.thinned(torch.randn(1, 1, 64, frames), torch.rand(1, 1, 48, frames))
+    assert found.shape == (1, -(-frames // 4), 128)
+    assert found.isfinite().all()
+
+
 def test_thinned_out_layers_are_the_dense_ones_at_every_fourth_frame() -> None:
     member = fold_batch_norm(trained_like(NetworkConfig()))
     mel = torch.randn(2, 1, 64, 61)
@@ -194,12 +234,35 @@ def test_members_are_averaged() -> None:
     assert features.shape[2] == 32
 
 
-def test_a_frame_sees_no_further_than_it_says() -> None:
-    config = NetworkConfig()
-    network = combine([trained_like(config)], config)
+def test_members_that_count_have_their_share_and_the_head_is_linear() -> None:
+    shape, counts = trained_like(SMALL), [counting_like(SMALL), counting_like(SMALL)]
+    for tensor in counts[1].head.parameters():
+        tensor.data.add_(0.3)
+    network = combine([counts[0], shape, counts[1]], SMALL)
+    samples = torch.randn(1, 16_000)
+    with torch.no_grad():
+        logits, features = network(samples)
+        alone = [combine([one], replace(SMALL, statistics_share=0.0))(samples)[0] for one in (shape,)]
+        alone += [combine([shape, one], replace(SMALL, statistics_share=1.0))(samples)[0] for one in counts]
+    expected = 0.65 * alone[0] + 0.35 * (alone[1] + alone[2]) / 2
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+    assert features.shape[2] == network.config.feature_size == 16 + 2 * 128
+    heads = [network.members[0].head, *(member.head for member in network.counting)]
+    shares = [0.65, 0.175, 0.175]
+    weight = torch.cat([share * head.weight for share, head in zip(shares, heads, strict=True)], dim=1)
+    bias = sum(share * head.bias for share, head in zip(shares, heads, strict=True))
+    with torch.no_grad():
+        torch.testing.assert_close(features.mean(1) @ weight.T + bias, logits.mean(1), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("counting", [False, True])
+def test_a_frame_sees_no_further_than_it_says(counting: bool) -> None:
+    members = [trained_like(NetworkConfig()), *([counting_like(NetworkConfig())] if counting else [])]
+    network = combine(members, NetworkConfig())
+    config = network.config
     reach = config.context_frames * 320 + config.front_end.reach_samples
-    samples = torch.randn(1, 16_000 * 8)
-    middle = 203  # the last of the four frames that share a value, so the one that sees furthest back
+    samples = torch.randn(1, 16_000 * 10)
+    middle = 251  # the last of the four frames that share a value, so the one that sees furthest back
     with torch.no_grad():
         before = network(samples)[0][0, middle]
         outside = samples.clone()
@@ -207,7 +270,7 @@ def test_a_frame_sees_no_further_than_it_says() -> None:
         outside[:, middle * 320 + 400 + reach :] += 1
         torch.testing.assert_close(network(outside)[0][0, middle], before, atol=1e-6, rtol=1e-6)
         inside = samples.clone()
-        inside[:, : middle * 320 - reach + 960] += torch.randn(middle * 320 - reach + 960)
+        inside[:, : middle * 320 - reach + 960] += 30 * torch.randn(middle * 320 - reach + 960)
         assert (network(inside)[0][0, middle] - before).abs().max() > 1e-6
 
 
@@ -270,10 +333,21 @@ def test_training_on_from_a_shipped_member(corpus: tuple[WaveformCache, Split], 
 def test_the_whole_way_with_one_command(tmp_path: Path) -> None:
     data = write_corpus(tmp_path / "data", takes=2)
     job = Job(
-        data=data, work=tmp_path, model=tmp_path / "model", members=1, version="7", machine="a laptop", command="train"
+        data=data,
+        work=tmp_path,
+        model=tmp_path / "model",
+        members=1,
+        version="7",
+        machine="a laptop",
+        command="train",
+        processes=2,
     )
-    run_job(job, replace(OPTIONS, epochs=1, clips_per_epoch=16), SMALL)
-    assert read_config(tmp_path / "model").version == "7"
+    run_job(job, replace(OPTIONS, epochs=1, clips_per_epoch=16, validate_every=1), SMALL)
+    config = read_config(tmp_path / "model")
+    assert (config.version, config.network.members, config.network.statistics_members) == ("7", 1, 1)
+    kinds = [read_run(tmp_path / "runs" / name).counting for name in ("0", "0-counting")]
+    assert kinds == [False, True]
+    assert load_builtin(tmp_path / "model").embedding_dim == 16 + 128
     assert not (tmp_path / "model" / "README.md").exists()  # two speakers a corpus: none could be kept back
     assert "RAVDESS" not in (tmp_path / "model" / "LICENSE").read_text("utf-8")
 

@@ -114,7 +114,7 @@ class BuiltinModel:
     @property
     def embedding_dim(self) -> int:
         """Length of a feature vector."""
-        return self._sizes.members * self._sizes.width
+        return self._sizes.feature_size
 
     @property
     def min_samples(self) -> int:

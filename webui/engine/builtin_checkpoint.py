@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CONFIG_NAME: Final = "config.json"
 WEIGHTS_NAME: Final = "model.safetensors"
 MAX_NAMES_SHOWN: Final = 3
+STATISTICS_BANDS: Final = 8  # builtin_statistics.BANDS, which can't be imported without PyTorch
 
 
 class FrontEndSizes(Document):
@@ -33,6 +34,13 @@ class FrontEndSizes(Document):
     highest_pitch_hz: float = Field(gt=0)
 
 
+class StatisticsSizes(Document):
+    """Sizes of members that count; ``builtin_statistics.StatisticsConfig`` explains each."""
+
+    widths: tuple[int, ...] = Field(min_length=1)
+    radius: int = Field(ge=0)
+
+
 class NetworkSizes(Document):
     """Sizes of the network; ``builtin_network.NetworkConfig`` explains each."""
 
@@ -44,6 +52,9 @@ class NetworkSizes(Document):
     dilations: tuple[int, ...]
     heads: int = Field(gt=0)
     radius: int = Field(ge=0)
+    statistics_members: int = Field(default=0, ge=0)
+    statistics_share: float = Field(default=0.0, ge=0, le=1)
+    statistics: StatisticsSizes = StatisticsSizes(widths=(256, 128), radius=26)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -73,6 +84,12 @@ class BuiltinConfig(Document):
             raise ValueError("a label occurs twice")
         return labels
 
+    @model_validator(mode="after")
+    def _statistics_can_be_made(self) -> Self:
+        if self.network.statistics_members and self.front_end.mels % STATISTICS_BANDS:
+            raise ValueError(f"mels has to be a multiple of {STATISTICS_BANDS} for members that count")
+        return self
+
     def label_set(self) -> LabelSet:
         """Returns the classes in the order of the logits."""
         return LabelSet.from_emotions(self.labels)
@@ -81,9 +98,11 @@ class BuiltinConfig(Document):
         """Returns the sizes as the network takes them."""
         from webui.engine.builtin_frontend import FrontEndConfig  # imported late: torch takes seconds
         from webui.engine.builtin_network import NetworkConfig
+        from webui.engine.builtin_statistics import StatisticsConfig
 
         front_end = FrontEndConfig(**self.front_end.model_dump())
-        return NetworkConfig(front_end=front_end, labels=len(self.labels), **self.network.model_dump())
+        sizes = self.network.model_dump() | {"statistics": StatisticsConfig(**self.network.statistics.model_dump())}
+        return NetworkConfig(front_end=front_end, labels=len(self.labels), **sizes)
 
 
 def read_config(directory: Path) -> BuiltinConfig:

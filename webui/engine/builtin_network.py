@@ -6,11 +6,14 @@ frames to each side and no more, so a long recording can be cut into overlapping
 
 The head is linear on each frame's features: the mean of the frame logits is the head of the mean features.
 
+Beside these members there may be others that count instead of looking for shapes: ``builtin_statistics``.
+
 Time is thinned out by 4 in the first layers, so features and logits are computed 12.5 times a second, and each is given
 out for the 4 frames it stands for. Computing every frame with dilated kernels gives the same values at the thinned-out
 places and nothing but smoother curves between them, for four times the work.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from webui.engine.builtin_frontend import FrontEnd, FrontEndConfig
+from webui.engine.builtin_statistics import StatisticsConfig, StatisticsMember
 
 ATTENTION_RANGE: Final = 4.0  # attention weights lie between exp(-4) and exp(4)
 VARIANCE_FLOOR: Final = 1e-4
@@ -39,6 +43,9 @@ class NetworkConfig:
         dilations: of the 1-D layers, in thinned-out frames.
         heads: of the pooling.
         radius: reach of the pooling to each side, in thinned-out frames.
+        statistics_members: how many members there are beside those that count instead.
+        statistics_share: of these in the logits; the rest is the mean of the others.
+        statistics: sizes of these.
     """
 
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
@@ -51,6 +58,9 @@ class NetworkConfig:
     dilations: tuple[int, ...] = (1, 2, 2)
     heads: int = 8
     radius: int = 18
+    statistics_members: int = 0
+    statistics_share: float = 0.35
+    statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
 
     @property
     def thinning(self) -> int:
@@ -72,7 +82,14 @@ class NetworkConfig:
             reach += step
             step *= stride
         reach += step * (sum(self.dilations) + self.radius) + step - 1  # the last of a group of frames sees the first's
+        if self.statistics_members:
+            reach = max(reach, self.statistics.context_frames(step))
         return -(-(reach + 1) // step) * step - 1
+
+    @property
+    def feature_size(self) -> int:
+        """Length of a feature vector: those of all members side by side."""
+        return self.members * self.width + self.statistics_members * self.statistics.widths[-1]
 
 
 class ImageBlock(nn.Module):
@@ -183,6 +200,23 @@ class MemberNetwork(nn.Module):
         pooled: Tensor = self.pooling(x, self.config.radius * step)
         return pooled.transpose(1, 2)
 
+    def thinned(self, mel: Tensor, pitch: Tensor) -> Tensor:
+        """Returns features of the groups of frames that share a value, ``(B, groups, width)``."""
+        features: Tensor = self(mel, pitch, thin=True)
+        return features
+
+
+def counting_member(config: NetworkConfig, *, batch_norm: bool = False, dropout: float = 0.0) -> StatisticsMember:
+    """Returns a member that counts, of the sizes in ``config``."""
+    return StatisticsMember(
+        config.statistics,
+        config.front_end,
+        thinning=config.thinning,
+        labels=config.labels,
+        batch_norm=batch_norm,
+        dropout=dropout,
+    )
+
 
 class BuiltinNetwork(nn.Module):
     """Normalised samples to frame features and frame logits, averaged over the members."""
@@ -192,19 +226,34 @@ class BuiltinNetwork(nn.Module):
         self.config = config
         self.front_end = FrontEnd(config.front_end)
         self.members = nn.ModuleList(MemberNetwork(config) for _ in range(config.members))
+        self.counting = nn.ModuleList(counting_member(config) for _ in range(config.statistics_members))
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps ``(B, samples)`` to logits ``(B, T, labels)`` and features ``(B, T, members * width)``."""
+        """Maps ``(B, samples)`` to logits ``(B, T, labels)`` and features ``(B, T, feature_size)``."""
         mel, pitch = self.front_end(samples)
         frames, group = mel.shape[3], self.config.thinning
-        features: list[Tensor] = []
-        logits: list[Tensor] = []
-        for member in self.members:
-            assert isinstance(member, MemberNetwork)
-            features.append(member(mel, pitch, thin=True))
-            logits.append(member.head(features[-1]))
-        mean, joined = torch.stack(logits).mean(0), torch.cat(features, dim=2)
+        features = [member.thinned(mel, pitch) for member in self._members()]
+        logits = [member.head(own) for member, own in zip(self._members(), features, strict=True)]
+        if self.counting:
+            counting = list(self._counting())
+            counted = counting[0].statistics(mel, pitch)  # the same for all of them
+            features += [member.perceive(counted) for member in counting]
+            logits += [member.head(own) for member, own in zip(counting, features[len(logits) :], strict=True)]
+        share, shapes = self.config.statistics_share, len(self.members)
+        kinds = [torch.stack(kind).mean(0) for kind in (logits[:shapes], logits[shapes:]) if kind]
+        mean = kinds[0] if len(kinds) == 1 else (1 - share) * kinds[0] + share * kinds[1]
+        joined = torch.cat(features, dim=2)
         return (
             mean.repeat_interleave(group, dim=1)[:, :frames],
             joined.repeat_interleave(group, dim=1)[:, :frames],
         )
+
+    def _members(self) -> Iterator[MemberNetwork]:
+        for member in self.members:
+            assert isinstance(member, MemberNetwork)
+            yield member
+
+    def _counting(self) -> Iterator[StatisticsMember]:
+        for member in self.counting:
+            assert isinstance(member, StatisticsMember)
+            yield member
