@@ -63,7 +63,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from starlette.exceptions import HTTPException
     from starlette.middleware.cors import CORSMiddleware
 
-    from webui.api.access import Access, AccessGuard, page_user
+    from webui.api.access import Access, AccessGuard, caller_name, page_user
     from webui.api.body_limit import BodyLimit
     from webui.api.jobs import JobsApi
     from webui.api.login import LoginPage
@@ -73,8 +73,9 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.api.routes import Api
     from webui.api.work import CallerGoneError, answer_nobody
     from webui.ui.closed_doors import ClosedDoors
-    from webui.ui.page import ASSETS_DIR, build_page, page_theme
+    from webui.ui.page import ASSETS_DIR, UPLOADS_KEPT_S, build_page, page_theme
     from webui.ui.scripts import page_script
+    from webui.ui.upload_budget import UploadBudget, UploadLedger
 
     access = Access(settings)
     service = service if service is not None else RecognitionService(settings)
@@ -89,6 +90,9 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     )
     app.add_middleware(ClosedDoors)
     app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb, max_upload_s=settings.max_upload_s)
+    uploads = UploadLedger(visitor_mb=settings.max_visitor_mb, total_mb=settings.max_uploads_mb, kept_s=UPLOADS_KEPT_S)
+    largest = int(settings.max_audio_mb * BYTES_PER_MB)
+    app.add_middleware(UploadBudget, ledger=uploads, visitor_of=caller_name, refuse=answer_error, unannounced=largest)
     app.add_middleware(AccessGuard, access=access)
     # Without one, Gradio would add its own, which lets every site in.
     app.add_middleware(

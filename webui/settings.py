@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     max_waiting: int = Field(default=32, ge=0, description=text("settings.max_waiting"))
     max_audio_mb: float = Field(default=2000.0, gt=0, description=text("settings.max_audio_mb"))
     max_audio_s: float = Field(default=43_200.0, gt=0, le=LONGEST_WAV_S, description=text("settings.max_audio_s"))
+    max_visitor_mb: float = Field(default=10_000.0, gt=0, description=text("settings.max_visitor_mb"))
+    max_uploads_mb: float = Field(default=50_000.0, gt=0, description=text("settings.max_uploads_mb"))
     max_per_client: int = Field(default=16, ge=1, description=text("settings.max_per_client"))
     max_upload_s: float = Field(default=600.0, gt=0, description=text("settings.max_upload_s"))
     max_request_s: float = Field(default=7200.0, gt=0, description=text("settings.max_request_s"))

@@ -57,6 +57,8 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "max_waiting": 3,
         "max_audio_mb": 1.5,
         "max_audio_s": 60.0,
+        "max_visitor_mb": 20.0,
+        "max_uploads_mb": 30.0,
         "max_per_client": 2,
         "max_upload_s": 9.0,
         "max_request_s": 99.0,

@@ -96,6 +96,17 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="接受的最长录音，单位秒：12 小时。",
         en="Longest recording accepted, in seconds: 12 h.",
     ),
+    "settings.max_visitor_mb": Text(
+        zh="一位访客（密钥、账号或地址）上传到网页并保留着的文件总量上限，单位 MB；上传的文件保留六小时。",
+        en=(
+            "Megabytes of uploads to the page that are kept of one visitor (key, login or address); uploads are kept "
+            "for six hours."
+        ),
+    ),
+    "settings.max_uploads_mb": Text(
+        zh="所有访客上传到网页并保留着的文件总量上限，单位 MB；应小于磁盘的可用空间。",
+        en="The same of all visitors together; set it below what the disk has room for.",
+    ),
     "settings.max_per_client": Text(
         zh="同一调用方（密钥、账号或地址）最多同时有多少个 API 请求；再多的得到 429。",
         en="API requests of one caller (key, login or address) at a time; more are answered 429.",

@@ -17,6 +17,7 @@ EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 MAX_WAITING: Final = 32
 CACHE_SWEEP_S: Final = 600
 CACHE_AGE_S: Final = 6 * 3600
+UPLOADS_KEPT_S: Final = CACHE_AGE_S + CACHE_SWEEP_S
 
 _FONTS: Final = (
     "system-ui",
