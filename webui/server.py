@@ -26,7 +26,7 @@ from webui import __version__
 from webui.errors import RequestError, SpeechEmotionError
 from webui.service import RecognitionService
 from webui.service.activity import Activity
-from webui.settings import Settings
+from webui.settings import Settings, Switch
 from webui.storage.retention import Cleaner
 from webui.texts import Language, text
 
@@ -112,7 +112,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     app.include_router(Api(service).router)
     gr.mount_gradio_app(
         app,
-        build_page(service, cache_dir=cache_dir),
+        build_page(service, cache_dir=cache_dir, compares=has_compare_tab(settings)),
         path="/",
         auth_dependency=page_user if access.restricted else None,
         show_error=False,
@@ -166,6 +166,15 @@ def is_open_to_network(settings: Settings) -> bool:
     from webui.api.access import Access, is_loopback
 
     return not is_loopback(settings.host) and not Access(settings).restricted
+
+
+def has_compare_tab(settings: Settings) -> bool:
+    """Returns whether the page compares models: not for strangers, unless the settings say so."""
+    if settings.compare_tab is not Switch.AUTO:
+        return settings.compare_tab is Switch.ON
+    from webui.api.access import Access, is_loopback
+
+    return Access(settings).restricted or (is_loopback(settings.host) and not settings.allowed_hosts)
 
 
 def check_certificate(settings: Settings) -> None:

@@ -46,6 +46,14 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+class Switch(StrEnum):
+    """Whether a part of the page is there; ``auto`` asks who may reach it."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 class Settings(BaseSettings):
     """The settings of one process."""
 
@@ -88,6 +96,7 @@ class Settings(BaseSettings):
     max_connections: int = Field(default=1000, ge=1, description=text("settings.max_connections"))
     keep_days: float = Field(default=0.0, ge=0, description=text("settings.keep_days"))
     keep_gb: float = Field(default=0.0, ge=0, description=text("settings.keep_gb"))
+    compare_tab: Switch = Field(default=Switch.AUTO, description=text("settings.compare_tab"))
     window_s: float = Field(default=1.0, gt=0, description=text("settings.window_s"))
     hop_s: float = Field(default=0.2, gt=0, description=text("settings.hop_s"))
     max_json_rows: int = Field(default=10_000, ge=1, description=text("settings.max_json_rows"))

@@ -130,6 +130,17 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="结果总共最多占多少 GB，超过则从最旧的删起；0 为不限。",
         en="Gigabytes that results may take in all, the oldest are deleted first; 0 is no limit.",
     ),
+    "settings.compare_tab": Text(
+        zh=(
+            "网页上是否有“对比模型”页（on / off）：它会占满机器几分钟。`auto`：只对本机开放，或要求密钥或登录时才有；"
+            "对网络开放或列出了反向代理的域名而无需密钥时没有。"
+        ),
+        en=(
+            "Whether the page compares models (on, off), which keeps the machine busy for minutes. `auto`: only where "
+            "the server is open to this machine alone, or asks for keys or logins; not where it is open to a network, "
+            "or to a reverse proxy's names, without them."
+        ),
+    ),
     "settings.window_s": Text(
         zh="逐帧得分：每行平均多少秒音频。",
         en="Frame scores: length of audio that a row averages over.",
