@@ -62,9 +62,11 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from fastapi_offline import FastAPIOffline  # FastAPI's own page of the API asks a server on the internet
     from starlette.exceptions import HTTPException
     from starlette.middleware.cors import CORSMiddleware
+    from starlette.requests import ClientDisconnect
 
     from webui.api.access import Access, AccessGuard, caller_name, page_user
     from webui.api.body_limit import BodyLimit
+    from webui.api.description import describe
     from webui.api.jobs import JobsApi
     from webui.api.login import LoginPage
     from webui.api.observed import Observed
@@ -88,6 +90,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         redoc_url=None,
         openapi_url=f"{API_PREFIX}/openapi.json",
     )
+    describe(app)
     app.add_middleware(ClosedDoors)
     app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb, max_upload_s=settings.max_upload_s)
     uploads = UploadLedger(visitor_mb=settings.max_visitor_mb, total_mb=settings.max_uploads_mb, kept_s=UPLOADS_KEPT_S)
@@ -106,7 +109,8 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     app.add_middleware(Observed, metrics=service.metrics)
     for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_error)
-    app.add_exception_handler(CallerGoneError, answer_nobody)
+    for kind in (CallerGoneError, ClientDisconnect):
+        app.add_exception_handler(kind, answer_nobody)
     app.include_router(LoginPage(access).router)
     app.include_router(jobs.router)
     app.include_router(Api(service).router)

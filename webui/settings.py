@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     max_per_client: int = Field(default=16, ge=1, description=text("settings.max_per_client"))
     max_upload_s: float = Field(default=600.0, gt=0, description=text("settings.max_upload_s"))
     max_request_s: float = Field(default=7200.0, gt=0, description=text("settings.max_request_s"))
+    max_jobs: int = Field(default=100, ge=1, description=text("settings.max_jobs"))
     max_connections: int = Field(default=1000, ge=1, description=text("settings.max_connections"))
     keep_days: float = Field(default=0.0, ge=0, description=text("settings.keep_days"))
     keep_gb: float = Field(default=0.0, ge=0, description=text("settings.keep_gb"))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import soundfile
 
 from tests.browser.server_process import ROOT, RunningServer, running_server
+from webui.service.keys import hash_key, new_key
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 JOBS = "/api/v1/jobs"
@@ -169,3 +171,38 @@ def test_a_second_server_leaves_the_jobs_of_the_first_alone(server: RunningServe
         response = client.get(JOBS)
         assert (response.status_code, response.json()["code"]) == (507, "storage.jobs_in_use")
         assert client.get("/healthz").status_code == 200
+
+
+def test_jobs_are_bounded_by_number_and_by_caller(tmp_path: Path, recordings: Path) -> None:
+    keys = [new_key(), new_key()]
+    settings = {
+        "api_keys": ",".join(hash_key(key) for key in keys),
+        "audio_roots": recordings,
+        "models_dir": tmp_path / "models",
+        "max_jobs": 2,
+        "max_per_client": 1,
+    }
+    asked = {"audio_paths": [str(recordings / "long.wav")] * 50}
+    with running_server(tmp_path / "outputs", **settings) as server:
+        first, second = (httpx.Client(base_url=server.url, headers={"X-API-Key": key}, timeout=60) for key in keys)
+        jobs = [first.post(JOBS, json=asked).json()["id"] for _ in range(2)]
+        refused = first.post(JOBS, json=asked)
+        assert (refused.status_code, refused.json()["code"]) == (503, "request.too_many_jobs")
+        assert refused.json()["values"] == {"found": 2, "expected": 2, "retry_s": 60}
+        assert refused.headers["retry-after"] == "60"
+        assert first.get(JOBS).json()["total"] == 2
+        for job in jobs:
+            assert first.post(f"{JOBS}/{job}/cancel").status_code == 200
+            ended(first, job)
+        port = int(server.url.rsplit(":", 1)[1])
+        head = f"POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {keys[0]}\r\nContent-Length: 1000\r\n"
+        for wait_s in (0.3, 3.0):  # until the server has seen that another job is arriving
+            with socket.create_connection(("127.0.0.1", port)) as link:
+                link.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + b"{")
+                time.sleep(wait_s)
+                refused = first.post(JOBS, json={"audio_paths": [str(recordings / "0.wav")]})
+                assert second.post(JOBS, json={"audio_paths": [str(recordings / "0.wav")]}).status_code in {202, 503}
+            if refused.status_code != 202:
+                break
+        assert (refused.status_code, refused.json()["code"]) == (429, "request.too_many")
+        assert "Traceback" not in server.errors.read_text()

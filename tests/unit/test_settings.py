@@ -62,6 +62,7 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "max_per_client": 2,
         "max_upload_s": 9.0,
         "max_request_s": 99.0,
+        "max_jobs": 7,
         "max_connections": 50,
         "keep_days": 1.5,
         "keep_gb": 0.5,

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
+from starlette.routing import compile_path
 
 from webui.api.access import caller_name
 from webui.api.callers import CallerLimit
@@ -26,6 +27,7 @@ from webui.api.documents import (
     RecognizeRequest,
     ResultPage,
 )
+from webui.api.examples import RECOGNIZED, shown
 from webui.api.problems import responses
 from webui.api.sources import SOURCES, Opened, source_of
 from webui.api.url_source import UrlSource, file_name_of
@@ -78,23 +80,34 @@ class Api:
         add(
             f"{PREFIX}/recognize", self.recognize, methods=["POST"], response_model=RecognizedAudio,
             response_model_exclude_none=True, tags=["recognition"], summary="Recognize the emotion of one recording",
-            responses=responses(401, 403, 408, 413, 422, 429, 503, 504, 507),
+            responses=shown(200, RECOGNIZED) | responses(401, 403, 408, 413, 422, 429, 503, 504, 507),
             openapi_extra={"requestBody": _request_body()},
         )  # fmt: skip
-        add(f"{PREFIX}/results", self.list_results, tags=["results"], summary="List results, newest first")
+        add(
+            f"{PREFIX}/results", self.list_results, tags=["results"], summary="List results, newest first",
+            responses=responses(401, 422),
+        )  # fmt: skip
         add(
             f"{PREFIX}/results/{{run_id}}", self.read_result, response_model=RecognizedAudio,
-            response_model_exclude_none=True, tags=["results"], summary="Read one result", responses=responses(404),
+            response_model_exclude_none=True, tags=["results"], summary="Read one result",
+            responses=shown(200, RECOGNIZED) | responses(401, 404, 422),
         )  # fmt: skip
         add(
             f"{PREFIX}/results/{{run_id}}", self.delete_result, methods=["DELETE"], status_code=204, tags=["results"],
-            summary="Delete one result with its files", responses=responses(404), response_class=Response,
+            summary="Delete one result with its files", responses=responses(401, 403, 404, 422, 507),
+            response_class=Response,
         )  # fmt: skip
         add(
             f"{PREFIX}/results/{{run_id}}/{{file_name}}", self.read_file, tags=["results"],
-            summary="Fetch a file of a result", responses=responses(404), response_class=FileResponse,
+            summary="Fetch a file of a result", responses=responses(401, 404, 422), response_class=FileResponse,
         )  # fmt: skip
-        add(f"{PREFIX}/models", self.models, tags=["models"], summary="The models, and which one answers")
+        add(
+            f"{PREFIX}/models",
+            self.models,
+            tags=["models"],
+            summary="The models, and which one answers",
+            responses=responses(401),
+        )
         add(
             "/api/{rest:path}", self.nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
         )
@@ -106,7 +119,7 @@ class Api:
 
         add(
             "/metrics", self.metrics, tags=["health"], summary="Numbers for Prometheus", response_class=Response,
-            responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+            responses=responses(401) | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
         )  # fmt: skip
 
     async def recognize(self, request: Request) -> Response:
@@ -233,7 +246,7 @@ class Api:
             )
             for status in self._service.registry.statuses()
         )
-        notice = standing.status.notice() if standing.status is not None else None
+        notice = standing.status.notice() if standing.status is not None else self._service.models.why_builtin()
         return ModelsDocument(
             models=listed,
             answering=standing.answering.name if standing.answering is not None else None,
@@ -241,8 +254,14 @@ class Api:
             notice=notice.message() if notice is not None else None,
         )
 
-    def nothing(self, rest: str) -> None:
+    def nothing(self, rest: str, request: Request) -> None:
         """Answers what no route does, before the page's own server would with a page."""
+        described: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+        here = [found for path, found in described.items() if compile_path(path)[0].match(request.url.path)]
+        methods = {method.upper() for found in here for method in found}
+        if methods:
+            allowed = ", ".join(sorted(methods))
+            raise HTTPException(405, f"{request.method} is not possible here; {allowed} is.", {"Allow": allowed})
         raise HTTPException(404, f"There is no /api/{rest[:80]}; /docs lists what there is.")
 
     def health(self) -> Health:

@@ -131,6 +131,15 @@ class ModelShelf:
             offers=self._offers(),
         )
 
+    def why_builtin(self) -> Notice | None:
+        """Returns why the built-in model answers for ``auto`` though nothing is being acquired; None if it doesn't."""
+        if self._settings.model != AUTO:
+            return None
+        try:
+            return next(iter(self._registry.choose(AUTO).notices), None)
+        except ModelNotFoundError:
+            return None
+
     def _offers(self) -> tuple[Precision, ...]:
         """Returns the precisions, besides the one that answers, that ``verify`` found good for these weights."""
         name = self._who_answers()

@@ -221,6 +221,15 @@ class JobStore:
             (total,) = self._db.execute("SELECT COUNT(*) FROM jobs").fetchone()
             return self._records("ORDER BY rowid DESC LIMIT ? OFFSET ?", (limit, offset)), int(total)
 
+    def under_way(self) -> int:
+        """Returns how many jobs have something left to do."""
+        with self._lock:
+            (count,) = self._db.execute(
+                "SELECT COUNT(*) FROM jobs WHERE EXISTS (SELECT 1 FROM items WHERE job = jobs.id AND state IN (?, ?))",
+                (ItemState.WAITING, ItemState.RUNNING),
+            ).fetchone()
+        return int(count)
+
     def items(self, job: str) -> Iterator[Item]:
         """Yields a job's items in order, some at a time, as they are when they are read."""
         last = -1

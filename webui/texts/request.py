@@ -77,6 +77,13 @@ TEXTS: Final[Mapping[str, Text]] = {
             "them, or try again in {retry_s} s."
         ),
     ),
+    "request.too_many_jobs": Text(
+        zh="已有 {found} 个批量任务未完成，最多 {expected} 个。请等其中一个完成或取消它，{retry_s} 秒后重试。",
+        en=(
+            "{found} jobs are unfinished, {expected} at most. Wait for one of them or cancel it, and try again in "
+            "{retry_s} s."
+        ),
+    ),
     "request.uploads_of_visitor": Text(
         zh=(
             "服务器保留着您上传的 {found_mb} MB，加上这次的 {size_mb} MB 就超过了每位访客 {expected_mb} MB 的上限。"

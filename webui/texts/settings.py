@@ -118,6 +118,10 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="一次识别（含排队）最多用多少秒，超过则中止。",
         en="Seconds that a recognition may take, waiting included; then it is ended.",
     ),
+    "settings.max_jobs": Text(
+        zh="最多有多少个未完成的批量任务；再多的会被要求稍后重试。",
+        en="Jobs that may be unfinished; more are told to come back.",
+    ),
     "settings.max_connections": Text(
         zh="最多同时有多少个连接；一个打开的网页占一到三个。",
         en="Connections at a time; an open page takes one to three.",
