@@ -77,10 +77,12 @@ def test_uploads_become_a_table_in_three_formats(client: httpx.Client, server: R
     for row, line, column in zip(rows[:3], lines[:3], columns[:3], strict=True):
         assert row["emotion"] == line["emotion"] == column["emotion"] == alone["emotion"]
         assert float(row["happy"]) == line["scores"]["happy"] == column["happy"] == alone["scores"]["happy"]
-    assert (server.outputs_dir / ".jobs" / job).is_dir()
+    deadline = time.monotonic() + 10
+    while (server.outputs_dir / ".jobs" / job).exists():
+        assert time.monotonic() < deadline, "what was uploaded is not needed any more"
+        time.sleep(0.01)
     assert client.delete(f"{JOBS}/{job}").status_code == 204
     assert client.get(f"{JOBS}/{job}").status_code == 404
-    assert not (server.outputs_dir / ".jobs" / job).exists(), "the uploads go with the job"
 
 
 def test_paths_of_the_server(client: httpx.Client, recordings: Path) -> None:
@@ -136,6 +138,46 @@ def test_who_waits_comes_before_a_job(client: httpx.Client, recordings: Path) ->
     document = client.post(f"{JOBS}/{job}/cancel").json()
     assert document["done"] < 40, "three short answers waited for the whole job"
     ended(client, job)
+
+
+@pytest.mark.parametrize("how", ["cancel", "delete"])
+def test_uploads_go_when_a_job_is_stopped(client: httpx.Client, server: RunningServer, how: str) -> None:
+    noise = io.BytesIO()
+    soundfile.write(noise, np.random.default_rng(2).normal(scale=0.1, size=16_000 * 120), 16_000, format="FLAC")
+    files = [("audio", (f"{number}.flac", noise.getvalue())) for number in range(8)]
+    job = client.post(JOBS, files=files).json()["id"]
+    folder = server.outputs_dir / ".jobs" / job
+    assert len(list(folder.iterdir())) == 8
+    if how == "cancel":
+        assert client.post(f"{JOBS}/{job}/cancel").status_code == 200
+    else:
+        assert client.delete(f"{JOBS}/{job}").status_code == 204
+    deadline = time.monotonic() + 30
+    while folder.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_uploads_of_a_killed_server_stay_as_long_as_they_are_needed(tmp_path: Path) -> None:
+    folder = tmp_path / "outputs" / ".jobs"
+    with running_server(tmp_path / "outputs", models_dir=tmp_path / "models") as server:
+        files = [("audio", (f"{number}.wav", EXAMPLE.read_bytes())) for number in range(400)]
+        job = httpx.post(f"{server.url}{JOBS}", files=files, timeout=60).json()["id"]
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+    assert len(list((folder / job).iterdir())) == 400
+    (folder / "half").mkdir()  # a job that had not all arrived
+    (folder / "half" / "0").write_bytes(b"RIFF")
+    with (
+        running_server(tmp_path / "outputs", models_dir=tmp_path / "models") as server,
+        httpx.Client(base_url=server.url, timeout=60) as client,
+    ):
+        assert not (folder / "half").exists()
+        assert ended(client, job)["done"] == 400
+        deadline = time.monotonic() + 10
+        while (folder / job).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_a_killed_server_goes_on_and_repeats_nothing(tmp_path: Path, recordings: Path) -> None:

@@ -70,6 +70,9 @@ class JobsApi:
         except OutputError as err:
             self._trouble = err
             return
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and not store.unfinished(folder.name):  # of a process that was killed
+                self._remove_uploads(folder.name)
         self._runner = JobRunner(self._service, store, self._opened, self._remove_uploads)
         self._runner.start()
 

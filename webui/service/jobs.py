@@ -76,7 +76,7 @@ class JobRunner:
         service: answers.
         store: keeps jobs and answers.
         opened: gives the file of an item's place, and may call what it is given to see whether to go on.
-        on_forgotten: told the id of each job that was deleted because it had ended longer ago than results are kept.
+        on_ended: told the id of each job that has nothing left to do; its recordings are not needed any more.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class JobRunner:
         service: RecognitionService,
         store: JobStore,
         opened: Opened = file_at,
-        on_forgotten: Callable[[str], None] = lambda _job: None,
+        on_ended: Callable[[str], None] = lambda _job: None,
     ) -> None:
         self._service = service
         self._opened = opened
-        self._on_forgotten = on_forgotten
+        self._on_ended = on_ended
         self._looked_s = -EACH_S
         self.store = store
         self._something = threading.Condition()
@@ -137,6 +137,7 @@ class JobRunner:
         """Stops a job; what is done stays."""
         self._stopped.add(job)
         self.store.cancel(job)
+        self._tell_if_ended(job)
 
     def delete(self, job: str) -> None:
         """Stops and forgets a job."""
@@ -171,11 +172,16 @@ class JobRunner:
                         self._something.wait(LOOK_S)
                     continue
                 self._answer(item)
+                self._tell_if_ended(item.job)
             except Exception:  # a full disk, say: the item waits, and so does this
                 logger.exception("jobs: an item could not be written down")
                 self._ending.wait(NOT_READY_S)
             with self._something:
                 self._something.notify_all()
+
+    def _tell_if_ended(self, job: str) -> None:
+        if not self.store.unfinished(job):
+            self._on_ended(job)
 
     def _heard_on(self, device: str) -> None:
         """Takes as many at a time from now on as that device likes."""
@@ -191,7 +197,7 @@ class JobRunner:
         self._looked_s = time.monotonic()
         oldest = datetime.now().astimezone() - timedelta(days=days)
         for job in self.store.forget_before(format_timestamp(oldest)):
-            self._on_forgotten(job)
+            self._on_ended(job)
 
     def _answer(self, item: Item) -> None:
         def look(_fraction: float, _stage: Stage) -> None:
@@ -199,8 +205,7 @@ class JobRunner:
                 raise _StopError
 
         try:
-            record = self.store.job(item.job)
-            options = JobOptions.model_validate_json(record.options if record is not None else "{}")
+            options = JobOptions.model_validate_json(self.store.options(item.job) or "{}")
             with self._opened(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
                 name = item.name.rsplit("/", 1)[-1]
                 result = self._service.analyze(path, options.asked(), file_name=name, progress=look)
