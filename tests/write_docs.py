@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from pydantic.fields import FieldInfo
 
 from webui import __version__
+from webui.api.description import describe
 from webui.api.jobs import JobsApi
 from webui.api.routes import Api
 from webui.cli.exit_codes import ExitCode
@@ -47,6 +48,7 @@ def openapi() -> str:
         service = RecognitionService(Settings(outputs_dir=Path(folder)))
         described.include_router(JobsApi(service).router)
         described.include_router(Api(service).router)
+    describe(described)
     return json.dumps(described.openapi(), indent=2, ensure_ascii=False)
 
 

@@ -46,6 +46,14 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+class Switch(StrEnum):
+    """Whether a part of the page is there; ``auto`` asks who may reach it."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 class Settings(BaseSettings):
     """The settings of one process."""
 
@@ -80,12 +88,16 @@ class Settings(BaseSettings):
     max_waiting: int = Field(default=32, ge=0, description=text("settings.max_waiting"))
     max_audio_mb: float = Field(default=2000.0, gt=0, description=text("settings.max_audio_mb"))
     max_audio_s: float = Field(default=43_200.0, gt=0, le=LONGEST_WAV_S, description=text("settings.max_audio_s"))
+    max_visitor_mb: float = Field(default=10_000.0, gt=0, description=text("settings.max_visitor_mb"))
+    max_uploads_mb: float = Field(default=50_000.0, gt=0, description=text("settings.max_uploads_mb"))
     max_per_client: int = Field(default=16, ge=1, description=text("settings.max_per_client"))
     max_upload_s: float = Field(default=600.0, gt=0, description=text("settings.max_upload_s"))
     max_request_s: float = Field(default=7200.0, gt=0, description=text("settings.max_request_s"))
+    max_jobs: int = Field(default=100, ge=1, description=text("settings.max_jobs"))
     max_connections: int = Field(default=1000, ge=1, description=text("settings.max_connections"))
     keep_days: float = Field(default=0.0, ge=0, description=text("settings.keep_days"))
     keep_gb: float = Field(default=0.0, ge=0, description=text("settings.keep_gb"))
+    compare_tab: Switch = Field(default=Switch.AUTO, description=text("settings.compare_tab"))
     window_s: float = Field(default=1.0, gt=0, description=text("settings.window_s"))
     hop_s: float = Field(default=0.2, gt=0, description=text("settings.hop_s"))
     max_json_rows: int = Field(default=10_000, ge=1, description=text("settings.max_json_rows"))

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.server_process import RunningServer
+from tests.browser.server_process import RunningServer, running_server
 from tests.browser.visitor import EXAMPLE, Visitor
 
 # Every visible text and every label, but not the two halves of the language switch.
@@ -110,3 +110,23 @@ def test_a_microphone_that_is_refused(open_page: OpenPage, server: RunningServer
     page.locator("#microphone button.record").click()
     expect(hint).to_contain_text({"zh-CN": "浏览器没有允许使用麦克风", "en-US": "did not allow the microphone"}[locale])
     expect(page.locator("#recognize")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("zh", "每位访客 0.1 MB 的上限"), ("en", "the 0.1 MB that one visitor")], ids=["zh", "en"]
+)
+def test_too_much_in_all_is_said_in_the_language_of_the_page(
+    open_page: OpenPage, tmp_path: Path, language: str, said: str
+) -> None:
+    with running_server(tmp_path / "outputs", max_visitor_mb=0.1, model="builtin") as small:
+        visitor = open_page(at=small, query=f"?lang={language}", locale="en-US")
+        visitor.tolerated |= {"429", "uploads_of_visitor"}
+        with visitor.page.expect_file_chooser() as chooser:
+            visitor.page.locator("#upload button").first.click()
+        chooser.value.set_files(EXAMPLE)
+        toast = visitor.page.get_by_test_id("toast-body")
+        expect(toast).to_contain_text(said)
+        assert "SPEECH_EMOTION_MAX_VISITOR_MB" in toast.inner_text()
+        assert "HTTP" not in toast.inner_text()
+        assert "wait_min" not in toast.inner_text()
+        visitor.leave()

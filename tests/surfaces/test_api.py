@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -254,12 +255,32 @@ def test_health_models_and_openapi(client: httpx.Client) -> None:
     document = client.get("/api/v1/models").json()
     assert document["models"][0]["name"] == LARGE
     assert (document["answering"], document["verified"]) == ("builtin", None)
+    assert LARGE in document["notice"]
     schema = client.get("/api/v1/openapi.json").json()
     assert set(schema["paths"]["/api/v1/recognize"]["post"]["requestBody"]["content"]) == {
         "multipart/form-data",
         "application/json",
     }
     assert "503" in schema["paths"]["/api/v1/recognize"]["post"]["responses"]
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "allowed"),
+    [
+        ("PUT", "/api/v1/recognize", "POST"),
+        ("GET", "/api/v1/recognize", "POST"),
+        ("DELETE", "/api/v1/jobs", "GET, POST"),
+        ("PATCH", "/api/v1/results/a.b", "DELETE, GET"),
+    ],
+)
+def test_another_method_is_told_which_there_are(client: httpx.Client, method: str, address: str, allowed: str) -> None:
+    response = client.request(method, address)
+    assert allowed in problem(response, 405, "http.405")
+    assert response.headers["allow"] == allowed
+
+
+def test_an_address_that_is_not_there(client: httpx.Client) -> None:
+    problem(client.put("/api/v1/nothing"), 404, "http.404")
 
 
 def test_the_page_is_still_there(client: httpx.Client) -> None:
@@ -316,3 +337,21 @@ def test_work_ends_when_its_caller_has_gone(tmp_path: Path) -> None:
             time.sleep(0.1)
         assert len(list(started.outputs_dir.glob("outputs_*"))) == 1
         assert "Traceback" not in started.errors.read_text()
+
+
+def test_a_caller_that_hangs_up_while_it_sends_is_no_mistake_of_the_server(
+    client: httpx.Client, server: RunningServer
+) -> None:
+    def gone() -> int:
+        return client.get("/metrics").text.count('status="499"')
+
+    port = int(server.url.rsplit(":", 1)[1])
+    for path, kind in (("recognize", "multipart/form-data; boundary=a"), ("jobs", "application/json")):
+        with socket.create_connection(("127.0.0.1", port)) as link:
+            head = f"POST /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+            link.sendall(f"{head}Content-Type: {kind}\r\n\r\n--a\r\n".encode())
+    deadline = time.monotonic() + 20
+    while gone() < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "api.unexpected" not in client.get("/metrics").text

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.browser.server_process import ROOT, RunningServer, running_server
+from webui.api.documents import JobDocument, RecognizedAudio
+from webui.api.examples import JOB, RECOGNIZED
 from webui.api.problems import Problem
 
 TEXT = (ROOT / "docs" / "API.md").read_text("utf-8")
 WRITTEN = "http://localhost:7860"
+OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
@@ -59,11 +63,50 @@ def test_the_problem_is_a_real_one(server: RunningServer) -> None:
 
 
 def test_every_address_is_a_route() -> None:
-    paths = set(json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))["paths"])
+    paths = set(OPENAPI["paths"])
     named = {found.rstrip("`:").partition("?")[0] for found in re.findall(r"(?:GET|DELETE|POST) (/\S+?)`", TEXT)}
     known = {re.sub(r"{(run|job)_id}", "{id}", path).replace("{file_name}", "{file}") for path in paths}
     assert named <= known
     assert len(named) >= 6
+
+
+def test_what_the_server_says_of_itself_is_what_is_committed(server: RunningServer) -> None:
+    said = httpx.get(f"{server.url}/api/v1/openapi.json").json()
+    assert said == OPENAPI
+
+
+OPERATIONS = [
+    (f"{method.upper()} {path}", operation)
+    for path, operations in OPENAPI["paths"].items()
+    for method, operation in operations.items()
+]
+
+
+@pytest.mark.parametrize(("name", "operation"), OPERATIONS, ids=[name for name, _ in OPERATIONS])
+def test_every_operation_says_which_errors_there_are(name: str, operation: dict[str, Any]) -> None:
+    errors = {int(status): one for status, one in operation["responses"].items() if int(status) >= 400}
+    if "/healthz" in name or "/readyz" in name:
+        assert "security" not in operation
+        return
+    assert operation["security"] == [{}, {"bearer": []}, {"key": []}]
+    assert 401 in errors
+    assert ("parameters" not in operation) or 422 in errors
+    assert ("{" not in name) or 404 in errors
+    for status, error in errors.items():
+        (content,) = error["content"].items()
+        assert content[0] == "application/problem+json"
+        assert content[1]["schema"] == {"$ref": "#/components/schemas/Problem"}
+        assert Problem.model_validate(content[1]["example"]).status == status
+        assert ("Retry-After" in error.get("headers", {})) is (status in {429, 503})
+    assert OPENAPI["components"]["schemas"]["Problem"] == Problem.model_json_schema()
+
+
+def test_the_examples_are_documents() -> None:
+    assert RecognizedAudio.model_validate(RECOGNIZED).model_dump(mode="json", exclude_none=True) == RECOGNIZED
+    assert JobDocument.model_validate(JOB).model_dump(mode="json") == JOB
+    shown = json.dumps(OPENAPI)
+    assert json.dumps(RECOGNIZED) in shown
+    assert json.dumps(JOB) in shown
 
 
 def test_the_page_of_the_api_needs_no_other_machine(server: RunningServer) -> None:

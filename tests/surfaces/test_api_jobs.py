@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import soundfile
 
 from tests.browser.server_process import ROOT, RunningServer, running_server
+from webui.service.keys import hash_key, new_key
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 JOBS = "/api/v1/jobs"
@@ -75,10 +77,12 @@ def test_uploads_become_a_table_in_three_formats(client: httpx.Client, server: R
     for row, line, column in zip(rows[:3], lines[:3], columns[:3], strict=True):
         assert row["emotion"] == line["emotion"] == column["emotion"] == alone["emotion"]
         assert float(row["happy"]) == line["scores"]["happy"] == column["happy"] == alone["scores"]["happy"]
-    assert (server.outputs_dir / ".jobs" / job).is_dir()
+    deadline = time.monotonic() + 10
+    while (server.outputs_dir / ".jobs" / job).exists():
+        assert time.monotonic() < deadline, "what was uploaded is not needed any more"
+        time.sleep(0.01)
     assert client.delete(f"{JOBS}/{job}").status_code == 204
     assert client.get(f"{JOBS}/{job}").status_code == 404
-    assert not (server.outputs_dir / ".jobs" / job).exists(), "the uploads go with the job"
 
 
 def test_paths_of_the_server(client: httpx.Client, recordings: Path) -> None:
@@ -136,6 +140,46 @@ def test_who_waits_comes_before_a_job(client: httpx.Client, recordings: Path) ->
     ended(client, job)
 
 
+@pytest.mark.parametrize("how", ["cancel", "delete"])
+def test_uploads_go_when_a_job_is_stopped(client: httpx.Client, server: RunningServer, how: str) -> None:
+    noise = io.BytesIO()
+    soundfile.write(noise, np.random.default_rng(2).normal(scale=0.1, size=16_000 * 120), 16_000, format="FLAC")
+    files = [("audio", (f"{number}.flac", noise.getvalue())) for number in range(8)]
+    job = client.post(JOBS, files=files).json()["id"]
+    folder = server.outputs_dir / ".jobs" / job
+    assert len(list(folder.iterdir())) == 8
+    if how == "cancel":
+        assert client.post(f"{JOBS}/{job}/cancel").status_code == 200
+    else:
+        assert client.delete(f"{JOBS}/{job}").status_code == 204
+    deadline = time.monotonic() + 30
+    while folder.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_uploads_of_a_killed_server_stay_as_long_as_they_are_needed(tmp_path: Path) -> None:
+    folder = tmp_path / "outputs" / ".jobs"
+    with running_server(tmp_path / "outputs", models_dir=tmp_path / "models") as server:
+        files = [("audio", (f"{number}.wav", EXAMPLE.read_bytes())) for number in range(400)]
+        job = httpx.post(f"{server.url}{JOBS}", files=files, timeout=60).json()["id"]
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+    assert len(list((folder / job).iterdir())) == 400
+    (folder / "half").mkdir()  # a job that had not all arrived
+    (folder / "half" / "0").write_bytes(b"RIFF")
+    with (
+        running_server(tmp_path / "outputs", models_dir=tmp_path / "models") as server,
+        httpx.Client(base_url=server.url, timeout=60) as client,
+    ):
+        assert not (folder / "half").exists()
+        assert ended(client, job)["done"] == 400
+        deadline = time.monotonic() + 10
+        while (folder / job).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
 def test_a_killed_server_goes_on_and_repeats_nothing(tmp_path: Path, recordings: Path) -> None:
     settings = {"audio_roots": recordings, "models_dir": tmp_path / "models"}
     paths = [str(recordings / f"{number % 4}.wav") for number in range(60)]
@@ -169,3 +213,38 @@ def test_a_second_server_leaves_the_jobs_of_the_first_alone(server: RunningServe
         response = client.get(JOBS)
         assert (response.status_code, response.json()["code"]) == (507, "storage.jobs_in_use")
         assert client.get("/healthz").status_code == 200
+
+
+def test_jobs_are_bounded_by_number_and_by_caller(tmp_path: Path, recordings: Path) -> None:
+    keys = [new_key(), new_key()]
+    settings = {
+        "api_keys": ",".join(hash_key(key) for key in keys),
+        "audio_roots": recordings,
+        "models_dir": tmp_path / "models",
+        "max_jobs": 2,
+        "max_per_client": 1,
+    }
+    asked = {"audio_paths": [str(recordings / "long.wav")] * 50}
+    with running_server(tmp_path / "outputs", **settings) as server:
+        first, second = (httpx.Client(base_url=server.url, headers={"X-API-Key": key}, timeout=60) for key in keys)
+        jobs = [first.post(JOBS, json=asked).json()["id"] for _ in range(2)]
+        refused = first.post(JOBS, json=asked)
+        assert (refused.status_code, refused.json()["code"]) == (503, "request.too_many_jobs")
+        assert refused.json()["values"] == {"found": 2, "expected": 2, "retry_s": 60}
+        assert refused.headers["retry-after"] == "60"
+        assert first.get(JOBS).json()["total"] == 2
+        for job in jobs:
+            assert first.post(f"{JOBS}/{job}/cancel").status_code == 200
+            ended(first, job)
+        port = int(server.url.rsplit(":", 1)[1])
+        head = f"POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {keys[0]}\r\nContent-Length: 1000\r\n"
+        for wait_s in (0.3, 3.0):  # until the server has seen that another job is arriving
+            with socket.create_connection(("127.0.0.1", port)) as link:
+                link.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + b"{")
+                time.sleep(wait_s)
+                refused = first.post(JOBS, json={"audio_paths": [str(recordings / "0.wav")]})
+                assert second.post(JOBS, json={"audio_paths": [str(recordings / "0.wav")]}).status_code in {202, 503}
+            if refused.status_code != 202:
+                break
+        assert (refused.status_code, refused.json()["code"]) == (429, "request.too_many")
+        assert "Traceback" not in server.errors.read_text()

@@ -1,5 +1,7 @@
 """``audio_url`` over the API of a real server, with a real host of audio beside it."""
 
+import json
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -75,3 +77,17 @@ def test_one_source(server: RunningServer, host: AudioHost) -> None:
     answer = httpx.post(f"{server.url}/api/v1/recognize", data=form, files={"audio": b"x"})
     assert answer.json()["code"] == "api.one_source"
     assert ask(server, "nothing").json()["code"] == "api.url_refused"
+
+
+def test_a_job_of_addresses(server: RunningServer, host: AudioHost) -> None:
+    asked = {"audio_urls": [host.url("/clip.wav"), "http://192.0.2.1/a.wav", host.url("/again.wav")]}
+    job = httpx.post(f"{server.url}/api/v1/jobs", json=asked).json()
+    deadline = time.monotonic() + 60
+    while job["state"] == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        job = httpx.get(f"{server.url}/api/v1/jobs/{job['id']}").json()
+    assert (job["done"], job["failed"]) == (2, 1), job
+    assert (job["failures"][0]["path"], job["failures"][0]["code"]) == ("http://192.0.2.1/a.wav", "api.url_refused")
+    lines = httpx.get(f"{server.url}{job['links']['jsonl']}").text.splitlines()
+    assert [json.loads(line).get("emotion") for line in lines] == ["other", None, "other"]

@@ -16,8 +16,9 @@ from tests.browser.server_process import RunningServer, free_port, running_serve
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.results import RecognitionResult
-from webui.server import PORTS_TRIED, open_listener
+from webui.server import PORTS_TRIED, has_compare_tab, open_listener
 from webui.service import RecognitionService
+from webui.service.keys import hash_key, new_key
 from webui.settings import Settings
 from webui.ui.page import MAX_WAITING, build_page
 from webui.ui.recognize_events import MODEL_CONCURRENCY, MODEL_QUEUE
@@ -182,6 +183,34 @@ def test_unknown_errors_are_not_shown(server: RunningServer) -> None:
     config = httpx.get(f"{server.url}/config").json()
     assert config["show_error"] is False
     assert config["max_file_size"] == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("settings", "there"),
+    [
+        ({}, True),
+        ({"host": "::1"}, True),
+        ({"host": "0.0.0.0"}, False),
+        ({"allowed_hosts": "emotion.example.org"}, False),
+        ({"host": "0.0.0.0", "api_keys": hash_key(new_key())}, True),
+        ({"host": "0.0.0.0", "compare_tab": "on"}, True),
+        ({"compare_tab": "off"}, False),
+    ],
+)
+def test_strangers_compare_no_models(settings: dict[str, str], there: bool) -> None:
+    assert has_compare_tab(Settings(**settings)) is there  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_without_the_tab_there_are_no_events_of_it_either(tmp_path: Path, switch: str) -> None:
+    with running_server(tmp_path / "outputs", host="127.0.0.1", compare_tab=switch, model="builtin") as started:
+        config = httpx.get(f"{started.url}/config").json()
+        ids = {part["props"].get("elem_id") for part in config["components"]}
+        assert ("compare-start" in ids) is (switch == "on")
+        names = {event["api_name"] for event in config["dependencies"]}
+        assert ("compare" in names) is (switch == "on")
+        assert {"recognize", "answer_visitor"} <= names
+        assert "upload" in ids
 
 
 def test_model_events_wait_in_one_bounded_line(tmp_path: Path) -> None:

@@ -105,6 +105,29 @@ def test_a_later_job_neither_waits_for_the_first_nor_takes_everything(store: Job
     assert jobs.count("long") == 10
 
 
+def test_a_long_job_costs_no_more_at_its_end_than_at_its_beginning(store: JobStore) -> None:
+    store.add("job", CREATED, "{}", files(6000))
+    steps = []
+
+    def cost() -> int:
+        steps.clear()
+        store._db.set_progress_handler(lambda: steps.append(1), 10)
+        item = store.claim()
+        assert item is not None
+        store.finish(item, ItemState.DONE, "x" * 1000)
+        assert store.unfinished("job")
+        assert store.under_way() == 1
+        store._db.set_progress_handler(None, 0)
+        return len(steps)
+
+    first = cost()
+    for _ in range(4000):
+        item = store.claim()
+        assert item is not None
+        store.finish(item, ItemState.DONE, "x" * 1000)
+    assert cost() <= first + 10  # of 10 steps each; it would be thousands if it looked at what is done
+
+
 def test_what_was_under_way_waits_again_and_what_is_done_stays(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     store = JobStore(path)
@@ -308,7 +331,7 @@ def test_old_jobs_are_forgotten_once_they_have_ended(tmp_path: Path, store: JobS
     gone: list[str] = []
     settings = Settings(outputs_dir=tmp_path, keep_days=3)
     service = RecognitionService(settings, FakeRegistry(settings, FakeModel()))
-    runner = JobRunner(service, store, on_forgotten=gone.append)
+    runner = JobRunner(service, store, on_ended=gone.append)
     runner.start()
     deadline = time.monotonic() + 20
     while not gone and time.monotonic() < deadline:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from webui.cli.options import load_settings
 from webui.errors import RequestError
-from webui.settings import ENV_PREFIX, PROJECT_DIR, Device, Engine, Precision, Settings
+from webui.settings import ENV_PREFIX, PROJECT_DIR, Device, Engine, Precision, Settings, Switch
 
 
 @pytest.fixture(autouse=True)
@@ -57,12 +57,16 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "max_waiting": 3,
         "max_audio_mb": 1.5,
         "max_audio_s": 60.0,
+        "max_visitor_mb": 20.0,
+        "max_uploads_mb": 30.0,
         "max_per_client": 2,
         "max_upload_s": 9.0,
         "max_request_s": 99.0,
+        "max_jobs": 7,
         "max_connections": 50,
         "keep_days": 1.5,
         "keep_gb": 0.5,
+        "compare_tab": Switch.OFF,
         "window_s": 2.0,
         "hop_s": 0.5,
         "max_json_rows": 10,

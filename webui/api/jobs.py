@@ -16,12 +16,15 @@ from pydantic import ValidationError
 from starlette.background import BackgroundTask
 from starlette.datastructures import FormData, UploadFile
 
+from webui.api.access import caller_name
+from webui.api.callers import CallerLimit
 from webui.api.documents import FailedItem, JobDocument, JobPage, JobRequest
+from webui.api.examples import JOB, shown
 from webui.api.problems import responses
 from webui.api.routes import AUDIO_FIELD, MAX_PAGE, PREFIX, form_fields, inlined, plain_name
 from webui.api.sources import allowed_path
 from webui.api.url_source import UrlSource
-from webui.errors import OutputError, RequestError, RunNotFoundError
+from webui.errors import BusyError, OutputError, RequestError, RunNotFoundError
 from webui.results import Notice
 from webui.service import RecognitionService
 from webui.service.job_tables import TableFormat, write_table
@@ -38,6 +41,7 @@ MEDIA_TYPES: Final = {
     TableFormat.PARQUET: "application/vnd.apache.parquet",
 }
 STOP_S: Final = 10.0
+RETRY_JOB_S: Final = 60  # where too many jobs are to be done
 Files = list[tuple[str, str]]
 
 
@@ -52,6 +56,7 @@ class JobsApi:
         self._service = service
         self._settings = service.settings
         self._urls = UrlSource(service.settings)
+        self._callers = CallerLimit(service.settings.max_per_client)
         self._folder = service.settings.outputs_dir / FOLDER
         self._runner: JobRunner | None = None
         self._trouble: OutputError | None = None
@@ -65,6 +70,9 @@ class JobsApi:
         except OutputError as err:
             self._trouble = err
             return
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and not store.unfinished(folder.name):  # of a process that was killed
+                self._remove_uploads(folder.name)
         self._runner = JobRunner(self._service, store, self._opened, self._remove_uploads)
         self._runner.start()
 
@@ -78,38 +86,50 @@ class JobsApi:
         add = self.router.add_api_route
         add(
             "", self.create, methods=["POST"], status_code=202, response_model=JobDocument,
-            summary="Recognize many recordings in the background", responses=responses(401, 403, 413, 422, 507),
+            summary="Recognize many recordings in the background",
+            responses=shown(202, JOB) | responses(401, 403, 408, 413, 422, 429, 503, 507),
             openapi_extra={"requestBody": _request_body()},
         )  # fmt: skip
-        add("", self.list_jobs, response_model=JobPage, summary="List jobs, newest first", responses=responses(401))
         add(
-            "/{job_id}",
-            self.read,
-            response_model=JobDocument,
-            summary="Read how far a job is",
-            responses=responses(404),
-        )
+            "", self.list_jobs, response_model=JobPage, summary="List jobs, newest first",
+            responses=responses(401, 422, 507),
+        )  # fmt: skip
+        add(
+            "/{job_id}", self.read, response_model=JobDocument, summary="Read how far a job is",
+            responses=shown(200, JOB) | responses(401, 404, 422, 507),
+        )  # fmt: skip
         add(
             "/{job_id}/results", self.results, summary="Fetch the answers so far", response_class=FileResponse,
-            responses={**responses(404), 200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}},
+            responses={**responses(401, 404, 422, 507), 200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}},
         )  # fmt: skip
         add(
             "/{job_id}/cancel", self.cancel, methods=["POST"], response_model=JobDocument,
-            summary="Stop a job; what is done stays", responses=responses(404),
+            summary="Stop a job; what is done stays", responses=responses(401, 403, 404, 422, 507),
         )  # fmt: skip
         add(
             "/{job_id}", self.delete, methods=["DELETE"], status_code=204, summary="Stop and forget a job",
-            responses=responses(404), response_model=None,
+            responses=responses(401, 403, 404, 422, 507), response_model=None,
         )  # fmt: skip
 
     async def create(self, request: Request) -> JobDocument:
         """Takes many uploads (`multipart/form-data`, fields `audio`), or JSON with `audio_paths` or `audio_urls`."""
-        runner = self._running()
-        self._service.activity.check_open()
+        with self._callers.counted(caller_name(request)):
+            runner = self._running()
+            self._service.activity.check_open()
+            await run_in_threadpool(self._check_room, runner)  # before the body is read
+            return await self._read_and_submit(request, runner)
+
+    def _check_room(self, runner: JobRunner) -> None:
+        """Refuses a job while too many are to be done."""
+        found, expected = runner.store.under_way(), self._settings.max_jobs
+        if found >= expected:
+            raise BusyError("request.too_many_jobs", found=found, expected=expected, retry_s=RETRY_JOB_S)
+
+    async def _read_and_submit(self, request: Request, runner: JobRunner) -> JobDocument:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         job = uuid4().hex
         if kind == "application/json":
-            asked = _parse(await request.body())
+            asked = await run_in_threadpool(_parse, await request.body())
             return await run_in_threadpool(self._submit, runner, job, self._named(asked), asked)
         if kind != "multipart/form-data":
             raise RequestError("api.media_type", found=kind or "missing")
@@ -152,6 +172,7 @@ class JobsApi:
         return [(path, str(allowed_path(path, roots))) for path in asked.audio_paths or ()]
 
     def _submit(self, runner: JobRunner, job: str, files: Files, asked: JobRequest) -> JobDocument:
+        self._check_room(runner)  # others may have been faster
         options = JobOptions.model_validate(asked.model_dump(exclude={"audio_paths", "audio_urls"}))
         return self._document(runner, runner.submit(files, options, job=job))
 

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from webui.errors import (
     AudioError,
     AudioTooLongError,
+    AudioTooShortError,
     BusyError,
     ForbiddenPathError,
     ForbiddenRequestError,
@@ -57,14 +58,23 @@ STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] 
     (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),
 )
-EXAMPLE: Final = {
-    "type": "about:blank",
-    "title": "Unprocessable Entity",
-    "status": 422,
-    "detail": "The audio is too short: 12.0 ms; at least 25.0 ms are needed. Record a longer clip.",
-    "code": "audio.too_short",
-    "values": {"found_ms": 12.0, "expected_ms": 25.0},
+EXAMPLES: Final[tuple[SpeechEmotionError, ...]] = (  # of each status, for the description of the API
+    UnauthorizedError("access.unauthorized"),
+    ForbiddenPathError("api.no_audio_roots"),
+    RunNotFoundError("api.no_result", found="outputs_20260101_120000.AbCdEfGhIjKlMnOpQrStUv"),
+    UploadTimeError("api.upload_slow", limit_s=600.0),
+    AudioTooLongError("api.too_large", expected_mb=2000.0),
+    AudioTooShortError("audio.too_short", found_ms=12.0, expected_ms=25.0),
+    TooOftenError("request.too_many", found=16, expected=16, retry_s=RETRY_AFTER_S),
+    BusyError("request.busy", found=34, expected=34, retry_s=RETRY_AFTER_S),
+    TimeLimitError("request.too_slow", limit_s=7200.0),
+    OutputError("storage.disk_full", folder="outputs", free_mb=3.0),
+)
+WITH_RETRY_AFTER: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
+_RETRY_AFTER: Final = {
+    "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}}
 }
+PROBLEM_REF: Final = {"$ref": "#/components/schemas/Problem"}  # where ``describe`` puts it
 
 
 class Problem(Document):
@@ -102,7 +112,7 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, SpeechEmotionError):
         problem = problem_of(error, language)
-        if problem.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        if problem.status in WITH_RETRY_AFTER:
             headers["Retry-After"] = str(error.values.get("retry_s", RETRY_AFTER_S))
         elif problem.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
@@ -129,8 +139,15 @@ def language_of(request: Request) -> Language:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Returns what OpenAPI is told of the errors of a route."""
-    content = {PROBLEM_TYPE: {"schema": Problem.model_json_schema(), "example": EXAMPLE}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    examples = {problem.status: problem for problem in (problem_of(error, Language.EN) for error in EXAMPLES)}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {PROBLEM_TYPE: {"schema": PROBLEM_REF, "example": examples[status].model_dump()}},
+            **({"headers": _RETRY_AFTER} if status in WITH_RETRY_AFTER else {}),
+        }
+        for status in statuses
+    }
 
 
 def _unexpected(error: Exception, language: Language) -> Problem:

@@ -1,5 +1,6 @@
 """The routes under ``/api/v1``. Each asks the service and says what it answered."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +9,12 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
+from starlette.routing import compile_path
 
 from webui.api.access import caller_name
 from webui.api.callers import CallerLimit
@@ -24,18 +27,20 @@ from webui.api.documents import (
     RecognizeRequest,
     ResultPage,
 )
+from webui.api.examples import RECOGNIZED, shown
 from webui.api.problems import responses
-from webui.api.sources import SOURCES, Opened, given, source_of
+from webui.api.sources import SOURCES, Opened, source_of
 from webui.api.url_source import UrlSource, file_name_of
 from webui.api.work import run_for
 from webui.errors import RequestError, RunNotFoundError
 from webui.results import Granularity, RecognitionResult
-from webui.service import Recognition, RecognitionService, RecognizeOptions
+from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions
 from webui.service.gate import Gate
 from webui.service.machine import nvidia_gpus
 from webui.service.metrics import CONTENT_TYPE
 from webui.settings import Device
 from webui.storage import EMBEDDING_FILE, RESULT_FILE
+from webui.storage.faults import writing_to
 from webui.storage.run_ids import RunIds
 
 PREFIX: Final = "/api/v1"
@@ -43,6 +48,7 @@ RUNNING: Final = 2  # one is heard by the model while the next is decoded
 RUNNING_GPU: Final = 16  # a GPU hears many at a time
 AUDIO_FIELD: Final = "audio"
 MAX_PAGE: Final = 200
+COPY_BYTES: Final = 1 << 20  # of an upload at a time
 _UPLOAD_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": [AUDIO_FIELD],
@@ -74,23 +80,34 @@ class Api:
         add(
             f"{PREFIX}/recognize", self.recognize, methods=["POST"], response_model=RecognizedAudio,
             response_model_exclude_none=True, tags=["recognition"], summary="Recognize the emotion of one recording",
-            responses=responses(401, 403, 408, 413, 422, 429, 503, 504, 507),
+            responses=shown(200, RECOGNIZED) | responses(401, 403, 408, 413, 422, 429, 503, 504, 507),
             openapi_extra={"requestBody": _request_body()},
         )  # fmt: skip
-        add(f"{PREFIX}/results", self.list_results, tags=["results"], summary="List results, newest first")
+        add(
+            f"{PREFIX}/results", self.list_results, tags=["results"], summary="List results, newest first",
+            responses=responses(401, 422),
+        )  # fmt: skip
         add(
             f"{PREFIX}/results/{{run_id}}", self.read_result, response_model=RecognizedAudio,
-            response_model_exclude_none=True, tags=["results"], summary="Read one result", responses=responses(404),
+            response_model_exclude_none=True, tags=["results"], summary="Read one result",
+            responses=shown(200, RECOGNIZED) | responses(401, 404, 422),
         )  # fmt: skip
         add(
             f"{PREFIX}/results/{{run_id}}", self.delete_result, methods=["DELETE"], status_code=204, tags=["results"],
-            summary="Delete one result with its files", responses=responses(404), response_class=Response,
+            summary="Delete one result with its files", responses=responses(401, 403, 404, 422, 507),
+            response_class=Response,
         )  # fmt: skip
         add(
             f"{PREFIX}/results/{{run_id}}/{{file_name}}", self.read_file, tags=["results"],
-            summary="Fetch a file of a result", responses=responses(404), response_class=FileResponse,
+            summary="Fetch a file of a result", responses=responses(401, 404, 422), response_class=FileResponse,
         )  # fmt: skip
-        add(f"{PREFIX}/models", self.models, tags=["models"], summary="The models, and which one answers")
+        add(
+            f"{PREFIX}/models",
+            self.models,
+            tags=["models"],
+            summary="The models, and which one answers",
+            responses=responses(401),
+        )
         add(
             "/api/{rest:path}", self.nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
         )
@@ -102,34 +119,32 @@ class Api:
 
         add(
             "/metrics", self.metrics, tags=["health"], summary="Numbers for Prometheus", response_class=Response,
-            responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+            responses=responses(401) | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
         )  # fmt: skip
 
-    async def recognize(self, request: Request) -> RecognizedAudio:
+    async def recognize(self, request: Request) -> Response:
         """Takes an upload (`multipart/form-data`, field `audio`) or JSON, and answers with the result document."""
         with self._callers.counted(caller_name(request)):
             self._service.activity.check_open()
             self._gate.check()  # before the body is read
             return await self._read_and_answer(request)
 
-    async def _read_and_answer(self, request: Request) -> RecognizedAudio:
+    async def _read_and_answer(self, request: Request) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             async with request.form(max_files=1, max_fields=32) as form:
-                with _kept_upload(form) as (path, name):
-                    asked = _parse(form_fields(form))
-                    if any(getattr(asked, source) is not None for source in SOURCES):
-                        raise RequestError("api.one_source", found="audio + another source")
-                    return await self._answer(request, asked, given(path), name)
+                upload = _upload_in(form)
+                asked = _parse(form_fields(form))
+                if any(getattr(asked, source) is not None for source in SOURCES):
+                    raise RequestError("api.one_source", found="audio + another source")
+                return await self._answer(request, asked, lambda _progress: _kept(upload), upload.filename)
         if kind == "application/json":
-            asked = _parse(await request.body())
+            asked = await run_in_threadpool(_parse, await request.body())
             name = file_name_of(asked.audio_url) if asked.audio_url is not None else None
             return await self._answer(request, asked, source_of(asked, self._settings, self._urls), name)
         raise RequestError("api.media_type", found=kind or "missing")
 
-    async def _answer(
-        self, request: Request, asked: RecognizeRequest, source: Opened, name: str | None
-    ) -> RecognizedAudio:
+    async def _answer(self, request: Request, asked: RecognizeRequest, source: Opened, name: str | None) -> Response:
         if asked.inline_embedding and asked.granularity is Granularity.FRAME:
             raise RequestError("api.inline_frames")
         options = RecognizeOptions(
@@ -145,15 +160,15 @@ class Api:
             precision=asked.precision,
         )
         file_name = plain_name(asked.file_name or name) or None
-        recognition = await run_for(
-            request,
-            self._gate,
-            source,
-            lambda audio, progress: self._service.recognize(audio, options, file_name=file_name, progress=progress),
-            activity=self._service.activity,
-            limit_s=self._settings.max_request_s,
-        )
-        return self._document(recognition, inline=asked.inline_embedding)
+
+        def work(audio: Path | bytes, progress: Progress) -> bytes:
+            """Gives the answer as it is sent: thousands of rows take a while to write, and the loop answers others."""
+            done = self._service.recognize(audio, options, file_name=file_name, progress=progress)
+            return self._document(done, inline=asked.inline_embedding).model_dump_json(exclude_none=True).encode()
+
+        activity, limit_s = self._service.activity, self._settings.max_request_s
+        body = await run_for(request, self._gate, source, work, activity=activity, limit_s=limit_s)
+        return Response(body, media_type="application/json")
 
     def _document(self, recognition: Recognition, *, inline: bool) -> RecognizedAudio:
         values: tuple[float, ...] | None = None
@@ -231,7 +246,7 @@ class Api:
             )
             for status in self._service.registry.statuses()
         )
-        notice = standing.status.notice() if standing.status is not None else None
+        notice = standing.status.notice() if standing.status is not None else self._service.models.why_builtin()
         return ModelsDocument(
             models=listed,
             answering=standing.answering.name if standing.answering is not None else None,
@@ -239,8 +254,14 @@ class Api:
             notice=notice.message() if notice is not None else None,
         )
 
-    def nothing(self, rest: str) -> None:
+    def nothing(self, rest: str, request: Request) -> None:
         """Answers what no route does, before the page's own server would with a page."""
+        described: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+        here = [found for path, found in described.items() if compile_path(path)[0].match(request.url.path)]
+        methods = {method.upper() for found in here for method in found}
+        if methods:
+            allowed = ", ".join(sorted(methods))
+            raise HTTPException(405, f"{request.method} is not possible here; {allowed} is.", {"Allow": allowed})
         raise HTTPException(404, f"There is no /api/{rest[:80]}; /docs lists what there is.")
 
     def health(self) -> Health:
@@ -287,21 +308,26 @@ def _parse(given: bytes | dict[str, str]) -> RecognizeRequest:
         raise RequestValidationError(parts) from err
 
 
-@contextmanager
-def _kept_upload(form: FormData) -> Iterator[tuple[Path, str | None]]:
-    """Gives the uploaded file as a path, gone at the end of the block.
+def _upload_in(form: FormData) -> UploadFile:
+    """Returns the uploaded file.
 
     Raises:
-        RequestError: there is no upload.
+        RequestError: there is none.
     """
     upload = form.get(AUDIO_FIELD)
     if not isinstance(upload, UploadFile):
         raise RequestError("api.one_source", found=f"no file in the field `{AUDIO_FIELD}`")
+    return upload
+
+
+@contextmanager
+def _kept(upload: UploadFile) -> Iterator[Path]:
+    """Gives an upload as a path, gone at the end of the block."""
     with tempfile.NamedTemporaryFile(prefix="speech-emotion-upload-") as kept:
-        while block := upload.file.read(1 << 20):
-            kept.write(block)
-        kept.flush()
-        yield Path(kept.name), upload.filename
+        with writing_to(Path(kept.name).parent):
+            shutil.copyfileobj(upload.file, kept, COPY_BYTES)
+            kept.flush()
+        yield Path(kept.name)
 
 
 def _read_result(folder: Path) -> RecognitionResult:

@@ -24,7 +24,10 @@ class CallerGoneError(Exception):
 
 
 async def answer_nobody(_request: Request, _error: Exception) -> Response:
-    """FastAPI's handler of ``CallerGoneError``: the connection is closed, so what it returns goes nowhere."""
+    """FastAPI's handler of ``CallerGoneError``, and of callers who hang up before all has arrived.
+
+    The connection is closed, so what it returns goes nowhere.
+    """
     return Response(status_code=499)
 
 

@@ -25,7 +25,9 @@ from webui.storage.retention import EACH_S
 logger = logging.getLogger(__name__)
 
 NOT_READY_S: Final = 5.0  # a model that is being fetched: when to look again
-
+LOOK_S: Final = 1.0
+AT_A_TIME: Final = 16  # recordings, where the model doesn't run on the CPU: its queue hears them together
+CPU: Final = "cpu"
 
 Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
 
@@ -65,13 +67,16 @@ class _StopError(Exception):
 
 
 class JobRunner:
-    """Takes items from the store and answers them, one at a time, in a thread of its own.
+    """Takes items from the store and answers them, in threads of its own.
+
+    One at a time as long as the model runs on the CPU, which several would only share; several at a time as soon as an
+    answer comes from another device, so that its passes are full.
 
     Args:
         service: answers.
         store: keeps jobs and answers.
         opened: gives the file of an item's place, and may call what it is given to see whether to go on.
-        on_forgotten: told the id of each job that was deleted because it had ended longer ago than results are kept.
+        on_ended: told the id of each job that has nothing left to do; its recordings are not needed any more.
     """
 
     def __init__(
@@ -79,31 +84,32 @@ class JobRunner:
         service: RecognitionService,
         store: JobStore,
         opened: Opened = file_at,
-        on_forgotten: Callable[[str], None] = lambda _job: None,
+        on_ended: Callable[[str], None] = lambda _job: None,
     ) -> None:
         self._service = service
         self._opened = opened
-        self._on_forgotten = on_forgotten
+        self._on_ended = on_ended
         self._looked_s = -EACH_S
         self.store = store
         self._something = threading.Condition()
         self._ending = threading.Event()
         self._stopped: set[str] = set()  # cancelled or deleted while an item runs
-        self._thread: threading.Thread | None = None
+        self._at_a_time = 1
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begins to work; goes on with what the last process left."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
-            self._thread.start()
+        with self._something:
+            self._add_threads()
 
     def stop(self, timeout_s: float | None = None) -> None:
-        """Ends; the item under way waits for the next start, unless it is done within its current piece."""
-        self._ending.set()
+        """Ends; items under way wait for the next start, unless they are done within their current piece."""
         with self._something:
+            self._ending.set()
             self._something.notify_all()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        until = time.monotonic() + timeout_s if timeout_s is not None else None
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()) if until is not None else None)
 
     def submit(self, files: Iterable[tuple[str, str]], options: JobOptions, *, job: str | None = None) -> JobRecord:
         """Adds a job and returns it.
@@ -131,6 +137,7 @@ class JobRunner:
         """Stops a job; what is done stays."""
         self._stopped.add(job)
         self.store.cancel(job)
+        self._tell_if_ended(job)
 
     def delete(self, job: str) -> None:
         """Stops and forgets a job."""
@@ -146,21 +153,41 @@ class JobRunner:
                 record = self.store.job(job)
         return record
 
-    def _work(self) -> None:
+    def _add_threads(self) -> None:
+        """Starts the threads that there is work for; those that there is none for any more wait."""
+        while len(self._threads) < self._at_a_time and not self._ending.is_set():
+            number = len(self._threads)
+            thread = threading.Thread(target=self._work, args=(number,), name=f"jobs-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self, number: int) -> None:
         while not self._ending.is_set():
             try:
-                self._forget_old()
-                item = self.store.claim()
+                if number == 0:
+                    self._forget_old()
+                item = self.store.claim() if number < self._at_a_time else None
                 if item is None:
                     with self._something:
-                        self._something.wait(1.0)
+                        self._something.wait(LOOK_S)
                     continue
                 self._answer(item)
+                self._tell_if_ended(item.job)
             except Exception:  # a full disk, say: the item waits, and so does this
                 logger.exception("jobs: an item could not be written down")
                 self._ending.wait(NOT_READY_S)
             with self._something:
                 self._something.notify_all()
+
+    def _tell_if_ended(self, job: str) -> None:
+        if not self.store.unfinished(job):
+            self._on_ended(job)
+
+    def _heard_on(self, device: str) -> None:
+        """Takes as many at a time from now on as that device likes."""
+        with self._something:
+            self._at_a_time = 1 if device == CPU else AT_A_TIME
+            self._add_threads()
 
     def _forget_old(self) -> None:
         """Now and then deletes the ended jobs that are older than results are kept."""
@@ -170,7 +197,7 @@ class JobRunner:
         self._looked_s = time.monotonic()
         oldest = datetime.now().astimezone() - timedelta(days=days)
         for job in self.store.forget_before(format_timestamp(oldest)):
-            self._on_forgotten(job)
+            self._on_ended(job)
 
     def _answer(self, item: Item) -> None:
         def look(_fraction: float, _stage: Stage) -> None:
@@ -178,8 +205,7 @@ class JobRunner:
                 raise _StopError
 
         try:
-            record = self.store.job(item.job)
-            options = JobOptions.model_validate_json(record.options if record is not None else "{}")
+            options = JobOptions.model_validate_json(self.store.options(item.job) or "{}")
             with self._opened(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
                 name = item.name.rsplit("/", 1)[-1]
                 result = self._service.analyze(path, options.asked(), file_name=name, progress=look)
@@ -198,6 +224,7 @@ class JobRunner:
             self._fail(item, Notice.of_error("request.job_mistake", {"kind": type(err).__name__}))
         else:
             self.store.finish(item, ItemState.DONE, result.model_dump_json(exclude_none=True))
+            self._heard_on(result.model.device)
 
     def _fail(self, item: Item, notice: Notice) -> None:
         self.store.finish(item, ItemState.FAILED, json.dumps(notice.model_dump(mode="json"), ensure_ascii=False))

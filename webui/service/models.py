@@ -56,6 +56,10 @@ class ModelShelf:
         settings: what is used where a request doesn't say.
         registry: where models come from.
         on_batch: told how many windows a model was given at a time.
+
+    Attributes:
+        acquisition: of the model that isn't the built-in one; None before ``prepare``.
+        on_loaded: called after each model that was loaded.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class ModelShelf:
         self._slots_lock = Lock()
         self._failure: ModelError | OutputError | None = None
         self.acquisition: ModelAcquisition | None = None
+        self.on_loaded: Callable[[], None] = lambda: None
 
     def get(self, name: str | None, runtime: Runtime | None = None) -> LoadedModel:
         """Returns the model that answers; None takes the settings' values.
@@ -125,6 +130,15 @@ class ModelShelf:
             can_cancel=status is not None and status.state is AcquisitionState.DOWNLOADING,
             offers=self._offers(),
         )
+
+    def why_builtin(self) -> Notice | None:
+        """Returns why the built-in model answers for ``auto`` though nothing is being acquired; None if it doesn't."""
+        if self._settings.model != AUTO:
+            return None
+        try:
+            return next(iter(self._registry.choose(AUTO).notices), None)
+        except ModelNotFoundError:
+            return None
 
     def _offers(self) -> tuple[Precision, ...]:
         """Returns the precisions, besides the one that answers, that ``verify`` found good for these weights."""
@@ -238,6 +252,7 @@ class ModelShelf:
                 slot.model = self._registry.load(name, runtime, on_progress=on_progress)
                 slot.queue = ModelQueue(slot.model, self._on_batch)
                 slot.verified = self._registry.is_verified(name, runtime.precision)
+                self.on_loaded()
         return LoadedModel(slot.model, slot.queue)
 
 

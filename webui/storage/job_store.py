@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS items (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_by_state ON items(state, job, number);
 """
+# Named, because SQLite would go through the job's items by number, done ones and their answers first.
+BY_STATE: Final = "items INDEXED BY items_by_state"
 VERSION: Final = 1
 BUSY_S: Final = 30.0
 ROWS_AT_A_TIME: Final = 500
@@ -43,6 +45,10 @@ class ItemState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+TO_DO: Final = (ItemState.WAITING, ItemState.RUNNING)
+UNFINISHED: Final = f"EXISTS (SELECT 1 FROM {BY_STATE} WHERE state IN (?, ?) AND job = jobs.id)"  # of ``jobs``; TO_DO
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,8 @@ class JobStore:
         with self._writing(), self._transaction():
             # A new job begins where the others are: it neither waits for them nor makes them wait.
             (served,) = self._db.execute(
-                "SELECT COALESCE(MIN(served), 0) FROM jobs WHERE id IN (SELECT job FROM items WHERE state = ?)",
+                "SELECT COALESCE(MIN(served), 0) FROM jobs"
+                f" WHERE EXISTS (SELECT 1 FROM {BY_STATE} WHERE state = ? AND job = jobs.id)",
                 (ItemState.WAITING,),
             ).fetchone()
             self._db.execute(
@@ -157,13 +164,13 @@ class JobStore:
         """Returns the next item, which runs from now on; jobs take turns. None: there is nothing to do."""
         with self._writing(), self._transaction():
             row = self._db.execute(
-                "SELECT id FROM jobs WHERE EXISTS (SELECT 1 FROM items WHERE job = jobs.id AND state = ?)"
+                f"SELECT id FROM jobs WHERE EXISTS (SELECT 1 FROM {BY_STATE} WHERE state = ? AND job = jobs.id)"
                 " ORDER BY served, rowid LIMIT 1",
                 (ItemState.WAITING,),
             ).fetchone()
             if row is None:
                 return None
-            item = self._read("job = ? AND state = ?", (row[0], ItemState.WAITING), limit=1)[0]
+            item = self._read("state = ? AND job = ?", (ItemState.WAITING, row[0]), limit=1, among=BY_STATE)[0]
             self._set(item, ItemState.RUNNING, None)
             self._db.execute("UPDATE jobs SET served = served + 1 WHERE id = ?", (item.job,))
             return item
@@ -205,9 +212,8 @@ class JobStore:
         """Deletes the jobs that have ended and were made before ``created``; returns their ids."""
         with self._writing(), self._transaction():
             rows = self._db.execute(
-                "DELETE FROM jobs WHERE created < ? AND NOT EXISTS"
-                " (SELECT 1 FROM items WHERE job = jobs.id AND state IN (?, ?)) RETURNING id",
-                (created, ItemState.WAITING, ItemState.RUNNING),
+                f"DELETE FROM jobs WHERE created < ? AND NOT {UNFINISHED} RETURNING id",
+                (created, *TO_DO),
             ).fetchall()
         return [job for (job,) in rows]
 
@@ -215,11 +221,29 @@ class JobStore:
         """Returns a job, or None."""
         return next(iter(self._records("WHERE id = ?", (job,))), None)
 
+    def options(self, job: str) -> str | None:
+        """Returns a job's options as they were given, or None if there is no such job."""
+        with self._lock:
+            row = self._db.execute("SELECT options FROM jobs WHERE id = ?", (job,)).fetchone()
+        return str(row[0]) if row is not None else None
+
+    def unfinished(self, job: str) -> bool:
+        """Returns whether a job has something left to do."""
+        with self._lock:
+            query = f"SELECT 1 FROM jobs WHERE {UNFINISHED} AND id = ?"
+            return self._db.execute(query, (*TO_DO, job)).fetchone() is not None
+
     def jobs(self, *, offset: int = 0, limit: int = 50) -> tuple[list[JobRecord], int]:
         """Returns jobs, newest first, and how many there are in all."""
         with self._lock:
             (total,) = self._db.execute("SELECT COUNT(*) FROM jobs").fetchone()
             return self._records("ORDER BY rowid DESC LIMIT ? OFFSET ?", (limit, offset)), int(total)
+
+    def under_way(self) -> int:
+        """Returns how many jobs have something left to do."""
+        with self._lock:
+            (count,) = self._db.execute(f"SELECT COUNT(*) FROM jobs WHERE {UNFINISHED}", TO_DO).fetchone()
+        return int(count)
 
     def items(self, job: str) -> Iterator[Item]:
         """Yields a job's items in order, some at a time, as they are when they are read."""
@@ -230,7 +254,7 @@ class JobStore:
 
     def failed(self, job: str, *, limit: int) -> list[Item]:
         """Returns the first items of a job that failed."""
-        return self._read("job = ? AND state = ?", (job, ItemState.FAILED), limit=limit)
+        return self._read("state = ? AND job = ?", (ItemState.FAILED, job), limit=limit, among=BY_STATE)
 
     def _records(self, which: str, values: Sequence[object]) -> list[JobRecord]:
         with self._lock:
@@ -238,11 +262,11 @@ class JobStore:
             return [JobRecord(row[0], row[1], row[2], bool(row[3]), self._counts(row[0])) for row in rows]
 
     def _counts(self, job: str) -> dict[ItemState, int]:
-        found = dict(self._db.execute("SELECT state, COUNT(*) FROM items WHERE job = ? GROUP BY state", (job,)))
-        return {state: int(found.get(state.value, 0)) for state in ItemState}
+        query = f"SELECT COUNT(*) FROM {BY_STATE} WHERE state = ? AND job = ?"
+        return {state: int(self._db.execute(query, (state, job)).fetchone()[0]) for state in ItemState}
 
-    def _read(self, which: str, values: Sequence[object], *, limit: int) -> list[Item]:
-        query = f"SELECT job, number, name, place, state, outcome FROM items WHERE {which} ORDER BY number LIMIT ?"
+    def _read(self, which: str, values: Sequence[object], *, limit: int, among: str = "items") -> list[Item]:
+        query = f"SELECT job, number, name, place, state, outcome FROM {among} WHERE {which} ORDER BY number LIMIT ?"
         with self._lock:
             rows = self._db.execute(query, (*values, limit)).fetchall()
         return [Item(job, number, name, place, ItemState(state), out) for job, number, name, place, state, out in rows]

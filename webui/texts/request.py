@@ -77,6 +77,35 @@ TEXTS: Final[Mapping[str, Text]] = {
             "them, or try again in {retry_s} s."
         ),
     ),
+    "request.too_many_jobs": Text(
+        zh="已有 {found} 个批量任务未完成，最多 {expected} 个。请等其中一个完成或取消它，{retry_s} 秒后重试。",
+        en=(
+            "{found} jobs are unfinished, {expected} at most. Wait for one of them or cancel it, and try again in "
+            "{retry_s} s."
+        ),
+    ),
+    "request.uploads_of_visitor": Text(
+        zh=(
+            "服务器保留着您上传的 {found_mb} MB，加上这次的 {size_mb} MB 就超过了每位访客 {expected_mb} MB 的上限。"
+            "请约 {wait_min} 分钟后再上传，或调大 SPEECH_EMOTION_MAX_VISITOR_MB。"
+        ),
+        en=(
+            "The server keeps {found_mb} MB of your uploads; with these {size_mb} MB it would be more than the "
+            "{expected_mb} MB that one visitor may have. Upload again in about {wait_min} min, or have "
+            "SPEECH_EMOTION_MAX_VISITOR_MB raised."
+        ),
+    ),
+    "request.uploads_of_all": Text(
+        zh=(
+            "服务器保留着访客们上传的 {found_mb} MB，加上这次的 {size_mb} MB 就超过了总共 {expected_mb} MB 的上限。"
+            "请约 {wait_min} 分钟后再上传，或调大 SPEECH_EMOTION_MAX_UPLOADS_MB。"
+        ),
+        en=(
+            "The server keeps {found_mb} MB of all visitors' uploads; with these {size_mb} MB it would be more than "
+            "{expected_mb} MB in all. Upload again in about {wait_min} min, or have SPEECH_EMOTION_MAX_UPLOADS_MB "
+            "raised."
+        ),
+    ),
     "request.stopping": Text(
         zh="服务器正在停止，没有完成这次识别，也没有写入文件。请 {retry_s} 秒后重试。",
         en="The server is stopping; this was not finished, and nothing was written. Try again in {retry_s} s.",

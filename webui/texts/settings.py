@@ -96,6 +96,17 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="接受的最长录音，单位秒：12 小时。",
         en="Longest recording accepted, in seconds: 12 h.",
     ),
+    "settings.max_visitor_mb": Text(
+        zh="一位访客（密钥、账号或地址）上传到网页并保留着的文件总量上限，单位 MB；上传的文件保留六小时。",
+        en=(
+            "Megabytes of uploads to the page that are kept of one visitor (key, login or address); uploads are kept "
+            "for six hours."
+        ),
+    ),
+    "settings.max_uploads_mb": Text(
+        zh="所有访客上传到网页并保留着的文件总量上限，单位 MB；应小于磁盘的可用空间。",
+        en="The same of all visitors together; set it below what the disk has room for.",
+    ),
     "settings.max_per_client": Text(
         zh="同一调用方（密钥、账号或地址）最多同时有多少个 API 请求；再多的得到 429。",
         en="API requests of one caller (key, login or address) at a time; more are answered 429.",
@@ -106,6 +117,10 @@ TEXTS: Final[Mapping[str, Text]] = {
     "settings.max_request_s": Text(
         zh="一次识别（含排队）最多用多少秒，超过则中止。",
         en="Seconds that a recognition may take, waiting included; then it is ended.",
+    ),
+    "settings.max_jobs": Text(
+        zh="最多有多少个未完成的批量任务；再多的会被要求稍后重试。",
+        en="Jobs that may be unfinished; more are told to come back.",
     ),
     "settings.max_connections": Text(
         zh="最多同时有多少个连接；一个打开的网页占一到三个。",
@@ -118,6 +133,17 @@ TEXTS: Final[Mapping[str, Text]] = {
     "settings.keep_gb": Text(
         zh="结果总共最多占多少 GB，超过则从最旧的删起；0 为不限。",
         en="Gigabytes that results may take in all, the oldest are deleted first; 0 is no limit.",
+    ),
+    "settings.compare_tab": Text(
+        zh=(
+            "网页上是否有“对比模型”页（on / off）：它会占满机器几分钟。`auto`：只对本机开放，或要求密钥或登录时才有；"
+            "对网络开放或列出了反向代理的域名而无需密钥时没有。"
+        ),
+        en=(
+            "Whether the page compares models (on, off), which keeps the machine busy for minutes. `auto`: only where "
+            "the server is open to this machine alone, or asks for keys or logins; not where it is open to a network, "
+            "or to a reverse proxy's names, without them."
+        ),
     ),
     "settings.window_s": Text(
         zh="逐帧得分：每行平均多少秒音频。",

@@ -40,9 +40,10 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
     wire_recognize(parts, outcome, visitors)
     page.unload(visitors.leave)
     wire_api(parts, service)
-    comparisons = CompareEvents(service, shared)
-    wire_compare(parts.compare, parts.language, arrived, comparisons)
-    page.unload(comparisons.leave)
+    if parts.compare is not None:
+        comparisons = CompareEvents(service, shared)
+        wire_compare(parts.compare, parts.language, arrived, comparisons)
+        page.unload(comparisons.leave)
 
 
 def _wire_language(page: gr.Blocks, parts: Parts, outcome: gr.State) -> gr.events.Dependency:

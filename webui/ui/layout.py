@@ -59,7 +59,7 @@ class Parts:
         say: the components whose words follow the language.
         inputs: left side.
         outputs: right side.
-        compare: the tab that compares models.
+        compare: the tab that compares models; None without one.
         resources: the panel about the server.
     """
 
@@ -69,13 +69,18 @@ class Parts:
     say: Localized
     inputs: InputParts
     outputs: OutputParts
-    compare: CompareParts
+    compare: CompareParts | None
     resources: ResourceParts
 
 
-def lay_out() -> Parts:
-    """Builds the page's components inside the current Blocks."""
+def lay_out(*, compares: bool) -> Parts:
+    """Builds the page's components inside the current Blocks.
+
+    Args:
+        compares: whether there is a tab that compares models.
+    """
     say = Localized()
+    compare: CompareParts | None = None
     # The secret only scrambles a language; a fixed one lets the choice outlive a restart of the server.
     stored = gr.BrowserState("", storage_key="speech-emotion-language", secret="language")
     with gr.Row(elem_classes="se-header"):
@@ -92,8 +97,9 @@ def lay_out() -> Parts:
                 inputs = _inputs(say)
             with gr.Column(scale=7, min_width=320):
                 outputs = _outputs(say)
-        with say.add(gr.Tab, text_of={"label": "page.tab_compare"}) as tab:
-            compare = lay_out_compare(say, tab)
+        if compares:
+            with say.add(gr.Tab, text_of={"label": "page.tab_compare"}) as tab:
+                compare = lay_out_compare(say, tab)
     resources = lay_out_resources(say)
     say.add_computed(gr.HTML, _footer, apply_default_css=False)
     return Parts(language, stored, status, say, inputs, outputs, compare, resources)

@@ -17,6 +17,7 @@ EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 MAX_WAITING: Final = 32
 CACHE_SWEEP_S: Final = 600
 CACHE_AGE_S: Final = 6 * 3600
+UPLOADS_KEPT_S: Final = CACHE_AGE_S + CACHE_SWEEP_S
 
 _FONTS: Final = (
     "system-ui",
@@ -29,17 +30,18 @@ _FONTS: Final = (
 )
 
 
-def build_page(service: RecognitionService, *, cache_dir: Path) -> gr.Blocks:
+def build_page(service: RecognitionService, *, cache_dir: Path, compares: bool = True) -> gr.Blocks:
     """Builds the page. Nothing is asked of the network, and nothing is told to it.
 
     Args:
         service: answers.
         cache_dir: Gradio's cache folder.
+        compares: whether there is a tab that compares models.
     """
     title = f"{text('page.title', Language.ZH)} · {text('page.title', Language.EN)}"
     page = gr.Blocks(analytics_enabled=False, title=title, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S))
     with page:
-        wire(page, lay_out(), service, cache_dir=cache_dir, example=EXAMPLE)
+        wire(page, lay_out(compares=compares), service, cache_dir=cache_dir, example=EXAMPLE)
     # Gradio checks that a file in an event was uploaded only in apps that were launched, and a mounted one never is.
     page.has_launched = True
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=MODEL_CONCURRENCY)

@@ -7,6 +7,10 @@ from typing import Final
 from webui.texts import TEXTS, Language, text
 from webui.ui.answer_view import trouble_html
 
+_REFUSED_UPLOAD: Final = (
+    r'HTTP \d+: \{{.*"code":"request\.uploads_of_{code}","values":\{{"found_mb":(?<found_mb>[\d.]+),'
+    r'"size_mb":(?<size_mb>[\d.]+),"expected_mb":(?<expected_mb>[\d.]+),"wait_min":(?<wait_min>\d+),.*'
+)
 # What Gradio says in English whatever the language, or doesn't say anew when the language changes (an expression of
 # JavaScript), and the key of our text for it.
 _GRADIO_SAYS: Final = {
@@ -30,6 +34,9 @@ _GRADIO_SAYS: Final = {
     r"Connection to the server was lost\. Attempting reconnection\.\.\.": "page.gradio_reconnecting",
     r"Queue is full\. Max size is (?<limit>\d+) and size is \d+\.": "page.gradio_queue_full",
     r"This application is currently busy\. Please try again\.": "page.gradio_busy",
+    # A refused upload: the page shows what the server answered, a problem document.
+    _REFUSED_UPLOAD.format(code="visitor"): "request.uploads_of_visitor",
+    _REFUSED_UPLOAD.format(code="all"): "request.uploads_of_all",
     "Error": "page.gradio_error",
     "Warning": "page.gradio_warning",
 }
