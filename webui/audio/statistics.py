@@ -15,6 +15,9 @@ class RunningStatistics:
 
     Each block is summed around its own mean and then merged (Chan, Golub and LeVeque, 1979): sums of squares of the raw
     samples would lose a small variance on a large offset.
+
+    BLAS spreads a dot product of a block over all cores, and waking them took most of the time of decoding where the
+    cores were busy, or where every core decoded a recording of its own.
     """
 
     def __init__(self) -> None:
@@ -32,7 +35,8 @@ class RunningStatistics:
         values -= mean
         total = self._count + count
         distance = mean - self._mean
-        self._deviations += float(values @ values) + distance * distance * (self._count * count / total)
+        squares = float(np.square(values, out=values).sum())  # no BLAS
+        self._deviations += squares + distance * distance * (self._count * count / total)
         self._mean += distance * (count / total)
         self._count = total
 
