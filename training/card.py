@@ -22,8 +22,8 @@ is named in every result it gives.
 - Input: 16 kHz mono, normalised over the recording. Output: logits of {labels} classes, 50 times a second, each value
   for 4 frames ({names}).
 - Network: log-mel spectrogram and pitch image, 2-D and 1-D convolutions, attentive pooling over a sliding window,
-  linear head; {members} trained apart and averaged. {parameters:.2f} million parameters, {size_mb:.1f} MB, fp32.
-  A frame sees {context_s:.1f} s to each side.
+  linear head; {members} trained apart and averaged.{counting} {parameters:.2f} million parameters,
+  {size_mb:.1f} MB, fp32. A frame sees {context_s:.1f} s to each side.
 - Temperature {temperature}, fitted on validation speakers.
 - Cost on a {machine}: {speed_ms:.0f} ms for 5 s of audio on one core, {load_ms:.0f} ms to load.
 - Licence of the weights: {license}, see LICENSE.
@@ -107,6 +107,7 @@ def _head(config: BuiltinConfig, found: Evaluation, *, own: bool) -> str:
         labels=len(config.labels),
         names=", ".join(config.labels),
         members=sizes.members,
+        counting=_counting(config),
         parameters=found.parameters / 1e6,
         size_mb=found.size_bytes / 1e6,
         context_s=sizes.context_frames * config.front_end.hop_samples / config.front_end.sample_rate,
@@ -118,6 +119,16 @@ def _head(config: BuiltinConfig, found: Evaluation, *, own: bool) -> str:
         count=f"{sum(found.clips.values()):,}",
         speakers=", ".join(found.speakers),
         chance=1 / len(config.labels),
+    )
+
+
+def _counting(config: BuiltinConfig) -> str:
+    network = config.network
+    if not network.statistics_members:
+        return ""
+    return (
+        f" Beside them {network.statistics_members} perceptrons on what\n  a voice does on average (means and deviations "
+        f"of loudness, pitch and their movement), with {network.statistics_share:.0%} of the answer."
     )
 
 
@@ -165,8 +176,9 @@ def _transfer(directory: Path) -> str:
         return ""
     record = Transfer.model_validate_json(path.read_bytes())
     lines = [
-        "\n## A corpus it never heard\n\nNot the weights of this folder: for each line one member was trained by the "
-        "recipe of `training/` on the\nother corpora, and asked about all of that one, among the classes they share. "
+        "\n## A corpus it never heard\n\nNot the weights of this folder: for each line one member of each kind was trained "
+        "by the recipe of `training/`\non the other corpora, and both were asked about all of that one, among the "
+        "classes they share. "
         "Unweighted average recall; intervals as above.\n",
         "| never heard | heard | classes | clips | speakers | chance | recall | | training |",
         "|---" * 9 + "|",
@@ -221,7 +233,10 @@ def _roles(record: TrainingRecord) -> str:
 def _members(record: TrainingRecord) -> str:
     judge = record.calibration
     recalls = ", ".join(f"{name} {value:.3f}" for name, value in judge.recalls.items())
-    members = ", ".join(f"{m.seed} ({m.epochs} epochs, {len(m.speakers)} speakers)" for m in record.members)
+    members = ", ".join(
+        f"{m.seed} ({'counts, ' if m.counting else ''}{m.epochs} epochs, {len(m.speakers)} speakers)"
+        for m in record.members
+    )
     error = "" if judge.error is None else f"\nTheir expected calibration error at that temperature: {judge.error:.3f}."
     began = "" if record.started_from is None else f"\nThey went on from the members of {record.started_from}."
     taught = "" if record.teacher is None else f"\nThe labels are what the model {record.teacher} said."
