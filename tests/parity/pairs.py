@@ -29,7 +29,7 @@ class Pair:
 
     @property
     def network(self) -> Emotion2vec:
-        return self.native._network
+        return self.native._passes.network
 
     @property
     def upstream(self) -> nn.Module:
