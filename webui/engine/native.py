@@ -1,6 +1,7 @@
 """The native engine: Emotion2vec in plain PyTorch behind the engine protocol."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
@@ -21,6 +22,7 @@ from webui.settings import Device, Precision
 logger = logging.getLogger(__name__)
 
 DTYPES: Final = {Precision.FP32: torch.float32, Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+NO_MEMORY: Final = re.compile("out of memory|ALLOC_FAILED")  # the libraries of products say it so
 T = TypeVar("T")
 Finish = Callable[[], list[Prediction]]
 MAX_BATCH_S: Final = 240.0  # of padded audio in one pass on a GPU: about 10 GB with plus_large
@@ -63,6 +65,9 @@ class NativeModel(Emotion2vecSizes):
 
     A GPU that fails or runs out of memory is left for the CPU, for good, and ``notices`` says so from then on; the
     request that met the failure is answered all the same.
+
+    Attributes:
+        batch_s: seconds of padded audio that share a pass on a GPU.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class NativeModel(Emotion2vecSizes):
         self._network = network  # for the CPU, if the device fails: the weights lie in a mapped file and cost nothing
         self._passes = Passes(network, place, DTYPES[precision], normalize=info.normalize)
         self._license = license
+        self.batch_s = MAX_BATCH_S
         self._notices: tuple[Notice, ...] = ()
 
     @property
@@ -132,7 +138,7 @@ class NativeModel(Emotion2vecSizes):
     def _batches(self, windows: Sequence[Window]) -> Iterator[list[int]]:
         """Yields indices that run together: one by one on the CPU, where a batch is no faster; by length on a GPU."""
         longest_first = sorted(range(len(windows)), key=lambda index: -len(windows[index].samples))
-        limit = int(MAX_BATCH_S * self.sample_rate)
+        limit = int(self.batch_s * self.sample_rate)
         while longest_first:
             longest = len(windows[longest_first[0]].samples)
             size = 1 if self._passes.place.type == "cpu" else max(1, limit // longest)
@@ -158,7 +164,7 @@ class NativeModel(Emotion2vecSizes):
     def _run_again(
         self, windows: Sequence[Window], with_features: bool, failed: Passes, err: Exception
     ) -> list[Prediction]:
-        if isinstance(err, torch.OutOfMemoryError):
+        if isinstance(err, torch.OutOfMemoryError) or NO_MEMORY.search(str(err)):
             if failed.forget():
                 return self._start(windows, with_features)()
             if len(windows) > 1:
