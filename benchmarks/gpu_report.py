@@ -21,7 +21,7 @@ from benchmarks.gpu_network import compiled, correctness, draw_network, profile,
 from benchmarks.tables import Table, write_sections
 
 BARE: Final = ("network", "passes", "stages")
-OPTIONAL: Final = ("engine", "single", "batches", "files", "funasr", "memory")
+OPTIONAL: Final = ("engine", "single", "batches", "memory", "funasr", "files")
 LAST: Final = ("profile",)
 EVERY: Final = (*BARE, *OPTIONAL, *LAST, "compile")
 
