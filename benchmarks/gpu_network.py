@@ -133,18 +133,19 @@ def stages(network: Emotion2vec, place: torch.device, *, name: str, seconds: flo
             if parameter is not plain.alibi_scale:
                 parameter.data = parameter.data.to(TYPES[name])
         waveforms = torch.randn(batch, round(seconds * RATE), device=place).to(TYPES[name])
-        heard = fast.project(fast.project_norm(fast._hear(waveforms)))
-        bias = fast.attention_bias(heard.shape[1] - fast.config.num_extra_tokens, dtype=heard.dtype)
+        frames = int(fast.count_frames(torch.tensor(waveforms.shape[1])))
+        heard = fast.project(fast.project_norm(fast._hear(waveforms, frames)))[:, :frames]
+        bias = fast.attention_bias(frames - fast.config.num_extra_tokens, dtype=heard.dtype)
         unaligned = bias.contiguous()
         block = fast.blocks[0]
         ways: dict[str, Callable[[], object]] = {
-            "waveform: products": lambda: fast._hear(waveforms),
+            "waveform: products": lambda: fast._hear(waveforms, frames),
             "waveform: conv1d": lambda: _hear(plain, waveforms, _conv1d),
             "waveform: conv2d, channels last": lambda: _hear(plain, waveforms, _channels_last),
             "positions: products": lambda: [conv(heard) for conv in fast.positions],
             "positions: conv1d": lambda: [conv(heard) for conv in plain.positions],
             "positions: conv2d, channels last": lambda: [_position(conv, heard) for conv in plain.positions],
-            "attention bias": lambda: fast.attention_bias(heard.shape[1] - 10, dtype=heard.dtype),
+            "attention bias": lambda: fast.attention_bias(frames, dtype=heard.dtype),
             "a block": lambda: block(heard, bias),
             "a block, bias not aligned": lambda: block(heard, unaligned),
             "a block without attention": lambda: _products(block, heard),

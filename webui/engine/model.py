@@ -26,6 +26,7 @@ from webui.errors import CheckpointError
 LAYER_NORM_EPS: Final = 1e-5
 ROW_STEP: Final = 8
 PIECE_FRAMES: Final = 100  # 2 s: how much of a waveform the convolutions hear at a time on the CPU
+SHAPES_APART: Final = 10  # frames; every new length of a packed product leaves memory behind, for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=config.norm_eps)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Maps ``(B, X + T, D)`` to the same shape; ``bias`` is ``(1 or B, H, X + T, X + T)``."""
+        """Maps ``(B, X + T + Z, D)`` to the same shape; ``bias`` is ``(1 or B, H, X + T + Z, X + T)``."""
         x = self.norm1(x + self._attend(x, bias))
         y: Tensor = self.norm2(x + self.fc2(F.gelu(self.fc1(x))))
         return y
@@ -227,8 +228,9 @@ class Block(nn.Module):
     def _attend(self, x: Tensor, bias: Tensor) -> Tensor:
         batch, steps, dim = x.shape
         qkv = self.qkv(x).view(batch, steps, 3, self.heads, dim // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, H, X + T, D / H) each
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, H, X + T + Z, D / H) each
+        heard = bias.shape[3]  # X + T
+        mixed = F.scaled_dot_product_attention(query, key[:, :, :heard], value[:, :, :heard], attn_mask=bias)
         attended: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, steps, dim))
         return attended
 
@@ -255,6 +257,7 @@ class Emotion2vec(nn.Module):
         self.context_blocks = nn.ModuleList(Block(config) for _ in range(config.prenet_depth))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.head = nn.Linear(dim, config.labels)
+        self.apart = 1  # lengths are brought up to a multiple of so many frames
         self.register_buffer("slopes", torch.empty(config.num_heads), persistent=False)  # (H,)
         self.reset_slopes()
 
@@ -277,15 +280,18 @@ class Emotion2vec(nn.Module):
         Returns:
             Features ``(B, T, D)`` and frame logits ``(B, T, L)``. Frames past a member's own length mean nothing.
         """
-        x = self.project(self.project_norm(self._hear(waveforms)))  # (B, T, D)
+        frames = (waveforms.shape[1] - self.config.receptive_samples) // self.config.hop_samples + 1
+        x = self.project(self.project_norm(self._hear(waveforms, frames)))[:, :frames]  # (B, T, D)
         valid = self._valid_frames(x, samples)  # (B, T) or None
         x = self._add_positions(x, valid)
-        x = torch.cat([self.extra_tokens.expand(x.shape[0], -1, -1), x], dim=1)  # (B, X + T, D)
-        bias = self.attention_bias(x.shape[1] - self.config.num_extra_tokens, valid, dtype=x.dtype)
+        spare = -frames % self.apart  # Z rows that nobody listens to
+        tokens = self.extra_tokens.expand(x.shape[0], -1, -1)
+        x = torch.cat([tokens, x, x.new_zeros(x.shape[0], spare, x.shape[2])], dim=1)  # (B, X + T + Z, D)
+        bias = self.attention_bias(frames, valid, dtype=x.dtype, spare=spare)
         x = self.context_norm(x)
         for block in (*self.context_blocks, *self.blocks):
             x = block(x, bias)
-        features = x[:, self.config.num_extra_tokens :]  # (B, T, D)
+        features = x[:, self.config.num_extra_tokens :][:, :frames]  # (B, T, D)
         return features, self.head(features.float())
 
     def lay_out(self) -> None:
@@ -300,25 +306,29 @@ class Emotion2vec(nn.Module):
         """Lays every constant matrix out for the CPU, where that is possible; for inference on the CPU only."""
         if not can_pack():
             return
+        self.apart = SHAPES_APART
         for conv in self.wave:
             assert isinstance(conv, WaveConv)
             conv.lay_out(Packed)
         for parent in [*self.modules()]:
             for name, child in [*parent.named_children()]:
-                if isinstance(child, nn.Linear):
+                if isinstance(child, nn.Linear) and child is not self.head:
                     setattr(parent, name, Packed(child.weight, child.bias))
         for parameter in self.parameters():  # the last that hold the mapped file, and with it what was packed
             parameter.data = parameter.data.clone()
 
-    def _hear(self, waveforms: Tensor) -> Tensor:
-        """Maps waveforms ``(B, S)`` to what the convolutions make of them, ``(B, T, channels)``.
+    def _hear(self, waveforms: Tensor, frames: int) -> Tensor:
+        """Maps waveforms ``(B, S)`` to what the convolutions make of them, ``(B, T or more, channels)``.
 
         On the CPU piece by piece: a frame depends on its own samples only, and what lies between two layers is smaller
         than the processor's cache then, not 200 MB for 30 s.
         """
         hop, seen = self.config.hop_samples, self.config.receptive_samples
-        frames = (waveforms.shape[1] - seen) // hop + 1
-        size = PIECE_FRAMES if waveforms.device.type == "cpu" else frames
+        size = frames
+        if waveforms.device.type == "cpu":
+            size = PIECE_FRAMES
+            frames += -frames % self.apart
+            waveforms = F.pad(waveforms, (0, max(0, (frames - 1) * hop + seen - waveforms.shape[1])))
         pieces = []
         for first in range(0, frames, size):
             last = min(first + size, frames) - 1
@@ -328,19 +338,24 @@ class Emotion2vec(nn.Module):
             pieces.append(x)
         return torch.cat(pieces, dim=1)
 
-    def attention_bias(self, frames: int, valid: Tensor | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
+    def attention_bias(
+        self, frames: int, valid: Tensor | None = None, *, dtype: torch.dtype = torch.float32, spare: int = 0
+    ) -> Tensor:
         """Returns what is added to the attention: ``-slope * scale * distance``; 0 from and to the extra tokens.
 
-        Shape ``(1, H, X + T, X + T)``, or ``(B, ...)`` with -inf towards frames that are not ``valid`` ``(B, T)``. Its
-        rows begin at multiples of eight numbers: where they don't, PyTorch copies the whole for every block on a GPU.
+        Shape ``(1, H, X + T + Z, X + T)``, or ``(B, ...)`` with -inf towards frames that are not ``valid`` ``(B, T)``;
+        0 from the ``spare`` Z rows. Its rows begin at multiples of eight numbers: where they don't, PyTorch copies the
+        whole for every block on a GPU.
         """
         extra, steps = self.config.num_extra_tokens, self.config.num_extra_tokens + frames
         places = torch.arange(frames, device=self.slopes.device, dtype=self.slopes.dtype)
         distance = (places[:, None] - places[None, :]).abs()  # (T, T)
         scale = self.alibi_scale.clamp_min(0).view(-1) * self.slopes  # (H,)
         rows = -(-steps // ROW_STEP) * ROW_STEP  # W
-        bias = torch.zeros(1, len(scale), steps, rows, device=distance.device, dtype=dtype)  # (1, H, X + T, W)
-        near = bias[0, :, extra:, extra:steps]
+        bias = torch.zeros(
+            1, len(scale), steps + spare, rows, device=distance.device, dtype=dtype
+        )  # (1, H, X + T + Z, W)
+        near = bias[0, :, extra:steps, extra:steps]
         if dtype is distance.dtype:
             near.copy_(distance).mul_(-scale[:, None, None])  # in place: 150 MB for 30 s
         else:
