@@ -58,30 +58,30 @@ def _load_ours(engine: Engine, precision: Precision, threads: int) -> Callable[[
 
 
 def _load_funasr(threads: int | None) -> Callable[[Path, bool], Run]:
-    def load(models_dir: Path, _quick: bool) -> Run:
+    return lambda models_dir, _quick: load_funasr(models_dir / LARGE, device="cpu", threads=threads)
+
+
+def load_funasr(folder: Path, *, device: str, threads: int | None) -> Run:
+    """Loads a checkpoint as FunASR's users do; ``threads`` None leaves it FunASR's number."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        from funasr import AutoModel
+
+        logging.disable(logging.WARNING)
+        model = AutoModel(
+            model=str(folder),
+            init_param=str(folder / "model.safetensors"),
+            device=device,
+            disable_update=True,
+            disable_pbar=True,
+            disable_log=True,
+            **({} if threads is None else {"ncpu": threads}),
+        )
+
+    def run(waveform: NDArray[np.float32]) -> object:
         with contextlib.redirect_stdout(io.StringIO()):
-            from funasr import AutoModel
+            return model.generate(waveform, granularity="utterance", extract_embedding=False)
 
-            logging.disable(logging.WARNING)
-            named = {} if threads is None else {"ncpu": threads}
-            folder = models_dir / LARGE
-            model = AutoModel(
-                model=str(folder),
-                init_param=str(folder / "model.safetensors"),
-                device="cpu",
-                disable_update=True,
-                disable_pbar=True,
-                disable_log=True,
-                **named,
-            )
-
-        def run(waveform: NDArray[np.float32]) -> object:
-            with contextlib.redirect_stdout(io.StringIO()):
-                return model.generate(waveform, granularity="utterance", extract_embedding=False)
-
-        return run
-
-    return load
+    return run
 
 
 def _load_wav2vec2(_models_dir: Path, quick: bool) -> Run:

@@ -234,12 +234,12 @@ def show_overload(seconds: float) -> None:
 def show_memory(requests: int) -> None:
     """Prints the memory of the process between requests."""
     with server() as started:
-        seen = [(0, _rss_mb(started))]
+        seen = [(0, rss_mb(started))]
         each = max(1, requests // SAMPLES)
         for done in range(each, requests + 1, each):
             left = iter(range(each))
             ask_for(started, 4, lambda left=left: next(left, None) is not None)  # type: ignore[misc]
-            seen.append((done, _rss_mb(started)))
+            seen.append((done, rss_mb(started)))
     _say("| requests | memory MB |")
     _say("|---|---|")
     for done, megabytes in seen:
@@ -249,7 +249,8 @@ def show_memory(requests: int) -> None:
     _say(f"\nFrom a quarter on: {min(later):.0f} to {max(later):.0f} MB; last minus first {grown:+.0f} MB.")
 
 
-def _rss_mb(started: RunningServer) -> float:
+def rss_mb(started: RunningServer) -> float:
+    """Returns the resident memory that a server tells."""
     shown = httpx.get(f"{started.url}/metrics").text
     found = re.search(r"^process_resident_memory_bytes (\S+)", shown, re.MULTILINE)
     if found is None:

@@ -68,8 +68,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def machine() -> str:
-    """Returns one line about where the numbers come from."""
+def machine(device: str = "no GPU used") -> str:
+    """Returns one line about where the numbers come from; ``device`` says which GPU, if one was used."""
     flags = set()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -81,18 +81,19 @@ def machine() -> str:
         except PackageNotFoundError:
             versions.append(f"{package} not installed")
     load = f"; load average at the end {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    vectors = " ".join(sorted(flags)) or "no vector extensions known"
     return (
-        f"{cores()}-core {platform.machine()} CPU ({' '.join(sorted(flags)) or 'no vector extensions known'}), no GPU"
-        f" used; Python {platform.python_version()}, {', '.join(versions)}{load}"
+        f"{cores()}-core {platform.machine()} CPU ({vectors}), {device};"
+        f" Python {platform.python_version()}, {', '.join(versions)}{load}"
     )
 
 
-def write_sections(page: Path, sections: dict[str, list[Table]], command: str) -> None:
+def write_sections(page: Path, sections: dict[str, list[Table]], command: str, *, device: str = "no GPU used") -> None:
     """Puts sections on the page, in the place of what stood there under their names; the others stay."""
     old = page.read_text("utf-8") if page.is_file() else ""
     kept = dict(re.findall(r"<!-- (\w+) -->\n(.*?)<!-- end -->", old, re.DOTALL))
     for name, tables in sections.items():
-        lines = [f"## {name}", "", f"`{command}`, {machine()}.", ""]
+        lines = [f"## {name}", "", f"`{command}`, {machine(device)}.", ""]
         kept[name] = "\n".join([*lines, *(line for table in tables for line in table.lines())])
     body = "\n".join(f"<!-- {name} -->\n{text}<!-- end -->\n" for name, text in kept.items())
     page.write_text(f"{HEAD}\n{body}", encoding="utf-8")

@@ -29,7 +29,7 @@ class Pair:
 
     @property
     def network(self) -> Emotion2vec:
-        return self.native._network
+        return self.native._passes.network
 
     @property
     def upstream(self) -> nn.Module:
@@ -95,7 +95,8 @@ def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]
     their_stages, their_hooks = record_stages(pair.upstream, theirs)
     our_stages, our_hooks = record_stages(pair.network, ours)
     try:
-        with torch.inference_mode(), patch("webui.engine.model.PIECE_FRAMES", 1_000_000):  # one output per layer
+        whole_layers = patch("webui.engine.model.PIECE_FRAMES", 1_000_000), patch.object(pair.network, "apart", 1)
+        with torch.inference_mode(), whole_layers[0], whole_layers[1]:  # one output per layer, and no spare rows
             pair.upstream.extract_features(waveform)  # type: ignore[operator]
             pair.network(waveform)
     finally:

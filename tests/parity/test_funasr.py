@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,8 +145,8 @@ def unclamped_scale(network: Emotion2vec) -> None:
 def biased_extra_tokens(network: Emotion2vec) -> None:
     plain = network.attention_bias
 
-    def biased(frames: int, valid: Tensor | None = None) -> Tensor:
-        bias = plain(frames, valid).clone()
+    def biased(frames: int, valid: Tensor | None = None, **options: Any) -> Tensor:  # noqa: ANN401
+        bias = plain(frames, valid, **options).clone()
         bias[..., 0] -= 0.5
         return bias
 

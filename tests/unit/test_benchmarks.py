@@ -3,13 +3,10 @@
 import re
 import subprocess
 import sys
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-import torch
 
-from benchmarks import gpu
 from benchmarks.__main__ import SECTIONS, main
 from benchmarks.contenders import contenders
 from benchmarks.tables import Table, ratio, spread, write_sections
@@ -55,46 +52,3 @@ def test_what_it_refuses(arguments: list[str], capsys: pytest.CaptureFixture[str
         main(arguments)
     assert ended.value.code == 2
     assert "expected" in capsys.readouterr().err or arguments == ["nothing"]
-
-
-def test_the_gpu_script_runs_on_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
-    assert gpu.main(["--device", "cpu", "--tiny", "--seconds", "0.5", "--batch", "2", "--rounds", "1"]) == 0
-    said = capsys.readouterr().out
-    assert said.count("| ok |") == 2 * len(gpu.LIMITS)
-    assert re.search(r"\| fp32, 2 x 0.5 s \| [\d.]+ \| [\d,]+ \|", said)
-
-
-def test_the_gpu_script_notices_a_wrong_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = gpu.precision_of
-    network = gpu.draw_network(gpu.sizes(tiny=True))
-
-    def slipping(name: str, place: torch.device) -> AbstractContextManager[object]:
-        network.blocks[0].norm1.weight.data *= 1.01
-        return plain(name, place)
-
-    monkeypatch.setattr(gpu, "precision_of", slipping)
-    monkeypatch.setattr(gpu, "CLIPS_S", (0.5,))
-    with torch.inference_mode():
-        (what, difference, limit), *_ = gpu.check(network, torch.device("cpu"))
-    assert what == "fp32 alone"
-    assert difference > limit
-
-
-def test_running_out_of_memory_halves_the_batch() -> None:
-    network = gpu.draw_network(gpu.sizes(tiny=True))
-    clips = gpu.draw_clips([0.3, 0.5, 0.4])
-    with torch.inference_mode():
-        expected = gpu.score(network, clips, torch.device("cpu"))
-        plain = network.forward
-        seen = []
-
-        def small(batch: torch.Tensor, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            seen.append(len(batch))
-            if len(batch) > 1:
-                raise torch.OutOfMemoryError
-            return plain(batch, samples)
-
-        network.forward = small  # type: ignore[method-assign]
-        halved = gpu.score(network, clips, torch.device("cpu"))
-    assert seen == [3, 1, 2, 1, 1]
-    assert (halved - expected).abs().max().item() <= 1e-5

@@ -12,6 +12,7 @@ from tests.fake_model import FakeRegistry
 from webui.engine.checkpoint import load_network
 from webui.engine.convert import convert_checkpoint
 from webui.engine.native import NativeModel, load_native
+from webui.engine.passes import Passes
 from webui.engine.protocol import Window
 from webui.errors import InferenceError
 from webui.service import RecognitionService
@@ -36,7 +37,7 @@ def model(checkpoint: Path) -> NativeModel:
 def move_to_a_device_that_fails(model: NativeModel, checkpoint: Path) -> None:
     """A model that runs on a device has its weights as they were read; the CPU's are packed."""
     model._network, _info = load_network(checkpoint, checkpoint / "model.safetensors")
-    model._place = torch.device("meta")
+    model._passes = Passes(model._network, torch.device("meta"))
 
 
 def windows() -> list[Window]:
@@ -54,7 +55,7 @@ def test_a_device_that_fails_is_left_and_nothing_is_lost(model: NativeModel, che
     assert model.info.device == "cpu"
     (notice,) = model.notices
     assert (notice.code, notice.values["device"]) == ("engine.fell_back", "meta")
-    assert "device" in str(notice.values["reason"])
+    assert "meta tensor" in str(notice.values["reason"])
 
 
 def test_out_of_memory_halves_the_batch(model: NativeModel, checkpoint: Path) -> None:
@@ -67,7 +68,7 @@ def test_out_of_memory_halves_the_batch(model: NativeModel, checkpoint: Path) ->
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
     move_to_a_device_that_fails(model, checkpoint)
-    model._network.register_forward_pre_hook(card_for_one)
+    model._passes.network.register_forward_pre_hook(card_for_one)
     answers = model.predict(windows())
     assert sizes[:3] == [4, 2, 1]
     for answer, right in zip(answers, expected, strict=True):
@@ -78,7 +79,7 @@ def test_a_processor_that_fails_is_an_error(model: NativeModel) -> None:
     def broken(_network: torch.nn.Module, _given: tuple[torch.Tensor, ...]) -> None:
         raise RuntimeError("told to fail\nwith a second line")
 
-    model._network.register_forward_pre_hook(broken)
+    model._passes.network.register_forward_pre_hook(broken)
     with pytest.raises(InferenceError, match="told to fail"):
         model.predict(windows()[:1])
 

@@ -11,7 +11,7 @@ Shape letters: B batch, S samples, T frames, X extra tokens, D embedding, H head
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,11 +19,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from webui.engine.laid_out import GroupedProduct, Product
 from webui.engine.packed import Packed, can_pack
 from webui.errors import CheckpointError
 
 LAYER_NORM_EPS: Final = 1e-5
+ROW_STEP: Final = 8
 PIECE_FRAMES: Final = 100  # 2 s: how much of a waveform the convolutions hear at a time on the CPU
+SHAPES_APART: Final = 10  # frames; every new length of a packed product leaves memory behind, for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,11 @@ class WaveConv(nn.Module):
         super().__init__()
         self.conv = nn.Conv1d(inputs, channels, kernel, stride=stride, bias=False)
         self.norm = nn.LayerNorm(channels, eps=LAYER_NORM_EPS)
-        self.products: nn.ModuleList | None = None  # packed
+        self.products: nn.ModuleList | None = None  # laid out
 
-    def pack(self) -> None:
-        """Lays the weights out for the CPU; the layer can't be trained or moved from then on."""
-        self.products = nn.ModuleList(Packed(weight.T, None) for weight in self._weights())
+    def lay_out(self, product: Callable[[Tensor, Tensor | None], nn.Module]) -> None:
+        """Lays the weights out for a device; the layer can't be trained or moved from then on."""
+        self.products = nn.ModuleList(product(weight.T, None) for weight in self._weights())
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps ``(B, time, inputs)`` to ``(B, time / stride, channels)``."""
@@ -186,12 +189,20 @@ class PositionConv(nn.Module):
         kernel = max(3, config.conv_pos_width // config.conv_pos_depth)
         dim = config.embed_dim
         self.conv = nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=config.conv_pos_groups)
+        self.product: nn.Module | None = None  # laid out
+
+    def lay_out(self) -> None:
+        """Lays the weights out for a GPU; the layer can't be trained or moved from then on."""
+        self.product = GroupedProduct(self.conv)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps ``(B, T, D)`` to the same shape."""
-        frames = x.shape[1]
-        x = self.conv(x.transpose(1, 2))[..., :frames]  # (B, D, T); an even kernel gives one frame too many
-        return F.gelu(F.layer_norm(x.transpose(1, 2), (self.conv.out_channels,), eps=LAYER_NORM_EPS))  # (B, T, D)
+        x = self._convolve(x.transpose(1, 2)).transpose(1, 2) if self.product is None else self.product(x)
+        return F.gelu(F.layer_norm(x, (self.conv.out_channels,), eps=LAYER_NORM_EPS))  # (B, T, D)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x)[..., : x.shape[2]]  # (B, D, T); an even kernel gives one frame too many
+        return y
 
 
 class Block(nn.Module):
@@ -209,7 +220,7 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=config.norm_eps)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Maps ``(B, X + T, D)`` to the same shape; ``bias`` is ``(1 or B, H, X + T, X + T)``."""
+        """Maps ``(B, X + T + Z, D)`` to the same shape; ``bias`` is ``(1 or B, H, X + T + Z, X + T)``."""
         x = self.norm1(x + self._attend(x, bias))
         y: Tensor = self.norm2(x + self.fc2(F.gelu(self.fc1(x))))
         return y
@@ -217,8 +228,9 @@ class Block(nn.Module):
     def _attend(self, x: Tensor, bias: Tensor) -> Tensor:
         batch, steps, dim = x.shape
         qkv = self.qkv(x).view(batch, steps, 3, self.heads, dim // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, H, X + T, D / H) each
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, H, X + T + Z, D / H) each
+        heard = bias.shape[3]  # X + T
+        mixed = F.scaled_dot_product_attention(query, key[:, :, :heard], value[:, :, :heard], attn_mask=bias)
         attended: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, steps, dim))
         return attended
 
@@ -245,6 +257,7 @@ class Emotion2vec(nn.Module):
         self.context_blocks = nn.ModuleList(Block(config) for _ in range(config.prenet_depth))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.head = nn.Linear(dim, config.labels)
+        self.apart = 1  # lengths are brought up to a multiple of so many frames
         self.register_buffer("slopes", torch.empty(config.num_heads), persistent=False)  # (H,)
         self.reset_slopes()
 
@@ -267,40 +280,55 @@ class Emotion2vec(nn.Module):
         Returns:
             Features ``(B, T, D)`` and frame logits ``(B, T, L)``. Frames past a member's own length mean nothing.
         """
-        x = self.project(self.project_norm(self._hear(waveforms)))  # (B, T, D)
+        frames = (waveforms.shape[1] - self.config.receptive_samples) // self.config.hop_samples + 1
+        x = self.project(self.project_norm(self._hear(waveforms, frames)))[:, :frames]  # (B, T, D)
         valid = self._valid_frames(x, samples)  # (B, T) or None
         x = self._add_positions(x, valid)
-        x = torch.cat([self.extra_tokens.expand(x.shape[0], -1, -1), x], dim=1)  # (B, X + T, D)
-        bias = self.attention_bias(x.shape[1] - self.config.num_extra_tokens, valid)
+        spare = -frames % self.apart  # Z rows that nobody listens to
+        tokens = self.extra_tokens.expand(x.shape[0], -1, -1)
+        x = torch.cat([tokens, x, x.new_zeros(x.shape[0], spare, x.shape[2])], dim=1)  # (B, X + T + Z, D)
+        bias = self.attention_bias(frames, valid, dtype=x.dtype, spare=spare)
         x = self.context_norm(x)
         for block in (*self.context_blocks, *self.blocks):
             x = block(x, bias)
-        features = x[:, self.config.num_extra_tokens :]  # (B, T, D)
-        return features, self.head(features)
+        features = x[:, self.config.num_extra_tokens :][:, :frames]  # (B, T, D)
+        return features, self.head(features.float())
+
+    def lay_out(self) -> None:
+        """Lays the weights of all convolutions out for a GPU; for inference on it only."""
+        for conv in (*self.wave, *self.positions):
+            if isinstance(conv, WaveConv):
+                conv.lay_out(Product)
+            elif isinstance(conv, PositionConv):
+                conv.lay_out()
 
     def pack(self) -> None:
         """Lays every constant matrix out for the CPU, where that is possible; for inference on the CPU only."""
         if not can_pack():
             return
+        self.apart = SHAPES_APART
         for conv in self.wave:
             assert isinstance(conv, WaveConv)
-            conv.pack()
+            conv.lay_out(Packed)
         for parent in [*self.modules()]:
             for name, child in [*parent.named_children()]:
-                if isinstance(child, nn.Linear):
+                if isinstance(child, nn.Linear) and child is not self.head:
                     setattr(parent, name, Packed(child.weight, child.bias))
         for parameter in self.parameters():  # the last that hold the mapped file, and with it what was packed
             parameter.data = parameter.data.clone()
 
-    def _hear(self, waveforms: Tensor) -> Tensor:
-        """Maps waveforms ``(B, S)`` to what the convolutions make of them, ``(B, T, channels)``.
+    def _hear(self, waveforms: Tensor, frames: int) -> Tensor:
+        """Maps waveforms ``(B, S)`` to what the convolutions make of them, ``(B, T or more, channels)``.
 
         On the CPU piece by piece: a frame depends on its own samples only, and what lies between two layers is smaller
         than the processor's cache then, not 200 MB for 30 s.
         """
         hop, seen = self.config.hop_samples, self.config.receptive_samples
-        frames = (waveforms.shape[1] - seen) // hop + 1
-        size = PIECE_FRAMES if waveforms.device.type == "cpu" else frames
+        size = frames
+        if waveforms.device.type == "cpu":
+            size = PIECE_FRAMES
+            frames += -frames % self.apart
+            waveforms = F.pad(waveforms, (0, max(0, (frames - 1) * hop + seen - waveforms.shape[1])))
         pieces = []
         for first in range(0, frames, size):
             last = min(first + size, frames) - 1
@@ -310,21 +338,32 @@ class Emotion2vec(nn.Module):
             pieces.append(x)
         return torch.cat(pieces, dim=1)
 
-    def attention_bias(self, frames: int, valid: Tensor | None = None) -> Tensor:
+    def attention_bias(
+        self, frames: int, valid: Tensor | None = None, *, dtype: torch.dtype = torch.float32, spare: int = 0
+    ) -> Tensor:
         """Returns what is added to the attention: ``-slope * scale * distance``; 0 from and to the extra tokens.
 
-        Shape ``(1, H, X + T, X + T)``, or ``(B, ...)`` with -inf towards frames that are not ``valid`` ``(B, T)``.
+        Shape ``(1, H, X + T + Z, X + T)``, or ``(B, ...)`` with -inf towards frames that are not ``valid`` ``(B, T)``;
+        0 from the ``spare`` Z rows. Its rows begin at multiples of eight numbers: where they don't, PyTorch copies the
+        whole for every block on a GPU.
         """
-        extra = self.config.num_extra_tokens
-        steps = torch.arange(frames, device=self.slopes.device, dtype=self.slopes.dtype)
-        distance = (steps[:, None] - steps[None, :]).abs()  # (T, T)
+        extra, steps = self.config.num_extra_tokens, self.config.num_extra_tokens + frames
+        places = torch.arange(frames, device=self.slopes.device, dtype=self.slopes.dtype)
+        distance = (places[:, None] - places[None, :]).abs()  # (T, T)
         scale = self.alibi_scale.clamp_min(0).view(-1) * self.slopes  # (H,)
-        bias = distance.new_zeros(1, len(scale), extra + frames, extra + frames)
-        bias[0, :, extra:, extra:].copy_(distance).mul_(-scale[:, None, None])  # in place: 150 MB for 30 s
-        if valid is None:
-            return bias
-        hidden = F.pad(~valid, (extra, 0), value=False)[:, None, None, :]  # (B, 1, 1, X + T)
-        return bias.masked_fill(hidden, float("-inf"))
+        rows = -(-steps // ROW_STEP) * ROW_STEP  # W
+        bias = torch.zeros(
+            1, len(scale), steps + spare, rows, device=distance.device, dtype=dtype
+        )  # (1, H, X + T + Z, W)
+        near = bias[0, :, extra:steps, extra:steps]
+        if dtype is distance.dtype:
+            near.copy_(distance).mul_(-scale[:, None, None])  # in place: 150 MB for 30 s
+        else:
+            near.copy_(distance * -scale[:, None, None])
+        if valid is not None:
+            hidden = F.pad(~valid, (extra, rows - steps), value=False)[:, None, None, :]  # (B, 1, 1, W)
+            bias = bias.masked_fill(hidden, float("-inf"))
+        return bias[..., :steps]
 
     def _add_positions(self, x: Tensor, valid: Tensor | None) -> Tensor:
         position = _zero_outside(x, valid)

@@ -1,26 +1,30 @@
 """The native engine: Emotion2vec in plain PyTorch behind the engine protocol."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from webui.engine.checkpoint import CheckpointInfo, load_network
 from webui.engine.devices import choose_device
 from webui.engine.family import Emotion2vecSizes
-from webui.engine.model import LAYER_NORM_EPS, Emotion2vec
-from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
+from webui.engine.model import Emotion2vec
+from webui.engine.passes import FloatArray, Passes
+from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
 from webui.errors import InferenceError
 from webui.results import ModelInfo, Notice
 from webui.settings import Device, Precision
 
 logger = logging.getLogger(__name__)
 
+DTYPES: Final = {Precision.FP32: torch.float32, Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+NO_MEMORY: Final = re.compile("out of memory|ALLOC_FAILED")  # the libraries of products say it so
+T = TypeVar("T")
+Finish = Callable[[], list[Prediction]]
 MAX_BATCH_S: Final = 240.0  # of padded audio in one pass on a GPU: about 10 GB with plus_large
 
 
@@ -61,6 +65,9 @@ class NativeModel(Emotion2vecSizes):
 
     A GPU that fails or runs out of memory is left for the CPU, for good, and ``notices`` says so from then on; the
     request that met the failure is answered all the same.
+
+    Attributes:
+        batch_s: seconds of padded audio that share a pass on a GPU.
     """
 
     def __init__(
@@ -75,10 +82,11 @@ class NativeModel(Emotion2vecSizes):
     ) -> None:
         self._name = name
         self._precision = precision
-        self._network = _prepare(network, place, precision)
         super().__init__(info)
+        self._network = network  # for the CPU, if the device fails: the weights lie in a mapped file and cost nothing
+        self._passes = Passes(network, place, DTYPES[precision], normalize=info.normalize)
         self._license = license
-        self._place = place
+        self.batch_s = MAX_BATCH_S
         self._notices: tuple[Notice, ...] = ()
 
     @property
@@ -88,7 +96,7 @@ class NativeModel(Emotion2vecSizes):
             name=self._name,
             engine="native",
             precision=self._precision.value,
-            device=str(self._place),
+            device=str(self._passes.place),
             labels=self.labels.names,
             license=self._license,
         )
@@ -107,8 +115,14 @@ class NativeModel(Emotion2vecSizes):
         for window in windows:
             check_window(window, min_samples=self.min_samples)
         answers: dict[int, Prediction] = {}
+        before: tuple[list[int], Finish] | None = None
         for batch in self._batches(windows):
-            answers |= zip(batch, self._run([windows[index] for index in batch], with_features), strict=True)
+            finish = self._start([windows[index] for index in batch], with_features)
+            if before is not None:  # a GPU is at the next batch already
+                answers |= zip(before[0], before[1](), strict=True)
+            before = batch, finish
+        if before is not None:
+            answers |= zip(before[0], before[1](), strict=True)
         return [answers[index] for index in range(len(windows))]
 
     def predict_together(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
@@ -119,85 +133,67 @@ class NativeModel(Emotion2vecSizes):
         """
         for window in windows:
             check_window(window, min_samples=self.min_samples)
-        return self._run(windows, with_features)
+        return self._start(windows, with_features)()
 
     def _batches(self, windows: Sequence[Window]) -> Iterator[list[int]]:
         """Yields indices that run together: one by one on the CPU, where a batch is no faster; by length on a GPU."""
         longest_first = sorted(range(len(windows)), key=lambda index: -len(windows[index].samples))
-        limit = int(MAX_BATCH_S * self.sample_rate)
+        limit = int(self.batch_s * self.sample_rate)
         while longest_first:
             longest = len(windows[longest_first[0]].samples)
-            size = 1 if self._place.type == "cpu" else max(1, limit // longest)
+            size = 1 if self._passes.place.type == "cpu" else max(1, limit // longest)
             yield longest_first[:size]
             longest_first = longest_first[size:]
 
-    def _run(self, windows: Sequence[Window], with_features: bool) -> list[Prediction]:
-        try:
-            return self._forward(windows, with_features)
-        except torch.OutOfMemoryError as err:
+    def _start(self, windows: Sequence[Window], with_features: bool) -> Finish:
+        """Starts a pass, and returns what waits for its end; a pass that fails is run again, smaller or elsewhere."""
+        passes = self._passes
+        started = _attempt(lambda: passes.start(windows, with_features=with_features))
+        if isinstance(started, Exception):
+            answers = self._run_again(windows, with_features, passes, started)
+            return lambda: answers
+
+        def finish() -> list[Prediction]:
+            arrays = _attempt(started.finish)
+            if isinstance(arrays, Exception):
+                return self._run_again(windows, with_features, passes, arrays)
+            return self._to_predictions(arrays)
+
+        return finish
+
+    def _run_again(
+        self, windows: Sequence[Window], with_features: bool, failed: Passes, err: Exception
+    ) -> list[Prediction]:
+        if isinstance(err, torch.OutOfMemoryError) or NO_MEMORY.search(str(err)):
+            if failed.forget():
+                return self._start(windows, with_features)()
             if len(windows) > 1:
-                torch.cuda.empty_cache()
                 half = len(windows) // 2
-                return self._run(windows[:half], with_features) + self._run(windows[half:], with_features)
+                first = self._start(windows[:half], with_features)()
+                return first + self._start(windows[half:], with_features)()
+        if self._passes is failed:  # else another batch has left the device already
             self._fall_back(err)
-        except (RuntimeError, MemoryError) as err:
-            self._fall_back(err)
-        return self._run(windows, with_features)
+        return self._start(windows, with_features)()
 
     def _fall_back(self, err: Exception) -> None:
-        reason = (str(err).splitlines() or [type(err).__name__])[0]
-        if self._place.type == "cpu":
+        place, reason = self._passes.place, (str(err).splitlines() or [type(err).__name__])[0]
+        if place.type == "cpu":
             raise InferenceError("engine.failed", model=self._name, reason=reason) from err
-        logger.warning("%s failed (%s); %s goes on with the CPU", self._place, reason, self._name)
-        self._notices = (Notice(code="engine.fell_back", values={"device": str(self._place), "reason": reason}),)
-        self._place = torch.device("cpu")
+        logger.warning("%s failed (%s); %s goes on with the CPU", place, reason, self._name)
+        self._notices = (Notice(code="engine.fell_back", values={"device": str(place), "reason": reason}),)
         self._precision = Precision.FP32
-        self._network = _prepare(self._network, self._place, self._precision)
+        self._passes = Passes(self._network, torch.device("cpu"), normalize=self._checkpoint.normalize)
 
-    @torch.inference_mode()
-    def _forward(self, windows: Sequence[Window], with_features: bool) -> list[Prediction]:
-        lengths = [len(window.samples) for window in windows]
-        batch = np.zeros((len(windows), max(lengths)), dtype=np.float32)  # (B, S)
-        for row, window in zip(batch, windows, strict=True):
-            row[: len(window.samples)] = self._normalize(window)
-        padded = len(set(lengths)) > 1
-        samples = torch.tensor(lengths, device=self._place)
-        waveforms = torch.from_numpy(batch)
-        if self._place.type == "cuda":
-            waveforms = waveforms.pin_memory()  # the copy need not wait then
-        waveforms = waveforms.to(self._place, non_blocking=True)
-        with self._products():
-            features, logits = self._network(waveforms, samples if padded else None)
-        frames = self._network.count_frames(samples).tolist()
-        return [
-            Prediction(
-                self._to_numpy(logits[row, :count]), self._to_numpy(features[row, :count]) if with_features else None
-            )
-            for row, count in enumerate(frames)
-        ]
-
-    def _products(self) -> AbstractContextManager[object]:
-        """What makes matrix products run in the precision; norms, sums and the softmax stay in fp32."""
-        if self._precision is Precision.FP32:
-            return nullcontext()
-        dtype = torch.float16 if self._precision is Precision.FP16 else torch.bfloat16
-        return torch.autocast(self._place.type, dtype=dtype)
-
-    def _normalize(self, window: Window) -> FloatArray:
-        if not self._checkpoint.normalize:
-            return window.samples
-        scale = 1.0 / np.sqrt(window.variance + LAYER_NORM_EPS)
-        return ((window.samples - np.float32(window.mean)) * np.float32(scale)).astype(np.float32)
-
-    def _to_numpy(self, values: Tensor) -> FloatArray:
-        array: FloatArray = values.float().cpu().numpy()
-        if not np.isfinite(array).all():
-            raise InferenceError("engine.not_a_number", model=self._name)
-        return array
+    def _to_predictions(self, answers: list[tuple[FloatArray, FloatArray | None]]) -> list[Prediction]:
+        for answer in answers:
+            if not all(np.isfinite(values).all() for values in answer if values is not None):
+                raise InferenceError("engine.not_a_number", model=self._name)
+        return [Prediction(logits, features) for logits, features in answers]
 
 
-def _prepare(network: Emotion2vec, place: torch.device, precision: Precision) -> Emotion2vec:
-    network = network.to(place)
-    if place.type == "cpu" and precision is Precision.FP32:
-        network.pack()
-    return network
+def _attempt(work: Callable[[], T]) -> T | Exception:
+    """Returns what ``work`` does, or how it failed, without the traceback: that would keep the device's memory."""
+    try:
+        return work()
+    except (RuntimeError, MemoryError) as err:
+        return err.with_traceback(None)

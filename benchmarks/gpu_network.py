@@ -1,0 +1,252 @@
+"""The bare network on a GPU: are its numbers right, and which way of computing each part is the fastest?
+
+Needs PyTorch, numpy and this project's files, and no weights: they are drawn.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from benchmarks.tables import Table
+from webui.engine.model import Block, Emotion2vec, Emotion2vecConfig, PositionConv, WaveConv
+from webui.engine.passes import Passes, copy_to
+
+RATE: Final = 16_000
+LIMITS: Final = {"fp32": 1e-5, "fp16": 1e-2, "bf16": 5e-2}  # of the largest score difference to the CPU in fp32
+TYPES: Final = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+CLIPS_S: Final = (1.0, 3.3, 10.0)
+CPU: Final = torch.device("cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What ``webui.engine.protocol.Window`` is, without what that imports."""
+
+    samples: NDArray[np.float32]
+    mean: float
+    variance: float
+
+
+def sizes(*, tiny: bool) -> Emotion2vecConfig:
+    """Returns plus_large's sizes, or tiny ones."""
+    channels = 24 if tiny else 512
+    return Emotion2vecConfig(
+        embed_dim=48 if tiny else 1024,
+        depth=2 if tiny else 8,
+        prenet_depth=2 if tiny else 4,
+        num_heads=4 if tiny else 16,
+        mlp_ratio=4.0,
+        norm_eps=1e-5,
+        num_extra_tokens=3 if tiny else 10,
+        conv_layers=((channels, 10, 5), *[(channels, 3, 2)] * 4, *[(channels, 2, 2)] * 2),
+        conv_pos_depth=5,
+        conv_pos_width=95,
+        conv_pos_groups=4 if tiny else 16,
+        labels=9,
+    )
+
+
+def draw_network(config: Emotion2vecConfig) -> Emotion2vec:
+    """Returns a network whose every tensor is drawn: norms, biases and scales as well."""
+    generator = torch.Generator().manual_seed(7)
+    network = Emotion2vec(config)
+    for name, tensor in network.named_parameters():
+        centre = 1.0 if name.endswith("alibi_scale") or (tensor.ndim == 1 and name.endswith("weight")) else 0.0
+        fan_in = tensor[0].numel() if tensor.ndim > 1 else 25
+        tensor.data = centre + torch.randn(tensor.shape, generator=generator) / fan_in**0.5
+    return network.eval().requires_grad_(False)
+
+
+def draw_clips(seconds: Sequence[float]) -> list[Clip]:
+    """Returns noises of these lengths, as loud as speech."""
+    generator = np.random.default_rng(8)
+    clips = []
+    for length in seconds:
+        samples = generator.normal(scale=0.1, size=round(length * RATE)).astype(np.float32)
+        samples = np.convolve(samples, np.ones(4, dtype=np.float32))[: len(samples)].astype(np.float32)
+        clips.append(Clip(samples, float(samples.mean()), float(samples.var())))
+    return clips
+
+
+def score(passes: Passes, clips: Sequence[Clip]) -> NDArray[np.float64]:
+    """Returns utterance scores ``(B, L)`` from one padded batch."""
+    logits = [frames.mean(axis=0, dtype=np.float64) for frames, _ in passes.start(clips).finish()]  # type: ignore[arg-type]
+    powers = np.exp(np.stack(logits) - np.max(logits, axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def check(network: Emotion2vec, place: torch.device) -> Iterator[tuple[str, float, float]]:
+    """Yields what was compared, the largest score difference, and how much is allowed."""
+    clips = draw_clips(CLIPS_S)
+    exact = np.concatenate([score(Passes(copy_to(network, CPU, torch.float32), CPU), [clip]) for clip in clips])
+    for name, limit in LIMITS.items():
+        passes = Passes(copy_to(network, CPU, torch.float32), place, TYPES[name], record=False)
+        alone = np.concatenate([score(passes, [clip]) for clip in clips])
+        yield f"{name} alone", float(np.abs(alone - exact).max()), limit
+        yield f"{name} in a padded batch", float(np.abs(score(passes, clips) - exact).max()), limit
+        if place.type == "cuda":
+            passes = Passes(network, place, TYPES[name])
+            replayed = [np.concatenate([score(passes, [clip]) for clip in clips]) for _ in range(3)][-1]
+            yield f"{name} recorded and replayed", float(np.abs(replayed - exact).max()), limit
+
+
+def correctness(network: Emotion2vec, place: torch.device) -> tuple[Table, bool]:
+    """Returns the table of ``check``, and whether all is right."""
+    rows, right = [], True
+    for what, difference, limit in check(network, place):
+        right &= difference <= limit
+        rows.append((what, f"{difference:.1e}", f"{limit:.0e}", "ok" if difference <= limit else "WRONG"))
+    return Table("Beside fp32 on the CPU", ("what", "largest score difference", "allowed", ""), tuple(rows)), right
+
+
+def speed(network: Emotion2vec, place: torch.device, *, seconds: float, batch: int, rounds: int) -> Table:
+    """Returns how long a pass takes from samples in memory to logits in memory."""
+    rows = []
+    for name, dtype in TYPES.items():
+        for record in (False, True) if place.type == "cuda" else (False,):
+            passes = Passes(copy_to(network, CPU, torch.float32), place, dtype, record=record)
+            for count in (1, batch) if not record else (1,):
+                clips = draw_clips([seconds] * count)
+                took = _time(lambda passes=passes, clips=clips: passes.start(clips).finish(), place, 4 * rounds)
+                what = f"{name}, {count} x {seconds:g} s{', CUDA graph' if record else ''}"
+                rows.append((what, took, f"{1000 * count * seconds / float(took):,.0f}"))
+    return Table("A pass, samples in memory to logits in memory", ("pass", "median ms", "x real time"), tuple(rows))
+
+
+def stages(network: Emotion2vec, place: torch.device, *, name: str, seconds: float, batch: int, rounds: int) -> Table:
+    """Returns how long each part of a pass takes, in each of the ways it can be computed."""
+    plain = copy_to(network, CPU, torch.float32).to(place)  # not laid out
+    fast = copy_to(network, place, TYPES[name])
+    with torch.inference_mode():
+        for parameter in plain.parameters():
+            if parameter is not plain.alibi_scale:
+                parameter.data = parameter.data.to(TYPES[name])
+        waveforms = torch.randn(batch, round(seconds * RATE), device=place).to(TYPES[name])
+        frames = int(fast.count_frames(torch.tensor(waveforms.shape[1])))
+        heard = fast.project(fast.project_norm(fast._hear(waveforms, frames)))[:, :frames]
+        bias = fast.attention_bias(frames - fast.config.num_extra_tokens, dtype=heard.dtype)
+        unaligned = bias.contiguous()
+        block = fast.blocks[0]
+        ways: dict[str, Callable[[], object]] = {
+            "waveform: products": lambda: fast._hear(waveforms, frames),
+            "waveform: conv1d": lambda: _hear(plain, waveforms, _conv1d),
+            "waveform: conv2d, channels last": lambda: _hear(plain, waveforms, _channels_last),
+            "positions: products": lambda: [conv(heard) for conv in fast.positions],
+            "positions: conv1d": lambda: [conv(heard) for conv in plain.positions],
+            "positions: conv2d, channels last": lambda: [_position(conv, heard) for conv in plain.positions],
+            "attention bias": lambda: fast.attention_bias(frames, dtype=heard.dtype),
+            "a block": lambda: block(heard, bias),
+            "a block, bias not aligned": lambda: block(heard, unaligned),
+            "a block without attention": lambda: _products(block, heard),
+        }
+        for kind in (SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH):
+            ways[f"a block, {kind.name}"] = lambda kind=kind: _with(sdpa_kernel(kind), lambda: block(heard, bias))
+        ways["whole"] = lambda: fast(waveforms)
+        rows = tuple((what, _time(run, place, rounds)) for what, run in ways.items())
+    return Table(f"Parts of a pass of {batch} x {seconds:g} s in {name}", ("part", "median ms"), rows)
+
+
+def _hear(network: Emotion2vec, waveforms: Tensor, way: Callable[[WaveConv, Tensor], Tensor]) -> Tensor:
+    x = waveforms[:, None]  # (B, 1, S)
+    for conv in network.wave:
+        assert isinstance(conv, WaveConv)
+        x = F.gelu(conv.norm(way(conv, x).transpose(1, 2))).transpose(1, 2)
+    return x
+
+
+def _conv1d(conv: WaveConv, x: Tensor) -> Tensor:
+    y: Tensor = conv.conv(x)
+    return y
+
+
+def _channels_last(conv: WaveConv, x: Tensor) -> Tensor:
+    weight = conv.conv.weight[:, :, None].to(memory_format=torch.channels_last)
+    y = F.conv2d(x[:, :, None].to(memory_format=torch.channels_last), weight, stride=(1, conv.conv.stride[0]))
+    return y[:, :, 0]
+
+
+def _position(conv: nn.Module, x: Tensor) -> Tensor:
+    assert isinstance(conv, PositionConv)
+    weight = conv.conv.weight[:, :, None].to(memory_format=torch.channels_last)
+    x = x.transpose(1, 2)[:, :, None].to(memory_format=torch.channels_last)
+    padding = (0, conv.conv.kernel_size[0] // 2)
+    y = F.conv2d(x, weight, conv.conv.bias, padding=padding, groups=conv.conv.groups)[:, :, 0].transpose(1, 2)
+    return F.gelu(F.layer_norm(y, (y.shape[2],)))
+
+
+def _products(block: nn.Module, x: Tensor) -> Tensor:
+    assert isinstance(block, Block)
+    x = block.norm1(x + block.proj(block.qkv(x)[..., : x.shape[2]]))
+    y: Tensor = block.norm2(x + block.fc2(F.gelu(block.fc1(x))))
+    return y
+
+
+def _with(context: AbstractContextManager[object], work: Callable[[], object]) -> object:
+    with context:
+        return work()
+
+
+def _time(run: Callable[[], object], place: torch.device, rounds: int) -> str:
+    """Returns the median time in ms; why not, if it can't be run."""
+    try:
+        for _ in range(3):
+            run()
+        times = []
+        for _ in range(rounds):
+            _wait(place)
+            started = time.perf_counter()
+            run()
+            _wait(place)
+            times.append(1000 * (time.perf_counter() - started))
+    except RuntimeError as err:
+        return f"no: {(str(err).splitlines() or [''])[0][:80]}"
+    return f"{statistics.median(times):.2f}"
+
+
+def _wait(place: torch.device) -> None:
+    if place.type == "cuda":
+        torch.cuda.synchronize(place)
+
+
+def profile(network: Emotion2vec, place: torch.device, path: Path, *, name: str, seconds: float, batch: int) -> None:
+    """Writes which kernels a pass of a batch, and one of a single clip, spend their time in."""
+    passes = Passes(network, place, TYPES[name], record=False)
+    kinds = [torch.profiler.ProfilerActivity.CPU]
+    if place.type == "cuda":
+        kinds.append(torch.profiler.ProfilerActivity.CUDA)
+    texts = []
+    for clips in (draw_clips([seconds] * batch), draw_clips([seconds])):
+        for _ in range(2):
+            passes.start(clips).finish()  # type: ignore[arg-type]
+        with torch.profiler.profile(activities=kinds) as seen:
+            passes.start(clips).finish()  # type: ignore[arg-type]
+        order = "self_device_time_total" if place.type == "cuda" else "self_cpu_time_total"
+        texts.append(seen.key_averages().table(sort_by=order, row_limit=40, max_name_column_width=90))
+    path.write_text("\n".join(texts), encoding="utf-8")
+
+
+def compiled(network: Emotion2vec, place: torch.device, *, name: str, seconds: float, batch: int, rounds: int) -> Table:
+    """Returns what ``torch.compile`` would make of a pass, and how long it takes to make it."""
+    fast = copy_to(network, place, TYPES[name])
+    rows = []
+    with torch.inference_mode():
+        for count in (batch, 1):
+            waveforms = torch.randn(count, round(seconds * RATE), device=place).to(TYPES[name])
+            for what, made in (("as it is", fast), ("compiled", torch.compile(fast, dynamic=False))):
+                started = time.perf_counter()
+                _time(lambda made=made, waveforms=waveforms: made(waveforms), place, 1)
+                first_s = time.perf_counter() - started
+                again = _time(lambda made=made, waveforms=waveforms: made(waveforms), place, rounds)
+                rows.append((f"{count} x {seconds:g} s, {what}", f"{first_s:.1f}", again))
+    return Table(f"torch.compile, {name}", ("pass", "first, s", "median ms"), tuple(rows))

@@ -1,0 +1,101 @@
+"""What a server's process needs with a model, idle and after many clips of varied length.
+
+    python -m benchmarks.steady_memory [--sizes large] [--precisions int8 fp32] [--clips 100] [--longest 30]
+
+A real server process on loopback with random weights of the published size (or ``--sizes tiny``), whose page is opened
+once; then clips come one after the other over REST. Prints the table of docs/BENCHMARKS.md.
+"""
+
+import argparse
+import io
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import httpx
+import numpy as np
+import soundfile
+
+from benchmarks.load import rss_mb
+from benchmarks.tables import machine
+from tests.browser.server_process import running_server
+from tests.checkpoints import LARGE, TINY, make_checkpoint
+from webui.engine.convert import convert_checkpoint
+
+NAME: Final = "emotion2vec_plus_large"
+SIZES: Final = {"tiny": TINY, "large": LARGE}
+RATE: Final = 16_000
+SHORTEST_S: Final = 0.5
+LOOKS: Final = 20
+COLUMNS: Final = (
+    "model", "page opened, no model", "first answer, 3 s", "after a quarter", "after all", "largest", "clips",
+)  # fmt: skip
+
+
+def main(arguments: list[str]) -> None:
+    """Prints a row per precision."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.steady_memory", description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", choices=sorted(SIZES), default="large")
+    parser.add_argument("--precisions", nargs="+", default=["int8", "fp32"])
+    parser.add_argument("--clips", type=int, default=100)
+    parser.add_argument("--longest", type=float, default=30.0, help="seconds; lengths are drawn, short ones more often")
+    given = parser.parse_args(arguments)
+    _say(f"{machine()}\n")
+    _say(f"| {' | '.join(COLUMNS)} |")
+    _say(f"|{'---|' * len(COLUMNS)}")
+    with tempfile.TemporaryDirectory() as folder:
+        models_dir = Path(folder) / "models"
+        published = make_checkpoint(models_dir / NAME, SIZES[given.sizes], training=False)
+        convert_checkpoint(models_dir / NAME, published, models_dir / NAME)
+        published.unlink()
+        for precision in given.precisions:
+            cells = measure(models_dir, Path(folder), precision, clips=given.clips, longest_s=given.longest)
+            megabytes = " | ".join(f"{cell:.0f} MB" for cell in cells)
+            _say(
+                f"| {given.sizes} {precision} | {megabytes} | {given.clips} of {SHORTEST_S:g} to {given.longest:g} s |"
+            )
+
+
+def measure(models_dir: Path, folder: Path, precision: str, *, clips: int, longest_s: float) -> tuple[float, ...]:
+    """Returns resident megabytes, as the columns say."""
+    generator = np.random.default_rng(3)
+    lengths = SHORTEST_S * (longest_s / SHORTEST_S) ** generator.random(clips)
+    settings = {"model": NAME, "precision": precision, "models_dir": models_dir, "auto_download": False}
+    outputs_dir = folder / precision / "outputs"
+    outputs_dir.parent.mkdir()
+    with (
+        running_server(outputs_dir, max_per_client=10_000, **settings) as started,
+        httpx.Client(base_url=started.url, timeout=300) as client,
+    ):
+        client.get("/").raise_for_status()
+        opened = rss_mb(started)
+        _ask(client, 3.0)
+        first = rss_mb(started)
+        seen = []
+        for number, seconds in enumerate(lengths):
+            _ask(client, float(seconds))
+            if (number + 1) % max(1, clips // LOOKS) == 0:
+                seen.append(rss_mb(started))
+    quarter = seen[len(seen) // 4]
+    return opened, first, quarter, statistics.median(seen[-3:]), max(seen)
+
+
+def _ask(client: httpx.Client, seconds: float) -> None:
+    samples = np.random.default_rng(4).normal(scale=0.1, size=round(seconds * RATE))
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE, format="WAV")
+    response = client.post("/api/v1/recognize", files={"audio": file.getvalue()})
+    response.raise_for_status()
+    assert response.json()["model"]["name"] == NAME
+    client.delete(f"/api/v1/results/{response.json()['id']}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

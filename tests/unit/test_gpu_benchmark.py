@@ -1,0 +1,126 @@
+"""``python -m benchmarks.gpu``: every part on the CPU, with a tiny network; and with nothing but PyTorch and numpy."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import gpu_network
+from benchmarks.gpu_engine import clips, load, make_folder
+from benchmarks.gpu_files import decoders, run_through, write_files
+from benchmarks.gpu_report import LAST, OPTIONAL, parse
+from webui.engine.passes import Passes
+from webui.engine.protocol import Prediction, Window
+from webui.settings import PROJECT_DIR
+
+CPU = torch.device("cpu")
+NOT_THERE = """import sys
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"pydantic", "yaml", "safetensors", "soundfile", "soxr", "av", "funasr"}:
+            raise ModuleNotFoundError(f"No module named {name!r}")
+sys.meta_path.insert(0, Nothing())
+"""
+
+
+def run(*arguments: str, path: Path | None = None) -> str:
+    command = [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--tiny", "--rounds", "1", *arguments]
+    environment = os.environ | ({"PYTHONPATH": str(path)} if path else {})
+    ended = subprocess.run(
+        command, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
+    return ended.stdout
+
+
+def test_every_part_runs_on_the_cpu(tmp_path: Path) -> None:
+    page, kernels = tmp_path / "page.md", tmp_path / "kernels.txt"
+    said = run("--out", str(page), "--profile", str(kernels), "--processes", "2")
+    written = page.read_text("utf-8")
+    assert "WRONG" not in said + written
+    assert "failed" not in written
+    assert written.count("| ok |") == 6 + 12
+    assert "memory: skipped, there is no GPU" in written
+    assert re.search(r"\| bf16, 2 x 0.5 s \| [\d.]+ \| [\d,]+ \|", written)
+    assert re.search(r"\| bf16, 4 clips at once \| [\d.]+ \| [\d.]+ \|", written), "FunASR did not run"
+    assert re.search(r"\| m4a \| [\d,]+ \| [\d,]+ \| [\d,]+ \| [\d,]+ \| (decoding|the model) \|", written)
+    assert written.startswith("# Benchmarks")
+    assert "## gpu\n" in written
+    assert "no GPU used" in written
+    assert "linear" in kernels.read_text("utf-8")
+
+
+def test_pytorch_and_numpy_are_enough_for_the_network(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NOT_THERE)
+    said = run(path=tmp_path)
+    assert said.count("| ok |") == 6
+    assert "| fp32, 1 x 0.5 s |" in said
+    for part in OPTIONAL:
+        assert f"{part}: skipped, " in said
+    assert "No module named 'pydantic'" in said
+
+
+def test_a_part_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["nothing"])
+    assert f"there are: network, passes, stages, {', '.join(OPTIONAL)}, {LAST[0]}" in capsys.readouterr().err
+
+
+def test_a_wrong_number_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = gpu_network.draw_network(gpu_network.sizes(tiny=True))
+    copy, made = gpu_network.copy_to, []
+
+    def slipping(*arguments: object) -> object:
+        made.append(copy(*arguments))  # type: ignore[arg-type]
+        if len(made) > len(gpu_network.CLIPS_S):  # those for the right answers come first
+            made[-1].blocks[0].norm1.weight.data *= 1.01
+        return made[-1]
+
+    monkeypatch.setattr(gpu_network, "copy_to", slipping)
+    table, right = gpu_network.correctness(network, CPU)
+    assert not right
+    assert table.rows[0][0] == "fp32 alone"
+    assert table.rows[0][3] == "WRONG"
+
+
+def test_the_gpu_s_layout_gives_the_same_numbers() -> None:
+    network = gpu_network.draw_network(gpu_network.sizes(tiny=True))
+    some = gpu_network.draw_clips((0.7, 0.025, 1.3))
+    plain = Passes(gpu_network.copy_to(network, CPU, torch.float32), CPU)
+    laid_out = Passes(gpu_network.copy_to(network, CPU, torch.float32), CPU)
+    laid_out.network = gpu_network.copy_to(network, CPU, torch.float32)
+    laid_out.network.lay_out()
+    difference = np.abs(gpu_network.score(plain, some) - gpu_network.score(laid_out, some)).max()
+    assert 0 <= difference <= 1e-6
+
+
+def test_files_come_out_in_order(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "files").mkdir()
+    make_folder(tmp_path / "model", tiny=True)
+    model = load(tmp_path / "model", CPU, "fp32")
+    paths = write_files(tmp_path / "files", seconds=0.4, kinds=3)["flac"]
+    asked: list[Window] = []
+
+    class Keeps:
+        def predict(self, windows: list[Window]) -> list[Prediction]:
+            asked.extend(Window(window.samples.copy(), window.mean, window.variance) for window in windows)
+            return model.predict(windows)
+
+    with decoders(2, seconds=0.4) as given:
+        answered, took = run_through(paths * 67, *given, Keeps())  # type: ignore[arg-type]
+    assert answered == 201
+    assert took > 0
+    for first in range(3):
+        same = asked[first::3]
+        assert all(np.array_equal(one.samples, same[0].samples) for one in same)
+    assert not np.array_equal(asked[0].samples, asked[1].samples)
+
+
+def test_clips_are_of_the_lengths_asked_for() -> None:
+    assert [len(window.samples) for window in clips([0.5, 0.025])] == [8000, 400]
