@@ -61,15 +61,22 @@ def _load_funasr(threads: int | None) -> Callable[[Path, bool], Run]:
     return lambda models_dir, _quick: load_funasr(models_dir / LARGE, device="cpu", threads=threads)
 
 
-def load_funasr(folder: Path, *, device: str, threads: int | None) -> Run:
-    """Loads a checkpoint as FunASR's users do; ``threads`` None leaves it FunASR's number."""
+def load_funasr(folder: Path, *, device: str, threads: int | None, weights: str = "model.safetensors") -> Run:
+    """Loads a checkpoint as FunASR's users do.
+
+    Args:
+        folder: holds it.
+        device: as PyTorch names it.
+        threads: None leaves it FunASR's number.
+        weights: name of the file; FunASR leaves reading to ``torch.load``, which knows safetensors from 2.13 on.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
         from funasr import AutoModel
 
         logging.disable(logging.WARNING)
         model = AutoModel(
             model=str(folder),
-            init_param=str(folder / "model.safetensors"),
+            init_param=str(folder / weights),
             device=device,
             disable_update=True,
             disable_pbar=True,

@@ -18,11 +18,11 @@ Written by `bash run.sh bench`; `bash run.sh bench NAME` replaces one section. A
 round after round, in one process or in child processes of one command, so that whatever else the machine does meets
 them all. A cell is the median of the rounds with the smallest and the largest in brackets; a ratio is the median of the
 rounds' own ratios. Random weights of the published sizes cost the same time as trained ones, and say nothing about
-accuracy. GPU rows have not been measured: `python -m benchmarks.gpu` makes them on a machine with one.
+accuracy. The section gpu is made by `python -m benchmarks.gpu` on a machine with one.
 
 由 `bash run.sh bench` 写成。同一张表中的各项逐轮交替运行；表中为各轮的中位数（括号内为最小与最大值），比值为各轮比值的
 中位数。随机权重与训练所得权重耗时相同，但不能说明准确率。
-GPU 尚未测量：请在有 GPU 的机器上运行 `python -m benchmarks.gpu`。
+gpu 一节由 `python -m benchmarks.gpu` 在有 GPU 的机器上生成。
 """
 PACKAGES: Final = ("torch", "onnxruntime", "transformers", "funasr", "numpy")
 
