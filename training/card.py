@@ -127,8 +127,8 @@ def _counting(config: BuiltinConfig) -> str:
     if not network.statistics_members:
         return ""
     return (
-        f" Beside them {network.statistics_members} perceptrons on what\n  a voice does on average (means and deviations "
-        f"of loudness, pitch and their movement), with {network.statistics_share:.0%} of the answer."
+        f" Beside them {network.statistics_members} perceptrons on what\n  a voice does on average (means and "
+        f"deviations of loudness, pitch and their movement), with {network.statistics_share:.0%} of the answer."
     )
 
 
@@ -176,10 +176,9 @@ def _transfer(directory: Path) -> str:
         return ""
     record = Transfer.model_validate_json(path.read_bytes())
     lines = [
-        "\n## A corpus it never heard\n\nNot the weights of this folder: for each line one member of each kind was trained "
-        "by the recipe of `training/`\non the other corpora, and both were asked about all of that one, among the "
-        "classes they share. "
-        "Unweighted average recall; intervals as above.\n",
+        "\n## A corpus it never heard\n\nNot the weights of this folder: for each line one member of each kind was "
+        "trained by the recipe of `training/`\non the other corpora, and both were asked about all of that one, among "
+        "the classes they share. Unweighted\naverage recall; intervals as above.\n",
         "| never heard | heard | classes | clips | speakers | chance | recall | | training |",
         "|---" * 9 + "|",
     ]
