@@ -95,7 +95,7 @@ def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]
     their_stages, their_hooks = record_stages(pair.upstream, theirs)
     our_stages, our_hooks = record_stages(pair.network, ours)
     try:
-        whole_layers = patch("webui.engine.model.PIECE_FRAMES", 1_000_000), patch.object(pair.network, "apart", 1)
+        whole_layers = patch("webui.engine.model.PIECE_FRAMES", 1_000_000), patch.object(pair.network, "packed", False)
         with torch.inference_mode(), whole_layers[0], whole_layers[1]:  # one output per layer, and no spare rows
             pair.upstream.extract_features(waveform)  # type: ignore[operator]
             pair.network(waveform)

@@ -26,7 +26,7 @@ from webui.errors import CheckpointError
 LAYER_NORM_EPS: Final = 1e-5
 ROW_STEP: Final = 8
 PIECE_FRAMES: Final = 100  # 2 s: how much of a waveform the convolutions hear at a time on the CPU
-SHAPES_APART: Final = 10  # frames; every new length of a packed product leaves memory behind, for good
+GRIDS: Final = ((800, 50), (400, 20), (0, 10))  # (from so many frames on, lengths are multiples of this)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ class Emotion2vec(nn.Module):
         self.context_blocks = nn.ModuleList(Block(config) for _ in range(config.prenet_depth))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.head = nn.Linear(dim, config.labels)
-        self.apart = 1  # lengths are brought up to a multiple of so many frames
+        self.packed = False
         self.register_buffer("slopes", torch.empty(config.num_heads), persistent=False)  # (H,)
         self.reset_slopes()
 
@@ -284,7 +284,7 @@ class Emotion2vec(nn.Module):
         x = self.project(self.project_norm(self._hear(waveforms, frames)))[:, :frames]  # (B, T, D)
         valid = self._valid_frames(x, samples)  # (B, T) or None
         x = self._add_positions(x, valid)
-        spare = -frames % self.apart  # Z rows that nobody listens to
+        spare = self._grid(frames) - frames  # Z rows that nobody listens to
         tokens = self.extra_tokens.expand(x.shape[0], -1, -1)
         x = torch.cat([tokens, x, x.new_zeros(x.shape[0], spare, x.shape[2])], dim=1)  # (B, X + T + Z, D)
         bias = self.attention_bias(frames, valid, dtype=x.dtype, spare=spare)
@@ -306,7 +306,7 @@ class Emotion2vec(nn.Module):
         """Lays every constant matrix out for the CPU, where that is possible; for inference on the CPU only."""
         if not can_pack():
             return
-        self.apart = SHAPES_APART
+        self.packed = True
         for conv in self.wave:
             assert isinstance(conv, WaveConv)
             conv.lay_out(Packed)
@@ -327,7 +327,7 @@ class Emotion2vec(nn.Module):
         size = frames
         if waveforms.device.type == "cpu":
             size = PIECE_FRAMES
-            frames += -frames % self.apart
+            frames = self._grid(frames)
             waveforms = F.pad(waveforms, (0, max(0, (frames - 1) * hop + seen - waveforms.shape[1])))
         pieces = []
         for first in range(0, frames, size):
@@ -337,6 +337,14 @@ class Emotion2vec(nn.Module):
                 x = conv(x)  # (B, time, channels)
             pieces.append(x)
         return torch.cat(pieces, dim=1)
+
+    def _grid(self, frames: int) -> int:
+        """Returns the length that ``frames`` are brought up to: of packed products each new one costs memory for good.
+
+        One of 75 up to 30 s. With every length that occurs, a few hundred clips would cost more than the weights.
+        """
+        step = next(step for least, step in GRIDS if frames >= least) if self.packed else 1
+        return -(-frames // step) * step
 
     def attention_bias(
         self, frames: int, valid: Tensor | None = None, *, dtype: torch.dtype = torch.float32, spare: int = 0

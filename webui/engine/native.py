@@ -12,6 +12,7 @@ import torch
 from webui.engine.checkpoint import CheckpointInfo, load_network
 from webui.engine.devices import choose_device
 from webui.engine.family import Emotion2vecSizes
+from webui.engine.heap import LONG_S, give_back
 from webui.engine.model import Emotion2vec
 from webui.engine.passes import FloatArray, Passes
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
@@ -123,6 +124,8 @@ class NativeModel(Emotion2vecSizes):
             before = batch, finish
         if before is not None:
             answers |= zip(before[0], before[1](), strict=True)
+        if self._passes.place.type == "cpu" and any(len(one.samples) > LONG_S * self.sample_rate for one in windows):
+            give_back()
         return [answers[index] for index in range(len(windows))]
 
     def predict_together(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
