@@ -24,6 +24,7 @@ from training.export import (
     read_member,
     read_run,
 )
+from training.not_speech import not_speech
 from training.options import TrainOptions
 from training.pipeline import Job, run_job
 from training.predict import ClipLogits, of_model, predict_clips
@@ -305,7 +306,7 @@ def test_cutting_and_filling() -> None:
 
 def test_what_is_not_speech_is_finite_and_varied() -> None:
     random = np.random.default_rng(0)
-    signals = [augment.not_speech(8000, random) for _ in range(40)]
+    signals = [not_speech(8000, random) for _ in range(40)]
     assert all(np.isfinite(signal).all() and signal.shape == (8000,) for signal in signals)
     assert len({round(float(signal.std()), 4) for signal in signals}) > 10
 
