@@ -250,7 +250,7 @@ def write_model(
     record: TrainingRecord,
     license: str = OWN_LICENSE.name,
 ) -> None:
-    """Writes the weights and the config into ``directory``."""
+    """Writes the weights, in half precision, and the config into ``directory``."""
     directory.mkdir(parents=True, exist_ok=True)
     sizes = asdict(network.config)
     front_end = sizes.pop("front_end")
@@ -265,7 +265,10 @@ def write_model(
         network=sizes,
         training=record.model_dump(mode="json"),
     )
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {
+        name: (tensor if name.startswith("front_end") else tensor.half()).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
     save_file(tensors, directory / WEIGHTS_NAME, metadata={"format": "pt"})
     (directory / WEIGHTS_NAME).chmod(0o644)  # safetensors writes for the owner alone
     (directory / CONFIG_NAME).write_text(
