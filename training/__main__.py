@@ -109,11 +109,17 @@ def _train_whole(arguments: argparse.Namespace, given: Sequence[str]) -> None:
         members=arguments.members,
         version=arguments.weights_version,
         machine=arguments.machine,
-        command=f"bash run.sh train {shlex.join(given)}",
+        command=_without_path(given, arguments.data),
         processes=arguments.processes,
     )
     options = replace(_options(arguments), validate_every=arguments.epochs)
     run_job(job, options, NetworkConfig(), teacher)
+
+
+def _without_path(given: Sequence[str], data: Path) -> str:
+    """Returns the command for the record; where somebody keeps recordings is nobody's business."""
+    words = ["--data=DIR" if word.startswith("--data=") else "DIR" if Path(word) == data else word for word in given]
+    return f"bash run.sh train {shlex.join(words)}"
 
 
 def _options(arguments: argparse.Namespace, prefix: str = "") -> TrainOptions:
