@@ -24,7 +24,7 @@ from training.export import (
     read_member,
     read_run,
 )
-from training.not_speech import not_speech
+from training.not_speech import background, not_speech
 from training.options import TrainOptions
 from training.pipeline import Job, run_job
 from training.predict import ClipLogits, of_model, predict_clips
@@ -324,9 +324,18 @@ def test_cutting_and_filling() -> None:
 
 def test_what_is_not_speech_is_finite_and_varied() -> None:
     random = np.random.default_rng(0)
-    signals = [not_speech(8000, random) for _ in range(40)]
+    signals = [not_speech(8000, random) for _ in range(80)]
     assert all(np.isfinite(signal).all() and signal.shape == (8000,) for signal in signals)
-    assert len({round(float(signal.std()), 4) for signal in signals}) > 10
+    assert len({round(float(signal.std()), 4) for signal in signals}) > 40
+    assert any(not signal.any() for signal in signals)  # silence
+    again = not_speech(8000, np.random.default_rng(0))
+    np.testing.assert_array_equal(again, signals[0])
+
+
+def test_what_is_behind_a_voice_has_level_1() -> None:
+    random = np.random.default_rng(0)
+    levels = [float(background(8000, random).std()) for _ in range(40)]
+    assert levels == pytest.approx([1.0] * 40, abs=1e-3)
 
 
 def test_the_temperature_is_fitted_on_who_was_not_heard(corpus: tuple[WaveformCache, Split], run: Path) -> None:
