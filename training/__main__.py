@@ -189,9 +189,12 @@ def _evaluate(arguments: argparse.Namespace, clips: Sequence[Clip], plan: Plan, 
 
 def _transfer(arguments: argparse.Namespace, _clips: Sequence[Clip], plan: Plan, cache: WaveformCache) -> None:
     from training.card import write_card
+    from training.evaluate import EVALUATION_NAME
     from training.transfer import TRANSFER_NAME, measure_transfer
     from webui.engine.builtin_network import NetworkConfig
 
+    if not (arguments.model / EVALUATION_NAME).is_file():
+        raise TrainingDataError(f"{arguments.model} has no {EVALUATION_NAME}, so no card to add to; measure it first.")
     options = _options(arguments, "transfer_")
     own = ["--seed", str(options.seed), "--epochs", str(options.epochs), "--rate", str(options.learning_rate)]
     found = measure_transfer(

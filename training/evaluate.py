@@ -71,8 +71,8 @@ class Evaluation(Record):
     labels: tuple[str, ...]
     speakers: tuple[str, ...]
     clips: dict[str, int]
-    judges: int = 0
-    unasked: dict[str, Figure] = Field(default_factory=dict)
+    judges: int
+    unasked: dict[str, Figure]
     pooled: Figure
     corpora: dict[str, Figure]
     mean_of_corpora: Figure

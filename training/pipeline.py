@@ -1,4 +1,4 @@
-"""The whole way with one command: members trained, joined, calibrated, measured on speakers kept back, described."""
+"""The whole way with one command: members trained, joined, calibrated, measured on whom they never heard, described."""
 
 import logging
 from dataclasses import dataclass, replace
