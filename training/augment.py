@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.cache import SAMPLE_RATE
+from training.not_speech import EPSILON, background
 from webui.engine.builtin_frontend import MEL_SCALE
 
-SAMPLE_RATE: Final = 16_000
-EPSILON: Final = 1e-8
-NOT_SPEECH_KINDS: Final = 5
+ROOM_S: Final = 0.8  # of echo that is computed
 DB_IN_MEL: Final = math.log(10) / 10 / MEL_SCALE  # one decibel on the scale of the mel image
 
 
@@ -34,40 +34,11 @@ def fit_length(
     return filled
 
 
-def coloured_noise(samples: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Returns noise whose power falls with frequency by a random slope (white to brown), of variance 1."""
-    spectrum = np.fft.rfft(random.standard_normal(samples))
-    frequency = np.maximum(np.arange(spectrum.size), 1.0) / spectrum.size
-    noise = np.fft.irfft(spectrum * frequency ** (-float(random.uniform(0.0, 1.0))), samples)
-    return np.asarray(noise / (noise.std() + EPSILON), dtype=np.float32)
-
-
-def not_speech(samples: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Returns silence, noise, clicks, a chord or a glide: what must not be heard as an emotion."""
-    time_s = np.arange(samples) / SAMPLE_RATE
-    kind = int(random.integers(NOT_SPEECH_KINDS))
-    if kind == 0:
-        return np.zeros(samples, dtype=np.float32)
-    if kind == 1:
-        return coloured_noise(samples, random)
-    if kind == 2:  # a chord with overtones, as an instrument holds it
-        base_hz = float(random.uniform(80, 500))
-        tones = [base_hz * ratio * k for ratio in (1.0, 1.25, 1.5) for k in range(1, int(random.integers(2, 8)))]
-        wave = sum(np.sin(2 * np.pi * f * time_s + random.uniform(0, 6)) / (1 + f / base_hz) for f in tones)
-        wave = wave * (0.6 + 0.4 * np.sin(2 * np.pi * float(random.uniform(0.2, 4)) * time_s))
-    elif kind == 3:  # a glide
-        start, end = random.uniform(60, 2000, 2)
-        wave = np.sin(2 * np.pi * np.cumsum(np.linspace(start, end, samples)) / SAMPLE_RATE)
-    else:  # clicks
-        wave = np.where(random.random(samples) < 5 / SAMPLE_RATE, random.standard_normal(samples), 0.0)
-    hiss = 10 ** float(random.uniform(-4, -1)) * random.standard_normal(samples)
-    return np.asarray(wave + hiss, dtype=np.float32)
-
-
 def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
     """Gives a ``share`` of ``(B, samples)`` another microphone (smooth curve, band edges) and some a room."""
     batch, samples = waveforms.shape
-    length = samples + SAMPLE_RATE // 2
+    echoes = int(ROOM_S * SAMPLE_RATE)
+    length = samples + echoes
     spectrum = torch.fft.rfft(waveforms, length)  # (B, bins)
     bins = spectrum.shape[1]
     place = np.linspace(0, 1, bins)
@@ -80,8 +51,8 @@ def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float
             edges = 1 / (1 + np.exp(-(place - low) * 400)) / (1 + np.exp((place - high) * 80))
             response[row] *= 10 ** (curve_db / 20) * edges
         if random.random() < share / 2:
-            tail_s = float(random.uniform(0.05, 0.5))
-            time_s = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+            tail_s = float(random.uniform(0.05, 0.9))
+            time_s = np.arange(echoes) / SAMPLE_RATE
             echo = random.standard_normal(time_s.size) * 10 ** (-3 * time_s / tail_s)
             echo *= float(random.uniform(0.1, 1.2)) / np.sqrt((echo**2).sum())  # above 1: farther than it is loud
             echo[0] = 1.0
@@ -91,12 +62,12 @@ def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float
 
 
 def add_noise(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Adds noise to a ``share`` of ``(B, samples)``, 5 to 40 dB below the signal."""
+    """Adds noise or music to a ``share`` of ``(B, samples)``, 5 to 40 dB below the signal."""
     noisy = waveforms.clone()
     for row in range(waveforms.shape[0]):
         if random.random() < share:
             level = float(waveforms[row].std()) * 10 ** (-float(random.uniform(5, 40)) / 20)
-            noisy[row] += level * torch.from_numpy(coloured_noise(waveforms.shape[1], random))
+            noisy[row] += level * torch.from_numpy(background(waveforms.shape[1], random))
     return noisy
 
 

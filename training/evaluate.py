@@ -1,7 +1,8 @@
-"""Measures a model that is loaded as the program loads it, on the speakers that were kept back."""
+"""Measures the files of a model, each speaker with the members that never heard him or her."""
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +13,15 @@ from pydantic import Field
 
 from training.cache import SAMPLE_RATE, WaveformCache
 from training.data import Clip, speakers_in
+from training.export import part_of
 from training.metrics import mean_corpus_recall, softmax
-from training.predict import ClipLogits, Recognizer, of_model, predict_clips
-from training.record import Record
+from training.predict import ClipLogits, Jury, Recognizer, of_model
+from training.record import Record, TrainingRecord
 from training.robustness import Spoil, choose_clips, conditions
-from webui.engine.builtin import load_builtin
+from training.splits import UNASKED
+from webui.engine.builtin import BuiltinModel, load_builtin
+from webui.engine.builtin_checkpoint import WEIGHTS_NAME, fill_network, read_config, read_weights
+from webui.engine.builtin_network import BuiltinNetwork
 from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import Interval, average_recall, bootstrap, calibration_error, confusion_matrix
@@ -54,13 +59,20 @@ class Hardship(Record):
 
 
 class Evaluation(Record):
-    """Everything that was measured; ``evaluation.json``."""
+    """Everything that was measured; ``evaluation.json``.
+
+    Attributes:
+        judges: how many members judged a speaker, at most.
+        unasked: recalls of the speakers that chose nothing, by corpus, and their mean.
+    """
 
     command: str
     machine: str
     labels: tuple[str, ...]
     speakers: tuple[str, ...]
     clips: dict[str, int]
+    judges: int
+    unasked: dict[str, Figure]
     pooled: Figure
     corpora: dict[str, Figure]
     mean_of_corpora: Figure
@@ -83,35 +95,48 @@ class Evaluation(Record):
 def evaluate(
     directory: Path,
     cache: WaveformCache,
-    test: Sequence[Clip],
+    clips: Sequence[Clip],
     strangers: Sequence[Clip],
     *,
     command: str,
     machine: str,
 ) -> Evaluation:
-    """Loads the model in ``directory`` and measures it.
+    """Measures the model in ``directory``.
+
+    What depends on recordings with a label is measured with the members that never heard their speaker, the rest with
+    the whole model as the program loads it.
 
     Args:
         directory: holds the model.
         cache: the decoded recordings.
-        test: clips of speakers that were not heard in training.
+        clips: of everybody; who was heard by all members is left out.
         strangers: clips of a corpus that was not heard in training.
         command: what the user ran, for the record.
         machine: where, in words.
+
+    Raises:
+        TrainingDataError: every speaker was heard by every member.
     """
     model, load_s = _load_timed(directory)
     labels = tuple(Emotion(name) for name in model.labels.names)
-    found = predict_clips(of_model(model), cache, test, labels)
+    jury = open_jury(directory)
+    judged = jury.judged(clips)
+    found = jury.predict(cache, judged, labels)
+    recalls = _recall_figures(found)
     matrix = confusion_matrix(found.truth, found.logits.argmax(axis=1), len(labels))
     scores = softmax(found.logits)
-    chosen = choose_clips(test)
+    chosen = choose_clips(judged)
     return Evaluation(
         command=command,
         machine=machine,
         labels=tuple(labels),
-        speakers=speakers_in(test),
+        speakers=speakers_in(judged),
+        judges=max(len(jury.strangers(speaker)) for speaker in speakers_in(judged)),
+        unasked=_unasked(found),
         clips={str(name): int((found.corpora == name).sum()) for name in np.unique(found.corpora)},
-        **_recall_figures(found),
+        pooled=recalls.pooled,
+        corpora=recalls.corpora,
+        mean_of_corpora=recalls.mean_of_corpora,
         accuracy=float(np.trace(matrix) / matrix.sum()),
         recalls={label: float(matrix[i, i] / max(1, matrix[i].sum())) for i, label in enumerate(labels)},
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
@@ -123,7 +148,7 @@ def evaluate(
         speed_ms=_speed_ms(model),
         parameters=_parameters(directory),
         size_bytes=sum(path.stat().st_size for path in directory.iterdir()),
-        hardships=tuple(_hardship(of_model(model), cache, chosen, labels, n, s) for n, s in conditions().items()),
+        hardships=tuple(_hardship(jury, cache, chosen, labels, n, s) for n, s in conditions().items()),
         hardship_clips=len(chosen),
         confusions=_confusions(found),
     )
@@ -140,7 +165,7 @@ def _load_timed(directory: Path) -> tuple[EmotionModel, float]:
 
 
 def _hardship(
-    recognize: Recognizer,
+    jury: Jury,
     cache: WaveformCache,
     clips: Sequence[Clip],
     labels: tuple[Emotion, ...],
@@ -148,7 +173,7 @@ def _hardship(
     spoil: Spoil,
 ) -> Hardship:
     random = np.random.default_rng(11)
-    found = predict_clips(lambda wave: recognize(spoil(wave, random)), cache, clips, labels)
+    found = jury.predict(cache, clips, labels, lambda wave: spoil(wave, random))
     recalls = found.recalls()
     confidence = float(softmax(found.logits).max(axis=1).mean())
     return Hardship(name=name, pooled=recalls["pooled"], mean_of_corpora=recalls["mean"], mean_confidence=confidence)
@@ -163,7 +188,40 @@ def _confusions(found: ClipLogits) -> dict[str, tuple[tuple[int, ...], ...]]:
     return matrices
 
 
-def _recall_figures(found: ClipLogits) -> dict[str, object]:
+def open_jury(directory: Path) -> Jury:
+    """Returns the members of the model in ``directory``, each with whom it heard."""
+    config = read_config(directory)
+    members = TrainingRecord.model_validate(config.training).members
+    network = BuiltinNetwork(config.network_config())
+    fill_network(network, read_weights(directory), directory / WEIGHTS_NAME)
+    places = {kind: [n for n, m in enumerate(members) if m.counting == kind] for kind in (False, True)}
+
+    def seat(chosen: tuple[int, ...]) -> Recognizer:
+        shapes, counts = ([places[kind].index(n) for n in chosen if n in places[kind]] for kind in (False, True))
+        part = part_of(network, shapes, counts).requires_grad_(False)
+        return of_model(BuiltinModel(part, config, torch.device("cpu")))
+
+    return Jury(tuple(frozenset(member.speakers) for member in members), seat)
+
+
+def _unasked(found: ClipLogits) -> dict[str, Figure]:
+    """Returns the recalls of the speakers of this project's corpora that the recipe was not settled on."""
+    rows = np.flatnonzero([clip.speaker in UNASKED for clip in found.clips])
+    if not rows.size:
+        return {}
+    clips = tuple(found.clips[row] for row in rows)
+    figures = _recall_figures(ClipLogits(clips, found.labels, found.logits[rows], found.truth[rows]))
+    return {**figures.corpora, "mean": figures.mean_of_corpora}
+
+
+@dataclass(frozen=True, slots=True)
+class _Recalls:
+    pooled: Figure
+    mean_of_corpora: Figure
+    corpora: dict[str, Figure]
+
+
+def _recall_figures(found: ClipLogits) -> _Recalls:
     guess, corpora = found.logits.argmax(axis=1), found.corpora
     speakers = [clip.speaker for clip in found.clips]
 
@@ -179,11 +237,11 @@ def _recall_figures(found: ClipLogits) -> dict[str, object]:
         return _figure(bootstrap(value, groups, clusters=voices), bootstrap(value, groups))
 
     everything = np.arange(len(found.clips))
-    return {
-        "pooled": figure(everything, by_corpus=False),
-        "mean_of_corpora": figure(everything, by_corpus=True),
-        "corpora": {str(c): figure(np.flatnonzero(corpora == c), by_corpus=False) for c in np.unique(corpora)},
-    }
+    return _Recalls(
+        pooled=figure(everything, by_corpus=False),
+        mean_of_corpora=figure(everything, by_corpus=True),
+        corpora={str(c): figure(np.flatnonzero(corpora == c), by_corpus=False) for c in np.unique(corpora)},
+    )
 
 
 def recall_figure(found: ClipLogits) -> Figure:
@@ -218,8 +276,23 @@ def probes() -> dict[str, NDArray[np.float32]]:
         "hum at 50 Hz": 0.1 * np.sin(2 * np.pi * 50 * time_s),
         "a held chord": 0.1 * chord,
         "a melody of sines": 0.3 * melody,
+        "A minor, low": 0.1 * _held((110.0, 130.8, 164.8), time_s),
+        "a triad of organ pipes": 0.1 * sum(_held(np.array((220.0, 277.2, 329.6)) * k, time_s) / k for k in (1, 2, 4)),
+        "drums": _drums(random, time_s),
     }
     return {name: np.asarray(signal, dtype=np.float32) for name, signal in signals.items()}
+
+
+def _held(hertz: Sequence[float] | NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.sin(2 * np.pi * np.asarray(hertz)[:, np.newaxis] * time_s).sum(axis=0))
+
+
+def _drums(random: np.random.Generator, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A bass drum twice a second, and a snare in between."""
+    since_s = time_s % 0.5
+    bass = np.sin(2 * np.pi * 60 * since_s) * np.exp(-since_s / 0.08)
+    snare = random.standard_normal(time_s.size) * np.exp(-((time_s + 0.25) % 0.5) / 0.04)
+    return 0.4 * bass + 0.1 * snare
 
 
 def _answer(model: EmotionModel, name: str, waveform: NDArray[np.float32], expected: str | None = None) -> Answer:
@@ -249,7 +322,5 @@ def _speed_ms(model: EmotionModel) -> float:
 
 
 def _parameters(directory: Path) -> int:
-    from webui.engine.builtin_checkpoint import read_weights
-
     tensors = read_weights(directory)
     return sum(tensor.numel() for name, tensor in tensors.items() if not name.startswith("front_end"))

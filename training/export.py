@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -15,9 +14,8 @@ from training.cache import WaveformCache
 from training.data import Clip, TrainingDataError, speakers_in
 from training.license import OWN_LICENSE, WeightsLicense
 from training.metrics import fit_temperature, softmax
-from training.predict import ClipLogits, on_normalised, predict_clips
+from training.predict import ClipLogits, Jury, Recognizer, on_normalised
 from training.record import CalibrationRecord, MemberRecord, TrainingRecord
-from training.splits import Split
 from training.train import STATE_NAME, Member
 from webui.engine.builtin_checkpoint import (
     CONFIG_NAME,
@@ -39,7 +37,7 @@ FORMAT: Final = "speech-emotion-builtin/1"
 def export_runs(
     runs: Sequence[Path],
     *,
-    split: Split,
+    clips: Sequence[Clip],
     labels: tuple[Emotion, ...],
     cache: WaveformCache,
     directory: Path,
@@ -54,7 +52,7 @@ def export_runs(
 
     Args:
         runs: folders of finished trainings.
-        split: who is kept back.
+        clips: of everybody.
         labels: the classes.
         cache: the decoded recordings.
         directory: is written.
@@ -64,10 +62,10 @@ def export_runs(
         started_from: whose members the trainings went on from, in words; None if from nothing.
 
     Raises:
-        TrainingDataError: a member heard a test speaker, or every speaker was heard by every member.
+        TrainingDataError: every speaker was heard by every member.
     """
-    members = [read_run(run, never=split.test) for run in runs]
-    found = predict_unheard(members, split.train + split.validation, cache, labels)
+    members = [read_run(run) for run in runs]
+    found = predict_unheard(members, clips, cache, labels)
     temperature = round(fit_temperature(found.logits, found.truth), 3)
     record = TrainingRecord(
         members=tuple(
@@ -78,7 +76,6 @@ def export_runs(
             recalls={name: round(value, 4) for name, value in found.recalls().items()},
             error=round(calibration_error(found.truth, softmax(found.logits, temperature)), 4),
         ),
-        test_speakers=speakers_in(split.test),
         teacher=teacher,
         started_from=started_from,
     )
@@ -92,25 +89,19 @@ def export_runs(
 def predict_unheard(
     members: Sequence["FinishedRun"], clips: Sequence[Clip], cache: WaveformCache, labels: tuple[Emotion, ...]
 ) -> ClipLogits:
-    """Returns what the members say of the speakers they never heard, averaged where several never heard one."""
-    chosen: dict[str, tuple[int, ...]] = {}
-    for speaker in speakers_in(clips):
-        strangers = tuple(n for n, member in enumerate(members) if speaker not in member.speakers)
-        if strangers:
-            chosen[speaker] = strangers
-    if not chosen:
-        raise TrainingDataError("Every member heard every speaker; one that did not is needed for the temperature.")
-    parts = []
-    for strangers in sorted(set(chosen.values())):
-        alone = combine([members[n].member for n in strangers], members[0].config)
-        own = [clip for clip in clips if chosen.get(clip.speaker) == strangers]
-        parts.append(predict_clips(on_normalised(_frame_logits(alone)), cache, own, labels))
-    return ClipLogits(
-        tuple(clip for part in parts for clip in part.clips),
-        labels,
-        np.concatenate([part.logits for part in parts]),
-        np.concatenate([part.truth for part in parts]),
-    )
+    """Returns what the members say of the speakers they never heard, averaged where several never heard one.
+
+    Raises:
+        TrainingDataError: every speaker was heard by every member.
+    """
+    heard = tuple(frozenset(member.speakers) for member in members)
+
+    def seat(chosen: tuple[int, ...]) -> Recognizer:
+        network = combine([members[number].member for number in chosen], members[0].config)
+        return on_normalised(_frame_logits(network))
+
+    jury = Jury(heard, seat)
+    return jury.predict(cache, jury.judged(clips), labels)
 
 
 def _frame_logits(network: BuiltinNetwork) -> Callable[[Tensor], Tensor]:
@@ -137,8 +128,8 @@ class FinishedRun:
         return isinstance(self.member, StatisticsMember)
 
 
-def read_run(run_dir: Path, *, never: Sequence[Clip] = ()) -> FinishedRun:
-    """Reads what a training left in ``run_dir``; ``never`` are clips whose speakers it must not have heard."""
+def read_run(run_dir: Path) -> FinishedRun:
+    """Reads what a training left in ``run_dir``."""
     path = run_dir / STATE_NAME
     if not path.is_file():
         raise TrainingDataError(f"No training in {run_dir}: {STATE_NAME} is not there. Train first.")
@@ -146,9 +137,6 @@ def read_run(run_dir: Path, *, never: Sequence[Clip] = ()) -> FinishedRun:
     options, speakers = content["options"], tuple(content["speakers"])
     if content["epoch"] != options["epochs"]:
         raise TrainingDataError(f"{run_dir} stopped at epoch {content['epoch']} of {options['epochs']}: train on.")
-    leaked = sorted(set(speakers) & set(speakers_in(never)))
-    if leaked:
-        raise TrainingDataError(f"{run_dir} was trained on {leaked}, who must be unheard here; train without them.")
     sizes = dict(content["network_config"])
     inner = {"front_end": FrontEndConfig(**sizes["front_end"]), "statistics": StatisticsConfig(**sizes["statistics"])}
     config = NetworkConfig(**sizes | inner)
@@ -243,6 +231,15 @@ def combine(members: Sequence[Member], config: NetworkConfig) -> BuiltinNetwork:
     return network.eval()
 
 
+def part_of(network: BuiltinNetwork, shapes: Sequence[int], counts: Sequence[int]) -> BuiltinNetwork:
+    """Returns a network of some of the members of ``network``, by their numbers among their kind."""
+    part = BuiltinNetwork(replace(network.config, members=len(shapes), statistics_members=len(counts)))
+    part.front_end = network.front_end
+    part.members = nn.ModuleList(network.members[number] for number in shapes)
+    part.counting = nn.ModuleList(network.counting[number] for number in counts)
+    return part.eval()
+
+
 def write_model(
     network: BuiltinNetwork,
     directory: Path,
@@ -253,7 +250,7 @@ def write_model(
     record: TrainingRecord,
     license: str = OWN_LICENSE.name,
 ) -> None:
-    """Writes the weights and the config into ``directory``."""
+    """Writes the weights, in half precision, and the config into ``directory``."""
     directory.mkdir(parents=True, exist_ok=True)
     sizes = asdict(network.config)
     front_end = sizes.pop("front_end")
@@ -268,7 +265,10 @@ def write_model(
         network=sizes,
         training=record.model_dump(mode="json"),
     )
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {
+        name: (tensor if name.startswith("front_end") else tensor.half()).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
     save_file(tensors, directory / WEIGHTS_NAME, metadata={"format": "pt"})
     (directory / WEIGHTS_NAME).chmod(0o644)  # safetensors writes for the owner alone
     (directory / CONFIG_NAME).write_text(

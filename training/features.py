@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from training import augment
 from training.cache import SAMPLE_RATE, WaveformCache, open_cache
+from training.not_speech import EPSILON, not_speech
 from webui.engine.builtin_frontend import FrontEnd, FrontEndConfig
 
-RECIPE: Final = 1  # raised when the same options give other features
+RECIPE: Final = 2  # raised when the same options give other features
 NOT_SPEECH_S: Final = 4.0
 FEW: Final = 2000  # images that are made before other processes have started
 CHUNK: Final = 64  # images that a process makes at a time
@@ -43,7 +44,7 @@ class BankSizes:
     """
 
     variants: int
-    not_speech: int = 48
+    not_speech: int = 160
     seed: int = 20_240_101  # the same images for every run, whatever its own seed
 
 
@@ -132,7 +133,7 @@ def _make_images(
 def _waveform(cache: WaveformCache, row: int, variant: int, random: np.random.Generator) -> NDArray[np.float32]:
     """Returns a recording as it is (variant 0), or as somebody else recorded somebody else."""
     if row >= len(cache.paths):
-        return augment.not_speech(int(NOT_SPEECH_S * SAMPLE_RATE), random)
+        return not_speech(int(NOT_SPEECH_S * SAMPLE_RATE), random)
     if variant == 0:
         return cache.waveform(row)
     return disguise(cache.waveform(row, int(random.integers(len(cache.samples)))), random)
@@ -159,7 +160,7 @@ def telephone(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     hz = np.fft.rfftfreq(waveform.size, 1 / SAMPLE_RATE)
     band = 1 / (1 + np.exp(-(hz - 300) / 30)) / (1 + np.exp((hz - 3400) / 60))
     narrow = np.fft.irfft(spectrum * band, waveform.size)
-    loud = np.abs(narrow).max() + augment.EPSILON
+    loud = np.abs(narrow).max() + EPSILON
     pressed = np.sign(narrow) * np.log1p(255 * np.abs(narrow) / loud) / np.log(256)
     rounded = np.round(pressed * 127) / 127
     back = np.sign(rounded) * (256 ** np.abs(rounded) - 1) / 255 * loud
@@ -168,7 +169,7 @@ def telephone(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def mp3(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns ``waveform`` after MP3 of about 32 kbit/s."""
-    loud = float(np.abs(waveform).max()) + augment.EPSILON
+    loud = float(np.abs(waveform).max()) + EPSILON
     file = io.BytesIO()
     options = {"compression_level": MP3_LEVEL, "bitrate_mode": "CONSTANT"}
     soundfile.write(file, waveform * (0.5 / loud), SAMPLE_RATE, format="MP3", **options)

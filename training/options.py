@@ -19,7 +19,7 @@ class TrainOptions:
         mixup: chance that a batch is mixed with itself.
         average: decay per step of the averaged weights, which are the ones that are kept.
         shares: how often each corpus is drawn; a corpus that is not named gets 1/3.
-        not_speech: share of draws that are silence, noise or tones instead.
+        not_speech: share of draws that are silence, noise or music instead.
         not_speech_signals: how many different ones there are, times ``variants``.
         variants: how many images there are of each recording; the first is the recording as it is.
         warp: share of images whose pitch, throat and microphone are changed.
@@ -40,8 +40,8 @@ class TrainOptions:
     mixup: float = 0.5
     average: float = 0.99
     shares: tuple[tuple[str, float], ...] = (("nemo", 0.42), ("ravdess", 0.35), ("emodb", 0.23))
-    not_speech: float = 0.04
-    not_speech_signals: int = 48
+    not_speech: float = 0.1
+    not_speech_signals: int = 160
     variants: int = 5
     warp: float = 0.6
     stretch: float = 0.5
@@ -57,5 +57,11 @@ class TrainOptions:
 
 
 NOT_LASTING: Final = ("threads", "device")  # change how fast a training runs, not what it is
-COUNTING: Final[dict[str, Any]] = {"dropout": 0.4, "batch": 192, "clips_per_epoch": 12_288, "weight_decay": 0.1}
+COUNTING: Final[dict[str, Any]] = {
+    "dropout": 0.4,
+    "batch": 192,
+    "clips_per_epoch": 12_288,
+    "weight_decay": 0.1,
+    "not_speech": 0.15,
+}
 """In what the training of a member that counts differs."""

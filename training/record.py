@@ -19,12 +19,11 @@ class MemberRecord(Record):
 
 
 class CalibrationRecord(Record):
-    """The speakers that the recipe was judged on and the temperature was fitted on."""
+    """What the temperature was fitted on: speakers, each judged by the members that never heard him or her."""
 
-    seed: int | None = None  # version 1.0.0 had one training for this
     speakers: tuple[str, ...]
     recalls: dict[str, float]
-    error: float | None = None
+    error: float
 
 
 class TrainingRecord(Record):
@@ -32,7 +31,6 @@ class TrainingRecord(Record):
 
     members: tuple[MemberRecord, ...]
     calibration: CalibrationRecord
-    test_speakers: tuple[str, ...]
     teacher: str | None = None
     started_from: str | None = None
 

@@ -8,10 +8,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from training import augment
 from training.cache import SAMPLE_RATE
 from training.data import Clip
 from training.features import mp3, telephone
+from training.not_speech import EPSILON, coloured_noise
 
 Waveform = NDArray[np.float32]
 Spoil = Callable[[Waveform, np.random.Generator], Waveform]
@@ -46,11 +46,11 @@ def conditions() -> Mapping[str, Spoil]:
 
 
 def _unit(wave: Waveform) -> Waveform:
-    return np.asarray((wave - wave.mean()) / (wave.std() + augment.EPSILON), dtype=np.float32)
+    return np.asarray((wave - wave.mean()) / (wave.std() + EPSILON), dtype=np.float32)
 
 
 def _noisy(snr_db: float, wave: Waveform, random: np.random.Generator) -> Waveform:
-    noise = augment.coloured_noise(wave.size, random)
+    noise = coloured_noise(wave.size, random)
     return np.asarray(wave + noise * (wave.std() * 10 ** (-snr_db / 20)), dtype=np.float32)
 
 

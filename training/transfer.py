@@ -14,11 +14,11 @@ from training.data import Clip, TrainingDataError, labels_in, speakers_in
 from training.evaluate import Figure, recall_figure
 from training.export import predict_unheard, read_run
 from training.features import BankSizes, build_bank
+from training.jobs import MemberJob, do_all
 from training.options import COUNTING, TrainOptions
 from training.predict import ClipLogits
 from training.record import Record
 from training.splits import Plan, Split
-from training.train import train
 from webui.engine.builtin_network import NetworkConfig
 from webui.labels import Emotion
 
@@ -57,68 +57,83 @@ def measure_transfer(
     *,
     command: str,
     machine: str,
+    processes: int = 1,
 ) -> Transfer:
     """Leaves each corpus out in turn; a training that was stopped goes on where it was.
 
     Args:
         cache: the decoded recordings.
-        plan: who trains; the first fold validates, and the test speakers of the corpora that are heard stay out.
+        plan: everybody.
         config: sizes of a member; its number of classes is that of the corpora it hears.
-        options: how to train; the last epoch counts, so nothing is chosen by a validation.
+        options: how to train; nobody validates.
         work: folder of the runs.
         command: what the user ran, for the record.
         machine: where, in words.
+        processes: how many members are trained at a time.
 
     Raises:
         TrainingDataError: one corpus only.
     """
-    everything = plan.split.train + plan.split.validation + plan.split.test
-    names = sorted({clip.corpus for clip in plan.split.train})
+    names = sorted({clip.corpus for clip in plan.clips})
     if len(names) < 2:
         raise TrainingDataError(f"The data has one corpus only ({names[0]}); leaving one out needs two or more.")
-    rows = sorted(int(row) for row in cache.rows_of(everything))
+    rows = sorted(int(row) for row in cache.rows_of(plan.clips))
     sizes = BankSizes(variants=options.variants, not_speech=options.not_speech_signals)
     build_bank(cache, config.front_end, rows, sizes)  # once; what a training needs of it is less
-    found: list[Stranger] = []
-    for name in names:
-        found.append(_leave_out(name, cache, plan, config, options, work / name))
-        logger.info("%s, never heard: %.3f of %d classes", name, found[-1].recall.value, len(found[-1].labels))
+    parts = {name: leave_out(plan, name) for name in names}
+    jobs = {name: _pair(cache, split, config, options, work / name) for name, (split, _) in parts.items()}
+    do_all([job for pair in jobs.values() for job in pair], processes)
+    found = [_ask(name, cache, parts[name], [job.run for job in jobs[name]], options) for name in names]
     return Transfer(command=command, machine=machine, corpora=tuple(found))
 
 
-def _leave_out(
-    name: str, cache: WaveformCache, plan: Plan, config: NetworkConfig, options: TrainOptions, run: Path
+def _pair(
+    cache: WaveformCache, split: Split, config: NetworkConfig, options: TrainOptions, run: Path
+) -> list[MemberJob]:
+    labels = labels_in(split.train)
+    return [
+        MemberJob(
+            cache_dir=cache.directory,
+            split=split,
+            config=replace(config, labels=len(labels)),
+            options=replace(options, validate_every=options.epochs, **(COUNTING if counting else {})),
+            run=run.with_name(f"{run.name}-counting") if counting else run,
+            counting=counting,
+        )
+        for counting in (False, True)
+    ]
+
+
+def _ask(
+    name: str,
+    cache: WaveformCache,
+    parts: tuple[Split, tuple[Clip, ...]],
+    runs: Sequence[Path],
+    options: TrainOptions,
 ) -> Stranger:
-    split, left_out = leave_out(plan, name)
-    labels = labels_in(split.train + split.validation)
+    split, left_out = parts
+    labels = labels_in(split.train)
     shared = tuple(label for label in labels if label in labels_in(left_out))
-    own = replace(options, validate_every=options.epochs)
-    runs = [run, run.with_name(f"{run.name}-counting")]
-    for folder, counting in zip(runs, (False, True), strict=True):
-        chosen = replace(own, **COUNTING) if counting else own
-        train(cache, split, replace(config, labels=len(labels)), chosen, folder, counting=counting)
     asked = [clip for clip in left_out if clip.emotion in shared]
-    masked = among(predict_unheard([read_run(folder) for folder in runs], asked, cache, labels), shared)
-    return Stranger(
+    masked = among(predict_unheard([read_run(run) for run in runs], asked, cache, labels), shared)
+    found = Stranger(
         corpus=name,
         heard=tuple(sorted({clip.corpus for clip in split.train})),
         labels=shared,
         clips=len(asked),
         speakers=len(speakers_in(asked)),
         recall=recall_figure(masked),
-        seed=own.seed,
-        epochs=own.epochs,
+        seed=options.seed,
+        epochs=options.epochs,
     )
+    logger.info("%s, never heard: %.3f of %d classes", name, found.recall.value, len(shared))
+    return found
 
 
 def leave_out(plan: Plan, name: str) -> tuple[Split, tuple[Clip, ...]]:
-    """Returns the split of ``plan`` without the corpus ``name``, its first fold validating; and that corpus, whole."""
-    whole = plan.split.fold(plan.folds[0])
-    train, validation, test = (
-        tuple(clip for clip in part if clip.corpus != name) for part in (whole.train, whole.validation, whole.test)
-    )
-    left_out = tuple(clip for clip in whole.train + whole.validation + whole.test if clip.corpus == name)
-    return Split(train, validation, test), left_out
+    """Returns a split that trains on everything but the corpus ``name``, and that corpus."""
+    parts = {inside: tuple(clip for clip in plan.clips if (clip.corpus == name) == inside) for inside in (False, True)}
+    return Split(train=parts[False], validation=()), parts[True]
 
 
 def among(found: ClipLogits, labels: Sequence[Emotion]) -> ClipLogits:

@@ -117,7 +117,7 @@ def test_the_request_of_the_first_webui_works_as_written(client: httpx.Client, u
     }
     answer = client.post("/api/v1/recognize", json=asked).json()
     assert list(answer)[:5] == ["emotion", "confidence", "scores", "granularity", "timestamp"]
-    assert answer["embedding"]["shape"] == [576]
+    assert answer["embedding"]["shape"] == [1920]
     assert answer["source"]["file_name"] == "audio.wav"
 
 

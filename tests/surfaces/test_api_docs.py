@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.browser.server_process import ROOT, RunningServer, running_server
+from tests.example import EXAMPLE_EMOTION
 from webui.api.documents import JobDocument, RecognizedAudio
 from webui.api.examples import JOB, RECOGNIZED
 from webui.api.problems import Problem
@@ -37,7 +38,7 @@ def test_python(server: RunningServer, code: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     emotion, number, *_ = done.stdout.split()
-    assert emotion == "other"
+    assert emotion == EXAMPLE_EMOTION
     assert float(number) > 0
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.audio_hosts import AudioHost, audio_host
 from tests.browser.server_process import RunningServer, running_server
+from tests.example import EXAMPLE_EMOTION
 
 
 @pytest.fixture(scope="module")
@@ -90,4 +91,4 @@ def test_a_job_of_addresses(server: RunningServer, host: AudioHost) -> None:
     assert (job["done"], job["failed"]) == (2, 1), job
     assert (job["failures"][0]["path"], job["failures"][0]["code"]) == ("http://192.0.2.1/a.wav", "api.url_refused")
     lines = httpx.get(f"{server.url}{job['links']['jsonl']}").text.splitlines()
-    assert [json.loads(line).get("emotion") for line in lines] == ["other", None, "other"]
+    assert [json.loads(line).get("emotion") for line in lines] == [EXAMPLE_EMOTION, None, EXAMPLE_EMOTION]

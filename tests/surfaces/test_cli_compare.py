@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from tests.example import EXAMPLE_EMOTION
 from tests.surfaces.cli_process import CommandLine
 from webui.settings import PROJECT_DIR
 
@@ -11,7 +12,7 @@ EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
 
 def test_a_report_and_going_on(command_line: CommandLine, tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
-    labels.write_text(f"path,label\n{EXAMPLE},other\n", "utf-8")
+    labels.write_text(f"path,label\n{EXAMPLE},{EXAMPLE_EMOTION}\n", "utf-8")
     out = tmp_path / "report"
     asked = ("compare", "--models", "builtin", "--data", str(labels), "--out", str(out), "--rounds", "1")
     ended = command_line.run(*asked)
@@ -20,6 +21,7 @@ def test_a_report_and_going_on(command_line: CommandLine, tmp_path: Path) -> Non
         assert title in ended.text
     document = json.loads((out / "comparison.json").read_text("utf-8"))
     assert document["accuracy"]["builtin"]["right"]["value"] == 1.0
+    assert "learnt from EMO-DB" in ended.text
     assert set(document["models"][0]["times"]) == {"3.0", "10.0", "30.0"}
     assert (out / "comparison.html").read_text("utf-8").startswith("<!doctype html>")
     ended = command_line.run(*asked)

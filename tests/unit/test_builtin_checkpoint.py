@@ -71,8 +71,21 @@ def test_a_misshapen_tensor(copy: Path) -> None:
 
 
 def test_another_number_format(copy: Path) -> None:
-    change_weights(copy, lambda tensors: tensors.update({HEAD: tensors[HEAD].half()}))
-    assert "float16" in str(refused(copy))
+    change_weights(copy, lambda tensors: tensors.update({HEAD: tensors[HEAD].double()}))
+    assert "float64" in str(refused(copy))
+
+
+def test_half_precision_on_disk_is_single_precision_at_work(copy: Path) -> None:
+    window = Window(np.random.default_rng(0).standard_normal(8000).astype(np.float32), 0.0, 1.0)
+
+    def ask(kind: torch.dtype) -> np.ndarray:
+        change_weights(copy, lambda tensors: tensors.update({k: v.to(kind) for k, v in tensors.items()}))
+        return load_builtin(copy).predict([window])[0].logits
+
+    change_weights(copy, lambda tensors: tensors.update({k: v.float() + 1e-5 for k, v in tensors.items()}))
+    whole, half = ask(torch.float32), ask(torch.float16)
+    assert whole.dtype == half.dtype == np.float32
+    assert 0 < np.abs(whole - half).max() < 0.02
 
 
 def test_a_tensor_with_nan(copy: Path) -> None:

@@ -13,7 +13,7 @@ from training.cache import build_cache
 from training.data import Clip, TrainingDataError, labels_in, read_manifest, speakers_in
 from training.options import TrainOptions
 from training.sampling import clip_weights, draw_batches
-from training.splits import TEST_SPEAKERS, VALIDATION_SPEAKERS, Split, plan_training, split_by_speaker
+from training.splits import GROUPS, Split, hold_out, plan_training
 from webui.labels import Emotion
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "speech"
@@ -60,32 +60,26 @@ def test_a_damaged_manifest(corpus: Path, tmp_path: Path, old: str, new: str, sa
         read_manifest(damaged(corpus, tmp_path, old, new))
 
 
-def test_split_by_speaker(corpus: Path) -> None:
-    split = split_by_speaker(read_manifest(corpus), test=["a_1"], validation=["b_2"], unused_corpora=[])
+def test_a_group_is_held_out(corpus: Path) -> None:
+    split = hold_out(read_manifest(corpus), ["a_1", "b_2"])
     assert speakers_in(split.train) == ("a_2", "b_1")
-    assert speakers_in(split.validation) == ("b_2",)
-    assert speakers_in(split.test) == ("a_1",)
-    wider = split.with_validation_in_training()
-    assert speakers_in(wider.train) == ("a_2", "b_1", "b_2")
-    assert wider.test == split.test
+    assert speakers_in(split.validation) == ("a_1", "b_2")
 
 
 def test_a_leaking_speaker_is_refused(corpus: Path) -> None:
     clips = read_manifest(corpus)
-    with pytest.raises(TrainingDataError, match="a_1 is in train and in test"):
-        Split(train=clips[:4], validation=(), test=clips[4:6])
-    with pytest.raises(TrainingDataError, match="in validation and in test"):
-        split_by_speaker(clips, test=["a_1"], validation=["a_1"], unused_corpora=[])
+    with pytest.raises(TrainingDataError, match=r"\['a_1'\] are in train and in validation"):
+        Split(train=clips[:4], validation=clips[4:6])
 
 
 def test_an_unknown_speaker_is_refused(corpus: Path) -> None:
     with pytest.raises(TrainingDataError, match="no speakers \\['z_9'\\]"):
-        split_by_speaker(read_manifest(corpus), test=["z_9"], validation=[], unused_corpora=[])
+        hold_out(read_manifest(corpus), ["z_9"])
 
 
 def test_nothing_left_to_train_on(corpus: Path) -> None:
     with pytest.raises(TrainingDataError, match="No clip is left"):
-        split_by_speaker(read_manifest(corpus), test=SPEAKERS, validation=[], unused_corpora=[])
+        hold_out(read_manifest(corpus), SPEAKERS)
 
 
 def test_the_cache_holds_what_was_read(corpus: Path, tmp_path: Path) -> None:
@@ -135,9 +129,11 @@ def test_other_data_is_shared_out_by_speaker() -> None:
     clips += [Clip("y", "a.wav", "few", Emotion.SAD), Clip("y", "b.wav", "fewer", Emotion.HAPPY)]
     plan = plan_training(clips, 3)
     assert not plan.fixed
-    assert speakers_in(plan.split.test) == ("s00", "s04", "s08")
-    assert sorted(speaker for fold in plan.folds for speaker in fold) == list(speakers_in(plan.split.train))
-    assert [len(fold) for fold in plan.folds] == [4, 4, 3]
+    assert plan.clips == tuple(clips)
+    assert plan.groups[0] == ("s00", "s03", "s06", "s09", "few")
+    assert sorted(speaker for group in plan.groups for speaker in group) == list(speakers_in(clips))
+    assert plan_training(clips, 1).groups == ((*(f"s{n:02}" for n in range(0, 12, 2)), "few"),)
+    assert len(plan_training(clips, 99).groups) == 14
     with pytest.raises(TrainingDataError, match="one speaker only"):
         plan_training(clips[:1], 3)
 
@@ -156,24 +152,20 @@ def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
 def test_the_real_corpora() -> None:
     clips = read_manifest(DATA)
     assert len(clips) == 5019
-    split = split_by_speaker(clips)
-    assert speakers_in(split.test) == tuple(sorted(TEST_SPEAKERS))
-    assert speakers_in(split.validation) == tuple(sorted(VALIDATION_SPEAKERS))
-    assert labels_in(split.train) == tuple(Emotion)[:8]
-    for part in (split.test, split.validation):
-        assert {clip.corpus for clip in part} == {"emodb", "nemo", "ravdess"}
-    plan = plan_training(clips, 5)
+    plan = plan_training(clips, len(GROUPS))
     assert plan.fixed
-    assert plan.split.test == split.test
-    assert sorted(speaker for fold in plan.folds for speaker in fold) == list(speakers_in(plan.split.train))
-    for fold in plan.folds:
-        assert {speaker.split("_")[0] for speaker in fold} == {"emodb", "nemo", "ravdess"}
-        assert labels_in(plan.split.fold(fold).train) == tuple(Emotion)[:8]
+    assert plan.groups == GROUPS
+    assert labels_in(plan.clips) == tuple(Emotion)[:8]
+    assert sorted(speaker for group in plan.groups for speaker in group) == list(speakers_in(plan.clips))
+    assert len(speakers_in(plan.clips)) == 35
+    for group in plan.groups:
+        assert {speaker.split("_")[0] for speaker in group} == {"emodb", "nemo", "ravdess"}
+        assert labels_in(hold_out(plan.clips, group).train) == tuple(Emotion)[:8]
 
 
 def test_the_command_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    given = build_parser().parse_args(["--data", "x", "member", "--run", "r", "--epochs", "3", "--fold", "4"])
-    assert (given.command, given.member_epochs, given.member_seed, given.fold) == ("member", 3, TrainOptions().seed, 4)
+    given = build_parser().parse_args(["--data", "x", "member", "--run", "r", "--epochs", "3", "--group", "4"])
+    assert (given.command, given.member_epochs, given.member_seed, given.group) == ("member", 3, TrainOptions().seed, 4)
     whole = build_parser().parse_args(["--data", "x", "--epochs", "7", "--teacher", "emotion2vec_plus_large"])
     assert (whole.command, whole.epochs, whole.teacher) == (None, 7, "emotion2vec_plus_large")
     assert main(["--data", str(tmp_path)]) == 1

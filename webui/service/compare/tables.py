@@ -166,7 +166,8 @@ class Tables:
             rows.append((one.name, f"{found.answered}/{self._clips}", *figures, _spread(found.shared_recall), pairs))
         table = self._table("accuracy", [self._say(key) for key in keys], rows, clips=self._clips)
         if self._clips:
-            return replace(table, note=self._agreement)
+            heard = text("evaluate.builtin_heard", self._language) if BUILTIN in self._accuracy else ""
+            return replace(table, note=" ".join(note for note in (self._agreement, heard) if note))
         return Table(table.name, table.title, table.columns, (), self._say("no_data"))
 
     def _per_class(self) -> list[Table]:

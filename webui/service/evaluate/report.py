@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from webui.engine.registry import BUILTIN
 from webui.results import Document
 from webui.texts import Language, text
 
@@ -58,7 +59,10 @@ def render_report(found: Evaluation, language: Language) -> str:
     lines += [_row(text(f"evaluate.{name}", language), figure) for name, figure in named.items()]
     lines += [_row(text("evaluate.group", language, group=name), figure) for name, figure in found.groups.items()]
     values = {"error": found.calibration_error, "confidence": found.mean_confidence}
-    lines += ["", text("evaluate.calibration", language, **values), "", text("evaluate.matrix", language), ""]
+    lines += ["", text("evaluate.calibration", language, **values), ""]
+    if found.model == BUILTIN:
+        lines += [text("evaluate.builtin_heard", language), ""]
+    lines += [text("evaluate.matrix", language), ""]
     head = " | ".join(text(f"evaluate.column_{name}", language) for name in ("recall", "precision", "f1"))
     lines += ["| | " + " | ".join(found.labels) + f" | {head} |", "|---" * (len(found.labels) + 4) + "|"]
     for label, counts in zip(found.labels, found.confusion, strict=True):
