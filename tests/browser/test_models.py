@@ -11,7 +11,9 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenPage
 from tests.browser.server_process import RunningServer, running_server
 from tests.browser.visitor import ANSWER_MS, EXAMPLE, Visitor
+from tests.example import EXAMPLE_EMOTION
 from tests.unit.test_transformers_model import write
+from webui.texts import Language
 
 PEERS = {"wav2vec2_base_superb": "wav2vec2", "hubert_large_superb": "hubert-large"}
 REPORT_MS = 240_000  # every model starts twice
@@ -56,7 +58,7 @@ def test_all_side_by_side(guest: Visitor, server_with_peers: RunningServer) -> N
     answer = guest.recognize()
     rows = answer.locator(".se-side tbody tr")
     expect(rows).to_have_count(4)
-    expect(rows.nth(0)).to_contain_text("Other")
+    expect(rows.nth(0)).to_contain_text(EXAMPLE_EMOTION.display_name(Language.EN))
     for number in (1, 2):
         expect(rows.nth(number)).to_contain_text(re.compile(r"superb.*\d+\.\d%.*\d\.\d\d s"))
     expect(rows.nth(3)).to_contain_text("⚠️")

@@ -174,7 +174,7 @@ def test_everybody_is_judged_by_strangers_of_the_shipped_file(
     found = jury.predict(cache, judged, LABELS)
     expected = predict_unheard([read_run(path) for path in runs], everybody, cache, LABELS)
     temperature = read_config(tmp_path / "model").temperature
-    np.testing.assert_allclose(found.logits * temperature, expected.logits, atol=1e-4)
+    np.testing.assert_allclose(found.logits * temperature, expected.logits, atol=5e-3)  # half precision on the disk
     assert found.clips == expected.clips
 
 
