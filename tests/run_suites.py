@@ -88,6 +88,7 @@ def main(arguments: Sequence[str]) -> int:
         wanted = {suite.name for suite in suites if suite.tests or not for_pytest}
     chosen = [suite for suite in suites if suite.name in wanted]
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)  # `nohup ... &` ignores it, pytest would inherit that and report nothing
     try:
         outcomes = [_run(suite, for_pytest) for suite in chosen]
     except KeyboardInterrupt:

@@ -57,7 +57,11 @@ def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Suite]:
 
 @pytest.mark.usefixtures("suites")
 def test_it_goes_on_and_sums_up(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run_suites.main([]) == 1
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a shell
+    try:
+        assert run_suites.main([]) == 1
+    finally:
+        signal.signal(signal.SIGINT, before)
     lines = capfd.readouterr().out.splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines[lines.index("=== failing") :] if line.split()}
     assert rows["good"][:3] == ["2", "0", "0"]
