@@ -13,12 +13,7 @@ from webui.engine.builtin_checkpoint import BuiltinConfig, read_config
 CARD_NAME: Final = "README.md"
 
 _HEAD: Final = """\
-# The built-in model, version {version}
-
-A small network of this project's own{origin}. **It is not Emotion2Vec+ Large**
-and is far less accurate. The built-in one is here so that the program answers on any machine without a download, and it
-is named in every result it gives.
-
+{origin}
 - Input: 16 kHz mono, normalised over the recording. Output: logits of {labels} classes, 50 times a second, each value
   for 4 frames ({names}).
 - Network: log-mel spectrogram and pitch image, 2-D and 1-D convolutions, attentive pooling over a sliding window,
@@ -38,6 +33,21 @@ Chance is {chance:.3f}. In brackets the 95 % interval when speakers are drawn ag
 
 | unweighted average recall | | |
 |---|---|---|
+"""
+
+_OWN_ORIGIN: Final = """\
+# The built-in model, version {version}
+
+A small network of this project's own, trained from scratch on three corpora of acted speech. **It is not Emotion2Vec+
+Large** and is far less accurate. The built-in one is here so that the program answers on any machine without a download,
+and it is named in every result it gives.
+"""
+
+_USER_ORIGIN: Final = """\
+# A small model of emotion in speech, version {version}
+
+Trained by the programs of this project on recordings of somebody's own. **It is not Emotion2Vec+ Large.** Copied to
+`models/NAME/`, it is a choice on the page and answers `bash run.sh recognize a.wav --model NAME`.
 """
 
 _USE: Final = """
@@ -102,8 +112,7 @@ def render_card(directory: Path) -> str:
 def _head(config: BuiltinConfig, found: Evaluation, *, own: bool) -> str:
     sizes = config.network_config()
     return _HEAD.format(
-        version=config.version,
-        origin=", trained from scratch on three corpora of acted speech" if own else "",
+        origin=(_OWN_ORIGIN if own else _USER_ORIGIN).format(version=config.version),
         labels=len(config.labels),
         names=", ".join(config.labels),
         members=sizes.members,

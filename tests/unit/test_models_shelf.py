@@ -1,5 +1,6 @@
 """Who answers: the large model if its weights are here, else the built-in one, and why; a named one or an error."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from webui.errors import CheckpointError, ModelNotFoundError
 from webui.results import Notice
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.acquisition import AcquisitionState
-from webui.settings import Device, Engine, Settings
+from webui.settings import PROJECT_DIR, Device, Engine, Settings
 
 LARGE = "emotion2vec_plus_large"
 
@@ -205,3 +206,20 @@ def test_both_engines_say_the_same(settings: Settings, clip: Path, published: Pa
     assert max(map(abs, difference)) <= 1e-5
     theirs, ours = (np.load(run.folder / "embedding.npy") for run in (reference, native))
     np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_a_model_of_ones_own_training_is_a_choice_like_any(settings: Settings, clip: Path) -> None:
+    mine = settings.models_dir / "mine"
+    shutil.copytree(PROJECT_DIR / "models" / "builtin", mine)
+    shutil.copytree(mine, settings.models_dir / "builtin")  # where models/ is the program's own folder
+    service = RecognitionService(settings)
+    assert service.models.ready() == ("builtin", "mine")
+    found = service.recognize(clip, RecognizeOptions(model="mine")).result
+    assert (found.model.name, found.model.engine) == ("mine", "builtin")
+    assert codes(found.warnings) == []
+    builtin = service.recognize(clip, RecognizeOptions(model="builtin")).result
+    assert builtin.scores == found.scores
+    assert codes(builtin.warnings) == ["request.builtin_answered"]
+    (mine / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="mine"):
+        RecognitionService(settings).recognize(clip, RecognizeOptions(model="mine"))

@@ -39,9 +39,11 @@ from webui.engine.builtin_frontend import FrontEndConfig
 from webui.engine.builtin_network import MemberNetwork, NetworkConfig, counting_member
 from webui.engine.builtin_statistics import BANDS, StatisticsMember
 from webui.engine.native import load_native
+from webui.engine.registry import ModelRegistry
 from webui.labels import Emotion
 from webui.service.scores import emotion_scores
 from webui.service.windows import predict_recording
+from webui.settings import Settings
 
 SMALL = NetworkConfig(
     labels=3,
@@ -386,6 +388,11 @@ def test_the_whole_way_with_one_command(tmp_path: Path) -> None:
     card = (tmp_path / "model" / "README.md").read_text("utf-8")
     assert "24 clips of 2 speakers" not in card
     assert "12 clips of 2 speakers" in card  # the other two were heard by both members
+    assert card.startswith("# A small model of emotion in speech, version 7")
+    settings = Settings(models_dir=tmp_path)
+    model = ModelRegistry(settings).load("model")
+    assert (model.info.name, model.info.engine, model.notices) == ("model", "builtin", ())
+    assert model.info.license == config.license
     assert "RAVDESS" not in (tmp_path / "model" / "LICENSE").read_text("utf-8")
 
 

@@ -33,14 +33,17 @@ VARIANCE_FLOOR: Final = 1e-10  # -100 dB: silence stays silence, a whisper recor
 MAX_BATCH_S: Final = 120.0  # of audio in one pass; about 2 MB of activations per second
 
 
-def load_builtin(directory: Path, *, device: Device = Device.AUTO, threads: int = 0) -> EmotionModel:
-    """Loads the built-in model.
+def load_builtin(
+    directory: Path, *, device: Device = Device.AUTO, threads: int = 0, name: str = BUILTIN_NAME
+) -> EmotionModel:
+    """Loads the built-in model, or another that was trained by the same programs.
 
     Args:
         directory: holds ``config.json`` and ``model.safetensors``.
         device: where it shall run; ``auto`` takes CUDA, then Apple's MPS, then the CPU.
         threads: CPU threads. PyTorch has one number for the whole process: a positive value sets it, for every model
             and in every thread; 0 leaves it as it is, which is one per core unless somebody else changed it.
+        name: of the model, for its results.
 
     Raises:
         ModelNotFoundError: a file is missing.
@@ -63,7 +66,7 @@ def load_builtin(directory: Path, *, device: Device = Device.AUTO, threads: int 
     network.eval().requires_grad_(False)
     place = choose_device(device)
     try:
-        return BuiltinModel(network.to(place), config, place)
+        return BuiltinModel(network.to(place), config, place, name)
     except (RuntimeError, AssertionError) as err:
         raise DeviceUnavailableError("engine.device_failed", found=str(place), reason=str(err)) from err
 
@@ -71,14 +74,16 @@ def load_builtin(directory: Path, *, device: Device = Device.AUTO, threads: int 
 class BuiltinModel:
     """The network behind the engine protocol. ``predict`` changes nothing, so threads may share it."""
 
-    def __init__(self, network: "BuiltinNetwork", config: BuiltinConfig, place: "torch.device") -> None:
+    def __init__(
+        self, network: "BuiltinNetwork", config: BuiltinConfig, place: "torch.device", name: str = BUILTIN_NAME
+    ) -> None:
         self._network = network
         self._temperature = config.temperature
         self._sizes = network.config
         self._place = place
         self._labels = config.label_set()
         self._info = ModelInfo(
-            name=BUILTIN_NAME,
+            name=name,
             engine=BUILTIN_NAME,
             precision="fp32",
             device=str(place),
@@ -93,7 +98,9 @@ class BuiltinModel:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """That it answered, and what its licence forbids."""
+        """That the built-in model answered, and what its licence forbids; nothing of one's own training."""
+        if self._info.name != BUILTIN_NAME:
+            return ()
         return (Notice(code="request.builtin_answered", values={"license": self._info.license}),)
 
     @property
@@ -160,9 +167,9 @@ class BuiltinModel:
                 scaled = (logits / self._temperature).float().cpu().numpy()
                 kept = features.float().cpu().numpy() if with_features else None
         except (RuntimeError, MemoryError) as err:
-            raise InferenceError("engine.failed", model=BUILTIN_NAME, reason=str(err)) from err
+            raise InferenceError("engine.failed", model=self._info.name, reason=str(err)) from err
         if not np.isfinite(scaled).all():
-            raise InferenceError("engine.not_a_number", model=BUILTIN_NAME)
+            raise InferenceError("engine.not_a_number", model=self._info.name)
         return [Prediction(scaled[i], None if kept is None else kept[i]) for i in range(len(windows))]
 
 

@@ -21,6 +21,7 @@ from webui.engine.weights import (
     find_peer,
     find_weights,
     folder_of,
+    is_trained,
     other_folders,
     published,
     read_source_hash,
@@ -35,6 +36,7 @@ BUILTIN_DIR: Final = PROJECT_DIR / "models" / BUILTIN  # part of the program, wh
 BUILTIN_LICENSE: Final = "CC BY-NC-SA 4.0"
 TRANSFORMERS: Final = "transformers"
 UNKNOWN_LICENSE: Final = "see the model's page"
+TRAINED_LICENSE: Final = "see its LICENSE"
 LARGE: Final = "emotion2vec_plus_large"
 
 OnProgress = Callable[[float], None]
@@ -82,11 +84,11 @@ class ModelRegistry:
 
     def names(self) -> tuple[str, ...]:
         """Returns the names that ``load`` takes, besides ``auto``; best first."""
-        return (*KNOWN_MODELS, BUILTIN, *PEERS, *other_folders(self._settings))
+        return (*KNOWN_MODELS, BUILTIN, *PEERS, *self._others())
 
     def statuses(self) -> list[ModelStatus]:
         """Returns every known model, best first."""
-        peers = [self._peer_status(name) for name in (*PEERS, *other_folders(self._settings))]
+        peers = [self._peer_status(name) for name in (*PEERS, *self._others())]
         return [*(self._status_of(name) for name in KNOWN_MODELS), self._builtin_status(), *peers]
 
     def choose(self, name: str) -> Choice:
@@ -252,6 +254,9 @@ class ModelRegistry:
         verdict = read_verdict(found.directory, checkpoint_sha256=digest, precision=precision)
         return verdict is not None and verdict.verified
 
+    def _others(self) -> list[str]:
+        return [name for name in other_folders(self._settings) if name != BUILTIN]
+
     def _is_here(self, name: str) -> bool:
         return self.find(name) is not None
 
@@ -304,12 +309,16 @@ class ModelRegistry:
         )
 
     def _load_peer(self, name: str, runtime: Runtime) -> EmotionModel:
-        """Loads a classifier of transformers: a published one, or one that lies in a folder of its own."""
+        """Loads a classifier: a published one of transformers, or one that lies in a folder of its own."""
         if name not in self.names():
             raise ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(self.names()))
         folder = find_peer(name, self._settings)
         if folder is None:
             raise self._absent(name)
+        if is_trained(folder):
+            from webui.engine.builtin import load_builtin  # imported late: torch takes seconds
+
+            return load_builtin(folder, device=runtime.device, threads=self._settings.threads, name=name)
         from webui.engine.transformers_model import load_transformers  # imported late: seconds
 
         license = PEERS[name].license if name in PEERS else UNKNOWN_LICENSE
@@ -381,10 +390,12 @@ class ModelRegistry:
     def _peer_status(self, name: str) -> ModelStatus:
         folder = find_peer(name, self._settings)
         files = [path for path in folder.iterdir() if path.is_file()] if folder is not None else []
+        trained = folder is not None and is_trained(folder)
+        unknown = TRAINED_LICENSE if trained else UNKNOWN_LICENSE
         return ModelStatus(
             name=name,
-            engine=TRANSFORMERS,
-            license=PEERS[name].license if name in PEERS else UNKNOWN_LICENSE,
+            engine=BUILTIN if trained else TRANSFORMERS,
+            license=PEERS[name].license if name in PEERS else unknown,
             path=folder if folder is not None else self._settings.models_dir / name,
             size_bytes=sum(path.stat().st_size for path in files),
             ready=folder is not None,

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from webui.settings import Precision, Settings
 
 CONFIG_FILE: Final = "config.yaml"
 PEER_CONFIG_FILE: Final = "config.json"
+TRAINED_FORMAT: Final = "speech-emotion-builtin/"  # of builtin_checkpoint, whatever its version
 TOKENS_FILE: Final = "tokens.txt"
 PICKLE_FILE: Final = "model.pt"
 SLIM_FILE: Final = "model.safetensors"
@@ -177,7 +178,7 @@ def find_weights(name: str, settings: Settings) -> Found | None:
 
 
 def find_peer(name: str, settings: Settings) -> Path | None:
-    """Returns the folder of a classifier of transformers on this machine, or None.
+    """Returns the folder of a classifier on this machine, of transformers or of one's own training, or None.
 
     Args:
         name: one of ``PEERS``, or of a folder under ``models/``.
@@ -191,7 +192,7 @@ def find_peer(name: str, settings: Settings) -> Path | None:
 
 
 def other_folders(settings: Settings) -> list[str]:
-    """Returns the names of folders under ``models/`` with a checkpoint of transformers that nobody publishes here."""
+    """Returns the names of folders under ``models/`` with a classifier that nobody publishes here."""
     try:
         names = sorted(folder.name for folder in settings.models_dir.iterdir() if is_checkpoint(folder))
     except OSError:
@@ -200,15 +201,25 @@ def other_folders(settings: Settings) -> list[str]:
 
 
 def is_checkpoint(folder: Path) -> bool:
-    """Returns whether a folder holds a checkpoint of transformers."""
+    """Returns whether a folder holds a checkpoint of transformers, or a model of one's own training."""
+    return "model_type" in _read_config(folder) or is_trained(folder)
+
+
+def is_trained(folder: Path) -> bool:
+    """Returns whether a folder holds what ``bash run.sh train`` writes: a model like the built-in one."""
+    return str(_read_config(folder).get("format", "")).startswith(TRAINED_FORMAT)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """Returns the configuration beside a classifier's weights; nothing if one of both is not there."""
     weights = ("model.safetensors", "pytorch_model.bin")
     if not any((folder / name).is_file() for name in weights):
-        return False
+        return {}
     try:
         config = json.loads((folder / PEER_CONFIG_FILE).read_bytes())
     except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and "model_type" in config
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def is_folder_name(name: str) -> bool:

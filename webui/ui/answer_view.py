@@ -7,7 +7,7 @@ from webui.results import ModelInfo, Notice, RecognitionResult
 from webui.texts import Language, text
 from webui.ui.markup import emotion_title, emotion_title_html, escape, face, other_language, percent
 
-BUILTIN_ENGINE: Final = "builtin"
+BUILTIN_NAME: Final = "builtin"
 
 
 def empty_html(language: Language) -> str:
@@ -74,7 +74,7 @@ def _score_row(emotion: Emotion, score: float, top: Emotion, language: Language)
 
 
 def _model_html(model: ModelInfo, language: Language) -> str:
-    key = "page.model_builtin" if model.engine == BUILTIN_ENGINE else "page.model_other"
+    key = "page.model_builtin" if model.name == BUILTIN_NAME else "page.model_other"
     name = text(key, language, name=model.name)
     details = text(
         "page.model_details",
