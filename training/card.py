@@ -39,8 +39,8 @@ _OWN_ORIGIN: Final = """\
 # The built-in model, version {version}
 
 A small network of this project's own, trained from scratch on three corpora of acted speech. **It is not Emotion2Vec+
-Large** and is far less accurate. The built-in one is here so that the program answers on any machine without a download,
-and it is named in every result it gives.
+Large** and is far less accurate. It is here so that the program answers on any machine without a download, and it is
+named in every result it gives.
 """
 
 _USER_ORIGIN: Final = """\
