@@ -18,6 +18,7 @@ from benchmarks.__main__ import SECTIONS
 from tests import run_suites, write_docs
 from tests.audio_files import FORMATS, voice
 from tests.browser.server_process import ROOT, free_port, running_server
+from training.__main__ import build_parser as training_parser
 from webui.cli import main
 from webui.cli.program import build_command
 from webui.settings import ENV_PREFIX, Settings
@@ -90,6 +91,9 @@ def test_it_can_be_given(line: str) -> None:
     given = words(line)
     if given[:1] == ["test"]:
         check_suites(given[1:])
+        return
+    if given[:1] == ["train"]:
+        training_parser().parse_args(given[1:])
         return
     if given[:1] == ["bench"]:
         assert set(given[1:]) <= set(SECTIONS)
