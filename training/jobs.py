@@ -2,12 +2,12 @@
 
 import logging
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
 from training.cache import open_cache
-from training.options import TrainOptions
+from training.options import COUNTING, TrainOptions
 from training.splits import Split
 from training.teacher import TeacherScores
 from training.train import train
@@ -30,6 +30,30 @@ class MemberJob:
         """Trains it, or goes on."""
         cache = open_cache(self.cache_dir)
         train(cache, self.split, self.config, self.options, self.run, teacher=self.teacher, counting=self.counting)
+
+
+def pair_of(
+    run: Path,
+    *,
+    cache_dir: Path,
+    split: Split,
+    config: NetworkConfig,
+    options: TrainOptions,
+    teacher: TeacherScores | None = None,
+) -> list[MemberJob]:
+    """Returns what trains one member of each kind: in ``run``, and beside it the one that counts."""
+    return [
+        MemberJob(
+            cache_dir=cache_dir,
+            split=split,
+            config=config,
+            options=replace(options, **COUNTING) if counting else options,
+            run=run.with_name(f"{run.name}-counting") if counting else run,
+            counting=counting,
+            teacher=teacher,
+        )
+        for counting in (False, True)
+    ]
 
 
 def do_all(members: list[MemberJob], processes: int) -> None:

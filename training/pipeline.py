@@ -10,9 +10,9 @@ from training.data import Clip, labels_in, read_manifest
 from training.evaluate import EVALUATION_NAME, evaluate
 from training.export import export_runs
 from training.features import BankSizes, build_bank
-from training.jobs import MemberJob, do_all
+from training.jobs import MemberJob, do_all, pair_of
 from training.license import OWN_LICENSE, USER_LICENSE
-from training.options import COUNTING, TrainOptions
+from training.options import TrainOptions
 from training.splits import hold_out, plan_training
 from training.teacher import TeacherScores, ask_teacher
 from webui.engine.builtin_network import NetworkConfig
@@ -63,22 +63,17 @@ def run_job(job: Job, options: TrainOptions, config: NetworkConfig, teacher: Emo
     build_bank(
         cache, config.front_end, rows, BankSizes(variants=options.variants, not_speech=options.not_speech_signals)
     )
-    members = []
+    members: list[MemberJob] = []
     for number, group in enumerate(plan.groups):
         logger.info("pair %d of %d never hears %s", number + 1, len(plan.groups), ", ".join(group))
-        for counting in (False, True):
-            own = replace(options, seed=options.seed + number, **(COUNTING if counting else {}))
-            members.append(
-                MemberJob(
-                    cache_dir=cache.directory,
-                    split=hold_out(plan.clips, group),
-                    config=replace(config, labels=len(labels)),
-                    options=own,
-                    run=job.work / "runs" / f"{number}{'-counting' if counting else ''}",
-                    teacher=scores,
-                    counting=counting,
-                )
-            )
+        members += pair_of(
+            job.work / "runs" / str(number),
+            cache_dir=cache.directory,
+            split=hold_out(plan.clips, group),
+            config=replace(config, labels=len(labels)),
+            options=replace(options, seed=options.seed + number),
+            teacher=scores,
+        )
     do_all(members, job.processes)
     export_runs(
         [member.run for member in members],

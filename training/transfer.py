@@ -14,8 +14,8 @@ from training.data import Clip, TrainingDataError, labels_in, speakers_in
 from training.evaluate import Figure, recall_figure
 from training.export import predict_unheard, read_run
 from training.features import BankSizes, build_bank
-from training.jobs import MemberJob, do_all
-from training.options import COUNTING, TrainOptions
+from training.jobs import do_all, pair_of
+from training.options import TrainOptions
 from training.predict import ClipLogits
 from training.record import Record
 from training.splits import Plan, Split
@@ -81,27 +81,19 @@ def measure_transfer(
     sizes = BankSizes(variants=options.variants, not_speech=options.not_speech_signals)
     build_bank(cache, config.front_end, rows, sizes)  # once; what a training needs of it is less
     parts = {name: leave_out(plan, name) for name in names}
-    jobs = {name: _pair(cache, split, config, options, work / name) for name, (split, _) in parts.items()}
+    jobs = {
+        name: pair_of(
+            work / name,
+            cache_dir=cache.directory,
+            split=split,
+            config=replace(config, labels=len(labels_in(split.train))),
+            options=replace(options, validate_every=options.epochs),
+        )
+        for name, (split, _) in parts.items()
+    }
     do_all([job for pair in jobs.values() for job in pair], processes)
     found = [_ask(name, cache, parts[name], [job.run for job in jobs[name]], options) for name in names]
     return Transfer(command=command, machine=machine, corpora=tuple(found))
-
-
-def _pair(
-    cache: WaveformCache, split: Split, config: NetworkConfig, options: TrainOptions, run: Path
-) -> list[MemberJob]:
-    labels = labels_in(split.train)
-    return [
-        MemberJob(
-            cache_dir=cache.directory,
-            split=split,
-            config=replace(config, labels=len(labels)),
-            options=replace(options, validate_every=options.epochs, **(COUNTING if counting else {})),
-            run=run.with_name(f"{run.name}-counting") if counting else run,
-            counting=counting,
-        )
-        for counting in (False, True)
-    ]
 
 
 def _ask(

@@ -65,6 +65,13 @@ class Running:
         assert record is not None
         return record.counts
 
+    def begun(self, clips: list[tuple[str, str]], done: int) -> str:
+        """Starts a job, and returns its id when that many recordings are done."""
+        job = self.runner.submit(clips, JobOptions()).id
+        self.runner.start()
+        self.until(job, done)
+        return job
+
     def until(self, job: str, done: int) -> None:
         deadline = time.monotonic() + 60
         while self.counts(job)[ItemState.DONE] < done:
@@ -86,9 +93,7 @@ def test_recordings_share_the_passes_of_a_gpu_and_get_their_own_answers(
     gpu, cpu = Running(tmp_path / "gpu", "cuda:0"), Running(tmp_path / "cpu", "cpu")
     scores = {}
     for running in (gpu, cpu):
-        job = running.runner.submit(clips, JobOptions()).id
-        running.runner.start()
-        running.until(job, FILES)
+        job = running.begun(clips, FILES)
         running.end()
         answers = running.answers(job)
         assert list(answers) == list(range(FILES))
@@ -106,9 +111,7 @@ def test_recordings_share_the_passes_of_a_gpu_and_get_their_own_answers(
 
 def test_a_person_waits_for_the_pass_that_is_under_way(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
     running = Running(tmp_path, "cuda:0")
-    job = running.runner.submit(clips * 10, JobOptions()).id
-    running.runner.start()
-    running.until(job, AT_A_TIME)
+    job = running.begun(clips * 10, AT_A_TIME)
     for _ in range(5):
         seen: list[int] = []
 
@@ -124,9 +127,7 @@ def test_a_person_waits_for_the_pass_that_is_under_way(tmp_path: Path, clips: li
 
 def test_cancelling_stops_all_that_are_under_way(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
     running = Running(tmp_path, "cuda:0")
-    job = running.runner.submit(clips, JobOptions()).id
-    running.runner.start()
-    running.until(job, 5)
+    job = running.begun(clips, 5)
     running.runner.cancel(job)
     deadline = time.monotonic() + 20
     while running.counts(job)[ItemState.RUNNING]:
@@ -142,9 +143,7 @@ def test_cancelling_stops_all_that_are_under_way(tmp_path: Path, clips: list[tup
 
 def test_the_next_process_goes_on_and_repeats_nothing(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
     first = Running(tmp_path, "cuda:0")
-    job = first.runner.submit(clips, JobOptions()).id
-    first.runner.start()
-    first.until(job, 20)
+    job = first.begun(clips, 20)
     first.end()
     counts, done = first.counts(job), first.answers(job)
     assert counts[ItemState.RUNNING] == 0

@@ -202,12 +202,17 @@ def other_folders(settings: Settings) -> list[str]:
 
 def is_checkpoint(folder: Path) -> bool:
     """Returns whether a folder holds a checkpoint of transformers, or a model of one's own training."""
-    return "model_type" in _read_config(folder) or is_trained(folder)
+    config = _read_config(folder)
+    return "model_type" in config or _is_trained(config)
 
 
 def is_trained(folder: Path) -> bool:
     """Returns whether a folder holds what ``bash run.sh train`` writes: a model like the built-in one."""
-    return str(_read_config(folder).get("format", "")).startswith(TRAINED_FORMAT)
+    return _is_trained(_read_config(folder))
+
+
+def _is_trained(config: dict[str, Any]) -> bool:
+    return str(config.get("format", "")).startswith(TRAINED_FORMAT)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
