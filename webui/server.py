@@ -64,20 +64,20 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from starlette.middleware.cors import CORSMiddleware
     from starlette.requests import ClientDisconnect
 
-    from webui.api.access import Access, AccessGuard, caller_name, page_user
-    from webui.api.body_limit import BodyLimit
     from webui.api.description import describe
     from webui.api.jobs import JobsApi
-    from webui.api.login import LoginPage
-    from webui.api.observed import Observed
-    from webui.api.problems import answer_error
     from webui.api.routes import PREFIX as API_PREFIX
     from webui.api.routes import Api
     from webui.api.work import CallerGoneError, answer_nobody
-    from webui.ui.closed_doors import ClosedDoors
+    from webui.http.access import Access, AccessGuard, caller_name, page_user
+    from webui.http.body_limit import BodyLimit
+    from webui.http.gradio_hardening import GradioHardening
+    from webui.http.login import LoginPage
+    from webui.http.problems import answer_error
+    from webui.http.request_metrics import RequestMetrics
+    from webui.http.upload_quota import UploadLedger, UploadQuota
     from webui.ui.page import ASSETS_DIR, UPLOADS_KEPT_S, build_page, page_theme
     from webui.ui.scripts import page_script
-    from webui.ui.upload_budget import UploadBudget, UploadLedger
 
     access = Access(settings)
     service = service if service is not None else RecognitionService(settings)
@@ -91,11 +91,11 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         openapi_url=f"{API_PREFIX}/openapi.json",
     )
     describe(app)
-    app.add_middleware(ClosedDoors)
+    app.add_middleware(GradioHardening)
     app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb, max_upload_s=settings.max_upload_s)
     uploads = UploadLedger(visitor_mb=settings.max_visitor_mb, total_mb=settings.max_uploads_mb, kept_s=UPLOADS_KEPT_S)
     largest = int(settings.max_audio_mb * BYTES_PER_MB)
-    app.add_middleware(UploadBudget, ledger=uploads, visitor_of=caller_name, refuse=answer_error, unannounced=largest)
+    app.add_middleware(UploadQuota, ledger=uploads, visitor_of=caller_name, refuse=answer_error, unannounced=largest)
     app.add_middleware(AccessGuard, access=access)
     # Without one, Gradio would add its own, which lets every site in.
     app.add_middleware(
@@ -106,7 +106,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         expose_headers=("Retry-After",),
     )
     app.state.metrics = service.metrics
-    app.add_middleware(Observed, metrics=service.metrics)
+    app.add_middleware(RequestMetrics, metrics=service.metrics)
     for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_error)
     for kind in (CallerGoneError, ClientDisconnect):
@@ -167,7 +167,7 @@ def serve(settings: Settings) -> None:
 
 def is_open_to_network(settings: Settings) -> bool:
     """Returns whether whoever reaches this machine may use the server."""
-    from webui.api.access import Access, is_loopback
+    from webui.http.access import Access, is_loopback
 
     return not is_loopback(settings.host) and not Access(settings).restricted
 
@@ -176,7 +176,7 @@ def has_compare_tab(settings: Settings) -> bool:
     """Returns whether the page compares models: not for strangers, unless the settings say so."""
     if settings.compare_tab is not Switch.AUTO:
         return settings.compare_tab is Switch.ON
-    from webui.api.access import Access, is_loopback
+    from webui.http.access import Access, is_loopback
 
     return Access(settings).restricted or (is_loopback(settings.host) and not settings.allowed_hosts)
 

@@ -208,7 +208,7 @@ def test_an_open_server_on_this_machine_answers_to_its_own_names_alone(tmp_path:
     ],
 )
 def test_settings_that_make_no_sense_start_nothing(settings: dict[str, str], code: str) -> None:
-    from webui.api.access import Access
+    from webui.http.access import Access
 
     with pytest.raises(RequestError) as caught:
         Access(Settings(**settings))  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ def test_settings_that_make_no_sense_start_nothing(settings: dict[str, str], cod
 
 
 def test_an_empty_file_of_keys_opens_nothing(tmp_path: Path) -> None:
-    from webui.api.access import Access
+    from webui.http.access import Access
 
     (tmp_path / "keys.txt").write_text("# none yet\n")
     assert Access(Settings(api_keys_file=tmp_path / "keys.txt")).restricted

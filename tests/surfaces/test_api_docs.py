@@ -16,7 +16,7 @@ from tests.browser.server_process import ROOT, RunningServer, running_server
 from tests.example import EXAMPLE_EMOTION
 from webui.api.documents import JobDocument, RecognizedAudio
 from webui.api.examples import JOB, RECOGNIZED
-from webui.api.problems import Problem
+from webui.http.problems import Problem
 
 TEXT = (ROOT / "docs" / "API.md").read_text("utf-8")
 WRITTEN = "http://localhost:7860"

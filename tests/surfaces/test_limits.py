@@ -16,8 +16,8 @@ import pytest
 import soundfile
 
 from tests.browser.server_process import PROGRAM, ROOT, RunningServer, running_server
-from webui.api.callers import CallerLimit
 from webui.errors import TooOftenError
+from webui.http.caller_limit import CallerLimit
 from webui.service.keys import hash_key, new_key
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"

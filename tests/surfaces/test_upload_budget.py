@@ -9,11 +9,11 @@ import pytest
 
 from tests.browser.server_process import RunningServer, running_server
 from webui.errors import BusyError, SpeechEmotionError, TooOftenError
+from webui.http.upload_quota import UploadLedger
 from webui.service.keys import hash_key, new_key
 from webui.texts import Language, text
 from webui.ui.page import UPLOADS_KEPT_S
 from webui.ui.scripts import _GRADIO_SAYS
-from webui.ui.upload_budget import UploadLedger
 
 MB = 1_000_000
 KEYS = [new_key() for _ in range(3)]

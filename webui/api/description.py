@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from webui.api.access import OPEN_TO_ALL
-from webui.api.problems import Problem
+from webui.http.access import OPEN_TO_ALL
+from webui.http.problems import Problem
 
 SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key, where the server asks for keys or logins."},

@@ -16,15 +16,15 @@ from pydantic import ValidationError
 from starlette.background import BackgroundTask
 from starlette.datastructures import FormData, UploadFile
 
-from webui.api.access import caller_name
-from webui.api.callers import CallerLimit
 from webui.api.documents import FailedItem, JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, shown
-from webui.api.problems import responses
 from webui.api.routes import AUDIO_FIELD, MAX_PAGE, PREFIX, form_fields, inlined, plain_name
 from webui.api.sources import allowed_path
 from webui.api.url_source import UrlSource
 from webui.errors import BusyError, OutputError, RequestError, RunNotFoundError
+from webui.http.access import caller_name
+from webui.http.caller_limit import CallerLimit
+from webui.http.problems import responses
 from webui.results import Notice
 from webui.service import RecognitionService
 from webui.service.job_tables import TableFormat, write_table

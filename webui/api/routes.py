@@ -16,8 +16,6 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.routing import compile_path
 
-from webui.api.access import caller_name
-from webui.api.callers import CallerLimit
 from webui.api.documents import (
     Health,
     ListedModel,
@@ -28,11 +26,13 @@ from webui.api.documents import (
     ResultPage,
 )
 from webui.api.examples import RECOGNIZED, shown
-from webui.api.problems import responses
 from webui.api.sources import SOURCES, Opened, source_of
 from webui.api.url_source import UrlSource, file_name_of
 from webui.api.work import run_for
 from webui.errors import RequestError, RunNotFoundError
+from webui.http.access import caller_name
+from webui.http.caller_limit import CallerLimit
+from webui.http.problems import responses
 from webui.results import Granularity, RecognitionResult
 from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions
 from webui.service.gate import Gate

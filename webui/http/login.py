@@ -8,10 +8,10 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from webui.api.access import COOKIE, LOGIN, Access, caller_name
-from webui.api.problems import language_of
-from webui.api.sessions import SESSION_S, FailureLimit
 from webui.errors import AudioTooLongError, TooOftenError
+from webui.http.access import COOKIE, LOGIN, Access, caller_name
+from webui.http.problems import language_of
+from webui.http.sessions import SESSION_S, FailureLimit
 from webui.texts import Language, text
 
 LOGOUT: Final = "/logout"

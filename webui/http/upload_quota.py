@@ -1,22 +1,18 @@
 """Bounds what visitors upload to the page in all: the size of each file is bounded elsewhere, their number is not."""
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.errors import BusyError, SpeechEmotionError, TooOftenError
 
 UPLOAD: Final = "/gradio_api/upload"
 BYTES_PER_MB: Final = 1_000_000
 MINUTE_S: Final = 60
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +94,7 @@ def _megabytes(size: float) -> float | int:
     return int(megabytes) if megabytes.is_integer() else megabytes
 
 
-class UploadBudget:
+class UploadQuota:
     """ASGI middleware: refuses an upload to the page, before it is read, that would be too much in all.
 
     Args:
@@ -111,11 +107,11 @@ class UploadBudget:
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         *,
         ledger: UploadLedger,
         visitor_of: Callable[[Request], str],
-        refuse: Callable[[Request, Exception], Awaitable[App]],
+        refuse: Callable[[Request, Exception], Awaitable[ASGIApp]],
         unannounced: int,
     ) -> None:
         self._app = app
@@ -124,7 +120,7 @@ class UploadBudget:
         self._refuse = refuse
         self._unannounced = unannounced
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].rstrip("/") != UPLOAD:
             await self._app(scope, receive, send)

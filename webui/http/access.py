@@ -1,15 +1,15 @@
 """Who may do what: one door in front of the API, the page, its events, uploads and files alike."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webui.api.problems import answer_error
-from webui.api.sessions import Sessions
 from webui.errors import ForbiddenRequestError, UnauthorizedError
+from webui.http.problems import answer_error
+from webui.http.sessions import Sessions
 from webui.service.keys import Accounts, KeyRing, read_accounts, read_keys
 from webui.settings import Settings
 
@@ -18,12 +18,6 @@ LOGIN: Final = "/login"
 OPEN_TO_ALL: Final = frozenset({"/healthz", "/readyz", LOGIN, "/favicon.ico"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OTHER_SITES: Final = frozenset({"cross-site", "same-site"})  # what a browser says of a page of another origin
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Access:
@@ -96,7 +90,7 @@ class AccessGuard:
         access: the rules.
     """
 
-    def __init__(self, app: App, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
 

@@ -1,25 +1,20 @@
 """Refuses a body that is too large or takes too long while it arrives, before it fills memory or the disk."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from webui.api.problems import answer_error
 from webui.errors import AudioTooLongError, SpeechEmotionError, UploadTimeError
+from webui.http.problems import answer_error
 
 OVERHEAD: Final = 1.4  # base64 takes 4 bytes for 3; a form adds a little
 BYTES_PER_MB: Final = 1_000_000
 DRAIN_BYTES: Final = 16_000_000  # a caller that still sends when the connection closes never reads the answer
 DRAIN_S: Final = 2.0
 SLOW, LARGE = "slow", "large"
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 class _BrokenOffError(Exception):
@@ -61,13 +56,13 @@ class BodyLimit:
         max_upload_s: seconds that a body may take to arrive.
     """
 
-    def __init__(self, app: App, *, max_audio_mb: float, max_upload_s: float) -> None:
+    def __init__(self, app: ASGIApp, *, max_audio_mb: float, max_upload_s: float) -> None:
         self._app = app
         self._max_audio_mb = max_audio_mb
         self._max_upload_s = max_upload_s
         self._limit = int(max_audio_mb * OVERHEAD * BYTES_PER_MB)
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -94,9 +89,7 @@ class BodyLimit:
     def _too_large(self) -> SpeechEmotionError:
         return AudioTooLongError("api.too_large", expected_mb=self._max_audio_mb)
 
-    async def _refuse(
-        self, scope: MutableMapping[str, Any], receive: Receive, send: Send, error: SpeechEmotionError
-    ) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: SpeechEmotionError) -> None:
         if isinstance(error, AudioTooLongError):
             await _drain(receive)
         response = await answer_error(Request(scope), error)

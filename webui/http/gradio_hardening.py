@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # file=http…: fetches any public URL for the caller; proxy=: the same for Spaces. process_recording: runs ffmpeg on what
 # was uploaded. deep_link: writes a session to the disk. vibe, dev, monitoring, run-history: tools of a developer.
@@ -16,22 +17,17 @@ OWN_API: Final = "/api/"  # has limits of its own, and audio as JSON
 MAX_NESTED: Final = 500  # objects and lists; a recursive reader would fail on more that are nested
 MAX_JSON_BYTES: Final = 4_000_000  # an event carries options and paths; audio comes as an upload
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
-
-class ClosedDoors:
+class GradioHardening:
     """ASGI middleware: answers 404 at the closed addresses, and 403 to an event whose file is a web address.
 
     Gradio fetches such a file whatever its size, before any code of ours sees it.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -69,7 +65,7 @@ def names_web_address(body: bytes) -> bool:
     return False
 
 
-def _is_json(scope: MutableMapping[str, Any]) -> bool:
+def _is_json(scope: Scope) -> bool:
     """Whether the body could be read as JSON: everything but the form of an upload."""
     return not dict(scope["headers"]).get(b"content-type", b"").lower().startswith(b"multipart/")
 

@@ -1,0 +1,1 @@
+"""HTTP middleware and access rules. They guard the page and the API alike."""
