@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.tables import cores
 from webui.engine.protocol import Window
 from webui.engine.registry import LARGE, ModelRegistry
-from webui.service.windows import predict_recording
+from webui.service.recognition.windows import predict_recording
 from webui.settings import Device, Engine, Precision, Settings
 
 Run = Callable[[NDArray[np.float32]], object]

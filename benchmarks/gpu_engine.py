@@ -14,10 +14,10 @@ from benchmarks.contenders import FUNASR_THREADS, load_funasr, whole
 from benchmarks.gpu_network import CPU, LIMITS, RATE, TYPES
 from benchmarks.tables import Table
 from tests.checkpoints import LARGE, TINY, make_checkpoint, make_clip
-from webui.engine.checkpoint import load_network
-from webui.engine.convert import convert_checkpoint
-from webui.engine.native import NativeModel
-from webui.engine.passes import Passes
+from webui.engine.emotion2vec.checkpoint import load_network
+from webui.engine.emotion2vec.convert import convert_checkpoint
+from webui.engine.emotion2vec.runner import Passes
+from webui.engine.emotion2vec.torch_model import NativeModel
 from webui.engine.protocol import Prediction, Window
 from webui.settings import Precision
 

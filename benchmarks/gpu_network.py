@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.tables import Table
-from webui.engine.model import Block, Emotion2vec, Emotion2vecConfig, PositionConv, WaveConv
-from webui.engine.passes import Passes, copy_to
+from webui.engine.emotion2vec.network import Block, Emotion2vec, Emotion2vecConfig, PositionConv, WaveConv
+from webui.engine.emotion2vec.runner import Passes, copy_to
 
 RATE: Final = 16_000
 LIMITS: Final = {"fp32": 1e-5, "fp16": 1e-2, "bf16": 5e-2}  # of the largest score difference to the CPU in fp32

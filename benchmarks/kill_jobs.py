@@ -30,7 +30,7 @@ WORKER: Final = """
 import sys, threading
 from pathlib import Path
 from webui.service import RecognitionService
-from webui.service.jobs import JobOptions, JobRunner
+from webui.service.jobs.runner import JobOptions, JobRunner
 from webui.settings import Settings
 from webui.storage.job_store import JobStore
 folder, clip, items, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4] == "kills"

@@ -24,13 +24,13 @@ import numpy as np
 
 from benchmarks.joined_speech import RATE, SYNTHETIC, join, speech_clips, write_hours
 from tests.checkpoints import LARGE, TINY, make_checkpoint
-from webui.engine.convert import convert_checkpoint
+from webui.engine.emotion2vec.convert import convert_checkpoint
 from webui.engine.protocol import EmotionModel, FloatArray
 from webui.engine.registry import BUILTIN, ModelRegistry
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
-from webui.service.scores import Smoothing, emotion_scores, smooth
-from webui.service.windows import MAX_WINDOW_S, Joined, predict_recording
+from webui.service.recognition.scores import Smoothing, emotion_scores, smooth
+from webui.service.recognition.windows import MAX_WINDOW_S, Joined, predict_recording
 from webui.settings import PROJECT_DIR, Device, Settings
 
 KEPT_S: Final = (10.0, 20.0, 30.0, 60.0)  # what a window keeps at most between its contexts
@@ -146,7 +146,7 @@ def load(name: str, folder: Path) -> EmotionModel:
     settings = Settings(device=Device.CPU, models_dir=folder / "models")
     if name not in SIZES:
         return ModelRegistry(settings if name == BUILTIN else Settings(device=Device.CPU)).load(name)
-    from webui.engine.native import load_native
+    from webui.engine.emotion2vec.torch_model import load_native
 
     place = folder / name
     if not place.exists():

@@ -22,7 +22,7 @@ from benchmarks.load import rss_mb
 from benchmarks.tables import machine
 from tests.browser.server_process import running_server
 from tests.checkpoints import LARGE, TINY, make_checkpoint
-from webui.engine.convert import convert_checkpoint
+from webui.engine.emotion2vec.convert import convert_checkpoint
 
 NAME: Final = "emotion2vec_plus_large"
 SIZES: Final = {"tiny": TINY, "large": LARGE}

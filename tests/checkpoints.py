@@ -15,8 +15,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from webui.engine.checkpoint import match_tensors, read_info
-from webui.engine.model import Emotion2vec
+from webui.engine.emotion2vec.checkpoint import match_tensors, read_info
+from webui.engine.emotion2vec.network import Emotion2vec
 from webui.engine.weights import CONFIG_FILE, PICKLE_FILE, TOKENS_FILE
 
 TOKENS: Final = (

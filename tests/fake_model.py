@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
 from webui.engine.registry import AUTO, Choice, ModelRegistry, OnProgress
-from webui.engine.runtime import Runtime
 from webui.errors import InferenceError
 from webui.labels import Emotion, LabelSet
 from webui.results import ModelInfo, Notice

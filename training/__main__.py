@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train_whole(arguments: argparse.Namespace, given: Sequence[str]) -> None:
     from training.pipeline import Job, run_job
-    from webui.engine.builtin_network import NetworkConfig
+    from webui.engine.builtin.network import NetworkConfig
     from webui.engine.registry import ModelRegistry
     from webui.settings import Settings
 
@@ -141,7 +141,7 @@ def _step(arguments: argparse.Namespace) -> None:
 def _train(arguments: argparse.Namespace, _clips: Sequence[Clip], plan: Plan, cache: WaveformCache) -> None:
     from training.export import read_member
     from training.train import train
-    from webui.engine.builtin_network import NetworkConfig
+    from webui.engine.builtin.network import NetworkConfig
 
     if arguments.counting and arguments.from_model:
         raise TrainingDataError("A member that counts can't go on from one of the other kind; leave out --from-model.")
@@ -191,7 +191,7 @@ def _transfer(arguments: argparse.Namespace, _clips: Sequence[Clip], plan: Plan,
     from training.card import write_card
     from training.evaluate import EVALUATION_NAME
     from training.transfer import TRANSFER_NAME, measure_transfer
-    from webui.engine.builtin_network import NetworkConfig
+    from webui.engine.builtin.network import NetworkConfig
 
     if not (arguments.model / EVALUATION_NAME).is_file():
         raise TrainingDataError(f"{arguments.model} has no {EVALUATION_NAME}, so no card to add to; measure it first.")

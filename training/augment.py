@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training.cache import SAMPLE_RATE
 from training.not_speech import EPSILON, background
-from webui.engine.builtin_frontend import MEL_SCALE
+from webui.engine.builtin.frontend import MEL_SCALE
 
 ROOM_S: Final = 0.8  # of echo that is computed
 DB_IN_MEL: Final = math.log(10) / 10 / MEL_SCALE  # one decibel on the scale of the mel image

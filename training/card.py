@@ -8,7 +8,7 @@ from training.evaluate import EVALUATION_NAME, Answer, Evaluation, Figure
 from training.record import TrainingRecord
 from training.splits import GROUPS, UNASKED
 from training.transfer import TRANSFER_NAME, Transfer
-from webui.engine.builtin_checkpoint import BuiltinConfig, read_config
+from webui.engine.builtin.checkpoint import BuiltinConfig, read_config
 
 CARD_NAME: Final = "README.md"
 

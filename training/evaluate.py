@@ -19,9 +19,9 @@ from training.predict import ClipLogits, Jury, Recognizer, of_model
 from training.record import Record, TrainingRecord
 from training.robustness import Spoil, choose_clips, conditions
 from training.splits import UNASKED
-from webui.engine.builtin import BuiltinModel, load_builtin
-from webui.engine.builtin_checkpoint import WEIGHTS_NAME, fill_network, read_config, read_weights
-from webui.engine.builtin_network import BuiltinNetwork
+from webui.engine.builtin.checkpoint import WEIGHTS_NAME, fill_network, read_config, read_weights
+from webui.engine.builtin.model import BuiltinModel, load_builtin
+from webui.engine.builtin.network import BuiltinNetwork
 from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import Interval, average_recall, bootstrap, calibration_error, confusion_matrix

@@ -17,7 +17,7 @@ from training.metrics import fit_temperature, softmax
 from training.predict import ClipLogits, Jury, Recognizer, on_normalised
 from training.record import CalibrationRecord, MemberRecord, TrainingRecord
 from training.train import STATE_NAME, Member
-from webui.engine.builtin_checkpoint import (
+from webui.engine.builtin.checkpoint import (
     CONFIG_NAME,
     WEIGHTS_NAME,
     BuiltinConfig,
@@ -25,9 +25,9 @@ from webui.engine.builtin_checkpoint import (
     read_config,
     read_weights,
 )
-from webui.engine.builtin_frontend import FrontEndConfig
-from webui.engine.builtin_network import BuiltinNetwork, MemberNetwork, NetworkConfig, counting_member
-from webui.engine.builtin_statistics import StatisticsConfig, StatisticsMember
+from webui.engine.builtin.frontend import FrontEndConfig
+from webui.engine.builtin.network import BuiltinNetwork, MemberNetwork, NetworkConfig, counting_member
+from webui.engine.builtin.statistics import StatisticsConfig, StatisticsMember
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import calibration_error
 

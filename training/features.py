@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from training import augment
 from training.cache import SAMPLE_RATE, WaveformCache, open_cache
 from training.not_speech import EPSILON, not_speech
-from webui.engine.builtin_frontend import FrontEnd, FrontEndConfig
+from webui.engine.builtin.frontend import FrontEnd, FrontEndConfig
 
 RECIPE: Final = 2  # raised when the same options give other features
 NOT_SPEECH_S: Final = 4.0

@@ -11,7 +11,7 @@ from training.options import COUNTING, TrainOptions
 from training.splits import Split
 from training.teacher import TeacherScores
 from training.train import train
-from webui.engine.builtin_network import NetworkConfig
+from webui.engine.builtin.network import NetworkConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

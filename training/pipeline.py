@@ -15,7 +15,7 @@ from training.license import OWN_LICENSE, USER_LICENSE
 from training.options import TrainOptions
 from training.splits import hold_out, plan_training
 from training.teacher import TeacherScores, ask_teacher
-from webui.engine.builtin_network import NetworkConfig
+from webui.engine.builtin.network import NetworkConfig
 from webui.engine.protocol import EmotionModel
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from training.cache import read_waveform
 from training.data import Clip, read_unlabelled
 from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
-from webui.service.scores import emotion_scores
-from webui.service.windows import predict_recording
+from webui.service.recognition.scores import emotion_scores
+from webui.service.recognition.windows import predict_recording
 
 
 @dataclass(frozen=True, slots=True)

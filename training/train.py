@@ -21,9 +21,9 @@ from training.options import NOT_LASTING, TrainOptions
 from training.predict import on_normalised, predict_clips
 from training.splits import Split
 from training.teacher import TeacherScores
-from webui.engine.builtin_frontend import FrontEnd
-from webui.engine.builtin_network import MemberNetwork, NetworkConfig, counting_member
-from webui.engine.builtin_statistics import StatisticsMember
+from webui.engine.builtin.frontend import FrontEnd
+from webui.engine.builtin.network import MemberNetwork, NetworkConfig, counting_member
+from webui.engine.builtin.statistics import StatisticsMember
 from webui.labels import Emotion
 
 logger = logging.getLogger(__name__)

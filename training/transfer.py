@@ -19,7 +19,7 @@ from training.options import TrainOptions
 from training.predict import ClipLogits
 from training.record import Record
 from training.splits import Plan, Split
-from webui.engine.builtin_network import NetworkConfig
+from webui.engine.builtin.network import NetworkConfig
 from webui.labels import Emotion
 
 logger = logging.getLogger(__name__)

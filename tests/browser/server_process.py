@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = "from webui.server import serve; from webui.settings import Settings; serve(Settings())"
+PROGRAM = "from webui.server.app import serve; from webui.settings import Settings; serve(Settings())"
 ADDRESS = re.compile(r"^Running on local URL: (https?://localhost:(\d+))$")
 STOP_S = 15
 

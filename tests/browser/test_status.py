@@ -10,8 +10,8 @@ from tests.browser.conftest import OpenPage
 from tests.browser.server_process import RunningServer, running_server
 from tests.checkpoints import TINY, make_checkpoint
 from tests.hub import Hub, serve
+from webui.engine.emotion2vec.verification_record import Verdict, write_verdict
 from webui.engine.registry import LARGE
-from webui.engine.verdict import Verdict, write_verdict
 from webui.engine.weights import read_source_hash
 from webui.settings import Precision
 

@@ -15,7 +15,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.server_process import PROGRAM, RunningServer, running_server
 from tests.browser.visitor import EXAMPLE
 from tests.checkpoints import BASE, make_checkpoint
-from webui.ui.recognize_events import MODEL_CONCURRENCY
+from webui.ui.tabs.recognize import MODEL_CONCURRENCY
 
 BROKEN = """
 from webui.service import RecognitionService

@@ -7,8 +7,8 @@ import pytest
 
 from tests.audio_files import pcm16, riff, voice, with_pyav
 from webui.audio import decode as door
-from webui.audio import pyav_reader
 from webui.audio.decode import DecodeLimits, decode
+from webui.audio.readers import pyav_reader
 from webui.errors import AudioDecodeError
 
 LIMITS = DecodeLimits(max_bytes=5_000_000, max_duration_s=60)

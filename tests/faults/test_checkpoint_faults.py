@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from tests.checkpoints import AUDIO, TINY, make_checkpoint
-from webui.engine.checkpoint import load_network, read_published, read_safetensors
-from webui.engine.convert import convert_checkpoint, source_hash
-from webui.engine.unpickle import read_pickle
+from webui.engine.emotion2vec.checkpoint import load_network, read_published, read_safetensors
+from webui.engine.emotion2vec.convert import convert_checkpoint, source_hash
+from webui.engine.emotion2vec.unpickle import read_pickle
 from webui.errors import CheckpointError, SpeechEmotionError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +75,7 @@ def test_tensors_that_do_not_fit(
 
 
 def test_training_state_is_dropped_with_one_line(published: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="webui.engine.checkpoint"):
+    with caplog.at_level(logging.INFO, logger="webui.engine.emotion2vec.checkpoint"):
         load_network(published, published / "model.pt")
     lines = [record.message for record in caplog.records if "training state" in record.message]
     assert len(lines) == 1
@@ -233,7 +233,7 @@ def test_a_conversion_that_is_stopped_leaves_nothing_half_made(published: Path, 
 def test_a_conversion_that_is_killed_leaves_no_slim_file(published: Path, tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path\n"
-        "import webui.engine.convert as convert\n"
+        "import webui.engine.emotion2vec.convert as convert\n"
         "save = convert.save_file\n"
         "def half(tensors, path, metadata):\n"
         "    save(tensors, path, metadata=metadata)\n"

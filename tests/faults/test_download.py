@@ -16,7 +16,7 @@ import pytest
 
 from tests.checkpoints import TINY, make_checkpoint
 from tests.hub import Hub, serve
-from webui.engine.download import DownloadProgress, download_weights
+from webui.engine.hub.download import DownloadProgress, download_weights
 from webui.engine.registry import ModelRegistry
 from webui.errors import DownloadCancelledError, DownloadError, ModelNotFoundError, OutputError
 from webui.settings import Settings

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from tests.checkpoints import Sizes, make_checkpoint
-from webui.engine.convert import convert_checkpoint
-from webui.engine.model import Emotion2vec
-from webui.engine.native import NativeModel, load_native
+from webui.engine.emotion2vec.convert import convert_checkpoint
+from webui.engine.emotion2vec.funasr_model import ReferenceModel, load_reference
+from webui.engine.emotion2vec.network import Emotion2vec
+from webui.engine.emotion2vec.torch_model import NativeModel, load_native
 from webui.engine.protocol import Window
-from webui.engine.reference import ReferenceModel, load_reference
 from webui.settings import Device
 
 
@@ -95,7 +95,10 @@ def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]
     their_stages, their_hooks = record_stages(pair.upstream, theirs)
     our_stages, our_hooks = record_stages(pair.network, ours)
     try:
-        whole_layers = patch("webui.engine.model.PIECE_FRAMES", 1_000_000), patch.object(pair.network, "packed", False)
+        whole_layers = (
+            patch("webui.engine.emotion2vec.network.PIECE_FRAMES", 1_000_000),
+            patch.object(pair.network, "packed", False),
+        )
         with torch.inference_mode(), whole_layers[0], whole_layers[1]:  # one output per layer, and no spare rows
             pair.upstream.extract_features(waveform)  # type: ignore[operator]
             pair.network(waveform)

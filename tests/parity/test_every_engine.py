@@ -5,11 +5,11 @@ import pytest
 
 from tests.checkpoints import TINY, make_checkpoint, make_clip
 from tests.parity.pairs import softmax, whole
-from webui.engine.convert import convert_checkpoint
+from webui.engine.emotion2vec.convert import convert_checkpoint
+from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import LARGE, ModelRegistry
-from webui.engine.runtime import Runtime
-from webui.service.windows import predict_recording
+from webui.service.recognition.windows import predict_recording
 from webui.settings import Device, Engine, Precision, Settings
 
 LARGEST = {Precision.FP32: 1e-5, Precision.FP16: 2e-2, Precision.BF16: 6e-2, Precision.INT8: 2e-1}  # score differences

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, TOKENS, make_checkpoint, make_clip, normalize
 from tests.parity.pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
-from webui.engine.checkpoint import load_network
-from webui.engine.export import write_graph
-from webui.engine.model import Emotion2vec
-from webui.engine.native import NativeModel
-from webui.engine.onnx_model import About, load_onnx
+from webui.engine.emotion2vec.checkpoint import load_network
+from webui.engine.emotion2vec.network import Emotion2vec
+from webui.engine.emotion2vec.onnx.export import write_graph
+from webui.engine.emotion2vec.onnx.model import About, load_onnx
+from webui.engine.emotion2vec.torch_model import NativeModel
 from webui.engine.protocol import Window
 from webui.settings import Precision
 

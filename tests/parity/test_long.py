@@ -5,7 +5,7 @@ import pytest
 
 from tests.checkpoints import TINY, make_clip
 from tests.parity.pairs import Pair, load_pair, softmax, upstream_scores
-from webui.service.windows import MAX_WINDOW_S, predict_recording
+from webui.service.recognition.windows import MAX_WINDOW_S, predict_recording
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import typer
 from tests import write_docs
 from webui.cli.exit_codes import ExitCode
 from webui.cli.program import build_command
-from webui.service.metrics import Metrics
+from webui.service.serving.metrics import Metrics
 from webui.settings import ENV_PREFIX, PROJECT_DIR, Settings
 from webui.storage import AUDIO_FILE, EMBEDDING_FILE, FRAMES_FILE, LOG_FILE, RESULT_FILE
 from webui.texts import TEXTS, Language

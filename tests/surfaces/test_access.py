@@ -15,8 +15,8 @@ from gradio_client import Client, handle_file
 
 from tests.browser.server_process import ROOT, RunningServer, free_port, running_server
 from webui.errors import RequestError
-from webui.server import check_certificate, is_open_to_network
-from webui.service.keys import PasswordHash, hash_key, new_key
+from webui.server.app import check_certificate, is_open_to_network
+from webui.service.serving.keys import PasswordHash, hash_key, new_key
 from webui.settings import Settings
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
@@ -59,7 +59,7 @@ def all_addresses(server: RunningServer) -> list[tuple[str, str]]:
     code = """
 import json, re, sys
 from pathlib import Path
-from webui.server import create_app
+from webui.server.app import create_app
 from webui.settings import Settings
 def walk(routes, prefix=""):
     for route in routes:

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from tests.browser.server_process import ROOT, RunningServer, running_server
-from webui.service.keys import hash_key, new_key
+from webui.service.serving.keys import hash_key, new_key
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 JOBS = "/api/v1/jobs"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.checkpoints import TINY, make_checkpoint
 from tests.surfaces.cli_process import EXAMPLE, CommandLine
-from webui.engine.verdict import read_verdict
+from webui.engine.emotion2vec.verification_record import read_verdict
 
 LARGE = "emotion2vec_plus_large"
 

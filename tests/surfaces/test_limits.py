@@ -18,7 +18,7 @@ import soundfile
 from tests.browser.server_process import PROGRAM, ROOT, RunningServer, running_server
 from webui.errors import TooOftenError
 from webui.http.caller_limit import CallerLimit
-from webui.service.keys import hash_key, new_key
+from webui.service.serving.keys import hash_key, new_key
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 KEYS = [new_key(), new_key()]
@@ -153,7 +153,7 @@ def test_work_under_way_is_finished(tmp_path: Path, long_clip: bytes) -> None:
 
 
 def test_work_that_takes_too_long_is_handed_back(tmp_path: Path, long_clip: bytes) -> None:
-    program = "import webui.server\nwebui.server.FINISH_S = 1.0\n" + PROGRAM
+    program = "import webui.server.app\nwebui.server.FINISH_S = 1.0\n" + PROGRAM
     with running_server(tmp_path / "outputs", program=program) as started:
         work, took = stop_during_work(started, long_clip)
         assert told(work.result()) == (503, "request.stopping")
@@ -164,7 +164,7 @@ def test_work_that_takes_too_long_is_handed_back(tmp_path: Path, long_clip: byte
 
 
 def test_the_time_to_end_is_within_thirty_seconds() -> None:
-    from webui import server
+    from webui.server import app as server
 
     assert server.FINISH_S + server.HAND_BACK_S + server.HANG_UP_S + server.WARM_UP_END_S < 30
 

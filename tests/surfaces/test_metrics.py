@@ -7,9 +7,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.browser.server_process import ROOT, RunningServer, running_server
-from webui.service.metrics import Metrics, Snapshot
+from webui.service.serving.metrics import Metrics, Snapshot
 from webui.texts import Language
-from webui.ui.resource_panel import resources_html
+from webui.ui.panels.resources import resources_html
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 

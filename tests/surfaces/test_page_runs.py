@@ -5,11 +5,11 @@ import re
 
 from webui.results import Notice
 from webui.texts import Language
-from webui.ui.outcome import Outcome
-from webui.ui.outcome_view import render
 from webui.ui.page import ASSETS_DIR
 from webui.ui.scripts import page_script
-from webui.ui.visitor_runs import VisitorRuns
+from webui.ui.session_runs import VisitorRuns
+from webui.ui.tabs.outcome import Outcome
+from webui.ui.views.outcome import render
 
 
 def test_a_run_can_be_stopped_until_it_writes() -> None:

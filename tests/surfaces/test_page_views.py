@@ -28,11 +28,11 @@ from webui.results import (
 from webui.service import RecognitionService, RecognizeOptions
 from webui.settings import Settings
 from webui.texts import Language, text
-from webui.ui.answer_view import answer_html, empty_html, scores_html, trouble_html
-from webui.ui.curve_data import Curve, Span, leading_spans, load_curve, thin
-from webui.ui.curve_view import curve_html
-from webui.ui.languages import parse_language, preferred_language
-from webui.ui.outcome import Outcome, recognize_source, trouble_of
+from webui.ui.i18n import parse_language, preferred_language
+from webui.ui.tabs.outcome import Outcome, recognize_source, trouble_of
+from webui.ui.views.answer import answer_html, empty_html, scores_html, trouble_html
+from webui.ui.views.curve import curve_html
+from webui.ui.views.curve_data import Curve, Span, leading_spans, load_curve, thin
 
 SCORES = [0.012, 0.008, 0.015, 0.853, 0.045, 0.023, 0.018, 0.021, 0.005]
 

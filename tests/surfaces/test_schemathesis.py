@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.browser.server_process import RunningServer, running_server
-from webui.service.keys import hash_key, new_key
+from webui.service.serving.keys import hash_key, new_key
 
 KEY = new_key()
 # No schema can say that a string is the base64 of real audio, or which of the sources belong together.

@@ -16,12 +16,12 @@ from tests.browser.server_process import RunningServer, free_port, running_serve
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.results import RecognitionResult
-from webui.server import PORTS_TRIED, has_compare_tab, open_listener
+from webui.server.app import PORTS_TRIED, has_compare_tab, open_listener
 from webui.service import RecognitionService
-from webui.service.keys import hash_key, new_key
+from webui.service.serving.keys import hash_key, new_key
 from webui.settings import Settings
 from webui.ui.page import MAX_WAITING, build_page
-from webui.ui.recognize_events import MODEL_CONCURRENCY, MODEL_QUEUE
+from webui.ui.tabs.recognize import MODEL_CONCURRENCY, MODEL_QUEUE
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
 

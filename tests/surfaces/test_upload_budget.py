@@ -10,7 +10,7 @@ import pytest
 from tests.browser.server_process import RunningServer, running_server
 from webui.errors import BusyError, SpeechEmotionError, TooOftenError
 from webui.http.upload_quota import UploadLedger
-from webui.service.keys import hash_key, new_key
+from webui.service.serving.keys import hash_key, new_key
 from webui.texts import Language, text
 from webui.ui.page import UPLOADS_KEPT_S
 from webui.ui.scripts import _GRADIO_SAYS

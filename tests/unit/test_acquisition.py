@@ -11,7 +11,7 @@ from tests.checkpoints import TINY, make_checkpoint, make_clip
 from tests.hub import Hub, serve
 from webui.errors import ModelNotFoundError, ModelNotReadyError
 from webui.service import RecognitionService, RecognizeOptions
-from webui.service.acquisition import AcquisitionState
+from webui.service.models.acquisition import AcquisitionState
 from webui.settings import Device, Settings
 
 LARGE = "emotion2vec_plus_large"

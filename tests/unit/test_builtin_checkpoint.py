@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from webui.engine.builtin import load_builtin
+from webui.engine.builtin.model import load_builtin
 from webui.engine.protocol import Window
 from webui.errors import CheckpointError, ModelNotFoundError
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from webui.engine.builtin import BUILTIN_NAME, load_builtin
-from webui.engine.builtin_checkpoint import read_config
+from webui.engine.builtin.checkpoint import read_config
+from webui.engine.builtin.model import BUILTIN_NAME, load_builtin
 from webui.engine.protocol import EmotionModel, FloatArray, Window
 from webui.errors import DeviceUnavailableError, InferenceError
 from webui.labels import Emotion

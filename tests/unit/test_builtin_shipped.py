@@ -15,8 +15,8 @@ from training.metrics import softmax
 from training.predict import of_model
 from training.record import TrainingRecord
 from training.splits import GROUPS, UNASKED
-from webui.engine.builtin import load_builtin
-from webui.engine.builtin_checkpoint import read_config
+from webui.engine.builtin.checkpoint import read_config
+from webui.engine.builtin.model import load_builtin
 from webui.labels import Emotion
 from webui.settings import Device
 

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, Sizes, make_checkpoint, make_clip, make_config, normalize
-from webui.engine.checkpoint import load_network
-from webui.engine.model import Emotion2vec, Emotion2vecConfig, alibi_slopes, read_conv_spec
-from webui.engine.packed import can_pack
+from webui.engine.emotion2vec.checkpoint import load_network
+from webui.engine.emotion2vec.network import Emotion2vec, Emotion2vecConfig, alibi_slopes, read_conv_spec
+from webui.engine.emotion2vec.prepack import can_pack
 from webui.errors import CheckpointError
 
 PUBLISHED_SPEC = "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] + [(512,2,2)]"
@@ -146,10 +146,10 @@ def test_packed_weights_and_pieces_change_nothing_but_the_rounding(tmp_path: Pat
     assert can_pack()
     assert [name for name, module in packed.named_modules() if isinstance(module, nn.Linear)] == ["head"]
     waveforms = torch.cat([normalize(make_clip(seed, 5.0)) for seed in (1, 2)])  # (2, S)
-    with torch.inference_mode(), patch("webui.engine.model.PIECE_FRAMES", 1_000_000):
+    with torch.inference_mode(), patch("webui.engine.emotion2vec.network.PIECE_FRAMES", 1_000_000):
         features, logits = plain(waveforms)
     for frames in (7, 100, 1_000_000):  # 249 frames: many pieces, three with a short last one, one
-        with torch.inference_mode(), patch("webui.engine.model.PIECE_FRAMES", frames):
+        with torch.inference_mode(), patch("webui.engine.emotion2vec.network.PIECE_FRAMES", frames):
             ours, scores = packed(waveforms)
         torch.testing.assert_close(ours, features, rtol=0, atol=2e-5)
         torch.testing.assert_close(scores, logits, rtol=0, atol=2e-5)

@@ -12,7 +12,7 @@ from tests.unit.training_corpus import write_corpus
 from webui.audio.limits import DecodeLimits
 from webui.cli.evaluate import DOCUMENT_FILE, PICTURE_FILE, REPORT_FILE
 from webui.cli.program import run
-from webui.engine.builtin import load_builtin
+from webui.engine.builtin.model import load_builtin
 from webui.engine.registry import BUILTIN_DIR
 from webui.errors import RequestError
 from webui.labels import Emotion

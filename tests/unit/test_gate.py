@@ -4,7 +4,7 @@ import time
 import pytest
 
 from webui.errors import BusyError
-from webui.service.gate import Gate
+from webui.service.serving.admission import Gate
 
 
 class LeftError(Exception):

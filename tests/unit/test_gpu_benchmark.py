@@ -14,7 +14,7 @@ from benchmarks import gpu_network
 from benchmarks.gpu_engine import clips, load, make_folder
 from benchmarks.gpu_files import decoders, run_through, write_files
 from benchmarks.gpu_report import LAST, OPTIONAL, parse
-from webui.engine.passes import Passes
+from webui.engine.emotion2vec.runner import Passes
 from webui.engine.protocol import Prediction, Window
 from webui.settings import PROJECT_DIR
 

@@ -15,9 +15,9 @@ from tests.fake_model import FakeModel, FakeRegistry
 from webui.errors import OutputError, RequestError
 from webui.labels import Emotion
 from webui.service import RecognitionService
-from webui.service.job_tables import COLUMNS, TableFormat, write_table
-from webui.service.jobs import JobOptions, JobRunner
-from webui.service.turns import Turns
+from webui.service.jobs.runner import JobOptions, JobRunner
+from webui.service.jobs.tables import COLUMNS, TableFormat, write_table
+from webui.service.models.priority_lock import Turns
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobStore
 

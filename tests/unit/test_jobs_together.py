@@ -13,8 +13,8 @@ import soundfile
 from tests.fake_model import FakeModel, FakeRegistry
 from webui.engine.protocol import Prediction, Window
 from webui.service import RecognitionService
-from webui.service.jobs import AT_A_TIME, JobOptions, JobRunner
-from webui.service.options import Stage
+from webui.service.jobs.runner import AT_A_TIME, JobOptions, JobRunner
+from webui.service.recognition.options import Stage
 from webui.settings import Settings
 from webui.storage.job_store import ItemState, JobStore
 

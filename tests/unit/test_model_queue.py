@@ -10,7 +10,7 @@ import pytest
 from tests.fake_model import FakeModel
 from webui.engine.protocol import Prediction, Window
 from webui.errors import InferenceError
-from webui.service.model_queue import TOGETHER, ModelQueue
+from webui.service.models.batching_queue import TOGETHER, ModelQueue
 
 RATE = 16_000
 

@@ -13,7 +13,7 @@ from webui.engine.registry import ModelRegistry
 from webui.errors import CheckpointError, ModelNotFoundError
 from webui.results import Notice
 from webui.service import RecognitionService, RecognizeOptions
-from webui.service.acquisition import AcquisitionState
+from webui.service.models.acquisition import AcquisitionState
 from webui.settings import PROJECT_DIR, Device, Engine, Settings
 
 LARGE = "emotion2vec_plus_large"

@@ -9,10 +9,10 @@ import torch
 
 from tests.checkpoints import TINY, make_checkpoint, make_clip
 from tests.fake_model import FakeRegistry
-from webui.engine.checkpoint import load_network
-from webui.engine.convert import convert_checkpoint
-from webui.engine.native import NativeModel, load_native
-from webui.engine.passes import Passes
+from webui.engine.emotion2vec.checkpoint import load_network
+from webui.engine.emotion2vec.convert import convert_checkpoint
+from webui.engine.emotion2vec.runner import Passes
+from webui.engine.emotion2vec.torch_model import NativeModel, load_native
 from webui.engine.protocol import Window
 from webui.errors import InferenceError
 from webui.service import RecognitionService

@@ -14,15 +14,15 @@ from safetensors.numpy import load_file
 
 from tests.checkpoints import TINY, make_checkpoint, make_clip
 from tests.parity.pairs import softmax, whole
-from webui.engine.centres import measure_centres
-from webui.engine.checkpoint import load_network
-from webui.engine.convert import convert_checkpoint
-from webui.engine.native import NativeModel
-from webui.engine.onnx_graph import Emotion2vecGraph
-from webui.engine.onnx_model import OnnxModel, load_onnx
+from webui.engine.emotion2vec.checkpoint import load_network
+from webui.engine.emotion2vec.convert import convert_checkpoint
+from webui.engine.emotion2vec.onnx.graph import Emotion2vecGraph
+from webui.engine.emotion2vec.onnx.int8_calibration import measure_centres
+from webui.engine.emotion2vec.onnx.model import OnnxModel, load_onnx
+from webui.engine.emotion2vec.torch_model import NativeModel
+from webui.engine.emotion2vec.verification_record import read_verdict
 from webui.engine.protocol import Window
 from webui.engine.registry import LARGE, ModelRegistry
-from webui.engine.verdict import read_verdict
 from webui.errors import CheckpointError, DeviceUnavailableError, InferenceError, ModelNotFoundError, RequestError
 from webui.settings import PROJECT_DIR, Device, Engine, Precision, Settings
 

@@ -7,11 +7,11 @@ import pytest
 
 from tests.checkpoints import TINY, make_checkpoint, make_clip
 from tests.parity.pairs import softmax, whole
-from webui.engine.convert import convert_checkpoint
-from webui.engine.native import NativeModel
+from webui.engine.emotion2vec.convert import convert_checkpoint
+from webui.engine.emotion2vec.torch_model import NativeModel
+from webui.engine.emotion2vec.verification_record import Verdict, write_verdict
+from webui.engine.precision import Runtime, engine_for
 from webui.engine.registry import LARGE, ModelRegistry
-from webui.engine.runtime import Runtime, engine_for
-from webui.engine.verdict import Verdict, write_verdict
 from webui.engine.weights import read_source_hash
 from webui.errors import RequestError
 from webui.service import RecognitionService
@@ -58,7 +58,7 @@ def test_a_precision_that_an_engine_lacks(engine: Engine, precision: Precision, 
 
 
 def test_without_torch_everything_is_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webui.engine.runtime.find_spec", lambda _name: None)
+    monkeypatch.setattr("webui.engine.precision.find_spec", lambda _name: None)
     assert engine_for(Runtime(Device.AUTO, Engine.AUTO, Precision.FP32)) is Engine.ONNX
 
 

@@ -4,7 +4,7 @@ import pytest
 from tests.fake_model import FakeModel
 from webui.errors import ModelError, RequestError
 from webui.labels import Emotion, LabelSet
-from webui.service.scores import Smoothing, emotion_scores, smooth
+from webui.service.recognition.scores import Smoothing, emotion_scores, smooth
 
 LENGTHS = [1, 2, 3, 7, 49, 50, 51, 143, 1000]
 SMOOTHINGS = [(0.02, 0.02), (0.1, 0.02), (0.2, 0.2), (1.0, 0.2), (1.0, 0.5), (3.0, 0.1)]

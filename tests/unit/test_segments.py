@@ -9,16 +9,16 @@ import soundfile
 import torch
 
 from tests.fake_model import FakeModel, FakeRegistry
-from webui.audio import speech as speech_module
+from webui.audio import vad as speech_module
 from webui.audio.decode import DecodeLimits, decode
-from webui.audio.speech import Span, find_speech
+from webui.audio.vad import Span, find_speech
 from webui.errors import RequestError
 from webui.labels import Emotion, LabelSet
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
-from webui.service.options import parse_labels
-from webui.service.scores import emotion_scores
-from webui.service.segments import build_segments
+from webui.service.recognition.options import parse_labels
+from webui.service.recognition.scores import emotion_scores
+from webui.service.recognition.segments import build_segments
 from webui.settings import Settings
 
 RATE = 16_000
@@ -90,7 +90,7 @@ def test_a_long_stretch_is_cut_where_it_is_quietest() -> None:
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     waveform = np.concatenate([silence(0.7), speech(), silence(1.3), speech()])
     whole = find_speech(waveform, longest_s=30.0)
-    monkeypatch.setattr("webui.audio.speech.BLOCK_FRAMES", 7)
+    monkeypatch.setattr("webui.audio.vad.BLOCK_FRAMES", 7)
     assert find_speech(waveform, longest_s=30.0) == whole
 
 

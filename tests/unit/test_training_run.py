@@ -33,16 +33,16 @@ from training.splits import Split, hold_out, plan_training
 from training.teacher import ask_teacher
 from training.train import learning_rate_at, train
 from training.transfer import Transfer, among, measure_transfer
-from webui.engine.builtin import load_builtin
-from webui.engine.builtin_checkpoint import STATISTICS_BANDS, read_config
-from webui.engine.builtin_frontend import FrontEndConfig
-from webui.engine.builtin_network import MemberNetwork, NetworkConfig, counting_member
-from webui.engine.builtin_statistics import BANDS, StatisticsMember
-from webui.engine.native import load_native
+from webui.engine.builtin.checkpoint import STATISTICS_BANDS, read_config
+from webui.engine.builtin.frontend import FrontEndConfig
+from webui.engine.builtin.model import load_builtin
+from webui.engine.builtin.network import MemberNetwork, NetworkConfig, counting_member
+from webui.engine.builtin.statistics import BANDS, StatisticsMember
+from webui.engine.emotion2vec.torch_model import load_native
 from webui.engine.registry import ModelRegistry
 from webui.labels import Emotion
-from webui.service.scores import emotion_scores
-from webui.service.windows import predict_recording
+from webui.service.recognition.scores import emotion_scores
+from webui.service.recognition.windows import predict_recording
 from webui.settings import Settings
 
 SMALL = NetworkConfig(

@@ -11,11 +11,11 @@ import transformers
 from tests.checkpoints import make_clip
 from tests.parity.pairs import softmax, whole
 from webui.engine.registry import ModelRegistry
-from webui.engine.transformers_model import TransformersModel, load_transformers
+from webui.engine.transformers.model import TransformersModel, load_transformers
 from webui.errors import CheckpointError, InferenceError, ModelError, ModelNotFoundError
 from webui.labels import Emotion
 from webui.service import RecognitionService, RecognizeOptions
-from webui.service.windows import predict_recording
+from webui.service.recognition.windows import predict_recording
 from webui.settings import PROJECT_DIR, Device, Settings
 
 EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"

@@ -7,8 +7,8 @@ import pytest
 from tests.fake_model import FakeModel
 from webui.engine.protocol import Window
 from webui.errors import AudioTooLongError, AudioTooShortError
-from webui.service.model_queue import ModelQueue
-from webui.service.windows import MAX_WINDOW_S, count_frames, cut_windows, predict_recording
+from webui.service.models.batching_queue import ModelQueue
+from webui.service.recognition.windows import MAX_WINDOW_S, count_frames, cut_windows, predict_recording
 
 RATE = 16_000
 

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from webui.labels import Emotion
 from webui.results import Document, Granularity, RecognitionResult
-from webui.service.options import MAX_SEGMENT_S, MIN_MAX_SEGMENT_S
+from webui.service.recognition.options import MAX_SEGMENT_S, MIN_MAX_SEGMENT_S
 from webui.settings import Precision
 
 

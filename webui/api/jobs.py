@@ -27,8 +27,8 @@ from webui.http.caller_limit import CallerLimit
 from webui.http.problems import responses
 from webui.results import Notice
 from webui.service import RecognitionService
-from webui.service.job_tables import TableFormat, write_table
-from webui.service.jobs import JobOptions, JobRunner
+from webui.service.jobs.runner import JobOptions, JobRunner
+from webui.service.jobs.tables import TableFormat, write_table
 from webui.storage.job_store import ItemState, JobRecord, JobStore
 
 FOLDER: Final = ".jobs"  # of the outputs folder

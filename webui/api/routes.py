@@ -35,9 +35,9 @@ from webui.http.caller_limit import CallerLimit
 from webui.http.problems import responses
 from webui.results import Granularity, RecognitionResult
 from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions
-from webui.service.gate import Gate
 from webui.service.machine import nvidia_gpus
-from webui.service.metrics import CONTENT_TYPE
+from webui.service.serving.admission import Gate
+from webui.service.serving.metrics import CONTENT_TYPE
 from webui.settings import Device
 from webui.storage import EMBEDDING_FILE, RESULT_FILE
 from webui.storage.faults import writing_to

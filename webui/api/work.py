@@ -12,8 +12,8 @@ from fastapi import Request, Response
 
 from webui.errors import TimeLimitError
 from webui.service import Progress, Stage
-from webui.service.activity import Activity
-from webui.service.gate import Gate
+from webui.service.serving.admission import Gate
+from webui.service.serving.drain import Activity
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -20,16 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from webui.audio.attempt import Attempt, Job, OnProgress, read_best
-from webui.audio.chunks import ChunkHeader, read_chunk_header
-from webui.audio.findings import find_warnings
-from webui.audio.foreign import reject_foreign
-from webui.audio.intake import check_shape
+from webui.audio.blocks import FloatArray
+from webui.audio.containers.not_audio import reject_foreign
+from webui.audio.containers.riff import ChunkHeader, read_chunk_header
 from webui.audio.limits import MIN_SAMPLES, MODEL_SAMPLE_RATE, DecodeLimits
-from webui.audio.reader import FloatArray
+from webui.audio.quality import find_warnings
+from webui.audio.read import Attempt, Job, OnProgress, read_best
+from webui.audio.sample_store import MemoryStore, NewStore, SampleStore
+from webui.audio.signal.mixdown import check_shape
+from webui.audio.signal.statistics import measure
 from webui.audio.source import Source, open_source
-from webui.audio.statistics import measure
-from webui.audio.store import MemoryStore, NewStore, SampleStore
 from webui.errors import AudioDecodeError, AudioTooShortError, EmptyAudioError
 from webui.results import Notice, SourceInfo
 

@@ -21,9 +21,9 @@ from webui.errors import RequestError
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
 from webui.service.evaluate.manifest import SOUND_SUFFIXES
-from webui.service.job_tables import TableFormat, write_table
-from webui.service.jobs import JobOptions, JobRunner
-from webui.service.options import parse_labels
+from webui.service.jobs.runner import JobOptions, JobRunner
+from webui.service.jobs.tables import TableFormat, write_table
+from webui.service.recognition.options import parse_labels
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 from webui.texts import text

@@ -7,7 +7,7 @@ import typer
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import Job, load_settings
 from webui.cli.terminal import Terminal
-from webui.engine.download import DownloadProgress
+from webui.engine.hub.download import DownloadProgress
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.texts import text
 

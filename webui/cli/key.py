@@ -11,7 +11,7 @@ from webui.cli.exit_codes import ExitCode
 from webui.cli.options import Job
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
-from webui.service.keys import COMMENT, PasswordHash, hash_key, new_key
+from webui.service.serving.keys import COMMENT, PasswordHash, hash_key, new_key
 from webui.texts import text
 
 MIN_PASSWORD: Final = 8

@@ -24,7 +24,7 @@ from webui.cli.terminal import Terminal
 from webui.errors import AudioError, InferenceError, RequestError, SpeechEmotionError
 from webui.results import Granularity, Notice
 from webui.service import Recognition, RecognitionService, RecognizeOptions, Stage
-from webui.service.options import MAX_SEGMENT_S, parse_labels
+from webui.service.recognition.options import MAX_SEGMENT_S, parse_labels
 from webui.settings import Settings
 from webui.texts import text
 

@@ -52,8 +52,8 @@ def serve(
         )
         terminal.say("cli.starting")
 
-        from webui.server import is_open_to_network  # imported late: seconds
-        from webui.server import serve as serve_page
+        from webui.server.app import is_open_to_network  # imported late: seconds
+        from webui.server.app import serve as serve_page
 
         if is_open_to_network(settings):
             terminal.say("access.open_to_network", host=settings.host)

@@ -9,10 +9,10 @@ from rich.table import Table
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import DeviceOption, Job, JsonOption, ModelDirOption, load_settings
 from webui.cli.terminal import Terminal
+from webui.engine.emotion2vec.verification_record import Verdict, write_verdict
+from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
-from webui.engine.runtime import Runtime
-from webui.engine.verdict import Verdict, write_verdict
 from webui.errors import ModelNotFoundError, RequestError
 from webui.settings import Device, Engine, Precision, Settings
 from webui.texts import text
@@ -40,8 +40,8 @@ def verify(
             if found is None:
                 raise ModelNotFoundError("request.weights_absent", model=name)
 
-            from webui.engine.convert import source_hash  # imported late: torch takes seconds
-            from webui.service.verification import verification_clips, verify_engines
+            from webui.engine.emotion2vec.convert import source_hash  # imported late: torch takes seconds
+            from webui.service.verify import verification_clips, verify_engines
 
             clips = list(verification_clips(found.directory))
             verdict = verify_engines(native, reference, clips, checkpoint_sha256=source_hash(found.weights))

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from webui.engine.download import Cancelled, OnDownload, download_weights
+from webui.engine.emotion2vec.verification_record import has_verdict, read_verdict
+from webui.engine.hub.download import Cancelled, OnDownload, download_weights
+from webui.engine.precision import Runtime, engine_for
 from webui.engine.protocol import EmotionModel
-from webui.engine.runtime import Runtime, engine_for
-from webui.engine.verdict import has_verdict, read_verdict
 from webui.engine.weights import (
     KNOWN_MODELS,
     PEERS,
@@ -169,7 +169,7 @@ class ModelRegistry:
         """
         runtime = runtime if runtime is not None else Runtime.of(self._settings)
         if name == BUILTIN:
-            from webui.engine.builtin import load_builtin  # imported late: torch takes seconds
+            from webui.engine.builtin.model import load_builtin  # imported late: torch takes seconds
 
             return load_builtin(BUILTIN_DIR, device=runtime.device, threads=self._settings.threads)
         if name not in KNOWN_MODELS:
@@ -210,7 +210,7 @@ class ModelRegistry:
         precision = precision if precision is not None else self._settings.precision
         if precision is Precision.BF16:
             raise RequestError("engine.no_such_export", found=precision.value)
-        from webui.engine.export import export_onnx  # imported late: torch takes seconds
+        from webui.engine.emotion2vec.onnx.export import export_onnx  # imported late: torch takes seconds
 
         found, weights = self._found(name, on_progress)
         return export_onnx(found.directory, weights, target, precision)
@@ -221,7 +221,7 @@ class ModelRegistry:
         Raises:
             RequestError: there are no such weights in that precision.
         """
-        from webui.engine.export import export_safetensors  # imported late: torch takes seconds
+        from webui.engine.emotion2vec.onnx.export import export_safetensors  # imported late: torch takes seconds
 
         _found, weights = self._found(name, on_progress)
         return export_safetensors(weights, target, self._settings.precision)
@@ -248,7 +248,7 @@ class ModelRegistry:
             return False
         digest = read_source_hash(found.weights)
         if digest is None:
-            from webui.engine.convert import source_hash  # imported late: torch takes seconds
+            from webui.engine.emotion2vec.convert import source_hash  # imported late: torch takes seconds
 
             digest = source_hash(found.weights)
         verdict = read_verdict(found.directory, checkpoint_sha256=digest, precision=precision)
@@ -289,13 +289,13 @@ class ModelRegistry:
     def _load_emotion2vec(
         self, name: str, found: Found, runtime: Runtime, engine: Engine, on_progress: OnProgress
     ) -> EmotionModel:
-        from webui.engine.native import load_native  # imported late: torch takes seconds
+        from webui.engine.emotion2vec.torch_model import load_native  # imported late: torch takes seconds
 
         weights = self._slim(name, found, on_progress)
         license = KNOWN_MODELS[name].license
         device, threads = runtime.device, self._settings.threads
         if engine is Engine.FUNASR:
-            from webui.engine.reference import load_reference
+            from webui.engine.emotion2vec.funasr_model import load_reference
 
             return load_reference(name, found.directory, weights, license=license, device=device, threads=threads)
         return load_native(
@@ -316,10 +316,10 @@ class ModelRegistry:
         if folder is None:
             raise self._absent(name)
         if is_trained(folder):
-            from webui.engine.builtin import load_builtin  # imported late: torch takes seconds
+            from webui.engine.builtin.model import load_builtin  # imported late: torch takes seconds
 
             return load_builtin(folder, device=runtime.device, threads=self._settings.threads, name=name)
-        from webui.engine.transformers_model import load_transformers  # imported late: seconds
+        from webui.engine.transformers.model import load_transformers  # imported late: seconds
 
         license = PEERS[name].license if name in PEERS else UNKNOWN_LICENSE
         return load_transformers(name, folder, license=license, device=runtime.device, threads=self._settings.threads)
@@ -333,7 +333,7 @@ class ModelRegistry:
 
     def _load_onnx(self, name: str, runtime: Runtime, on_progress: OnProgress) -> EmotionModel:
         """Loads the exported model, after exporting it if it isn't there or came from other weights."""
-        from webui.engine.onnx_model import load_onnx  # imported late: it takes half a second
+        from webui.engine.emotion2vec.onnx.model import load_onnx  # imported late: it takes half a second
 
         load = partial(
             load_onnx, name, license=KNOWN_MODELS[name].license, device=runtime.device, threads=self._settings.threads
@@ -368,7 +368,7 @@ class ModelRegistry:
         """Returns the slim weights, converting the published ones the first time."""
         if found.weights.suffix == ".safetensors":
             return found.weights
-        from webui.engine.convert import convert_checkpoint
+        from webui.engine.emotion2vec.convert import convert_checkpoint
 
         target = self._settings.models_dir / name
         slim = convert_checkpoint(found.directory, found.weights, target, on_progress=on_progress)

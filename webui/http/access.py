@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from webui.errors import ForbiddenRequestError, UnauthorizedError
 from webui.http.problems import answer_error
 from webui.http.sessions import Sessions
-from webui.service.keys import Accounts, KeyRing, read_accounts, read_keys
+from webui.service.serving.keys import Accounts, KeyRing, read_accounts, read_keys
 from webui.settings import Settings
 
 COOKIE: Final = "speech-emotion-session"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from webui.errors import TooOftenError
-from webui.service.gate import RETRY_AFTER_S
+from webui.service.serving.admission import RETRY_AFTER_S
 
 
 class CallerLimit:

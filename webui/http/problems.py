@@ -33,8 +33,8 @@ from webui.errors import (
     UploadTimeError,
 )
 from webui.results import Document
-from webui.service.gate import RETRY_AFTER_S
-from webui.service.metrics import Metrics
+from webui.service.serving.admission import RETRY_AFTER_S
+from webui.service.serving.metrics import Metrics
 from webui.texts import Language, text
 
 log = logging.getLogger(__name__)

@@ -6,16 +6,16 @@ from typing import Any, Final
 import gradio as gr
 
 from webui.service import RecognitionService
-from webui.ui.compare_tab import CompareEvents, wire_compare
-from webui.ui.languages import parse_language, visitor_language
+from webui.ui.i18n import parse_language, visitor_language
 from webui.ui.layout import FILE_TAB, Parts
-from webui.ui.outcome import Outcome
-from webui.ui.outcome_view import Updates, render
-from webui.ui.recognize_events import VisitorEvents, wire_api, wire_recognize
-from webui.ui.resource_panel import wire_resources
+from webui.ui.panels.resources import wire_resources
+from webui.ui.panels.status import wire_status
 from webui.ui.scripts import CLEAR_OTHER_JS, GO_JS, PLAYER_JS, SPEAK_JS, WAIT_JS
 from webui.ui.shared_files import SharedFiles
-from webui.ui.status_events import wire_status
+from webui.ui.tabs.compare import CompareEvents, wire_compare
+from webui.ui.tabs.outcome import Outcome
+from webui.ui.tabs.recognize import VisitorEvents, wire_api, wire_recognize
+from webui.ui.views.outcome import Updates, render
 
 STATE_TTL_S: Final = 3600.0
 

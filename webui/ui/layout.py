@@ -7,14 +7,14 @@ import gradio as gr
 
 from webui.results import Granularity
 from webui.texts import Language, text
-from webui.ui.answer_view import empty_html
-from webui.ui.compare_tab import CompareParts, lay_out_compare
-from webui.ui.languages import CHOICES
+from webui.ui.i18n import CHOICES
 from webui.ui.localized import FIRST_LANGUAGE, Localized
-from webui.ui.markup import escape
 from webui.ui.model_choice import DEFAULT, model_choices
-from webui.ui.resource_panel import ResourceParts, lay_out_resources
-from webui.ui.status_events import StatusParts, lay_out_status
+from webui.ui.panels.resources import ResourceParts, lay_out_resources
+from webui.ui.panels.status import StatusParts, lay_out_status
+from webui.ui.tabs.compare import CompareParts, lay_out_compare
+from webui.ui.views.answer import empty_html
+from webui.ui.views.markup import escape
 
 FILE_TAB: Final = "file"
 MICROPHONE_TAB: Final = "microphone"

@@ -7,7 +7,7 @@ import gradio as gr
 
 from webui.service import RecognitionService
 from webui.texts import Language, text
-from webui.ui.status_view import model_title
+from webui.ui.views.status import model_title
 
 DEFAULT: Final = ""  # the settings' model
 ALL: Final = "*"

@@ -10,7 +10,7 @@ from webui.settings import PROJECT_DIR
 from webui.texts import Language, text
 from webui.ui.events import wire
 from webui.ui.layout import lay_out
-from webui.ui.recognize_events import MODEL_CONCURRENCY
+from webui.ui.tabs.recognize import MODEL_CONCURRENCY
 
 ASSETS_DIR: Final = PROJECT_DIR / "webui" / "assets"
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"

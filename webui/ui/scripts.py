@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from webui.texts import TEXTS, Language, text
-from webui.ui.answer_view import trouble_html
+from webui.ui.views.answer import trouble_html
 
 _REFUSED_UPLOAD: Final = (
     r'HTTP \d+: \{{.*"code":"request\.uploads_of_{code}","values":\{{"found_mb":(?<found_mb>[\d.]+),'

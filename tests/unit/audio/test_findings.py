@@ -5,7 +5,7 @@ import pytest
 
 from tests.audio_files import Samples, riff, stereo, tone, voice, with_pyav, with_soundfile
 from webui.audio.decode import DecodeLimits, decode
-from webui.audio.level import LevelMeter
+from webui.audio.signal.level import LevelMeter
 from webui.results import Notice
 from webui.texts import Language
 

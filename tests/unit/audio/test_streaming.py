@@ -8,8 +8,8 @@ import pytest
 
 from tests.audio_files import FORMATS, AudioFormat, Samples, pcm16, riff, stereo, voice, with_soundfile
 from webui.audio.decode import DecodeLimits, StoredRecording, decode, decode_into
-from webui.audio.statistics import RunningStatistics, measure
-from webui.audio.store import MemoryStore
+from webui.audio.sample_store import MemoryStore
+from webui.audio.signal.statistics import RunningStatistics, measure
 from webui.errors import AudioError, AudioTooLongError
 from webui.storage import Spool
 

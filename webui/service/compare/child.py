@@ -80,7 +80,7 @@ class _Worker:
     def _time(self, seconds: float) -> dict[str, Any]:
         import numpy as np
 
-        from webui.service.windows import predict_recording
+        from webui.service.recognition.windows import predict_recording
 
         noise = np.random.default_rng(0).normal(scale=0.1, size=round(seconds * RATE)).astype(np.float32)
         started = time.perf_counter()
@@ -92,9 +92,9 @@ class _Worker:
 
         from webui.audio.decode import decode
         from webui.audio.limits import DecodeLimits
-        from webui.service.embedding import FeatureMean
-        from webui.service.scores import emotion_scores
-        from webui.service.windows import predict_recording
+        from webui.service.recognition.embedding import FeatureMean
+        from webui.service.recognition.scores import emotion_scores
+        from webui.service.recognition.windows import predict_recording
 
         limits = DecodeLimits(int(self._settings.max_audio_mb * MB), self._settings.max_audio_s)
         waveform = decode(path, limits=limits).waveform

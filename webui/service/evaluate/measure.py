@@ -26,8 +26,8 @@ from webui.service.evaluate.metrics import (
     f1,
 )
 from webui.service.evaluate.report import ClassFigures, Evaluation, Figure
-from webui.service.scores import emotion_scores
-from webui.service.windows import predict_recording
+from webui.service.recognition.scores import emotion_scores
+from webui.service.recognition.windows import predict_recording
 
 EMOTIONS: Final = tuple(Emotion)
 OnClip = Callable[[int, int], None]

@@ -1,0 +1,88 @@
+"""Files that are certainly no audio, told apart so that the error can say what was given.
+
+Playlists and concat scripts matter most: a decoder that took one would open other files of this machine.
+"""
+
+import codecs
+from typing import Final
+
+from webui.audio.containers.sniff import detect_container
+from webui.errors import AudioDecodeError
+
+# What such files start with, after blanks and in small letters.
+_PLAYLISTS: Final = {
+    "#extm3u": "M3U / HLS",
+    "ffconcat": "ffconcat",
+    "[playlist]": "PLS",
+    "<asx": "ASX",
+    "<smil": "SMIL",
+    "v=0": "SDP",
+}
+_XML_PLAYLISTS: Final = {"<playlist": "XSPF", "<mpd": "DASH", "<asx": "ASX", "<smil": "SMIL"}
+_IMAGES: Final[tuple[tuple[int, bytes, str], ...]] = (
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"GIF87a", "GIF"),
+    (0, b"GIF89a", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (4, b"ftyphei", "HEIC"),
+    (4, b"ftypmif1", "HEIF"),
+    (4, b"ftypavif", "AVIF"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+)
+_OTHERS: Final[tuple[tuple[int, bytes, str], ...]] = (
+    (0, b"%PDF-", "PDF"),
+    (0, b"PK\x03\x04", "ZIP / Office"),
+    (0, b"Rar!\x1a\x07", "RAR"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7z"),
+    (0, b"\x1f\x8b\x08", "gzip"),
+    (0, b"\x7fELF", "ELF"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Microsoft Office 97"),
+    (0, b"SQLite format 3\x00", "SQLite"),
+    (0, b"\x93NUMPY", "NumPy"),
+)
+_TEXT_BLANKS: Final = "\t\n\r\f"
+
+
+def reject_foreign(head: bytes, file_name: str) -> None:
+    """Raises if the file is certainly no audio.
+
+    Args:
+        head: the first bytes of the file.
+        file_name: for the message.
+
+    Raises:
+        AudioDecodeError: it is a playlist, a text, a picture, a document or an archive.
+    """
+    for table, code in ((_IMAGES, "audio.image"), (_OTHERS, "audio.not_audio")):
+        for offset, magic, kind in table:
+            if head.startswith(magic, offset):
+                raise AudioDecodeError(code, found=file_name, kind=kind)
+    words = _as_text(head) if detect_container(head) is None else None
+    if words is None:
+        return
+    playlist = _playlist_kind(words.lstrip().lower())
+    if playlist is not None:
+        raise AudioDecodeError("audio.playlist", found=file_name, kind=playlist)
+    raise AudioDecodeError("audio.text", found=file_name)
+
+
+def _playlist_kind(words: str) -> str | None:
+    starts = (kind for start, kind in _PLAYLISTS.items() if words.startswith(start))
+    if words.startswith("<?xml"):
+        starts = (kind for start, kind in _XML_PLAYLISTS.items() if start in words)
+    return next(starts, None)
+
+
+def _as_text(head: bytes) -> str | None:
+    """Returns the head as text, or None if it holds anything that a text doesn't."""
+    utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if utf_16 else ("utf-8-sig", "gb18030"):
+        try:
+            words = codecs.getincrementaldecoder(encoding)().decode(head)  # the head may end within a letter
+        except UnicodeDecodeError:
+            continue
+        if words and all(letter.isprintable() or letter in _TEXT_BLANKS for letter in words):
+            return words
+    return None

@@ -1,0 +1,122 @@
+"""Reading one recording with the library that gets through it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from webui.audio.blocks import AudioReader, CannotOpenError
+from webui.audio.containers.probes import is_chained_ogg, is_cut_off
+from webui.audio.containers.sniff import detect_container
+from webui.audio.limits import DecodeLimits
+from webui.audio.quality import cancelled_channel
+from webui.audio.readers.pyav_reader import PyavReader
+from webui.audio.readers.soundfile_reader import SOUNDFILE_CONTAINERS, SoundfileReader
+from webui.audio.sample_store import NewStore, SampleStore
+from webui.audio.signal.mixdown import Intake, take_in
+from webui.audio.source import Source
+from webui.errors import AudioDecodeError
+
+OnProgress = Callable[[float], None]
+
+
+@dataclass(slots=True)
+class Job:
+    """What every attempt needs.
+
+    Attributes:
+        source: the bytes.
+        limits: how much is accepted.
+        new_store: makes an empty store.
+        on_progress: told how much of the file has been read, 0 to 1.
+        stores: all that were made, for the one who cleans up.
+    """
+
+    source: Source
+    limits: DecodeLimits
+    new_store: NewStore
+    on_progress: OnProgress
+    stores: list[SampleStore]
+
+    def store(self) -> SampleStore:
+        """Returns an empty store."""
+        self.stores.append(self.new_store())
+        return self.stores[-1]
+
+    def tell_progress(self) -> None:
+        """Tells by the position in the file, the one measure that every format has."""
+        self.on_progress(min(1.0, max(0, self.source.stream.tell()) / self.source.size_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one reader made of the file.
+
+    Attributes:
+        intake: the samples, and what was noticed.
+        format: container and codec.
+        tracks: how many audio tracks the file has.
+        declared_s: length that an index promises, in seconds; None if nothing trustworthy does.
+        failure: what went wrong while reading.
+        channel: the one channel that was taken because the others cancel it; None: the mean of all.
+        cut_off: whether the end of the file is missing.
+    """
+
+    intake: Intake
+    format: str
+    tracks: int
+    declared_s: float | None
+    failure: Exception | None
+    channel: int | None
+    cut_off: bool = False
+
+
+def read_best(job: Job) -> Attempt:
+    """Reads with the first library that gets through; if none does, the one that got furthest counts."""
+    source = job.source
+    container = detect_container(source.head)
+    best: Attempt | None = None
+    not_opened: CannotOpenError | None = None
+    failure: Exception | None = None
+    for by_soundfile in _readers(source, container):
+        try:
+            attempt = _attempt(job, container, by_soundfile=by_soundfile)
+        except CannotOpenError as err:
+            not_opened = not_opened or err
+            continue
+        failure = failure or attempt.failure
+        if best is None or attempt.intake.duration_s > best.intake.duration_s:
+            best = attempt
+        if attempt.failure is None and len(attempt.intake.waveform):
+            break
+    if best is not None:
+        return replace(
+            best, failure=failure, cut_off=is_cut_off(source, container)
+        )  # PyAV plays over a FLAC frame whose checksum libsndfile refuses
+    code = "audio.unknown_format" if container is None else "audio.damaged_header"
+    raise AudioDecodeError(code, found=source.file_name, container=container or "") from not_opened
+
+
+def _readers(source: Source, container: str | None) -> tuple[bool, ...]:
+    """Returns which libraries to try, in order: libsndfile (True), PyAV (False)."""
+    if container not in SOUNDFILE_CONTAINERS or (container == "ogg" and is_chained_ogg(source)):
+        return (False,)
+    return (True, False)
+
+
+def _attempt(job: Job, container: str | None, *, by_soundfile: bool) -> Attempt:
+    channel: int | None = None
+    while True:
+        with _reader(job.source, container, by_soundfile=by_soundfile) as reader:
+            intake = take_in(
+                reader, job.store(), job.limits, job.source.file_name, channel=channel, on_block=job.tell_progress
+            )
+            cancelled = cancelled_channel(intake) if channel is None else None
+            if cancelled is None:
+                return Attempt(intake, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
+            intake.waveform.close()
+            channel = cancelled  # once more, with that channel alone
+
+
+def _reader(source: Source, container: str | None, *, by_soundfile: bool) -> AudioReader:
+    if by_soundfile and container is not None:
+        return SoundfileReader(source, container)
+    return PyavReader(source, container)

@@ -1,0 +1,1 @@
+"""Decoders behind one interface: blocks of samples from PyAV or libsndfile."""

@@ -1,0 +1,166 @@
+"""Reads with PyAV: MP3, AAC, M4A, MP4, MOV, Matroska, WebM, AMR, and whatever libsndfile can't.
+
+Only containers that hold their own samples are allowed. Playlists and concat scripts are texts that name other files;
+FFmpeg would recognise them under any file name and open what they name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webui.audio.blocks import BLOCK_VALUES, Block, CannotOpenError, FloatArray
+from webui.audio.containers.mp4 import claims_impossible_samples
+from webui.audio.containers.probes import has_mp3_index
+from webui.audio.source import Source
+from webui.errors import AudioDecodeError
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+ALLOWED_FORMATS: Final = "wav,w64,mp3,flac,ogg,mov,matroska,aac,amr,amrnb,amrwb,aiff,caf"
+_OPEN_OPTIONS: Final = {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist": "none"}
+_SHORT_NAMES: Final = {"mov": "mp4", "matroska": "mkv", "amrnb": "amr", "amrwb": "amr"}
+_INDEXED: Final = frozenset({"mov", "matroska", "flac"})  # their length is written down; the others' is an estimate
+_SAFE_PLANES: Final = 7  # with 8 planar channels and more PyAV 18.1 reads beyond the frame's pointers and crashes
+_TO_FULL_SCALE: Final = {"i2": np.float32(2.0**-15), "i4": np.float32(2.0**-31)}
+
+
+class PyavReader:
+    """Reads the best audio track of one recording; see ``AudioReader`` for the attributes.
+
+    Args:
+        source: the bytes.
+        container: what they were detected to be, if they were.
+
+    Raises:
+        CannotOpenError: no allowed container, or its header is damaged.
+        AudioDecodeError: it holds no audio, or the codec is unknown.
+    """
+
+    def __init__(self, source: Source, container: str | None) -> None:
+        mp3_index = container is None and has_mp3_index(source)
+        self._container = _open(source)
+        try:
+            self._stream = _best_stream(self._container, source.file_name)
+        except AudioDecodeError:
+            self._container.close()
+            raise
+        demuxer = self._container.format.name.split(",")[0]
+        short = container if container is not None else _SHORT_NAMES.get(demuxer, demuxer)
+        codec = self._stream.codec_context.codec.canonical_name
+        self.format = f"{short}/{codec}"
+        self.tracks = len(self._container.streams.audio)
+        self.length_s = self._length_s()
+        self.declared_s = self.length_s if demuxer in _INDEXED or (demuxer == "mp3" and mp3_index) else None
+        self.failure: Exception | None = None
+
+    def _length_s(self) -> float | None:
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        if self._container.duration is not None and len(self._container.streams) == 1:
+            return self._container.duration / 1_000_000  # in microseconds
+        return None
+
+    def blocks(self) -> Iterator[Block]:
+        """Yields the recording in order; what can't be decoded is left out, and ``failure`` holds the first of it."""
+        waiting: list[FloatArray] = []
+        values, shape = 0, (0, 0)
+        for frame in self._frames():
+            samples = self._samples(frame)
+            if samples is None or samples.size == 0:
+                continue
+            if waiting and (shape != (frame.sample_rate, samples.shape[1]) or values >= BLOCK_VALUES):
+                yield Block(np.concatenate(waiting), shape[0])
+                waiting, values = [], 0
+            shape = (frame.sample_rate, samples.shape[1])
+            waiting.append(samples)
+            values += samples.size
+        if waiting:
+            yield Block(np.concatenate(waiting), shape[0])
+
+    def _frames(self) -> Iterator[AudioFrame]:
+        """Yields decoded frames; a packet that can't be decoded is skipped."""
+        import av
+
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, ValueError) as err:  # the container ends in nonsense
+                self.failure = self.failure or err
+                return
+            if packet is None:
+                return
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, ValueError) as err:
+                self.failure = self.failure or err
+                continue
+            for frame in frames:
+                if frame.is_corrupt:
+                    self.failure = self.failure or ValueError("a frame is marked as corrupt")
+                yield frame
+
+    def _samples(self, frame: AudioFrame) -> FloatArray | None:
+        """Returns a frame's samples, ``(samples, channels)``; None if its format is none of PCM."""
+        import av
+
+        channels = frame.layout.nb_channels
+        try:
+            if frame.format.is_planar and channels > _SAFE_PLANES:
+                frames = av.AudioResampler(format="flt").resample(frame)  # packed, nothing else is changed
+                return np.concatenate([part.to_ndarray().reshape(-1, channels) for part in frames])
+            return _to_float(frame.to_ndarray(), planar=frame.format.is_planar, channels=channels)
+        except (av.FFmpegError, ValueError) as err:
+            self.failure = self.failure or err
+            return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+
+def _open(source: Source) -> InputContainer:
+    import av
+
+    if claims_impossible_samples(source):
+        raise CannotOpenError("an MP4 with more samples than bytes")
+    try:
+        return av.open(source.rewound(), mode="r", options=dict(_OPEN_OPTIONS), metadata_errors="replace")
+    except (av.FFmpegError, ValueError) as err:
+        raise CannotOpenError(str(err)) from err
+
+
+def _best_stream(container: InputContainer, file_name: str) -> AudioStream:
+    from av.stream import Discard
+
+    streams = container.streams
+    if not streams.audio:
+        kind = "video" if streams.video else "data"
+        raise AudioDecodeError("audio.video_without_sound" if kind == "video" else "audio.no_track", found=file_name)
+    best = streams.best("audio")
+    stream = best if best in streams.audio else streams.audio[0]
+    if stream.codec_context is None:
+        raise AudioDecodeError("audio.unknown_codec", found=file_name)
+    for other in streams:
+        if other is not stream:
+            other.discard = Discard.all  # pictures need not even be read
+    return stream
+
+
+def _to_float(array: NDArray[np.generic], *, planar: bool, channels: int) -> FloatArray:
+    """Returns PCM of any kind, ``(channels, samples)`` or packed, as float32 ``(samples, channels)``."""
+    samples = array.T if planar else array.reshape(-1, channels)
+    kind = array.dtype.str[1:]
+    if kind == "u1":
+        return (samples.astype(np.float32) - 128.0) / 128.0
+    with np.errstate(all="ignore"):  # what becomes infinite here is refused later
+        return samples.astype(np.float32) * _TO_FULL_SCALE.get(kind, np.float32(1))

@@ -1,0 +1,1 @@
+"""Signal processing: mixing channels down, resampling, levels, statistics."""

@@ -1,0 +1,179 @@
+"""The built-in model: small, ours, always there; a fallback that is named wherever it answers.
+
+It is not Emotion2Vec+ Large. What it can and can't do stands in ``models/builtin/README.md``.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from webui.engine.builtin.checkpoint import (
+    WEIGHTS_NAME,
+    BuiltinConfig,
+    fill_network,
+    read_config,
+    read_weights,
+)
+from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
+from webui.errors import DeviceUnavailableError, InferenceError
+from webui.labels import LabelSet
+from webui.results import ModelInfo, Notice
+from webui.settings import Device
+
+if TYPE_CHECKING:
+    import torch
+
+    from webui.engine.builtin.network import BuiltinNetwork
+
+BUILTIN_NAME: Final = "builtin"
+VARIANCE_FLOOR: Final = 1e-10  # -100 dB: silence stays silence, a whisper recorded at -60 dB is heard like any other
+MAX_BATCH_S: Final = 120.0  # of audio in one pass; about 2 MB of activations per second
+
+
+def load_builtin(
+    directory: Path, *, device: Device = Device.AUTO, threads: int = 0, name: str = BUILTIN_NAME
+) -> EmotionModel:
+    """Loads the built-in model, or another that was trained by the same programs.
+
+    Args:
+        directory: holds ``config.json`` and ``model.safetensors``.
+        device: where it shall run; ``auto`` takes CUDA, then Apple's MPS, then the CPU.
+        threads: CPU threads. PyTorch has one number for the whole process: a positive value sets it, for every model
+            and in every thread; 0 leaves it as it is, which is one per core unless somebody else changed it.
+        name: of the model, for its results.
+
+    Raises:
+        ModelNotFoundError: a file is missing.
+        CheckpointError: the files are not what they should be.
+        DeviceUnavailableError: the device is not there or does not work.
+    """
+    config = read_config(directory)
+    tensors = read_weights(directory)
+
+    import torch  # imported late: it takes seconds
+
+    from webui.engine.builtin.network import BuiltinNetwork
+    from webui.engine.devices import choose_device
+
+    if threads > 0:
+        torch.set_num_threads(threads)
+    with torch.random.fork_rng(devices=[]):  # layers draw their first weights: leave the caller's dice alone
+        network = BuiltinNetwork(config.network_config())
+    fill_network(network, tensors, directory / WEIGHTS_NAME)
+    network.eval().requires_grad_(False)
+    place = choose_device(device)
+    try:
+        return BuiltinModel(network.to(place), config, place, name)
+    except (RuntimeError, AssertionError) as err:
+        raise DeviceUnavailableError("engine.device_failed", found=str(place), reason=str(err)) from err
+
+
+class BuiltinModel:
+    """The network behind the engine protocol. ``predict`` changes nothing, so threads may share it."""
+
+    def __init__(
+        self, network: "BuiltinNetwork", config: BuiltinConfig, place: "torch.device", name: str = BUILTIN_NAME
+    ) -> None:
+        self._network = network
+        self._temperature = config.temperature
+        self._sizes = network.config
+        self._place = place
+        self._labels = config.label_set()
+        self._info = ModelInfo(
+            name=name,
+            engine=BUILTIN_NAME,
+            precision="fp32",
+            device=str(place),
+            labels=self._labels.names,
+            license=config.license,
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        """What goes into every result."""
+        return self._info
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """That the built-in model answered, and what its licence forbids; nothing of one's own training."""
+        if self._info.name != BUILTIN_NAME:
+            return ()
+        return (Notice(code="request.builtin_answered", values={"license": self._info.license}),)
+
+    @property
+    def labels(self) -> LabelSet:
+        """The classes in the order of the logits; "unknown" is none of them."""
+        return self._labels
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return self._sizes.front_end.sample_rate
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self._sizes.front_end.sample_rate / self._sizes.front_end.hop_samples
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of a feature vector."""
+        return self._sizes.feature_size
+
+    @property
+    def min_samples(self) -> int:
+        """Fewest samples that give one frame."""
+        return self._sizes.front_end.frame_samples
+
+    @property
+    def context_samples(self) -> int:
+        """How far a frame sees to each side."""
+        front_end = self._sizes.front_end
+        return self._sizes.context_frames * front_end.hop_samples + front_end.reach_samples
+
+    @property
+    def has_frame_logits(self) -> bool:
+        """True: the head is linear."""
+        return True
+
+    def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
+        """Returns one prediction per window, in order; windows of equal length run together, nothing is padded.
+
+        Raises:
+            InferenceError: a window is too short or not one row of finite numbers, or the network failed.
+        """
+        groups: dict[int, list[int]] = defaultdict(list)
+        for index, window in enumerate(windows):
+            check_window(window, min_samples=self.min_samples)
+            groups[len(window.samples)].append(index)
+        answers: dict[int, Prediction] = {}
+        for samples, members in groups.items():
+            size = max(1, int(MAX_BATCH_S * self.sample_rate) // samples)
+            for start in range(0, len(members), size):
+                chosen = members[start : start + size]
+                answers |= zip(chosen, self._run([windows[i] for i in chosen], with_features), strict=True)
+        return [answers[index] for index in range(len(windows))]
+
+    def _run(self, windows: Sequence[Window], with_features: bool) -> list[Prediction]:
+        import torch
+
+        batch = torch.from_numpy(np.stack([_normalise(window) for window in windows]))  # (B, samples)
+        try:
+            with torch.inference_mode():
+                logits, features = self._network(batch.to(self._place))  # (B, T, labels), (B, T, dim)
+                scaled = (logits / self._temperature).float().cpu().numpy()
+                kept = features.float().cpu().numpy() if with_features else None
+        except (RuntimeError, MemoryError) as err:
+            raise InferenceError("engine.failed", model=self._info.name, reason=str(err)) from err
+        if not np.isfinite(scaled).all():
+            raise InferenceError("engine.not_a_number", model=self._info.name)
+        return [Prediction(scaled[i], None if kept is None else kept[i]) for i in range(len(windows))]
+
+
+def _normalise(window: Window) -> FloatArray:
+    """Returns the samples with the mean and variance of their recording brought to 0 and 1."""
+    scale = 1 / np.sqrt(window.variance + VARIANCE_FLOOR)
+    return np.asarray((window.samples - np.float32(window.mean)) * np.float32(scale), dtype=np.float32)

@@ -1,0 +1,176 @@
+"""FunASR behind the engine protocol: the reference that the native engine is measured against.
+
+Its habits are contained here: it prints to stdout, configures logging, seeds the global dice, sets the thread count,
+takes a missing key for a remark and a missing GPU for the CPU, and is not re-entrant. Importing it takes seconds.
+"""
+
+import io
+import logging
+import random
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from webui.engine.devices import choose_device
+from webui.engine.emotion2vec.checkpoint import CheckpointInfo, read_info
+from webui.engine.emotion2vec.network import LAYER_NORM_EPS
+from webui.engine.emotion2vec.sizes import Emotion2vecSizes
+from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
+from webui.engine.weights import CONFIG_FILE, SLIM_FILE, TOKENS_FILE
+from webui.errors import CheckpointError, InferenceError, ModelNotFoundError
+from webui.results import ModelInfo, Notice
+from webui.settings import Device
+
+logger = logging.getLogger(__name__)
+
+_MISSING_KEY: Final = re.compile(r"miss key in ckpt: ([^,]+),")
+_EXPECTED_MISSING: Final = re.compile(r"modality_encoders\.AUDIO\.decoder\.")  # the slim file leaves the decoder out
+_ONE_FUNASR: Final = Lock()  # it changes what belongs to the whole process while it works
+STATISTICS_TOLERANCE: Final = 1e-5
+
+
+def load_reference(
+    name: str, directory: Path, weights: Path, *, license: str, device: Device = Device.AUTO, threads: int = 0
+) -> EmotionModel:
+    """Loads a checkpoint into FunASR.
+
+    Args:
+        name: the model's name, as results say it.
+        directory: holds ``config.yaml`` and ``tokens.txt``.
+        weights: the slim ``model.safetensors``.
+        license: of the weights.
+        device: where it shall run.
+        threads: CPU threads; 0 keeps PyTorch's number.
+
+    Raises:
+        ModelNotFoundError: FunASR is not installed.
+        CheckpointError: the weights do not fit, by our own strict check or by what FunASR says.
+        DeviceUnavailableError: the device is not there or does not work.
+    """
+    info = read_info(directory)
+    place = choose_device(device)
+    with tempfile.TemporaryDirectory() as folder, _contained() as said:
+        stage = Path(folder)
+        for source, target in (
+            (directory / CONFIG_FILE, CONFIG_FILE),
+            (directory / TOKENS_FILE, TOKENS_FILE),
+            (weights, SLIM_FILE),
+        ):
+            (stage / target).symlink_to(source.resolve())
+        pipeline = _build(stage, place, threads or torch.get_num_threads())
+    missing = [key for key in _MISSING_KEY.findall(said.getvalue()) if not _EXPECTED_MISSING.match(key)]
+    if missing:
+        raise CheckpointError("checkpoint.missing", file=weights.name, count=len(missing), names=", ".join(missing[:5]))
+    return ReferenceModel(name, pipeline, info, license=license, place=place)
+
+
+def _build(stage: Path, place: torch.device, threads: int) -> Any:  # noqa: ANN401 - FunASR has no types
+    try:
+        from funasr import AutoModel
+    except ImportError as err:
+        raise ModelNotFoundError("checkpoint.no_funasr", reason=str(err)) from err
+    try:
+        return AutoModel(
+            model=str(stage),
+            init_param=str(stage / SLIM_FILE),
+            device=str(place),
+            ncpu=threads,
+            disable_update=True,
+            disable_pbar=True,
+            disable_log=True,
+            log_level="WARNING",
+        )
+    except (RuntimeError, KeyError, ValueError, AssertionError, OSError) as err:
+        raise CheckpointError("checkpoint.damaged", file=SLIM_FILE, reason=str(err).splitlines()[0]) from err
+
+
+@contextmanager
+def _contained() -> Iterator[io.StringIO]:
+    """Runs FunASR without its side effects: gives what it printed; dice, logging and threads are as before."""
+    root = logging.getLogger()
+    handlers, level, threads = list(root.handlers), root.level, torch.get_num_threads()
+    dice, numpy_dice = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global state is what it seeds
+    printed = io.StringIO()
+    with _ONE_FUNASR, torch.random.fork_rng(devices=[]), redirect_stdout(printed):
+        logging.disable(logging.INFO)  # it logs every tensor
+        try:
+            yield printed
+        finally:
+            logging.disable(logging.NOTSET)
+            random.setstate(dice)
+            np.random.set_state(numpy_dice)  # noqa: NPY002
+            root.handlers[:] = handlers
+            root.setLevel(level)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+
+
+class ReferenceModel(Emotion2vecSizes):
+    """``AutoModel.generate`` per window, with frame logits from the features and the linear head."""
+
+    notices: tuple[Notice, ...] = ()
+
+    def __init__(
+        self,
+        name: str,
+        pipeline: Any,  # noqa: ANN401
+        info: CheckpointInfo,
+        *,
+        license: str,
+        place: torch.device,
+    ) -> None:
+        self._pipeline = pipeline
+        super().__init__(info)
+        head = pipeline.model.proj
+        self._weight: FloatArray = head.weight.detach().cpu().numpy()  # (L, D)
+        self._bias: FloatArray = head.bias.detach().cpu().numpy()  # (L,)
+        self.info = ModelInfo(
+            name=name,
+            engine="funasr",
+            precision="fp32",
+            device=str(place),
+            labels=info.labels.names,
+            license=license,
+        )
+
+    def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
+        """Returns one prediction per window, in order; upstream knows no batches, so one after the other.
+
+        Raises:
+            InferenceError: a window is too short, or FunASR failed.
+        """
+        predictions = []
+        for window in windows:
+            check_window(window, min_samples=self.min_samples)
+            features = self._features(window)  # (T, D)
+            logits = features @ self._weight.T + self._bias  # (T, L)
+            predictions.append(Prediction(logits, features if with_features else None))
+        return predictions
+
+    def _features(self, window: Window) -> FloatArray:
+        samples = np.ascontiguousarray(window.samples, dtype=np.float32)
+        own = (float(samples.mean(dtype=np.float64)), float(samples.var(dtype=np.float64)))
+        whole = np.allclose(own, (window.mean, window.variance), rtol=STATISTICS_TOLERANCE, atol=1e-9)
+        normalizes = bool(self._pipeline.model.cfg.normalize)
+        if normalizes and not whole:  # a piece of a longer recording: FunASR would normalise it by itself alone
+            scale = 1.0 / np.sqrt(window.variance + LAYER_NORM_EPS)
+            samples = ((samples - np.float32(window.mean)) * np.float32(scale)).astype(np.float32)
+        with _contained():
+            self._pipeline.model.cfg.normalize = normalizes and whole
+            try:
+                answer = self._pipeline.generate(
+                    samples, granularity="frame", extract_embedding=True, disable_pbar=True
+                )
+            except (RuntimeError, MemoryError, ValueError) as err:
+                raise InferenceError("engine.failed", model=self.info.name, reason=str(err).splitlines()[0]) from err
+            finally:
+                self._pipeline.model.cfg.normalize = normalizes
+        features: FloatArray = np.asarray(answer[0]["feats"], dtype=np.float32)
+        return features

@@ -1,0 +1,1 @@
+"""Emotion2Vec as an ONNX graph: export, int8 calibration, and the engine that runs it."""

@@ -1,0 +1,269 @@
+"""Emotion2vec as an ONNX graph: the same network as ``model.py``, written for ONNX Runtime.
+
+    waveform -> normalisation -> 7 convolutions -> projection -> 5 positional convolutions -> blocks -> features
+    -> linear head -> frame logits; the mean over the frames that count -> embedding, logits
+
+A graph is built node by node rather than traced, so that every node is one we chose: strided convolutions are matrix
+products in ``(time, channels)`` layout, the sum and LayerNorm of a block are one node, attention is one node.
+
+In int8 the weights of every matrix product are int8 with a scale per output channel, and its inputs uint8 with a
+scale drawn anew in every run, less their centres (``centres.py``). Weights keep to 7 bits: on CPUs without VNNI the
+sum of two products of 8 bits overflows (ONNX Runtime calls it ``reduce_range``). The first convolution, the projection,
+the positional convolutions, attention and the head stay fp32.
+
+Shape letters: B batch, S samples, T frames, X extra tokens, D embedding, H heads, L labels.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from webui.engine.emotion2vec.network import LAYER_NORM_EPS, Emotion2vecConfig, alibi_slopes
+from webui.engine.emotion2vec.onnx.graph_builder import GraphBuilder
+
+Array = NDArray[np.float32]
+Weights = Mapping[str, Array]
+Rounded = tuple[str, str, str]  # names of uint8 levels, their scale, their zero
+
+OPSET: Final = 21
+MICROSOFT: Final = "com.microsoft"  # ONNX Runtime's own nodes; its CPU package has all that are used here
+WEIGHT_LEVELS: Final = 63  # 7 bits, see above
+FP32_CONVS: Final = 1  # the first convolutions have few inputs and lose most: they stay fp32 in int8
+LAST: Final = 1 << 40  # past any length: "to the end"
+IR: Final = 10  # of the file format, for that opset
+EMPTY: Final = ""  # an optional input that is not given
+
+
+class Emotion2vecGraph(GraphBuilder):
+    """Builds the network.
+
+    Args:
+        config: its sizes.
+        weights: its tensors, named as in ``model.py``.
+        normalize: whether waveforms are normalised over their whole length.
+        centres: what is taken off the inputs of a linear layer before they are quantized, shape ``(inputs,)`` by the
+            layer's name, see ``centres.py``; None builds the graph in fp32.
+    """
+
+    def __init__(
+        self, config: Emotion2vecConfig, weights: Weights, *, normalize: bool, centres: Weights | None = None
+    ) -> None:
+        super().__init__()
+        self._config = config
+        self._weights = weights
+        self._int8 = centres is not None
+        self._centres = centres if centres is not None else {}
+        self._normalizes = normalize
+
+    def build(self) -> onnx.ModelProto:
+        """Returns the model; its inputs and outputs stand in ``export.py``."""
+        x = self._inside_of_its_length(self._normalized() if self._normalizes else "waveforms")  # (B, S)
+        x = self.node("Unsqueeze", x, self.constant([2]))  # (B, S, 1)
+        for number, (_, kernel, stride) in enumerate(self._config.conv_layers):
+            x = self._wave_conv(x, number, kernel, stride)  # (B, time, channels)
+        x = self._linear(self._norm(x, "project_norm"), "project")  # (B, T, D)
+        valid = self._valid_frames(x)  # (B, T, 1), 1.0 or 0.0
+        x = self._add_positions(x, valid)
+        x = self._with_extra_tokens(x)  # (B, X + T, D)
+        bias = self._attention_bias(valid)  # (B, H, X + T, X + T)
+        blocks = self._blocks()
+        x = self._norm(x, "context_norm", centre=self._centre(f"{blocks[0]}.qkv"))
+        for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+            x = self._block(x, block, following, bias)
+        features = self.slice(x, self._config.num_extra_tokens, LAST)  # (B, T, D)
+        logits = self._product(features, self._weights["head.weight"].T, self._weights["head.bias"])  # (B, T, L)
+        total = self.node("ReduceSum", self.node("Mul", features, valid), self.constant([1]), keepdims=0)  # (B, D)
+        frames = self.node("ReduceSum", valid, self.constant([1]), keepdims=0)  # (B, 1)
+        return self._model(logits=logits, features=features, embedding=self.node("Div", total, frames))
+
+    def _model(self, **results: str) -> onnx.ModelProto:
+        config = self._config
+        shapes: dict[str, list[str | int]] = {
+            "logits": ["batch", "frames", config.labels],
+            "features": ["batch", "frames", config.embed_dim],
+            "embedding": ["batch", config.embed_dim],
+        }
+        for name in shapes:
+            self.nodes.append(helper.make_node("Identity", [results[name]], [name], name=name))
+        inputs = [
+            helper.make_tensor_value_info("waveforms", TensorProto.FLOAT, ["batch", "samples"]),
+            helper.make_tensor_value_info("samples", TensorProto.INT64, ["batch"]),
+            helper.make_tensor_value_info("mean", TensorProto.FLOAT, ["batch"]),
+            helper.make_tensor_value_info("variance", TensorProto.FLOAT, ["batch"]),
+        ]
+        outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+        graph = helper.make_graph(self.nodes, "emotion2vec", inputs, outputs, list(self.constants.values()))
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="speech-emotion-webui")
+
+    def _normalized(self) -> str:
+        """The waveforms less their recordings' means, over the standard deviations; ``(B, S)``."""
+        mean, variance = (self.node("Unsqueeze", name, self.constant([1])) for name in ("mean", "variance"))  # (B, 1)
+        epsilon = self.constant(np.array([LAYER_NORM_EPS], dtype=np.float32))
+        deviation = self.node("Sqrt", self.node("Add", variance, epsilon))
+        return self.node("Div", self.node("Sub", "waveforms", mean), deviation)
+
+    def _inside_of_its_length(self, x: str) -> str:
+        """``x`` with zeros past each member's own length; ``(B, S)``."""
+        own = self.node("Unsqueeze", "samples", self.constant([1]))  # (B, 1)
+        return self.node("Mul", x, self._before(own, self.size(x, 1)))
+
+    def _before(self, own: str, length: str) -> str:
+        """1.0 at places before ``own`` ``(B, 1)``, 0.0 from there up to ``length`` ``(1,)``; ``(B, length)``."""
+        places = self.node("Range", self.constant(0), self.node("Squeeze", length), self.constant(1))
+        return self.node("Cast", self.node("Less", places, own), to=TensorProto.FLOAT)
+
+    def _wave_conv(self, x: str, number: int, kernel: int, stride: int) -> str:
+        """A strided convolution as one matrix product, then LayerNorm and GELU: ``(B, time, C)`` to the same kind.
+
+        Row t of the product's input holds the samples ``stride * t`` to ``stride * t + kernel - 1``: the first
+        ``stride`` of them are a view of ``x``, the others are every ``stride``-th row from there.
+        """
+        weight = self._weights[f"wave.{number}.conv.weight"]  # (channels, C, kernel)
+        channels, inputs, _ = weight.shape
+        matrix = weight.transpose(2, 1, 0).reshape(kernel * inputs, channels)
+        rounded = self._round(x) if self._int8 and number >= FP32_CONVS else None
+        x = x if rounded is None else rounded[0]
+        length = self.size(x, 1)
+        rows = self._div(self._sub(length, kernel - stride), stride)  # how many outputs
+        rows_samples = self.node("Mul", rows, self.constant([stride]))
+        first = self.slice(x, 0, rows_samples)
+        taps = [self.node("Reshape", first, self.constant([0, -1, stride * inputs]))]
+        for tap in range(stride, kernel):
+            stop = self.node("Add", rows_samples, self.constant([tap]))
+            taps.append(self.slice(x, tap, stop, stride))
+        x = self.node("Concat", *taps, axis=-1) if len(taps) > 1 else taps[0]  # (B, rows, kernel * C)
+        if rounded is None:
+            x = self._product(x, matrix, None)
+        else:
+            x = self._integer_product((x, rounded[1], rounded[2]), matrix, None)
+        return self.node("Gelu", self._norm(x, f"wave.{number}.norm"))
+
+    def _sub(self, x: str, number: int) -> str:
+        return self.node("Sub", x, self.constant([number])) if number else x
+
+    def _div(self, x: str, number: int) -> str:
+        return self.node("Div", x, self.constant([number]))
+
+    def _centre(self, name: str) -> Array:
+        """What is taken off the inputs of a linear layer before they are quantized; zeros where nothing is."""
+        inputs = self._weights[f"{name}.weight"].shape[1]
+        return self._centres.get(name, np.zeros(inputs, dtype=np.float32))
+
+    def _linear(self, x: str, name: str, *, plus: Array | None = None) -> str:
+        """``x @ W.T + b``, and ``plus`` if given; ``x`` is less its centre, which the bias makes up for."""
+        weight, bias = self._weights[f"{name}.weight"].T, self._weights[f"{name}.bias"]
+        bias = bias + self._centre(name) @ weight
+        bias = bias if plus is None else bias + plus
+        if not self._int8 or name == "project":  # as little work as an eighth of a block, and every block sees it
+            return self._product(x, weight, bias)
+        return self._integer_product(self._round(x), weight, bias)
+
+    def _product(self, x: str, matrix: Array, bias: Array | None) -> str:
+        y = self.node("MatMul", x, self.constant(matrix))
+        return y if bias is None else self.node("Add", y, self.constant(bias))
+
+    def _round(self, x: str) -> Rounded:
+        """Rounds a tensor to uint8, with one scale and one zero for all of it."""
+        levels, scale, zero = self.nodes_outputs("DynamicQuantizeLinear", x, outputs=3)
+        return levels, scale, zero
+
+    def _integer_product(self, x: Rounded, matrix: Array, bias: Array | None) -> str:
+        levels, scale, zero = x
+        steps = np.maximum(np.abs(matrix).max(axis=0), np.finfo(np.float32).tiny) / WEIGHT_LEVELS  # (outputs,)
+        rounded = np.clip(np.rint(matrix / steps), -WEIGHT_LEVELS, WEIGHT_LEVELS).astype(np.int8)
+        inputs = [levels, self.constant(rounded), scale, self.constant(steps.astype(np.float32)), zero]
+        if bias is not None:
+            inputs += [EMPTY, self.constant(bias)]
+        return self.node("MatMulIntegerToFloat", *inputs, domain=MICROSOFT)
+
+    def _norm(self, x: str, name: str, *, centre: Array | None = None) -> str:
+        eps = self._config.norm_eps if name == "context_norm" else LAYER_NORM_EPS
+        weight, bias = (self._weights[f"{name}.{part}"] for part in ("weight", "bias"))
+        bias = bias if centre is None else bias - centre
+        return self.node("LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=eps)
+
+    def _valid_frames(self, x: str) -> str:
+        """1.0 for frames of a member's own length, 0.0 past it; ``(B, T, 1)``."""
+        config = self._config
+        own = self._div(self._sub("samples", config.receptive_samples), config.hop_samples)
+        own = self.node("Unsqueeze", self.node("Add", own, self.constant([1])), self.constant([1]))  # (B, 1)
+        return self.node("Unsqueeze", self._before(own, self.size(x, 1)), self.constant([2]))
+
+    def _add_positions(self, x: str, valid: str) -> str:
+        position = self.node("Mul", x, valid)
+        scale = self.constant(np.ones(self._config.embed_dim, dtype=np.float32))
+        for number in range(self._config.conv_pos_depth):
+            weight, bias = (self._weights[f"positions.{number}.conv.{part}"] for part in ("weight", "bias"))
+            before = weight.shape[2] // 2
+            after = weight.shape[2] - 1 - before  # an even kernel gives one frame too many: it is never computed
+            y = self.node("Transpose", position, perm=[0, 2, 1])  # (B, D, T)
+            inputs = (y, self.constant(weight), self.constant(bias))
+            y = self.node("Conv", *inputs, group=self._config.conv_pos_groups, pads=[before, after])
+            y = self.node("Transpose", y, perm=[0, 2, 1])  # (B, T, D)
+            y = self.node("Gelu", self.node("LayerNormalization", y, scale, axis=-1, epsilon=LAYER_NORM_EPS))
+            position = self.node("Mul", y, valid)
+        return self.node("Add", x, position)
+
+    def _with_extra_tokens(self, x: str) -> str:
+        tokens = self.constant(self._weights["extra_tokens"])  # (1, X, D)
+        shape = self.node("Concat", self.size(x, 0), self.constant([1, 1]), axis=0)
+        return self.node("Concat", self.node("Expand", tokens, shape), x, axis=1)
+
+    def _attention_bias(self, valid: str) -> str:
+        """``-slope * scale * distance``, 0 from and to extra tokens, -1e9 towards frames that don't count."""
+        config = self._config
+        scale = np.maximum(self._weights["alibi_scale"], 0).reshape(-1) * np.array(alibi_slopes(config.num_heads))
+        frames = self.node("Squeeze", self.size(valid, 1))
+        places = self.node("Range", self.constant(0), frames, self.constant(1))
+        places = self.node("Cast", places, to=TensorProto.FLOAT)  # (T,)
+        rows = self.node("Unsqueeze", places, self.constant([1]))
+        distance = self.node("Abs", self.node("Sub", rows, places))  # (T, T)
+        slopes = self.constant(-scale.astype(np.float32).reshape(1, -1, 1, 1))
+        bias = self.node("Mul", distance, slopes)  # (1, H, T, T)
+        extra = config.num_extra_tokens
+        bias = self.node("Pad", bias, self.constant([0, 0, extra, extra, 0, 0, 0, 0]))  # (1, H, X + T, X + T)
+        outside = self.node("Sub", valid, self.constant(np.ones(1, dtype=np.float32)))  # (B, T, 1): 0 or -1
+        hidden = self.node("Mul", outside, self.constant(np.full(1, 1e9, dtype=np.float32)))
+        hidden = self.node("Transpose", hidden, perm=[0, 2, 1])  # (B, 1, T)
+        hidden = self.node("Pad", hidden, self.constant([0, 0, extra, 0, 0, 0]))  # (B, 1, X + T)
+        return self.node("Add", bias, self.node("Unsqueeze", hidden, self.constant([1])))
+
+    def _blocks(self) -> list[str]:
+        context = [f"context_blocks.{number}" for number in range(self._config.prenet_depth)]
+        return context + [f"blocks.{number}" for number in range(self._config.depth)]
+
+    def _block(self, x: str, name: str, following: str | None, bias: str) -> str:
+        """``norm1(x + attention)``, then ``norm2(x + mlp)``; ``x`` comes and goes less the next layer's centre."""
+        qkv, fc1, fc2 = (self._centre(f"{name}.{part}") for part in ("qkv", "fc1", "fc2"))
+        attended = self._linear(self._attend(x, name, bias), f"{name}.proj", plus=qkv)
+        x = self._add_and_norm(x, attended, f"{name}.norm1", centre=fc1)
+        hidden = self.node("Gelu", self._linear(x, f"{name}.fc1"))
+        if fc2.any():
+            hidden = self.node("Sub", hidden, self.constant(fc2))
+        centre = self._centre(f"{following}.qkv") if following is not None else np.zeros_like(qkv)
+        return self._add_and_norm(x, self._linear(hidden, f"{name}.fc2", plus=fc1), f"{name}.norm2", centre=centre)
+
+    def _attend(self, x: str, name: str, bias: str) -> str:
+        weight = self._weights[f"{name}.qkv.weight"].T
+        offsets = self._weights[f"{name}.qkv.bias"] + self._centre(f"{name}.qkv") @ weight
+        query, key, value = np.split(offsets, 3)
+        value = value - self._centre(f"{name}.proj")  # attention's weights sum to 1: it comes out as it goes in
+        pairs = list(zip(np.split(weight, 3, axis=1), (query, key, value), strict=True))
+        if self._int8:
+            rounded = self._round(x)  # once for all three
+            parts = [self._integer_product(rounded, *pair) for pair in pairs]
+        else:
+            parts = [self._product(x, *pair) for pair in pairs]
+        inputs = (*parts, EMPTY, EMPTY, bias)  # neither a further bias nor a mask
+        return self.node("MultiHeadAttention", *inputs, domain=MICROSOFT, num_heads=self._config.num_heads)
+
+    def _add_and_norm(self, x: str, y: str, name: str, *, centre: Array) -> str:
+        weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"] - centre
+        constants = self.constant(weight), self.constant(bias)
+        eps = self._config.norm_eps
+        return self.node("SkipLayerNormalization", x, y, *constants, domain=MICROSOFT, epsilon=eps)

@@ -1,0 +1,151 @@
+"""An exported Emotion2vec behind the engine protocol: ONNX Runtime and numpy, without PyTorch.
+
+The file says by itself what a checkpoint's small files would: labels, sizes, precision, which checkpoint it came from.
+Normalisation is part of its graph.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from webui.engine.emotion2vec.sizes import CONTEXT_S, SAMPLE_RATE
+from webui.engine.protocol import FloatArray, Prediction, Window, check_window
+from webui.errors import CheckpointError, DeviceUnavailableError, InferenceError
+from webui.labels import LabelSet
+from webui.results import ModelInfo, Notice
+from webui.settings import Device
+
+ABOUT_KEY: Final = "emotion2vec"  # of the file's metadata
+KEPT_S: Final = 10.0  # the memory of longer windows is given back after the pass: 450 MB at 30 s, for 3 % of its time
+_RUNTIME_ERRORS: Final = (
+    runtime_errors.Fail,
+    runtime_errors.InvalidArgument,
+    runtime_errors.InvalidGraph,
+    runtime_errors.InvalidProtobuf,
+    runtime_errors.NoSuchFile,
+    runtime_errors.NotImplemented,
+    runtime_errors.RuntimeException,
+)
+
+
+class About(BaseModel):
+    """What an exported file says of itself.
+
+    Attributes:
+        precision: fp32, fp16 or int8.
+        tokens: lines of the checkpoint's ``tokens.txt``.
+        hop_samples: samples from one frame to the next.
+        min_samples: fewest samples that give a frame.
+        embed_dim: length of a feature vector.
+        source_sha256: of the published checkpoint.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precision: str
+    tokens: tuple[str, ...]
+    hop_samples: int
+    min_samples: int
+    embed_dim: int
+    source_sha256: str
+
+    def as_metadata(self) -> str:
+        """Returns the text that goes into the file."""
+        return self.model_dump_json()
+
+
+def load_onnx(name: str, path: Path, *, license: str, device: Device = Device.AUTO, threads: int = 0) -> "OnnxModel":
+    """Loads an exported model.
+
+    Args:
+        name: the model's name, as results say it.
+        path: the file that ``export`` wrote.
+        license: of the weights.
+        device: ``auto`` or ``cpu``.
+        threads: CPU threads; 0 takes one per core.
+
+    Raises:
+        CheckpointError: missing, damaged, or not a file that ``export`` wrote.
+        DeviceUnavailableError: a device that this engine doesn't run on.
+    """
+    if device not in {Device.AUTO, Device.CPU}:
+        raise DeviceUnavailableError("engine.no_device", found=device.value, expected=Device.CPU.value)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or _cores()
+    options.log_severity_level = 3  # errors; they are raised as well
+    options.enable_mem_pattern = False  # a plan of the memory for each length seen: no faster, and 200 MB more at 30 s
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        about = About.model_validate_json(session.get_modelmeta().custom_metadata_map.get(ABOUT_KEY, ""))
+    except (*_RUNTIME_ERRORS, ValidationError, ValueError) as err:
+        raise CheckpointError("checkpoint.not_exported", file=path.name, reason=_first_line(err)) from err
+    return OnnxModel(name, session, about, license=license)
+
+
+class OnnxModel:
+    """A session of ONNX Runtime on the CPU. One window at a time: there a batch is no faster."""
+
+    sample_rate = SAMPLE_RATE
+    has_frame_logits = True
+    notices: tuple[Notice, ...] = ()
+
+    def __init__(self, name: str, session: Any, about: About, *, license: str) -> None:  # noqa: ANN401 - has no types
+        self._session = session
+        self.about = about
+        self.labels = LabelSet.from_tokens(about.tokens)
+        self.frame_rate = self.sample_rate / about.hop_samples
+        self.embedding_dim = about.embed_dim
+        self.min_samples = about.min_samples
+        self.context_samples = round(CONTEXT_S * self.sample_rate)
+        self.info = ModelInfo(
+            name=name,
+            engine="onnx",
+            precision=about.precision,
+            device="cpu",
+            labels=self.labels.names,
+            license=license,
+        )
+
+    def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
+        """Returns one prediction per window, in order.
+
+        Raises:
+            InferenceError: a window is too short or holds numbers that are not finite, or the runtime failed.
+        """
+        for window in windows:
+            check_window(window, min_samples=self.min_samples)
+        return [self._predict(window, with_features) for window in windows]
+
+    def _predict(self, window: Window, with_features: bool) -> Prediction:
+        inputs = {
+            "waveforms": np.ascontiguousarray(window.samples, dtype=np.float32)[None],  # (1, S)
+            "samples": np.array([len(window.samples)], dtype=np.int64),
+            "mean": np.array([window.mean], dtype=np.float32),
+            "variance": np.array([window.variance], dtype=np.float32),
+        }
+        outputs = ["logits", "features"] if with_features else ["logits"]
+        options = onnxruntime.RunOptions()
+        if len(window.samples) > KEPT_S * self.sample_rate:
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        try:
+            answers: list[FloatArray] = self._session.run(outputs, inputs, options)
+        except (*_RUNTIME_ERRORS, MemoryError) as err:
+            raise InferenceError("engine.failed", model=self.info.name, reason=_first_line(err)) from err
+        if not all(np.isfinite(answer).all() for answer in answers):
+            raise InferenceError("engine.not_a_number", model=self.info.name)
+        return Prediction(answers[0][0], answers[1][0] if with_features else None)
+
+
+def _cores() -> int:
+    """The cores that this process may use; the runtime by itself counts the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _first_line(err: Exception) -> str:
+    return (str(err).splitlines() or [type(err).__name__])[0]

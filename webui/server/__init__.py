@@ -1,0 +1,1 @@
+"""The server process: the app, its listening socket, its start and end."""

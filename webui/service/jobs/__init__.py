@@ -1,0 +1,1 @@
+"""Jobs of many recordings in the background, and tables of their results."""

@@ -1,0 +1,230 @@
+"""Works through jobs of many recordings, in this process and with its models, behind whoever waits for an answer."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict
+
+from webui.errors import ModelNotReadyError, SpeechEmotionError
+from webui.labels import Emotion
+from webui.results import Granularity, Notice, format_timestamp
+from webui.service.recognition.options import MAX_SEGMENT_S, RecognizeOptions, Stage
+from webui.service.recognition.service import RecognitionService
+from webui.settings import Precision
+from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
+from webui.storage.retention import EACH_S
+
+logger = logging.getLogger(__name__)
+
+NOT_READY_S: Final = 5.0  # a model that is being fetched: when to look again
+LOOK_S: Final = 1.0
+AT_A_TIME: Final = 16  # recordings, where the model doesn't run on the CPU: its queue hears them together
+CPU: Final = "cpu"
+
+Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
+
+
+def file_at(place: str, _look: Callable[[], None]) -> AbstractContextManager[Path]:
+    """Gives the file at a path."""
+    return nullcontext(Path(place))
+
+
+class JobOptions(BaseModel):
+    """What is asked of every recording of a job; see ``RecognizeOptions``. Answers hold no files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    granularity: Granularity = Granularity.UTTERANCE
+    model: str | None = None
+    precision: Precision | None = None
+    labels: tuple[Emotion, ...] | None = None
+    max_segment_s: float = MAX_SEGMENT_S
+    merge_segments: bool = False
+
+    def asked(self) -> RecognizeOptions:
+        """Returns the options of one recognition."""
+        return RecognizeOptions(
+            granularity=self.granularity,
+            model=self.model,
+            precision=self.precision,
+            labels=self.labels,
+            max_segment_s=self.max_segment_s,
+            merge_segments=self.merge_segments,
+            background=True,
+        )
+
+
+class _StopError(Exception):
+    """The job was cancelled, or the process ends."""
+
+
+class JobRunner:
+    """Takes items from the store and answers them, in threads of its own.
+
+    One at a time as long as the model runs on the CPU, which several would only share; several at a time as soon as an
+    answer comes from another device, so that its passes are full.
+
+    Args:
+        service: answers.
+        store: keeps jobs and answers.
+        opened: gives the file of an item's place, and may call what it is given to see whether to go on.
+        on_ended: told the id of each job that has nothing left to do; its recordings are not needed any more.
+    """
+
+    def __init__(
+        self,
+        service: RecognitionService,
+        store: JobStore,
+        opened: Opened = file_at,
+        on_ended: Callable[[str], None] = lambda _job: None,
+    ) -> None:
+        self._service = service
+        self._opened = opened
+        self._on_ended = on_ended
+        self._looked_s = -EACH_S
+        self.store = store
+        self._something = threading.Condition()
+        self._ending = threading.Event()
+        self._stopped: set[str] = set()  # cancelled or deleted while an item runs
+        self._at_a_time = 1
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begins to work; goes on with what the last process left."""
+        with self._something:
+            self._add_threads()
+
+    def stop(self, timeout_s: float | None = None) -> None:
+        """Ends; items under way wait for the next start, unless they are done within their current piece."""
+        with self._something:
+            self._ending.set()
+            self._something.notify_all()
+        until = time.monotonic() + timeout_s if timeout_s is not None else None
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()) if until is not None else None)
+
+    def submit(self, files: Iterable[tuple[str, str]], options: JobOptions, *, job: str | None = None) -> JobRecord:
+        """Adds a job and returns it.
+
+        Args:
+            files: pairs of the name that the user knows and the path or address.
+            options: of every recording.
+            job: its id, if whoever asks has made one.
+
+        Raises:
+            RequestError: the options make no sense.
+            OutputError: it can't be written down.
+        """
+        options.asked().check()
+        name = job if job is not None else uuid4().hex
+        created = format_timestamp(datetime.now().astimezone())
+        self.store.add(name, created, options.model_dump_json(exclude_none=True), files)
+        with self._something:
+            self._something.notify_all()
+        record = self.store.job(name)
+        assert record is not None
+        return record
+
+    def cancel(self, job: str) -> None:
+        """Stops a job; what is done stays."""
+        self._stopped.add(job)
+        self.store.cancel(job)
+        self._tell_if_ended(job)
+
+    def delete(self, job: str) -> None:
+        """Stops and forgets a job."""
+        self._stopped.add(job)
+        self.store.delete(job)
+
+    def wait(self, job: str, timeout_s: float) -> JobRecord | None:
+        """Returns the job after at most that long, or as soon as something of it has changed."""
+        with self._something:
+            record = self.store.job(job)
+            if record is not None and not record.ended:
+                self._something.wait(timeout_s)
+                record = self.store.job(job)
+        return record
+
+    def _add_threads(self) -> None:
+        """Starts the threads that there is work for; those that there is none for any more wait."""
+        while len(self._threads) < self._at_a_time and not self._ending.is_set():
+            number = len(self._threads)
+            thread = threading.Thread(target=self._work, args=(number,), name=f"jobs-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self, number: int) -> None:
+        while not self._ending.is_set():
+            try:
+                if number == 0:
+                    self._forget_old()
+                item = self.store.claim() if number < self._at_a_time else None
+                if item is None:
+                    with self._something:
+                        self._something.wait(LOOK_S)
+                    continue
+                self._answer(item)
+                self._tell_if_ended(item.job)
+            except Exception:  # a full disk, say: the item waits, and so does this
+                logger.exception("jobs: an item could not be written down")
+                self._ending.wait(NOT_READY_S)
+            with self._something:
+                self._something.notify_all()
+
+    def _tell_if_ended(self, job: str) -> None:
+        if not self.store.unfinished(job):
+            self._on_ended(job)
+
+    def _heard_on(self, device: str) -> None:
+        """Takes as many at a time from now on as that device likes."""
+        with self._something:
+            self._at_a_time = 1 if device == CPU else AT_A_TIME
+            self._add_threads()
+
+    def _forget_old(self) -> None:
+        """Now and then deletes the ended jobs that are older than results are kept."""
+        days = self._service.settings.keep_days
+        if days <= 0 or time.monotonic() - self._looked_s < EACH_S:
+            return
+        self._looked_s = time.monotonic()
+        oldest = datetime.now().astimezone() - timedelta(days=days)
+        for job in self.store.forget_before(format_timestamp(oldest)):
+            self._on_ended(job)
+
+    def _answer(self, item: Item) -> None:
+        def look(_fraction: float, _stage: Stage) -> None:
+            if self._ending.is_set() or item.job in self._stopped:
+                raise _StopError
+
+        try:
+            options = JobOptions.model_validate_json(self.store.options(item.job) or "{}")
+            with self._opened(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
+                name = item.name.rsplit("/", 1)[-1]
+                result = self._service.analyze(path, options.asked(), file_name=name, progress=look)
+        except _StopError:
+            if item.job in self._stopped:
+                self.store.finish(item, ItemState.CANCELLED, None)
+            else:
+                self.store.release(item)
+        except ModelNotReadyError:
+            self.store.release(item)
+            self._ending.wait(NOT_READY_S)
+        except SpeechEmotionError as err:
+            self._fail(item, Notice.of_error(err.code, err.values))
+        except Exception as err:
+            logger.exception("jobs: a recording could not be answered")
+            self._fail(item, Notice.of_error("request.job_mistake", {"kind": type(err).__name__}))
+        else:
+            self.store.finish(item, ItemState.DONE, result.model_dump_json(exclude_none=True))
+            self._heard_on(result.model.device)
+
+    def _fail(self, item: Item, notice: Notice) -> None:
+        self.store.finish(item, ItemState.FAILED, json.dumps(notice.model_dump(mode="json"), ensure_ascii=False))

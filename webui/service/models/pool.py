@@ -1,0 +1,270 @@
+"""The models in memory: loaded once, shared by every request, and the large one fetched in the background."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Lock
+from typing import Final
+
+from webui.engine.hub.download import DownloadProgress
+from webui.engine.precision import Runtime, engine_for
+from webui.engine.protocol import EmotionModel
+from webui.engine.registry import AUTO, BUILTIN, LARGE, ModelRegistry
+from webui.engine.weights import KNOWN_MODELS
+from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
+from webui.results import Notice
+from webui.service.models.acquisition import (
+    AcquisitionState,
+    AcquisitionStatus,
+    Cancelled,
+    ModelAcquisition,
+    Report,
+)
+from webui.service.models.batching_queue import ModelQueue
+from webui.service.models.status import Answering, Standing
+from webui.settings import Engine, Precision, Settings
+
+CPU: Final = "cpu"
+
+OnProgress = Callable[[float], None]
+_Key = tuple[str, Runtime]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model, the queue of those who ask it, and what the answer has to say about the choice."""
+
+    model: EmotionModel
+    queue: ModelQueue
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Where one model is loaded once, however many ask at the same time."""
+
+    loading: Lock = field(default_factory=Lock)
+    model: EmotionModel | None = None
+    queue: ModelQueue | None = None
+    verified: bool | None = None
+
+
+class ModelShelf:
+    """Loads models through the registry and keeps them.
+
+    Args:
+        settings: what is used where a request doesn't say.
+        registry: where models come from.
+        on_batch: told how many windows a model was given at a time.
+
+    Attributes:
+        acquisition: of the model that isn't the built-in one; None before ``prepare``.
+        on_loaded: called after each model that was loaded.
+    """
+
+    def __init__(
+        self, settings: Settings, registry: ModelRegistry, on_batch: Callable[[int], None] = lambda _size: None
+    ) -> None:
+        self._on_batch = on_batch
+        self._settings = settings
+        self._runtime = Runtime.of(settings)
+        self._registry = registry
+        self._slots: dict[_Key, _Slot] = {}
+        self._slots_lock = Lock()
+        self._failure: ModelError | OutputError | None = None
+        self.acquisition: ModelAcquisition | None = None
+        self.on_loaded: Callable[[], None] = lambda: None
+
+    def get(self, name: str | None, runtime: Runtime | None = None) -> LoadedModel:
+        """Returns the model that answers; None takes the settings' values.
+
+        ``auto`` may be answered by the built-in model, and then says why. A named model is that model or an error.
+
+        Raises:
+            ModelError: it can't be had; the subclass says why.
+            OutputError: its converted weights can't be written.
+            RequestError: the engine doesn't have the precision.
+        """
+        asked = name if name is not None else self._settings.model
+        runtime = runtime if runtime is not None else self._runtime
+        if asked == AUTO:
+            return self._get_auto(runtime)
+        name = self._registry.choose(asked).name
+        self._check_under_way(name)
+        return self._get_named(name, runtime)
+
+    def ready(self) -> tuple[str, ...]:
+        """Returns the names of the models whose weights are on this machine, best first."""
+        return tuple(status.name for status in self._registry.statuses() if status.ready)
+
+    def prepare(self) -> ModelAcquisition:
+        """Makes ready, in the background, the model that answers by default; until then the built-in one answers.
+
+        If it is not on this machine, it is downloaded, unless the settings say no.
+        """
+        if self.acquisition is None:
+            self.acquisition = self._new_acquisition(download=self._settings.auto_download)
+        self.acquisition.start()
+        return self.acquisition
+
+    def retry(self) -> None:
+        """Starts to acquire the large model, or starts again; downloads it whatever the settings say of starts."""
+        if self.standing().can_retry:
+            self._failure = None
+            self.acquisition = self._new_acquisition(download=True)
+            self.acquisition.start()
+
+    def cancel(self) -> None:
+        """Ends a download under way; what arrived is kept."""
+        if self.acquisition is not None and self.standing().can_cancel:
+            self.acquisition.cancel()
+
+    def standing(self) -> Standing:
+        """Returns how the models stand. Never waits, never loads anything."""
+        status = self._large_status()
+        idle = status is None or status.state in {AcquisitionState.FAILED, AcquisitionState.CANCELLED}
+        return Standing(
+            answering=self._answering(),
+            status=status,
+            can_retry=self._settings.model != BUILTIN and idle,
+            can_cancel=status is not None and status.state is AcquisitionState.DOWNLOADING,
+            offers=self._offers(),
+        )
+
+    def why_builtin(self) -> Notice | None:
+        """Returns why the built-in model answers for ``auto`` though nothing is being acquired; None if it doesn't."""
+        if self._settings.model != AUTO:
+            return None
+        try:
+            return next(iter(self._registry.choose(AUTO).notices), None)
+        except ModelNotFoundError:
+            return None
+
+    def _offers(self) -> tuple[Precision, ...]:
+        """Returns the precisions, besides the one that answers, that ``verify`` found good for these weights."""
+        name = self._who_answers()
+        if name is None or name == BUILTIN or self._runtime.precision is not Precision.FP32:
+            return ()
+        slot = self._slots.get(_key(name, self._runtime))
+        if slot is None or slot.model is None or slot.model.info.device != CPU:
+            return ()  # on a GPU int8, which runs on the CPU, would be slower
+        return tuple(one for one in (Precision.INT8,) if self._registry.is_verified(name, one))
+
+    def _large_status(self) -> AcquisitionStatus | None:
+        """Returns how far the model that isn't the built-in one is; None where none is being acquired."""
+        status = self.acquisition.status if self.acquisition is not None else None
+        return None if status is None or status.name == BUILTIN else status
+
+    def _answering(self) -> Answering | None:
+        name = self._who_answers()
+        if name is None:
+            return None
+        engine = BUILTIN if name == BUILTIN else engine_for(self._runtime).value
+        slot = self._slots.get(_key(name, self._runtime))
+        if slot is None or slot.model is None:
+            return Answering(name, engine)
+        info = slot.model.info
+        return Answering(name, info.engine, info.precision, info.device, slot.verified)
+
+    def _who_answers(self) -> str | None:
+        status = self._large_status()
+        pending = status is not None and status.state is not AcquisitionState.READY
+        if self._settings.model != AUTO:
+            return None if pending else self._settings.model
+        try:
+            best = self._registry.choose(AUTO).name
+        except ModelNotFoundError:
+            return None
+        if best == BUILTIN or not (pending or self._failure is not None):
+            return best
+        return BUILTIN if self._settings.builtin else None
+
+    def _new_acquisition(self, *, download: bool) -> ModelAcquisition:
+        name = self._wanted(download=download)
+        return ModelAcquisition(name, partial(self._acquire, name, download))
+
+    def _wanted(self, *, download: bool) -> str:
+        try:
+            name = self._registry.choose(self._settings.model).name
+        except ModelNotFoundError:
+            name = LARGE if self._settings.model == AUTO else self._settings.model  # loading it says what is wrong
+        if name == BUILTIN and self._settings.model == AUTO and download:
+            return LARGE
+        return name
+
+    def _acquire(self, name: str, download: bool, report: Report, cancelled: Cancelled) -> None:
+        if name != BUILTIN and self._settings.model == AUTO and self._settings.builtin:
+            self._get_named(BUILTIN, self._runtime)  # it answers meanwhile
+        if download and self._registry.can_be_fetched(name):
+            report(AcquisitionStatus(name, AcquisitionState.DOWNLOADING))
+            self._registry.download(
+                name, on_progress=lambda progress: report(_downloading(name, progress)), cancelled=cancelled
+            )
+        report(AcquisitionStatus(name, AcquisitionState.LOADING))
+        self._get_named(
+            name,
+            self._runtime,
+            on_progress=lambda fraction: report(AcquisitionStatus(name, AcquisitionState.CONVERTING, fraction)),
+        )
+
+    def _check_under_way(self, name: str) -> None:
+        """Refuses a named model that isn't here yet; one that is being loaded is worth waiting for.
+
+        Raises:
+            ModelNotReadyError: it is still being fetched or converted.
+        """
+        status = self.acquisition.status if self.acquisition is not None else None
+        if status is None or status.name != name:
+            return
+        notice = status.notice()
+        if notice is not None and status.state in {AcquisitionState.DOWNLOADING, AcquisitionState.CONVERTING}:
+            raise ModelNotReadyError(notice.code, **notice.values)
+
+    def _get_auto(self, runtime: Runtime) -> LoadedModel:
+        if self._failure is not None:  # reading gigabytes again for every request would help nobody
+            return self._get_builtin(runtime, (Notice.of_error(self._failure.code, self._failure.values),))
+        choice = self._registry.choose(AUTO)
+        status = self._large_status()
+        why_not = status.notice() if status is not None else None
+        if choice.name == BUILTIN:
+            return self._get_builtin(runtime, (why_not,) if why_not is not None else choice.notices)
+        if why_not is not None and self._settings.builtin:
+            return self._get_builtin(runtime, (why_not,))
+        try:
+            return self._get_named(choice.name, runtime)
+        except (ModelError, OutputError) as err:
+            if not self._settings.builtin:
+                raise
+            self._failure = err
+            return self._get_auto(runtime)
+
+    def _get_builtin(self, runtime: Runtime, why: tuple[Notice, ...]) -> LoadedModel:
+        loaded = self._get_named(BUILTIN, runtime)
+        return LoadedModel(loaded.model, loaded.queue, why)
+
+    def _get_named(
+        self, name: str, runtime: Runtime, *, on_progress: OnProgress = lambda _fraction: None
+    ) -> LoadedModel:
+        with self._slots_lock:
+            slot = self._slots.setdefault(_key(name, runtime), _Slot())
+        with slot.loading:
+            if slot.model is None or slot.queue is None:
+                slot.model = self._registry.load(name, runtime, on_progress=on_progress)
+                slot.queue = ModelQueue(slot.model, self._on_batch)
+                slot.verified = self._registry.is_verified(name, runtime.precision)
+                self.on_loaded()
+        return LoadedModel(slot.model, slot.queue)
+
+
+def _key(name: str, runtime: Runtime) -> _Key:
+    """A model that has one engine and precision is one, whatever is asked for."""
+    plain = replace(runtime, engine=Engine.AUTO, precision=Precision.FP32)
+    return name, runtime if name in KNOWN_MODELS else plain
+
+
+def _downloading(name: str, progress: DownloadProgress) -> AcquisitionStatus:
+    total = progress.total_bytes
+    fraction = progress.done_bytes / total if total else None
+    return AcquisitionStatus(
+        name, AcquisitionState.DOWNLOADING, fraction, progress.done_bytes, total, hub=progress.hub.shown
+    )

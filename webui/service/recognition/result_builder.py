@@ -1,0 +1,160 @@
+"""From a recording's frame logits to the result document and the columns that lie beside it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from webui import storage
+from webui.audio.vad import Span
+from webui.engine.protocol import EmotionModel, FloatArray
+from webui.labels import Emotion
+from webui.results import (
+    EmbeddingInfo,
+    FrameScores,
+    Granularity,
+    Notice,
+    RecognitionResult,
+    Segment,
+    SourceInfo,
+    Timing,
+)
+from webui.service.recognition.options import MERGE_GAP_S, RecognizeOptions
+from webui.service.recognition.scores import Among, Scores, Smoothing, count_rows, emotion_scores, smooth
+from webui.service.recognition.segments import build_segments
+from webui.service.recognition.windows import Joined
+from webui.texts import Language
+
+GROUP_ROWS: Final = 1 << 16  # rows of frame scores in memory at a time: 6 MB
+
+FrameColumns = Mapping[str, Scores]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result document with the rows that go to a file.
+
+    Attributes:
+        result: the document.
+        frame_groups: groups of rows for the Parquet file, columns of ``(rows,)`` each, made while they are read; None
+            if the document holds them or none exist.
+    """
+
+    result: RecognitionResult
+    frame_groups: Iterator[FrameColumns] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerContext:
+    """What an answer says besides the scores."""
+
+    source: SourceInfo
+    embedding_shape: tuple[int, ...] | None
+    options: RecognizeOptions
+    smoothing_s: tuple[float, float]
+    max_json_rows: int
+    timestamp: str
+    timing: Timing
+    warnings: tuple[Notice, ...]
+    spans: Sequence[Span] | None
+
+
+def build_answer(model: EmotionModel, joined: Joined, context: AnswerContext, say: Callable[[Notice], None]) -> Answer:
+    """Builds the document.
+
+    Args:
+        model: which answered.
+        joined: its prediction for the whole recording.
+        context: what was heard and asked, times and warnings.
+        say: told the lines of the processing log.
+
+    Raises:
+        ModelError: the model's labels don't map to the nine.
+    """
+    scores = emotion_scores(joined.logits.mean(axis=0, dtype=np.float64), model, context.options.labels)
+    emotion = list(Emotion)[int(scores.argmax())]
+    confidence = float(scores.max())
+    zh, en = emotion.display_name(Language.ZH), emotion.display_name(Language.EN)
+    values = {"emoji": emotion.emoji, "zh": zh, "en": en, "confidence": confidence}
+    say(Notice(code="log.recognized", values=values))
+    frames, groups = _frames(joined.logits, model, context)
+    if frames is not None:
+        shape = {"rows": frames.rows, "window_s": frames.window_s, "hop_s": frames.hop_s}
+        say(Notice(code="log.frames", values=shape))
+    segments = _segments(joined.logits, model, context, say)
+    embedding = None
+    if context.embedding_shape is not None:
+        embedding = EmbeddingInfo(file=storage.EMBEDDING_FILE, shape=context.embedding_shape)
+        say(Notice(code="log.embedding", values={"shape": str(embedding.shape), "file": embedding.file}))
+    result = RecognitionResult(
+        emotion=emotion,
+        confidence=confidence,
+        scores=dict(zip(Emotion, scores.tolist(), strict=True)),
+        granularity=context.options.granularity,
+        timestamp=context.timestamp,
+        model=model.info,
+        source=context.source,
+        timing=context.timing,
+        frames=frames,
+        segments=segments,
+        labels=context.options.labels,
+        embedding=embedding,
+        warnings=context.warnings,
+    )
+    return Answer(result, groups)
+
+
+def _segments(
+    logits: FloatArray, model: EmotionModel, context: AnswerContext, say: Callable[[Notice], None]
+) -> tuple[Segment, ...] | None:
+    if context.spans is None:
+        return None
+    options = context.options
+    gap_s = MERGE_GAP_S if options.merge_segments else None
+    segments = build_segments(context.spans, logits, model, among=options.labels, merge_gap_s=gap_s)
+    speech_s = sum(span.stop - span.start for span in context.spans) / model.sample_rate
+    say(Notice(code="log.segments", values={"segments": len(segments), "speech_s": speech_s}))
+    return segments
+
+
+def _frames(
+    logits: FloatArray, model: EmotionModel, context: AnswerContext
+) -> tuple[FrameScores | None, Iterator[FrameColumns] | None]:
+    if context.options.granularity is not Granularity.FRAME:
+        return None, None
+    if context.options.raw_frames:
+        smoothing = Smoothing.none()
+    else:
+        smoothing = Smoothing.from_seconds(*context.smoothing_s, frame_rate=model.frame_rate)
+    rows = count_rows(len(logits), smoothing)
+    to_file = rows > context.max_json_rows
+    among = context.options.labels
+    columns = {} if to_file else _frame_columns(logits, smoothing, model, among, 0, rows)
+    frames = FrameScores(
+        frame_rate_hz=model.frame_rate,
+        window_s=smoothing.window / model.frame_rate,
+        hop_s=smoothing.hop / model.frame_rate,
+        rows=rows,
+        file=storage.FRAMES_FILE if to_file else None,
+        start_s=None if to_file else tuple(columns["start_s"].tolist()),
+        end_s=None if to_file else tuple(columns["end_s"].tolist()),
+        scores=None if to_file else {emotion: tuple(columns[emotion.value].tolist()) for emotion in Emotion},
+    )
+    return frames, _frame_groups(logits, smoothing, model, among, rows) if to_file else None
+
+
+def _frame_groups(
+    logits: FloatArray, smoothing: Smoothing, model: EmotionModel, among: Among, rows: int
+) -> Iterator[FrameColumns]:
+    for first in range(0, rows, GROUP_ROWS):
+        yield _frame_columns(logits, smoothing, model, among, first, min(first + GROUP_ROWS, rows))
+
+
+def _frame_columns(
+    logits: FloatArray, smoothing: Smoothing, model: EmotionModel, among: Among, first_row: int, stop_row: int
+) -> FrameColumns:
+    smoothed = smooth(logits, smoothing, first_row=first_row, stop_row=stop_row)
+    scores = emotion_scores(smoothed.logits, model, among)
+    columns = {"start_s": smoothed.first / model.frame_rate, "end_s": smoothed.stop / model.frame_rate}
+    return columns | {emotion.value: scores[:, column] for column, emotion in enumerate(Emotion)}

@@ -1,0 +1,79 @@
+"""What was said when: stretches of speech with an emotion each.
+
+The recording is heard as a whole, and a segment's scores come from its frames' logits. Hearing each stretch by itself
+would take away what the model hears before and after it, and cost a pass per stretch; and the scores of a segment that
+covers everything would not be the recording's own.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from webui.audio.vad import Span
+from webui.engine.protocol import EmotionModel, FloatArray
+from webui.labels import Emotion
+from webui.results import Segment
+from webui.service.recognition.scores import Among, Scores, emotion_scores
+
+Frames = tuple[int, int]  # first, and one past the last
+
+
+def build_segments(
+    spans: Sequence[Span],
+    logits: FloatArray,
+    model: EmotionModel,
+    *,
+    among: Among = None,
+    merge_gap_s: float | None = None,
+) -> tuple[Segment, ...]:
+    """Returns the segments in order.
+
+    Args:
+        spans: where somebody speaks, in samples.
+        logits: of all frames, ``(frames, labels)``.
+        model: whose frames they are.
+        among: the emotions that share the scores; None: all.
+        merge_gap_s: neighbours of the same emotion that are no further apart become one segment; None: none do.
+    """
+    groups = [[span] for span in spans]
+    if merge_gap_s is not None:
+        leaders = [int(_scores([span], logits, model, among).argmax()) for span in spans]
+        gap = round(merge_gap_s * model.sample_rate)
+        groups = list(_joined(spans, leaders, gap))
+    return tuple(_segment(group, _scores(group, logits, model, among), model) for group in groups)
+
+
+def _joined(spans: Sequence[Span], leaders: Sequence[int], gap: int) -> Iterator[list[Span]]:
+    """Yields runs of neighbours with the same leader and at most ``gap`` samples between them."""
+    group: list[Span] = list(spans[:1])
+    for (before, leader), (span, following) in pairwise(zip(spans, leaders, strict=True)):
+        if leader == following and span.start - before.stop <= gap:
+            group.append(span)
+        else:
+            yield group
+            group = [span]
+    if group:
+        yield group
+
+
+def _scores(group: Iterable[Span], logits: FloatArray, model: EmotionModel, among: Among) -> Scores:
+    heard = np.concatenate([logits[first:stop] for first, stop in (_frames(span, logits, model) for span in group)])
+    return emotion_scores(heard.mean(axis=0, dtype=np.float64), model, among)
+
+
+def _frames(span: Span, logits: FloatArray, model: EmotionModel) -> Frames:
+    """Returns the frames of a span: at least one, and none beyond the end."""
+    per_sample = model.frame_rate / model.sample_rate
+    first = min(int(span.start * per_sample), len(logits) - 1)
+    return first, max(first + 1, min(round(span.stop * per_sample), len(logits)))
+
+
+def _segment(group: Sequence[Span], scores: Scores, model: EmotionModel) -> Segment:
+    return Segment(
+        start_s=group[0].start / model.sample_rate,
+        end_s=group[-1].stop / model.sample_rate,
+        emotion=list(Emotion)[int(scores.argmax())],
+        confidence=float(scores.max()),
+        scores=dict(zip(Emotion, scores.tolist(), strict=True)),
+    )

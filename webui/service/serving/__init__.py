@@ -1,0 +1,1 @@
+"""What a server needs besides recognition: admission, draining, API keys, metrics."""

@@ -1,0 +1,1 @@
+"""Parts of the page that stand on every tab."""

@@ -1,0 +1,1 @@
+"""HTML and charts made from results; no events."""

@@ -1,0 +1,99 @@
+"""An answer as HTML: the main emotion, who answered, the warnings, and the nine scores."""
+
+from typing import Final
+
+from webui.labels import Emotion
+from webui.results import ModelInfo, Notice, RecognitionResult
+from webui.texts import Language, text
+from webui.ui.views.markup import emotion_title, emotion_title_html, escape, face, other_language, percent
+
+BUILTIN_NAME: Final = "builtin"
+
+
+def empty_html(language: Language) -> str:
+    """Returns what stands in the place of an answer before there is one."""
+    return (
+        f'<div class="se-card se-empty"><span aria-hidden="true">🎧</span>{escape(text("page.empty", language))}</div>'
+    )
+
+
+def answer_html(result: RecognitionResult, language: Language) -> str:
+    """Returns the main emotion with its confidence, the model that answered, and the warnings."""
+    confidence = text("page.confidence", language, confidence=result.confidence)
+    source = text(
+        "page.source",
+        language,
+        file_name=result.source.file_name,
+        duration_s=result.source.duration_s,
+        sample_rate_hz=result.source.sample_rate_hz,
+        inference_s=result.timing.inference_s,
+    )
+    said = escape(f"{emotion_title(result.emotion, language)} {confidence}")
+    return (
+        f'<div class="se-card se-answer" data-emotion="{result.emotion.value}" data-say="{said}">'
+        f'<div class="se-emotion">{emotion_title_html(result.emotion, language)}</div>'
+        f'<div class="se-confidence">{escape(confidence)}</div>'
+        f'<div class="se-source">{escape(source)}</div>'
+        f"{_model_html(result.model, language)}"
+        f"{_warnings_html(result.warnings, language)}"
+        f'<p class="se-honest">{escape(text("page.honest", language))}</p>'
+        "</div>"
+    )
+
+
+def cancelled_html(language: Language, *, too_late: bool = False) -> str:
+    """Returns what stands in the place of an answer that the visitor stopped."""
+    sentence = escape(text("page.cancelled_late" if too_late else "page.cancelled", language))
+    return f'<div class="se-card se-empty" data-say="{sentence}"><span aria-hidden="true">⏹️</span>{sentence}</div>'
+
+
+def trouble_html(title_key: str, sentence: str, language: Language) -> str:
+    """Returns an error as a card: what kind of trouble, and the sentence that says what to do."""
+    title = escape(text(title_key, language))
+    return f'<div class="se-card se-trouble" role="alert"><strong>⚠️ {title}</strong><p>{escape(sentence)}</p></div>'
+
+
+def scores_html(result: RecognitionResult, language: Language) -> str:
+    """Returns the nine scores as a list of bars, in the order of the nine, with numbers as text."""
+    rows = "".join(_score_row(emotion, result.scores[emotion], result.emotion, language) for emotion in Emotion)
+    title = escape(text("page.scores", language))
+    return f'<section class="se-card"><h2>{title}</h2><ul class="se-scores">{rows}</ul></section>'
+
+
+def _score_row(emotion: Emotion, score: float, top: Emotion, language: Language) -> str:
+    name = escape(emotion.display_name(language))
+    second = escape(emotion.display_name(other_language(language)))
+    marked = " se-top" if emotion is top else ""
+    return (
+        f'<li class="se-score se-{emotion.value}{marked}">'
+        f"{face(emotion)}"
+        f'<span class="se-name">{name} <small>{second}</small></span>'
+        f'<span class="se-bar" aria-hidden="true"><span style="width:{score:.2%}"></span></span>'
+        f'<span class="se-number">{percent(score)}</span></li>'
+    )
+
+
+def _model_html(model: ModelInfo, language: Language) -> str:
+    key = "page.model_builtin" if model.name == BUILTIN_NAME else "page.model_other"
+    name = text(key, language, name=model.name)
+    details = text(
+        "page.model_details",
+        language,
+        engine=model.engine,
+        precision=model.precision,
+        device=model.device,
+        license=model.license,
+    )
+    label = escape(text("page.answered_by", language))
+    return (
+        f'<div class="se-model"><span class="se-label">{label}</span> <b>{escape(name)}</b>'
+        f"<small>{escape(details)}</small></div>"
+    )
+
+
+def _warnings_html(warnings: tuple[Notice, ...], language: Language) -> str:
+    if not warnings:
+        return ""
+    items = "".join(f"<li>{escape(warning.message(language))}</li>" for warning in warnings)
+    label = escape(text("page.warnings", language))
+    return f'<div class="se-warnings"><span class="se-label">{label}</span><ul>{items}</ul></div>'

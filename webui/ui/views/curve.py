@@ -1,0 +1,140 @@
+"""The curve over time as HTML and SVG of our own: it needs no library, no network, and follows light and dark.
+
+The SVG stretches with the page and holds lines only; everything that is text is HTML over it, so that it keeps its size
+on a phone. Lines differ by colour and dashes, and carry the emotion's face where they are highest.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from webui.labels import Emotion
+from webui.results import FrameScores
+from webui.texts import Language, text
+from webui.ui.views.curve_data import Curve, Span, leading_spans, load_curve
+from webui.ui.views.markup import emotion_title, emotion_title_html, escape, face
+
+_WIDTH: Final = 1000  # of the SVG's own units
+_HEIGHT: Final = 300
+_SHOWN_FROM: Final = 0.15  # an emotion whose curve never reaches this stays in the background
+_FACE_FROM: Final = 0.06  # share of the width that a span needs to carry its face
+_GRID: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+_TICK_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+_MAX_TICKS: Final = 7
+
+
+def curve_html(frames: FrameScores, folder: Path, language: Language) -> str:
+    """Returns the picture of the frame scores.
+
+    Args:
+        frames: of a result document.
+        folder: the run folder of that document.
+        language: of the words around the picture.
+    """
+    curve = load_curve(frames, folder)
+    caption = text(
+        "page.curve_caption", language, window_s=frames.window_s, hop_s=frames.hop_s, rows=len(curve.start_s)
+    )
+    return (
+        f'<figure class="se-card se-curve"><h2>{escape(text("page.curve", language))}</h2>'
+        f"{_plot(curve)}{_strip(curve, language)}{_ticks(curve, language)}{_legend(curve, language)}"
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _shown(curve: Curve) -> list[int]:
+    """Returns the columns that are drawn strongly, highest peak first."""
+    peaks = curve.scores.max(axis=0)
+    order = [int(column) for column in np.argsort(-peaks, kind="stable")]
+    return [column for column in order if peaks[column] >= _SHOWN_FROM] or order[:1]
+
+
+def _duration_s(curve: Curve) -> float:
+    return float(curve.end_s[-1]) or 1.0
+
+
+def _plot(curve: Curve) -> str:
+    shown = _shown(curve)
+    quiet_first = [column for column in range(len(Emotion)) if column not in shown] + shown[::-1]
+    lines = "".join(_line(curve, column, column in shown) for column in quiet_first)
+    grid = "".join(
+        f'<line class="se-grid" x1="0" x2="{_WIDTH}" y1="{_y(level):.0f}" y2="{_y(level):.0f}"/>' for level in _GRID
+    )
+    labels = "".join(f'<span style="top:{1 - level:.0%}">{level:.0%}</span>' for level in _GRID)
+    faces = "".join(_face(curve, column) for column in shown)
+    return (
+        f'<div class="se-plot" aria-hidden="true"><div class="se-levels">{labels}</div>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none">{grid}{lines}</svg>{faces}</div>'
+    )
+
+
+def _y(score: float) -> float:
+    return _HEIGHT * (1 - score)
+
+
+def _line(curve: Curve, column: int, strong: bool) -> str:
+    scores = curve.scores[:, column]
+    x = np.concatenate([[0.0], curve.time_s, curve.end_s[-1:]]) / _duration_s(curve) * _WIDTH
+    y = _HEIGHT * (1 - np.concatenate([scores[:1], scores, scores[-1:]]))
+    points = " ".join(f"{left:.1f},{top:.1f}" for left, top in zip(x, y, strict=True))
+    emotion = list(Emotion)[column]
+    weight = "se-strong" if strong else "se-quiet"
+    return f'<polyline class="se-line {weight} se-{emotion.value}" points="{points}"/>'
+
+
+def _peak(curve: Curve, column: int) -> tuple[float, float]:
+    row = int(curve.scores[:, column].argmax())
+    return float(curve.time_s[row]), float(curve.scores[row, column])
+
+
+def _face(curve: Curve, column: int) -> str:
+    time_s, score = _peak(curve, column)
+    left = min(max(time_s / _duration_s(curve), 0.02), 0.98)
+    emotion = list(Emotion)[column]
+    return f'<span class="se-peak" style="left:{left:.2%};top:{1 - score:.2%}">{face(emotion)}</span>'
+
+
+def _strip(curve: Curve, language: Language) -> str:
+    total_s = _duration_s(curve)
+    spans = leading_spans(curve)
+    cells = "".join(_span(span, total_s, language) for span in spans)
+    said = "; ".join(_span_words(span, language) for span in spans[:50])
+    return f'<div class="se-strip" role="img" aria-label="{escape(said)}">{cells}</div>'
+
+
+def _span_words(span: Span, language: Language) -> str:
+    title = emotion_title(span.emotion, language)
+    return text("page.curve_span", language, start_s=span.start_s, end_s=span.end_s, emotion=title)
+
+
+def _span(span: Span, total_s: float, language: Language) -> str:
+    share = (span.end_s - span.start_s) / total_s
+    shown = face(span.emotion) if share >= _FACE_FROM else ""
+    return (
+        f'<span class="se-span se-{span.emotion.value}" style="width:{share:.3%}" '
+        f'title="{escape(_span_words(span, language))}">{shown}</span>'
+    )
+
+
+def _ticks(curve: Curve, language: Language) -> str:
+    total_s = _duration_s(curve)
+    step_s = next((step for step in _TICK_STEPS_S if total_s / step <= _MAX_TICKS), total_s)
+    times = np.arange(0.0, total_s * 0.97, step_s)
+    labels = "".join(f'<span style="left:{time / total_s:.2%}">{time:g}</span>' for time in times.round(1))
+    unit = escape(text("page.seconds", language))
+    return f'<div class="se-ticks" aria-hidden="true">{labels}<span class="se-unit">{unit}</span></div>'
+
+
+def _legend(curve: Curve, language: Language) -> str:
+    items = []
+    for column in _shown(curve):
+        emotion = list(Emotion)[column]
+        time_s, score = _peak(curve, column)
+        peak = text("page.curve_peak", language, score=score, time_s=time_s)
+        sample = (
+            f'<svg viewBox="0 0 28 6"><polyline class="se-line se-strong se-{emotion.value}" points="0,3 28,3"/></svg>'
+        )
+        name = emotion_title_html(emotion, language)
+        items.append(f"<li>{sample}<span>{name}</span> <small>{escape(peak)}</small></li>")
+    return f'<ul class="se-legend">{"".join(items)}</ul>'

@@ -1,0 +1,49 @@
+"""An outcome as the values of the page's components."""
+
+from typing import Any
+
+import gradio as gr
+
+from webui.texts import Language
+from webui.ui.shared_files import SharedFiles
+from webui.ui.tabs.outcome import Outcome, trouble_of
+from webui.ui.views.answer import answer_html, cancelled_html, empty_html, scores_html, trouble_html
+from webui.ui.views.curve import curve_html
+from webui.ui.views.segments import segments_html
+from webui.ui.views.side_by_side import side_by_side_html
+
+Updates = list[Any]
+
+
+def render(outcome: Outcome | None, language: Language) -> Updates:
+    """Returns the values of the answer and of the log."""
+    if outcome is None:
+        return [empty_html(language), ""]
+    log_text = outcome.log_text(language)
+    if outcome.trouble is not None:
+        trouble = outcome.trouble
+        return [trouble_html(trouble.title_key, trouble.sentence(language), language), log_text]
+    if outcome.cancelled:
+        return [cancelled_html(language, too_late=outcome.too_late), log_text]
+    if outcome.recognition is None:
+        return [empty_html(language), log_text]
+    result = outcome.recognition.result
+    curve = curve_html(result.frames, outcome.recognition.folder, language) if result.frames is not None else ""
+    segments = segments_html(result.segments, language) if result.segments else ""
+    others = side_by_side_html(outcome.side_by_side, language) if outcome.side_by_side else ""
+    return [answer_html(result, language) + others + scores_html(result, language) + segments + curve, log_text]
+
+
+def present(outcome: Outcome, language: Language, shared: SharedFiles) -> Updates:
+    """Returns the outcome itself, the values of the answer and the log, and the downloads.
+
+    What goes wrong here becomes an outcome too: the visitor sees a sentence with a number that the log has as well.
+    """
+    try:
+        files = None
+        if outcome.recognition is not None:
+            files = shared.share_run(outcome.recognition.folder, outcome.recognition.files)
+        return [outcome, *render(outcome, language), gr.update(value=files, visible=files is not None)]
+    except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs it
+        failed = Outcome(None, trouble_of(error), outcome.log)
+        return [failed, *render(failed, language), gr.update(visible=False)]

@@ -1,0 +1,37 @@
+"""What several models said of one recording, as a table."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from webui.texts import Language, text
+from webui.ui.tabs.outcome import Outcome
+from webui.ui.views.markup import escape, face, percent
+from webui.ui.views.status import model_title
+
+COLUMNS: Final = ("model", "emotion", "confidence", "second", "time")
+
+
+def side_by_side_html(answers: Sequence[tuple[str, Outcome]], language: Language) -> str:
+    """Returns the table: a row per model; one that failed says why."""
+    heads = "".join(f'<th scope="col">{escape(text(f"page.side_{name}", language))}</th>' for name in COLUMNS)
+    rows = "".join(_row(name, outcome, language) for name, outcome in answers)
+    title = escape(text("page.side_by_side", language))
+    return (
+        f'<section class="se-card"><h2>{title}</h2><div class="se-wide" tabindex="0" aria-label="{title}">'
+        f'<table class="se-side"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<p class="se-honest">{escape(text("page.side_note", language))}</p></section>'
+    )
+
+
+def _row(name: str, outcome: Outcome, language: Language) -> str:
+    head = f'<tr><th scope="row">{escape(model_title(name, language))}</th>'
+    if outcome.recognition is None:
+        why = outcome.trouble.sentence(language) if outcome.trouble is not None else "–"
+        return f'{head}<td colspan="{len(COLUMNS) - 1}">⚠️ {escape(why)}</td></tr>'
+    result = outcome.recognition.result
+    ranked = sorted(result.scores, key=lambda emotion: result.scores[emotion], reverse=True)
+    second = f"{ranked[1].display_name(language)} {percent(result.scores[ranked[1]])}"
+    return (
+        f"{head}<td>{face(result.emotion)} {escape(result.emotion.display_name(language))}</td>"
+        f"<td>{percent(result.confidence)}</td><td>{escape(second)}</td><td>{result.timing.inference_s:.2f} s</td></tr>"
+    )
