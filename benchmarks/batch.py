@@ -10,7 +10,7 @@ import torch
 from benchmarks.contenders import whole
 from benchmarks.tables import Table, cores, ratio, spread
 from tests.checkpoints import make_clip
-from webui.engine.emotion2vec.torch_model import NativeModel
+from webui.engine.emotion2vec.torch_model import TorchModel
 from webui.engine.protocol import FloatArray, Prediction
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.settings import Device, Settings
@@ -21,7 +21,7 @@ SECONDS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     """Yields clips a second of three ways to answer six clips, and their largest score difference."""
     model = ModelRegistry(Settings(models_dir=models_dir, device=Device.CPU)).load(LARGE)
-    assert isinstance(model, NativeModel)
+    assert isinstance(model, TorchModel)
     torch.set_num_threads(cores())
     scale = 0.2 if quick else 1.0
     windows = [whole(make_clip(number, scale * seconds)) for number, seconds in enumerate(SECONDS)]

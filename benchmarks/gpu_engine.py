@@ -16,8 +16,8 @@ from benchmarks.tables import Table
 from tests.checkpoints import LARGE, TINY, make_checkpoint, make_clip
 from webui.engine.emotion2vec.checkpoint import load_network
 from webui.engine.emotion2vec.convert import convert_checkpoint
-from webui.engine.emotion2vec.runner import Passes
-from webui.engine.emotion2vec.torch_model import NativeModel
+from webui.engine.emotion2vec.runner import DeviceRunner
+from webui.engine.emotion2vec.torch_model import TorchModel
 from webui.engine.protocol import Prediction, Window
 from webui.settings import Precision
 
@@ -34,12 +34,12 @@ def make_folder(directory: Path, *, tiny: bool) -> None:
     published.unlink()
 
 
-def load(directory: Path, place: torch.device, precision: str, *, record: bool = True) -> NativeModel:
+def load(directory: Path, place: torch.device, precision: str, *, record: bool = True) -> TorchModel:
     """Loads the checkpoint; ``record`` False leaves CUDA graphs out."""
     network, info = load_network(directory, directory / "model.safetensors")
-    model = NativeModel("drawn", network, info, license="none", place=place, precision=Precision(precision))
+    model = TorchModel("drawn", network, info, license="none", place=place, precision=Precision(precision))
     if not record:
-        model._passes = Passes(network, place, TYPES[precision], normalize=info.normalize, record=False)
+        model._passes = DeviceRunner(network, place, TYPES[precision], normalize=info.normalize, record=False)
     return model
 
 
@@ -103,7 +103,7 @@ def memory_runs_out(directory: Path, place: torch.device, *, seconds: float, bat
     return Table("When memory runs out", columns, tuple(rows)), right
 
 
-def _count_passes(model: NativeModel) -> list[int]:
+def _count_passes(model: TorchModel) -> list[int]:
     sizes: list[int] = []
     start = model._passes.start
 

@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.tables import Table
 from webui.engine.emotion2vec.network import Block, Emotion2vec, Emotion2vecConfig, PositionConv, WaveConv
-from webui.engine.emotion2vec.runner import Passes, copy_to
+from webui.engine.emotion2vec.runner import DeviceRunner, copy_to
 
 RATE: Final = 16_000
 LIMITS: Final = {"fp32": 1e-5, "fp16": 1e-2, "bf16": 5e-2}  # of the largest score difference to the CPU in fp32
@@ -79,7 +79,7 @@ def draw_clips(seconds: Sequence[float]) -> list[Clip]:
     return clips
 
 
-def score(passes: Passes, clips: Sequence[Clip]) -> NDArray[np.float64]:
+def score(passes: DeviceRunner, clips: Sequence[Clip]) -> NDArray[np.float64]:
     """Returns utterance scores ``(B, L)`` from one padded batch."""
     logits = [frames.mean(axis=0, dtype=np.float64) for frames, _ in passes.start(clips).finish()]  # type: ignore[arg-type]
     powers = np.exp(np.stack(logits) - np.max(logits, axis=1, keepdims=True))
@@ -89,14 +89,14 @@ def score(passes: Passes, clips: Sequence[Clip]) -> NDArray[np.float64]:
 def check(network: Emotion2vec, place: torch.device) -> Iterator[tuple[str, float, float]]:
     """Yields what was compared, the largest score difference, and how much is allowed."""
     clips = draw_clips(CLIPS_S)
-    exact = np.concatenate([score(Passes(copy_to(network, CPU, torch.float32), CPU), [clip]) for clip in clips])
+    exact = np.concatenate([score(DeviceRunner(copy_to(network, CPU, torch.float32), CPU), [clip]) for clip in clips])
     for name, limit in LIMITS.items():
-        passes = Passes(copy_to(network, CPU, torch.float32), place, TYPES[name], record=False)
+        passes = DeviceRunner(copy_to(network, CPU, torch.float32), place, TYPES[name], record=False)
         alone = np.concatenate([score(passes, [clip]) for clip in clips])
         yield f"{name} alone", float(np.abs(alone - exact).max()), limit
         yield f"{name} in a padded batch", float(np.abs(score(passes, clips) - exact).max()), limit
         if place.type == "cuda":
-            passes = Passes(network, place, TYPES[name])
+            passes = DeviceRunner(network, place, TYPES[name])
             replayed = [np.concatenate([score(passes, [clip]) for clip in clips]) for _ in range(3)][-1]
             yield f"{name} recorded and replayed", float(np.abs(replayed - exact).max()), limit
 
@@ -115,7 +115,7 @@ def speed(network: Emotion2vec, place: torch.device, *, seconds: float, batch: i
     rows = []
     for name, dtype in TYPES.items():
         for record in (False, True) if place.type == "cuda" else (False,):
-            passes = Passes(copy_to(network, CPU, torch.float32), place, dtype, record=record)
+            passes = DeviceRunner(copy_to(network, CPU, torch.float32), place, dtype, record=record)
             for count in (1, batch) if not record else (1,):
                 clips = draw_clips([seconds] * count)
                 took = _time(lambda passes=passes, clips=clips: passes.start(clips).finish(), place, 4 * rounds)
@@ -221,7 +221,7 @@ def _wait(place: torch.device) -> None:
 
 def profile(network: Emotion2vec, place: torch.device, path: Path, *, name: str, seconds: float, batch: int) -> None:
     """Writes which kernels a pass of a batch, and one of a single clip, spend their time in."""
-    passes = Passes(network, place, TYPES[name], record=False)
+    passes = DeviceRunner(network, place, TYPES[name], record=False)
     kinds = [torch.profiler.ProfilerActivity.CPU]
     if place.type == "cuda":
         kinds.append(torch.profiler.ProfilerActivity.CUDA)

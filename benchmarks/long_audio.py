@@ -30,7 +30,7 @@ from webui.engine.registry import BUILTIN, ModelRegistry
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.recognition.scores import Smoothing, emotion_scores, smooth
-from webui.service.recognition.windows import MAX_WINDOW_S, Joined, predict_recording
+from webui.service.recognition.windows import MAX_WINDOW_S, RecordingLogits, predict_recording
 from webui.settings import PROJECT_DIR, Device, Settings
 
 KEPT_S: Final = (10.0, 20.0, 30.0, 60.0)  # what a window keeps at most between its contexts
@@ -79,7 +79,7 @@ class _Wholes:
 
     shape: str
     recordings: list[FloatArray]
-    joined: list[Joined]
+    joined: list[RecordingLogits]
     cpu_s: float
 
     def compare(self, model: EmotionModel, window_s: float) -> str:
@@ -146,15 +146,15 @@ def load(name: str, folder: Path) -> EmotionModel:
     settings = Settings(device=Device.CPU, models_dir=folder / "models")
     if name not in SIZES:
         return ModelRegistry(settings if name == BUILTIN else Settings(device=Device.CPU)).load(name)
-    from webui.engine.emotion2vec.torch_model import load_native
+    from webui.engine.emotion2vec.torch_model import load_torch_model
 
     place = folder / name
     if not place.exists():
         convert_checkpoint(place, make_checkpoint(place, SIZES[name], training=False), place)
-    return load_native(name, place, place / "model.safetensors", license="none", device=Device.CPU)
+    return load_torch_model(name, place, place / "model.safetensors", license="none", device=Device.CPU)
 
 
-def _predict(model: EmotionModel, recording: np.ndarray, window_s: float) -> tuple[Joined, float]:
+def _predict(model: EmotionModel, recording: np.ndarray, window_s: float) -> tuple[RecordingLogits, float]:
     """Returns the prediction and the CPU seconds it took, which others on the machine change less than the clock."""
     clock = time.process_time()
     longest_s = min(window_s, len(recording) / RATE + 1)
@@ -162,7 +162,7 @@ def _predict(model: EmotionModel, recording: np.ndarray, window_s: float) -> tup
     return joined, time.process_time() - clock
 
 
-def _differences(model: EmotionModel, pairs: list[tuple[Joined, Joined]]) -> str:
+def _differences(model: EmotionModel, pairs: list[tuple[RecordingLogits, RecordingLogits]]) -> str:
     smoothing = Smoothing.from_seconds(1.0, 0.2, frame_rate=model.frame_rate)
     totals, frames, same = [], [], 0
     for whole, part in pairs:

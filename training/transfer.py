@@ -107,7 +107,7 @@ def _ask(
     labels = labels_in(split.train)
     shared = tuple(label for label in labels if label in labels_in(left_out))
     asked = [clip for clip in left_out if clip.emotion in shared]
-    masked = among(predict_unheard([read_run(run) for run in runs], asked, cache, labels), shared)
+    masked = allowed_emotions(predict_unheard([read_run(run) for run in runs], asked, cache, labels), shared)
     found = Stranger(
         corpus=name,
         heard=tuple(sorted({clip.corpus for clip in split.train})),
@@ -128,7 +128,7 @@ def leave_out(plan: Plan, name: str) -> tuple[Split, tuple[Clip, ...]]:
     return Split(train=parts[False], validation=()), parts[True]
 
 
-def among(found: ClipLogits, labels: Sequence[Emotion]) -> ClipLogits:
+def allowed_emotions(found: ClipLogits, labels: Sequence[Emotion]) -> ClipLogits:
     """Returns ``found`` with the answer restricted to ``labels``, which hold every right answer."""
     columns = [found.labels.index(label) for label in labels]
     truth = np.array([labels.index(clip.emotion) for clip in found.clips], dtype=np.int64)

@@ -10,7 +10,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.server_process import RunningServer, running_server
 from tests.checkpoints import TINY, make_checkpoint
 from tests.hub import Hub, serve
-from webui.engine.emotion2vec.verification_record import Verdict, write_verdict
+from webui.engine.emotion2vec.verification_record import VerificationRecord, write_record
 from webui.engine.registry import LARGE
 from webui.engine.weights import read_source_hash
 from webui.settings import Precision
@@ -118,7 +118,7 @@ def test_weights_that_are_copied_in_while_the_page_is_open(
     assert "emotion2vec_plus_large" in visitor.recognize().locator(".se-model").inner_text()
     expect(page.locator("#fast")).to_be_hidden()
 
-    write_verdict(tmp_path / "models" / LARGE, int8_verdict(tmp_path / "models" / LARGE))  # what `verify` finds
+    write_record(tmp_path / "models" / LARGE, int8_verdict(tmp_path / "models" / LARGE))  # what `verify` finds
     expect(page.locator("#fast")).to_be_visible(timeout=SOON_MS)
     visitor.photograph("status_fast_zh_1280")
     page.locator("#fast input").check()
@@ -129,10 +129,10 @@ def test_weights_that_are_copied_in_while_the_page_is_open(
     assert "fp32" in visitor.recognize().locator(".se-model").inner_text()
 
 
-def int8_verdict(folder: Path) -> Verdict:
+def int8_verdict(folder: Path) -> VerificationRecord:
     digest = read_source_hash(folder / "model.safetensors")
     assert digest is not None
-    return Verdict(
+    return VerificationRecord(
         model=LARGE,
         checkpoint_sha256=digest,
         verified=True,

@@ -60,7 +60,7 @@ def test_playlists_are_named_and_refused(name: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", scripts(Path()))
 def test_either_whitelist_alone_would_do(name: str, kept: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the look at the first bytes, and with one of the two options alone, still nothing is opened."""
-    monkeypatch.setattr(door, "reject_foreign", lambda *_: None)
+    monkeypatch.setattr(door, "reject_other_formats", lambda *_: None)
     options = {key: value for key, value in pyav_reader._OPEN_OPTIONS.items() if key == kept}
     assert len(options) == 1
     monkeypatch.setattr(pyav_reader, "_OPEN_OPTIONS", options | {"safe": "0"})

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from tests.checkpoints import Sizes, make_checkpoint
 from webui.engine.emotion2vec.convert import convert_checkpoint
-from webui.engine.emotion2vec.funasr_model import ReferenceModel, load_reference
+from webui.engine.emotion2vec.funasr_model import FunasrModel, load_funasr_model
 from webui.engine.emotion2vec.network import Emotion2vec
-from webui.engine.emotion2vec.torch_model import NativeModel, load_native
+from webui.engine.emotion2vec.torch_model import TorchModel, load_torch_model
 from webui.engine.protocol import Window
 from webui.settings import Device
 
@@ -23,8 +23,8 @@ from webui.settings import Device
 class Pair:
     """One checkpoint in both engines."""
 
-    native: NativeModel
-    reference: ReferenceModel
+    native: TorchModel
+    reference: FunasrModel
     directory: Path
 
     @property
@@ -41,10 +41,10 @@ def load_pair(directory: Path, sizes: Sizes, *, clips: int = 27) -> Pair:
     published = make_checkpoint(directory, sizes, clips=clips, seconds=1.0)
     slim = convert_checkpoint(directory, published, directory)
     published.unlink()
-    native = load_native("pair", directory, slim, license="none", device=Device.CPU)
-    reference = load_reference("pair", directory, slim, license="none", device=Device.CPU)
-    assert isinstance(native, NativeModel)
-    assert isinstance(reference, ReferenceModel)
+    native = load_torch_model("pair", directory, slim, license="none", device=Device.CPU)
+    reference = load_funasr_model("pair", directory, slim, license="none", device=Device.CPU)
+    assert isinstance(native, TorchModel)
+    assert isinstance(reference, FunasrModel)
     return Pair(native, reference, directory)
 
 

@@ -16,7 +16,7 @@ from webui.engine.emotion2vec.checkpoint import load_network
 from webui.engine.emotion2vec.network import Emotion2vec
 from webui.engine.emotion2vec.onnx.export import write_graph
 from webui.engine.emotion2vec.onnx.model import About, load_onnx
-from webui.engine.emotion2vec.torch_model import NativeModel
+from webui.engine.emotion2vec.torch_model import TorchModel
 from webui.engine.protocol import Window
 from webui.settings import Precision
 
@@ -185,7 +185,7 @@ def test_a_mistake_in_the_network_would_be_seen(mutate: Callable[[Emotion2vec], 
     for change in (lambda _network: None, mutate):
         network, info = load_network(tiny_weights.parent, tiny_weights)
         change(network)
-        model = NativeModel("mutant", network, info, license="none", place=torch.device("cpu"))
+        model = TorchModel("mutant", network, info, license="none", place=torch.device("cpu"))
         logits.append(model.predict([whole(clip)])[0].logits)
     before, after = logits
     difference = np.abs(softmax(after.mean(axis=0)) - softmax(before.mean(axis=0))).max()

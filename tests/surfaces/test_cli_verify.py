@@ -7,7 +7,7 @@ import pytest
 
 from tests.checkpoints import TINY, make_checkpoint
 from tests.surfaces.cli_process import EXAMPLE, CommandLine
-from webui.engine.emotion2vec.verification_record import read_verdict
+from webui.engine.emotion2vec.verification_record import read_record
 
 LARGE = "emotion2vec_plus_large"
 
@@ -26,10 +26,10 @@ def test_verify_keeps_its_verdict(command_line: CommandLine, models_dir: Path) -
     assert verdict["verified"] is True
     assert verdict["largest_score_difference"] <= 1e-5
     assert len(verdict["clips"]) == 6
-    kept = read_verdict(models_dir / LARGE, checkpoint_sha256=verdict["checkpoint_sha256"])
+    kept = read_record(models_dir / LARGE, checkpoint_sha256=verdict["checkpoint_sha256"])
     assert kept is not None
     assert json.loads(kept.model_dump_json()) == verdict
-    assert read_verdict(models_dir / LARGE, checkpoint_sha256="another") is None
+    assert read_record(models_dir / LARGE, checkpoint_sha256="another") is None
 
 
 def test_verify_for_people(command_line: CommandLine, models_dir: Path) -> None:

@@ -7,13 +7,13 @@ from webui.results import Notice
 from webui.texts import Language
 from webui.ui.page import ASSETS_DIR
 from webui.ui.scripts import page_script
-from webui.ui.session_runs import VisitorRuns
+from webui.ui.session_runs import SessionRuns
 from webui.ui.tabs.outcome import Outcome
 from webui.ui.views.outcome import render
 
 
 def test_a_run_can_be_stopped_until_it_writes() -> None:
-    runs = VisitorRuns()
+    runs = SessionRuns()
     first, other = runs.begin("a"), runs.begin("b")
     assert first.goes_on(writing=False)
     assert runs.stop("a")
@@ -26,7 +26,7 @@ def test_a_run_can_be_stopped_until_it_writes() -> None:
 
 
 def test_a_new_run_is_not_forgotten_with_the_old_one() -> None:
-    runs = VisitorRuns()
+    runs = SessionRuns()
     first, second = runs.begin("a"), runs.begin("a")
     runs.end("a", first)
     assert runs.stop("a")

@@ -29,8 +29,8 @@ from webui.service import RecognitionService, RecognizeOptions
 from webui.settings import Settings
 from webui.texts import Language, text
 from webui.ui.i18n import parse_language, preferred_language
-from webui.ui.tabs.outcome import Outcome, recognize_source, trouble_of
-from webui.ui.views.answer import answer_html, empty_html, scores_html, trouble_html
+from webui.ui.tabs.outcome import Outcome, error_card_of, recognize_source
+from webui.ui.views.answer import answer_html, empty_html, error_card_html, scores_html
 from webui.ui.views.curve import curve_html
 from webui.ui.views.curve_data import Curve, Span, leading_spans, load_curve, thin
 
@@ -124,7 +124,7 @@ def test_a_file_name_is_only_text(name: str) -> None:
 
 
 def test_trouble_is_an_alert() -> None:
-    html = trouble_html("page.trouble_audio", "It <is> broken.", Language.EN)
+    html = error_card_html("page.trouble_audio", "It <is> broken.", Language.EN)
     assert 'role="alert"' in html
     assert "It &lt;is&gt; broken." in html
     assert text("page.empty", Language.ZH) in empty_html(Language.ZH)
@@ -140,14 +140,14 @@ def test_trouble_is_an_alert() -> None:
     ],
 )
 def test_every_error_keeps_its_sentence(error: SpeechEmotionError, title: str) -> None:
-    trouble = trouble_of(error)
+    trouble = error_card_of(error)
     assert trouble.title_key == title
     assert [trouble.sentence(language) for language in Language] == [error.message(language) for language in Language]
 
 
 def test_an_unforeseen_error_gets_a_number_and_keeps_its_secrets(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        trouble = trouble_of(RuntimeError("secret /etc/passwd"))
+        trouble = error_card_of(RuntimeError("secret /etc/passwd"))
     sentences = [trouble.sentence(language) for language in Language]
     numbers = [re.findall(r"\b[0-9a-f]{8}\b", sentence) for sentence in sentences]
     assert len(numbers[0]) == 1

@@ -80,8 +80,8 @@ def test_the_figures_are_scikit_learn_s(clips: list[LabelledClip]) -> None:
             f1_score(truth, guess, labels=present, average="weighted", zero_division=0)
         )
         inside = np.isin(truth, shared)
-        among = np.array(shared)[scores[inside][:, shared].argmax(axis=1)]
-        assert found.shared_recall.value == pytest.approx(balanced_accuracy_score(truth[inside], among))
+        allowed_emotions = np.array(shared)[scores[inside][:, shared].argmax(axis=1)]
+        assert found.shared_recall.value == pytest.approx(balanced_accuracy_score(truth[inside], allowed_emotions))
         every = precision_recall_fscore_support(truth, guess, labels=present, zero_division=0)
         for place, label in enumerate(present):
             one = found.classes[EMOTIONS[label]]

@@ -11,7 +11,7 @@ from torch import nn
 from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, Sizes, make_checkpoint, make_clip, make_config, normalize
 from webui.engine.emotion2vec.checkpoint import load_network
 from webui.engine.emotion2vec.network import Emotion2vec, Emotion2vecConfig, alibi_slopes, read_conv_spec
-from webui.engine.emotion2vec.prepack import can_pack
+from webui.engine.emotion2vec.prepack import can_prepack
 from webui.errors import CheckpointError
 
 PUBLISHED_SPEC = "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] + [(512,2,2)]"
@@ -143,7 +143,7 @@ def test_packed_weights_and_pieces_change_nothing_but_the_rounding(tmp_path: Pat
     plain, _ = load_network(tmp_path, weights)
     packed, _ = load_network(tmp_path, weights)
     packed.pack()
-    assert can_pack()
+    assert can_prepack()
     assert [name for name, module in packed.named_modules() if isinstance(module, nn.Linear)] == ["head"]
     waveforms = torch.cat([normalize(make_clip(seed, 5.0)) for seed in (1, 2)])  # (2, S)
     with torch.inference_mode(), patch("webui.engine.emotion2vec.network.PIECE_FRAMES", 1_000_000):

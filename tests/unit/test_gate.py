@@ -4,7 +4,7 @@ import time
 import pytest
 
 from webui.errors import BusyError
-from webui.service.serving.admission import Gate
+from webui.service.serving.admission import AdmissionQueue
 
 
 class LeftError(Exception):
@@ -15,7 +15,7 @@ def leave() -> None:
     raise LeftError
 
 
-def wait_until_waiting(gate: Gate, count: int) -> None:
+def wait_until_waiting(gate: AdmissionQueue, count: int) -> None:
     deadline = time.monotonic() + 10
     while len(gate._line) < count:
         assert time.monotonic() < deadline
@@ -23,7 +23,7 @@ def wait_until_waiting(gate: Gate, count: int) -> None:
 
 
 def test_the_line_keeps_its_order_however_long_it_takes() -> None:
-    gate, served = Gate(running=1, waiting=9), []
+    gate, served = AdmissionQueue(running=1, waiting=9), []
 
     def caller(number: int) -> None:
         with gate.admitted(), gate.place():
@@ -43,7 +43,7 @@ def test_the_line_keeps_its_order_however_long_it_takes() -> None:
 
 
 def test_who_leaves_the_line_is_in_nobody_s_way() -> None:
-    gate = Gate(running=1, waiting=1)
+    gate = AdmissionQueue(running=1, waiting=1)
     with gate.admitted(), gate.place():
         with gate.admitted(), pytest.raises(LeftError), gate.place(leave):
             pass
@@ -57,7 +57,7 @@ def test_who_leaves_the_line_is_in_nobody_s_way() -> None:
 
 
 def test_a_failure_at_work_gives_the_place_back() -> None:
-    gate = Gate(running=1, waiting=0)
+    gate = AdmissionQueue(running=1, waiting=0)
     with pytest.raises(LeftError), gate.admitted(), gate.place():
         leave()
     assert (gate.inside, gate._free) == (0, 1)

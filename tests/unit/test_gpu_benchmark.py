@@ -14,7 +14,7 @@ from benchmarks import gpu_network
 from benchmarks.gpu_engine import clips, load, make_folder
 from benchmarks.gpu_files import decoders, run_through, write_files
 from benchmarks.gpu_report import LAST, OPTIONAL, parse
-from webui.engine.emotion2vec.runner import Passes
+from webui.engine.emotion2vec.runner import DeviceRunner
 from webui.engine.protocol import Prediction, Window
 from webui.settings import PROJECT_DIR
 
@@ -91,8 +91,8 @@ def test_a_wrong_number_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_gpu_s_layout_gives_the_same_numbers() -> None:
     network = gpu_network.draw_network(gpu_network.sizes(tiny=True))
     some = gpu_network.draw_clips((0.7, 0.025, 1.3))
-    plain = Passes(gpu_network.copy_to(network, CPU, torch.float32), CPU)
-    laid_out = Passes(gpu_network.copy_to(network, CPU, torch.float32), CPU)
+    plain = DeviceRunner(gpu_network.copy_to(network, CPU, torch.float32), CPU)
+    laid_out = DeviceRunner(gpu_network.copy_to(network, CPU, torch.float32), CPU)
     laid_out.network = gpu_network.copy_to(network, CPU, torch.float32)
     laid_out.network.lay_out()
     difference = np.abs(gpu_network.score(plain, some) - gpu_network.score(laid_out, some)).max()

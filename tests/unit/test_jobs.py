@@ -17,7 +17,7 @@ from webui.labels import Emotion
 from webui.service import RecognitionService
 from webui.service.jobs.runner import JobOptions, JobRunner
 from webui.service.jobs.tables import COLUMNS, TableFormat, write_table
-from webui.service.models.priority_lock import Turns
+from webui.service.models.priority_lock import PriorityLock
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobStore
 
@@ -35,7 +35,7 @@ def files(count: int) -> list[tuple[str, str]]:
 
 
 def test_people_go_before_background_work_and_each_in_order() -> None:
-    turns, order = Turns(), []
+    turns, order = PriorityLock(), []
     arrived = threading.Semaphore(0)
 
     def wait(name: str, door: str) -> None:
@@ -60,7 +60,7 @@ def test_people_go_before_background_work_and_each_in_order() -> None:
 
 
 def test_a_person_waits_for_one_piece_of_background_work() -> None:
-    turns, done, stop = Turns(), [], threading.Event()
+    turns, done, stop = PriorityLock(), [], threading.Event()
 
     def work() -> None:
         while not stop.is_set():

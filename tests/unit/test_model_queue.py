@@ -10,7 +10,7 @@ import pytest
 from tests.fake_model import FakeModel
 from webui.engine.protocol import Prediction, Window
 from webui.errors import InferenceError
-from webui.service.models.batching_queue import TOGETHER, ModelQueue
+from webui.service.models.batching_queue import TOGETHER, BatchingQueue
 
 RATE = 16_000
 
@@ -38,7 +38,7 @@ def window(samples: int) -> Window:
 class Callers:
     """Ask from threads of their own, after the first has the model."""
 
-    def __init__(self, queue: ModelQueue) -> None:
+    def __init__(self, queue: BatchingQueue) -> None:
         self.queue = queue
         self.answers: dict[int, list[Prediction] | Exception] = {}
         self.threads: list[threading.Thread] = []
@@ -82,7 +82,7 @@ def right(model: Held, answer: object, *samples: int) -> bool:
 
 def test_a_gpu_takes_along_what_waits_and_people_go_first() -> None:
     model, sizes = Held("cuda:0"), []
-    callers = Callers(ModelQueue(model, sizes.append))
+    callers = Callers(BatchingQueue(model, sizes.append))
     callers.ask(RATE)
     callers.ask(2 * RATE, background=True)
     callers.ask(3 * RATE, 4 * RATE)
@@ -101,7 +101,7 @@ def test_a_gpu_takes_along_what_waits_and_people_go_first() -> None:
 
 def test_a_cpu_hears_one_caller_at_a_time() -> None:
     model = Held("cpu")
-    callers = Callers(ModelQueue(model))
+    callers = Callers(BatchingQueue(model))
     for seconds in (1, 2, 3):
         callers.ask(seconds * RATE)
     model.let.set()
@@ -111,7 +111,7 @@ def test_a_cpu_hears_one_caller_at_a_time() -> None:
 
 def test_a_pass_holds_no_more_than_it_can() -> None:
     model = Held("cuda:0")
-    callers = Callers(ModelQueue(model))
+    callers = Callers(BatchingQueue(model))
     callers.ask(RATE)
     for number in range(4):
         callers.ask(100 * RATE + number)
@@ -125,7 +125,7 @@ def test_a_pass_holds_no_more_than_it_can() -> None:
 
 def test_a_bad_window_spoils_its_owner_s_answer_alone() -> None:
     model = Held("cuda:0")
-    callers = Callers(ModelQueue(model))
+    callers = Callers(BatchingQueue(model))
     callers.ask(RATE)
     callers.ask(10)  # too short
     callers.ask(2 * RATE)

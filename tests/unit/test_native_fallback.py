@@ -11,8 +11,8 @@ from tests.checkpoints import TINY, make_checkpoint, make_clip
 from tests.fake_model import FakeRegistry
 from webui.engine.emotion2vec.checkpoint import load_network
 from webui.engine.emotion2vec.convert import convert_checkpoint
-from webui.engine.emotion2vec.runner import Passes
-from webui.engine.emotion2vec.torch_model import NativeModel, load_native
+from webui.engine.emotion2vec.runner import DeviceRunner
+from webui.engine.emotion2vec.torch_model import TorchModel, load_torch_model
 from webui.engine.protocol import Window
 from webui.errors import InferenceError
 from webui.service import RecognitionService
@@ -28,16 +28,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def model(checkpoint: Path) -> NativeModel:
-    loaded = load_native("tiny", checkpoint, checkpoint / "model.safetensors", license="none", device=Device.CPU)
-    assert isinstance(loaded, NativeModel)
+def model(checkpoint: Path) -> TorchModel:
+    loaded = load_torch_model("tiny", checkpoint, checkpoint / "model.safetensors", license="none", device=Device.CPU)
+    assert isinstance(loaded, TorchModel)
     return loaded
 
 
-def move_to_a_device_that_fails(model: NativeModel, checkpoint: Path) -> None:
+def move_to_a_device_that_fails(model: TorchModel, checkpoint: Path) -> None:
     """A model that runs on a device has its weights as they were read; the CPU's are packed."""
     model._network, _info = load_network(checkpoint, checkpoint / "model.safetensors")
-    model._passes = Passes(model._network, torch.device("meta"))
+    model._passes = DeviceRunner(model._network, torch.device("meta"))
 
 
 def windows() -> list[Window]:
@@ -45,7 +45,7 @@ def windows() -> list[Window]:
     return [Window(clip, float(clip.mean()), float(clip.var())) for clip in clips]
 
 
-def test_a_device_that_fails_is_left_and_nothing_is_lost(model: NativeModel, checkpoint: Path) -> None:
+def test_a_device_that_fails_is_left_and_nothing_is_lost(model: TorchModel, checkpoint: Path) -> None:
     expected = model.predict(windows())
     assert model.notices == ()
     move_to_a_device_that_fails(model, checkpoint)
@@ -58,7 +58,7 @@ def test_a_device_that_fails_is_left_and_nothing_is_lost(model: NativeModel, che
     assert "meta tensor" in str(notice.values["reason"])
 
 
-def test_out_of_memory_halves_the_batch(model: NativeModel, checkpoint: Path) -> None:
+def test_out_of_memory_halves_the_batch(model: TorchModel, checkpoint: Path) -> None:
     expected = model.predict(windows())
     sizes: list[int] = []
 
@@ -75,7 +75,7 @@ def test_out_of_memory_halves_the_batch(model: NativeModel, checkpoint: Path) ->
         np.testing.assert_allclose(answer.logits, right.logits, atol=1e-4)  # a padded batch rounds otherwise
 
 
-def test_a_processor_that_fails_is_an_error(model: NativeModel) -> None:
+def test_a_processor_that_fails_is_an_error(model: TorchModel) -> None:
     def broken(_network: torch.nn.Module, _given: tuple[torch.Tensor, ...]) -> None:
         raise RuntimeError("told to fail\nwith a second line")
 
@@ -84,7 +84,7 @@ def test_a_processor_that_fails_is_an_error(model: NativeModel) -> None:
         model.predict(windows()[:1])
 
 
-def test_the_result_says_that_the_device_failed(model: NativeModel, checkpoint: Path, tmp_path: Path) -> None:
+def test_the_result_says_that_the_device_failed(model: TorchModel, checkpoint: Path, tmp_path: Path) -> None:
     settings = Settings(outputs_dir=tmp_path / "outputs", model="tiny", device=Device.CPU)
     service = RecognitionService(settings, FakeRegistry(settings, model))
     clip = tmp_path / "clip.wav"

@@ -17,10 +17,10 @@ from tests.parity.pairs import softmax, whole
 from webui.engine.emotion2vec.checkpoint import load_network
 from webui.engine.emotion2vec.convert import convert_checkpoint
 from webui.engine.emotion2vec.onnx.graph import Emotion2vecGraph
-from webui.engine.emotion2vec.onnx.int8_calibration import measure_centres
+from webui.engine.emotion2vec.onnx.int8_calibration import calibrate_activations
 from webui.engine.emotion2vec.onnx.model import OnnxModel, load_onnx
-from webui.engine.emotion2vec.torch_model import NativeModel
-from webui.engine.emotion2vec.verification_record import read_verdict
+from webui.engine.emotion2vec.torch_model import TorchModel
+from webui.engine.emotion2vec.verification_record import read_record
 from webui.engine.protocol import Window
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.errors import CheckpointError, DeviceUnavailableError, InferenceError, ModelNotFoundError, RequestError
@@ -50,9 +50,9 @@ def load(models_dir: Path, precision: Precision) -> OnnxModel:
 
 
 @pytest.fixture(scope="module")
-def native(models_dir: Path) -> NativeModel:
+def native(models_dir: Path) -> TorchModel:
     model = ModelRegistry(Settings(models_dir=models_dir, device=Device.CPU)).load(LARGE)
-    assert isinstance(model, NativeModel)
+    assert isinstance(model, TorchModel)
     return model
 
 
@@ -61,7 +61,7 @@ def native(models_dir: Path) -> NativeModel:
     [(Precision.FP32, 1e-5, 2e-5), (Precision.FP16, 2e-2, 2e-2), (Precision.INT8, 2e-1, 3e-1)],
 )
 def test_the_numbers_are_the_native_engine_s(
-    models_dir: Path, native: NativeModel, precision: Precision, scores: float, features: float
+    models_dir: Path, native: TorchModel, precision: Precision, scores: float, features: float
 ) -> None:
     model = load(models_dir, precision)
     assert (model.info.engine, model.info.precision, model.info.device) == ("onnx", precision.value, "cpu")
@@ -80,7 +80,7 @@ def test_the_numbers_are_the_native_engine_s(
         assert max(differences) > 1e-5, "this is no lower precision"
 
 
-def test_a_window_brings_its_recording_s_statistics(models_dir: Path, native: NativeModel) -> None:
+def test_a_window_brings_its_recording_s_statistics(models_dir: Path, native: TorchModel) -> None:
     clip = make_clip(6, 2.0)
     piece = Window(clip[4000:20_000], whole(clip).mean, whole(clip).variance)
     model = load(models_dir, Precision.FP32)
@@ -113,7 +113,7 @@ def test_a_padded_batch_of_the_graph_is_exact(models_dir: Path) -> None:
         assert np.abs(difference).max() <= 1e-5
 
 
-def test_a_batch_of_the_native_engine_is_exact(native: NativeModel) -> None:
+def test_a_batch_of_the_native_engine_is_exact(native: TorchModel) -> None:
     windows = [whole(make_clip(number, seconds)) for number, seconds in enumerate((0.7, 2.3, 0.025, 1.1))]
     one_by_one = [native.predict([window], with_features=True)[0] for window in windows]
     for answers in (native.predict(windows, with_features=True), native.predict_together(windows, with_features=True)):
@@ -123,10 +123,10 @@ def test_a_batch_of_the_native_engine_is_exact(native: NativeModel) -> None:
             assert np.abs(softmax(ours.logits.mean(axis=0)) - softmax(alone.logits.mean(axis=0))).max() <= 1e-5
 
 
-def test_a_centre_changes_nothing_but_the_rounding(native: NativeModel, models_dir: Path) -> None:
+def test_a_centre_changes_nothing_but_the_rounding(native: TorchModel, models_dir: Path) -> None:
     network, _info = load_network(models_dir / LARGE, models_dir / LARGE / "model.safetensors")
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    centres = measure_centres(network)
+    centres = calibrate_activations(network)
     assert len(centres) == 4 * (network.config.prenet_depth + network.config.depth)
     assert min(np.abs(centre).max() for centre in centres.values()) > 0.01
     window = whole(make_clip(4, 1.5))
@@ -263,11 +263,11 @@ def test_verify_measures_a_precision(models_dir: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(models_dir))
     code = main(["verify", LARGE, "--precision", "int8"])
     digest = load(models_dir, Precision.INT8).about.source_sha256
-    verdict = read_verdict(models_dir / LARGE, checkpoint_sha256=digest, precision=Precision.INT8)
+    verdict = read_record(models_dir / LARGE, checkpoint_sha256=digest, precision=Precision.INT8)
     assert verdict is not None
     assert verdict.top1_agreement is not None
     assert 1e-5 < verdict.largest_score_difference < 0.3
     assert verdict.verified == (verdict.largest_score_difference <= 5e-3 and verdict.top1_agreement >= 0.995)
     assert code == (0 if verdict.verified else 7)
-    assert read_verdict(models_dir / LARGE, checkpoint_sha256=digest) is None, "fp32 was not verified by this"
+    assert read_record(models_dir / LARGE, checkpoint_sha256=digest) is None, "fp32 was not verified by this"
     assert registry(models_dir, Precision.INT8).is_verified(LARGE) is verdict.verified

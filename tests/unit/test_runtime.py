@@ -8,8 +8,8 @@ import pytest
 from tests.checkpoints import TINY, make_checkpoint, make_clip
 from tests.parity.pairs import softmax, whole
 from webui.engine.emotion2vec.convert import convert_checkpoint
-from webui.engine.emotion2vec.torch_model import NativeModel
-from webui.engine.emotion2vec.verification_record import Verdict, write_verdict
+from webui.engine.emotion2vec.torch_model import TorchModel
+from webui.engine.emotion2vec.verification_record import VerificationRecord, write_record
 from webui.engine.precision import Runtime, engine_for
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.engine.weights import read_source_hash
@@ -67,7 +67,7 @@ def test_half_precision_is_near_and_named(models_dir: Path, precision: Precision
     registry = ModelRegistry(Settings(models_dir=models_dir, device=Device.CPU))
     exact = registry.load(LARGE)
     half = registry.load(LARGE, Runtime(Device.CPU, Engine.NATIVE, precision))
-    assert isinstance(half, NativeModel)
+    assert isinstance(half, TorchModel)
     assert half.info.precision == precision.value
     windows = [whole(make_clip(number, 1.0 + 0.3 * number)) for number in range(9)]
     pairs = zip(exact.predict(windows), half.predict(windows, with_features=True), strict=True)
@@ -82,7 +82,7 @@ def test_int8_is_offered_once_it_was_verified_on_these_weights(models_dir: Path)
     assert service.models.standing().offers == ()
     digest = read_source_hash(models_dir / LARGE / "model.safetensors")
     assert digest is not None
-    verdict = Verdict(
+    verdict = VerificationRecord(
         model=LARGE,
         checkpoint_sha256="of another file",
         verified=True,
@@ -100,7 +100,7 @@ def test_int8_is_offered_once_it_was_verified_on_these_weights(models_dir: Path)
         ({"checkpoint_sha256": digest, "verified": False}, ()),
         ({"checkpoint_sha256": digest}, (Precision.INT8,)),
     ):
-        write_verdict(models_dir / LARGE, verdict.model_copy(update=changed))
+        write_record(models_dir / LARGE, verdict.model_copy(update=changed))
         assert service.models.standing().offers == offered
     loaded = service.load(runtime=Runtime(Device.CPU, Engine.AUTO, Precision.INT8))
     assert (loaded.info.engine, loaded.info.precision) == ("onnx", "int8")

@@ -11,7 +11,7 @@ import torch
 from tests.fake_model import FakeModel, FakeRegistry
 from webui.audio import vad as speech_module
 from webui.audio.decode import DecodeLimits, decode
-from webui.audio.vad import Span, find_speech
+from webui.audio.vad import Span, detect_speech
 from webui.errors import RequestError
 from webui.labels import Emotion, LabelSet
 from webui.results import Granularity
@@ -45,14 +45,14 @@ def softmax(values: np.ndarray) -> np.ndarray:
 
 def test_joined_clips_are_found_where_they_are() -> None:
     clip = speech()
-    (alone,) = find_speech(np.concatenate([silence(1.0), clip, silence(1.0)]), longest_s=30.0)
+    (alone,) = detect_speech(np.concatenate([silence(1.0), clip, silence(1.0)]), longest_s=30.0)
     inside = (alone.start - RATE, alone.stop - RATE)
     starts, parts, at = [], [], 0
     for gap_s in (1.0, 2.5, 20.0, 0.8):
         parts += [silence(gap_s), clip]
         starts.append(at + round(gap_s * RATE))
         at = starts[-1] + len(clip)
-    found = find_speech(np.concatenate([*parts, silence(1.0)]), longest_s=30.0)
+    found = detect_speech(np.concatenate([*parts, silence(1.0)]), longest_s=30.0)
     assert len(found) == 4
     for span, start in zip(found, starts, strict=True):
         assert span.start == pytest.approx(start + inside[0], abs=0.2 * RATE)
@@ -60,16 +60,16 @@ def test_joined_clips_are_found_where_they_are() -> None:
 
 
 def test_nobody_speaks_in_silence_noise_or_nothing() -> None:
-    assert find_speech(silence(5.0), longest_s=15.0) == []
+    assert detect_speech(silence(5.0), longest_s=15.0) == []
     loud = np.random.default_rng(2).normal(scale=0.1, size=5 * RATE).astype(np.float32)
-    assert find_speech(loud, longest_s=15.0) == []
-    assert find_speech(silence(0.0), longest_s=15.0) == []
+    assert detect_speech(loud, longest_s=15.0) == []
+    assert detect_speech(silence(0.0), longest_s=15.0) == []
 
 
 def test_a_long_stretch_is_cut() -> None:
     clip = np.concatenate([silence(1.0), *[speech()] * 5])
-    (alone,) = find_speech(clip, longest_s=30.0)
-    cut = find_speech(clip, longest_s=1.5)
+    (alone,) = detect_speech(clip, longest_s=30.0)
+    cut = detect_speech(clip, longest_s=1.5)
     assert len(cut) >= 3
     assert max(span.stop - span.start for span in cut) <= 1.5 * RATE
     assert cut[0].start == alone.start
@@ -81,24 +81,24 @@ def test_a_long_stretch_is_cut() -> None:
 def test_a_long_stretch_is_cut_where_it_is_quietest() -> None:
     first, pause = speech(), silence(0.2)
     clip = np.concatenate([silence(1.0), first, first, pause, first, first, silence(1.0)])
-    assert len(find_speech(clip, longest_s=30.0)) == 1, "the pause is too short to end a sentence"
-    before, _after = find_speech(clip, longest_s=3.0)
+    assert len(detect_speech(clip, longest_s=30.0)) == 1, "the pause is too short to end a sentence"
+    before, _after = detect_speech(clip, longest_s=3.0)
     begun = RATE + 2 * len(first)
     assert begun - 0.05 * RATE <= before.stop <= begun + len(pause) + 0.1 * RATE
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     waveform = np.concatenate([silence(0.7), speech(), silence(1.3), speech()])
-    whole = find_speech(waveform, longest_s=30.0)
+    whole = detect_speech(waveform, longest_s=30.0)
     monkeypatch.setattr("webui.audio.vad.BLOCK_FRAMES", 7)
-    assert find_speech(waveform, longest_s=30.0) == whole
+    assert detect_speech(waveform, longest_s=30.0) == whole
 
 
 def test_pytorch_keeps_its_threads() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        find_speech(silence(1.0), longest_s=15.0)
+        detect_speech(silence(1.0), longest_s=15.0)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -111,7 +111,7 @@ def test_real_speech_is_heard() -> None:
     limits = DecodeLimits(max_bytes=100_000_000, max_duration_s=60.0)
     for clip in clips:
         waveform = decode(clip, limits=limits).waveform
-        heard = sum(span.stop - span.start for span in find_speech(waveform, longest_s=15.0))
+        heard = sum(span.stop - span.start for span in detect_speech(waveform, longest_s=15.0))
         assert heard > 0.3 * len(waveform), clip.name
 
 
@@ -231,7 +231,7 @@ def test_the_ends_of_real_speech_are_found() -> None:
         parts += [silence(2.0), said]
         truth.append((at + 2 * RATE, at + 2 * RATE + len(said)))
         at = truth[-1][1]
-    found = find_speech(np.concatenate([*parts, silence(2.0)]), longest_s=60.0)
+    found = detect_speech(np.concatenate([*parts, silence(2.0)]), longest_s=60.0)
     off = []
     for start, stop in truth:
         own = [span for span in found if span.start < stop + RATE and span.stop > start - RATE]

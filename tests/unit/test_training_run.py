@@ -32,13 +32,13 @@ from training.robustness import conditions
 from training.splits import Split, hold_out, plan_training
 from training.teacher import ask_teacher
 from training.train import learning_rate_at, train
-from training.transfer import Transfer, among, measure_transfer
+from training.transfer import Transfer, allowed_emotions, measure_transfer
 from webui.engine.builtin.checkpoint import STATISTICS_BANDS, read_config
 from webui.engine.builtin.frontend import FrontEndConfig
 from webui.engine.builtin.model import load_builtin
 from webui.engine.builtin.network import MemberNetwork, NetworkConfig, counting_member
 from webui.engine.builtin.statistics import BANDS, StatisticsMember
-from webui.engine.emotion2vec.torch_model import load_native
+from webui.engine.emotion2vec.torch_model import load_torch_model
 from webui.engine.registry import ModelRegistry
 from webui.labels import Emotion
 from webui.service.recognition.scores import emotion_scores
@@ -423,7 +423,7 @@ def test_a_corpus_that_was_never_heard(
 def test_a_masked_answer_is_one_of_the_shared_classes() -> None:
     clips = [Clip("a", str(n), "a_1", emotion) for n, emotion in enumerate((Emotion.ANGRY, Emotion.SAD))]
     logits = np.array([[1.0, 9.0, 0.0], [1.0, 9.0, 2.0]])
-    masked = among(ClipLogits(tuple(clips), LABELS, logits, np.array([0, 2])), (Emotion.ANGRY, Emotion.SAD))
+    masked = allowed_emotions(ClipLogits(tuple(clips), LABELS, logits, np.array([0, 2])), (Emotion.ANGRY, Emotion.SAD))
     assert masked.truth.tolist() == [0, 1]
     assert masked.logits.argmax(axis=1).tolist() == [0, 1]
     assert recall_figure(masked).value == 1.0
@@ -434,7 +434,7 @@ def test_a_teacher_teaches_without_labels(tmp_path: Path) -> None:
     (data / "manifest.csv").unlink()
     folder = tmp_path / "teacher"
     make_checkpoint(folder, seed=3)
-    teacher = load_native("emotion2vec_plus_large", folder, folder / "model.pt", license="none")
+    teacher = load_torch_model("emotion2vec_plus_large", folder, folder / "model.pt", license="none")
     job = Job(
         data=data, work=tmp_path, model=tmp_path / "model", members=2, version="1", machine="a laptop", command="train"
     )

@@ -7,7 +7,7 @@ import pytest
 from tests.fake_model import FakeModel
 from webui.engine.protocol import Window
 from webui.errors import AudioTooLongError, AudioTooShortError
-from webui.service.models.batching_queue import ModelQueue
+from webui.service.models.batching_queue import BatchingQueue
 from webui.service.recognition.windows import MAX_WINDOW_S, count_frames, cut_windows, predict_recording
 
 RATE = 16_000
@@ -167,7 +167,7 @@ def test_others_come_in_between_two_windows() -> None:
             return super().predict(windows, with_features=with_features)
 
     slow = Slow()
-    queue = ModelQueue(slow)
+    queue = BatchingQueue(slow)
     long_ended: list[float] = []
 
     def run_long() -> None:

@@ -36,7 +36,7 @@ from webui.http.problems import responses
 from webui.results import Granularity, RecognitionResult
 from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions
 from webui.service.machine import nvidia_gpus
-from webui.service.serving.admission import Gate
+from webui.service.serving.admission import AdmissionQueue
 from webui.service.serving.metrics import CONTENT_TYPE
 from webui.settings import Device
 from webui.storage import EMBEDDING_FILE, RESULT_FILE
@@ -70,7 +70,7 @@ class Api:
         self._urls = UrlSource(service.settings)
         self._callers = CallerLimit(service.settings.max_per_client)
         on_gpu = service.settings.device is not Device.CPU and bool(nvidia_gpus())
-        self._gate = Gate(running=RUNNING_GPU if on_gpu else RUNNING, waiting=service.settings.max_waiting)
+        self._gate = AdmissionQueue(running=RUNNING_GPU if on_gpu else RUNNING, waiting=service.settings.max_waiting)
         service.metrics.watch(waiting=lambda: self._gate.waiting, under_way=lambda: service.activity.under_way)
         self.router = APIRouter()
         self._add_routes()

@@ -12,8 +12,8 @@ from fastapi import Request, Response
 
 from webui.errors import TimeLimitError
 from webui.service import Progress, Stage
-from webui.service.serving.admission import Gate
-from webui.service.serving.drain import Activity
+from webui.service.serving.admission import AdmissionQueue
+from webui.service.serving.drain import DrainTracker
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -33,11 +33,11 @@ async def answer_nobody(_request: Request, _error: Exception) -> Response:
 
 async def run_for(
     request: Request,
-    gate: Gate,
+    gate: AdmissionQueue,
     source: Callable[[Progress], AbstractContextManager[S]],
     work: Callable[[S, Progress], T],
     *,
-    activity: Activity,
+    activity: DrainTracker,
     limit_s: float,
 ) -> T:
     """Returns what ``work`` returns.

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Final
 
 from webui.audio.blocks import FloatArray
-from webui.audio.containers.not_audio import reject_foreign
+from webui.audio.containers.not_audio import reject_other_formats
 from webui.audio.containers.riff import ChunkHeader, read_chunk_header
 from webui.audio.limits import MIN_SAMPLES, MODEL_SAMPLE_RATE, DecodeLimits
-from webui.audio.quality import find_warnings
-from webui.audio.read import Attempt, Job, OnProgress, read_best
+from webui.audio.quality import quality_warnings
+from webui.audio.read import DecodeAttempt, DecodeTask, OnProgress, read_best
 from webui.audio.sample_store import MemoryStore, NewStore, SampleStore
 from webui.audio.signal.mixdown import check_shape
 from webui.audio.signal.statistics import measure
@@ -124,11 +124,11 @@ def decode_into(
     chosen: SampleStore | None = None
     try:
         with open_source(source, limits, file_name) as opened:
-            reject_foreign(opened.head, opened.file_name)
+            reject_other_formats(opened.head, opened.file_name)
             header = read_chunk_header(opened)
             if header is not None:
                 check_shape(header.channels, header.sample_rate, opened.file_name)
-            attempt = read_best(Job(opened, limits, new_store, on_progress, stores))
+            attempt = read_best(DecodeTask(opened, limits, new_store, on_progress, stores))
             recording = _to_recording(opened, attempt, header)
         chosen = recording.waveform
         return recording
@@ -138,7 +138,7 @@ def decode_into(
                 store.close()
 
 
-def _to_recording(source: Source, attempt: Attempt, header: ChunkHeader | None) -> StoredRecording:
+def _to_recording(source: Source, attempt: DecodeAttempt, header: ChunkHeader | None) -> StoredRecording:
     intake = attempt.intake
     kept = len(intake.waveform)
     if kept < MIN_SAMPLES and attempt.failure is not None:
@@ -148,7 +148,7 @@ def _to_recording(source: Source, attempt: Attempt, header: ChunkHeader | None) 
     if kept < MIN_SAMPLES:
         per_ms = MODEL_SAMPLE_RATE / 1000
         raise AudioTooShortError("audio.too_short", found_ms=kept / per_ms, expected_ms=MIN_SAMPLES / per_ms)
-    warnings = (*_incomplete(attempt, header), *find_warnings(intake, tracks=attempt.tracks))
+    warnings = (*_incomplete(attempt, header), *quality_warnings(intake, tracks=attempt.tracks))
     if attempt.channel is not None:
         values = {"channels": intake.channels, "used": attempt.channel + 1}
         warnings = (*warnings, Notice(code="audio.channels_cancel", values=values))
@@ -173,7 +173,7 @@ def _to_recording(source: Source, attempt: Attempt, header: ChunkHeader | None) 
     )
 
 
-def _incomplete(attempt: Attempt, header: ChunkHeader | None) -> tuple[Notice, ...]:
+def _incomplete(attempt: DecodeAttempt, header: ChunkHeader | None) -> tuple[Notice, ...]:
     """Returns a warning if the file promises more than could be decoded, or parts of it were damaged."""
     kept_s = attempt.intake.duration_s
     declared_s = attempt.declared_s

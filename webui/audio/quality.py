@@ -3,7 +3,7 @@
 from typing import Final
 
 from webui.audio.limits import MODEL_SAMPLE_RATE
-from webui.audio.signal.mixdown import Intake
+from webui.audio.signal.mixdown import DecodedSignal
 from webui.results import Notice
 
 SILENCE_DBFS: Final = -65.0  # the quietest of 5,019 clips of acted speech reaches -55
@@ -12,7 +12,7 @@ CLIPPED_SHARE: Final = 0.001
 CANCELLED_DB: Final = 30.0
 
 
-def find_warnings(intake: Intake, *, tracks: int) -> tuple[Notice, ...]:
+def quality_warnings(intake: DecodedSignal, *, tracks: int) -> tuple[Notice, ...]:
     """Returns the warnings about a recording that is whole.
 
     Args:
@@ -35,7 +35,7 @@ def find_warnings(intake: Intake, *, tracks: int) -> tuple[Notice, ...]:
     return tuple(found)
 
 
-def cancelled_channel(intake: Intake) -> int | None:
+def cancelled_channel(intake: DecodedSignal) -> int | None:
     """Returns the loudest channel if the channels' mean cancels them (opposite polarity), else None."""
     if intake.channels < 2:
         return None

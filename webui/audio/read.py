@@ -11,7 +11,7 @@ from webui.audio.quality import cancelled_channel
 from webui.audio.readers.pyav_reader import PyavReader
 from webui.audio.readers.soundfile_reader import SOUNDFILE_CONTAINERS, SoundfileReader
 from webui.audio.sample_store import NewStore, SampleStore
-from webui.audio.signal.mixdown import Intake, take_in
+from webui.audio.signal.mixdown import DecodedSignal, downmix_and_resample
 from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
@@ -19,7 +19,7 @@ OnProgress = Callable[[float], None]
 
 
 @dataclass(slots=True)
-class Job:
+class DecodeTask:
     """What every attempt needs.
 
     Attributes:
@@ -47,7 +47,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DecodeAttempt:
     """What one reader made of the file.
 
     Attributes:
@@ -60,7 +60,7 @@ class Attempt:
         cut_off: whether the end of the file is missing.
     """
 
-    intake: Intake
+    intake: DecodedSignal
     format: str
     tracks: int
     declared_s: float | None
@@ -69,11 +69,11 @@ class Attempt:
     cut_off: bool = False
 
 
-def read_best(job: Job) -> Attempt:
+def read_best(job: DecodeTask) -> DecodeAttempt:
     """Reads with the first library that gets through; if none does, the one that got furthest counts."""
     source = job.source
     container = detect_container(source.head)
-    best: Attempt | None = None
+    best: DecodeAttempt | None = None
     not_opened: CannotOpenError | None = None
     failure: Exception | None = None
     for by_soundfile in _readers(source, container):
@@ -102,16 +102,16 @@ def _readers(source: Source, container: str | None) -> tuple[bool, ...]:
     return (True, False)
 
 
-def _attempt(job: Job, container: str | None, *, by_soundfile: bool) -> Attempt:
+def _attempt(job: DecodeTask, container: str | None, *, by_soundfile: bool) -> DecodeAttempt:
     channel: int | None = None
     while True:
         with _reader(job.source, container, by_soundfile=by_soundfile) as reader:
-            intake = take_in(
+            intake = downmix_and_resample(
                 reader, job.store(), job.limits, job.source.file_name, channel=channel, on_block=job.tell_progress
             )
             cancelled = cancelled_channel(intake) if channel is None else None
             if cancelled is None:
-                return Attempt(intake, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
+                return DecodeAttempt(intake, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
             intake.waveform.close()
             channel = cancelled  # once more, with that channel alone
 

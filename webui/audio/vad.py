@@ -36,7 +36,7 @@ class Span:
     stop: int
 
 
-def find_speech(
+def detect_speech(
     waveform: Samples, *, longest_s: float, on_progress: Callable[[float], None] = lambda _fraction: None
 ) -> list[Span]:
     """Returns where somebody speaks, in order and without overlap.
@@ -78,8 +78,8 @@ def _cut(span: Span, speaking: NDArray[np.float32], longest: int) -> Iterator[Sp
     yield Span(start, span.stop)
 
 
-def check_speech_finder() -> None:
-    """Refuses, before a long recording is heard, what ``find_speech`` would refuse after it.
+def check_vad() -> None:
+    """Refuses, before a long recording is heard, what ``detect_speech`` would refuse after it.
 
     Raises:
         RequestError: a package is not installed.

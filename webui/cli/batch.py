@@ -8,9 +8,9 @@ import typer
 
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import (
+    CommandAction,
     DeviceOption,
     EngineOption,
-    Job,
     ModelDirOption,
     ModelOption,
     PrecisionOption,
@@ -47,7 +47,7 @@ def batch(
     device: DeviceOption = None,
     engine: EngineOption = None,
     precision: PrecisionOption = None,
-) -> Job:
+) -> CommandAction:
     """Returns the job that recognizes them all and writes the table."""
 
     def job(terminal: Terminal) -> ExitCode:

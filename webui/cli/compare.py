@@ -7,7 +7,7 @@ import typer
 from rich.markdown import Markdown
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import DeviceOption, Job, JsonOption, load_settings
+from webui.cli.options import CommandAction, DeviceOption, JsonOption, load_settings
 from webui.cli.terminal import Terminal
 from webui.texts import text
 
@@ -31,7 +31,7 @@ def compare(
     resume: Annotated[bool, typer.Option("--resume", help="cli.option_batch_resume")] = False,
     device: DeviceOption = None,
     as_json: JsonOption = False,
-) -> Job:
+) -> CommandAction:
     """Returns the job that measures the models and writes the report."""
 
     def job(terminal: Terminal) -> ExitCode:

@@ -4,14 +4,14 @@ from rich.text import Text
 
 from webui.cli.doctor_report import DoctorReport, examine
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import DeviceOption, Job, JsonOption, ModelOption, load_settings
+from webui.cli.options import CommandAction, DeviceOption, JsonOption, ModelOption, load_settings
 from webui.cli.terminal import Terminal
 from webui.texts import text
 
 NAME_CELLS = 22
 
 
-def doctor(as_json: JsonOption = False, model: ModelOption = None, device: DeviceOption = None) -> Job:
+def doctor(as_json: JsonOption = False, model: ModelOption = None, device: DeviceOption = None) -> CommandAction:
     """Returns the job that examines this machine."""
 
     def job(terminal: Terminal) -> ExitCode:

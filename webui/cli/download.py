@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import Job, load_settings
+from webui.cli.options import CommandAction, load_settings
 from webui.cli.terminal import Terminal
 from webui.engine.hub.download import DownloadProgress
 from webui.engine.registry import LARGE, ModelRegistry
@@ -14,7 +14,7 @@ from webui.texts import text
 
 def download(
     name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_download_name")] = LARGE,
-) -> Job:
+) -> CommandAction:
     """Returns the job that fetches the weights, unless they are here already."""
 
     def job(terminal: Terminal) -> ExitCode:

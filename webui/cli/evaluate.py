@@ -6,7 +6,15 @@ from typing import Annotated, Final
 import typer
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import DeviceOption, EngineOption, Job, JsonOption, ModelDirOption, ModelOption, load_settings
+from webui.cli.options import (
+    CommandAction,
+    DeviceOption,
+    EngineOption,
+    JsonOption,
+    ModelDirOption,
+    ModelOption,
+    load_settings,
+)
 from webui.cli.terminal import Terminal
 from webui.errors import OutputError
 from webui.texts import text
@@ -27,7 +35,7 @@ def evaluate(
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
     engine: EngineOption = None,
-) -> Job:
+) -> CommandAction:
     """Returns the job that measures a model on the recordings of a manifest or folder."""
 
     def job(terminal: Terminal) -> ExitCode:

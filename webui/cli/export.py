@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import Job, ModelDirOption, load_settings
+from webui.cli.options import CommandAction, ModelDirOption, load_settings
 from webui.cli.terminal import Terminal
 from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
 from webui.errors import RequestError
@@ -30,7 +30,7 @@ def export(
     precision: Annotated[Precision, typer.Option("--precision", help="cli.option_precision")] = Precision.FP32,
     model_dir: ModelDirOption = None,
     target: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="cli.option_export_dir")] = None,
-) -> Job:
+) -> CommandAction:
     """Returns the job that writes the file."""
 
     def job(terminal: Terminal) -> ExitCode:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import Job
+from webui.cli.options import CommandAction
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
 from webui.service.serving.keys import COMMENT, PasswordHash, hash_key, new_key
@@ -27,7 +27,7 @@ class Action(StrEnum):
 def key(
     action: Annotated[Action, typer.Argument(help="cli.option_key_action")],
     user: Annotated[str, typer.Argument(metavar="USER", help="cli.option_key_user")] = "",
-) -> Job:
+) -> CommandAction:
     """Returns the job that makes a key or a login and prints it."""
 
     def job(terminal: Terminal) -> ExitCode:

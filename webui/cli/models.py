@@ -6,7 +6,7 @@ from pydantic import Field
 from rich.table import Table
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import Job, JsonOption, load_settings
+from webui.cli.options import CommandAction, JsonOption, load_settings
 from webui.cli.terminal import Terminal
 from webui.engine.registry import AUTO, ModelRegistry, ModelStatus
 from webui.results import Document
@@ -38,7 +38,7 @@ class ModelDocument(Document):
         )
 
 
-def models(as_json: JsonOption = False) -> Job:
+def models(as_json: JsonOption = False) -> CommandAction:
     """Returns the job that lists the models."""
 
     def job(terminal: Terminal) -> ExitCode:

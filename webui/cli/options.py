@@ -12,7 +12,7 @@ from webui.cli.terminal import Terminal
 from webui.errors import RequestError
 from webui.settings import ENV_PREFIX, Device, Engine, Precision, Settings
 
-Job = Callable[[Terminal], ExitCode]  # what a parsed command line asks for
+CommandAction = Callable[[Terminal], ExitCode]  # what a parsed command line asks for
 
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", metavar="auto|NAME", help="cli.option_model")]
 DeviceOption = Annotated[Device | None, typer.Option("--device", "-d", help="cli.option_device")]

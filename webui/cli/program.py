@@ -18,7 +18,7 @@ from webui.cli.export import export
 from webui.cli.key import key
 from webui.cli.language import take_language
 from webui.cli.models import models
-from webui.cli.options import Job
+from webui.cli.options import CommandAction
 from webui.cli.recognize import recognize
 from webui.cli.remove import remove
 from webui.cli.serve import serve
@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
         outcome = build_command(language).main(rest, prog_name=PROGRAM, standalone_mode=False)
         if isinstance(outcome, int):  # --help, --version, or Ctrl-C while parsing
             return outcome
-        job: Job = outcome
+        job: CommandAction = outcome
         return job(terminal)
     except typer.TyperException as error:  # a command line that can't be parsed
         context: typer.Context | None = getattr(error, "ctx", None)
@@ -107,7 +107,7 @@ def _program(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="cli.option_version")] = False,
     lang: Annotated[Language | None, typer.Option("--lang", help="cli.option_lang")] = None,
-) -> Job | None:
+) -> CommandAction | None:
     if version:
         typer.echo(f"speech-emotion-webui {__version__}")
         raise typer.Exit

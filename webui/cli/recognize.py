@@ -10,9 +10,9 @@ from webui.cli.answer_text import answer_lines
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.json_lines import failed_line, recognized_line
 from webui.cli.options import (
+    CommandAction,
     DeviceOption,
     EngineOption,
-    Job,
     JsonOption,
     ModelDirOption,
     ModelOption,
@@ -57,7 +57,7 @@ def recognize(
     precision: PrecisionOption = None,
     outputs_dir: OutputsOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="cli.option_verbose")] = False,
-) -> Job:
+) -> CommandAction:
     """Returns the job that recognizes the files one after another."""
     options = RecognizeOptions(
         granularity=granularity,

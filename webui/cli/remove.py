@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import Job, load_settings
+from webui.cli.options import CommandAction, load_settings
 from webui.cli.terminal import Terminal
 from webui.engine.registry import BUILTIN, ModelRegistry
 from webui.errors import OutputError, RequestError
@@ -20,7 +20,7 @@ YES: Final = frozenset({"y", "yes", "是"})
 def remove(
     name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_large_name")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="cli.option_yes")] = False,
-) -> Job:
+) -> CommandAction:
     """Returns the job that deletes ``models/<name>/``, asking first."""
 
     def job(terminal: Terminal) -> ExitCode:

@@ -7,9 +7,9 @@ import typer
 
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import (
+    CommandAction,
     DeviceOption,
     EngineOption,
-    Job,
     ModelDirOption,
     ModelOption,
     OutputsOption,
@@ -34,7 +34,7 @@ def serve(
     ssl_keyfile: Annotated[
         Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="cli.option_ssl_keyfile")
     ] = None,
-) -> Job:
+) -> CommandAction:
     """Returns the job that serves until it is stopped."""
 
     def job(terminal: Terminal) -> ExitCode:

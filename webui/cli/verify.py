@@ -7,9 +7,9 @@ import typer
 from rich.table import Table
 
 from webui.cli.exit_codes import ExitCode
-from webui.cli.options import DeviceOption, Job, JsonOption, ModelDirOption, load_settings
+from webui.cli.options import CommandAction, DeviceOption, JsonOption, ModelDirOption, load_settings
 from webui.cli.terminal import Terminal
-from webui.engine.emotion2vec.verification_record import Verdict, write_verdict
+from webui.engine.emotion2vec.verification_record import VerificationRecord, write_record
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
@@ -26,7 +26,7 @@ def verify(
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
     precision: Annotated[Precision, typer.Option("--precision", help="cli.option_verify_precision")] = Precision.FP32,
-) -> Job:
+) -> CommandAction:
     """Returns the job that runs two engines on the same clips and keeps the verdict beside the weights."""
 
     def job(terminal: Terminal) -> ExitCode:
@@ -45,7 +45,7 @@ def verify(
 
             clips = list(verification_clips(found.directory))
             verdict = verify_engines(native, reference, clips, checkpoint_sha256=source_hash(found.weights))
-            path = write_verdict(found.directory, verdict)
+            path = write_record(found.directory, verdict)
         if as_json:
             terminal.answer_json(verdict.model_dump_json())
         else:
@@ -65,7 +65,7 @@ def _engines(registry: ModelRegistry, name: str, settings: Settings) -> tuple[Em
     return registry.load(name, lower), registry.load(name, replace(native, device=Device.CPU))
 
 
-def _tell(verdict: Verdict, terminal: Terminal) -> None:
+def _tell(verdict: VerificationRecord, terminal: Terminal) -> None:
     table = Table(box=None, pad_edge=False)
     for column in COLUMNS:
         table.add_column(text(f"cli.verify_{column}", terminal.language))

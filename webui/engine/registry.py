@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from webui.engine.emotion2vec.verification_record import has_verdict, read_verdict
+from webui.engine.emotion2vec.verification_record import has_record, read_record
 from webui.engine.hub.download import Cancelled, OnDownload, download_weights
 from webui.engine.precision import Runtime, engine_for
 from webui.engine.protocol import EmotionModel
@@ -233,7 +233,7 @@ class ModelRegistry:
     def is_verified(self, name: str, precision: Precision | None = None) -> bool | None:
         """Returns whether ``verify`` found this very checkpoint's numbers to be upstream's; None: nothing to verify.
 
-        ``precision`` None takes the settings' value; lower ones were compared with fp32, see ``Verdict``.
+        ``precision`` None takes the settings' value; lower ones were compared with fp32, see ``VerificationRecord``.
 
         Once a model has been loaded this reads two small files.
 
@@ -244,14 +244,14 @@ class ModelRegistry:
         if found is None:
             return None
         precision = precision if precision is not None else self._settings.precision
-        if not has_verdict(found.directory, precision):
+        if not has_record(found.directory, precision):
             return False
         digest = read_source_hash(found.weights)
         if digest is None:
             from webui.engine.emotion2vec.convert import source_hash  # imported late: torch takes seconds
 
             digest = source_hash(found.weights)
-        verdict = read_verdict(found.directory, checkpoint_sha256=digest, precision=precision)
+        verdict = read_record(found.directory, checkpoint_sha256=digest, precision=precision)
         return verdict is not None and verdict.verified
 
     def _others(self) -> list[str]:
@@ -289,16 +289,16 @@ class ModelRegistry:
     def _load_emotion2vec(
         self, name: str, found: Found, runtime: Runtime, engine: Engine, on_progress: OnProgress
     ) -> EmotionModel:
-        from webui.engine.emotion2vec.torch_model import load_native  # imported late: torch takes seconds
+        from webui.engine.emotion2vec.torch_model import load_torch_model  # imported late: torch takes seconds
 
         weights = self._slim(name, found, on_progress)
         license = KNOWN_MODELS[name].license
         device, threads = runtime.device, self._settings.threads
         if engine is Engine.FUNASR:
-            from webui.engine.emotion2vec.funasr_model import load_reference
+            from webui.engine.emotion2vec.funasr_model import load_funasr_model
 
-            return load_reference(name, found.directory, weights, license=license, device=device, threads=threads)
-        return load_native(
+            return load_funasr_model(name, found.directory, weights, license=license, device=device, threads=threads)
+        return load_torch_model(
             name,
             found.directory,
             weights,

@@ -25,7 +25,7 @@ import uvicorn
 from webui import __version__
 from webui.errors import RequestError, SpeechEmotionError
 from webui.service import RecognitionService
-from webui.service.serving.drain import Activity
+from webui.service.serving.drain import DrainTracker
 from webui.settings import Settings, Switch
 from webui.storage.retention import Cleaner
 from webui.texts import Language, text
@@ -238,7 +238,7 @@ def _listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """Says when it accepts connections, and ends quietly: at once on SIGINT, after the work under way on SIGTERM."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], activity: Activity) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], activity: DrainTracker) -> None:
         super().__init__(config)
         self._announce = announce
         self._activity = activity

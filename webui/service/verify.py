@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from webui.audio.decode import DecodeLimits, decode
-from webui.engine.emotion2vec.verification_record import ClipComparison, PublishedComparison, Verdict
+from webui.engine.emotion2vec.verification_record import ClipComparison, PublishedComparison, VerificationRecord
 from webui.engine.protocol import EmotionModel, FloatArray, Window
 from webui.labels import Emotion
 from webui.results import format_timestamp
@@ -66,7 +66,7 @@ def verify_engines(
     *,
     checkpoint_sha256: str,
     on_clip: Callable[[ClipComparison], None] = lambda _comparison: None,
-) -> Verdict:
+) -> VerificationRecord:
     """Runs both engines on every clip and compares.
 
     Args:
@@ -94,7 +94,7 @@ def verify_engines(
         tolerance = LOW_SCORE_TOLERANCE
     agreement = sum(one.native_emotion == one.reference_emotion for one in comparisons) / len(comparisons)
     largest = max(comparison.score_difference for comparison in comparisons)
-    return Verdict(
+    return VerificationRecord(
         model=native.info.name,
         checkpoint_sha256=checkpoint_sha256,
         verified=bool(largest <= tolerance and (precision is Precision.FP32 or agreement >= LOW_TOP1_AGREEMENT)),

@@ -170,7 +170,7 @@ class JobStore:
             ).fetchone()
             if row is None:
                 return None
-            item = self._read("state = ? AND job = ?", (ItemState.WAITING, row[0]), limit=1, among=BY_STATE)[0]
+            item = self._read("state = ? AND job = ?", (ItemState.WAITING, row[0]), limit=1, table=BY_STATE)[0]
             self._set(item, ItemState.RUNNING, None)
             self._db.execute("UPDATE jobs SET served = served + 1 WHERE id = ?", (item.job,))
             return item
@@ -254,7 +254,7 @@ class JobStore:
 
     def failed(self, job: str, *, limit: int) -> list[Item]:
         """Returns the first items of a job that failed."""
-        return self._read("state = ? AND job = ?", (ItemState.FAILED, job), limit=limit, among=BY_STATE)
+        return self._read("state = ? AND job = ?", (ItemState.FAILED, job), limit=limit, table=BY_STATE)
 
     def _records(self, which: str, values: Sequence[object]) -> list[JobRecord]:
         with self._lock:
@@ -265,8 +265,8 @@ class JobStore:
         query = f"SELECT COUNT(*) FROM {BY_STATE} WHERE state = ? AND job = ?"
         return {state: int(self._db.execute(query, (state, job)).fetchone()[0]) for state in ItemState}
 
-    def _read(self, which: str, values: Sequence[object], *, limit: int, among: str = "items") -> list[Item]:
-        query = f"SELECT job, number, name, place, state, outcome FROM {among} WHERE {which} ORDER BY number LIMIT ?"
+    def _read(self, which: str, values: Sequence[object], *, limit: int, table: str = "items") -> list[Item]:
+        query = f"SELECT job, number, name, place, state, outcome FROM {table} WHERE {which} ORDER BY number LIMIT ?"
         with self._lock:
             rows = self._db.execute(query, (*values, limit)).fetchall()
         return [Item(job, number, name, place, ItemState(state), out) for job, number, name, place, state, out in rows]

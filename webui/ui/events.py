@@ -14,7 +14,7 @@ from webui.ui.scripts import CLEAR_OTHER_JS, GO_JS, PLAYER_JS, SPEAK_JS, WAIT_JS
 from webui.ui.shared_files import SharedFiles
 from webui.ui.tabs.compare import CompareEvents, wire_compare
 from webui.ui.tabs.outcome import Outcome
-from webui.ui.tabs.recognize import VisitorEvents, wire_api, wire_recognize
+from webui.ui.tabs.recognize import RecognizeEvents, wire_api, wire_recognize
 from webui.ui.views.outcome import Updates, render
 
 STATE_TTL_S: Final = 3600.0
@@ -36,7 +36,7 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
     wire_resources(parts.resources, parts.language, service)
     shared = SharedFiles(cache_dir, page.upload_file_set)
     _wire_source(parts, shared, example)
-    visitors = VisitorEvents(service, shared)
+    visitors = RecognizeEvents(service, shared)
     wire_recognize(parts, outcome, visitors)
     page.unload(visitors.leave)
     wire_api(parts, service)

@@ -8,7 +8,7 @@ import gradio as gr
 from webui.results import Granularity
 from webui.texts import Language, text
 from webui.ui.i18n import CHOICES
-from webui.ui.localized import FIRST_LANGUAGE, Localized
+from webui.ui.localized import FIRST_LANGUAGE, I18n
 from webui.ui.model_choice import DEFAULT, model_choices
 from webui.ui.panels.resources import ResourceParts, lay_out_resources
 from webui.ui.panels.status import StatusParts, lay_out_status
@@ -66,7 +66,7 @@ class Parts:
     language: gr.Radio
     stored_language: gr.BrowserState
     status: StatusParts
-    say: Localized
+    say: I18n
     inputs: InputParts
     outputs: OutputParts
     compare: CompareParts | None
@@ -79,7 +79,7 @@ def lay_out(*, compares: bool) -> Parts:
     Args:
         compares: whether there is a tab that compares models.
     """
-    say = Localized()
+    say = I18n()
     compare: CompareParts | None = None
     # The secret only scrambles a language; a fixed one lets the choice outlive a restart of the server.
     stored = gr.BrowserState("", storage_key="speech-emotion-language", secret="language")
@@ -115,7 +115,7 @@ def _footer(language: Language) -> dict[str, Any]:
     return {"value": f'<p class="se-footer"><a href="{API_DOCS}" target="_blank" rel="noopener">{words}</a></p>'}
 
 
-def _inputs(say: Localized) -> InputParts:
+def _inputs(say: I18n) -> InputParts:
     with gr.Tabs(selected=FILE_TAB) as tabs:
         with say.add(gr.Tab, text_of={"label": "page.tab_file"}, id=FILE_TAB):
             # No list of file types: the decoder knows audio by its content, and its errors are better sentences.
@@ -178,7 +178,7 @@ def _granularities(language: Language) -> dict[str, Any]:
     return {"label": text("page.granularity", language), "choices": choices}
 
 
-def _outputs(say: Localized) -> OutputParts:
+def _outputs(say: I18n) -> OutputParts:
     answer = gr.HTML(empty_html(FIRST_LANGUAGE), apply_default_css=False, elem_id="answer", min_height=90)
     downloads = say.add(
         gr.File, text_of={"label": "page.downloads"}, file_count="multiple", interactive=False, visible=False,

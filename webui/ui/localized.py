@@ -13,7 +13,7 @@ C = TypeVar("C", bound=gr.blocks.Block)
 Properties = Callable[[Language], dict[str, Any]]
 
 
-class Localized:
+class I18n:
     """Builds components with texts from the table, and says them again in another language.
 
     Example:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from webui.texts import TEXTS, Language, text
-from webui.ui.views.answer import trouble_html
+from webui.ui.views.answer import error_card_html
 
 _REFUSED_UPLOAD: Final = (
     r'HTTP \d+: \{{.*"code":"request\.uploads_of_{code}","values":\{{"found_mb":(?<found_mb>[\d.]+),'
@@ -61,7 +61,7 @@ def _in_both(key: str) -> str:
 
 _REFUSED: Final = json.dumps(
     {
-        language.value: trouble_html("page.trouble_refused", text("page.refused", language), language)
+        language.value: error_card_html("page.trouble_refused", text("page.refused", language), language)
         for language in Language
     },
     ensure_ascii=False,

@@ -3,7 +3,7 @@
 from threading import Lock
 
 
-class VisitorRun:
+class SessionRun:
     """One run: it can be stopped until it writes its files."""
 
     def __init__(self) -> None:
@@ -24,21 +24,21 @@ class VisitorRun:
             return not self._stopped
 
 
-class VisitorRuns:
+class SessionRuns:
     """The run of each visitor that is under way."""
 
     def __init__(self) -> None:
-        self._runs: dict[str, VisitorRun] = {}
+        self._runs: dict[str, SessionRun] = {}
         self._lock = Lock()
 
-    def begin(self, visitor: str | None) -> VisitorRun:
+    def begin(self, visitor: str | None) -> SessionRun:
         """Returns a visitor's new run."""
-        run = VisitorRun()
+        run = SessionRun()
         with self._lock:
             self._runs[visitor or ""] = run
         return run
 
-    def end(self, visitor: str | None, run: VisitorRun) -> None:
+    def end(self, visitor: str | None, run: SessionRun) -> None:
         """Forgets a run, unless the visitor has begun another one."""
         with self._lock:
             if self._runs.get(visitor or "") is run:

@@ -45,7 +45,7 @@ _OTHERS: Final[tuple[tuple[int, bytes, str], ...]] = (
 _TEXT_BLANKS: Final = "\t\n\r\f"
 
 
-def reject_foreign(head: bytes, file_name: str) -> None:
+def reject_other_formats(head: bytes, file_name: str) -> None:
     """Raises if the file is certainly no audio.
 
     Args:

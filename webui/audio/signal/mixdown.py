@@ -20,7 +20,7 @@ DURATION_TOLERANCE_S: Final = 0.001  # a recording of exactly the limit is not r
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class DecodedSignal:
     """A decoded recording with what was noticed on the way.
 
     Attributes:
@@ -48,7 +48,7 @@ class Intake:
     mono_power: float
 
 
-def take_in(
+def downmix_and_resample(
     reader: AudioReader,
     store: SampleStore,
     limits: DecodeLimits,
@@ -56,7 +56,7 @@ def take_in(
     *,
     channel: int | None = None,
     on_block: Callable[[], None] = lambda: None,
-) -> Intake:
+) -> DecodedSignal:
     """Reads everything.
 
     Args:
@@ -73,7 +73,7 @@ def take_in(
     """
     if reader.length_s is not None:
         store.expect(int(min(reader.length_s, limits.max_duration_s) * MODEL_SAMPLE_RATE))
-    mixer = _Mixer(store, limits, file_name, channel)
+    mixer = _Mixdown(store, limits, file_name, channel)
     with np.errstate(over="ignore", invalid="ignore"):  # such sums are looked for, and refused
         for block in reader.blocks():
             mixer.add(block)
@@ -99,7 +99,7 @@ def _energy(samples: FloatArray) -> float:
     return float(np.einsum("i,i->", samples, samples, dtype=np.float64))
 
 
-class _Mixer:
+class _Mixdown:
     """The running state of one intake."""
 
     def __init__(self, store: SampleStore, limits: DecodeLimits, file_name: str, channel: int | None) -> None:
@@ -128,10 +128,10 @@ class _Mixer:
             self._resampler = Resampler(block.sample_rate)
         self._keep(self._resampler.add(mono))
 
-    def finish(self) -> Intake:
+    def finish(self) -> DecodedSignal:
         self._flush()
         samples = max(1, self._samples)
-        return Intake(
+        return DecodedSignal(
             waveform=self._store,
             statistics=self._statistics,
             peak=self._meter.peak,

@@ -29,7 +29,7 @@ class _Recording:
     outputs: tuple[Tensor, Tensor]
 
 
-class Recorder:
+class CudaGraphCache:
     """Replays a computation. Its outputs are overwritten by the next replay, in the order of the device's work.
 
     Args:

@@ -36,7 +36,7 @@ _ONE_FUNASR: Final = Lock()  # it changes what belongs to the whole process whil
 STATISTICS_TOLERANCE: Final = 1e-5
 
 
-def load_reference(
+def load_funasr_model(
     name: str, directory: Path, weights: Path, *, license: str, device: Device = Device.AUTO, threads: int = 0
 ) -> EmotionModel:
     """Loads a checkpoint into FunASR.
@@ -68,7 +68,7 @@ def load_reference(
     missing = [key for key in _MISSING_KEY.findall(said.getvalue()) if not _EXPECTED_MISSING.match(key)]
     if missing:
         raise CheckpointError("checkpoint.missing", file=weights.name, count=len(missing), names=", ".join(missing[:5]))
-    return ReferenceModel(name, pipeline, info, license=license, place=place)
+    return FunasrModel(name, pipeline, info, license=license, place=place)
 
 
 def _build(stage: Path, place: torch.device, threads: int) -> Any:  # noqa: ANN401 - FunASR has no types
@@ -112,7 +112,7 @@ def _contained() -> Iterator[io.StringIO]:
                 torch.set_num_threads(threads)
 
 
-class ReferenceModel(Emotion2vecSizes):
+class FunasrModel(Emotion2vecSizes):
     """``AutoModel.generate`` per window, with frame logits from the features and the linear head."""
 
     notices: tuple[Notice, ...] = ()

@@ -19,7 +19,7 @@ class Product(nn.Module):
         return F.linear(x, self._weight, self._bias)
 
 
-class GroupedProduct(nn.Module):
+class GroupedConvProduct(nn.Module):
     """A grouped convolution over time as one product per group, with channels as the last axis.
 
     What a frame sees is copied side by side first: 19 times the input, but a convolution in groups of 64 channels is

@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from webui.engine.emotion2vec.laid_out import GroupedProduct, Product
-from webui.engine.emotion2vec.prepack import Packed, can_pack
+from webui.engine.emotion2vec.laid_out import GroupedConvProduct, Product
+from webui.engine.emotion2vec.prepack import PrepackedLinear, can_prepack
 from webui.errors import CheckpointError
 
 LAYER_NORM_EPS: Final = 1e-5
@@ -193,7 +193,7 @@ class PositionConv(nn.Module):
 
     def lay_out(self) -> None:
         """Lays the weights out for a GPU; the layer can't be trained or moved from then on."""
-        self.product = GroupedProduct(self.conv)
+        self.product = GroupedConvProduct(self.conv)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps ``(B, T, D)`` to the same shape."""
@@ -304,16 +304,16 @@ class Emotion2vec(nn.Module):
 
     def pack(self) -> None:
         """Lays every constant matrix out for the CPU, where that is possible; for inference on the CPU only."""
-        if not can_pack():
+        if not can_prepack():
             return
         self.packed = True
         for conv in self.wave:
             assert isinstance(conv, WaveConv)
-            conv.lay_out(Packed)
+            conv.lay_out(PrepackedLinear)
         for parent in [*self.modules()]:
             for name, child in [*parent.named_children()]:
                 if isinstance(child, nn.Linear) and child is not self.head:
-                    setattr(parent, name, Packed(child.weight, child.bias))
+                    setattr(parent, name, PrepackedLinear(child.weight, child.bias))
         for parameter in self.parameters():  # the last that hold the mapped file, and with it what was packed
             parameter.data = parameter.data.clone()
 

@@ -19,7 +19,7 @@ ROWS: Final = 512  # rows of a usual product; oneDNN lays the weight out for abo
 TOLERANCE: Final = 1e-4  # of the trial's values, which are around 1
 
 
-class Packed(nn.Module):
+class PrepackedLinear(nn.Module):
     """``x @ weight.T + bias`` with the weight laid out beforehand."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -34,14 +34,14 @@ class Packed(nn.Module):
         return y
 
 
-def can_pack() -> bool:
+def can_prepack() -> bool:
     """Returns whether this PyTorch has the routines, and they compute what ``linear`` does."""
     generator = torch.Generator().manual_seed(0)
     weight, bias = torch.randn(48, 64, generator=generator) / 8, torch.randn(48, generator=generator)
     x = torch.randn(2, 5, 64, generator=generator)
     try:
         with torch.inference_mode():
-            gap = float((Packed(weight, bias)(x) - F.linear(x, weight, bias)).abs().max())
+            gap = float((PrepackedLinear(weight, bias)(x) - F.linear(x, weight, bias)).abs().max())
     except (AttributeError, RuntimeError) as err:  # another version of PyTorch, or a processor that has no kernel
         logger.info("weights are not packed: %s", (str(err).splitlines() or [type(err).__name__])[0])
         return False

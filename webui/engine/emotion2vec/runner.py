@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from webui.engine.emotion2vec.cuda_graphs import Recorder
+from webui.engine.emotion2vec.cuda_graphs import CudaGraphCache
 from webui.engine.emotion2vec.network import LAYER_NORM_EPS, Emotion2vec
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FULL: Final = frozenset(  # what stays in fp32: scales of distances, which half 
 )
 
 
-class Passes:
+class DeviceRunner:
     """Runs the network on one device, in one number format. One caller at a time.
 
     Attributes:
@@ -58,10 +58,10 @@ class Passes:
         else:
             self.network = copy_to(network, place, dtype)
         self._dtype = dtype
-        self._recorder = Recorder(self._compute, place) if record and place.type == "cuda" else None
+        self._recorder = CudaGraphCache(self._compute, place) if record and place.type == "cuda" else None
 
     @torch.inference_mode()
-    def start(self, windows: Sequence["Window"], *, with_features: bool = False) -> "Pass":
+    def start(self, windows: Sequence["Window"], *, with_features: bool = False) -> "PendingBatch":
         """Starts a pass over windows of any lengths; on a GPU it does not wait for the end.
 
         Raises:
@@ -85,7 +85,7 @@ class Passes:
             there = [tensor.to(self.place, non_blocking=True) for tensor in given]
             outputs = self._compute(there[0], there[1] if padded else None, there[2])
         features, logits = outputs
-        return Pass(self.network.count_frames(samples), logits, features if with_features else None)
+        return PendingBatch(self.network.count_frames(samples), logits, features if with_features else None)
 
     def forget(self) -> bool:
         """Gives back the device's memory that is not in use; returns whether recordings had held some."""
@@ -109,7 +109,7 @@ class Passes:
         return [[window.mean for window in windows], scales]
 
 
-class Pass:
+class PendingBatch:
     """A pass that was started.
 
     Args:

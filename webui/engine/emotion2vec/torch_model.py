@@ -11,9 +11,9 @@ import torch
 
 from webui.engine.devices import choose_device
 from webui.engine.emotion2vec.checkpoint import CheckpointInfo, load_network
-from webui.engine.emotion2vec.heap import LONG_S, give_back
+from webui.engine.emotion2vec.heap import LONG_S, trim_heap
 from webui.engine.emotion2vec.network import Emotion2vec
-from webui.engine.emotion2vec.runner import FloatArray, Passes
+from webui.engine.emotion2vec.runner import DeviceRunner, FloatArray
 from webui.engine.emotion2vec.sizes import Emotion2vecSizes
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
 from webui.errors import InferenceError
@@ -29,7 +29,7 @@ Finish = Callable[[], list[Prediction]]
 MAX_BATCH_S: Final = 240.0  # of padded audio in one pass on a GPU: about 10 GB with plus_large
 
 
-def load_native(
+def load_torch_model(
     name: str,
     directory: Path,
     weights: Path,
@@ -58,10 +58,10 @@ def load_native(
         torch.set_num_threads(threads)
     place = choose_device(device)
     network, info = load_network(directory, weights)
-    return NativeModel(name, network, info, license=license, place=place, precision=precision)
+    return TorchModel(name, network, info, license=license, place=place, precision=precision)
 
 
-class NativeModel(Emotion2vecSizes):
+class TorchModel(Emotion2vecSizes):
     """The network on a device. One caller at a time: the service keeps a lock per model.
 
     A GPU that fails or runs out of memory is left for the CPU, for good, and ``notices`` says so from then on; the
@@ -85,7 +85,7 @@ class NativeModel(Emotion2vecSizes):
         self._precision = precision
         super().__init__(info)
         self._network = network  # for the CPU, if the device fails: the weights lie in a mapped file and cost nothing
-        self._passes = Passes(network, place, DTYPES[precision], normalize=info.normalize)
+        self._passes = DeviceRunner(network, place, DTYPES[precision], normalize=info.normalize)
         self._license = license
         self.batch_s = MAX_BATCH_S
         self._notices: tuple[Notice, ...] = ()
@@ -125,7 +125,7 @@ class NativeModel(Emotion2vecSizes):
         if before is not None:
             answers |= zip(before[0], before[1](), strict=True)
         if self._passes.place.type == "cpu" and any(len(one.samples) > LONG_S * self.sample_rate for one in windows):
-            give_back()
+            trim_heap()
         return [answers[index] for index in range(len(windows))]
 
     def predict_together(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
@@ -165,7 +165,7 @@ class NativeModel(Emotion2vecSizes):
         return finish
 
     def _run_again(
-        self, windows: Sequence[Window], with_features: bool, failed: Passes, err: Exception
+        self, windows: Sequence[Window], with_features: bool, failed: DeviceRunner, err: Exception
     ) -> list[Prediction]:
         if isinstance(err, torch.OutOfMemoryError) or NO_MEMORY.search(str(err)):
             if failed.forget():
@@ -185,7 +185,7 @@ class NativeModel(Emotion2vecSizes):
         logger.warning("%s failed (%s); %s goes on with the CPU", place, reason, self._name)
         self._notices = (Notice(code="engine.fell_back", values={"device": str(place), "reason": reason}),)
         self._precision = Precision.FP32
-        self._passes = Passes(self._network, torch.device("cpu"), normalize=self._checkpoint.normalize)
+        self._passes = DeviceRunner(self._network, torch.device("cpu"), normalize=self._checkpoint.normalize)
 
     def _to_predictions(self, answers: list[tuple[FloatArray, FloatArray | None]]) -> list[Prediction]:
         for answer in answers:

@@ -11,7 +11,7 @@ from webui.errors import OutputError
 from webui.results import Document, Seconds
 from webui.settings import Precision
 
-VERDICT_FILE: Final = "verified.json"
+RECORD_FILE: Final = "verified.json"
 
 
 class ClipComparison(Document):
@@ -36,7 +36,7 @@ class PublishedComparison(Document):
     source: str
 
 
-class Verdict(Document):
+class VerificationRecord(Document):
     """Whether the native engine's numbers are upstream's, for one checkpoint on one machine."""
 
     model: str
@@ -55,18 +55,18 @@ class Verdict(Document):
     top1_agreement: float | None = Field(default=None, description="Share of clips with the same emotion.")
 
 
-def verdict_name(precision: Precision) -> str:
+def record_name(precision: Precision) -> str:
     """Returns the file that keeps the verdict on a precision."""
-    return VERDICT_FILE if precision is Precision.FP32 else f"verified.{precision.value}.json"
+    return RECORD_FILE if precision is Precision.FP32 else f"verified.{precision.value}.json"
 
 
-def write_verdict(directory: Path, verdict: Verdict) -> Path:
+def write_record(directory: Path, verdict: VerificationRecord) -> Path:
     """Writes ``verified.json`` (or ``verified.<precision>.json``) into ``directory``, whole or not at all.
 
     Raises:
         OutputError: not writable.
     """
-    path = directory / verdict_name(verdict.precision)
+    path = directory / record_name(verdict.precision)
     draft = path.with_name(f".{path.name}.{uuid4().hex}.partial")
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -82,15 +82,17 @@ def write_verdict(directory: Path, verdict: Verdict) -> Path:
     return path
 
 
-def has_verdict(directory: Path, precision: Precision) -> bool:
+def has_record(directory: Path, precision: Precision) -> bool:
     """Returns whether there is a verdict at all, on whatever checkpoint."""
-    return (directory / verdict_name(precision)).is_file()
+    return (directory / record_name(precision)).is_file()
 
 
-def read_verdict(directory: Path, *, checkpoint_sha256: str, precision: Precision = Precision.FP32) -> Verdict | None:
+def read_record(
+    directory: Path, *, checkpoint_sha256: str, precision: Precision = Precision.FP32
+) -> VerificationRecord | None:
     """Returns the verdict on this very checkpoint, or None: not verified, another file's verdict, or unreadable."""
     try:
-        verdict = Verdict.model_validate_json((directory / verdict_name(precision)).read_bytes())
+        verdict = VerificationRecord.model_validate_json((directory / record_name(precision)).read_bytes())
     except (OSError, ValidationError):
         return None
     return verdict if verdict.checkpoint_sha256 == checkpoint_sha256 else None

@@ -12,7 +12,7 @@ from typing import Final
 
 from webui.engine.protocol import EmotionModel, Prediction, Window
 from webui.errors import InferenceError
-from webui.service.models.priority_lock import Turns
+from webui.service.models.priority_lock import PriorityLock
 
 TOGETHER_S: Final = 240.0  # of audio in one pass of a GPU
 TOGETHER: Final = 64  # windows in one pass
@@ -33,7 +33,7 @@ class _Request:
         return sum(len(window.samples) for window in self.windows)
 
 
-class ModelQueue:
+class BatchingQueue:
     """Hands a model its windows. Safe for several threads.
 
     Args:
@@ -44,7 +44,7 @@ class ModelQueue:
     def __init__(self, model: EmotionModel, on_batch: Callable[[int], None] = lambda _size: None) -> None:
         self._model = model
         self._on_batch = on_batch
-        self._turns = Turns()
+        self._turns = PriorityLock()
         self._pending: list[_Request] = []
         self._lock = threading.Lock()
 

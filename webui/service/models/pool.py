@@ -20,8 +20,8 @@ from webui.service.models.acquisition import (
     ModelAcquisition,
     Report,
 )
-from webui.service.models.batching_queue import ModelQueue
-from webui.service.models.status import Answering, Standing
+from webui.service.models.batching_queue import BatchingQueue
+from webui.service.models.status import Answering, PoolStatus
 from webui.settings import Engine, Precision, Settings
 
 CPU: Final = "cpu"
@@ -35,7 +35,7 @@ class LoadedModel:
     """A model, the queue of those who ask it, and what the answer has to say about the choice."""
 
     model: EmotionModel
-    queue: ModelQueue
+    queue: BatchingQueue
     notices: tuple[Notice, ...] = ()
 
 
@@ -45,11 +45,11 @@ class _Slot:
 
     loading: Lock = field(default_factory=Lock)
     model: EmotionModel | None = None
-    queue: ModelQueue | None = None
+    queue: BatchingQueue | None = None
     verified: bool | None = None
 
 
-class ModelShelf:
+class ModelPool:
     """Loads models through the registry and keeps them.
 
     Args:
@@ -119,11 +119,11 @@ class ModelShelf:
         if self.acquisition is not None and self.standing().can_cancel:
             self.acquisition.cancel()
 
-    def standing(self) -> Standing:
+    def standing(self) -> PoolStatus:
         """Returns how the models stand. Never waits, never loads anything."""
         status = self._large_status()
         idle = status is None or status.state in {AcquisitionState.FAILED, AcquisitionState.CANCELLED}
-        return Standing(
+        return PoolStatus(
             answering=self._answering(),
             status=status,
             can_retry=self._settings.model != BUILTIN and idle,
@@ -250,7 +250,7 @@ class ModelShelf:
         with slot.loading:
             if slot.model is None or slot.queue is None:
                 slot.model = self._registry.load(name, runtime, on_progress=on_progress)
-                slot.queue = ModelQueue(slot.model, self._on_batch)
+                slot.queue = BatchingQueue(slot.model, self._on_batch)
                 slot.verified = self._registry.is_verified(name, runtime.precision)
                 self.on_loaded()
         return LoadedModel(slot.model, slot.queue)

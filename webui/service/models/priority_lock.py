@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Final
 
 
-class Turns:
+class PriorityLock:
     """Lets one at a time work. Who asks through ``people`` goes before who asks through ``background``.
 
     Both are context managers that can be entered again and again, by several threads. Work that gives its turn back
@@ -47,9 +47,9 @@ class Turns:
 
 
 class Turn:
-    """One of the two doors of ``Turns``."""
+    """One of the two doors of ``PriorityLock``."""
 
-    def __init__(self, turns: Turns, queue: deque[object]) -> None:
+    def __init__(self, turns: PriorityLock, queue: deque[object]) -> None:
         self._turns = turns
         self._queue = queue
 

@@ -27,14 +27,14 @@ class Answering:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PoolStatus:
     """What a status line shows.
 
     Attributes:
         answering: who would answer now; None if nobody can yet.
         status: of the large model that is wanted; None where there is none to acquire.
-        can_retry: whether ``ModelShelf.retry`` would start something.
-        can_cancel: whether ``ModelShelf.cancel`` would end something.
+        can_retry: whether ``ModelPool.retry`` would start something.
+        can_cancel: whether ``ModelPool.cancel`` would end something.
         offers: precisions that may be asked for besides the one that answers.
     """
 

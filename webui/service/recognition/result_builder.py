@@ -21,9 +21,9 @@ from webui.results import (
     Timing,
 )
 from webui.service.recognition.options import MERGE_GAP_S, RecognizeOptions
-from webui.service.recognition.scores import Among, Scores, Smoothing, count_rows, emotion_scores, smooth
+from webui.service.recognition.scores import AllowedEmotions, Scores, Smoothing, count_rows, emotion_scores, smooth
 from webui.service.recognition.segments import build_segments
-from webui.service.recognition.windows import Joined
+from webui.service.recognition.windows import RecordingLogits
 from webui.texts import Language
 
 GROUP_ROWS: Final = 1 << 16  # rows of frame scores in memory at a time: 6 MB
@@ -32,7 +32,7 @@ FrameColumns = Mapping[str, Scores]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BuiltResult:
     """A result document with the rows that go to a file.
 
     Attributes:
@@ -46,7 +46,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerContext:
+class ResultContext:
     """What an answer says besides the scores."""
 
     source: SourceInfo
@@ -60,7 +60,9 @@ class AnswerContext:
     spans: Sequence[Span] | None
 
 
-def build_answer(model: EmotionModel, joined: Joined, context: AnswerContext, say: Callable[[Notice], None]) -> Answer:
+def build_result(
+    model: EmotionModel, joined: RecordingLogits, context: ResultContext, say: Callable[[Notice], None]
+) -> BuiltResult:
     """Builds the document.
 
     Args:
@@ -102,24 +104,24 @@ def build_answer(model: EmotionModel, joined: Joined, context: AnswerContext, sa
         embedding=embedding,
         warnings=context.warnings,
     )
-    return Answer(result, groups)
+    return BuiltResult(result, groups)
 
 
 def _segments(
-    logits: FloatArray, model: EmotionModel, context: AnswerContext, say: Callable[[Notice], None]
+    logits: FloatArray, model: EmotionModel, context: ResultContext, say: Callable[[Notice], None]
 ) -> tuple[Segment, ...] | None:
     if context.spans is None:
         return None
     options = context.options
     gap_s = MERGE_GAP_S if options.merge_segments else None
-    segments = build_segments(context.spans, logits, model, among=options.labels, merge_gap_s=gap_s)
+    segments = build_segments(context.spans, logits, model, allowed_emotions=options.labels, merge_gap_s=gap_s)
     speech_s = sum(span.stop - span.start for span in context.spans) / model.sample_rate
     say(Notice(code="log.segments", values={"segments": len(segments), "speech_s": speech_s}))
     return segments
 
 
 def _frames(
-    logits: FloatArray, model: EmotionModel, context: AnswerContext
+    logits: FloatArray, model: EmotionModel, context: ResultContext
 ) -> tuple[FrameScores | None, Iterator[FrameColumns] | None]:
     if context.options.granularity is not Granularity.FRAME:
         return None, None
@@ -129,8 +131,8 @@ def _frames(
         smoothing = Smoothing.from_seconds(*context.smoothing_s, frame_rate=model.frame_rate)
     rows = count_rows(len(logits), smoothing)
     to_file = rows > context.max_json_rows
-    among = context.options.labels
-    columns = {} if to_file else _frame_columns(logits, smoothing, model, among, 0, rows)
+    allowed_emotions = context.options.labels
+    columns = {} if to_file else _frame_columns(logits, smoothing, model, allowed_emotions, 0, rows)
     frames = FrameScores(
         frame_rate_hz=model.frame_rate,
         window_s=smoothing.window / model.frame_rate,
@@ -141,20 +143,25 @@ def _frames(
         end_s=None if to_file else tuple(columns["end_s"].tolist()),
         scores=None if to_file else {emotion: tuple(columns[emotion.value].tolist()) for emotion in Emotion},
     )
-    return frames, _frame_groups(logits, smoothing, model, among, rows) if to_file else None
+    return frames, _frame_groups(logits, smoothing, model, allowed_emotions, rows) if to_file else None
 
 
 def _frame_groups(
-    logits: FloatArray, smoothing: Smoothing, model: EmotionModel, among: Among, rows: int
+    logits: FloatArray, smoothing: Smoothing, model: EmotionModel, allowed_emotions: AllowedEmotions, rows: int
 ) -> Iterator[FrameColumns]:
     for first in range(0, rows, GROUP_ROWS):
-        yield _frame_columns(logits, smoothing, model, among, first, min(first + GROUP_ROWS, rows))
+        yield _frame_columns(logits, smoothing, model, allowed_emotions, first, min(first + GROUP_ROWS, rows))
 
 
 def _frame_columns(
-    logits: FloatArray, smoothing: Smoothing, model: EmotionModel, among: Among, first_row: int, stop_row: int
+    logits: FloatArray,
+    smoothing: Smoothing,
+    model: EmotionModel,
+    allowed_emotions: AllowedEmotions,
+    first_row: int,
+    stop_row: int,
 ) -> FrameColumns:
     smoothed = smooth(logits, smoothing, first_row=first_row, stop_row=stop_row)
-    scores = emotion_scores(smoothed.logits, model, among)
+    scores = emotion_scores(smoothed.logits, model, allowed_emotions)
     columns = {"start_s": smoothed.first / model.frame_rate, "end_s": smoothed.stop / model.frame_rate}
     return columns | {emotion.value: scores[:, column] for column, emotion in enumerate(Emotion)}

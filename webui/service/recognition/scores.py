@@ -11,19 +11,21 @@ from webui.errors import ModelError, RequestError
 from webui.labels import Emotion
 
 Scores = NDArray[np.float64]
-Among = Collection[Emotion] | None  # the emotions that share the scores; None: all nine
+AllowedEmotions = Collection[Emotion] | None  # the emotions that share the scores; None: all nine
 
 
-def emotion_scores(logits: NDArray[np.floating], model: EmotionModel, among: Among = None) -> Scores:
+def emotion_scores(
+    logits: NDArray[np.floating], model: EmotionModel, allowed_emotions: AllowedEmotions = None
+) -> Scores:
     """Returns the scores of the nine emotions.
 
     The softmax runs over the labels in use; labels of one emotion are added up; an emotion that the model doesn't know
-    scores 0, and so does one that is not ``among`` those asked for, whose labels are left out of the softmax.
+    scores 0, and so does one outside ``allowed_emotions``, whose labels are left out of the softmax.
 
     Args:
         logits: shape ``(..., labels)``.
         model: whose logits they are.
-        among: the emotions asked for.
+        allowed_emotions: the emotions that share the scores; None: all nine.
 
     Returns:
         Shape ``(..., 9)``, in the order of ``Emotion``; each row sums to 1.
@@ -32,27 +34,27 @@ def emotion_scores(logits: NDArray[np.floating], model: EmotionModel, among: Amo
         ModelError: a label stands for none of the nine.
         RequestError: the model knows none of the emotions asked for.
     """
-    check_labels(model, among)
+    check_labels(model, allowed_emotions)
     pairs = list(zip(model.labels.emotions, model.labels.used, strict=True))
-    counts = [used and (among is None or emotion in among) for emotion, used in pairs]
+    counts = [used and (allowed_emotions is None or emotion in allowed_emotions) for emotion, used in pairs]
     return _softmax(logits[..., counts]) @ _label_map(
         [emotion for (emotion, _), one in zip(pairs, counts, strict=True) if one]
     )
 
 
-def check_labels(model: EmotionModel, among: Among = None) -> None:
+def check_labels(model: EmotionModel, allowed_emotions: AllowedEmotions = None) -> None:
     """Refuses a model that can't be asked for the nine emotions, or for those asked for.
 
     Raises:
         ModelError: a label stands for none of the nine.
-        RequestError: the model knows none of the emotions ``among`` which it shall choose, or there are none.
+        RequestError: the model knows none of ``allowed_emotions``, or there are none.
     """
     unmapped = model.labels.unmapped()
     if unmapped:
         raise ModelError("request.unmapped_labels", model=model.info.name, found=", ".join(unmapped))
     known = {emotion for emotion, used in zip(model.labels.emotions, model.labels.used, strict=True) if used}
-    if among is not None and not known & set(among):
-        found = ", ".join(emotion.value for emotion in among) or "none"
+    if allowed_emotions is not None and not known & set(allowed_emotions):
+        found = ", ".join(emotion.value for emotion in allowed_emotions) or "none"
         expected = ", ".join(emotion.value for emotion in Emotion if emotion in known)
         raise RequestError("request.no_such_labels", model=model.info.name, found=found, expected=expected)
 

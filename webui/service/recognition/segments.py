@@ -14,7 +14,7 @@ from webui.audio.vad import Span
 from webui.engine.protocol import EmotionModel, FloatArray
 from webui.labels import Emotion
 from webui.results import Segment
-from webui.service.recognition.scores import Among, Scores, emotion_scores
+from webui.service.recognition.scores import AllowedEmotions, Scores, emotion_scores
 
 Frames = tuple[int, int]  # first, and one past the last
 
@@ -24,7 +24,7 @@ def build_segments(
     logits: FloatArray,
     model: EmotionModel,
     *,
-    among: Among = None,
+    allowed_emotions: AllowedEmotions = None,
     merge_gap_s: float | None = None,
 ) -> tuple[Segment, ...]:
     """Returns the segments in order.
@@ -33,15 +33,15 @@ def build_segments(
         spans: where somebody speaks, in samples.
         logits: of all frames, ``(frames, labels)``.
         model: whose frames they are.
-        among: the emotions that share the scores; None: all.
+        allowed_emotions: the emotions that share the scores; None: all.
         merge_gap_s: neighbours of the same emotion that are no further apart become one segment; None: none do.
     """
     groups = [[span] for span in spans]
     if merge_gap_s is not None:
-        leaders = [int(_scores([span], logits, model, among).argmax()) for span in spans]
+        leaders = [int(_scores([span], logits, model, allowed_emotions).argmax()) for span in spans]
         gap = round(merge_gap_s * model.sample_rate)
         groups = list(_joined(spans, leaders, gap))
-    return tuple(_segment(group, _scores(group, logits, model, among), model) for group in groups)
+    return tuple(_segment(group, _scores(group, logits, model, allowed_emotions), model) for group in groups)
 
 
 def _joined(spans: Sequence[Span], leaders: Sequence[int], gap: int) -> Iterator[list[Span]]:
@@ -57,9 +57,11 @@ def _joined(spans: Sequence[Span], leaders: Sequence[int], gap: int) -> Iterator
         yield group
 
 
-def _scores(group: Iterable[Span], logits: FloatArray, model: EmotionModel, among: Among) -> Scores:
+def _scores(
+    group: Iterable[Span], logits: FloatArray, model: EmotionModel, allowed_emotions: AllowedEmotions
+) -> Scores:
     heard = np.concatenate([logits[first:stop] for first, stop in (_frames(span, logits, model) for span in group)])
-    return emotion_scores(heard.mean(axis=0, dtype=np.float64), model, among)
+    return emotion_scores(heard.mean(axis=0, dtype=np.float64), model, allowed_emotions)
 
 
 def _frames(span: Span, logits: FloatArray, model: EmotionModel) -> Frames:

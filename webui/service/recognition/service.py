@@ -16,19 +16,19 @@ from typing import Final
 
 from webui import storage
 from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
-from webui.audio.vad import Span, check_speech_finder, find_speech
+from webui.audio.vad import Span, check_vad, detect_speech
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.errors import RequestError
 from webui.results import Granularity, Notice, RecognitionResult, Timing, format_timestamp
-from webui.service.models.pool import LoadedModel, ModelShelf
+from webui.service.models.pool import LoadedModel, ModelPool
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import Progress, RecognizeOptions, Stage, ignore_progress
-from webui.service.recognition.result_builder import Answer, AnswerContext, build_answer
+from webui.service.recognition.result_builder import BuiltResult, ResultContext, build_result
 from webui.service.recognition.scores import check_labels, check_smoothing
-from webui.service.recognition.windows import MAX_WINDOW_S, Joined, count_frames, predict_recording
-from webui.service.serving.drain import Activity
+from webui.service.recognition.windows import MAX_WINDOW_S, RecordingLogits, count_frames, predict_recording
+from webui.service.serving.drain import DrainTracker
 from webui.service.serving.metrics import Metrics
 from webui.settings import Settings
 
@@ -70,8 +70,8 @@ class RecognitionService:
         self.settings = settings
         self.registry = registry if registry is not None else ModelRegistry(settings)
         self.metrics = Metrics()
-        self.models = ModelShelf(settings, self.registry, on_batch=self.metrics.batch)
-        self.activity = Activity()
+        self.models = ModelPool(settings, self.registry, on_batch=self.metrics.batch)
+        self.activity = DrainTracker()
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
         """Loads a model, or returns it if it is loaded already; None takes the settings' values.
@@ -211,7 +211,7 @@ class _Run:
 
     def infer(
         self, recording: StoredRecording, loaded: LoadedModel, decode_s: float, draft: storage.RunDraft
-    ) -> Answer:
+    ) -> BuiltResult:
         """Returns the answer, and leaves the embedding in the draft."""
         clock = time.perf_counter()
         model, waveform = loaded.model, recording.waveform
@@ -226,7 +226,7 @@ class _Run:
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
                 ask=partial(loaded.queue.predict, background=self._options.background),
             )
-        spans = self._find_speech(recording)
+        spans = self._detect_speech(recording)
         inference_s = time.perf_counter() - clock
         self.windows = joined.windows
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
@@ -234,7 +234,7 @@ class _Run:
         warnings = (*recording.warnings, *_about_length(model, joined), *nobody, *model.notices, *loaded.notices)
         for warning in warnings:
             self._note(warning)
-        context = AnswerContext(
+        context = ResultContext(
             source=recording.source,
             embedding_shape=embedding.shape if embedding is not None else None,
             options=self._options,
@@ -245,7 +245,7 @@ class _Run:
             warnings=warnings,
             spans=spans,
         )
-        return build_answer(model, joined, context, self._note)
+        return build_result(model, joined, context, self._note)
 
     def _check_segments(self, model: EmotionModel) -> None:
         """Refuses segments, if they are asked for and can't be had."""
@@ -253,19 +253,19 @@ class _Run:
             return
         if not model.has_frame_logits:
             raise RequestError("request.no_segments", model=model.info.name)
-        check_speech_finder()
+        check_vad()
 
-    def _find_speech(self, recording: StoredRecording) -> list[Span] | None:
+    def _detect_speech(self, recording: StoredRecording) -> list[Span] | None:
         """Returns where somebody speaks, if segments are asked for."""
         if self._options.granularity is not Granularity.SEGMENT:
             return None
-        return find_speech(
+        return detect_speech(
             recording.waveform,
             longest_s=self._options.max_segment_s,
             on_progress=lambda _fraction: self._progress(INFERRED, Stage.INFERENCE),
         )
 
-    def save(self, answer: Answer, draft: storage.RunDraft) -> Recognition:
+    def save(self, answer: BuiltResult, draft: storage.RunDraft) -> Recognition:
         """Writes the rest and publishes the run folder."""
         self._progress(INFERRED, Stage.RESULTS)
         path = draft.path
@@ -305,7 +305,7 @@ def _nobody_speaks(recording: StoredRecording) -> Notice:
     return Notice(code="request.no_speech", values={"duration_s": recording.source.duration_s})
 
 
-def _about_length(model: EmotionModel, joined: Joined) -> tuple[Notice, ...]:
+def _about_length(model: EmotionModel, joined: RecordingLogits) -> tuple[Notice, ...]:
     """Returns what was done to a recording that had to be cut."""
     if joined.windows == 1:
         return ()

@@ -53,7 +53,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class RecordingLogits:
     """The prediction for a whole recording.
 
     Attributes:
@@ -134,7 +134,7 @@ def predict_recording(
     on_window: Callable[[float], None] = lambda _fraction: None,
     ask: Ask | None = None,
     window_s: float = MAX_WINDOW_S,
-) -> Joined:
+) -> RecordingLogits:
     """Runs ``model`` over ``waveform`` ``(samples,)``, window by window.
 
     Args:
@@ -168,7 +168,7 @@ def predict_recording(
         if on_features is not None and prediction.features is not None:
             on_features(prediction.features[piece.first : piece.stop])
         on_window(done / frames)
-    return Joined(logits, windows)
+    return RecordingLogits(logits, windows)
 
 
 def _predict_pieces(

@@ -12,7 +12,7 @@ RETRY_AFTER_S: Final = 5
 LOOK_S: Final = 0.2
 
 
-class Gate:
+class AdmissionQueue:
     """A bounded queue in front of work.
 
     Args:

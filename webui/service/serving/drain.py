@@ -9,7 +9,7 @@ from webui.service.recognition.options import Progress, Stage
 from webui.service.serving.admission import RETRY_AFTER_S
 
 
-class Activity:
+class DrainTracker:
     """Counts work, and ends it in two steps."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from webui.service import RecognitionService
 from webui.service.serving.metrics import Snapshot
 from webui.texts import Language, text
 from webui.ui.i18n import parse_language
-from webui.ui.localized import Localized
+from webui.ui.localized import I18n
 from webui.ui.views.markup import escape
 
 BYTES_PER_MB: Final = 1_000_000
@@ -24,7 +24,7 @@ class ResourceParts:
     again: gr.Button
 
 
-def lay_out_resources(say: Localized) -> ResourceParts:
+def lay_out_resources(say: I18n) -> ResourceParts:
     """Builds the panel inside the current Blocks."""
     with say.add(gr.Accordion, text_of={"label": "page.resources"}, open=False, elem_id="resources") as panel:
         table = gr.HTML("", apply_default_css=False, elem_id="resources-table")

@@ -7,11 +7,11 @@ from typing import Any, Final
 import gradio as gr
 
 from webui.service import RecognitionService
-from webui.service.models.status import Standing
+from webui.service.models.status import PoolStatus
 from webui.settings import Precision
 from webui.texts import Language, text
 from webui.ui.i18n import parse_language
-from webui.ui.localized import FIRST_LANGUAGE, Localized
+from webui.ui.localized import FIRST_LANGUAGE, I18n
 from webui.ui.model_choice import model_update
 from webui.ui.views.status import offer_key, status_html
 
@@ -44,7 +44,7 @@ class StatusParts:
         return [self.line, self.retry, self.cancel, self.clock, self.shown]
 
 
-def lay_out_status(say: Localized) -> StatusParts:
+def lay_out_status(say: I18n) -> StatusParts:
     """Builds the line's components inside the current Blocks."""
     with gr.Row(elem_classes="se-status-row"):
         line = gr.HTML("", apply_default_css=False, elem_id="status", min_height=28)
@@ -98,7 +98,7 @@ def wire_status(
     parts.cancel.click(cancel, given, changed, **quiet)
 
 
-def _updates(standing: Standing, ready: Sequence[str], language: Language, shown: str) -> Updates:
+def _updates(standing: PoolStatus, ready: Sequence[str], language: Language, shown: str) -> Updates:
     """Returns what changes; nothing, if the visitor sees it already."""
     line = status_html(standing, language)
     offered = Precision.INT8 in standing.offers
@@ -117,7 +117,7 @@ def _updates(standing: Standing, ready: Sequence[str], language: Language, shown
     ]
 
 
-def _is_busy(standing: Standing) -> bool:
+def _is_busy(standing: PoolStatus) -> bool:
     """Whether the line is likely to change soon."""
     loading = standing.answering is None or not standing.answering.precision
     return loading or (standing.status is not None and standing.status.state.under_way)

@@ -20,11 +20,11 @@ from webui.service.compare.tables import Table
 from webui.service.evaluate.manifest import EMOBOX_SUFFIX, Labelled, read_source
 from webui.texts import Language, text
 from webui.ui.i18n import parse_language
-from webui.ui.localized import Localized
-from webui.ui.session_runs import VisitorRuns
+from webui.ui.localized import I18n
+from webui.ui.session_runs import SessionRuns
 from webui.ui.shared_files import SharedFiles
-from webui.ui.tabs.outcome import CancelledByVisitorError, trouble_of
-from webui.ui.views.answer import cancelled_html, trouble_html
+from webui.ui.tabs.outcome import CancelledByUserError, error_card_of
+from webui.ui.views.answer import cancelled_html, error_card_html
 from webui.ui.views.markup import escape
 from webui.ui.views.status import model_title
 
@@ -48,7 +48,7 @@ class CompareParts:
     downloads: gr.File
 
 
-def lay_out_compare(say: Localized, tab: gr.Tab) -> CompareParts:
+def lay_out_compare(say: I18n, tab: gr.Tab) -> CompareParts:
     """Builds the tab's components inside the current Blocks."""
     say.add(gr.Markdown, text_of={"value": "page.compare_intro"})
     with gr.Row(elem_classes="se-columns"):
@@ -90,7 +90,7 @@ class CompareEvents:
     def __init__(self, service: RecognitionService, shared: SharedFiles) -> None:
         self._service = service
         self._shared = shared
-        self._runs = VisitorRuns()
+        self._runs = SessionRuns()
 
     def list_models(self, language_value: object, chosen: object) -> dict[str, Any]:
         """Returns the models that are here; all of them are chosen unless the visitor chose already."""
@@ -114,7 +114,7 @@ class CompareEvents:
 
         def show(done: int, total: int) -> None:
             if not run.goes_on(writing=False):
-                raise CancelledByVisitorError
+                raise CancelledByUserError
             progress(done / total, desc=text("compare.busy", language))
 
         try:
@@ -125,11 +125,11 @@ class CompareEvents:
                 shared = self._shared.share_run(Path(NAME), [out / name for name in made.files])
             whole = [path for path in shared if path.endswith((HTML_FILE, ".zip"))]
             return [report_html(made, language), gr.update(value=whole, visible=True)]
-        except CancelledByVisitorError:
+        except CancelledByUserError:
             return [cancelled_html(language), gr.update(visible=False)]
         except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs what it doesn't know
-            trouble = trouble_of(error)
-            return [trouble_html(trouble.title_key, trouble.sentence(language), language), gr.update(visible=False)]
+            trouble = error_card_of(error)
+            return [error_card_html(trouble.title_key, trouble.sentence(language), language), gr.update(visible=False)]
         finally:
             self._runs.end(request.session_hash, run)
 

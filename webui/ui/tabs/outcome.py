@@ -15,7 +15,7 @@ from webui.texts import Language, text
 log = logging.getLogger(__name__)
 
 # The page's one table of errors: the heading over the sentence.
-TROUBLE_TITLES: Final[tuple[tuple[type[SpeechEmotionError], str], ...]] = (
+ERROR_TITLES: Final[tuple[tuple[type[SpeechEmotionError], str], ...]] = (
     (AudioError, "page.trouble_audio"),
     (ModelError, "page.trouble_model"),
     (RequestError, "page.trouble_request"),
@@ -25,12 +25,12 @@ MAX_NAME: Final = 255
 UNKNOWN_TITLE: Final = "page.trouble_unknown"
 
 
-class CancelledByVisitorError(Exception):
+class CancelledByUserError(Exception):
     """Raised by the progress of a run that its visitor stopped."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ErrorCard:
     """An error in words: the text key of its heading, and its sentence in any language."""
 
     title_key: str
@@ -51,7 +51,7 @@ class Outcome:
     """
 
     recognition: Recognition | None
-    trouble: Trouble | None
+    trouble: ErrorCard | None
     log: tuple[Notice, ...]
     cancelled: bool = False
     too_late: bool = False
@@ -73,14 +73,14 @@ def _line(notice: Notice, language: Language) -> str:
     return sentence if notice.code.startswith("log.") else text("page.log_note", language, message=sentence)
 
 
-def trouble_of(error: Exception) -> Trouble:
+def error_card_of(error: Exception) -> ErrorCard:
     """Returns what the page says of an error. One that nobody foresaw gets a number, and its traceback is logged."""
     if isinstance(error, SpeechEmotionError):
-        title = next((key for kind, key in TROUBLE_TITLES if isinstance(error, kind)), UNKNOWN_TITLE)
-        return Trouble(title, error.message)
+        title = next((key for kind, key in ERROR_TITLES if isinstance(error, kind)), UNKNOWN_TITLE)
+        return ErrorCard(title, error.message)
     error_id = uuid4().hex[:8]
     log.error("Unexpected error %s on the page", error_id, exc_info=error)
-    return Trouble(UNKNOWN_TITLE, lambda language: text("page.unknown_error", language, error_id=error_id))
+    return ErrorCard(UNKNOWN_TITLE, lambda language: text("page.unknown_error", language, error_id=error_id))
 
 
 def _plain_name(name: str | None) -> str:
@@ -114,8 +114,8 @@ def recognize_source(
         recognition = service.recognize(
             source, options, file_name=_plain_name(file_name) or source.name, progress=progress, on_log=lines.append
         )
-    except CancelledByVisitorError:
+    except CancelledByUserError:
         return Outcome(None, None, tuple(lines), cancelled=True)
     except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs what it doesn't know
-        return Outcome(None, trouble_of(error), tuple(lines))
+        return Outcome(None, error_card_of(error), tuple(lines))
     return Outcome(recognition, None, recognition.log)

@@ -14,9 +14,9 @@ from webui.ui.i18n import parse_language
 from webui.ui.layout import Parts
 from webui.ui.model_choice import names_chosen
 from webui.ui.scripts import NAME_JS, REFUSED_JS, START_JS
-from webui.ui.session_runs import VisitorRuns
+from webui.ui.session_runs import SessionRuns
 from webui.ui.shared_files import SharedFiles
-from webui.ui.tabs.outcome import CancelledByVisitorError, Outcome, recognize_source
+from webui.ui.tabs.outcome import CancelledByUserError, Outcome, recognize_source
 from webui.ui.views.outcome import Updates, present
 
 MODEL_QUEUE: Final = "model"  # all model events share it, so that the page and its API wait in one line
@@ -26,7 +26,7 @@ _PROGRESS: Final = gr.Progress()
 _HIDDEN: Final = {"visible": False, "__type__": "update"}
 
 
-class VisitorEvents:
+class RecognizeEvents:
     """What a visitor's two buttons do.
 
     Args:
@@ -37,7 +37,7 @@ class VisitorEvents:
     def __init__(self, service: RecognitionService, shared: SharedFiles) -> None:
         self._service = service
         self._shared = shared
-        self._runs = VisitorRuns()
+        self._runs = SessionRuns()
 
     def answer_visitor(
         self,
@@ -69,7 +69,7 @@ class VisitorEvents:
 
                 def show(fraction: float, stage: Stage, done: int = number) -> None:
                     if not run.goes_on(writing=stage is Stage.RESULTS and done == len(names) - 1):
-                        raise CancelledByVisitorError
+                        raise CancelledByUserError
                     progress((done + fraction) / len(names), desc=text(f"page.stage_{stage.value}", language))
 
                 found = recognize_source(
@@ -108,7 +108,7 @@ def _recording_name(path: str | None) -> str | None:
     return f"recording{Path(path).suffix}" if path else None
 
 
-def wire_recognize(parts: Parts, outcome: gr.State, events: VisitorEvents) -> None:
+def wire_recognize(parts: Parts, outcome: gr.State, events: RecognizeEvents) -> None:
     """Connects the two buttons.
 
     Args:

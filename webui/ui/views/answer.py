@@ -47,7 +47,7 @@ def cancelled_html(language: Language, *, too_late: bool = False) -> str:
     return f'<div class="se-card se-empty" data-say="{sentence}"><span aria-hidden="true">⏹️</span>{sentence}</div>'
 
 
-def trouble_html(title_key: str, sentence: str, language: Language) -> str:
+def error_card_html(title_key: str, sentence: str, language: Language) -> str:
     """Returns an error as a card: what kind of trouble, and the sentence that says what to do."""
     title = escape(text(title_key, language))
     return f'<div class="se-card se-trouble" role="alert"><strong>⚠️ {title}</strong><p>{escape(sentence)}</p></div>'

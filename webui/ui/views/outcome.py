@@ -6,8 +6,8 @@ import gradio as gr
 
 from webui.texts import Language
 from webui.ui.shared_files import SharedFiles
-from webui.ui.tabs.outcome import Outcome, trouble_of
-from webui.ui.views.answer import answer_html, cancelled_html, empty_html, scores_html, trouble_html
+from webui.ui.tabs.outcome import Outcome, error_card_of
+from webui.ui.views.answer import answer_html, cancelled_html, empty_html, error_card_html, scores_html
 from webui.ui.views.curve import curve_html
 from webui.ui.views.segments import segments_html
 from webui.ui.views.side_by_side import side_by_side_html
@@ -22,7 +22,7 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
     log_text = outcome.log_text(language)
     if outcome.trouble is not None:
         trouble = outcome.trouble
-        return [trouble_html(trouble.title_key, trouble.sentence(language), language), log_text]
+        return [error_card_html(trouble.title_key, trouble.sentence(language), language), log_text]
     if outcome.cancelled:
         return [cancelled_html(language, too_late=outcome.too_late), log_text]
     if outcome.recognition is None:
@@ -45,5 +45,5 @@ def present(outcome: Outcome, language: Language, shared: SharedFiles) -> Update
             files = shared.share_run(outcome.recognition.folder, outcome.recognition.files)
         return [outcome, *render(outcome, language), gr.update(value=files, visible=files is not None)]
     except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs it
-        failed = Outcome(None, trouble_of(error), outcome.log)
+        failed = Outcome(None, error_card_of(error), outcome.log)
         return [failed, *render(failed, language), gr.update(visible=False)]

@@ -4,7 +4,7 @@ from typing import Final
 
 from webui.engine.registry import BUILTIN
 from webui.service.models.acquisition import AcquisitionState
-from webui.service.models.status import Answering, Standing
+from webui.service.models.status import Answering, PoolStatus
 from webui.texts import Language, text
 from webui.ui.views.markup import escape
 
@@ -25,7 +25,7 @@ def model_title(name: str, language: Language) -> str:
     return name
 
 
-def status_html(standing: Standing, language: Language) -> str:
+def status_html(standing: PoolStatus, language: Language) -> str:
     """Returns the line. A screen reader is told who answers and why, not every percent of a download."""
     said = escape(_said(standing, language))
     return (
@@ -35,14 +35,14 @@ def status_html(standing: Standing, language: Language) -> str:
     )
 
 
-def _mood(standing: Standing) -> str:
+def _mood(standing: PoolStatus) -> str:
     """Returns ``ready``, ``busy``, ``failed`` or ``idle``."""
     if standing.status is None:
         return "idle" if standing.can_retry else "ready"
     return _MOODS.get(standing.status.state, "busy")
 
 
-def _said(standing: Standing, language: Language) -> str:
+def _said(standing: PoolStatus, language: Language) -> str:
     if standing.answering is None:
         who = text("page.status_nobody", language)
     else:
@@ -52,20 +52,20 @@ def _said(standing: Standing, language: Language) -> str:
     return who if notice is None else f"{who} {notice.message(language)}"
 
 
-def _is_here(standing: Standing) -> bool:
+def _is_here(standing: PoolStatus) -> bool:
     """Whether the weights of a large model are on this machine, and nobody has loaded them."""
     who = standing.answering
     return standing.status is None and who is not None and who.name != BUILTIN and not who.precision
 
 
-def offer_key(standing: Standing) -> str:
+def offer_key(standing: PoolStatus) -> str:
     """Returns the key of the words on the button that starts or retries."""
     if standing.status is not None:
         return "page.status_retry"
     return "page.status_load" if _is_here(standing) else "page.status_download"
 
 
-def _who_html(standing: Standing, language: Language) -> str:
+def _who_html(standing: PoolStatus, language: Language) -> str:
     if standing.answering is None:
         return escape(text("page.status_nobody", language))
     answering = standing.answering
@@ -85,7 +85,7 @@ def _details_html(answering: Answering, waits_key: str, language: Language) -> s
     return f'<small>{escape(parts)}</small> <span class="se-badge">{sign} {escape(text(key, language))}</span>'
 
 
-def _why_html(standing: Standing, language: Language) -> str:
+def _why_html(standing: PoolStatus, language: Language) -> str:
     """Returns the sentence why the large model doesn't answer, and how far it is."""
     status = standing.status
     if status is None:

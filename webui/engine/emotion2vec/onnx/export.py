@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from webui.engine.emotion2vec.checkpoint import CheckpointInfo, load_network, read_safetensors
 from webui.engine.emotion2vec.convert import LOCK_FILE, SPARE_BYTES, check_space, replace_file, source_hash
 from webui.engine.emotion2vec.network import Emotion2vec
-from webui.engine.emotion2vec.onnx.int8_calibration import measure_centres
+from webui.engine.emotion2vec.onnx.int8_calibration import calibrate_activations
 from webui.engine.emotion2vec.onnx.model import ABOUT_KEY, About
 from webui.engine.weights import SOURCE_HASH, TOKENS_FILE, exported_name, half_name
 from webui.errors import CheckpointError, OutputError, RequestError
@@ -104,7 +104,7 @@ def write_graph(network: Emotion2vec, precision: Precision, about: About, path: 
     from webui.engine.emotion2vec.onnx.weights import halve_weights
 
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    centres = measure_centres(network) if precision is Precision.INT8 else None
+    centres = calibrate_activations(network) if precision is Precision.INT8 else None
     try:
         model = Emotion2vecGraph(network.config, weights, normalize=normalize, centres=centres).build()
         if precision is Precision.FP16:

@@ -23,7 +23,7 @@ SOUND_S: Final = 2.0
 
 
 @torch.inference_mode()
-def measure_centres(network: Emotion2vec) -> dict[str, NDArray[np.float32]]:
+def calibrate_activations(network: Emotion2vec) -> dict[str, NDArray[np.float32]]:
     """Returns the mean input of every linear layer of the blocks, shape ``(inputs,)``, by the layer's name."""
     sums: dict[str, Tensor] = {}
     frames = 0
