@@ -58,8 +58,8 @@ def main(arguments: Sequence[str]) -> int:
 @contextmanager
 def models(*, quick: bool) -> Iterator[Path]:
     """Gives a folder with a random checkpoint of plus_large's sizes (or a tiny one), slim and exported."""
-    from tests.checkpoints import LARGE as LARGE_SIZES
-    from tests.checkpoints import TINY, make_checkpoint
+    from tests.support.checkpoints import LARGE as LARGE_SIZES
+    from tests.support.checkpoints import TINY, make_checkpoint
     from webui.engine.emotion2vec.convert import convert_checkpoint
 
     with tempfile.TemporaryDirectory() as folder:

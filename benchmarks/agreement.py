@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.contenders import whole
 from benchmarks.tables import Table
-from tests.checkpoints import make_clip
+from tests.support.checkpoints import make_clip
 from webui.audio.decode import DecodeLimits, decode
 from webui.engine.protocol import EmotionModel, FloatArray
 from webui.engine.registry import LARGE, ModelRegistry

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.contenders import whole
 from benchmarks.tables import Table, cores, ratio, spread
-from tests.checkpoints import make_clip
+from tests.support.checkpoints import make_clip
 from webui.engine.emotion2vec.torch_model import TorchModel
 from webui.engine.protocol import FloatArray, Prediction
 from webui.engine.registry import LARGE, ModelRegistry

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.contenders import DEFAULTS, REFERENCE, Contender, Run, contenders, set_threads
 from benchmarks.tables import Table, ratio, spread
-from tests.checkpoints import make_clip
+from tests.support.checkpoints import make_clip
 
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:

@@ -11,7 +11,7 @@ import librosa
 import numpy as np
 
 from benchmarks.tables import Table, ratio, spread
-from tests.audio_files import FORMATS, stereo, voice
+from tests.support.audio_files import FORMATS, stereo, voice
 from webui.audio.decode import DecodeLimits, decode
 
 LABELS: Final = ("wav-s16", "mp3", "flac", "ogg-vorbis", "ogg-opus", "m4a")

@@ -13,7 +13,7 @@ from benchmarks.batch import scores
 from benchmarks.contenders import FUNASR_THREADS, load_funasr, whole
 from benchmarks.gpu_network import CPU, LIMITS, RATE, TYPES
 from benchmarks.tables import Table
-from tests.checkpoints import LARGE, TINY, make_checkpoint, make_clip
+from tests.support.checkpoints import LARGE, TINY, make_checkpoint, make_clip
 from webui.engine.emotion2vec.checkpoint import load_network
 from webui.engine.emotion2vec.convert import convert_checkpoint
 from webui.engine.emotion2vec.runner import DeviceRunner

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.tables import Table, cores
-from tests.audio_files import FORMATS, stereo, voice
+from tests.support.audio_files import FORMATS, stereo, voice
 from webui.audio.decode import DecodeLimits, decode
 from webui.engine.protocol import EmotionModel, Window
 

@@ -27,7 +27,7 @@ from typing import Final
 import httpx
 import numpy as np
 
-from tests.browser.server_process import RunningServer, running_server
+from tests.support.server_process import RunningServer, running_server
 from webui.settings import PROJECT_DIR
 
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"

@@ -23,7 +23,7 @@ from typing import Final, cast
 import numpy as np
 
 from benchmarks.joined_speech import RATE, SYNTHETIC, join, speech_clips, write_hours
-from tests.checkpoints import LARGE, TINY, make_checkpoint
+from tests.support.checkpoints import LARGE, TINY, make_checkpoint
 from webui.engine.emotion2vec.convert import convert_checkpoint
 from webui.engine.protocol import EmotionModel, FloatArray
 from webui.engine.registry import BUILTIN, ModelRegistry

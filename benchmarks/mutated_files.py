@@ -16,8 +16,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.browser.server_process import running_server
-from tests.mutations import mutated_files
+from tests.support.mutations import mutated_files
+from tests.support.server_process import running_server
 
 EXPECTED = {200, 413, 422}
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.contenders import REFERENCE, Contender, Run, contenders, set_threads
 from benchmarks.tables import Table, ratio, spread
-from tests.checkpoints import make_clip
+from tests.support.checkpoints import make_clip
 
 HOPELESS: Final = 5.0  # times the reference: measured once, and the table says a single value
 

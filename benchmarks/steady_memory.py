@@ -20,8 +20,8 @@ import soundfile
 
 from benchmarks.load import rss_mb
 from benchmarks.tables import machine
-from tests.browser.server_process import running_server
-from tests.checkpoints import LARGE, TINY, make_checkpoint
+from tests.support.checkpoints import LARGE, TINY, make_checkpoint
+from tests.support.server_process import running_server
 from webui.engine.emotion2vec.convert import convert_checkpoint
 
 NAME: Final = "emotion2vec_plus_large"

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests import browser_needs
+from tests.support import browser_needs
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATIC: Final = ("lint", "format", "types", "shell")
@@ -68,7 +68,7 @@ def all_suites() -> list[Suite]:
         Suite("lint", ("-m", "ruff", "check", "."), 120, tests=False),
         Suite("format", ("-m", "ruff", "format", "--check", "."), 120, tests=False),
         Suite("types", ("-m", "mypy"), 300, tests=False),
-        Suite("shell", ("-m", "tests.check_shell"), 60, tests=False),
+        Suite("shell", ("-m", "tests.support.check_shell"), 60, tests=False),
         Suite("structure", ("-m", "pytest", *structure)),
         *(Suite(name, ("-m", "pytest", f"tests/{name}", *extra)) for name, extra in folders.items()),
     ]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.server_process import RunningServer, running_server
-from tests.browser.visitor import EXAMPLE, Visitor
+from tests.support.page_user import EXAMPLE, Visitor
+from tests.support.server_process import RunningServer, running_server
 
 ARGUMENTS = (
     "--no-sandbox",

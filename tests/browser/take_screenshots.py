@@ -11,8 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from tests.browser.server_process import ROOT, running_server
-from tests.browser.visitor import Visitor
+from tests.support.page_user import Visitor
+from tests.support.server_process import ROOT, running_server
 
 IMAGES = ROOT / "docs" / "images"
 LOCALES = {"zh": "zh-CN", "en": "en-US"}

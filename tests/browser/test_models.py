@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.server_process import RunningServer, running_server
-from tests.browser.visitor import ANSWER_MS, EXAMPLE, Visitor
-from tests.example import EXAMPLE_EMOTION
+from tests.support.example import EXAMPLE_EMOTION
+from tests.support.page_user import ANSWER_MS, EXAMPLE, Visitor
+from tests.support.server_process import RunningServer, running_server
 from tests.unit.test_transformers_model import write
 from webui.texts import Language
 

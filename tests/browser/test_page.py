@@ -9,12 +9,12 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.server_process import RunningServer
+from tests.support.paths import EXAMPLE
+from tests.support.server_process import RunningServer
 from webui.labels import Emotion
 from webui.results import Granularity, RecognitionResult
 
 DROP_WORDS = "getComputedStyle(document.querySelector('#upload button .wrap'), '::after').content"
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.server_process import RunningServer
-from tests.browser.visitor import EXAMPLE, Visitor
+from tests.support.page_user import EXAMPLE, Visitor
+from tests.support.server_process import RunningServer
 from webui.results import RecognitionResult
 
 GRAVE = {"serious", "critical"}

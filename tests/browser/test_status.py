@@ -7,15 +7,15 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.server_process import RunningServer, running_server
-from tests.checkpoints import TINY, make_checkpoint
-from tests.hub import Hub, serve
+from tests.support.checkpoints import TINY, make_checkpoint
+from tests.support.hub import Hub, serve
+from tests.support.paths import EXAMPLE
+from tests.support.server_process import RunningServer, running_server
 from webui.engine.emotion2vec.verification_record import VerificationRecord, write_record
 from webui.engine.registry import LARGE
 from webui.engine.weights import read_source_hash
 from webui.settings import Precision
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
 SOON_MS = 30_000
 
 

@@ -12,9 +12,9 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.server_process import PROGRAM, RunningServer, running_server
-from tests.browser.visitor import EXAMPLE
-from tests.checkpoints import BASE, make_checkpoint
+from tests.support.checkpoints import BASE, make_checkpoint
+from tests.support.page_user import EXAMPLE
+from tests.support.server_process import PROGRAM, RunningServer, running_server
 from webui.ui.tabs.recognize import MODEL_CONCURRENCY
 
 BROKEN = """

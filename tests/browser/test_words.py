@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.server_process import RunningServer, running_server
-from tests.browser.visitor import EXAMPLE, Visitor
+from tests.support.page_user import EXAMPLE, Visitor
+from tests.support.server_process import RunningServer, running_server
 
 # Every visible text and every label, but not the two halves of the language switch.
 SAID = """() => {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.audio_files import FORMATS, AudioFormat, amr_wb, pcm16, riff, stereo, video_only, voice, with_pyav
+from tests.support.audio_files import FORMATS, AudioFormat, amr_wb, pcm16, riff, stereo, video_only, voice, with_pyav
 from webui.audio import source as source_module
 from webui.audio.decode import DecodeLimits, Recording, decode
 from webui.errors import AudioDecodeError, AudioError, AudioFetchError, EmptyAudioError

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.audio_files import pcm16, riff, tone, video_only, voice, with_pyav, with_soundfile
+from tests.support.audio_files import pcm16, riff, tone, video_only, voice, with_pyav, with_soundfile
+from tests.support.paths import ROOT
 from webui.audio.decode import DecodeLimits, decode
 from webui.errors import (
     AudioDecodeError,
@@ -21,7 +22,7 @@ from webui.errors import (
 from webui.texts import TEXTS, Language
 
 LIMITS = DecodeLimits(max_bytes=5_000_000, max_duration_s=60)
-PACKAGE = Path(__file__).resolve().parents[2] / "webui" / "audio"
+PACKAGE = ROOT / "webui" / "audio"
 SPEECH = riff(pcm16(voice(1.0)))
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.audio_files import FORMATS, AudioFormat, pcm16, riff, voice, with_pyav, with_soundfile
+from tests.support.audio_files import FORMATS, AudioFormat, pcm16, riff, voice, with_pyav, with_soundfile
+from tests.support.paths import ROOT
 from webui.audio.decode import DecodeLimits, decode
 from webui.errors import AudioDecodeError, AudioTooLongError
 
 LIMITS = DecodeLimits(max_bytes=5_000_000, max_duration_s=60)
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def silent_flac(hours: int) -> bytes:

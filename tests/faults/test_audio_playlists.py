@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.audio_files import pcm16, riff, voice, with_pyav
+from tests.support.audio_files import pcm16, riff, voice, with_pyav
 from webui.audio import decode as door
 from webui.audio.decode import DecodeLimits, decode
 from webui.audio.readers import pyav_reader

@@ -16,13 +16,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.checkpoints import AUDIO, TINY, make_checkpoint
+from tests.support.checkpoints import AUDIO, TINY, make_checkpoint
+from tests.support.paths import ROOT
 from webui.engine.emotion2vec.checkpoint import load_network, read_published, read_safetensors
 from webui.engine.emotion2vec.convert import convert_checkpoint, source_hash
 from webui.engine.emotion2vec.unpickle import read_pickle
 from webui.errors import CheckpointError, SpeechEmotionError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

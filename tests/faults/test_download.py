@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.checkpoints import TINY, make_checkpoint
-from tests.hub import Hub, serve
+from tests.support.checkpoints import TINY, make_checkpoint
+from tests.support.hub import Hub, serve
+from tests.support.paths import ROOT
 from webui.engine.hub.download import DownloadProgress, download_weights
 from webui.engine.registry import ModelRegistry
 from webui.errors import DownloadCancelledError, DownloadError, ModelNotFoundError, OutputError
 from webui.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 LARGE = "emotion2vec_plus_large"
 VARIABLES = {"modelscope": "MODELSCOPE_ENDPOINT", "huggingface": "HF_ENDPOINT"}
 BOTH = pytest.mark.parametrize("client", VARIABLES)

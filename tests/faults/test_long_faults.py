@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.audio_files import voice
+from tests.support.audio_files import voice
+from tests.support.paths import ROOT
 from webui import storage
 
-ROOT = Path(__file__).resolve().parents[2]
 RATE = 16_000
 
 PROGRAM = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from tests.fake_model import FakeModel, FakeRegistry
+from tests.support.fake_model import FakeModel, FakeRegistry
 from webui.engine.protocol import Prediction
 from webui.errors import OutputError
 from webui.results import Granularity

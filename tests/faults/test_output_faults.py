@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.paths import ROOT
 from webui import storage
 from webui.errors import OutputError
 
@@ -61,7 +62,7 @@ def test_file_size_limit_reads_as_disk_full(tmp_path: Path) -> None:
         "except OutputError as err:\n    print(err.code)\n"
     )
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 100_000
-    root = Path(__file__).resolve().parent.parent.parent
+    root = ROOT
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "out")], capture_output=True, text=True, cwd=root, check=True
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.audio_hosts import EXAMPLE, AudioHost, audio_host
-from tests.certificates import self_signed
+from tests.support.audio_hosts import EXAMPLE, AudioHost, audio_host
+from tests.support.certificates import self_signed
 from webui.api import url_source
 from webui.api.url_addresses import AddressRule
 from webui.api.url_source import UrlSource, file_name_of

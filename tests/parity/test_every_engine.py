@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.checkpoints import TINY, make_checkpoint, make_clip
-from tests.parity.pairs import softmax, whole
+from tests.support.checkpoints import TINY, make_checkpoint, make_clip
+from tests.support.parity_pairs import softmax, whole
 from webui.engine.emotion2vec.convert import convert_checkpoint
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel

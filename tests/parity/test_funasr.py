@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, TOKENS, make_checkpoint, make_clip, normalize
-from tests.parity.pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
+from tests.support.checkpoints import LARGE, TINY, TINY_TWELVE_HEADS, TOKENS, make_checkpoint, make_clip, normalize
+from tests.support.parity_pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
 from webui.engine.emotion2vec.checkpoint import load_network
 from webui.engine.emotion2vec.network import Emotion2vec
 from webui.engine.emotion2vec.onnx.export import write_graph

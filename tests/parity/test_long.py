@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.checkpoints import TINY, make_clip
-from tests.parity.pairs import Pair, load_pair, softmax, upstream_scores
+from tests.support.checkpoints import TINY, make_clip
+from tests.support.parity_pairs import Pair, load_pair, softmax, upstream_scores
 from webui.service.recognition.windows import MAX_WINDOW_S, predict_recording
 
 

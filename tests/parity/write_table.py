@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from tests.checkpoints import BASE, LARGE, TINY, TINY_TWELVE_HEADS, Sizes, make_clip, normalize
-from tests.parity.pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
+from tests.support.checkpoints import BASE, LARGE, TINY, TINY_TWELVE_HEADS, Sizes, make_clip, normalize
+from tests.support.parity_pairs import Pair, load_pair, run_stages, softmax, upstream_scores, whole
+from tests.support.paths import ROOT
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "PARITY.md"
+PAGE: Final = ROOT / "docs" / "PARITY.md"
 SECONDS: Final = (0.025, 0.1, 0.5, 1.0, 3.0, 10.0, 30.0)
 STAGE_CLIP_S: Final = 2.0
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.surfaces.cli_process import CommandLine
+from tests.support.cli_process import CommandLine
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 
-from tests.browser.server_process import ROOT, RunningServer, free_port, running_server
+from tests.support.server_process import ROOT, RunningServer, free_port, running_server
 from webui.errors import RequestError
 from webui.server.app import check_certificate, is_open_to_network
 from webui.service.serving.keys import PasswordHash, hash_key, new_key
@@ -264,7 +264,7 @@ def test_open_to_the_network_without_a_lock_is_said_once(tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    from tests.certificates import self_signed
+    from tests.support.certificates import self_signed
 
     return self_signed(tmp_path_factory.mktemp("tls"), "localhost")
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.browser.server_process import ROOT, RunningServer, running_server
+from tests.support.server_process import ROOT, RunningServer, running_server
 from webui.api.documents import RecognizedAudio
 from webui.labels import Emotion
 from webui.results import RecognitionResult

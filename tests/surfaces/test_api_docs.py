@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.browser.server_process import ROOT, RunningServer, running_server
-from tests.example import EXAMPLE_EMOTION
+from tests.support.example import EXAMPLE_EMOTION
+from tests.support.server_process import ROOT, RunningServer, running_server
 from webui.api.documents import JobDocument, RecognizedAudio
 from webui.api.examples import JOB, RECOGNIZED
 from webui.http.problems import Problem

@@ -16,7 +16,7 @@ import pyarrow.parquet
 import pytest
 import soundfile
 
-from tests.browser.server_process import ROOT, RunningServer, running_server
+from tests.support.server_process import ROOT, RunningServer, running_server
 from webui.service.serving.keys import hash_key, new_key
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.audio_hosts import AudioHost, audio_host
-from tests.browser.server_process import RunningServer, running_server
-from tests.example import EXAMPLE_EMOTION
+from tests.support.audio_hosts import AudioHost, audio_host
+from tests.support.example import EXAMPLE_EMOTION
+from tests.support.server_process import RunningServer, running_server
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.surfaces.cli_process import CommandLine
+from tests.support.cli_process import CommandLine
 from webui.settings import PROJECT_DIR
 
 FILES = 60  # more than are done before a signal arrives

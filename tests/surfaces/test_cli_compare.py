@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from tests.example import EXAMPLE_EMOTION
-from tests.surfaces.cli_process import CommandLine
+from tests.support.cli_process import CommandLine
+from tests.support.example import EXAMPLE_EMOTION
 from webui.settings import PROJECT_DIR
 
 EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"

@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from tests.checkpoints import TINY, make_checkpoint
-from tests.surfaces.cli_process import ROOT, CommandLine
+from tests.support.checkpoints import TINY, make_checkpoint
+from tests.support.cli_process import ROOT, CommandLine
 from webui.cli.doctor_report import DoctorReport
 from webui.engine.weights import KNOWN_MODELS, PEERS
 

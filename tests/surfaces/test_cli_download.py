@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints import TINY, make_checkpoint
-from tests.hub import Hub, serve
-from tests.surfaces.cli_process import EXAMPLE, ROOT, CommandLine
-from tests.unit.test_transformers_model import write
+from tests.support.checkpoints import TINY, make_checkpoint
+from tests.support.cli_process import EXAMPLE, ROOT, CommandLine
+from tests.support.hub import Hub, serve
+from tests.unit.engine.test_transformers_model import write
 
 LARGE = "emotion2vec_plus_large"
 

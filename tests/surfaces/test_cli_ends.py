@@ -9,8 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.browser.server_process import free_port
-from tests.surfaces.cli_process import EXAMPLE, LIMIT_S, ROOT, CommandLine, read_until
+from tests.support.cli_process import EXAMPLE, LIMIT_S, ROOT, CommandLine, read_until
+from tests.support.server_process import free_port
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.surfaces.cli_process import ROOT, CommandLine
+from tests.support.cli_process import ROOT, CommandLine
 from webui import errors
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.language import system_language, take_language

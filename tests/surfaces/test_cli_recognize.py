@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.surfaces.cli_process import EXAMPLE, ROOT, CommandLine
+from tests.support.cli_process import EXAMPLE, ROOT, CommandLine
 from webui.cli.json_lines import FailedFile, RecognizedFile
 from webui.labels import Emotion
 from webui.results import RecognitionResult

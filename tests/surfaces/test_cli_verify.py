@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints import TINY, make_checkpoint
-from tests.surfaces.cli_process import EXAMPLE, CommandLine
+from tests.support.checkpoints import TINY, make_checkpoint
+from tests.support.cli_process import EXAMPLE, CommandLine
 from webui.engine.emotion2vec.verification_record import read_record
 
 LARGE = "emotion2vec_plus_large"

@@ -24,7 +24,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.browser.server_process import ROOT, free_port
+from tests.support.server_process import ROOT, free_port
 from webui.settings import ENV_PREFIX, Settings
 
 DEAD_PROXY: Final = "http://127.0.0.1:9"

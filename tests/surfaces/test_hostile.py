@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.audio_files import pcm16, riff, voice
-from tests.audio_hosts import AudioHost, audio_host
-from tests.browser.server_process import ROOT, RunningServer, running_server
 from tests.faults.test_audio_playlists import scripts
-from tests.file_watch import Watch, supported, watching
-from tests.mutations import mutated_files
+from tests.support.audio_files import pcm16, riff, voice
+from tests.support.audio_hosts import AudioHost, audio_host
+from tests.support.file_watch import Watch, supported, watching
+from tests.support.mutations import mutated_files
+from tests.support.server_process import ROOT, RunningServer, running_server
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 WHERE = "/api/v1/recognize"

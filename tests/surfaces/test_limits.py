@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.browser.server_process import PROGRAM, ROOT, RunningServer, running_server
+from tests.support.server_process import PROGRAM, ROOT, RunningServer, running_server
 from webui.errors import TooOftenError
 from webui.http.caller_limit import CallerLimit
 from webui.service.serving.keys import hash_key, new_key

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.browser.server_process import ROOT, RunningServer, running_server
+from tests.support.server_process import ROOT, RunningServer, running_server
 from webui.service.serving.metrics import Metrics, Snapshot
 from webui.texts import Language
 from webui.ui.panels.resources import resources_html

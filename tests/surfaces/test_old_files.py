@@ -13,8 +13,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.browser.server_process import ROOT, RunningServer, running_server
-from tests.surfaces.cli_process import CommandLine
+from tests.support.cli_process import CommandLine
+from tests.support.server_process import ROOT, RunningServer, running_server
 from webui.results import RecognitionResult
 
 OLD = ROOT / "tests" / "data" / "version_1"

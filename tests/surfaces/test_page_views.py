@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fake_model import FakeModel
+from tests.support.fake_model import FakeModel
 from webui import storage
 from webui.errors import (
     AudioDecodeError,

@@ -16,8 +16,8 @@ import pytest
 
 from benchmarks.__main__ import SECTIONS
 from tests import run_suites, write_docs
-from tests.audio_files import FORMATS, voice
-from tests.browser.server_process import ROOT, free_port, running_server
+from tests.support.audio_files import FORMATS, voice
+from tests.support.server_process import ROOT, free_port, running_server
 from training.__main__ import build_parser as training_parser
 from webui.cli import main
 from webui.cli.program import build_command

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.server_process import free_port
-from tests.surfaces.cli_process import EXAMPLE
-from tests.surfaces.fresh_clone import ROOT, Clone, make_clone, make_real_clone
+from tests.support.cli_process import EXAMPLE
+from tests.support.fresh_clone import ROOT, Clone, make_clone, make_real_clone
+from tests.support.server_process import free_port
 
 FRESH = [
     "-m venv ./.venv",

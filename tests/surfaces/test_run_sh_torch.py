@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.surfaces.fresh_clone import Clone, make_clone
+from tests.support.fresh_clone import Clone, make_clone
 
 PIP = "-m pip install --disable-pip-version-check --no-input"
 UV = "-m uv pip install --python ./.venv/bin/python"

@@ -7,7 +7,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.browser.server_process import RunningServer, running_server
+from tests.support.server_process import RunningServer, running_server
 from webui.service.serving.keys import hash_key, new_key
 
 KEY = new_key()

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 
-from tests.browser.server_process import RunningServer, free_port, running_server
+from tests.support.paths import EXAMPLE
+from tests.support.server_process import RunningServer, free_port, running_server
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.results import RecognitionResult
@@ -22,8 +23,6 @@ from webui.service.serving.keys import hash_key, new_key
 from webui.settings import Settings
 from webui.ui.page import MAX_WAITING, build_page
 from webui.ui.tabs.recognize import MODEL_CONCURRENCY, MODEL_QUEUE
-
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
 
 
 @pytest.fixture(scope="module")

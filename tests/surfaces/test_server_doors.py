@@ -10,13 +10,12 @@ import pytest
 from gradio.route_utils import delete_files_created_by_app
 from gradio_client import Client, handle_file
 
-from tests.browser.server_process import PROGRAM, RunningServer, running_server
+from tests.support.paths import EXAMPLE
+from tests.support.server_process import PROGRAM, RunningServer, running_server
 from webui.service import RecognitionService
 from webui.settings import Settings
 from webui.ui.page import CACHE_AGE_S, CACHE_SWEEP_S, build_page
 from webui.ui.shared_files import SharedFiles
-
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "example_synthetic.wav"
 
 # Tells on stderr who the process would talk to besides itself; an audit hook sees what any library does.
 WATCHED = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.browser.server_process import RunningServer, running_server
+from tests.support.server_process import RunningServer, running_server
 from webui.errors import BusyError, SpeechEmotionError, TooOftenError
 from webui.http.upload_quota import UploadLedger
 from webui.service.serving.keys import hash_key, new_key

@@ -8,9 +8,10 @@ from string import Formatter
 
 import pytest
 
+from tests.support.paths import ROOT
 from webui.texts import TEXTS, Language, text
 
-WEBUI = Path(__file__).resolve().parents[2] / "webui"
+WEBUI = ROOT / "webui"
 SOURCES = [path for path in sorted(WEBUI.rglob("*.py")) if "texts" not in path.relative_to(WEBUI).parts]
 AREAS = sorted({key.split(".")[0] for key in TEXTS})
 KEY = re.compile(rf"(?:{'|'.join(AREAS)})\.[a-z0-9_]+")

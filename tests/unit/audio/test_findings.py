@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.audio_files import Samples, riff, stereo, tone, voice, with_pyav, with_soundfile
+from tests.support.audio_files import Samples, riff, stereo, tone, voice, with_pyav, with_soundfile
 from webui.audio.decode import DecodeLimits, decode
 from webui.audio.signal.level import LevelMeter
 from webui.results import Notice

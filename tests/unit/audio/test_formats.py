@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.audio_files import (
+from tests.support.audio_files import (
     FORMATS,
     AudioFormat,
     Samples,
@@ -17,11 +17,12 @@ from tests.audio_files import (
     with_pyav,
     with_soundfile,
 )
+from tests.support.paths import SHARED
 from webui.audio.decode import DecodeLimits, Recording, decode
 
 LIMITS = DecodeLimits(max_bytes=50_000_000, max_duration_s=60)
 CASES = [(form, channels) for form in FORMATS for channels in (1, 2) if channels <= form.channels]
-SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+SHARED = SHARED / "data"
 
 
 def codes(recording: Recording) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soxr
 
-from tests.audio_files import Samples, chirp, pcm16, riff, stereo, tone, voice, with_pyav, with_soundfile
+from tests.support.audio_files import Samples, chirp, pcm16, riff, stereo, tone, voice, with_pyav, with_soundfile
 from webui.audio.decode import DecodeLimits, decode
 
 LIMITS = DecodeLimits(max_bytes=50_000_000, max_duration_s=60)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.audio_files import FORMATS, AudioFormat, Samples, pcm16, riff, stereo, voice, with_soundfile
+from tests.support.audio_files import FORMATS, AudioFormat, Samples, pcm16, riff, stereo, voice, with_soundfile
 from webui.audio.decode import DecodeLimits, StoredRecording, decode, decode_into
 from webui.audio.sample_store import MemoryStore
 from webui.audio.signal.statistics import RunningStatistics, measure

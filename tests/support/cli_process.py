@@ -1,0 +1,79 @@
+"""The command line as a person uses it: its own process, the real service, the real built-in model."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.support.paths import ROOT
+
+EXAMPLE: Final = ROOT / "examples" / "example_synthetic.wav"
+LIMIT_S: Final = 120
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode("utf-8")
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """Stdout as JSON Lines; anything else there is an error."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Commands that write into one folder of their own, in English unless told otherwise."""
+
+    outputs_dir: Path
+
+    def start(self, *arguments: object, program: str = "app.py", **environment: str) -> subprocess.Popen[bytes]:
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "SPEECH_"))
+        }
+        own = {"SPEECH_EMOTION_OUTPUTS_DIR": str(self.outputs_dir), "LANG": "C.UTF-8"}
+        own["SPEECH_EMOTION_AUTO_DOWNLOAD"] = "false"
+        return subprocess.Popen(
+            [sys.executable, ROOT / program, *map(str, arguments)],
+            env=inherited | own | environment,
+            cwd=self.outputs_dir.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored where the tests run
+        )
+
+    def run(self, *arguments: object, given: bytes = b"", **environment: str) -> Ended:
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(given, timeout=LIMIT_S)
+        return Ended(process.returncode, out, err.decode("utf-8"))
+
+    def runs(self) -> list[Path]:
+        """Everything in the outputs folder, drafts included."""
+        return sorted(self.outputs_dir.iterdir()) if self.outputs_dir.exists() else []
+
+
+def read_until(process: subprocess.Popen[bytes], word: bytes) -> bytes:
+    """Reads stderr up to the line that holds ``word``."""
+    assert process.stderr is not None
+    read = b""
+    deadline = time.monotonic() + LIMIT_S
+    while word not in read:
+        line = process.stderr.readline()
+        assert line, f"ended before it said {word!r}: {read!r}"
+        assert time.monotonic() < deadline
+        read += line
+    return read

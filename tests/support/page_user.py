@@ -1,0 +1,88 @@
+"""A person with a browser: opens the page and does what people do on it."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Locator, Request, expect
+
+from tests.support.paths import EXAMPLE, ROOT
+
+SCREENSHOTS = ROOT / "tests" / "browser" / "screenshots"
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+ANSWER_MS = 60_000  # the first answer loads the model
+
+
+class Visitor:
+    def __init__(self, browser: Browser, url: str, *, locale: str, scheme: str, width: int) -> None:
+        self._context = browser.new_context(
+            locale=locale,
+            color_scheme="dark" if scheme == "dark" else "light",
+            viewport={"width": width, "height": 900},
+            accept_downloads=True,
+            permissions=["microphone"],
+        )
+        self.page = self._context.new_page()
+        self.requests: list[Request] = []
+        self.complaints: list[str] = []
+        self.tolerated: set[str] = set()  # parts of errors that a test provokes, whenever they arrive
+        self._context.on("request", lambda request: self.requests.append(request))
+        self._context.on("console", lambda said: self._listen(said.type, said.text))
+        self.page.on("pageerror", lambda error: self._listen("error", str(error)))
+        self.page.goto(url)
+        self.page.wait_for_selector("html[data-language]")
+
+    def _listen(self, kind: str, words: str) -> None:
+        if kind == "error" and not any(part in words for part in self.tolerated):
+            self.complaints.append(words)
+
+    def strangers(self) -> list[str]:
+        """Every address asked that is not this machine."""
+        urls = [request.url for request in self.requests]
+        return [url for url in urls if urlsplit(url).scheme not in {"data", "blob"} and _host(url) not in LOOPBACK]
+
+    def upload(self, file: Path) -> None:
+        with self.page.expect_file_chooser() as chooser:
+            self.page.locator("#upload button").first.click()
+        chooser.value.set_files(file)
+        expect(self.page.locator("#upload .file-preview")).to_be_visible()
+
+    def recognize(self) -> Locator:
+        """Presses the button and waits for an answer or an error; returns the answer's place."""
+        self.page.evaluate("document.querySelectorAll('.se-card').forEach((card) => card.remove())")
+        self.page.click("#recognize")
+        answer = self.page.locator("#answer")
+        expect(answer.locator(".se-answer, .se-trouble")).to_be_visible(timeout=ANSWER_MS)
+        return answer
+
+    def log(self) -> str:
+        return self.page.locator("#log textarea").input_value()
+
+    def download(self, name: str, folder: Path) -> Path:
+        with self.page.expect_download() as started:
+            self.page.locator(f'#downloads a[download="{name}"]').click()
+        target = folder / name
+        started.value.save_as(target)
+        return target
+
+    def load_example(self) -> None:
+        self.page.click("#example")
+        expect(self.page.locator("#upload .file-preview")).to_contain_text(EXAMPLE.stem)
+
+    def settle(self) -> None:
+        """Takes the pointer away and waits until nothing on the page moves or fades any more."""
+        self.page.mouse.move(0, 0)
+        self.page.evaluate("document.activeElement.blur()")
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
+
+    def photograph(self, name: str) -> None:
+        SCREENSHOTS.mkdir(exist_ok=True)
+        self.page.mouse.move(0, 0)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    def leave(self) -> None:
+        self._context.close()
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

@@ -1,0 +1,72 @@
+"""A server as a person starts it: its own process, its own outputs folder, the real service and the real model."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+PROGRAM = "from webui.server.app import serve; from webui.settings import Settings; serve(Settings())"
+ADDRESS = re.compile(r"^Running on local URL: (https?://localhost:(\d+))$")
+STOP_S = 15
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    url: str
+    outputs_dir: Path
+    errors: Path  # what it wrote to stderr
+    process: subprocess.Popen[str]
+    lines: tuple[str, ...]  # printed up to the address
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_server(outputs_dir: Path, *, program: str = PROGRAM, **settings: object) -> Iterator[RunningServer]:
+    settings = {"port": free_port(), "outputs_dir": outputs_dir, **settings}
+    environment = {key: value for key, value in os.environ.items() if key != "GRADIO_TEMP_DIR"}
+    environment |= {f"SPEECH_EMOTION_{name.upper()}": str(value) for name, value in settings.items()}
+    environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    errors = outputs_dir.parent / "errors.txt"
+    with errors.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=environment,
+            cwd=outputs_dir.parent,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        )
+    try:
+        lines: list[str] = []
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            if found := ADDRESS.match(lines[-1]):
+                yield RunningServer(found[1], outputs_dir, errors, process, tuple(lines))
+                break
+        else:
+            raise AssertionError(f"The server ended before it served: {lines} {errors.read_text()}")
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        assert process.stdout is not None
+        process.stdout.close()

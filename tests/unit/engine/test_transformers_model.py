@@ -1,0 +1,158 @@
+"""Classifiers of transformers: the pipeline's numbers, frames, labels, and where they are found."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from tests.support.checkpoints import make_clip
+from tests.support.parity_pairs import softmax, whole
+from webui.engine.registry import ModelRegistry
+from webui.engine.transformers.model import TransformersModel, load_transformers
+from webui.errors import CheckpointError, InferenceError, ModelError, ModelNotFoundError
+from webui.labels import Emotion
+from webui.service import RecognitionService, RecognizeOptions
+from webui.service.recognition.windows import predict_recording
+from webui.settings import PROJECT_DIR, Device, Settings
+
+EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
+SUPERB = {0: "neu", 1: "hap", 2: "ang", 3: "sad"}
+TINY = {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 96,
+    "conv_dim": (24,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+    "classifier_proj_size": 32,
+}
+KINDS = {
+    "wav2vec2": (transformers.Wav2Vec2Config, transformers.Wav2Vec2ForSequenceClassification, {}),
+    "hubert-large": (
+        transformers.HubertConfig,
+        transformers.HubertForSequenceClassification,
+        {"do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True},
+    ),
+}
+
+
+def write(folder: Path, kind: str, *, weighted: bool, labels: dict[int, str] = SUPERB, seed: int = 0) -> Path:
+    config_of, network_of, more = KINDS[kind]
+    torch.manual_seed(seed)
+    config = config_of(**TINY, **more, use_weighted_layer_sum=weighted, id2label=labels)
+    network = network_of(config)
+    with torch.no_grad():
+        for tensor in network.parameters():
+            tensor.add_(0.3 * torch.randn_like(tensor))
+    network.save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=False).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_numbers_are_the_pipeline_s(tmp_path: Path, kind: str, weighted: bool) -> None:
+    folder = write(tmp_path, kind, weighted=weighted)
+    pipe = transformers.pipeline("audio-classification", model=str(folder), device="cpu")
+    model = load_transformers("peer", folder, license="none", device=Device.CPU)
+    tops = set()
+    for number, seconds in enumerate((0.1, 1.0, 3.3)):
+        clip = make_clip(number, seconds)
+        theirs = {one["label"]: one["score"] for one in pipe(clip, top_k=4)}
+        (answer,) = model.predict([whole(clip)], with_features=True)
+        ours = softmax(answer.logits.mean(axis=0))
+        np.testing.assert_allclose(ours, [theirs[SUPERB[number]] for number in range(4)], atol=1e-5)
+        assert answer.logits.shape == ((len(clip) - 400) // 320 + 1, 4)
+        assert answer.features is not None
+        assert answer.features.shape == (len(answer.logits), model.embedding_dim)
+        tops.add(int(ours.argmax()))
+    with torch.inference_mode():
+        given = pipe.feature_extractor(clip, sampling_rate=16_000, return_tensors="pt").input_values
+        last = pipe.model.base_model(given).last_hidden_state[0]
+    np.testing.assert_allclose(answer.features, last.numpy(), atol=2e-5)
+
+
+def test_a_batch_is_what_its_members_are(tmp_path: Path) -> None:
+    model = load_transformers("peer", write(tmp_path, "wav2vec2", weighted=True), license="none", device=Device.CPU)
+    windows = [whole(make_clip(number, seconds)) for number, seconds in enumerate((0.5, 2.0, 0.025))]
+    together = model.predict(windows)
+    for answer, window in zip(together, windows, strict=True):
+        np.testing.assert_array_equal(answer.logits, model.predict([window])[0].logits)
+    assert predict_recording(model, make_clip(1, 70.0)).windows == 4
+    with pytest.raises(InferenceError):
+        model.predict([whole(make_clip(1, 0.02))])
+
+
+def test_labels_become_the_nine(tmp_path: Path) -> None:
+    named = {0: "Anger", 1: "happiness", 2: "Disgust", 3: "fear", 4: "surprised", 5: "calm"}
+    model = load_transformers("peer", write(tmp_path, "wav2vec2", weighted=False, labels=named), license="none")
+    assert model.labels.emotions[:5] == (
+        Emotion.ANGRY,
+        Emotion.HAPPY,
+        Emotion.DISGUSTED,
+        Emotion.FEARFUL,
+        Emotion.SURPRISED,
+    )
+    assert model.labels.unmapped() == ("calm",)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    return Settings(models_dir=tmp_path / "models", outputs_dir=tmp_path / "outputs", device=Device.CPU)
+
+
+def test_it_is_found_under_models_and_in_the_hub_s_cache(settings: Settings, tmp_path: Path) -> None:
+    registry = ModelRegistry(settings)
+    assert not {status.name: status.ready for status in registry.statuses()}["hubert_large_superb"]
+    with pytest.raises(ModelNotFoundError, match="superb/hubert-large-superb-er"):
+        registry.load("hubert_large_superb")
+    write(
+        tmp_path / "hub" / "models--superb--hubert-large-superb-er" / "snapshots" / "abc", "hubert-large", weighted=True
+    )
+    write(settings.models_dir / "my_own", "wav2vec2", weighted=False)
+    assert isinstance(registry.load("hubert_large_superb"), TransformersModel)
+    ready = {status.name for status in registry.statuses() if status.ready}
+    assert ready == {"builtin", "hubert_large_superb", "my_own"}
+    assert registry.names()[-1] == "my_own"
+
+
+@pytest.mark.parametrize("name", ["..", "../models/my_own", "/etc", "", ".hidden", "my_own/", "nobody"])
+def test_a_name_leads_nowhere_else(settings: Settings, name: str) -> None:
+    write(settings.models_dir / "my_own", "wav2vec2", weighted=False)
+    with pytest.raises(ModelNotFoundError):
+        ModelRegistry(settings).load(name)
+    with pytest.raises(ModelNotFoundError):
+        ModelRegistry(settings).choose(name)
+
+
+def test_it_answers_like_any_other(settings: Settings) -> None:
+    write(settings.models_dir / "my_own", "wav2vec2", weighted=True)
+    service = RecognitionService(settings)
+    result = service.recognize(EXAMPLE, RecognizeOptions(model="my_own", extract_embedding=True)).result
+    assert (result.model.name, result.model.engine) == ("my_own", "transformers")
+    assert result.embedding is not None
+    assert result.embedding.shape == (48,)
+    assert sum(result.scores[one] for one in (Emotion.NEUTRAL, Emotion.HAPPY, Emotion.ANGRY, Emotion.SAD)) == (
+        pytest.approx(1.0)
+    )
+    write(settings.models_dir / "strange", "wav2vec2", weighted=True, labels={0: "calm", 1: "ang"})
+    with pytest.raises(ModelError, match="calm"):
+        service.recognize(EXAMPLE, RecognizeOptions(model="strange"))
+
+
+def test_what_is_no_classifier_is_said(settings: Settings) -> None:
+    folder = write(settings.models_dir / "broken", "wav2vec2", weighted=True)
+    (folder / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="broken"):
+        ModelRegistry(settings).load("broken")
+    text = settings.models_dir / "text"
+    text.mkdir()
+    (text / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    (text / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="text"):
+        ModelRegistry(settings).load("text")

@@ -1,0 +1,134 @@
+"""The large model on its way, with real downloads from a hub on loopback: who answers meanwhile, cancel, retry."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.support.checkpoints import TINY, make_checkpoint, make_clip
+from tests.support.hub import Hub, serve
+from webui.errors import ModelNotFoundError, ModelNotReadyError
+from webui.service import RecognitionService, RecognizeOptions
+from webui.service.models.acquisition import AcquisitionState
+from webui.settings import Device, Settings
+
+LARGE = "emotion2vec_plus_large"
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    make_checkpoint(folder, TINY, clips=9, seconds=0.5)
+    return folder
+
+
+@pytest.fixture
+def hub(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with serve(Hub(published)) as hub:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+        yield hub
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        models_dir=tmp_path / "models", outputs_dir=tmp_path / "outputs", device=Device.CPU, auto_download=True
+    )
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "clip.wav", make_clip(4, 1.5), 16_000, subtype="PCM_16")
+    return tmp_path / "clip.wav"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_server_fetches_it_while_the_builtin_answers(hub: Hub, settings: Settings, clip: Path) -> None:
+    hub.pause_s = 0.02
+    service = RecognitionService(settings)
+    shelf = service.models
+    acquisition = shelf.prepare()
+    wait_for(lambda: hub.served_bytes > 100_000)
+    meanwhile = service.recognize(clip).result
+    assert meanwhile.model.name == "builtin"
+    assert [warning.code for warning in meanwhile.warnings] == ["request.builtin_answered", "acquisition.downloading"]
+    with pytest.raises(ModelNotReadyError, match="is being downloaded from ModelScope"):
+        service.recognize(clip, RecognizeOptions(model=LARGE))
+    standing = shelf.standing()
+    assert standing.answering is not None
+    assert (standing.answering.name, standing.can_cancel, standing.can_retry) == ("builtin", True, False)
+    assert standing.status is not None
+    assert (standing.status.hub, standing.status.state) == ("ModelScope", AcquisitionState.DOWNLOADING)
+    hub.pause_s = 0.0
+    acquisition.wait(PATIENCE_S)
+    assert acquisition.status.state is AcquisitionState.READY
+    assert service.recognize(clip).result.model.name == LARGE
+    assert shelf.standing().answering == shelf.standing().answering
+    assert (shelf.standing().can_cancel, shelf.standing().can_retry) == (False, False)
+
+
+def test_cancelled_and_taken_up_again(hub: Hub, settings: Settings, clip: Path) -> None:
+    hub.pause_s = 0.02
+    service = RecognitionService(settings)
+    shelf = service.models
+    acquisition = shelf.prepare()
+    wait_for(lambda: hub.served_bytes > 100_000)
+    shelf.cancel()
+    acquisition.wait(PATIENCE_S)
+    assert acquisition.status.state is AcquisitionState.CANCELLED
+    result = service.recognize(clip).result
+    assert (result.model.name, result.warnings[1].code) == ("builtin", "download.cancelled")
+    assert (shelf.standing().can_cancel, shelf.standing().can_retry) == (False, True)
+    hub.pause_s = 0.0
+    shelf.retry()
+    assert shelf.acquisition is not None
+    shelf.acquisition.wait(PATIENCE_S)
+    assert shelf.acquisition.status.state is AcquisitionState.READY
+    assert service.recognize(clip).result.model.name == LARGE
+
+
+def test_without_a_hub_the_builtin_says_why(settings: Settings, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("MODELSCOPE_ENDPOINT", "HF_ENDPOINT"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    service = RecognitionService(settings)
+    service.models.prepare().wait(PATIENCE_S)
+    result = service.recognize(clip).result
+    assert (result.model.name, result.warnings[1].code) == ("builtin", "download.unreachable")
+    assert service.models.standing().can_retry
+    with pytest.raises(ModelNotFoundError, match="no other model answers in its name"):
+        service.recognize(clip, RecognizeOptions(model=LARGE))
+
+
+def test_a_setting_keeps_the_server_from_fetching(hub: Hub, settings: Settings, clip: Path) -> None:
+    service = RecognitionService(settings.model_copy(update={"auto_download": False}))
+    service.models.prepare().wait(PATIENCE_S)
+    assert hub.requests == []
+    standing = service.models.standing()
+    assert (standing.status, standing.can_retry) == (None, True)
+    service.models.retry()
+    assert service.models.acquisition is not None
+    service.models.acquisition.wait(PATIENCE_S)
+    assert service.recognize(clip).result.model.name == LARGE
+
+
+def test_a_named_model_is_fetched_and_nobody_answers_meanwhile(hub: Hub, settings: Settings, clip: Path) -> None:
+    hub.pause_s = 0.02
+    service = RecognitionService(settings.model_copy(update={"model": LARGE}))
+    acquisition = service.models.prepare()
+    wait_for(lambda: hub.served_bytes > 100_000)
+    assert service.models.standing().answering is None
+    with pytest.raises(ModelNotReadyError):
+        service.recognize(clip)
+    hub.pause_s = 0.0
+    acquisition.wait(PATIENCE_S)
+    assert service.recognize(clip).result.model.name == LARGE

@@ -1,0 +1,212 @@
+"""The comparison: figures like scikit-learn's, models in processes of their own, failures told, going on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    precision_recall_fscore_support,
+)
+
+from tests.support.example import EXAMPLE_EMOTION
+from webui.labels import Emotion
+from webui.service.compare.figures import measure_accuracy, purity, shared_emotions, weighted_f1
+from webui.service.compare.report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, report_files
+from webui.service.compare.run import TIMES_FILE, Child, Measured, compare, read_answers
+from webui.service.compare.tables import Limits
+from webui.service.evaluate.manifest import LabelledClip
+from webui.settings import PROJECT_DIR
+from webui.texts import Language, text
+
+EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
+EMOTIONS = list(Emotion)
+FOUR = ("angry", "happy", "neutral", "sad")
+
+
+def about(emotions: tuple[str, ...]) -> dict[str, object]:
+    info = {"name": "x", "engine": "fake", "precision": "fp32", "device": "cpu", "labels": [], "license": "none"}
+    sizes = {"embedding_dim": 4, "frame_rate": 50.0, "has_frame_logits": True, "size_mb": 1.0, "loaded_mb": 10.0}
+    return {"info": info, "emotions": list(emotions), **sizes, "start_s": 1.0, "load_s": 0.5}
+
+
+def answered(name: str, emotions: tuple[str, ...], clips: list[LabelledClip], seed: int) -> Measured:
+    random = np.random.default_rng(seed)
+    known = [EMOTIONS.index(Emotion(one)) for one in emotions]
+    answers = {}
+    for clip in clips:
+        scores = np.zeros(9)
+        scores[known] = random.dirichlet(np.ones(len(known)))
+        answers[str(clip.path)] = {
+            "scores": scores.tolist(),
+            "embedding": random.normal(size=4).tolist(),
+            "seconds": 0.1,
+        }
+    return Measured(
+        name, name, about=about(emotions), answers=answers, times={10.0: [0.5, 0.6]}, memory={"peak_mb": 100.0}
+    )
+
+
+@pytest.fixture
+def clips() -> list[LabelledClip]:
+    random = np.random.default_rng(1)
+    return [
+        LabelledClip(Path(f"{number}.wav"), EMOTIONS[random.integers(7)], f"speaker {number % 5}")
+        for number in range(80)
+    ]
+
+
+def test_the_figures_are_scikit_learn_s(clips: list[LabelledClip]) -> None:
+    large = answered("large", tuple(emotion.value for emotion in EMOTIONS), clips, 2)
+    small = answered("small", FOUR, clips, 3)
+    shared = shared_emotions([large, small], clips)
+    assert [EMOTIONS[number].value for number in shared] == list(FOUR)
+    for model in (large, small):
+        found = measure_accuracy(model, clips, shared)
+        assert found is not None
+        assert found.shared_recall is not None
+        truth = np.array([EMOTIONS.index(clip.emotion) for clip in clips])
+        scores = np.array([model.answers[str(clip.path)]["scores"] for clip in clips])
+        guess = scores.argmax(axis=1)
+        present = np.unique(truth)
+        assert found.right.value == pytest.approx(accuracy_score(truth, guess))
+        assert found.recall.value == pytest.approx(
+            np.mean([(guess[truth == label] == label).mean() for label in present])
+        )
+        assert found.weighted_f1 == pytest.approx(
+            f1_score(truth, guess, labels=present, average="weighted", zero_division=0)
+        )
+        inside = np.isin(truth, shared)
+        allowed_emotions = np.array(shared)[scores[inside][:, shared].argmax(axis=1)]
+        assert found.shared_recall.value == pytest.approx(balanced_accuracy_score(truth[inside], allowed_emotions))
+        every = precision_recall_fscore_support(truth, guess, labels=present, zero_division=0)
+        for place, label in enumerate(present):
+            one = found.classes[EMOTIONS[label]]
+            precision, recall, f1, support = (column[place] for column in every)
+            assert (one.recall, one.precision, one.f1, one.clips) == pytest.approx((recall, precision, f1, support))
+        assert found.shared_recall.low <= found.shared_recall.value <= found.shared_recall.high
+
+
+def test_weighted_f1_of_a_small_case() -> None:
+    truth, guess = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
+    assert weighted_f1(truth, guess) == pytest.approx(f1_score(truth, guess, average="weighted"))
+
+
+def test_purity_is_the_nearest_other_s() -> None:
+    rows = np.array([[1.0, 0.0], [5.0, 0.1], [0.0, 1.0], [0.1, 2.0]])
+    assert purity(rows, ["a", "a", "b", "b"]) == 1.0
+    assert purity(rows, ["a", "b", "a", "b"]) == 0.0
+    assert purity(rows[:1], ["a"]) is None
+    assert purity(rows, ["a", "a", "b", "b"], apart=["x", "x", "y", "y"]) == 0.0
+    assert purity(rows, ["a", "b", "a", "b"], apart=["x", "y", "x", "y"]) == 0.0
+    assert purity(rows, ["a", "a", "b", "b"], apart=["x"] * 4) is None
+
+
+def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> None:
+    good, bad = answered("good", FOUR, clips, 4), Measured("bad", error="there is | no such file")
+    figures = measure_accuracy(good, clips, shared_emotions([good], clips))
+    assert figures is not None
+    for language in Language:
+        made = report_files([good, bad], {"good": figures}, len(clips), "a machine", language, "2 people")
+        assert not made.complete
+        files = made.files
+        assert files[MARKDOWN_FILE].count("no such file") == 1
+        failed = text("compare.failed", language)
+        assert files[MARKDOWN_FILE].count(f"| bad | {failed} |") == 7, "every table but the article's says so"
+        assert "84.2 %" in files[MARKDOWN_FILE]
+        assert "http" not in files[HTML_FILE], "the page asks nobody for anything"
+        assert "2 people" in files[MARKDOWN_FILE]
+        assert files[HTML_FILE].count("<svg") == 2
+        assert json.loads(files[JSON_FILE])["models"][1]["error"] == "there is | no such file"
+        assert {"speed.csv", "memory.csv", "accuracy.csv", "embedding.csv", "deployment.csv", "output.csv"} <= set(
+            files
+        )
+
+
+def test_without_recordings_there_is_no_accuracy() -> None:
+    files = report_files([Measured("a", about=about(FOUR))], {}, 0, "a machine", Language.EN).files
+    assert "No labelled recordings" in files[MARKDOWN_FILE]
+    assert "Most accurate" not in files[MARKDOWN_FILE]
+
+
+def test_advice_within_limits(clips: list[LabelledClip]) -> None:
+    """A model that is too large, too slow or of another language is not advised, however good it is."""
+    large, small = (answered(name, FOUR, clips, 5) for name in ("emotion2vec_plus_large", "hubert_large_superb"))
+    small.memory["peak_mb"], small.times = 50.0, {10.0: [1.5]}
+    figures = {one.name: measure_accuracy(one, clips, []) for one in (large, small)}
+    accuracy = {name: one for name, one in figures.items() if one is not None}
+
+    def advised(limits: Limits) -> str:
+        made = report_files([large, small], accuracy, len(clips), "", Language.EN, "", limits)
+        line = next(line for line in made.advice if line.startswith("Within your limits"))
+        return line.rpartition("): ")[2].rstrip(".")
+
+    assert advised(Limits()) == "emotion2vec_plus_large, hubert_large_superb"
+    assert advised(Limits(memory_mb=60.0)) == "hubert_large_superb"
+    assert advised(Limits(latency_s=1.0)) == "emotion2vec_plus_large"
+    assert advised(Limits(language="zh")) == "emotion2vec_plus_large"
+    assert advised(Limits(language="fi")) == "none"
+
+
+def test_models_in_processes_of_their_own(tmp_path: Path) -> None:
+    missing = tmp_path / "gone.wav"
+    clips = [LabelledClip(EXAMPLE, Emotion.OTHER), LabelledClip(missing, Emotion.SAD)]
+    settings = {"models_dir": str(tmp_path / "models"), "device": "cpu"}
+    steps: list[tuple[int, int]] = []
+    names = ["builtin", "hubert_large_superb"]
+
+    def ask() -> list[Measured]:
+        return compare(
+            names, settings, clips, kept=tmp_path / "answers", lengths_s=(0.5,), rounds=2,
+            on_step=lambda done, total: steps.append((done, total)),
+        )  # fmt: skip
+
+    builtin, absent = ask()
+    assert builtin.error is None
+    assert "hubert-large-superb-er" in (absent.error or "")
+    assert len(builtin.times[0.5]) == 2
+    assert builtin.memory["peak_mb"] is None or builtin.memory["peak_mb"] > 50
+    first = builtin.answers[str(EXAMPLE)]
+    assert EMOTIONS[int(np.argmax(first["scores"]))] is EXAMPLE_EMOTION
+    assert len(first["embedding"]) == builtin.about["embedding_dim"]
+    assert "gone.wav" in builtin.answers[str(missing)]["error"]
+    assert steps == sorted(steps)
+    kept = tmp_path / "answers" / "builtin.jsonl"
+    whole = kept.read_text("utf-8")
+    marked = {**first, "seconds": 123.0}
+    kept.write_text(json.dumps({"path": str(EXAMPLE), **marked}) + "\n" + whole.splitlines()[-1][:20], "utf-8")
+    times = json.loads((tmp_path / "answers" / TIMES_FILE).read_text("utf-8"))
+    times["builtin"]["0.5"] = [7.0]
+    (tmp_path / "answers" / TIMES_FILE).write_text(json.dumps(times), "utf-8")
+    resumed = ask()[0]
+    assert resumed.times[0.5][0] == 7.0, "a round that was timed is not timed again"
+    assert len(resumed.times[0.5]) == 2
+    again = resumed.answers
+    assert again[str(EXAMPLE)]["seconds"] == 123.0, "what was answered is not asked again"
+    assert "error" in again[str(missing)]
+    assert set(read_answers(kept)) == {str(EXAMPLE), str(missing)}
+
+
+def test_with_and_without_a_gpu(tmp_path: Path) -> None:
+    clips = [LabelledClip(EXAMPLE, Emotion.OTHER)]
+    settings = {"models_dir": str(tmp_path / "models")}
+    with_gpu, without = compare(
+        ["builtin"], settings, clips, kept=tmp_path / "answers", lengths_s=(0.5,), rounds=1, also_cpu=True
+    )
+    assert (with_gpu.name, without.name) == ("builtin", "builtin (cpu)")
+    assert len(with_gpu.times[0.5]) == len(without.times[0.5]) == 1
+    assert (without.about["info"]["device"], without.answers) == ("cpu", {})
+    files = report_files([with_gpu, without], {}, 1, "a machine", Language.EN).files
+    rows = {name: content.count("builtin (cpu)") for name, content in files.items() if name.endswith(".csv")}
+    assert {name for name, count in rows.items() if count} == {"speed.csv", "memory.csv"}
+
+
+def test_a_process_that_dies_is_an_answer(tmp_path: Path) -> None:
+    child = Child("builtin", {"models_dir": str(tmp_path)})
+    assert "error" not in child.about
+    child._process.kill()
+    assert "ended with code" in child.ask({"do": "memory"})["error"]
+    child.end()

@@ -1,0 +1,254 @@
+"""Evaluation: labelled recordings in, figures out; the figures are scikit-learn's."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from tests.support.training_corpus import write_corpus
+from webui.audio.limits import DecodeLimits
+from webui.cli.evaluate import DOCUMENT_FILE, PICTURE_FILE, REPORT_FILE
+from webui.cli.program import run
+from webui.engine.builtin.model import load_builtin
+from webui.engine.registry import BUILTIN_DIR
+from webui.errors import RequestError
+from webui.labels import Emotion
+from webui.service.evaluate import metrics
+from webui.service.evaluate.annotators import krippendorff_alpha
+from webui.service.evaluate.manifest import LabelledClip, read_labelled, read_source
+from webui.service.evaluate.measure import ask_model, evaluate_answers
+from webui.service.evaluate.picture import draw_confusion
+from webui.service.evaluate.report import render_report
+from webui.texts import Language
+
+LIMITS = DecodeLimits(max_bytes=10_000_000, max_duration_s=60)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), takes=1) / "manifest.csv"
+
+
+def test_the_figures_are_scikit_learn_s() -> None:
+    random = np.random.default_rng(0)
+    truth, guess = random.integers(0, 5, 400), random.integers(0, 6, 400)
+    guess[:200] = truth[:200]
+    meant = np.unique(truth)
+    matrix = sklearn_metrics.confusion_matrix(truth, guess, labels=range(6))
+    np.testing.assert_array_equal(metrics.confusion_matrix(truth, guess, 6), matrix)
+    assert metrics.accuracy(truth, guess) == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
+    recall = sklearn_metrics.recall_score(truth, guess, labels=meant, average="macro")
+    assert metrics.average_recall(truth, guess) == pytest.approx(recall)
+    expected = sklearn_metrics.f1_score(truth, guess, labels=meant, average="macro")
+    assert metrics.average_f1(truth, guess) == pytest.approx(expected)
+
+
+def test_figures_of_a_model(corpus: Path) -> None:
+    model, clips = load_builtin(BUILTIN_DIR), read_labelled(corpus)
+    assert len(clips) == 12
+    answers = ask_model(model, clips, LIMITS)
+    found = evaluate_answers(answers, model, corpus, rounds=50)
+    truth = [clip.emotion.value for clip in clips]
+    guess = [list(Emotion)[row].value for row in answers.scores.argmax(axis=1)]
+    expected = sklearn_metrics.confusion_matrix(truth, guess, labels=list(found.labels))
+    np.testing.assert_array_equal(found.confusion, expected)
+    assert found.accuracy.value == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
+    precision, recall, f1, support = sklearn_metrics.precision_recall_fscore_support(
+        truth, guess, labels=list(found.labels), zero_division=0
+    )
+    for i, label in enumerate(found.labels):
+        one = found.classes[label]
+        assert (one.precision, one.recall, one.f1) == pytest.approx((precision[i], recall[i], f1[i]))
+        assert one.clips == support[i]
+    assert found.speakers == 4
+    assert set(found.groups) == {"a", "b"}
+    assert found.average_recall.low <= found.average_recall.value <= found.average_recall.high
+    report = render_report(found, Language.EN)
+    assert f"**{found.average_recall.value:.3f}**" in report
+    assert "4 speakers" in report
+    assert "learnt from EMO-DB" in report
+    assert "learnt from" not in render_report(found.model_copy(update={"model": "another"}), Language.EN)
+
+
+def test_intervals_draw_speakers_inside_their_corpus() -> None:
+    right = np.array([1.0] * 50 + [0.0] * 50 + [1.0] * 40)
+    groups, voices = ["a"] * 100 + ["b"] * 40, ["s"] * 50 + ["t"] * 50 + ["u"] * 40
+    found = metrics.bootstrap(lambda rows: float(right[rows].mean()), groups, clusters=voices, rounds=200)
+    assert (found.low, found.high) == pytest.approx((40 / 140, 1.0))  # both of a's speakers may be t, b keeps u
+
+
+def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
+    for place in ("Angry/anna", "sad"):
+        (tmp_path / place).mkdir(parents=True)
+    source = corpus.parent / "a_1_angry_0.wav"
+    (tmp_path / "Angry" / "anna" / "1.wav").write_bytes(source.read_bytes())
+    (tmp_path / "sad" / "2.WAV").write_bytes(source.read_bytes())
+    (tmp_path / "sad" / "notes.txt").write_text("no sound")
+    clips = read_labelled(tmp_path)
+    assert [(clip.emotion, clip.speaker, clip.path.name) for clip in clips] == [
+        (Emotion.ANGRY, "anna", "1.wav"),
+        (Emotion.SAD, None, "2.WAV"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "corpus_name", "speaker", "emotion"),
+    [
+        ("03-01-05-01-02-01-12.wav", "ravdess", "12", Emotion.ANGRY),
+        ("03-01-02-01-02-01-03.wav", "ravdess", "03", Emotion.NEUTRAL),
+        ("1001_DFA_FEA_XX.wav", "crema-d", "1001", Emotion.FEARFUL),
+        ("03a01Wa.wav", "emodb", "03", Emotion.ANGRY),
+        ("16b10Lb.wav", "emodb", "16", Emotion.OTHER),
+    ],
+)
+def test_names_of_known_corpora(
+    corpus: Path, tmp_path: Path, name: str, corpus_name: str, speaker: str, emotion: Emotion
+) -> None:
+    place = tmp_path / "data" / "deep"
+    place.mkdir(parents=True)
+    (place / name).write_bytes((corpus.parent / "a_1_angry_0.wav").read_bytes())
+    (clip,) = read_labelled(tmp_path / "data")
+    assert (clip.group, clip.speaker, clip.emotion) == (corpus_name, f"{corpus_name}_{speaker}", emotion)
+    (place / "song.wav").write_bytes(b"x")
+    with pytest.raises(RequestError) as caught:
+        read_labelled(tmp_path / "data")
+    assert caught.value.code == "evaluate.odd_names"
+    assert "song.wav" in str(caught.value)
+
+
+def test_a_list_of_emobox(corpus: Path, tmp_path: Path) -> None:
+    lists = tmp_path / "data" / "toy" / "fold_1"
+    lists.mkdir(parents=True)
+    sounds = tmp_path / "downloads" / "toy"
+    sounds.mkdir(parents=True)
+    (sounds / "a.wav").write_bytes((corpus.parent / "a_1_angry_0.wav").read_bytes())
+    row = {"key": "a", "dataset": "toy", "wav": "downloads/toy/a.wav", "task": "category", "emo": "exc", "length": 1.0}
+    file = lists / "toy_test_fold_1.jsonl"
+    file.write_text(json.dumps(row) + "\n", "utf-8")
+    with pytest.raises(RequestError) as caught:
+        read_labelled(file)
+    assert (caught.value.code, "'exc' 1x: line 1" in str(caught.value)) == ("evaluate.unknown_emotion", True)
+    (tmp_path / "data" / "toy" / "label_map.json").write_text(json.dumps({"exc": "hap"}), "utf-8")
+    (clip,) = read_labelled(file)
+    assert (clip.path, clip.emotion, clip.group) == (sounds / "a.wav", Emotion.HAPPY, "toy")
+    for bad, code in (("{}", "evaluate.bad_emobox"), ("{", "evaluate.unreadable")):
+        file.write_text(bad, "utf-8")
+        with pytest.raises(RequestError) as caught:
+            read_labelled(file)
+        assert caught.value.code == code
+
+
+def test_several_annotators(corpus: Path, tmp_path: Path) -> None:
+    names = sorted(path.name for path in corpus.parent.glob("*.wav"))[:4]
+    rows = ["path,annotator_1,annotator_2,annotator_3"]
+    rows += [f"{names[0]},sad,sad,angry", f"{names[1]},happy,sad,angry", f"{names[2]},happy,joy,"]
+    rows += [f"{names[3]},,快乐,"]
+    table = corpus.parent / "three_people.csv"
+    table.write_text("\n".join(rows) + "\n", "utf-8")
+    found = read_source(table)
+    assert [(clip.path.name, clip.emotion) for clip in found.clips] == [
+        (names[0], Emotion.SAD),
+        (names[2], Emotion.HAPPY),
+        (names[3], Emotion.HAPPY),
+    ]
+    assert found.agreement is not None
+    assert found.agreement.undecided == (names[1],)
+    assert (found.agreement.annotators, found.agreement.recordings) == (3, 3)
+    assert found.agreement.unanimous == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_an_uploaded_list_names_files_beside_it_and_no_others(corpus: Path, tmp_path: Path, suffix: str) -> None:
+    """On the page a stranger writes the list: it must neither read other files nor tell which there are."""
+    there = tmp_path / "there"
+    there.mkdir()
+    secret = tmp_path / "secret.wav"
+    for path in (secret, there / "a.wav"):
+        path.write_bytes((corpus.parent / "a_1_angry_0.wav").read_bytes())
+    listed = there / f"list{suffix}"
+
+    def read(given: str) -> tuple[LabelledClip, ...]:
+        rows = {".csv": f"path,label\n{given},sad\n", ".jsonl": json.dumps({"wav": given, "emo": "sad"})}
+        listed.write_text(rows[suffix], "utf-8")
+        return read_source(listed, uploaded=True).clips
+
+    for given in ("a.wav", "clips/a.wav", "C:\\clips\\a.wav", f"{tmp_path}/a.wav"):
+        (clip,) = read(given)
+        assert clip.path == there / "a.wav"
+    for given in (str(secret), "../secret.wav", "..", ".", "", "/etc/passwd", "a.wav/.."):
+        with pytest.raises(RequestError) as caught:
+            read(given)
+        assert caught.value.code == "evaluate.no_recording"
+
+
+def test_alpha_is_krippendorff_s() -> None:
+    """The worked example of his paper (four observers, twelve units, labels missing): nominal alpha 0.743."""
+    grid = [
+        (1, 1, None, 1),
+        (2, 2, 3, 2),
+        (3, 3, 3, 3),
+        (3, 3, 3, 3),
+        (2, 2, 2, 2),
+        (1, 2, 3, 4),
+        (4, 4, 4, 4),
+        (1, 1, 2, 1),
+        (2, 2, 2, 2),
+        (None, 5, 5, 5),
+        (None, None, 1, 1),
+        (None, None, 3, None),
+    ]
+    emotions = list(Emotion)
+    votes = [[emotions[value] for value in row if value is not None] for row in grid]
+    assert krippendorff_alpha(votes) == pytest.approx(0.743, abs=5e-4)
+    assert krippendorff_alpha([[Emotion.SAD, Emotion.SAD]]) is None
+
+
+def test_a_table_with_tabs(corpus: Path, tmp_path: Path) -> None:
+    sound = corpus.parent / "b_2_sad_0.wav"
+    (tmp_path / "a.tsv").write_text(f"path\tlabel\n{sound}\tSad\n", encoding="utf-8-sig")
+    (clip,) = read_labelled(tmp_path / "a.tsv")
+    assert (clip.path, clip.emotion, clip.speaker) == (sound, Emotion.SAD, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        ("file,label\n", "evaluate.bad_columns", "file, label"),
+        ("path,label\n", "evaluate.nothing_listed", "m.csv"),
+        ("path,label\nm.csv,envy\nm.csv,sad\nm.csv,envy\n", "evaluate.unknown_emotion", "'envy' 2x: line 2, line 4"),
+        ("path,label\ngone.wav,sad\n", "evaluate.no_recording", "line 2"),
+    ],
+)
+def test_a_bad_manifest(tmp_path: Path, content: str, code: str, said: str) -> None:
+    (tmp_path / "m.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(RequestError) as caught:
+        read_labelled(tmp_path / "m.csv")
+    assert caught.value.code == code
+    assert said in str(caught.value)
+
+
+def test_the_picture_is_a_drawing_of_the_counts() -> None:
+    root = ET.fromstring(draw_confusion(["angry", "sad"], [[3, 1], [0, 0]], "a & b"))
+    said = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert said == ["angry", "angry", "sad", "sad", "3", "1", "0", "0"]
+    assert root.findtext("{http://www.w3.org/2000/svg}title") == "a & b"
+
+
+def test_the_command(corpus: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (tmp_path / "bad.csv").write_text(corpus.read_text("utf-8"), encoding="utf-8")
+    for sound in corpus.parent.glob("*.wav"):
+        (tmp_path / sound.name).symlink_to(sound)
+    broken = tmp_path / "a_1_sad_0.wav"
+    broken.unlink()
+    broken.write_bytes(b"no audio")
+    out = tmp_path / "report"
+    assert run(["evaluate", str(tmp_path / "bad.csv"), "--model", "builtin", "--json", "-o", str(out)]) == 6
+    printed = json.loads(capfdbinary.readouterr().out)
+    assert printed == json.loads((out / DOCUMENT_FILE).read_text("utf-8"))
+    assert (printed["model"], printed["clips"], len(printed["failed"])) == ("builtin", 11, 1)
+    assert "a_1_sad_0.wav" in (out / REPORT_FILE).read_text("utf-8")
+    ET.fromstring((out / PICTURE_FILE).read_text("utf-8"))
+    assert run(["evaluate", str(tmp_path / "gone.csv")]) == 2

@@ -1,0 +1,172 @@
+"""Jobs where the model does not run on the CPU: several recordings share its passes, and nothing else changes."""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.support.fake_model import FakeModel, FakeRegistry
+from webui.engine.protocol import Prediction, Window
+from webui.service import RecognitionService
+from webui.service.jobs.runner import AT_A_TIME, JobOptions, JobRunner
+from webui.service.recognition.options import Stage
+from webui.settings import Settings
+from webui.storage.job_store import ItemState, JobStore
+
+RATE = 16_000
+FILES = 60
+PASS_S = 0.03
+
+
+class Device(FakeModel):
+    """Takes a while for a pass, as a GPU does; remembers how many windows each held, and whether two ran at once."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.info = self.info.model_copy(update={"device": device})
+        self.passes: list[int] = []
+        self.alone = threading.Lock()
+
+    def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
+        assert self.alone.acquire(blocking=False), "a model is one caller's at a time"
+        try:
+            self.passes.append(len(windows))
+            time.sleep(PASS_S)
+            return super().predict(windows, with_features=with_features)
+        finally:
+            self.alone.release()
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    folder = tmp_path_factory.mktemp("clips")
+    for number in range(FILES):
+        tone = np.sin(np.arange(RATE // 2) * 0.01 * (number + 1)).astype(np.float32)
+        soundfile.write(folder / f"{number}.wav", tone * 0.3, RATE)
+    return [(f"{number}.wav", str(folder / f"{number}.wav")) for number in range(FILES)]
+
+
+class Running:
+    """A runner with a model of a device, and its store."""
+
+    def __init__(self, folder: Path, device: str, store: str = "jobs.sqlite") -> None:
+        self.model = Device(device)
+        settings = Settings(outputs_dir=folder / "outputs")
+        self.service = RecognitionService(settings, FakeRegistry(settings, self.model))
+        self.runner = JobRunner(self.service, JobStore(folder / store))
+
+    def counts(self, job: str) -> dict[ItemState, int]:
+        record = self.runner.store.job(job)
+        assert record is not None
+        return record.counts
+
+    def begun(self, clips: list[tuple[str, str]], done: int) -> str:
+        """Starts a job, and returns its id when that many recordings are done."""
+        job = self.runner.submit(clips, JobOptions()).id
+        self.runner.start()
+        self.until(job, done)
+        return job
+
+    def until(self, job: str, done: int) -> None:
+        deadline = time.monotonic() + 60
+        while self.counts(job)[ItemState.DONE] < done:
+            assert time.monotonic() < deadline
+            self.runner.wait(job, 0.05)
+
+    def end(self) -> None:
+        self.runner.stop(20)
+        assert [thread for thread in self.runner._threads if thread.is_alive()] == []
+
+    def answers(self, job: str) -> dict[int, str]:
+        done = (item for item in self.runner.store.items(job) if item.state is ItemState.DONE)
+        return {item.number: item.outcome or "" for item in done}
+
+
+def test_recordings_share_the_passes_of_a_gpu_and_get_their_own_answers(
+    tmp_path: Path, clips: list[tuple[str, str]]
+) -> None:
+    gpu, cpu = Running(tmp_path / "gpu", "cuda:0"), Running(tmp_path / "cpu", "cpu")
+    scores = {}
+    for running in (gpu, cpu):
+        job = running.begun(clips, FILES)
+        running.end()
+        answers = running.answers(job)
+        assert list(answers) == list(range(FILES))
+        scores[running] = [json.loads(answers[number])["scores"] for number in range(FILES)]
+    assert scores[gpu] == scores[cpu]
+    assert len({json.dumps(one) for one in scores[cpu]}) > FILES // 2, "the clips differ, and so must their answers"
+    assert sum(gpu.model.passes) == FILES, "every recording was heard once"
+    assert gpu.model.passes[0] == 1, "what it runs on is known once it has answered"
+    assert max(gpu.model.passes) > AT_A_TIME / 2
+    assert len(gpu.model.passes) < FILES / 3
+    assert cpu.model.passes == [1] * FILES
+    assert len(gpu.runner._threads) == AT_A_TIME
+    assert len(cpu.runner._threads) == 1
+
+
+def test_a_person_waits_for_the_pass_that_is_under_way(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
+    running = Running(tmp_path, "cuda:0")
+    job = running.begun(clips * 10, AT_A_TIME)
+    for _ in range(5):
+        seen: list[int] = []
+
+        def look(_fraction: float, stage: Stage, seen: list[int] = seen) -> None:
+            if stage is Stage.INFERENCE:
+                seen.append(len(running.model.passes))
+
+        running.service.recognize(Path(clips[0][1]), progress=look)
+        assert seen[-1] - seen[0] <= 3  # its own; one that began just before it asked, and one just after its own
+    running.runner.cancel(job)
+    running.end()
+
+
+def test_cancelling_stops_all_that_are_under_way(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
+    running = Running(tmp_path, "cuda:0")
+    job = running.begun(clips, 5)
+    running.runner.cancel(job)
+    deadline = time.monotonic() + 20
+    while running.counts(job)[ItemState.RUNNING]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    counts = running.counts(job)
+    assert counts[ItemState.DONE] + counts[ItemState.CANCELLED] == FILES
+    assert 5 <= counts[ItemState.DONE] < FILES
+    other = running.runner.submit(clips[:3], JobOptions()).id
+    running.until(other, 3)
+    running.end()
+
+
+def test_the_next_process_goes_on_and_repeats_nothing(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
+    first = Running(tmp_path, "cuda:0")
+    job = first.begun(clips, 20)
+    first.end()
+    counts, done = first.counts(job), first.answers(job)
+    assert counts[ItemState.RUNNING] == 0
+    assert 20 <= len(done) < FILES
+    first.runner.store.close()
+    second = Running(tmp_path, "cuda:0")
+    second.runner.start()
+    second.until(job, FILES)
+    second.end()
+    answers = second.answers(job)
+    assert {number: answers[number] for number in done} == done
+    assert sum(second.model.passes) == FILES - len(done)
+
+
+def test_back_on_the_cpu_it_is_one_at_a_time_again(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
+    running = Running(tmp_path, "cuda:0")
+    running.runner.start()
+    job = running.runner.submit(clips, JobOptions()).id
+    running.until(job, FILES)
+    running.model.info = running.model.info.model_copy(update={"device": "cpu"})  # the GPU failed, say
+    running.runner.wait(job, 0.1)
+    another = running.runner.submit(clips[: AT_A_TIME * 2], JobOptions()).id
+    running.until(another, AT_A_TIME)
+    assert running.counts(another)[ItemState.RUNNING] <= 1
+    running.until(another, AT_A_TIME * 2)
+    running.end()

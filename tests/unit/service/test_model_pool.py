@@ -1,0 +1,225 @@
+"""Who answers: the large model if its weights are here, else the built-in one, and why; a named one or an error."""
+
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.support.checkpoints import TINY, make_checkpoint, make_clip
+from webui.engine.registry import ModelRegistry
+from webui.errors import CheckpointError, ModelNotFoundError
+from webui.results import Notice
+from webui.service import RecognitionService, RecognizeOptions
+from webui.service.models.acquisition import AcquisitionState
+from webui.settings import PROJECT_DIR, Device, Engine, Settings
+
+LARGE = "emotion2vec_plus_large"
+
+
+@pytest.fixture(autouse=True)
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("MODELSCOPE_CACHE", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(models_dir=tmp_path / "models", outputs_dir=tmp_path / "outputs", device=Device.CPU)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "clip.wav", make_clip(4, 1.5), 16_000, subtype="PCM_16")
+    return tmp_path / "clip.wav"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("published")
+    make_checkpoint(directory, TINY, clips=9, seconds=0.5)
+    return directory
+
+
+def install(published: Path, settings: Settings, name: str = LARGE) -> Path:
+    target = settings.models_dir / name
+    target.mkdir(parents=True)
+    for file in published.iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+    return target
+
+
+def codes(warnings: tuple[Notice, ...]) -> list[str]:
+    return [warning.code for warning in warnings]
+
+
+def test_without_weights_the_builtin_answers_and_says_why(settings: Settings, clip: Path) -> None:
+    result = RecognitionService(settings).recognize(clip).result
+    assert result.model.name == "builtin"
+    assert codes(result.warnings) == ["request.builtin_answered", "request.large_absent"]
+    assert LARGE in result.warnings[1].message()
+
+
+def test_a_named_builtin_has_nothing_to_explain(settings: Settings, clip: Path) -> None:
+    result = RecognitionService(settings).recognize(clip, RecognizeOptions(model="builtin")).result
+    assert codes(result.warnings) == ["request.builtin_answered"]
+
+
+def test_a_named_model_without_weights_is_an_error(settings: Settings, clip: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="no other model answers in its name"):
+        RecognitionService(settings).recognize(clip, RecognizeOptions(model=LARGE))
+
+
+def test_without_the_builtin_auto_is_an_error(settings: Settings, clip: Path) -> None:
+    alone = settings.model_copy(update={"builtin": False})
+    with pytest.raises(ModelNotFoundError, match="No model can answer"):
+        RecognitionService(alone).recognize(clip)
+
+
+def test_a_published_checkpoint_is_found_converted_and_answers(settings: Settings, clip: Path, published: Path) -> None:
+    folder = install(published, settings)
+    service = RecognitionService(settings)
+    result = service.recognize(clip).result
+    assert (result.model.name, result.model.engine, result.model.precision) == (LARGE, "native", "fp32")
+    assert result.warnings == ()
+    assert (folder / "model.safetensors").is_file()
+    assert (folder / "model.pt").is_file()
+    again = RecognitionService(settings).recognize(clip).result
+    assert again.scores == result.scores
+    assert sum(result.scores.values()) == pytest.approx(1.0)
+
+
+def test_the_original_can_be_given_up(settings: Settings, clip: Path, published: Path) -> None:
+    folder = install(published, settings)
+    slim = RecognitionService(settings.model_copy(update={"keep_original": False}))
+    slim.recognize(clip)
+    assert not (folder / "model.pt").exists()
+    assert RecognitionService(settings).recognize(clip).result.model.name == LARGE
+
+
+def test_a_cache_is_read_and_left_as_it_is(
+    settings: Settings, clip: Path, published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(cache))
+    elsewhere = install(published, settings.model_copy(update={"models_dir": cache / "models" / "iic"}))
+    before = sorted(path.name for path in elsewhere.iterdir())
+    forgetful = RecognitionService(settings.model_copy(update={"keep_original": False}))
+    assert forgetful.recognize(clip).result.model.name == LARGE
+    assert sorted(path.name for path in elsewhere.iterdir()) == before
+    assert (settings.models_dir / LARGE / "model.safetensors").is_file()
+
+
+def test_broken_weights_are_told_and_not_read_again(settings: Settings, clip: Path, published: Path) -> None:
+    folder = install(published, settings)
+    whole = (folder / "model.pt").read_bytes()
+    (folder / "model.pt").write_bytes(whole.replace(b"blocks.0", b"blocks.X"))
+    service = RecognitionService(settings)
+    result = service.recognize(clip).result
+    assert result.model.name == "builtin"
+    assert codes(result.warnings) == ["request.builtin_answered", "checkpoint.missing"]
+    (folder / "model.pt").unlink()
+    assert codes(service.recognize(clip).result.warnings) == ["request.builtin_answered", "checkpoint.missing"]
+    install_again = RecognitionService(settings)
+    assert codes(install_again.recognize(clip).result.warnings)[1] == "request.large_absent"
+
+
+def test_weights_that_were_cut_short_are_told_as_such(settings: Settings, clip: Path, published: Path) -> None:
+    folder = install(published, settings)
+    whole = (folder / "model.pt").read_bytes()
+    (folder / "model.pt").write_bytes(whole[:100_000])
+    result = RecognitionService(settings).recognize(clip).result
+    assert codes(result.warnings) == ["request.builtin_answered", "request.weights_cut_short"]
+    assert "100,000 bytes, the published file 1,945,790,254" in result.warnings[1].message()
+    with pytest.raises(ModelNotFoundError, match="incomplete"):
+        RecognitionService(settings).recognize(clip, RecognizeOptions(model=LARGE))
+
+
+def test_broken_weights_of_a_named_model_are_an_error(settings: Settings, clip: Path, published: Path) -> None:
+    folder = install(published, settings)
+    (folder / "model.pt").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="damaged"):
+        RecognitionService(settings).recognize(clip, RecognizeOptions(model=LARGE))
+
+
+def test_while_it_is_prepared_the_builtin_answers(settings: Settings, clip: Path, published: Path) -> None:
+    install(published, settings)
+    asked, go_on = threading.Event(), threading.Event()
+
+    class SlowRegistry(ModelRegistry):
+        def load(self, name, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
+            if name == LARGE:
+                asked.set()
+                assert go_on.wait(60)
+            return super().load(name, *args, **kwargs)
+
+    service = RecognitionService(settings, SlowRegistry(settings))
+    acquisition = service.models.prepare()
+    assert asked.wait(60)
+    meanwhile = service.recognize(clip).result
+    assert meanwhile.model.name == "builtin"
+    assert codes(meanwhile.warnings) == ["request.builtin_answered", "acquisition.loading"]
+    go_on.set()
+    acquisition.wait(60)
+    assert acquisition.status.state is AcquisitionState.READY
+    assert service.recognize(clip).result.model.name == LARGE
+
+
+def test_a_preparation_that_fails_says_why_and_can_be_started_again(
+    settings: Settings, clip: Path, published: Path
+) -> None:
+    folder = install(published, settings)
+    whole = (folder / "model.pt").read_bytes()
+    (folder / "model.pt").write_bytes(b"nothing")
+    service = RecognitionService(settings)
+    acquisition = service.models.prepare()
+    acquisition.wait(60)
+    assert acquisition.status.state is AcquisitionState.FAILED
+    assert codes(service.recognize(clip).result.warnings) == ["request.builtin_answered", "checkpoint.damaged"]
+    standing = service.models.standing()
+    assert (standing.answering.name, standing.can_retry, standing.can_cancel) == ("builtin", True, False)
+    (folder / "model.pt").write_bytes(whole)
+    service.models.retry()
+    service.models.acquisition.wait(60)
+    standing = service.models.standing()
+    assert standing.status.state is AcquisitionState.READY
+    assert (standing.answering.name, standing.answering.precision, standing.answering.verified) == (
+        LARGE,
+        "fp32",
+        False,
+    )
+    assert (standing.can_retry, standing.can_cancel) == (False, False)
+    assert service.recognize(clip).result.model.name == LARGE
+
+
+def test_both_engines_say_the_same(settings: Settings, clip: Path, published: Path) -> None:
+    install(published, settings)
+    service = RecognitionService(settings)
+    native = service.recognize(clip, RecognizeOptions(extract_embedding=True))
+    reference = service.recognize(clip, RecognizeOptions(engine=Engine.FUNASR, extract_embedding=True))
+    assert reference.result.model.engine == "funasr"
+    difference = [native.result.scores[emotion] - reference.result.scores[emotion] for emotion in native.result.scores]
+    assert max(map(abs, difference)) <= 1e-5
+    theirs, ours = (np.load(run.folder / "embedding.npy") for run in (reference, native))
+    np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_a_model_of_ones_own_training_is_a_choice_like_any(settings: Settings, clip: Path) -> None:
+    mine = settings.models_dir / "mine"
+    shutil.copytree(PROJECT_DIR / "models" / "builtin", mine)
+    shutil.copytree(mine, settings.models_dir / "builtin")  # where models/ is the program's own folder
+    service = RecognitionService(settings)
+    assert service.models.ready() == ("builtin", "mine")
+    found = service.recognize(clip, RecognizeOptions(model="mine")).result
+    assert (found.model.name, found.model.engine) == ("mine", "builtin")
+    assert codes(found.warnings) == []
+    builtin = service.recognize(clip, RecognizeOptions(model="builtin")).result
+    assert builtin.scores == found.scores
+    assert codes(builtin.warnings) == ["request.builtin_answered"]
+    (mine / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="mine"):
+        RecognitionService(settings).recognize(clip, RecognizeOptions(model="mine"))

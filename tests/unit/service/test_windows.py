@@ -1,0 +1,201 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from tests.support.fake_model import FakeModel
+from webui.engine.protocol import Window
+from webui.errors import AudioTooLongError, AudioTooShortError
+from webui.service.models.batching_queue import BatchingQueue
+from webui.service.recognition.windows import MAX_WINDOW_S, count_frames, cut_windows, predict_recording
+
+RATE = 16_000
+
+
+def noise(samples: int) -> np.ndarray:
+    return np.random.default_rng(samples).normal(scale=0.1, size=samples).astype(np.float32)
+
+
+class ContextModel(FakeModel):
+    """Looks at its neighbours: a frame's features are the mean of 11 frames around it."""
+
+    context_samples = 5 * 320
+
+    def predict(self, windows, *, with_features=False):  # noqa: ANN001, ANN201
+        plain = super().predict(windows, with_features=True)
+        return [self._blur(prediction, with_features) for prediction in plain]
+
+    def _blur(self, prediction, with_features):  # noqa: ANN001, ANN202
+        features = prediction.features
+        counts = np.convolve(np.ones(len(features)), np.ones(11), mode="full")[5 : 5 + len(features)]
+        blurred = np.stack(
+            [np.convolve(column, np.ones(11), mode="full")[5 : 5 + len(features)] / counts for column in features.T], 1
+        ).astype(np.float32)
+        return type(prediction)(blurred @ self.weights, blurred if with_features else None)
+
+
+@pytest.mark.parametrize(("samples", "frames"), [(399, 0), (400, 1), (719, 1), (720, 2), (16_000, 49), (480_000, 1499)])
+def test_number_of_frames(samples: int, frames: int) -> None:
+    assert count_frames(FakeModel(), samples) == frames
+
+
+def test_up_to_the_window_length_nothing_is_cut() -> None:
+    model = FakeModel()
+    waveform = noise(int(30.0 * RATE))
+    joined = predict_recording(model, waveform)
+    assert joined.windows == 1
+    assert model.window_lengths == [480_000]
+
+
+@pytest.mark.parametrize("kind", [FakeModel, ContextModel])
+@pytest.mark.parametrize("seconds", [30.03, 44.05, 59.99, 200.0])
+def test_windows_give_what_the_whole_gives(kind: type[FakeModel], seconds: float) -> None:
+    model = kind()
+    waveform = noise(int(seconds * RATE)) + np.float32(0.02)
+    features: list[np.ndarray] = []
+    joined = predict_recording(model, waveform, on_features=features.append)
+    windows = count_frames(model, len(waveform)) / 1500
+    assert windows < joined.windows <= windows * 30 / 24.8 + 1
+    whole = model.predict(
+        [Window(waveform, float(waveform.mean(dtype=np.float64)), float(waveform.var(dtype=np.float64)))],
+        with_features=True,
+    )[0]
+    np.testing.assert_allclose(joined.logits, whole.logits, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate(features), whole.features, atol=1e-5)
+
+
+def test_windows_are_bounded() -> None:
+    model = ContextModel()
+    predict_recording(model, noise(200 * RATE))
+    assert max(model.window_lengths) <= MAX_WINDOW_S * RATE + 80
+    assert len(set(model.window_lengths)) < len(model.window_lengths)
+
+
+def test_progress_ends_at_one() -> None:
+    seen: list[float] = []
+    predict_recording(FakeModel(), noise(100 * RATE), on_window=seen.append)
+    assert seen == sorted(seen)
+    assert len(seen) == 4
+    assert seen[-1] == 1.0
+
+
+def test_too_short_says_how_short() -> None:
+    with pytest.raises(AudioTooShortError, match=r"12\.5 ms found, at least 25 ms expected"):
+        predict_recording(FakeModel(), noise(200))
+
+
+@pytest.mark.parametrize("window_s", [1.0, 3.7, 10.0, 30.0, 61.0])
+def test_where_it_is_cut_changes_nothing_for_a_model_that_looks_no_further(window_s: float) -> None:
+    model = FakeModel()
+    waveform = noise(int(60.9 * RATE))
+    whole = predict_recording(model, waveform, window_s=100.0)
+    cut = predict_recording(model, waveform, window_s=window_s)
+    assert whole.windows == 1
+    assert (cut.windows > 1) == (window_s < 60.9)
+    np.testing.assert_allclose(cut.logits, whole.logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("seconds", [30.03, 46.0, 59.7, 60.0, 301.3])
+@pytest.mark.parametrize("context", [0, 5, 250])
+def test_kept_frames_follow_each_other(seconds: float, context: int) -> None:
+    """The samples are their own numbers, so that every window says where it lies."""
+    model = FakeModel()
+    model.context_samples = context * 320
+    waveform = np.arange(int(seconds * RATE), dtype=np.float32)
+    frames = count_frames(model, len(waveform))
+    following, lengths = 0, []
+    for piece in cut_windows(model, waveform, statistics=(0.0, 1.0)):
+        assert piece.stop is not None
+        left = int(piece.window.samples[0]) // 320
+        right = left + count_frames(model, len(piece.window.samples))
+        assert left + piece.first == following
+        following = left + piece.stop
+        assert left <= max(0, left + piece.first - context)
+        assert right >= min(frames, following + context)
+        assert int(piece.window.samples[-1]) == (right - 1) * 320 + 399
+        lengths.append(right - left)
+    assert following == frames
+    assert max(lengths) <= 1_500
+    assert all(length % 50 == 0 for length in lengths)
+    assert len(lengths) <= 1 + np.ceil((frames - 2 * context) / (1_500 - 2 * context - 250))
+
+
+def test_cuts_lie_in_the_pauses() -> None:
+    model = FakeModel()
+    waveform = noise(105 * RATE) + np.float32(0.5)  # an offset is no sound
+    pauses = [(26.3, 26.8), (54.0, 54.4), (79.5, 80.1)]
+    for start, stop in pauses:
+        waveform[int(start * RATE) : int(stop * RATE)] = 0.5
+    cuts, frames = [], 0
+    for piece in cut_windows(model, waveform):
+        assert piece.stop is not None
+        frames += piece.stop - piece.first
+        cuts.append(frames / 50)
+    assert len(cuts) == 4
+    for cut, (start, stop) in zip(cuts, pauses, strict=False):
+        assert start + 0.09 <= cut <= stop - 0.09
+
+
+def test_nothing_to_choose_from_cuts_as_late_as_possible() -> None:
+    pieces = list(cut_windows(FakeModel(), np.zeros(90 * RATE, dtype=np.float32)))
+    assert [piece.stop - piece.first for piece in pieces if piece.stop is not None] == [1_500, 1_500, 1_499]
+
+
+def test_statistics_are_those_of_the_whole_recording() -> None:
+    waveform = noise(100 * RATE)
+    waveform[50 * RATE :] *= 3
+    pieces = list(cut_windows(FakeModel(), waveform))
+    assert len(pieces) > 1
+    for piece in pieces:
+        assert piece.window.mean == pytest.approx(np.mean(waveform, dtype=np.float64), rel=1e-9)
+        assert piece.window.variance == pytest.approx(np.var(waveform, dtype=np.float64), rel=1e-9)
+
+
+def test_a_model_without_frame_logits_takes_one_window_or_says_why_not() -> None:
+    model = FakeModel()
+    model.has_frame_logits = False
+    assert predict_recording(model, noise(30 * RATE)).windows == 1
+    with pytest.raises(AudioTooLongError, match=r"fake hears .* only as a whole.* 31\.0 s found, at most 30 s"):
+        predict_recording(model, noise(31 * RATE))
+
+
+def test_others_come_in_between_two_windows() -> None:
+    class Slow(FakeModel):
+        def predict(self, windows, *, with_features=False):  # noqa: ANN001, ANN202
+            time.sleep(0.02)
+            return super().predict(windows, with_features=with_features)
+
+    slow = Slow()
+    queue = BatchingQueue(slow)
+    long_ended: list[float] = []
+
+    def run_long() -> None:
+        predict_recording(slow, noise(60 * RATE), window_s=1.0, ask=queue.predict)
+        long_ended.append(time.perf_counter())
+
+    worker = threading.Thread(target=run_long)
+    worker.start()
+    time.sleep(0.1)
+    predict_recording(slow, noise(RATE), ask=queue.predict)
+    short_ended = time.perf_counter()
+    worker.join()
+    assert short_ended < long_ended[0] - 0.5
+
+
+def test_a_gpu_hears_several_windows_at_once() -> None:
+    model, batches = FakeModel(), []
+    waveform = noise(400 * RATE)
+    one_by_one = predict_recording(model, waveform)
+    plain = model.predict
+
+    def predict(windows, *, with_features=False):  # noqa: ANN001, ANN202
+        batches.append(len(windows))
+        return plain(windows, with_features=with_features)
+
+    model.predict = predict  # type: ignore[method-assign]
+    model.info = model.info.model_copy(update={"device": "cuda:0"})
+    together = predict_recording(model, waveform)
+    assert together.windows == one_by_one.windows == sum(batches)
+    assert batches == [8] * (together.windows // 8) + [together.windows % 8]
+    np.testing.assert_array_equal(together.logits, one_by_one.logits)

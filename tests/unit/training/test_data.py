@@ -1,0 +1,173 @@
+"""Reading the corpora, splitting them, drawing from them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.support.paths import SHARED
+from tests.support.training_corpus import SPEAKERS, write_corpus
+from training.__main__ import build_parser, main
+from training.cache import build_cache
+from training.data import Clip, TrainingDataError, labels_in, read_manifest, speakers_in
+from training.options import TrainOptions
+from training.sampling import clip_weights, draw_batches
+from training.splits import GROUPS, Split, hold_out, plan_training
+from webui.labels import Emotion
+
+DATA = SHARED / "data" / "speech"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), takes=2)
+
+
+def damaged(corpus: Path, folder: Path, old: str, new: str) -> Path:
+    text = (corpus / "manifest.csv").read_text(encoding="utf-8")
+    assert old in text
+    (folder / "manifest.csv").write_text(text.replace(old, new, 1), encoding="utf-8")
+    for path in corpus.glob("*.wav"):
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+def test_reads_every_row(corpus: Path) -> None:
+    clips = read_manifest(corpus)
+    assert len(clips) == 4 * 3 * 2
+    assert speakers_in(clips) == SPEAKERS
+    assert labels_in(clips) == (Emotion.ANGRY, Emotion.NEUTRAL, Emotion.SAD)
+    assert clips[0] == Clip("a", "a_1_angry_0.wav", "a_1", Emotion.ANGRY)
+
+
+def test_no_manifest(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="--data"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("emotion_raw,emotion,", "emotion_raw,mood,", "It needs path and label (or emotion"),
+        (",angry,angry,", ",angry,cross,", "manifest.csv has labels that are no known emotion: 'cross' 1x: line 2"),
+        ("a_1_angry_0.wav", "gone.wav", "line 2: the recording gone.wav is not there"),
+    ],
+    ids=["column", "emotion", "file"],
+)
+def test_a_damaged_manifest(corpus: Path, tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(TrainingDataError, match=re.escape(said)):
+        read_manifest(damaged(corpus, tmp_path, old, new))
+
+
+def test_a_group_is_held_out(corpus: Path) -> None:
+    split = hold_out(read_manifest(corpus), ["a_1", "b_2"])
+    assert speakers_in(split.train) == ("a_2", "b_1")
+    assert speakers_in(split.validation) == ("a_1", "b_2")
+
+
+def test_a_leaking_speaker_is_refused(corpus: Path) -> None:
+    clips = read_manifest(corpus)
+    with pytest.raises(TrainingDataError, match=r"\['a_1'\] are in train and in validation"):
+        Split(train=clips[:4], validation=clips[4:6])
+
+
+def test_an_unknown_speaker_is_refused(corpus: Path) -> None:
+    with pytest.raises(TrainingDataError, match="no speakers \\['z_9'\\]"):
+        hold_out(read_manifest(corpus), ["z_9"])
+
+
+def test_nothing_left_to_train_on(corpus: Path) -> None:
+    with pytest.raises(TrainingDataError, match="No clip is left"):
+        hold_out(read_manifest(corpus), SPEAKERS)
+
+
+def test_the_cache_holds_what_was_read(corpus: Path, tmp_path: Path) -> None:
+    clips = read_manifest(corpus)
+    cache = build_cache(corpus, clips, tmp_path, speeds=(1.0, 1.25))
+    seconds = [soundfile.info(corpus / clip.path).duration for clip in clips]
+    assert [cache.waveform(n).size / 16_000 for n in range(len(clips))] == pytest.approx(seconds, abs=1e-3)
+    assert cache.waveform(5, 1).size == pytest.approx(cache.waveform(5).size / 1.25, abs=2)
+    again = build_cache(corpus, clips, tmp_path, speeds=(1.0, 1.25))
+    np.testing.assert_array_equal(again.waveform(7), cache.waveform(7))
+    with pytest.raises(TrainingDataError, match="not in the cache"):
+        cache.rows_of([Clip("a", "new.wav", "a_1", Emotion.SAD)])
+
+
+def test_a_recording_that_is_none(corpus: Path, tmp_path: Path) -> None:
+    clips = read_manifest(corpus)[:1]
+    (tmp_path / clips[0].path).write_bytes(b"not audio")
+    with pytest.raises(TrainingDataError, match=r"a_1_angry_0\.wav can't be decoded"):
+        build_cache(tmp_path, clips, tmp_path / "cache")
+
+
+def test_a_corpus_gets_its_share_whatever_its_size() -> None:
+    big = [Clip("big", f"{n}", "s", Emotion.SAD if n % 4 else Emotion.HAPPY) for n in range(100)]
+    small = [Clip("small", f"s{n}", "t", Emotion.SAD) for n in range(10)]
+    weights = clip_weights(big + small, {"big": 0.6, "small": 0.4})
+    assert weights[:100].sum() == pytest.approx(0.6)
+    assert weights[100:].sum() == pytest.approx(0.4)
+    happy = sum(w for w, clip in zip(weights, big, strict=False) if clip.emotion is Emotion.HAPPY)
+    assert happy / 0.6 == pytest.approx(5 / (5 + 75**0.5))
+
+
+def test_batches_are_of_similar_length_and_repeatable() -> None:
+    lengths = np.random.default_rng(0).integers(16_000, 80_000, 500)
+    weights = np.full(500, 1 / 500)
+    draws = [
+        list(draw_batches(lengths, weights, clips=320, batch=16, random=np.random.default_rng(4))) for _ in range(2)
+    ]
+    assert len(draws[0]) == 20
+    for first, second in zip(*draws, strict=True):
+        np.testing.assert_array_equal(first, second)
+    spreads = [np.ptp(lengths[chosen]) for chosen in draws[0]]
+    assert float(np.median(spreads)) < 0.3 * np.ptp(lengths)
+
+
+def test_other_data_is_shared_out_by_speaker() -> None:
+    clips = [Clip("x", f"{n}.wav", f"s{n:02}", Emotion.SAD) for n in range(12)]
+    clips += [Clip("y", "a.wav", "few", Emotion.SAD), Clip("y", "b.wav", "fewer", Emotion.HAPPY)]
+    plan = plan_training(clips, 3)
+    assert not plan.fixed
+    assert plan.clips == tuple(clips)
+    assert plan.groups[0] == ("s00", "s03", "s06", "s09", "few")
+    assert sorted(speaker for group in plan.groups for speaker in group) == list(speakers_in(clips))
+    assert plan_training(clips, 1).groups == ((*(f"s{n:02}" for n in range(0, 12, 2)), "few"),)
+    assert len(plan_training(clips, 99).groups) == 14
+    with pytest.raises(TrainingDataError, match="one speaker only"):
+        plan_training(clips[:1], 3)
+
+
+def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
+    for emotion in ("happy", "sad"):
+        (tmp_path / emotion / "anna").mkdir(parents=True)
+        (tmp_path / emotion / "anna" / "1.wav").write_bytes((corpus / "a_1_sad_0.wav").read_bytes())
+    assert read_manifest(tmp_path) == (
+        Clip("data", "happy/anna/1.wav", "anna", Emotion.HAPPY),
+        Clip("data", "sad/anna/1.wav", "anna", Emotion.SAD),
+    )
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not on this machine")
+def test_the_real_corpora() -> None:
+    clips = read_manifest(DATA)
+    assert len(clips) == 5019
+    plan = plan_training(clips, len(GROUPS))
+    assert plan.fixed
+    assert plan.groups == GROUPS
+    assert labels_in(plan.clips) == tuple(Emotion)[:8]
+    assert sorted(speaker for group in plan.groups for speaker in group) == list(speakers_in(plan.clips))
+    assert len(speakers_in(plan.clips)) == 35
+    for group in plan.groups:
+        assert {speaker.split("_")[0] for speaker in group} == {"emodb", "nemo", "ravdess"}
+        assert labels_in(hold_out(plan.clips, group).train) == tuple(Emotion)[:8]
+
+
+def test_the_command_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    given = build_parser().parse_args(["--data", "x", "member", "--run", "r", "--epochs", "3", "--group", "4"])
+    assert (given.command, given.member_epochs, given.member_seed, given.group) == ("member", 3, TrainOptions().seed, 4)
+    whole = build_parser().parse_args(["--data", "x", "--epochs", "7", "--teacher", "emotion2vec_plus_large"])
+    assert (whole.command, whole.epochs, whole.teacher) == (None, 7, "emotion2vec_plus_large")
+    assert main(["--data", str(tmp_path)]) == 1
+    assert "No manifest.csv" in caplog.text
