@@ -12,7 +12,7 @@ from tests.browser.conftest import OpenPage
 from tests.support.example import EXAMPLE_EMOTION
 from tests.support.page_user import ANSWER_MS, EXAMPLE, Visitor
 from tests.support.server_process import RunningServer, running_server
-from tests.unit.test_transformers_model import write
+from tests.unit.engine.test_transformers_model import write
 from webui.texts import Language
 
 PEERS = {"wav2vec2_base_superb": "wav2vec2", "hubert_large_superb": "hubert-large"}
