@@ -11,8 +11,9 @@ import numpy as np
 from benchmarks.contenders import whole
 from benchmarks.tables import Table
 from tests.support.checkpoints import make_clip
+from webui.arrays import FloatArray
 from webui.audio.decode import DecodeLimits, decode
-from webui.engine.protocol import EmotionModel, FloatArray
+from webui.engine.protocol import EmotionModel
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.settings import PROJECT_DIR, Device, Engine, Precision, Settings
 

@@ -10,8 +10,9 @@ import torch
 from benchmarks.contenders import whole
 from benchmarks.tables import Table, cores, ratio, spread
 from tests.support.checkpoints import make_clip
+from webui.arrays import FloatArray
 from webui.engine.emotion2vec.torch_model import TorchModel
-from webui.engine.protocol import FloatArray, Prediction
+from webui.engine.protocol import Prediction
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.settings import Device, Settings
 

@@ -24,8 +24,9 @@ import numpy as np
 
 from benchmarks.joined_speech import RATE, SYNTHETIC, join, speech_clips, write_hours
 from tests.support.checkpoints import LARGE, TINY, make_checkpoint
+from webui.arrays import FloatArray
 from webui.engine.emotion2vec.convert import convert_checkpoint
-from webui.engine.protocol import EmotionModel, FloatArray
+from webui.engine.protocol import EmotionModel
 from webui.engine.registry import BUILTIN, ModelRegistry
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions

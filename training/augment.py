@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.cache import SAMPLE_RATE
 from training.not_speech import EPSILON, background
 from webui.engine.builtin.frontend import MEL_SCALE
+from webui.units import SPEECH_RATE
 
 ROOM_S: Final = 0.8  # of echo that is computed
 DB_IN_MEL: Final = math.log(10) / 10 / MEL_SCALE  # one decibel on the scale of the mel image
@@ -37,7 +37,7 @@ def fit_length(
 def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
     """Gives a ``share`` of ``(B, samples)`` another microphone (smooth curve, band edges) and some a room."""
     batch, samples = waveforms.shape
-    echoes = int(ROOM_S * SAMPLE_RATE)
+    echoes = int(ROOM_S * SPEECH_RATE)
     length = samples + echoes
     spectrum = torch.fft.rfft(waveforms, length)  # (B, bins)
     bins = spectrum.shape[1]
@@ -52,7 +52,7 @@ def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float
             response[row] *= 10 ** (curve_db / 20) * edges
         if random.random() < share / 2:
             tail_s = float(random.uniform(0.05, 0.9))
-            time_s = np.arange(echoes) / SAMPLE_RATE
+            time_s = np.arange(echoes) / SPEECH_RATE
             echo = random.standard_normal(time_s.size) * 10 ** (-3 * time_s / tail_s)
             echo *= float(random.uniform(0.1, 1.2)) / np.sqrt((echo**2).sum())  # above 1: farther than it is loud
             echo[0] = 1.0

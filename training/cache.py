@@ -18,8 +18,8 @@ import soxr
 from numpy.typing import NDArray
 
 from training.data import Clip, TrainingDataError
+from webui.units import SPEECH_RATE
 
-SAMPLE_RATE: Final = 16_000
 SPEEDS: Final = (1.0, 0.88, 0.94, 1.06, 1.12)  # the first one is the recording as it is
 _INT16_SCALE: Final = 32_767.0
 
@@ -63,7 +63,7 @@ def read_waveform(path: Path) -> NDArray[np.float32]:
     mono = samples.mean(axis=1)
     if mono.size == 0:
         raise TrainingDataError(f"{path} holds no samples.")
-    return np.asarray(mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
+    return np.asarray(mono if rate == SPEECH_RATE else soxr.resample(mono, rate, SPEECH_RATE), dtype=np.float32)
 
 
 def build_cache(
@@ -96,7 +96,7 @@ def open_cache(cache_dir: Path) -> WaveformCache:
 def _play(path: Path, speeds: Sequence[float]) -> list[NDArray[np.int16]]:
     waveform = read_waveform(path)
     played = (
-        waveform if speed == 1.0 else soxr.resample(waveform, SAMPLE_RATE * speed, SAMPLE_RATE, "MQ")
+        waveform if speed == 1.0 else soxr.resample(waveform, SPEECH_RATE * speed, SPEECH_RATE, "MQ")
         for speed in speeds
     )
     return [(np.clip(one, -1, 1) * _INT16_SCALE).round().astype(np.int16) for one in played]

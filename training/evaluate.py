@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from training.cache import SAMPLE_RATE, WaveformCache
+from training.cache import WaveformCache
 from training.data import Clip, speakers_in
 from training.export import part_of
 from training.metrics import mean_corpus_recall, softmax
@@ -26,6 +26,7 @@ from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import Interval, average_recall, bootstrap, calibration_error, confusion_matrix
 from webui.settings import Device
+from webui.units import SPEECH_RATE
 
 EVALUATION_NAME: Final = "evaluation.json"
 PROBE_S: Final = 4.0
@@ -266,10 +267,10 @@ def _figure(by_speaker: Interval, by_clip: Interval) -> Figure:
 def probes() -> dict[str, NDArray[np.float32]]:
     """Returns signals that hold no speech, by name."""
     random = np.random.default_rng(7)
-    time_s = np.arange(int(PROBE_S * SAMPLE_RATE)) / SAMPLE_RATE
+    time_s = np.arange(int(PROBE_S * SPEECH_RATE)) / SPEECH_RATE
     chord = sum(np.sin(2 * np.pi * f * time_s) for f in (261.6, 329.6, 392.0, 523.2))
     melody_hz = np.array([261.6, 293.7, 329.6, 349.2, 392.0, 440.0, 493.9, 523.2])[(time_s * 2).astype(int) % 8]
-    melody = np.sin(2 * np.pi * np.cumsum(melody_hz) / SAMPLE_RATE)
+    melody = np.sin(2 * np.pi * np.cumsum(melody_hz) / SPEECH_RATE)
     signals = {
         "digital silence": np.zeros_like(time_s),
         "white noise": 0.1 * random.standard_normal(time_s.size),
@@ -309,7 +310,7 @@ def _answers(model: EmotionModel, cache: WaveformCache, clips: Sequence[Clip]) -
 
 def _speed_ms(model: EmotionModel) -> float:
     waveform = probes()["white noise"]
-    clip = np.resize(waveform, int(SPEED_S * SAMPLE_RATE))
+    clip = np.resize(waveform, int(SPEED_S * SPEECH_RATE))
     recognize, threads = of_model(model), torch.get_num_threads()
     torch.set_num_threads(1)
     taken = []

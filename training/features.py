@@ -21,9 +21,10 @@ import torch
 from numpy.typing import NDArray
 
 from training import augment
-from training.cache import SAMPLE_RATE, WaveformCache, open_cache
+from training.cache import WaveformCache, open_cache
 from training.not_speech import EPSILON, not_speech
 from webui.engine.builtin.frontend import FrontEnd, FrontEndConfig
+from webui.units import SPEECH_RATE
 
 RECIPE: Final = 2  # raised when the same options give other features
 NOT_SPEECH_S: Final = 4.0
@@ -133,7 +134,7 @@ def _make_images(
 def _waveform(cache: WaveformCache, row: int, variant: int, random: np.random.Generator) -> NDArray[np.float32]:
     """Returns a recording as it is (variant 0), or as somebody else recorded somebody else."""
     if row >= len(cache.paths):
-        return not_speech(int(NOT_SPEECH_S * SAMPLE_RATE), random)
+        return not_speech(int(NOT_SPEECH_S * SPEECH_RATE), random)
     if variant == 0:
         return cache.waveform(row)
     return disguise(cache.waveform(row, int(random.integers(len(cache.samples)))), random)
@@ -142,7 +143,7 @@ def _waveform(cache: WaveformCache, row: int, variant: int, random: np.random.Ge
 def disguise(waveform: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
     """Returns ``waveform`` with pauses around it, through another microphone, room, noise and line."""
     if random.random() < SHARES["padding"]:
-        before, after = (random.uniform(0.0, 1.0, 2) * SAMPLE_RATE).astype(int)
+        before, after = (random.uniform(0.0, 1.0, 2) * SPEECH_RATE).astype(int)
         waveform = augment.fit_length(waveform, waveform.size + int(before) + int(after), random)
     batch = augment.normalise(torch.from_numpy(waveform.copy()).unsqueeze(0))
     batch = augment.filter_randomly(batch, random, share=SHARES["filter"])
@@ -157,7 +158,7 @@ def disguise(waveform: NDArray[np.float32], random: np.random.Generator) -> NDAr
 def telephone(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns ``waveform`` (variance about 1) as a telephone line passes it on: 300 to 3400 Hz, mu-law of 8 bits."""
     spectrum = np.fft.rfft(waveform)
-    hz = np.fft.rfftfreq(waveform.size, 1 / SAMPLE_RATE)
+    hz = np.fft.rfftfreq(waveform.size, 1 / SPEECH_RATE)
     band = 1 / (1 + np.exp(-(hz - 300) / 30)) / (1 + np.exp((hz - 3400) / 60))
     narrow = np.fft.irfft(spectrum * band, waveform.size)
     loud = np.abs(narrow).max() + EPSILON
@@ -172,7 +173,7 @@ def mp3(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     loud = float(np.abs(waveform).max()) + EPSILON
     file = io.BytesIO()
     options = {"compression_level": MP3_LEVEL, "bitrate_mode": "CONSTANT"}
-    soundfile.write(file, waveform * (0.5 / loud), SAMPLE_RATE, format="MP3", **options)
+    soundfile.write(file, waveform * (0.5 / loud), SPEECH_RATE, format="MP3", **options)
     file.seek(0)
     back, _ = soundfile.read(file, dtype="float32")
     return np.asarray(back[: waveform.size] * (loud / 0.5), dtype=np.float32)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.cache import SAMPLE_RATE
+from webui.units import SPEECH_RATE
 
 Waveform = NDArray[np.float32]
 Signal = NDArray[np.float64]
@@ -70,7 +70,7 @@ def _noise(samples: int, random: np.random.Generator) -> Signal:
 
 def _chord(samples: int, random: np.random.Generator) -> Signal:
     """A chord that is held: pure tones, or an instrument with overtones, still or trembling."""
-    time_s = np.arange(samples) / SAMPLE_RATE
+    time_s = np.arange(samples) / SPEECH_RATE
     root_hz = 60 * 2 ** float(random.uniform(0, 4))
     timbre, wave = _timbre(random), np.zeros(samples)
     for step in CHORDS[int(random.integers(len(CHORDS)))]:
@@ -89,8 +89,8 @@ def _tune(samples: int, random: np.random.Generator) -> Signal:
     chords, drum = random.random() < 0.5, random.random() < 0.4
     place, start = int(random.integers(len(scale))), 0
     while start < samples:
-        length = max(800, int(beat_s * float(random.choice([0.5, 1, 1, 2])) * SAMPLE_RATE))
-        time_s = np.arange(min(samples - start, int(length * float(random.uniform(0.8, 2.0))))) / SAMPLE_RATE
+        length = max(800, int(beat_s * float(random.choice([0.5, 1, 1, 2])) * SPEECH_RATE))
+        time_s = np.arange(min(samples - start, int(length * float(random.uniform(0.8, 2.0))))) / SPEECH_RATE
         place += int(random.integers(-2, 3))
         steps = [12 * (place // len(scale)) + scale[place % len(scale)]]
         if chords and random.random() < 0.5:
@@ -112,21 +112,21 @@ def _glide(samples: int, random: np.random.Generator) -> Signal:
     if random.random() < 0.5:
         hertz = np.linspace(start, end, samples)
     else:
-        turns = np.sin(2 * np.pi * float(random.uniform(0.2, 3)) * np.arange(samples) / SAMPLE_RATE)
+        turns = np.sin(2 * np.pi * float(random.uniform(0.2, 3)) * np.arange(samples) / SPEECH_RATE)
         hertz = (start + end) / 2 + (end - start) / 2 * turns
-    return np.asarray(np.sin(2 * np.pi * np.cumsum(hertz) / SAMPLE_RATE), dtype=np.float64)
+    return np.asarray(np.sin(2 * np.pi * np.cumsum(hertz) / SPEECH_RATE), dtype=np.float64)
 
 
 def _engine(samples: int, random: np.random.Generator) -> Signal:
     """Hum of the mains, a motor, a fan: a low tone with overtones, and noise."""
-    time_s = np.arange(samples) / SAMPLE_RATE
+    time_s = np.arange(samples) / SPEECH_RATE
     hum = _tone(float(random.uniform(25, 150)), time_s, _timbre(random), random)
     return hum + float(random.uniform(0, 1)) * float(hum.std()) * coloured_noise(samples, random)
 
 
 def _beeps(samples: int, random: np.random.Generator) -> Signal:
     """A telephone that rings, an alarm, a busy line."""
-    time_s = np.arange(samples) / SAMPLE_RATE
+    time_s = np.arange(samples) / SPEECH_RATE
     period_s, share = float(random.uniform(0.2, 2.0)), float(random.uniform(0.2, 0.8))
     on = (time_s / period_s) % 1 < share
     tones = [_tone(float(random.uniform(200, 3000)), time_s, [1.0], random) for _ in range(int(random.integers(1, 3)))]
@@ -135,9 +135,9 @@ def _beeps(samples: int, random: np.random.Generator) -> Signal:
 
 def _clicks(samples: int, random: np.random.Generator) -> Signal:
     """Keys, taps and crackle: short bursts, few or many."""
-    rate = 10 ** float(random.uniform(0, 2.5)) / SAMPLE_RATE
+    rate = 10 ** float(random.uniform(0, 2.5)) / SPEECH_RATE
     bursts = np.where(random.random(samples) < rate, random.standard_normal(samples), 0.0)
-    ring = np.exp(-np.arange(1600) / (SAMPLE_RATE * 10 ** float(random.uniform(-3.5, -1.5))))
+    ring = np.exp(-np.arange(1600) / (SPEECH_RATE * 10 ** float(random.uniform(-3.5, -1.5))))
     shape = ring * (random.standard_normal(1600) if random.random() < 0.7 else 1.0)
     size = samples + 1600
     return np.fft.irfft(np.fft.rfft(bursts, size) * np.fft.rfft(shape, size), size)[:samples]

@@ -8,10 +8,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from training.cache import SAMPLE_RATE
 from training.data import Clip
 from training.features import mp3, telephone
 from training.not_speech import EPSILON, coloured_noise
+from webui.units import SPEECH_RATE
 
 Waveform = NDArray[np.float32]
 Spoil = Callable[[Waveform, np.random.Generator], Waveform]
@@ -55,7 +55,7 @@ def _noisy(snr_db: float, wave: Waveform, random: np.random.Generator) -> Wavefo
 
 
 def _far(wave: Waveform, random: np.random.Generator) -> Waveform:
-    time_s = np.arange(int(FAR_S * SAMPLE_RATE)) / SAMPLE_RATE
+    time_s = np.arange(int(FAR_S * SPEECH_RATE)) / SPEECH_RATE
     echo = random.standard_normal(time_s.size) * 10 ** (-3 * time_s / FAR_S)
     echo *= 1.4 / np.sqrt((echo**2).sum())
     echo[0] = 1.0
@@ -65,4 +65,4 @@ def _far(wave: Waveform, random: np.random.Generator) -> Waveform:
 
 
 def _played(speed: float, wave: Waveform, _random: np.random.Generator) -> Waveform:
-    return np.asarray(soxr.resample(wave, SAMPLE_RATE * speed, SAMPLE_RATE), dtype=np.float32)
+    return np.asarray(soxr.resample(wave, SPEECH_RATE * speed, SPEECH_RATE), dtype=np.float32)

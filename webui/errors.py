@@ -124,3 +124,8 @@ class RunNotFoundError(RequestError):
 
 class OutputError(SpeechEmotionError):
     """The results can't be written: disk full, or not writable."""
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message, or the name of its class where it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

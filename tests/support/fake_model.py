@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from webui.arrays import FloatArray
 from webui.engine.precision import Runtime
-from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
+from webui.engine.protocol import EmotionModel, Prediction, Window
 from webui.engine.registry import AUTO, Choice, ModelRegistry, OnProgress
 from webui.errors import InferenceError
 from webui.labels import Emotion, LabelSet

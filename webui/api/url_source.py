@@ -20,12 +20,12 @@ import httpx
 from webui.api.url_addresses import AddressRule, Resolver, resolve
 from webui.errors import AudioFetchError, AudioTooLongError, ForbiddenRequestError, OutputError, RequestError
 from webui.settings import Settings
+from webui.units import BYTES_PER_MB
 
 SCHEMES: Final = ("http", "https")
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS: Final = 5
 STEP_S: Final = 10.0  # the longest silence of the other side
-BYTES_PER_MB: Final = 1_000_000
 OK: Final = 200
 HEADERS: Final = [(b"User-Agent", b"speech-emotion-webui"), (b"Accept", b"*/*"), (b"Accept-Encoding", b"identity")]
 

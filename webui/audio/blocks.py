@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-FloatArray = NDArray[np.float32]
+from webui.arrays import FloatArray
 
 BLOCK_VALUES: Final = 1 << 17  # samples x channels of a block: half a megabyte, whatever the file claims
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from webui.audio.blocks import FloatArray
+from webui.arrays import FloatArray
 from webui.audio.containers.not_audio import reject_other_formats
 from webui.audio.containers.riff import ChunkHeader, read_chunk_header
 from webui.audio.limits import MIN_SAMPLES, MODEL_SAMPLE_RATE, DecodeLimits

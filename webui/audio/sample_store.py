@@ -5,15 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from webui.audio.blocks import FloatArray
-
-
-class Samples(Protocol):
-    """A waveform that is read slice by slice; an array is one."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, part: slice, /) -> FloatArray: ...
+from webui.arrays import FloatArray, Samples
 
 
 class SampleStore(Samples, Protocol):

@@ -10,10 +10,10 @@ from typing import BinaryIO, Final
 
 from webui.audio.limits import DecodeLimits
 from webui.errors import AudioFetchError, AudioTooLongError, EmptyAudioError
+from webui.units import BYTES_PER_MB
 
 HEAD_BYTES: Final = 4096
 NAMELESS: Final = "recording"
-BYTES_PER_MB: Final = 1_000_000
 
 
 class ByteStream:

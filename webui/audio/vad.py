@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from webui.audio.sample_store import Samples
+from webui.arrays import Samples
 from webui.errors import RequestError
+from webui.units import SPEECH_RATE
 
-RATE: Final = 16_000
 FRAME: Final = 512  # samples that the network judges at a time: 32 ms
 CONTEXT: Final = 64  # samples before them that it looks at again
 BLOCK_FRAMES: Final = 512  # 16 s
@@ -55,14 +55,14 @@ def detect_speech(
         return []
     found = _rules()(
         speaking.tolist(),
-        sampling_rate=RATE,
+        sampling_rate=SPEECH_RATE,
         min_speech_duration_ms=MIN_SPEECH_MS,
         min_silence_duration_ms=MIN_SILENCE_MS,
         speech_pad_ms=PAD_MS,
         audio_length_samples=len(waveform),
     )
     spans = [Span(int(one["start"]), int(one["end"])) for one in found if one["end"] > one["start"]]
-    return [piece for span in spans for piece in _cut(span, speaking, int(longest_s * RATE))]
+    return [piece for span in spans for piece in _cut(span, speaking, int(longest_s * SPEECH_RATE))]
 
 
 def _cut(span: Span, speaking: NDArray[np.float32], longest: int) -> Iterator[Span]:

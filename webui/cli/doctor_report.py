@@ -11,12 +11,13 @@ from pydantic import Field
 
 from webui import __version__
 from webui.cli.json_lines import error_notice
-from webui.cli.models import BYTES_PER_MB, ModelDocument
+from webui.cli.models import ModelDocument
 from webui.engine.registry import ModelRegistry
 from webui.errors import SpeechEmotionError
 from webui.results import Document, Notice
 from webui.service import RecognitionService, machine
 from webui.settings import Settings
+from webui.units import BYTES_PER_MB
 
 LOW_DISK_MB = 500.0
 

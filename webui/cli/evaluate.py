@@ -18,11 +18,11 @@ from webui.cli.options import (
 from webui.cli.terminal import Terminal
 from webui.errors import OutputError
 from webui.texts import text
+from webui.units import BYTES_PER_MB
 
 REPORT_FILE: Final = "evaluation.md"
 DOCUMENT_FILE: Final = "evaluation.json"
 PICTURE_FILE: Final = "confusion.svg"
-BYTES_PER_MB: Final = 1_000_000
 
 
 def evaluate(

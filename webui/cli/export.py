@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -13,8 +13,7 @@ from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
 from webui.errors import RequestError
 from webui.settings import Precision
 from webui.texts import text
-
-BYTES_PER_MB: Final = 1_000_000
+from webui.units import BYTES_PER_MB
 
 
 class Format(StrEnum):

@@ -11,8 +11,7 @@ from webui.cli.terminal import Terminal
 from webui.engine.registry import AUTO, ModelRegistry, ModelStatus
 from webui.results import Document
 from webui.texts import text
-
-BYTES_PER_MB = 1_000_000
+from webui.units import BYTES_PER_MB
 
 
 class ModelDocument(Document):

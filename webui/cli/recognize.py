@@ -27,10 +27,10 @@ from webui.service import Recognition, RecognitionService, RecognizeOptions, Sta
 from webui.service.recognition.options import MAX_SEGMENT_S, parse_labels
 from webui.settings import Settings
 from webui.texts import text
+from webui.units import BYTES_PER_MB
 
 STDIN: Final = "-"
 STDIN_NAME: Final = "stdin"
-BYTES_PER_MB: Final = 1_000_000
 
 
 def recognize(

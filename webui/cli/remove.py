@@ -12,8 +12,8 @@ from webui.cli.terminal import Terminal
 from webui.engine.registry import BUILTIN, ModelRegistry
 from webui.errors import OutputError, RequestError
 from webui.texts import text
+from webui.units import BYTES_PER_MB
 
-BYTES_PER_MB: Final = 1_000_000
 YES: Final = frozenset({"y", "yes", "是"})
 
 

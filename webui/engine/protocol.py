@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from webui.arrays import FloatArray
 from webui.errors import InferenceError
 from webui.labels import LabelSet
 from webui.results import ModelInfo, Notice
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.errors import AudioTooLongError, SpeechEmotionError, UploadTimeError
 from webui.http.problems import answer_error
+from webui.units import BYTES_PER_MB
 
 OVERHEAD: Final = 1.4  # base64 takes 4 bytes for 3; a form adds a little
-BYTES_PER_MB: Final = 1_000_000
 DRAIN_BYTES: Final = 16_000_000  # a caller that still sends when the connection closes never reads the answer
 DRAIN_S: Final = 2.0
 SLOW, LARGE = "slow", "large"

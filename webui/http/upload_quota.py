@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.errors import BusyError, SpeechEmotionError, TooOftenError
+from webui.units import BYTES_PER_MB, as_megabytes
 
 UPLOAD: Final = "/gradio_api/upload"
-BYTES_PER_MB: Final = 1_000_000
 MINUTE_S: Final = 60
 
 
@@ -80,18 +80,12 @@ class UploadLedger:
                 wait_s = upload.until_s - now
                 break
         return {
-            "found_mb": _megabytes(found),
-            "size_mb": _megabytes(size),
-            "expected_mb": _megabytes(limit_mb * BYTES_PER_MB),
+            "found_mb": as_megabytes(found),
+            "size_mb": as_megabytes(size),
+            "expected_mb": as_megabytes(limit_mb * BYTES_PER_MB),
             "wait_min": int(wait_s // MINUTE_S) + 1,
             "retry_s": int(wait_s) + 1,
         }
-
-
-def _megabytes(size: float) -> float | int:
-    """Returns them as people write them."""
-    megabytes = round(size / BYTES_PER_MB, 1)
-    return int(megabytes) if megabytes.is_integer() else megabytes
 
 
 class UploadQuota:

@@ -29,6 +29,7 @@ from webui.service.serving.drain import DrainTracker
 from webui.settings import Settings, Switch
 from webui.storage.retention import Cleaner
 from webui.texts import Language, text
+from webui.units import BYTES_PER_MB
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PORTS_TRIED: Final = 100
-BYTES_PER_MB: Final = 1_000_000
 FINISH_S: Final = 18.0  # after SIGTERM, work under way has this long; with what follows, 30 s
 HAND_BACK_S: Final = 5.0
 HANG_UP_S: Final = 1.0  # after a signal, answers under way have this long

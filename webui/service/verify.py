@@ -10,15 +10,16 @@ from typing import Final
 
 import numpy as np
 
+from webui.arrays import FloatArray
 from webui.audio.decode import DecodeLimits, decode
 from webui.engine.emotion2vec.verification_record import ClipComparison, PublishedComparison, VerificationRecord
-from webui.engine.protocol import EmotionModel, FloatArray, Window
+from webui.engine.protocol import EmotionModel, Window
 from webui.labels import Emotion
 from webui.results import format_timestamp
 from webui.service.recognition.scores import Scores, emotion_scores
 from webui.settings import Precision
+from webui.units import SPEECH_RATE
 
-SAMPLE_RATE: Final = 16_000
 SCORE_TOLERANCE: Final = 1e-5  # on the CPU, both in fp32
 LOW_SCORE_TOLERANCE: Final = 5e-3  # of a lower precision beside fp32
 LOW_TOP1_AGREEMENT: Final = 0.995
@@ -51,9 +52,9 @@ def verification_clips(directory: Path) -> Iterator[Clip]:
 
 def synthesize(number: int, seconds: float) -> FloatArray:
     """A voice-like buzz with a moving pitch and loudness, and noise; ``(samples,)`` at 16 kHz, the same every time."""
-    times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    times = np.arange(round(seconds * SPEECH_RATE)) / SPEECH_RATE
     pitch = 110 + 30 * number + 20 * np.sin(2 * np.pi * (1.3 + 0.4 * number) * times)
-    buzz = np.sign(np.sin(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE))
+    buzz = np.sign(np.sin(2 * np.pi * np.cumsum(pitch) / SPEECH_RATE))
     loudness = 0.55 + 0.45 * np.sin(2 * np.pi * 3.1 * times + number)
     noise = np.random.default_rng(number).normal(size=len(times))
     return np.asarray(0.15 * buzz * loudness + 0.02 * noise, dtype=np.float32)
@@ -123,7 +124,7 @@ def _compare(native: EmotionModel, reference: EmotionModel, clip: Clip) -> tuple
         feature_difference = float(np.abs(ours.features - theirs.features).max())
     comparison = ClipComparison(
         clip=clip.name,
-        duration_s=len(waveform) / SAMPLE_RATE,
+        duration_s=len(waveform) / SPEECH_RATE,
         feature_difference=feature_difference,
         score_difference=float(np.abs(our_scores - their_scores).max()),
         native_emotion=_winner(our_scores),

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from webui.errors import OutputError
+from webui.units import BYTES_PER_MB
 
-BYTES_PER_MB: Final = 1_000_000
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from webui.arrays import FloatArray
 from webui.storage.faults import check_space, writing_to
-
-FloatArray = NDArray[np.float32]
 
 MEMORY_BYTES: Final = 8_000_000  # 125 s
 SAMPLE_BYTES: Final = 4

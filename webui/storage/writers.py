@@ -3,10 +3,12 @@
 import wave
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from webui.arrays import FloatArray, Samples
 
 RESULT_FILE: Final = "result.json"
 AUDIO_FILE: Final = "processed_audio.wav"
@@ -17,16 +19,7 @@ FRAMES_FILE: Final = "frames.parquet"
 _INT16_SCALE: Final = 32768.0
 _WAV_BLOCK: Final = 1 << 20  # samples
 
-FloatArray = NDArray[np.float32]
 Columns = Mapping[str, Sequence[float] | NDArray[np.float64]]
-
-
-class Samples(Protocol):
-    """A waveform that is read slice by slice; an array is one."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, part: slice, /) -> FloatArray: ...
 
 
 def write_text(path: Path, content: str) -> None:

@@ -7,9 +7,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.support.paths import ROOT
+from webui.arrays import FloatArray
 from webui.engine.builtin.checkpoint import read_config
 from webui.engine.builtin.model import BUILTIN_NAME, load_builtin
-from webui.engine.protocol import EmotionModel, FloatArray, Window
+from webui.engine.protocol import EmotionModel, Window
 from webui.errors import DeviceUnavailableError, InferenceError
 from webui.labels import Emotion
 from webui.settings import Device

@@ -12,9 +12,9 @@ import soundfile
 
 from tests.support.fake_model import FakeModel, FakeRegistry
 from webui.engine.protocol import Prediction, Window
+from webui.progress import Stage
 from webui.service import RecognitionService
 from webui.service.jobs.runner import AT_A_TIME, JobOptions, JobRunner
-from webui.service.recognition.options import Stage
 from webui.settings import Settings
 from webui.storage.job_store import ItemState, JobStore
 

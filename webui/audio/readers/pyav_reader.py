@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from webui.audio.blocks import BLOCK_VALUES, Block, CannotOpenError, FloatArray
+from webui.arrays import FloatArray
+from webui.audio.blocks import BLOCK_VALUES, Block, CannotOpenError
 from webui.audio.containers.mp4 import claims_impossible_samples
 from webui.audio.containers.probes import has_mp3_index
 from webui.audio.source import Source

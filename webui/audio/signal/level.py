@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from webui.audio.blocks import FloatArray
+from webui.arrays import FloatArray
 from webui.audio.limits import MIN_SAMPLES
 
 LOWEST_DBFS: Final = -120.0  # what digital silence is reported as; JSON has no infinity

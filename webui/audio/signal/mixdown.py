@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from webui.audio.blocks import AudioReader, Block, FloatArray
+from webui.arrays import FloatArray
+from webui.audio.blocks import AudioReader, Block
 from webui.audio.limits import MAX_CHANNELS, MAX_SOURCE_RATE, MIN_SOURCE_RATE, MODEL_SAMPLE_RATE, DecodeLimits
 from webui.audio.sample_store import SampleStore
 from webui.audio.signal.level import LevelMeter

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import soxr
 
-from webui.audio.blocks import FloatArray
+from webui.arrays import FloatArray
 from webui.audio.limits import MODEL_SAMPLE_RATE
 
 QUALITY: Final = "HQ"  # linear phase, no shift in time; what would alias comes out below -100 dB

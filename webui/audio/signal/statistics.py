@@ -4,8 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from webui.audio.blocks import FloatArray
-from webui.audio.sample_store import Samples
+from webui.arrays import FloatArray, Samples
 
 BLOCK: Final = 1 << 20  # samples read at a time: 4 MB
 

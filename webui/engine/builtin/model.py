@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from webui.arrays import FloatArray
 from webui.engine.builtin.checkpoint import (
     WEIGHTS_NAME,
     BuiltinConfig,
@@ -17,7 +18,7 @@ from webui.engine.builtin.checkpoint import (
     read_config,
     read_weights,
 )
-from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
+from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
 from webui.errors import DeviceUnavailableError, InferenceError
 from webui.labels import LabelSet
 from webui.results import ModelInfo, Notice

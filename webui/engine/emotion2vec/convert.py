@@ -6,7 +6,6 @@ its metadata. It appears whole or not at all, however the conversion ends.
 
 import hashlib
 import logging
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -23,12 +22,12 @@ from webui.engine.emotion2vec.checkpoint import SMALL_FILES, match_tensors, read
 from webui.engine.emotion2vec.network import Emotion2vec
 from webui.engine.weights import SLIM_FILE, SOURCE_HASH
 from webui.errors import CheckpointError, OutputError
+from webui.files import DRAFT_SUFFIX, replace_file
 
 logger = logging.getLogger(__name__)
 
 SOURCE_BYTES: Final = "source_bytes"
 HASH_BLOCK: Final = 1 << 24
-DRAFT_SUFFIX: Final = ".partial"
 LOCK_FILE: Final = ".convert.lock"
 SPARE_BYTES: Final = 50_000_000  # of disk that a conversion leaves free
 
@@ -133,15 +132,3 @@ def source_hash(weights: Path) -> str:
         if SOURCE_HASH in metadata:
             return str(metadata[SOURCE_HASH])
     return hash_file(weights)
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes beside ``path``, flushes to the disk, renames: a reader sees the old file or the new one, never half."""
-    draft = path.with_name(f".{path.name}{DRAFT_SUFFIX}")
-    try:
-        write(draft)
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -14,11 +14,14 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from webui.errors import first_line
+from webui.units import SPEECH_RATE
+
 logger = logging.getLogger(__name__)
 
 Compute = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-STEP_SAMPLES: Final = 16_000  # 1 s
-MAX_SAMPLES: Final = 30 * 16_000  # beyond that the GPU is busy longer than the computer
+STEP_SAMPLES: Final = SPEECH_RATE  # 1 s
+MAX_SAMPLES: Final = 30 * SPEECH_RATE  # beyond that the GPU is busy longer than the computer
 MAX_GRAPHS: Final = 32
 
 
@@ -62,7 +65,7 @@ class CudaGraphCache:
         try:
             recording = self._graphs.get(length) or self._record(length, given)
         except RuntimeError as err:
-            logger.warning("CUDA graphs are left out: %s", (str(err).splitlines() or [type(err).__name__])[0])
+            logger.warning("CUDA graphs are left out: %s", first_line(err))
             self._works = False
             self.forget()
             return None

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from webui.errors import first_line
+
 logger = logging.getLogger(__name__)
 
 ROWS: Final = 512  # rows of a usual product; oneDNN lays the weight out for about that many
@@ -43,6 +45,6 @@ def can_prepack() -> bool:
         with torch.inference_mode():
             gap = float((PrepackedLinear(weight, bias)(x) - F.linear(x, weight, bias)).abs().max())
     except (AttributeError, RuntimeError) as err:  # another version of PyTorch, or a processor that has no kernel
-        logger.info("weights are not packed: %s", (str(err).splitlines() or [type(err).__name__])[0])
+        logger.info("weights are not packed: %s", first_line(err))
         return False
     return gap < TOLERANCE

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from webui.arrays import FloatArray
 from webui.engine.emotion2vec.cuda_graphs import CudaGraphCache
 from webui.engine.emotion2vec.network import LAYER_NORM_EPS, Emotion2vec
 
 if TYPE_CHECKING:
     from webui.engine.protocol import Window
 
-FloatArray = NDArray[np.float32]
 FULL: Final = frozenset(  # what stays in fp32: scales of distances, which half precision can't count; and the last sum
     {"alibi_scale", "head.weight", "head.bias"}
 )

@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING, Final
 
 from webui.labels import LabelSet
+from webui.units import SPEECH_RATE
 
 if TYPE_CHECKING:  # an exported model needs the constants alone, and no PyTorch
     from webui.engine.emotion2vec.checkpoint import CheckpointInfo
 
-SAMPLE_RATE: Final = 16_000  # all published Emotion2vec models
 CONTEXT_S: Final = 1.5  # of the windows of a long recording: the positional convolutions hear 0.9 s to each side
 
 
 class Emotion2vecSizes:
     """The part of ``EmotionModel`` that a checkpoint's small files decide."""
 
-    sample_rate = SAMPLE_RATE
+    sample_rate = SPEECH_RATE
     has_frame_logits = True
 
     def __init__(self, checkpoint: "CheckpointInfo") -> None:

@@ -9,14 +9,15 @@ from typing import Final, TypeVar
 import numpy as np
 import torch
 
+from webui.arrays import FloatArray
 from webui.engine.devices import choose_device
 from webui.engine.emotion2vec.checkpoint import CheckpointInfo, load_network
 from webui.engine.emotion2vec.heap import LONG_S, trim_heap
 from webui.engine.emotion2vec.network import Emotion2vec
-from webui.engine.emotion2vec.runner import DeviceRunner, FloatArray
+from webui.engine.emotion2vec.runner import DeviceRunner
 from webui.engine.emotion2vec.sizes import Emotion2vecSizes
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
-from webui.errors import InferenceError
+from webui.errors import InferenceError, first_line
 from webui.results import ModelInfo, Notice
 from webui.settings import Device, Precision
 
@@ -179,7 +180,7 @@ class TorchModel(Emotion2vecSizes):
         return self._start(windows, with_features)()
 
     def _fall_back(self, err: Exception) -> None:
-        place, reason = self._passes.place, (str(err).splitlines() or [type(err).__name__])[0]
+        place, reason = self._passes.place, first_line(err)
         if place.type == "cpu":
             raise InferenceError("engine.failed", model=self._name, reason=reason) from err
         logger.warning("%s failed (%s); %s goes on with the CPU", place, reason, self._name)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 
 import torch
 
-from webui.errors import CheckpointError
+from webui.errors import CheckpointError, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def read_pickle(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
             raise CheckpointError("checkpoint.is_program", file=path.name)
         return _read(path, mmap=True)
     except _DAMAGED as err:
-        reason = (str(err).splitlines() or [type(err).__name__])[0]
+        reason = first_line(err)
         raise CheckpointError("checkpoint.damaged", file=path.name, reason=reason) from err
 
 

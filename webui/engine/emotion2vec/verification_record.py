@@ -1,13 +1,12 @@
 """What ``verify`` found on this machine, kept beside the weights it is about."""
 
-import os
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from pydantic import Field, ValidationError
 
 from webui.errors import OutputError
+from webui.files import replace_file
 from webui.results import Document, Seconds
 from webui.settings import Precision
 
@@ -67,18 +66,12 @@ def write_record(directory: Path, verdict: VerificationRecord) -> Path:
         OutputError: not writable.
     """
     path = directory / record_name(verdict.precision)
-    draft = path.with_name(f".{path.name}.{uuid4().hex}.partial")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(verdict.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        content = verdict.model_dump_json(indent=2) + "\n"
+        replace_file(path, lambda draft: draft.write_text(content, encoding="utf-8", newline="\n"))
     except OSError as err:
         raise OutputError("checkpoint.not_written", folder=str(directory), reason=str(err)) from err
-    finally:
-        draft.unlink(missing_ok=True)
     return path
 
 

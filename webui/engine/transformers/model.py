@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from safetensors import SafetensorError
 
+from webui.arrays import FloatArray
 from webui.engine.devices import choose_device
-from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window, check_window
-from webui.errors import CheckpointError, InferenceError
+from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
+from webui.errors import CheckpointError, InferenceError, first_line
 from webui.labels import ALIASES, LabelSet
 from webui.results import ModelInfo, Notice
 from webui.settings import Device
@@ -60,7 +61,7 @@ def load_transformers(
         network = transformers.AutoModelForAudioClassification.from_pretrained(folder, local_files_only=True)
         normalize = _normalizes(folder)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as err:
-        reason = (str(err).splitlines() or [type(err).__name__])[0]
+        reason = first_line(err)
         raise CheckpointError("checkpoint.not_transformers", model=name, reason=reason) from err
     finally:
         transformers.logging.set_verbosity(before)
@@ -139,7 +140,7 @@ class TransformersModel:
             answer = _to_numpy(logits)
             features = _to_numpy(encoded.last_hidden_state[0]) if with_features else None
         except (RuntimeError, MemoryError) as err:
-            reason = (str(err).splitlines() or [type(err).__name__])[0]
+            reason = first_line(err)
             raise InferenceError("engine.failed", model=self.info.name, reason=reason) from err
         if not np.isfinite(answer).all():
             raise InferenceError("engine.not_a_number", model=self.info.name)

@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from webui.errors import first_line
+from webui.units import BYTES_PER_MB, SPEECH_RATE
+
 STARTED: Final = time.perf_counter()
-RATE: Final = 16_000
-MB: Final = 1_000_000
 
 
 def main() -> None:
@@ -30,13 +31,13 @@ def main() -> None:
         worker = _Worker(asked["name"], asked["settings"])
         say(worker.about())
     except Exception as err:  # noqa: BLE001 - a model that can't be had is a row of the tables
-        say({"error": _reason(err)})
+        say({"error": first_line(err)})
         return
     for line in sys.stdin:
         try:
             say(worker.answer(json.loads(line)))
         except Exception as err:  # noqa: BLE001 - and so is a clip
-            say({"error": _reason(err)})
+            say({"error": first_line(err)})
 
 
 class _Worker:
@@ -63,7 +64,7 @@ class _Worker:
             "embedding_dim": model.embedding_dim,
             "frame_rate": model.frame_rate,
             "has_frame_logits": model.has_frame_logits,
-            "size_mb": self._status.size_bytes / MB,
+            "size_mb": self._status.size_bytes / BYTES_PER_MB,
             "load_s": self._load_s,
             "start_s": self._start_s,
             "loaded_mb": _resident_mb("VmRSS"),
@@ -82,7 +83,7 @@ class _Worker:
 
         from webui.service.recognition.windows import predict_recording
 
-        noise = np.random.default_rng(0).normal(scale=0.1, size=round(seconds * RATE)).astype(np.float32)
+        noise = np.random.default_rng(0).normal(scale=0.1, size=round(seconds * SPEECH_RATE)).astype(np.float32)
         started = time.perf_counter()
         predict_recording(self._model, noise)
         return {"seconds": time.perf_counter() - started}
@@ -96,7 +97,7 @@ class _Worker:
         from webui.service.recognition.scores import emotion_scores
         from webui.service.recognition.windows import predict_recording
 
-        limits = DecodeLimits(int(self._settings.max_audio_mb * MB), self._settings.max_audio_s)
+        limits = DecodeLimits(int(self._settings.max_audio_mb * BYTES_PER_MB), self._settings.max_audio_s)
         waveform = decode(path, limits=limits).waveform
         mean = FeatureMean(self._model.embedding_dim)
         started = time.perf_counter()
@@ -120,11 +121,7 @@ def _gpu_peak_mb(device: str) -> float | None:
         return None
     import torch
 
-    return torch.cuda.max_memory_allocated() / MB
-
-
-def _reason(err: Exception) -> str:
-    return (str(err).splitlines() or [type(err).__name__])[0]
+    return torch.cuda.max_memory_allocated() / BYTES_PER_MB
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from webui.errors import ModelNotReadyError, SpeechEmotionError
 from webui.labels import Emotion
+from webui.progress import Stage
 from webui.results import Granularity, Notice, format_timestamp
-from webui.service.recognition.options import MAX_SEGMENT_S, RecognizeOptions, Stage
+from webui.service.recognition.options import MAX_SEGMENT_S, RecognizeOptions
 from webui.service.recognition.service import RecognitionService
 from webui.settings import Precision
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from webui.errors import OutputError
+from webui.files import replace_file
 from webui.labels import Emotion
 from webui.storage.job_store import Item, ItemState
 
@@ -53,16 +54,12 @@ def write_table(items: Iterable[Item], path: Path, kind: TableFormat) -> None:
     Raises:
         OutputError: not writable, or no space.
     """
-    draft = path.with_name(f".{path.name}.partial")
     writers = {TableFormat.CSV: _write_csv, TableFormat.JSONL: _write_jsonl, TableFormat.PARQUET: _write_parquet}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writers[kind](items, draft)
-        draft.replace(path)
+        replace_file(path, lambda draft: writers[kind](items, draft))
     except OSError as err:
         raise OutputError("evaluate.not_written", folder=path.parent, reason=err.strerror or str(err)) from err
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _write_csv(items: Iterable[Item], path: Path) -> None:

@@ -8,10 +8,9 @@ from enum import StrEnum
 
 from webui.errors import DownloadCancelledError, SpeechEmotionError
 from webui.results import Notice
+from webui.units import BYTES_PER_MB
 
 logger = logging.getLogger(__name__)
-
-BYTES_PER_MB = 1_000_000
 
 
 class AcquisitionState(StrEnum):

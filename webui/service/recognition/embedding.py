@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui import storage
-from webui.engine.protocol import EmotionModel, FloatArray
+from webui.arrays import FloatArray
+from webui.engine.protocol import EmotionModel
 from webui.results import Granularity
 from webui.service.recognition.options import RecognizeOptions
 from webui.service.recognition.windows import OnFeatures

@@ -1,8 +1,6 @@
 """What can be asked of one recognition, and the stages it goes through."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from webui.engine.precision import Runtime
@@ -14,22 +12,6 @@ from webui.settings import Device, Engine, Precision, Settings
 MAX_SEGMENT_S: Final = 15.0
 MIN_MAX_SEGMENT_S: Final = 1.0
 MERGE_GAP_S: Final = 1.0  # neighbours further apart are not joined
-
-
-class Stage(StrEnum):
-    """Where a recognition is, in the words of the processing log."""
-
-    VALIDATION = "validation"
-    PREPROCESSING = "preprocessing"
-    INFERENCE = "inference"
-    RESULTS = "results"
-
-
-Progress = Callable[[float, Stage], None]
-
-
-def ignore_progress(fraction: float, stage: Stage) -> None:
-    """Progress for callers who don't watch."""
 
 
 def parse_labels(given: str) -> tuple[Emotion, ...]:

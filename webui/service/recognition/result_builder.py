@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 
 from webui import storage
+from webui.arrays import FloatArray
 from webui.audio.vad import Span
-from webui.engine.protocol import EmotionModel, FloatArray
+from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
 from webui.results import (
     EmbeddingInfo,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from webui.engine.protocol import EmotionModel, FloatArray
+from webui.arrays import FloatArray
+from webui.engine.protocol import EmotionModel
 from webui.errors import ModelError, RequestError
 from webui.labels import Emotion
 

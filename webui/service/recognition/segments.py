@@ -10,8 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from webui.arrays import FloatArray
 from webui.audio.vad import Span
-from webui.engine.protocol import EmotionModel, FloatArray
+from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
 from webui.results import Segment
 from webui.service.recognition.scores import AllowedEmotions, Scores, emotion_scores

@@ -21,19 +21,20 @@ from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.errors import RequestError
+from webui.progress import Progress, Stage, ignore_progress
 from webui.results import Granularity, Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.models.pool import LoadedModel, ModelPool
 from webui.service.recognition.embedding import embedding_file
-from webui.service.recognition.options import Progress, RecognizeOptions, Stage, ignore_progress
+from webui.service.recognition.options import RecognizeOptions
 from webui.service.recognition.result_builder import BuiltResult, ResultContext, build_result
 from webui.service.recognition.scores import check_labels, check_smoothing
 from webui.service.recognition.windows import MAX_WINDOW_S, RecordingLogits, count_frames, predict_recording
 from webui.service.serving.drain import DrainTracker
 from webui.service.serving.metrics import Metrics
 from webui.settings import Settings
+from webui.units import BYTES_PER_MB
 
 OnLog = Callable[[Notice], None]
-BYTES_PER_MB: Final = 1_000_000
 DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # fractions of the progress at which these are done
 PROGRESS_STEPS: Final = 200  # decoding tells that often: a block is as little as 0.2 s of audio
 

@@ -14,9 +14,9 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from webui.audio.sample_store import Samples
+from webui.arrays import FloatArray, Samples
 from webui.audio.signal.statistics import measure
-from webui.engine.protocol import EmotionModel, FloatArray, Prediction, Window
+from webui.engine.protocol import EmotionModel, Prediction, Window
 from webui.errors import AudioTooLongError, AudioTooShortError
 
 MAX_WINDOW_S: Final = 30.0  # docs/LONG_AUDIO.md says what other lengths would cost and change

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from webui.errors import StoppingError
-from webui.service.recognition.options import Progress, Stage
+from webui.progress import Progress, Stage
 from webui.service.serving.admission import RETRY_AFTER_S
 
 

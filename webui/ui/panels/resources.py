@@ -1,7 +1,7 @@
 """How busy the server is: a panel that is closed at first; opened, it shows the numbers that ``/metrics`` has."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import gradio as gr
 
@@ -11,8 +11,7 @@ from webui.texts import Language, text
 from webui.ui.i18n import parse_language
 from webui.ui.localized import I18n
 from webui.ui.views.markup import escape
-
-BYTES_PER_MB: Final = 1_000_000
+from webui.units import BYTES_PER_MB
 
 
 @dataclass(frozen=True, slots=True)

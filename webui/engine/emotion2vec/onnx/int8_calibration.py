@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from webui.engine.emotion2vec.network import Emotion2vec
+from webui.units import SPEECH_RATE
 
-SAMPLE_RATE: Final = 16_000
 SOUNDS: Final = 9
 SOUND_S: Final = 2.0
 
@@ -49,9 +49,9 @@ def calibrate_activations(network: Emotion2vec) -> dict[str, NDArray[np.float32]
 
 def make_sound(number: int) -> Tensor:
     """A normalised sound between buzz and noise with moving pitch and loudness; ``(1, samples)``, always the same."""
-    times = torch.arange(round(SOUND_S * SAMPLE_RATE), dtype=torch.float64) / SAMPLE_RATE
+    times = torch.arange(round(SOUND_S * SPEECH_RATE), dtype=torch.float64) / SPEECH_RATE
     pitch = 90 + 30 * number + 20 * torch.sin(2 * torch.pi * (1 + number % 4) * times)
-    buzz = torch.sign(torch.sin(2 * torch.pi * torch.cumsum(pitch, dim=0) / SAMPLE_RATE))
+    buzz = torch.sign(torch.sin(2 * torch.pi * torch.cumsum(pitch, dim=0) / SPEECH_RATE))
     loudness = 0.55 + 0.45 * torch.sin(2 * torch.pi * 3 * times + number)
     noise = torch.from_numpy(np.random.default_rng(number).normal(size=len(times)))
     mix = number / (SOUNDS - 1)

@@ -14,12 +14,14 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from webui.engine.emotion2vec.sizes import CONTEXT_S, SAMPLE_RATE
-from webui.engine.protocol import FloatArray, Prediction, Window, check_window
-from webui.errors import CheckpointError, DeviceUnavailableError, InferenceError
+from webui.arrays import FloatArray
+from webui.engine.emotion2vec.sizes import CONTEXT_S
+from webui.engine.protocol import Prediction, Window, check_window
+from webui.errors import CheckpointError, DeviceUnavailableError, InferenceError, first_line
 from webui.labels import LabelSet
 from webui.results import ModelInfo, Notice
 from webui.settings import Device
+from webui.units import SPEECH_RATE
 
 ABOUT_KEY: Final = "emotion2vec"  # of the file's metadata
 KEPT_S: Final = 10.0  # the memory of longer windows is given back after the pass: 450 MB at 30 s, for 3 % of its time
@@ -84,14 +86,14 @@ def load_onnx(name: str, path: Path, *, license: str, device: Device = Device.AU
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         about = About.model_validate_json(session.get_modelmeta().custom_metadata_map.get(ABOUT_KEY, ""))
     except (*_RUNTIME_ERRORS, ValidationError, ValueError) as err:
-        raise CheckpointError("checkpoint.not_exported", file=path.name, reason=_first_line(err)) from err
+        raise CheckpointError("checkpoint.not_exported", file=path.name, reason=first_line(err)) from err
     return OnnxModel(name, session, about, license=license)
 
 
 class OnnxModel:
     """A session of ONNX Runtime on the CPU. One window at a time: there a batch is no faster."""
 
-    sample_rate = SAMPLE_RATE
+    sample_rate = SPEECH_RATE
     has_frame_logits = True
     notices: tuple[Notice, ...] = ()
 
@@ -136,7 +138,7 @@ class OnnxModel:
         try:
             answers: list[FloatArray] = self._session.run(outputs, inputs, options)
         except (*_RUNTIME_ERRORS, MemoryError) as err:
-            raise InferenceError("engine.failed", model=self.info.name, reason=_first_line(err)) from err
+            raise InferenceError("engine.failed", model=self.info.name, reason=first_line(err)) from err
         if not all(np.isfinite(answer).all() for answer in answers):
             raise InferenceError("engine.not_a_number", model=self.info.name)
         return Prediction(answers[0][0], answers[1][0] if with_features else None)
@@ -145,7 +147,3 @@ class OnnxModel:
 def _cores() -> int:
     """The cores that this process may use; the runtime by itself counts the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _first_line(err: Exception) -> str:
-    return (str(err).splitlines() or [type(err).__name__])[0]

@@ -1,0 +1,13 @@
+"""Units and rates that several parts of the program share."""
+
+from typing import Final
+
+BYTES_PER_MB: Final = 1_000_000
+BYTES_PER_GB: Final = 1_000_000_000
+SPEECH_RATE: Final = 16_000  # Hz: of processed_audio.wav, of speech detection, and of every published model here
+
+
+def as_megabytes(size_bytes: float) -> float | int:
+    """Returns ``size_bytes`` in megabytes with at most one decimal, and none where it would be zero."""
+    megabytes = round(size_bytes / BYTES_PER_MB, 1)
+    return int(megabytes) if megabytes.is_integer() else megabytes
