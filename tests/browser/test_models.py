@@ -48,7 +48,7 @@ def test_a_model_that_the_visitor_chose(guest: Visitor) -> None:
     answer = guest.recognize()
     expect(answer.locator(".se-model")).to_contain_text("hubert_large_superb")
     choose(guest, "broken")
-    expect(guest.recognize().locator(".se-trouble")).to_contain_text("broken")
+    expect(guest.recognize().locator(".se-error")).to_contain_text("broken")
 
 
 def test_all_side_by_side(guest: Visitor, server_with_peers: RunningServer) -> None:
@@ -94,7 +94,7 @@ def test_what_cannot_be_compared_is_said(guest: Visitor) -> None:
     guest.page.locator("#compare-files input[type=file]").set_input_files([EXAMPLE])
     expect(guest.page.locator("#compare-files")).to_contain_text(EXAMPLE.stem)
     guest.page.click("#compare-start")
-    trouble = guest.page.locator("#compare-report .se-trouble")
+    trouble = guest.page.locator("#compare-report .se-error")
     expect(trouble).to_contain_text("Add a table", timeout=ANSWER_MS)
 
 
@@ -105,7 +105,7 @@ def test_a_table_reads_no_file_of_the_server(guest: Visitor, tmp_path: Path) -> 
     guest.page.locator("#compare-files input[type=file]").set_input_files([table])
     expect(guest.page.locator("#compare-files")).to_contain_text("labels.csv")
     guest.page.click("#compare-start")
-    trouble = guest.page.locator("#compare-report .se-trouble")
+    trouble = guest.page.locator("#compare-report .se-error")
     expect(trouble).to_contain_text("labels.csv, line 2", timeout=ANSWER_MS)
     assert "speech-emotion-compare" not in trouble.inner_text(), "where this machine keeps uploads is nobody's business"
 
@@ -119,4 +119,4 @@ def test_a_comparison_that_is_cancelled_ends(guest: Visitor) -> None:
     guest.page.locator("#compare-files input[type=file]").set_input_files([EXAMPLE])
     expect(guest.page.locator("#compare-files")).to_contain_text(EXAMPLE.stem)
     guest.page.click("#compare-start")  # waits for the end of the first: there is room for one
-    expect(guest.page.locator("#compare-report .se-trouble")).to_contain_text("Add a table", timeout=ANSWER_MS)
+    expect(guest.page.locator("#compare-report .se-error")).to_contain_text("Add a table", timeout=ANSWER_MS)

@@ -160,7 +160,7 @@ def test_a_silent_file_is_a_sentence(open_page: OpenPage, server: RunningServer,
 
 def test_no_audio_is_a_sentence(open_page: OpenPage) -> None:
     visitor = open_page()
-    trouble = visitor.recognize().locator(".se-trouble")
+    trouble = visitor.recognize().locator(".se-error")
     assert "还没有音频" in trouble.inner_text()
     assert "还没有音频" in visitor.log()
     visitor.photograph("no_audio_zh")
@@ -171,7 +171,7 @@ def test_a_bad_file_is_a_sentence_in_both_languages(open_page: OpenPage, tmp_pat
     bad = tmp_path / "notes.mp3"
     bad.write_text("these are notes, not music\n" * 50)
     visitor.upload(bad)
-    trouble = visitor.recognize().locator(".se-trouble")
+    trouble = visitor.recognize().locator(".se-error")
     english = trouble.locator("p").inner_text()
     assert "This audio can't be used" in trouble.inner_text()
     assert "notes.mp3" in english

@@ -109,7 +109,7 @@ def test_a_server_that_refuses_is_a_sentence(open_page: OpenPage) -> None:
     visitor.load_example()
     full = '{"detail": "Queue is full. Max size is 32 and size is 32."}'
     page.route("**/queue/join*", lambda route: route.fulfill(status=503, content_type="application/json", body=full))
-    trouble = visitor.recognize().locator(".se-trouble")
+    trouble = visitor.recognize().locator(".se-error")
     assert "The server did not take it" in trouble.inner_text()
     expect(page.get_by_test_id("toast-body")).to_contain_text("The server is busy; try again in a moment.")
     expect(page.locator("#cancel")).to_be_hidden()
@@ -126,7 +126,7 @@ def broken_server(tmp_path: Path) -> Iterator[RunningServer]:
 def test_an_error_that_nobody_foresaw_has_a_number(broken_server: RunningServer, open_page: OpenPage) -> None:
     visitor = open_page(at=broken_server)
     visitor.load_example()
-    sentence = visitor.recognize().locator(".se-trouble").inner_text()
+    sentence = visitor.recognize().locator(".se-error").inner_text()
     (number,) = re.findall(r"编号 ([0-9a-f]{8})", sentence)
     assert number in visitor.log()
     assert "a cable came loose" not in visitor.page.content()

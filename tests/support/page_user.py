@@ -51,7 +51,7 @@ class Visitor:
         self.page.evaluate("document.querySelectorAll('.se-card').forEach((card) => card.remove())")
         self.page.click("#recognize")
         answer = self.page.locator("#answer")
-        expect(answer.locator(".se-answer, .se-trouble")).to_be_visible(timeout=ANSWER_MS)
+        expect(answer.locator(".se-answer, .se-error")).to_be_visible(timeout=ANSWER_MS)
         return answer
 
     def log(self) -> str:

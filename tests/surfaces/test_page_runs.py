@@ -5,10 +5,9 @@ import re
 
 from webui.results import Notice
 from webui.texts import Language
-from webui.ui.page import ASSETS_DIR
-from webui.ui.scripts import page_script
+from webui.ui.browser_functions import page_script
+from webui.ui.outcome import Outcome
 from webui.ui.session_runs import SessionRuns
-from webui.ui.tabs.outcome import Outcome
 from webui.ui.views.outcome import render
 
 
@@ -49,12 +48,12 @@ def test_a_warning_in_the_log_is_marked() -> None:
 
 
 def test_what_gradio_says_is_said_in_both_languages() -> None:
-    script = page_script(ASSETS_DIR / "page.js")
+    script = page_script()
     words = json.loads(script[script.rindex(")([") + 2 : script.rindex(")")])
-    assert {"heard", "said"} == set(words[0])
+    assert {"pattern", "texts"} == set(words[0])
     for one in words:
-        named = set(re.findall(r"\(\?<(\w+)>", one["heard"]))
-        assert {name: set(re.findall(r"\{(\w+)\}", said)) for name, said in one["said"].items()} == {
+        named = set(re.findall(r"\(\?<(\w+)>", one["pattern"]))
+        assert {name: set(re.findall(r"\{(\w+)\}", said)) for name, said in one["texts"].items()} == {
             "zh": named,
             "en": named,
         }

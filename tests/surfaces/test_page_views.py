@@ -29,7 +29,7 @@ from webui.service import RecognitionService, RecognizeOptions
 from webui.settings import Settings
 from webui.texts import Language, text
 from webui.ui.i18n import parse_language, preferred_language
-from webui.ui.tabs.outcome import Outcome, error_card_of, recognize_source
+from webui.ui.outcome import Outcome, error_card_of, recognize_source
 from webui.ui.views.answer import answer_html, empty_html, error_card_html, scores_html
 from webui.ui.views.curve import curve_html
 from webui.ui.views.curve_data import Curve, Span, leading_spans, load_curve, thin

@@ -12,8 +12,8 @@ from webui.errors import BusyError, SpeechEmotionError, TooOftenError
 from webui.http.upload_quota import UploadLedger
 from webui.service.serving.keys import hash_key, new_key
 from webui.texts import Language, text
+from webui.ui.browser_functions import GRADIO_TEXTS
 from webui.ui.page import UPLOADS_KEPT_S
-from webui.ui.scripts import _GRADIO_SAYS
 
 MB = 1_000_000
 KEYS = [new_key() for _ in range(3)]
@@ -111,7 +111,7 @@ def test_the_server_counts_what_arrives(server: RunningServer) -> None:
 def test_the_page_says_it_in_its_own_words(server: RunningServer) -> None:
     answer = upload(server, KEYS[0], 900_000)
     toast = f"HTTP {answer.status_code}: {answer.text}"
-    rules = {heard.replace("(?<", "(?P<").replace("[^]", r"[\s\S]"): key for heard, key in _GRADIO_SAYS.items()}
+    rules = {heard.replace("(?<", "(?P<").replace("[^]", r"[\s\S]"): key for heard, key in GRADIO_TEXTS.items()}
     (found,) = [(match, key) for heard, key in rules.items() if (match := re.fullmatch(heard, toast))]
     match, key = found
     assert key == "request.uploads_of_visitor"

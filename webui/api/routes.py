@@ -235,22 +235,22 @@ class Api:
 
     def models(self) -> ModelsDocument:
         """Answers at once, whatever is being loaded."""
-        standing = self._service.models.standing()
+        status = self._service.models.status()
         listed = tuple(
             ListedModel(
-                name=status.name,
-                ready=status.ready,
-                engine=status.engine,
-                license=status.license,
-                size_bytes=status.size_bytes,
+                name=entry.name,
+                ready=entry.ready,
+                engine=entry.engine,
+                license=entry.license,
+                size_bytes=entry.size_bytes,
             )
-            for status in self._service.registry.statuses()
+            for entry in self._service.registry.statuses()
         )
-        notice = standing.status.notice() if standing.status is not None else self._service.models.why_builtin()
+        notice = status.acquisition.notice() if status.acquisition is not None else self._service.models.why_builtin()
         return ModelsDocument(
             models=listed,
-            answering=standing.answering.name if standing.answering is not None else None,
-            verified=standing.answering.verified if standing.answering is not None else None,
+            answering=status.active.name if status.active is not None else None,
+            verified=status.active.verified if status.active is not None else None,
             notice=notice.message() if notice is not None else None,
         )
 
@@ -272,8 +272,8 @@ class Api:
         """Answers 200 once a model is loaded, 503 before, and again once the server is about to end."""
         if self._service.activity.stopping:
             return JSONResponse({"status": "stopping"}, 503)
-        answering = self._service.models.standing().answering
-        ready = answering is not None and bool(answering.precision)
+        active = self._service.models.status().active
+        ready = active is not None and bool(active.precision)
         return JSONResponse({"status": "ready" if ready else "loading"}, 200 if ready else 503)
 
     def metrics(self) -> Response:

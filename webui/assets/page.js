@@ -1,64 +1,64 @@
-// Runs once, when the page opens. It says in the page's language what Gradio says in English only, tells a screen
-// reader what is new, and keeps the keyboard's place when the button that was pressed goes away.
-(words) => {
+// Runs once, when the page opens. It translates texts that Gradio shows in English only, announces new content to
+// screen readers, and moves the keyboard focus when the focused button disappears.
+(texts) => {
   const root = document.documentElement;
-  const rules = words.map(({ heard, said }) => ({ heard: new RegExp(`^(?:${heard})$`), said }));
-  // Text elsewhere is the visitor's or ours.
-  const SPOKEN = ".toast-wrap, .meta-text, .meta-text-center, .progress-text, #microphone button";
+  const rules = texts.map(({ pattern, texts }) => ({ pattern: new RegExp(`^(?:${pattern})$`), texts }));
+  // Text elsewhere is the user's or ours.
+  const TRANSLATED = ".toast-wrap, .meta-text, .meta-text-center, .progress-text, #microphone button";
   const ATTRIBUTES = ["aria-label", "title"];
   const NEXT = { cancel: "recognize", "cancel-download": "retry", retry: "cancel-download" };
   const SETTLED_MS = 300;
   const NARROW_PX = 640; // below it the answer stands under the buttons, out of sight
 
-  const known = new WeakMap(); // node -> { place: { original, ours } }
+  const known = new WeakMap(); // node -> { slot: { original, ours } }, where a slot is an attribute or the text itself
 
   function translate(original) {
     const language = root.dataset.language;
-    for (const { heard, said } of rules) {
-      const found = heard.exec(original.trim());
-      if (found && language in said) return said[language].replace(/\{(\w+)\}/g, (_, name) => found.groups[name]);
+    for (const { pattern, texts } of rules) {
+      const found = pattern.exec(original.trim());
+      if (found && language in texts) return texts[language].replace(/\{(\w+)\}/g, (_, name) => found.groups[name]);
     }
     return original;
   }
 
-  function say(node, place, current, put) {
-    const places = known.get(node) ?? {};
-    const original = places[place]?.ours === current ? places[place].original : current;
+  function replace(node, slot, current, put) {
+    const slots = known.get(node) ?? {};
+    const original = slots[slot]?.ours === current ? slots[slot].original : current;
     const ours = translate(original);
     if (ours === current) return;
-    places[place] = { original, ours };
-    known.set(node, places);
+    slots[slot] = { original, ours };
+    known.set(node, slots);
     put(ours);
   }
 
   function visit(node) {
     if (node.nodeType === Node.TEXT_NODE) {
-      if (node.parentElement?.closest(SPOKEN)) say(node, "", node.nodeValue, (ours) => (node.nodeValue = ours));
+      if (node.parentElement?.closest(TRANSLATED)) replace(node, "", node.nodeValue, (ours) => (node.nodeValue = ours));
       return;
     }
     if (node.nodeType !== Node.ELEMENT_NODE) return;
     for (const name of ATTRIBUTES) {
       const current = node.getAttribute(name);
-      if (current) say(node, name, current, (ours) => node.setAttribute(name, ours));
+      if (current) replace(node, name, current, (ours) => node.setAttribute(name, ours));
     }
     node.childNodes.forEach(visit);
   }
 
-  // One region that is always there: what appears together with its words is often not read out.
+  // One live region that is always there: screen readers often skip a region that appears together with its text.
   const announcer = document.createElement("div");
   announcer.className = "se-announcer";
   announcer.setAttribute("aria-live", "polite");
   document.body.append(announcer);
-  const told = {};
+  const announced = {};
   let waiting = null;
 
   function announce() {
     waiting = null;
     const fresh = [];
     for (const id of ["status", "answer"]) {
-      const words = document.querySelector(`#${id} [data-say]`)?.dataset.say ?? "";
-      if (words && told[id] !== words) fresh.push(words);
-      told[id] = words;
+      const text = document.querySelector(`#${id} [data-announce]`)?.dataset.announce ?? "";
+      if (text && announced[id] !== text) fresh.push(text);
+      announced[id] = text;
     }
     if (fresh.length) announcer.textContent = fresh.join(" ");
   }
@@ -70,13 +70,13 @@
     if (innerWidth <= NARROW_PX) setTimeout(() => document.getElementById("answer")?.scrollIntoView({ block: "nearest" }), SETTLED_MS);
   }, true);
 
-  // Gradio says nothing when there is no microphone.
+  // Gradio shows nothing when there is no microphone.
   const devices = navigator.mediaDevices;
   if (devices) {
-    const ask = devices.getUserMedia.bind(devices);
-    devices.getUserMedia = async (wanted) => {
+    const request = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (constraints) => {
       try {
-        const stream = await ask(wanted);
+        const stream = await request(constraints);
         delete root.dataset.microphone;
         return stream;
       } catch (error) {
@@ -91,7 +91,7 @@
   let focused = null;
   document.addEventListener("focusin", (event) => (focused = event.target));
 
-  function keepPlace() {
+  function keepFocus() {
     if (document.activeElement !== document.body || !focused || focused.offsetParent) return;
     const next = document.getElementById(NEXT[focused.id] ?? "");
     if (!next?.offsetParent) return;
@@ -105,10 +105,10 @@
       else if (change.type === "childList") change.addedNodes.forEach(visit);
       else visit(change.target);
     }
-    keepPlace();
+    keepFocus();
     waiting ??= setTimeout(announce, SETTLED_MS);
   }).observe(root, {
-    subtree: true, childList: true, characterData: true, attributeFilter: [...ATTRIBUTES, "data-language", "data-say"],
+    subtree: true, childList: true, characterData: true, attributeFilter: [...ATTRIBUTES, "data-language", "data-announce"],
   });
   visit(document.body);
 }

@@ -76,8 +76,9 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.http.problems import answer_error
     from webui.http.request_metrics import RequestMetrics
     from webui.http.upload_quota import UploadLedger, UploadQuota
-    from webui.ui.page import ASSETS_DIR, UPLOADS_KEPT_S, build_page, page_theme
-    from webui.ui.scripts import page_script
+    from webui.ui.browser_functions import ASSETS_DIR, page_script
+    from webui.ui.page import UPLOADS_KEPT_S, build_page
+    from webui.ui.theme import page_theme
 
     access = Access(settings)
     service = service if service is not None else RecognitionService(settings)
@@ -131,7 +132,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         mcp_server=False,
         theme=page_theme(),
         css_paths=[ASSETS_DIR / "page.css"],
-        js=page_script(ASSETS_DIR / "page.js"),
+        js=page_script(),
         favicon_path=str(ASSETS_DIR / "favicon.png"),
     )
     return app

@@ -1,10 +1,17 @@
-"""Which language a visitor reads: what the browser asks for, until the visitor chooses."""
+"""The language of the page: which one a user reads, and components whose texts follow it."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
-from webui.texts import Language
+import gradio as gr
 
+from webui.texts import Language, text
+
+FIRST_LANGUAGE: Final = Language.ZH  # of the page as it is built; its first event sets the user's own
 CHOICES: Final = (("中文", Language.ZH.value), ("English", Language.EN.value))
+
+C = TypeVar("C", bound=gr.blocks.Block)
+Properties = Callable[[Language], dict[str, Any]]
 
 
 def parse_language(value: object) -> Language:
@@ -12,16 +19,16 @@ def parse_language(value: object) -> Language:
     return Language.ZH if value == Language.ZH.value else Language.EN
 
 
-def visitor_language(asked: str | None, stored: object, accept_language: str | None) -> Language:
-    """Returns a visitor's language: what the address asks for (``?lang=zh``), what they chose last, what they prefer.
+def choose_language(from_address: str | None, stored: object, accept_language: str | None) -> Language:
+    """Returns the language of the address (``?lang=zh``), else the last choice, else the browser's preference.
 
     Args:
-        asked: value of ``lang`` in the address.
-        stored: the choice that their browser keeps; empty if they never chose.
-        accept_language: the header of that name.
+        from_address: value of ``lang`` in the address.
+        stored: the choice that the browser keeps; empty if the user never chose.
+        accept_language: value of the header of that name.
     """
-    if asked in set(Language):
-        return Language(asked)
+    if from_address in set(Language):
+        return Language(from_address)
     return parse_language(stored) if stored else preferred_language(accept_language)
 
 
@@ -49,3 +56,39 @@ def _quality(parameters: str) -> float:
         return float(value)
     except ValueError:
         return 0.0
+
+
+class I18n:
+    """Builds components with texts from the table, and gives their updates for another language.
+
+    Example:
+        ``i18n.add(gr.Button, variant="primary", text_of={"value": "page.recognize"})``
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[gr.blocks.Block, Properties]] = []
+
+    def add(self, kind: Callable[..., C], *, text_of: dict[str, str], **fixed: Any) -> C:  # noqa: ANN401
+        """Builds a component.
+
+        Args:
+            kind: class of the component.
+            text_of: for every property that is a text, the key of the text.
+            fixed: the other properties.
+        """
+        return self.add_computed(kind, lambda language: {p: text(key, language) for p, key in text_of.items()}, **fixed)
+
+    def add_computed(self, kind: Callable[..., C], properties: Properties, **fixed: Any) -> C:  # noqa: ANN401
+        """Builds a component whose texts are computed, for instance the choices of a radio."""
+        component = kind(**properties(FIRST_LANGUAGE), **fixed)
+        self._entries.append((component, properties))
+        return component
+
+    @property
+    def components(self) -> list[gr.blocks.Block]:
+        """Components in the order of ``updates``."""
+        return [component for component, _ in self._entries]
+
+    def updates(self, language: Language) -> list[dict[str, Any]]:
+        """Returns one Gradio update per component."""
+        return [gr.update(**properties(language)) for _, properties in self._entries]

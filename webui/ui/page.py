@@ -1,76 +1,113 @@
-"""The page as one Gradio Blocks."""
+"""The page as one Gradio Blocks: header, status line, tabs, panels and footer."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import gradio as gr
 
 from webui.service import RecognitionService
 from webui.settings import PROJECT_DIR
 from webui.texts import Language, text
-from webui.ui.events import wire
-from webui.ui.layout import lay_out
-from webui.ui.tabs.recognize import MODEL_CONCURRENCY
+from webui.ui.browser_functions import browser_function
+from webui.ui.context import QUIET, PageContext, Tab, Updates
+from webui.ui.i18n import CHOICES, FIRST_LANGUAGE, I18n, choose_language, parse_language
+from webui.ui.panels.resources import build_resources
+from webui.ui.panels.status import build_status
+from webui.ui.shared_files import SharedFiles
+from webui.ui.tabs import compare, recognize
+from webui.ui.views.markup import escape
 
-ASSETS_DIR: Final = PROJECT_DIR / "webui" / "assets"
+RECOGNIZE: Final = Tab("page.tab_recognize", recognize.build, "tab-recognize")
+COMPARE: Final = Tab("page.tab_compare", compare.build, "tab-compare")
+TABS: Final = (RECOGNIZE, COMPARE)  # in their order on the page
+
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
+API_DOCS: Final = "docs"  # address of the server's own documentation, relative to the page
 MAX_WAITING: Final = 32
 CACHE_SWEEP_S: Final = 600
 CACHE_AGE_S: Final = 6 * 3600
 UPLOADS_KEPT_S: Final = CACHE_AGE_S + CACHE_SWEEP_S
 
-_FONTS: Final = (
-    "system-ui",
-    "-apple-system",
-    "Segoe UI",
-    "PingFang SC",
-    "Microsoft YaHei",
-    "Noto Sans CJK SC",
-    "sans-serif",
-)
-
 
 def build_page(service: RecognitionService, *, cache_dir: Path, compares: bool = True) -> gr.Blocks:
-    """Builds the page. Nothing is asked of the network, and nothing is told to it.
+    """Builds the page; it loads nothing from other servers and sends nothing to them.
 
     Args:
-        service: answers.
+        service: the use cases.
         cache_dir: Gradio's cache folder.
-        compares: whether there is a tab that compares models.
+        compares: whether the page has the tab that compares models.
     """
     title = f"{text('page.title', Language.ZH)} · {text('page.title', Language.EN)}"
     page = gr.Blocks(analytics_enabled=False, title=title, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S))
+    tabs = [tab for tab in TABS if compares or tab is not COMPARE]
     with page:
-        wire(page, lay_out(compares=compares), service, cache_dir=cache_dir, example=EXAMPLE)
+        _build(page, service, tabs, cache_dir)
     # Gradio checks that a file in an event was uploaded only in apps that were launched, and a mounted one never is.
     page.has_launched = True
-    page.queue(max_size=MAX_WAITING, default_concurrency_limit=MODEL_CONCURRENCY)
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=recognize.MODEL_CONCURRENCY)
     return page
 
 
-def page_theme() -> gr.themes.Base:
-    """Returns the theme: fonts of the visitor's own machine only."""
-    mono = ("ui-monospace", "Consolas", "Noto Sans Mono CJK SC", "monospace")
-    return gr.themes.Soft(
-        primary_hue="indigo", secondary_hue="indigo", neutral_hue="slate", font=list(_FONTS), font_mono=list(mono)
-    ).set(  # enough contrast for small print (WCAG AA, 4.5 to 1)
-        body_text_color_subdued="*neutral_600",
-        body_text_color_subdued_dark="*neutral_400",
-        block_info_text_color="*neutral_600",
-        block_info_text_color_dark="*neutral_400",
-        input_placeholder_color="*neutral_600",
-        input_placeholder_color_dark="*neutral_400",
-        body_background_fill="*neutral_50",
-        checkbox_border_color="*neutral_500",
-        checkbox_border_color_dark="*neutral_400",
-        block_border_width="1px",
-        block_border_color="*neutral_200",
-        block_label_text_color="*primary_700",
-        block_title_text_color="*primary_700",
-        button_primary_background_fill="*primary_600",
-        button_primary_background_fill_hover="*primary_700",
-        button_primary_background_fill_dark="*primary_600",
-        button_primary_background_fill_hover_dark="*primary_700",
-        checkbox_label_background_fill_selected="*primary_600",
-        checkbox_label_background_fill_selected_dark="*primary_600",
-    )
+def _build(page: gr.Blocks, service: RecognitionService, tabs: list[Tab], cache_dir: Path) -> None:
+    i18n = I18n()
+    # The secret only scrambles a language; a fixed one lets the choice outlive a restart of the server.
+    stored = gr.BrowserState("", storage_key="speech-emotion-language", secret="language")
+    with gr.Row(elem_classes="se-header"):
+        i18n.add_computed(gr.HTML, _header, apply_default_css=False, scale=1, min_width=240)
+        both = " · ".join(text("page.language", language) for language in Language)
+        language = gr.Radio(
+            list(CHOICES), value=FIRST_LANGUAGE.value, label=both, show_label=False, container=False, scale=0,
+            min_width=180, elem_id="language", elem_classes="se-language",
+        )  # fmt: skip
+    shared = SharedFiles(cache_dir, page.upload_file_set)
+    context = PageContext(page=page, service=service, i18n=i18n, language=language, shared=shared, example=EXAMPLE)
+    connections = [build_status(context)]
+    with gr.Tabs(elem_id="pages"):
+        for tab in tabs:
+            with i18n.add(gr.Tab, text_of={"label": tab.title}, elem_id=tab.elem_id) as shown:
+                connections.append(tab.build(context, shown))
+    connections.append(build_resources(context))
+    i18n.add_computed(gr.HTML, _footer, apply_default_css=False)
+    language_known = _connect_language(context, stored)
+    for connect in connections:
+        connect(language_known)
+
+
+def _connect_language(context: PageContext, stored: gr.BrowserState) -> gr.events.Dependency:
+    """Connects the choice of a language; returns the event after which a new page knows its language."""
+    followers, language = context.language_followers, context.language
+    inputs = [component for follower in followers for component in follower.inputs]
+    outputs = [*context.i18n.components, *(component for follower in followers for component in follower.outputs)]
+
+    def render(chosen: Language, values: tuple[Any, ...]) -> Updates:
+        updates: Updates = list(context.i18n.updates(chosen))
+        for follower in followers:
+            updates += follower.render(chosen, *values[: len(follower.inputs)])
+            values = values[len(follower.inputs) :]
+        return updates
+
+    def open_page(request: gr.Request, stored_value: object, *values: Any) -> Updates:  # noqa: ANN401
+        header = request.headers.get("accept-language")
+        chosen = choose_language(request.query_params.get("lang"), stored_value, header)
+        return [chosen.value, *render(chosen, values)]
+
+    def change(value: object, *values: Any) -> Updates:  # noqa: ANN401
+        chosen = parse_language(value)
+        return [chosen.value, *render(chosen, values)]
+
+    speak = browser_function("speak")
+    opened = context.page.load(open_page, [stored, *inputs], [language, *outputs], **QUIET)
+    opened.then(None, [language], None, js=speak, **QUIET)
+    language.input(change, [language, *inputs], [stored, *outputs], **QUIET)
+    language.input(None, [language], None, js=speak, **QUIET)
+    return opened
+
+
+def _header(language: Language) -> dict[str, Any]:
+    title, subtitle = escape(text("page.title", language)), escape(text("page.subtitle", language))
+    return {"value": f'<div class="se-title"><h1>🎙️ {title}</h1><p>{subtitle}</p></div>'}
+
+
+def _footer(language: Language) -> dict[str, Any]:
+    label = escape(text("page.api_docs", language))
+    return {"value": f'<p class="se-footer"><a href="{API_DOCS}" target="_blank" rel="noopener">{label}</a></p>'}

@@ -1,4 +1,4 @@
-"""Which recognition of which visitor shall stop."""
+"""The run of each browser session, and whether it shall stop."""
 
 from threading import Lock
 
@@ -25,27 +25,27 @@ class SessionRun:
 
 
 class SessionRuns:
-    """The run of each visitor that is under way."""
+    """The run of each session that is under way."""
 
     def __init__(self) -> None:
         self._runs: dict[str, SessionRun] = {}
         self._lock = Lock()
 
-    def begin(self, visitor: str | None) -> SessionRun:
-        """Returns a visitor's new run."""
+    def begin(self, session: str | None) -> SessionRun:
+        """Returns a new run of a session."""
         run = SessionRun()
         with self._lock:
-            self._runs[visitor or ""] = run
+            self._runs[session or ""] = run
         return run
 
-    def end(self, visitor: str | None, run: SessionRun) -> None:
-        """Forgets a run, unless the visitor has begun another one."""
+    def end(self, session: str | None, run: SessionRun) -> None:
+        """Forgets a run, unless the session has begun another one."""
         with self._lock:
-            if self._runs.get(visitor or "") is run:
-                del self._runs[visitor or ""]
+            if self._runs.get(session or "") is run:
+                del self._runs[session or ""]
 
-    def stop(self, visitor: str | None) -> bool:
-        """Stops a visitor's run; returns False if it is too late for that."""
+    def stop(self, session: str | None) -> bool:
+        """Stops the run of a session; returns False if it is too late for that."""
         with self._lock:
-            run = self._runs.get(visitor or "")
+            run = self._runs.get(session or "")
         return run is None or run.stop()

@@ -79,7 +79,7 @@ def test_int8_is_offered_once_it_was_verified_on_these_weights(models_dir: Path)
     settings = Settings(models_dir=models_dir, model=LARGE, device=Device.CPU, auto_download=False)
     service = RecognitionService(settings)
     service.load()
-    assert service.models.standing().offers == ()
+    assert service.models.status().offers == ()
     digest = read_source_hash(models_dir / LARGE / "model.safetensors")
     assert digest is not None
     verdict = VerificationRecord(
@@ -101,7 +101,7 @@ def test_int8_is_offered_once_it_was_verified_on_these_weights(models_dir: Path)
         ({"checkpoint_sha256": digest}, (Precision.INT8,)),
     ):
         write_record(models_dir / LARGE, verdict.model_copy(update=changed))
-        assert service.models.standing().offers == offered
+        assert service.models.status().offers == offered
     loaded = service.load(runtime=Runtime(Device.CPU, Engine.AUTO, Precision.INT8))
     assert (loaded.info.engine, loaded.info.precision) == ("onnx", "int8")
-    assert service.models.standing().answering.precision == "fp32"
+    assert service.models.status().active.precision == "fp32"

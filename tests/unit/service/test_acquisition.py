@@ -56,44 +56,44 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_a_server_fetches_it_while_the_builtin_answers(hub: Hub, settings: Settings, clip: Path) -> None:
     hub.pause_s = 0.02
     service = RecognitionService(settings)
-    shelf = service.models
-    acquisition = shelf.prepare()
+    pool = service.models
+    acquisition = pool.prepare()
     wait_for(lambda: hub.served_bytes > 100_000)
     meanwhile = service.recognize(clip).result
     assert meanwhile.model.name == "builtin"
     assert [warning.code for warning in meanwhile.warnings] == ["request.builtin_answered", "acquisition.downloading"]
     with pytest.raises(ModelNotReadyError, match="is being downloaded from ModelScope"):
         service.recognize(clip, RecognizeOptions(model=LARGE))
-    standing = shelf.standing()
-    assert standing.answering is not None
-    assert (standing.answering.name, standing.can_cancel, standing.can_retry) == ("builtin", True, False)
-    assert standing.status is not None
-    assert (standing.status.hub, standing.status.state) == ("ModelScope", AcquisitionState.DOWNLOADING)
+    status = pool.status()
+    assert status.active is not None
+    assert (status.active.name, status.can_cancel, status.can_retry) == ("builtin", True, False)
+    assert status.acquisition is not None
+    assert (status.acquisition.hub, status.acquisition.state) == ("ModelScope", AcquisitionState.DOWNLOADING)
     hub.pause_s = 0.0
     acquisition.wait(PATIENCE_S)
     assert acquisition.status.state is AcquisitionState.READY
     assert service.recognize(clip).result.model.name == LARGE
-    assert shelf.standing().answering == shelf.standing().answering
-    assert (shelf.standing().can_cancel, shelf.standing().can_retry) == (False, False)
+    assert pool.status().active == pool.status().active
+    assert (pool.status().can_cancel, pool.status().can_retry) == (False, False)
 
 
 def test_cancelled_and_taken_up_again(hub: Hub, settings: Settings, clip: Path) -> None:
     hub.pause_s = 0.02
     service = RecognitionService(settings)
-    shelf = service.models
-    acquisition = shelf.prepare()
+    pool = service.models
+    acquisition = pool.prepare()
     wait_for(lambda: hub.served_bytes > 100_000)
-    shelf.cancel()
+    pool.cancel()
     acquisition.wait(PATIENCE_S)
     assert acquisition.status.state is AcquisitionState.CANCELLED
     result = service.recognize(clip).result
     assert (result.model.name, result.warnings[1].code) == ("builtin", "download.cancelled")
-    assert (shelf.standing().can_cancel, shelf.standing().can_retry) == (False, True)
+    assert (pool.status().can_cancel, pool.status().can_retry) == (False, True)
     hub.pause_s = 0.0
-    shelf.retry()
-    assert shelf.acquisition is not None
-    shelf.acquisition.wait(PATIENCE_S)
-    assert shelf.acquisition.status.state is AcquisitionState.READY
+    pool.retry()
+    assert pool.acquisition is not None
+    pool.acquisition.wait(PATIENCE_S)
+    assert pool.acquisition.status.state is AcquisitionState.READY
     assert service.recognize(clip).result.model.name == LARGE
 
 
@@ -104,7 +104,7 @@ def test_without_a_hub_the_builtin_says_why(settings: Settings, clip: Path, monk
     service.models.prepare().wait(PATIENCE_S)
     result = service.recognize(clip).result
     assert (result.model.name, result.warnings[1].code) == ("builtin", "download.unreachable")
-    assert service.models.standing().can_retry
+    assert service.models.status().can_retry
     with pytest.raises(ModelNotFoundError, match="no other model answers in its name"):
         service.recognize(clip, RecognizeOptions(model=LARGE))
 
@@ -113,8 +113,8 @@ def test_a_setting_keeps_the_server_from_fetching(hub: Hub, settings: Settings, 
     service = RecognitionService(settings.model_copy(update={"auto_download": False}))
     service.models.prepare().wait(PATIENCE_S)
     assert hub.requests == []
-    standing = service.models.standing()
-    assert (standing.status, standing.can_retry) == (None, True)
+    status = service.models.status()
+    assert (status.acquisition, status.can_retry) == (None, True)
     service.models.retry()
     assert service.models.acquisition is not None
     service.models.acquisition.wait(PATIENCE_S)
@@ -126,7 +126,7 @@ def test_a_named_model_is_fetched_and_nobody_answers_meanwhile(hub: Hub, setting
     service = RecognitionService(settings.model_copy(update={"model": LARGE}))
     acquisition = service.models.prepare()
     wait_for(lambda: hub.served_bytes > 100_000)
-    assert service.models.standing().answering is None
+    assert service.models.status().active is None
     with pytest.raises(ModelNotReadyError):
         service.recognize(clip)
     hub.pause_s = 0.0

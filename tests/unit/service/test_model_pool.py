@@ -180,19 +180,19 @@ def test_a_preparation_that_fails_says_why_and_can_be_started_again(
     acquisition.wait(60)
     assert acquisition.status.state is AcquisitionState.FAILED
     assert codes(service.recognize(clip).result.warnings) == ["request.builtin_answered", "checkpoint.damaged"]
-    standing = service.models.standing()
-    assert (standing.answering.name, standing.can_retry, standing.can_cancel) == ("builtin", True, False)
+    status = service.models.status()
+    assert (status.active.name, status.can_retry, status.can_cancel) == ("builtin", True, False)
     (folder / "model.pt").write_bytes(whole)
     service.models.retry()
     service.models.acquisition.wait(60)
-    standing = service.models.standing()
-    assert standing.status.state is AcquisitionState.READY
-    assert (standing.answering.name, standing.answering.precision, standing.answering.verified) == (
+    status = service.models.status()
+    assert status.acquisition.state is AcquisitionState.READY
+    assert (status.active.name, status.active.precision, status.active.verified) == (
         LARGE,
         "fp32",
         False,
     )
-    assert (standing.can_retry, standing.can_cancel) == (False, False)
+    assert (status.can_retry, status.can_cancel) == (False, False)
     assert service.recognize(clip).result.model.name == LARGE
 
 

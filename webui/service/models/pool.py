@@ -21,7 +21,7 @@ from webui.service.models.acquisition import (
     Report,
 )
 from webui.service.models.batching_queue import BatchingQueue
-from webui.service.models.status import Answering, PoolStatus
+from webui.service.models.status import ActiveModel, PoolStatus
 from webui.settings import Engine, Precision, Settings
 
 CPU: Final = "cpu"
@@ -109,25 +109,25 @@ class ModelPool:
 
     def retry(self) -> None:
         """Starts to acquire the large model, or starts again; downloads it whatever the settings say of starts."""
-        if self.standing().can_retry:
+        if self.status().can_retry:
             self._failure = None
             self.acquisition = self._new_acquisition(download=True)
             self.acquisition.start()
 
     def cancel(self) -> None:
         """Ends a download under way; what arrived is kept."""
-        if self.acquisition is not None and self.standing().can_cancel:
+        if self.acquisition is not None and self.status().can_cancel:
             self.acquisition.cancel()
 
-    def standing(self) -> PoolStatus:
-        """Returns how the models stand. Never waits, never loads anything."""
-        status = self._large_status()
-        idle = status is None or status.state in {AcquisitionState.FAILED, AcquisitionState.CANCELLED}
+    def status(self) -> PoolStatus:
+        """Returns the status of the models. Never waits, never loads anything."""
+        acquisition = self._acquisition_status()
+        idle = acquisition is None or acquisition.state in {AcquisitionState.FAILED, AcquisitionState.CANCELLED}
         return PoolStatus(
-            answering=self._answering(),
-            status=status,
+            active=self._active_model(),
+            acquisition=acquisition,
             can_retry=self._settings.model != BUILTIN and idle,
-            can_cancel=status is not None and status.state is AcquisitionState.DOWNLOADING,
+            can_cancel=acquisition is not None and acquisition.state is AcquisitionState.DOWNLOADING,
             offers=self._offers(),
         )
 
@@ -142,7 +142,7 @@ class ModelPool:
 
     def _offers(self) -> tuple[Precision, ...]:
         """Returns the precisions, besides the one that answers, that ``verify`` found good for these weights."""
-        name = self._who_answers()
+        name = self._active_name()
         if name is None or name == BUILTIN or self._runtime.precision is not Precision.FP32:
             return ()
         slot = self._slots.get(_key(name, self._runtime))
@@ -150,24 +150,24 @@ class ModelPool:
             return ()  # on a GPU int8, which runs on the CPU, would be slower
         return tuple(one for one in (Precision.INT8,) if self._registry.is_verified(name, one))
 
-    def _large_status(self) -> AcquisitionStatus | None:
+    def _acquisition_status(self) -> AcquisitionStatus | None:
         """Returns how far the model that isn't the built-in one is; None where none is being acquired."""
         status = self.acquisition.status if self.acquisition is not None else None
         return None if status is None or status.name == BUILTIN else status
 
-    def _answering(self) -> Answering | None:
-        name = self._who_answers()
+    def _active_model(self) -> ActiveModel | None:
+        name = self._active_name()
         if name is None:
             return None
         engine = BUILTIN if name == BUILTIN else engine_for(self._runtime).value
         slot = self._slots.get(_key(name, self._runtime))
         if slot is None or slot.model is None:
-            return Answering(name, engine)
+            return ActiveModel(name, engine)
         info = slot.model.info
-        return Answering(name, info.engine, info.precision, info.device, slot.verified)
+        return ActiveModel(name, info.engine, info.precision, info.device, slot.verified)
 
-    def _who_answers(self) -> str | None:
-        status = self._large_status()
+    def _active_name(self) -> str | None:
+        status = self._acquisition_status()
         pending = status is not None and status.state is not AcquisitionState.READY
         if self._settings.model != AUTO:
             return None if pending else self._settings.model
@@ -224,7 +224,7 @@ class ModelPool:
         if self._failure is not None:  # reading gigabytes again for every request would help nobody
             return self._get_builtin(runtime, (Notice.of_error(self._failure.code, self._failure.values),))
         choice = self._registry.choose(AUTO)
-        status = self._large_status()
+        status = self._acquisition_status()
         why_not = status.notice() if status is not None else None
         if choice.name == BUILTIN:
             return self._get_builtin(runtime, (why_not,) if why_not is not None else choice.notices)

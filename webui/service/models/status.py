@@ -1,4 +1,4 @@
-"""How the models stand at this moment: who would answer, how far the large one is, what can be done about it."""
+"""Status of the models at this moment: the active one, the progress of a download, what can be started or cancelled."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from webui.settings import Precision
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
-    """The model that would answer now.
+class ActiveModel:
+    """The model that serves requests for ``auto`` now.
 
     Attributes:
-        name: its name.
-        engine: the implementation that runs it.
-        precision: of its weights; empty while it isn't loaded.
-        device: where it runs; empty while it isn't loaded.
-        verified: whether its numbers were found to be upstream's on this machine; None where there is nothing to
-            compare with, or while it isn't loaded.
+        name: name of the model.
+        engine: name of the implementation that runs it.
+        precision: number format of its weights; empty while it is not loaded.
+        device: device that it runs on; empty while it is not loaded.
+        verified: whether its numbers were compared with upstream's on this machine and are equal; None where there is
+            nothing to compare with, or while it is not loaded.
     """
 
     name: str
@@ -28,18 +28,18 @@ class Answering:
 
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """What a status line shows.
+    """Status of a model pool.
 
     Attributes:
-        answering: who would answer now; None if nobody can yet.
-        status: of the large model that is wanted; None where there is none to acquire.
+        active: the model that serves requests for ``auto`` now; None while there is none.
+        acquisition: progress of downloading, converting and loading the large model; None where none is needed.
         can_retry: whether ``ModelPool.retry`` would start something.
         can_cancel: whether ``ModelPool.cancel`` would end something.
-        offers: precisions that may be asked for besides the one that answers.
+        offers: precisions that a request may choose besides that of the active model.
     """
 
-    answering: Answering | None
-    status: AcquisitionStatus | None
+    active: ActiveModel | None
+    acquisition: AcquisitionStatus | None
     can_retry: bool
     can_cancel: bool
     offers: tuple[Precision, ...] = ()

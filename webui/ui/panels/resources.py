@@ -1,51 +1,30 @@
-"""How busy the server is: a panel that is closed at first; opened, it shows the numbers that ``/metrics`` has."""
-
-from dataclasses import dataclass
-from typing import Any
+"""The panel about the server's load: closed at first; opened, it shows the numbers of ``/metrics``."""
 
 import gradio as gr
 
-from webui.service import RecognitionService
 from webui.service.serving.metrics import Snapshot
 from webui.texts import Language, text
+from webui.ui.context import QUIET, Connect, PageContext
 from webui.ui.i18n import parse_language
-from webui.ui.localized import I18n
 from webui.ui.views.markup import escape
 from webui.units import BYTES_PER_MB
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceParts:
-    """The panel's components."""
-
-    panel: gr.Accordion
-    table: gr.HTML
-    again: gr.Button
-
-
-def lay_out_resources(say: I18n) -> ResourceParts:
+def build_resources(context: PageContext) -> Connect:
     """Builds the panel inside the current Blocks."""
-    with say.add(gr.Accordion, text_of={"label": "page.resources"}, open=False, elem_id="resources") as panel:
+    i18n, service, language = context.i18n, context.service, context.language
+    with i18n.add(gr.Accordion, text_of={"label": "page.resources"}, open=False, elem_id="resources") as panel:
         table = gr.HTML("", apply_default_css=False, elem_id="resources-table")
-        again = say.add(gr.Button, text_of={"value": "page.resources_again"}, size="sm", elem_id="resources-again")
-    return ResourceParts(panel, table, again)
+        again = i18n.add(gr.Button, text_of={"value": "page.resources_again"}, size="sm", elem_id="resources-again")
 
-
-def wire_resources(parts: ResourceParts, language: gr.Radio, service: RecognitionService) -> None:
-    """Connects the panel.
-
-    Args:
-        parts: the panel.
-        language: the visitor's language.
-        service: whose numbers they are.
-    """
-
-    def look(language_value: object) -> str:
+    def refresh(language_value: object) -> str:
         return resources_html(service.metrics.snapshot(), parse_language(language_value))
 
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    for event in (parts.panel.expand, parts.again.click, language.input):
-        event(look, [language], parts.table, **quiet)
+    def connect(_language_known: gr.events.Dependency) -> None:
+        for event in (panel.expand, again.click, language.input):
+            event(refresh, [language], table, **QUIET)
+
+    return connect
 
 
 def resources_html(now: Snapshot, language: Language) -> str:
@@ -60,8 +39,8 @@ def resources_html(now: Snapshot, language: Language) -> str:
     if now.gpu_bytes is not None:
         rows["page.resources_gpu"] = _megabytes(now.gpu_bytes)
     cells = "".join(
-        f"<tr><th scope='row'>{escape(text(key, language))}</th><td>{escape(said)}</td></tr>"
-        for key, said in rows.items()
+        f"<tr><th scope='row'>{escape(text(key, language))}</th><td>{escape(value)}</td></tr>"
+        for key, value in rows.items()
     )
     return f"<table class='se-resources'>{cells}</table>"
 

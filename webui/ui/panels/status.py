@@ -1,123 +1,83 @@
-"""The line about the models: asked for anew every second while something is under way, rarely otherwise."""
+"""The status line about the models: asked for every second while something is under way, rarely otherwise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import gradio as gr
 
-from webui.service import RecognitionService
 from webui.service.models.status import PoolStatus
-from webui.settings import Precision
 from webui.texts import Language, text
-from webui.ui.i18n import parse_language
-from webui.ui.localized import FIRST_LANGUAGE, I18n
-from webui.ui.model_choice import model_update
+from webui.ui.context import QUIET, Connect, PageContext, Updates
+from webui.ui.i18n import FIRST_LANGUAGE, parse_language
 from webui.ui.views.status import offer_key, status_html
 
 BUSY_S: Final = 1.0
 CALM_S: Final = 5.0
-Updates = list[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class StatusParts:
-    """The line, what can be done about it, and its clock.
-
-    Attributes:
-        line: the words.
-        retry: downloads, or tries again.
-        cancel: ends a download.
-        clock: when to look again.
-        shown: what the visitor sees at present.
-    """
-
-    line: gr.HTML
-    retry: gr.Button
-    cancel: gr.Button
-    clock: gr.Timer
-    shown: gr.State
-
-    @property
-    def components(self) -> list[gr.blocks.Block]:
-        """In the order of the updates."""
-        return [self.line, self.retry, self.cancel, self.clock, self.shown]
-
-
-def lay_out_status(say: I18n) -> StatusParts:
-    """Builds the line's components inside the current Blocks."""
+def build_status(context: PageContext) -> Connect:
+    """Builds the line, its two buttons and its timer inside the current Blocks."""
     with gr.Row(elem_classes="se-status-row"):
         line = gr.HTML("", apply_default_css=False, elem_id="status", min_height=28)
         retry = gr.Button(
             text("page.status_retry", FIRST_LANGUAGE), visible=False, size="sm", scale=0, min_width=120, elem_id="retry"
         )
-        cancel = say.add(
+        cancel = context.i18n.add(
             gr.Button, text_of={"value": "page.status_cancel"}, visible=False, size="sm", scale=0, min_width=120,
             elem_id="cancel-download",
         )  # fmt: skip
-    return StatusParts(line, retry, cancel, gr.Timer(BUSY_S), gr.State(""))
+    timer, shown = gr.Timer(BUSY_S), gr.State("")
+    models, followers = context.service.models, context.models_followers
+
+    def refresh(language_value: object, shown_value: str) -> Updates:
+        """Returns what changes; nothing, if the page shows it already."""
+        status, ready, language = models.status(), models.ready(), parse_language(language_value)
+        content = _fingerprint(status, ready, language)
+        if content == shown_value:
+            return [gr.skip()] * (5 + sum(len(follower.outputs) for follower in followers))
+        updates = _updates(status, language, content)
+        for follower in followers:
+            updates += follower.render(status, ready, language)
+        return updates
+
+    def start(language_value: object, shown_value: str) -> Updates:
+        models.retry()
+        return refresh(language_value, shown_value)
+
+    def stop(language_value: object, shown_value: str) -> Updates:
+        models.cancel()
+        return refresh(language_value, shown_value)
+
+    def connect(language_known: gr.events.Dependency) -> None:
+        inputs = [context.language, shown]
+        outputs: list[Any] = [line, retry, cancel, timer, shown]
+        outputs += [component for follower in followers for component in follower.outputs]
+        for event in (language_known.then, context.language.input, timer.tick):
+            event(refresh, inputs, outputs, **QUIET)
+        retry.click(start, inputs, outputs, **QUIET)
+        cancel.click(stop, inputs, outputs, **QUIET)
+
+    return connect
 
 
-def wire_status(
-    parts: StatusParts,
-    fast: gr.Checkbox,
-    model: gr.Dropdown,
-    language: gr.Radio,
-    arrived: gr.events.Dependency,
-    service: RecognitionService,
-) -> None:
-    """Connects the line.
-
-    Args:
-        parts: the line.
-        fast: is offered where it is known to be good.
-        model: is offered where there is more than one.
-        language: the visitor's language.
-        arrived: the event after which that language is known.
-        service: whose models it is about.
-    """
-    shelf = service.models
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-
-    def look(language_value: object, shown: str) -> Updates:
-        return _updates(shelf.standing(), shelf.ready(), parse_language(language_value), shown)
-
-    def retry(language_value: object, shown: str) -> Updates:
-        shelf.retry()
-        return look(language_value, shown)
-
-    def cancel(language_value: object, shown: str) -> Updates:
-        shelf.cancel()
-        return look(language_value, shown)
-
-    given, changed = [language, parts.shown], [*parts.components, fast, model]
-    arrived.then(look, given, changed, **quiet)
-    language.input(look, given, changed, **quiet)
-    parts.clock.tick(look, given, changed, **quiet)
-    parts.retry.click(retry, given, changed, **quiet)
-    parts.cancel.click(cancel, given, changed, **quiet)
-
-
-def _updates(standing: PoolStatus, ready: Sequence[str], language: Language, shown: str) -> Updates:
-    """Returns what changes; nothing, if the visitor sees it already."""
-    line = status_html(standing, language)
-    offered = Precision.INT8 in standing.offers
-    seen = f"{line}<!-- {offered} {' '.join(ready)} -->"
-    if seen == shown:
-        return [gr.skip()] * 7
-    label = text(offer_key(standing), language)
+def _updates(status: PoolStatus, language: Language, content: str) -> Updates:
+    """Returns the updates of the line, the two buttons, the timer and what is shown."""
     return [
-        line,
-        gr.update(value=label, visible=standing.can_retry),
-        gr.update(visible=standing.can_cancel),
-        gr.Timer(BUSY_S if _is_busy(standing) else CALM_S),
-        seen,
-        gr.update(visible=True) if offered else gr.update(visible=False, value=False),
-        model_update(ready, language),
+        status_html(status, language),
+        gr.update(value=text(offer_key(status), language), visible=status.can_retry),
+        gr.update(visible=status.can_cancel),
+        gr.Timer(BUSY_S if _is_busy(status) else CALM_S),
+        content,
     ]
 
 
-def _is_busy(standing: PoolStatus) -> bool:
-    """Whether the line is likely to change soon."""
-    loading = standing.answering is None or not standing.answering.precision
-    return loading or (standing.status is not None and standing.status.state.under_way)
+def _fingerprint(status: PoolStatus, ready: Sequence[str], language: Language) -> str:
+    """Returns a string that is equal for what looks equal on the page."""
+    offers = " ".join(precision.value for precision in status.offers)
+    return f"{status_html(status, language)}<!-- {offers} | {' '.join(ready)} -->"
+
+
+def _is_busy(status: PoolStatus) -> bool:
+    """Returns whether the line is likely to change soon."""
+    loading = status.active is None or not status.active.precision
+    return loading or (status.acquisition is not None and status.acquisition.state.under_way)

@@ -1,6 +1,5 @@
-"""The tab that puts models side by side on this machine and on the visitor's labelled recordings."""
+"""The tab "Compare": models side by side on this machine and on the user's labelled recordings."""
 
-import json
 import os
 import shutil
 import tempfile
@@ -13,19 +12,18 @@ import gradio as gr
 
 from webui.errors import RequestError
 from webui.service import RecognitionService
-from webui.service.compare.report import HTML_FILE, JSON_FILE, Made
+from webui.service.compare.report import HTML_FILE, Made
 from webui.service.compare.run import OnStep
 from webui.service.compare.session import Question, compare_models
-from webui.service.compare.tables import Table
 from webui.service.evaluate.manifest import EMOBOX_SUFFIX, Labelled, read_source
 from webui.texts import Language, text
-from webui.ui.i18n import parse_language
-from webui.ui.localized import I18n
+from webui.ui.context import QUIET, Connect, PageContext
+from webui.ui.i18n import I18n, parse_language
+from webui.ui.outcome import CancelledByUserError, error_card_of
 from webui.ui.session_runs import SessionRuns
 from webui.ui.shared_files import SharedFiles
-from webui.ui.tabs.outcome import CancelledByUserError, error_card_of
 from webui.ui.views.answer import cancelled_html, error_card_html
-from webui.ui.views.markup import escape
+from webui.ui.views.comparison import comparison_html
 from webui.ui.views.status import model_title
 
 TABLES: Final = frozenset({".csv", ".tsv", EMOBOX_SUFFIX})
@@ -36,10 +34,9 @@ _PROGRESS: Final = gr.Progress()
 
 
 @dataclass(frozen=True, slots=True)
-class CompareParts:
-    """The tab's components."""
+class _Components:
+    """The components of the tab."""
 
-    tab: gr.Tab
     models: gr.CheckboxGroup
     files: gr.File
     start: gr.Button
@@ -48,43 +45,66 @@ class CompareParts:
     downloads: gr.File
 
 
-def lay_out_compare(say: I18n, tab: gr.Tab) -> CompareParts:
-    """Builds the tab's components inside the current Blocks."""
-    say.add(gr.Markdown, text_of={"value": "page.compare_intro"})
+def build(context: PageContext, tab: gr.Tab) -> Connect:
+    """Builds the components of the tab."""
+    components = _build_components(context.i18n)
+    runs = CompareRuns(context.service, context.shared)
+    language = context.language
+
+    def connect(language_known: gr.events.Dependency) -> None:
+        for event in (language_known.then, tab.select, language.input):
+            event(runs.list_models, [language, components.models], components.models, **QUIET)
+        run = components.start.click(
+            runs.compare,
+            [components.models, components.files, language],
+            [components.report, components.downloads],
+            concurrency_id=QUEUE,
+            concurrency_limit=1,
+            show_progress_on=[components.report],
+            api_visibility="private",
+        )
+        components.cancel.click(runs.stop, None, None, cancels=[run], **QUIET)
+        context.page.unload(runs.leave)
+
+    return connect
+
+
+def _build_components(i18n: I18n) -> _Components:
+    i18n.add(gr.Markdown, text_of={"value": "page.compare_intro"})
     with gr.Row(elem_classes="se-columns"):
         with gr.Column(scale=1, min_width=320):
-            models = say.add(
+            models = i18n.add(
                 gr.CheckboxGroup, text_of={"label": "page.compare_models"}, choices=[], elem_id="compare-models"
             )
             with gr.Row(elem_classes="se-actions"):
-                start = say.add(
+                start = i18n.add(
                     gr.Button, text_of={"value": "page.compare_start"}, variant="primary", scale=3, min_width=160,
                     elem_id="compare-start",
                 )  # fmt: skip
-                cancel = say.add(
+                cancel = i18n.add(
                     gr.Button, text_of={"value": "page.cancel"}, variant="stop", scale=1, min_width=96,
                     elem_id="compare-cancel",
                 )  # fmt: skip
         with gr.Column(scale=1, min_width=320):
-            files = say.add(
+            files = i18n.add(
                 gr.File, text_of={"label": "page.compare_files"}, file_count="multiple", height=150,
                 elem_id="compare-files",
             )  # fmt: skip
-            say.add(gr.Markdown, text_of={"value": "page.compare_files_info"})
+            i18n.add(gr.Markdown, text_of={"value": "page.compare_files_info"})
     report = gr.HTML("", apply_default_css=False, elem_id="compare-report", min_height=90)
-    downloads = say.add(
+    downloads = i18n.add(
         gr.File, text_of={"label": "page.downloads"}, file_count="multiple", interactive=False, visible=False,
         elem_id="compare-downloads",
     )  # fmt: skip
-    return CompareParts(tab, models, files, start, cancel, report, downloads)
+    return _Components(models, files, start, cancel, report, downloads)
 
 
-class CompareEvents:
-    """What happens in the tab.
+class CompareRuns:
+    """Handlers of the tab.
 
     Args:
-        service: whose models are compared.
-        shared: hands out the report's files.
+        service: the use cases.
+        shared: hands out the files of the report.
     """
 
     def __init__(self, service: RecognitionService, shared: SharedFiles) -> None:
@@ -93,7 +113,7 @@ class CompareEvents:
         self._runs = SessionRuns()
 
     def list_models(self, language_value: object, chosen: object) -> dict[str, Any]:
-        """Returns the models that are here; all of them are chosen unless the visitor chose already."""
+        """Returns the models that are on this machine; all of them are chosen unless the user chose already."""
         language, ready = parse_language(language_value), self._service.models.ready()
         kept = [name for name in chosen if name in ready] if isinstance(chosen, list) else []
         choices = [(model_title(name, language), name) for name in ready]
@@ -112,45 +132,45 @@ class CompareEvents:
         language = parse_language(language_value)
         run = self._runs.begin(request.session_hash)
 
-        def show(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             if not run.goes_on(writing=False):
                 raise CancelledByUserError
             progress(done / total, desc=text("compare.busy", language))
 
         try:
             with tempfile.TemporaryDirectory(prefix="speech-emotion-compare-") as folder:
-                show(0, 1)
-                made = self._compare(models, files or [], Path(folder), language, show)
+                report(0, 1)
+                made = self._compare(models, files or [], Path(folder), language, report)
                 out = Path(folder) / "out"
                 shared = self._shared.share_run(Path(NAME), [out / name for name in made.files])
             whole = [path for path in shared if path.endswith((HTML_FILE, ".zip"))]
-            return [report_html(made, language), gr.update(value=whole, visible=True)]
+            return [comparison_html(made, language), gr.update(value=whole, visible=True)]
         except CancelledByUserError:
             return [cancelled_html(language), gr.update(visible=False)]
-        except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs what it doesn't know
-            trouble = error_card_of(error)
-            return [error_card_html(trouble.title_key, trouble.sentence(language), language), gr.update(visible=False)]
+        except Exception as error:  # noqa: BLE001 - the page's edge; `error_card_of` logs what is unexpected
+            card = error_card_of(error)
+            return [error_card_html(card.title_key, card.sentence(language), language), gr.update(visible=False)]
         finally:
             self._runs.end(request.session_hash, run)
 
     def stop(self, request: gr.Request) -> None:
-        """Stops the visitor's comparison at its next step."""
+        """Stops the comparison of a session at its next step."""
         self._runs.stop(request.session_hash)
 
     def leave(self, request: gr.Request) -> None:
-        """Stops the comparison of a visitor who closed the page."""
+        """Stops the comparison of a session whose page was closed."""
         self._runs.stop(request.session_hash)
 
     def _compare(
-        self, models: Sequence[str], files: Sequence[str], folder: Path, language: Language, show: OnStep
+        self, models: Sequence[str], files: Sequence[str], folder: Path, language: Language, report: OnStep
     ) -> Made:
         ready = self._service.models.ready()
-        strangers = [name for name in models if name not in ready]
-        if strangers or not models:
+        unavailable = [name for name in models if name not in ready]
+        if unavailable or not models:
             raise RequestError("page.compare_nobody", expected=", ".join(ready))
         self._service.activity.check_open()
         question = Question(models=tuple(models), data=_labelled(files, folder / "data"), rounds=ROUNDS)
-        return compare_models(question, self._service.settings, folder / "out", language, on_step=show)
+        return compare_models(question, self._service.settings, folder / "out", language, on_step=report)
 
 
 def _labelled(files: Sequence[str], folder: Path) -> Labelled | None:
@@ -171,56 +191,7 @@ def _labelled(files: Sequence[str], folder: Path) -> Labelled | None:
     try:
         return read_source(tables[0] if tables else folder, uploaded=True)
     except RequestError as err:
-        if tables:  # the visitor knows names, not where this machine keeps them
+        if tables:  # the user knows the names of the files, not the folder that they are in here
             values = {name: str(value).replace(f"{folder}{os.sep}", "") for name, value in err.values.items()}
             raise RequestError(err.code, **values) from err
         raise RequestError("page.compare_unlabelled", found=len(files)) from err
-
-
-def report_html(made: Made, language: Language) -> str:
-    """Returns the tables and the advice."""
-    intro = json.loads(made.files[JSON_FILE])["machine"]
-    advice = "".join(f"<li>{escape(line)}</li>" for line in made.advice)
-    tables = "".join(_table_html(table) for table in made.tables)
-    return (
-        f'<div class="se-card se-report"><h2>{escape(text("compare.title", language))}</h2><p>{escape(intro)}</p>'
-        f"<h2>{escape(text('compare.advice', language))}</h2><ul>{advice}</ul></div>{tables}"
-    )
-
-
-def _table_html(table: Table) -> str:
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
-        for row in table.rows
-    )
-    title, note = escape(table.title), f"<p>{escape(table.note)}</p>" if table.note else ""
-    body = f"<table class='se-side'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if table.rows else ""
-    return (
-        f'<section class="se-card"><h2>{title}</h2>'
-        f'<div class="se-wide" tabindex="0" aria-label="{title}">{body}</div>{note}</section>'
-    )
-
-
-def wire_compare(parts: CompareParts, language: gr.Radio, arrived: gr.events.Dependency, events: CompareEvents) -> None:
-    """Connects the tab.
-
-    Args:
-        parts: the tab's components.
-        language: the visitor's language.
-        arrived: the event after which that language is known.
-        events: what happens.
-    """
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    for event in (arrived.then, parts.tab.select, language.input):
-        event(events.list_models, [language, parts.models], parts.models, **quiet)
-    run = parts.start.click(
-        events.compare,
-        [parts.models, parts.files, language],
-        [parts.report, parts.downloads],
-        concurrency_id=QUEUE,
-        concurrency_limit=1,
-        show_progress_on=[parts.report],
-        api_visibility="private",
-    )
-    parts.cancel.click(events.stop, None, None, cancels=[run], **quiet)

@@ -1,175 +1,214 @@
-"""One recognition from the press of the button to the answer: progress, stopping it, and the public endpoint."""
+"""The tab "Recognize": a recording and the options on the left, the result on the right."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 
 from webui.results import Granularity
-from webui.service import RecognitionService, RecognizeOptions, Stage
+from webui.service.models.status import PoolStatus
 from webui.settings import Precision
 from webui.texts import Language, text
-from webui.ui.i18n import parse_language
-from webui.ui.layout import Parts
-from webui.ui.model_choice import names_chosen
-from webui.ui.scripts import NAME_JS, REFUSED_JS, START_JS
-from webui.ui.session_runs import SessionRuns
+from webui.ui.browser_functions import browser_function
+from webui.ui.context import QUIET, Connect, LanguageFollower, ModelsFollower, PageContext, Updates
+from webui.ui.i18n import FIRST_LANGUAGE, I18n
+from webui.ui.outcome import Outcome
+from webui.ui.public_endpoint import connect_endpoint
 from webui.ui.shared_files import SharedFiles
-from webui.ui.tabs.outcome import CancelledByUserError, Outcome, recognize_source
-from webui.ui.views.outcome import Updates, present
+from webui.ui.tabs.model_choice import DEFAULT, model_choices, model_update
+from webui.ui.tabs.recognize_runs import MODEL_CONCURRENCY, MODEL_QUEUE, RecognizeRuns
+from webui.ui.views.answer import empty_html
+from webui.ui.views.markup import escape
+from webui.ui.views.outcome import render
 
-MODEL_QUEUE: Final = "model"  # all model events share it, so that the page and its API wait in one line
-MODEL_CONCURRENCY: Final = 2  # one is heard by the model while the next is decoded
+__all__ = ["MODEL_CONCURRENCY", "MODEL_QUEUE", "build"]
 
-_PROGRESS: Final = gr.Progress()
-_HIDDEN: Final = {"visible": False, "__type__": "update"}
-
-
-class RecognizeEvents:
-    """What a visitor's two buttons do.
-
-    Args:
-        service: answers.
-        shared: hands out the files of an answer.
-    """
-
-    def __init__(self, service: RecognitionService, shared: SharedFiles) -> None:
-        self._service = service
-        self._shared = shared
-        self._runs = SessionRuns()
-
-    def answer_visitor(
-        self,
-        file: str | None,
-        recording: str | None,
-        granularity: str,
-        extract_embedding: bool,
-        fast: bool,
-        model: str | None,
-        language_value: str,
-        file_name: str | None,
-        request: gr.Request,
-        progress: gr.Progress = _PROGRESS,
-    ) -> Updates:
-        """Recognizes what the visitor gave; every error becomes a sentence."""
-        language = parse_language(language_value)
-        run = self._runs.begin(request.session_hash)
-
-        path = file or recording
-        options = RecognizeOptions(
-            granularity=Granularity(granularity),
-            extract_embedding=extract_embedding,
-            precision=Precision.INT8 if fast else None,
-        )
-        names = names_chosen(self._service, model)
-        answers: list[tuple[str, Outcome]] = []
-        try:
-            for number, name in enumerate(names):
-
-                def show(fraction: float, stage: Stage, done: int = number) -> None:
-                    if not run.goes_on(writing=stage is Stage.RESULTS and done == len(names) - 1):
-                        raise CancelledByUserError
-                    progress((done + fraction) / len(names), desc=text(f"page.stage_{stage.value}", language))
-
-                found = recognize_source(
-                    self._service,
-                    Path(path) if path else None,
-                    replace(options, model=name),
-                    file_name=file_name if file else _recording_name(path),
-                    progress=show,
-                )
-                if found.cancelled or path is None or len(names) == 1:
-                    return [*present(found, language, self._shared), _HIDDEN]
-                answers.append((name or "", found))
-            return [*present(_joined(answers), language, self._shared), _HIDDEN]
-        finally:
-            self._runs.end(request.session_hash, run)
-
-    def stop(self, language_value: str, request: gr.Request) -> Updates:
-        """Stops the visitor's run."""
-        too_late = not self._runs.stop(request.session_hash)
-        outcome = Outcome(None, None, (), cancelled=True, too_late=too_late)
-        return [*present(outcome, parse_language(language_value), self._shared), _HIDDEN]
-
-    def leave(self, request: gr.Request) -> None:
-        """Stops the run of a visitor who closed the page: nobody waits for it, and others wait for the model."""
-        self._runs.stop(request.session_hash)
+FILE_TAB: Final = "file"
+MICROPHONE_TAB: Final = "microphone"
+STATE_TTL_S: Final = 3600.0
+GRANULARITIES: Final = {
+    Granularity.UTTERANCE: "page.utterance",
+    Granularity.FRAME: "page.frame",
+    Granularity.SEGMENT: "page.segment",
+}
 
 
-def _joined(answers: list[tuple[str, Outcome]]) -> Outcome:
-    """Returns the first model's outcome that is an answer, with all of them beside it."""
-    first = next((outcome for _name, outcome in answers if outcome.recognition is not None), answers[0][1])
-    log = tuple(line for _name, outcome in answers for line in outcome.log)
-    return replace(first, log=log, side_by_side=tuple(answers))
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """The left side."""
+
+    tabs: gr.Tabs
+    file: gr.File
+    microphone: gr.Audio
+    file_name: gr.Textbox
+    player: gr.HTML
+    model: gr.Dropdown
+    granularity: gr.Radio
+    extract_embedding: gr.Checkbox
+    fast: gr.Checkbox
+    recognize: gr.Button
+    cancel: gr.Button
+    example: gr.Button
 
 
-def _recording_name(path: str | None) -> str | None:
-    return f"recording{Path(path).suffix}" if path else None
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    """The right side; ``outcome`` keeps the user's last result, so that it can be rendered in another language."""
+
+    outcome: gr.State
+    answer: gr.HTML
+    log: gr.Textbox
+    downloads: gr.File
 
 
-def wire_recognize(parts: Parts, outcome: gr.State, events: RecognizeEvents) -> None:
-    """Connects the two buttons.
+def build(context: PageContext, _tab: gr.Tab) -> Connect:
+    """Builds the components of the tab."""
+    with gr.Row(elem_classes="se-columns"):
+        with gr.Column(scale=5, min_width=320):
+            inputs = _build_inputs(context.i18n)
+        with gr.Column(scale=7, min_width=320):
+            outputs = _build_outputs(context.i18n)
+    context.language_followers.append(
+        LanguageFollower([outputs.answer, outputs.log], _render_language, inputs=[outputs.outcome])
+    )
+    context.models_followers.append(ModelsFollower([inputs.fast, inputs.model], _render_models))
 
-    Args:
-        parts: the page's components.
-        outcome: the visitor's latest.
-        events: what the buttons do.
-    """
-    inputs, outputs = parts.inputs, parts.outputs
-    changed = [outcome, outputs.answer, outputs.log, outputs.downloads, inputs.cancel]
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    started = [inputs.cancel, outputs.answer, outputs.log, outputs.downloads]
-    given = [
+    def connect(_language_known: gr.events.Dependency) -> None:
+        _connect_source(inputs, context.language, context.shared, context.example)
+        runs = RecognizeRuns(context.service, context.shared)
+        _connect_run(inputs, outputs, context.language, runs)
+        context.page.unload(runs.leave)
+        connect_endpoint([inputs.file, inputs.granularity, inputs.extract_embedding], context.service)
+
+    return connect
+
+
+def _render_language(language: Language, outcome: Outcome | None) -> Updates:
+    return render(outcome, language)
+
+
+def _render_models(status: PoolStatus, ready: Sequence[str], language: Language) -> Updates:
+    fast = gr.update(visible=True) if Precision.INT8 in status.offers else gr.update(visible=False, value=False)
+    return [fast, model_update(ready, language)]
+
+
+def _build_inputs(i18n: I18n) -> _Inputs:
+    with gr.Tabs(selected=FILE_TAB) as tabs:
+        with i18n.add(gr.Tab, text_of={"label": "page.tab_file"}, id=FILE_TAB):
+            # No list of file types: the decoder recognises audio by its content, and its errors say more.
+            file = i18n.add(gr.File, text_of={"label": "page.upload"}, height=150, elem_id="upload")
+            player = gr.HTML("", apply_default_css=False, elem_id="player")
+            i18n.add_computed(gr.HTML, lambda language: _hint("page.formats", language), apply_default_css=False)
+        with i18n.add(gr.Tab, text_of={"label": "page.tab_microphone"}, id=MICROPHONE_TAB):
+            microphone = i18n.add(
+                gr.Audio, text_of={"label": "page.record"}, sources=["microphone"], type="filepath", buttons=[],
+                editable=False, elem_id="microphone",
+            )  # fmt: skip
+            i18n.add_computed(gr.HTML, _microphone_hints, apply_default_css=False)
+    model = i18n.add(
+        gr.Dropdown, text_of={"label": "page.model_choice"}, choices=model_choices((), FIRST_LANGUAGE), value=DEFAULT,
+        visible=False, filterable=False, elem_id="model",
+    )  # fmt: skip
+    granularity = i18n.add_computed(gr.Radio, _granularities, value=Granularity.UTTERANCE.value, elem_id="granularity")
+    embedding = i18n.add(
+        gr.Checkbox, text_of={"label": "page.embedding", "info": "page.embedding_info"}, elem_id="embedding"
+    )
+    fast = i18n.add(
+        gr.Checkbox, text_of={"label": "page.fast", "info": "page.fast_info"}, visible=False, elem_id="fast"
+    )
+    with gr.Row(elem_classes="se-actions"):
+        recognize = i18n.add(
+            gr.Button, text_of={"value": "page.recognize"}, variant="primary", size="lg", scale=3, min_width=160,
+            elem_id="recognize",
+        )  # fmt: skip
+        cancel = i18n.add(
+            gr.Button, text_of={"value": "page.cancel"}, variant="stop", visible=False, size="lg", scale=1,
+            min_width=96, elem_id="cancel",
+        )  # fmt: skip
+    example = i18n.add(gr.Button, text_of={"value": "page.example"}, variant="secondary", elem_id="example")
+    with i18n.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
+        i18n.add(gr.Markdown, text_of={"value": "page.advice"})
+    return _Inputs(
+        tabs, file, microphone, gr.Textbox(visible=False), player, model, granularity, embedding, fast, recognize,
+        cancel, example,
+    )  # fmt: skip
+
+
+def _build_outputs(i18n: I18n) -> _Outputs:
+    answer = gr.HTML(empty_html(FIRST_LANGUAGE), apply_default_css=False, elem_id="answer", min_height=90)
+    downloads = i18n.add(
+        gr.File, text_of={"label": "page.downloads"}, file_count="multiple", interactive=False, visible=False,
+        elem_id="downloads",
+    )  # fmt: skip
+    log = i18n.add(
+        gr.Textbox, text_of={"label": "page.log", "placeholder": "page.log_empty"}, lines=6, max_lines=14,
+        interactive=False, buttons=["copy"], elem_id="log", elem_classes="se-log",
+    )  # fmt: skip
+    return _Outputs(gr.State(None, time_to_live=STATE_TTL_S), answer, log, downloads)
+
+
+def _hint(key: str, language: Language) -> dict[str, Any]:
+    return {"value": f'<p class="se-hint">{escape(text(key, language))}</p>'}
+
+
+def _microphone_hints(language: Language) -> dict[str, Any]:
+    """Returns the hints for where recording is not possible; the script of the page shows the one that applies."""
+    hints = "".join(
+        f'<p class="se-hint se-microphone" data-when="{when}">{escape(text(key, language))}</p>'
+        for when, key in {"refused": "page.microphone_refused", "insecure": "page.microphone_insecure"}.items()
+    )
+    return {"value": f'<div role="alert">{hints}</div>'}
+
+
+def _granularities(language: Language) -> dict[str, Any]:
+    choices = [(text(key, language), granularity.value) for granularity, key in GRANULARITIES.items()]
+    return {"label": text("page.granularity", language), "choices": choices}
+
+
+def _connect_source(inputs: _Inputs, language: gr.Radio, shared: SharedFiles, example: Path) -> None:
+    """Connects the upload, the microphone and the example."""
+
+    def load_example() -> Updates:
+        return [shared.share([example])[0], None, gr.update(selected=FILE_TAB)]
+
+    clear, allow = browser_function("clear"), browser_function("allow_start")
+    inputs.example.click(load_example, None, [inputs.file, inputs.microphone, inputs.tabs], **QUIET)
+    inputs.file.change(None, [inputs.file, language], inputs.player, js=browser_function("player"), **QUIET)
+    inputs.file.upload(None, None, inputs.microphone, js=clear, **QUIET)
+    inputs.microphone.start_recording(None, None, inputs.file, js=clear, **QUIET)
+    wait = browser_function("wait_for_recording")
+    inputs.microphone.start_recording(None, None, inputs.recognize, js=wait, **QUIET)
+    for event in (inputs.microphone.change, inputs.file.upload, inputs.example.click):
+        event(None, None, inputs.recognize, js=allow, **QUIET)
+
+
+def _connect_run(inputs: _Inputs, outputs: _Outputs, language: gr.Radio, runs: RecognizeRuns) -> None:
+    """Connects the two buttons that start and stop a recognition."""
+    values = [
         inputs.file,
         inputs.microphone,
         inputs.granularity,
         inputs.extract_embedding,
         inputs.fast,
         inputs.model,
-        parts.language,
+        language,
         inputs.file_name,
     ]
-    inputs.recognize.click(None, [parts.language], started, js=START_JS, **quiet)
+    changed = [outputs.outcome, outputs.answer, outputs.log, outputs.downloads, inputs.cancel]
+    started = [inputs.cancel, outputs.answer, outputs.log, outputs.downloads]
+    inputs.recognize.click(None, [language], started, js=browser_function("start"), **QUIET)
     run = inputs.recognize.click(
-        events.answer_visitor,
-        given,
+        runs.recognize,
+        values,
         changed,
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=MODEL_CONCURRENCY,
         show_progress_on=[outputs.answer],
         api_visibility="private",
-        js=NAME_JS,
+        js=browser_function("add_file_name"),
     )
-    run.failure(None, [parts.language], [inputs.cancel, outputs.answer], js=REFUSED_JS, **quiet)
+    run.failure(None, [language], [inputs.cancel, outputs.answer], js=browser_function("refused"), **QUIET)
     # `cancels` takes a run out of the queue and stops listening to it; the run itself stops at its next report.
-    inputs.cancel.click(events.stop, [parts.language], changed, cancels=[run], **quiet)
-
-
-def wire_api(parts: Parts, service: RecognitionService) -> None:
-    """Adds the public endpoint ``/recognize``.
-
-    Args:
-        parts: the page's components, whose values it takes.
-        service: answers.
-    """
-    inputs = parts.inputs
-
-    def recognize(audio: str, granularity: str = "utterance", extract_embedding: bool = False) -> dict[str, Any]:
-        options = RecognizeOptions(granularity=Granularity(granularity), extract_embedding=extract_embedding)
-        found = recognize_source(service, Path(audio) if audio else None, options)
-        if found.trouble is not None:
-            raise gr.Error(found.trouble.sentence(Language.EN))
-        if found.recognition is None:
-            raise gr.Error(text("page.no_audio", Language.EN))
-        return found.recognition.result.model_dump(mode="json", exclude_none=True)
-
-    result = gr.JSON(visible=False)
-    gr.Button(visible=False).click(
-        recognize,
-        [inputs.file, inputs.granularity, inputs.extract_embedding],
-        result,
-        concurrency_id=MODEL_QUEUE,
-        api_name="recognize",
-        api_description="Recognizes the emotion of one recording; returns the result document (result.json).",
-    )
+    inputs.cancel.click(runs.stop, [language], changed, cancels=[run], **QUIET)

@@ -11,7 +11,7 @@ BUILTIN_NAME: Final = "builtin"
 
 
 def empty_html(language: Language) -> str:
-    """Returns what stands in the place of an answer before there is one."""
+    """Returns what is shown before there is an answer."""
     return (
         f'<div class="se-card se-empty"><span aria-hidden="true">🎧</span>{escape(text("page.empty", language))}</div>'
     )
@@ -28,9 +28,9 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
         sample_rate_hz=result.source.sample_rate_hz,
         inference_s=result.timing.inference_s,
     )
-    said = escape(f"{emotion_title(result.emotion, language)} {confidence}")
+    announcement = escape(f"{emotion_title(result.emotion, language)} {confidence}")
     return (
-        f'<div class="se-card se-answer" data-emotion="{result.emotion.value}" data-say="{said}">'
+        f'<div class="se-card se-answer" data-emotion="{result.emotion.value}" data-announce="{announcement}">'
         f'<div class="se-emotion">{emotion_title_html(result.emotion, language)}</div>'
         f'<div class="se-confidence">{escape(confidence)}</div>'
         f'<div class="se-source">{escape(source)}</div>'
@@ -42,15 +42,15 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
 
 
 def cancelled_html(language: Language, *, too_late: bool = False) -> str:
-    """Returns what stands in the place of an answer that the visitor stopped."""
+    """Returns what replaces the answer of a run that the user stopped."""
     sentence = escape(text("page.cancelled_late" if too_late else "page.cancelled", language))
-    return f'<div class="se-card se-empty" data-say="{sentence}"><span aria-hidden="true">⏹️</span>{sentence}</div>'
+    return f'<div class="se-card se-empty" data-announce="{sentence}"><span aria-hidden="true">⏹️</span>{sentence}</div>'
 
 
 def error_card_html(title_key: str, sentence: str, language: Language) -> str:
-    """Returns an error as a card: what kind of trouble, and the sentence that says what to do."""
+    """Returns an error as a card: the kind of error, and the sentence that says what to do."""
     title = escape(text(title_key, language))
-    return f'<div class="se-card se-trouble" role="alert"><strong>⚠️ {title}</strong><p>{escape(sentence)}</p></div>'
+    return f'<div class="se-card se-error" role="alert"><strong>⚠️ {title}</strong><p>{escape(sentence)}</p></div>'
 
 
 def scores_html(result: RecognitionResult, language: Language) -> str:

@@ -1,6 +1,7 @@
 """Small pieces of HTML that are safe to put on the page."""
 
 import html
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from webui.labels import Emotion
@@ -39,3 +40,23 @@ def face(emotion: Emotion) -> str:
 def emotion_title_html(emotion: Emotion, language: Language) -> str:
     """Returns ``emotion_title`` as HTML."""
     return f"{face(emotion)}{escape(emotion_title(emotion, language).removeprefix(emotion.emoji))}"
+
+
+def table_html(columns: Sequence[str], rows: Iterable[Sequence[str]], *, css: str, row_heads: bool = False) -> str:
+    """Returns a table.
+
+    Args:
+        columns: heads of the columns, as HTML; empty for a table without a head.
+        rows: cells of each row, as HTML.
+        css: class of the table.
+        row_heads: whether the first cell of a row is its head.
+    """
+    heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    head = f"<thead><tr>{heads}</tr></thead>" if columns else ""
+    body = "".join(f"<tr>{_cells(row, row_heads)}</tr>" for row in rows)
+    return f'<table class="{css}">{head}<tbody>{body}</tbody></table>'
+
+
+def _cells(row: Sequence[str], row_heads: bool) -> str:
+    first = f'<th scope="row">{row[0]}</th>' if row_heads else f"<td>{row[0]}</td>"
+    return first + "".join(f"<td>{cell}</td>" for cell in row[1:])

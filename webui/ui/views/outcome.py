@@ -1,18 +1,15 @@
 """An outcome as the values of the page's components."""
 
-from typing import Any
-
 import gradio as gr
 
 from webui.texts import Language
+from webui.ui.context import Updates
+from webui.ui.outcome import Outcome, error_card_of
 from webui.ui.shared_files import SharedFiles
-from webui.ui.tabs.outcome import Outcome, error_card_of
 from webui.ui.views.answer import answer_html, cancelled_html, empty_html, error_card_html, scores_html
 from webui.ui.views.curve import curve_html
 from webui.ui.views.segments import segments_html
 from webui.ui.views.side_by_side import side_by_side_html
-
-Updates = list[Any]
 
 
 def render(outcome: Outcome | None, language: Language) -> Updates:
@@ -20,9 +17,9 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
     if outcome is None:
         return [empty_html(language), ""]
     log_text = outcome.log_text(language)
-    if outcome.trouble is not None:
-        trouble = outcome.trouble
-        return [error_card_html(trouble.title_key, trouble.sentence(language), language), log_text]
+    if outcome.error is not None:
+        error = outcome.error
+        return [error_card_html(error.title_key, error.sentence(language), language), log_text]
     if outcome.cancelled:
         return [cancelled_html(language, too_late=outcome.too_late), log_text]
     if outcome.recognition is None:
@@ -37,13 +34,13 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
 def present(outcome: Outcome, language: Language, shared: SharedFiles) -> Updates:
     """Returns the outcome itself, the values of the answer and the log, and the downloads.
 
-    What goes wrong here becomes an outcome too: the visitor sees a sentence with a number that the log has as well.
+    An error here becomes an outcome too: the page shows a sentence with a number that is in the server's log as well.
     """
     try:
         files = None
         if outcome.recognition is not None:
             files = shared.share_run(outcome.recognition.folder, outcome.recognition.files)
         return [outcome, *render(outcome, language), gr.update(value=files, visible=files is not None)]
-    except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs it
+    except Exception as error:  # noqa: BLE001 - the page's edge; `error_card_of` logs it
         failed = Outcome(None, error_card_of(error), outcome.log)
         return [failed, *render(failed, language), gr.update(visible=False)]

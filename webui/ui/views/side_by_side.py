@@ -1,19 +1,25 @@
-"""What several models said of one recording, as a table."""
+"""Results of several models for one recording, as a table."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from webui.texts import Language, text
-from webui.ui.tabs.outcome import Outcome
+from webui.ui.outcome import Outcome
 from webui.ui.views.markup import escape, face, percent
 from webui.ui.views.status import model_title
 
-COLUMNS: Final = ("model", "emotion", "confidence", "second", "time")
+COLUMNS: Final = (
+    "page.side_model",
+    "page.side_emotion",
+    "page.side_confidence",
+    "page.side_second",
+    "page.side_time",
+)
 
 
 def side_by_side_html(answers: Sequence[tuple[str, Outcome]], language: Language) -> str:
     """Returns the table: a row per model; one that failed says why."""
-    heads = "".join(f'<th scope="col">{escape(text(f"page.side_{name}", language))}</th>' for name in COLUMNS)
+    heads = "".join(f'<th scope="col">{escape(text(key, language))}</th>' for key in COLUMNS)
     rows = "".join(_row(name, outcome, language) for name, outcome in answers)
     title = escape(text("page.side_by_side", language))
     return (
@@ -26,7 +32,7 @@ def side_by_side_html(answers: Sequence[tuple[str, Outcome]], language: Language
 def _row(name: str, outcome: Outcome, language: Language) -> str:
     head = f'<tr><th scope="row">{escape(model_title(name, language))}</th>'
     if outcome.recognition is None:
-        why = outcome.trouble.sentence(language) if outcome.trouble is not None else "–"
+        why = outcome.error.sentence(language) if outcome.error is not None else "–"
         return f'{head}<td colspan="{len(COLUMNS) - 1}">⚠️ {escape(why)}</td></tr>'
     result = outcome.recognition.result
     ranked = sorted(result.scores, key=lambda emotion: result.scores[emotion], reverse=True)

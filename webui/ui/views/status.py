@@ -1,10 +1,10 @@
-"""How the models stand, as a line on the page: who answers, how far the large one is, and why."""
+"""Status of the models as a line on the page: the active model, the progress of a download, and the reason."""
 
 from typing import Final
 
 from webui.engine.registry import BUILTIN
 from webui.service.models.acquisition import AcquisitionState
-from webui.service.models.status import Answering, PoolStatus
+from webui.service.models.status import ActiveModel, PoolStatus
 from webui.texts import Language, text
 from webui.ui.views.markup import escape
 
@@ -25,82 +25,82 @@ def model_title(name: str, language: Language) -> str:
     return name
 
 
-def status_html(standing: PoolStatus, language: Language) -> str:
+def status_html(status: PoolStatus, language: Language) -> str:
     """Returns the line. A screen reader is told who answers and why, not every percent of a download."""
-    said = escape(_said(standing, language))
+    announcement = escape(_announcement(status, language))
     return (
-        f'<div class="se-status" data-mood="{_mood(standing)}" data-say="{said}">'
-        f'<div><span class="se-dot" aria-hidden="true"></span>{_who_html(standing, language)}</div>'
-        f"{_why_html(standing, language)}</div>"
+        f'<div class="se-status" data-mood="{_mood(status)}" data-announce="{announcement}">'
+        f'<div><span class="se-dot" aria-hidden="true"></span>{_active_html(status, language)}</div>'
+        f"{_acquisition_html(status, language)}</div>"
     )
 
 
-def _mood(standing: PoolStatus) -> str:
+def _mood(status: PoolStatus) -> str:
     """Returns ``ready``, ``busy``, ``failed`` or ``idle``."""
-    if standing.status is None:
-        return "idle" if standing.can_retry else "ready"
-    return _MOODS.get(standing.status.state, "busy")
+    if status.acquisition is None:
+        return "idle" if status.can_retry else "ready"
+    return _MOODS.get(status.acquisition.state, "busy")
 
 
-def _said(standing: PoolStatus, language: Language) -> str:
-    if standing.answering is None:
-        who = text("page.status_nobody", language)
+def _announcement(status: PoolStatus, language: Language) -> str:
+    if status.active is None:
+        active = text("page.status_nobody", language)
     else:
-        who = text("page.status_model", language) + " " + model_title(standing.answering.name, language)
-    status = standing.status
-    notice = status.notice() if status is not None and not status.state.under_way else None
-    return who if notice is None else f"{who} {notice.message(language)}"
+        active = text("page.status_model", language) + " " + model_title(status.active.name, language)
+    acquisition = status.acquisition
+    notice = acquisition.notice() if acquisition is not None and not acquisition.state.under_way else None
+    return active if notice is None else f"{active} {notice.message(language)}"
 
 
-def _is_here(standing: PoolStatus) -> bool:
-    """Whether the weights of a large model are on this machine, and nobody has loaded them."""
-    who = standing.answering
-    return standing.status is None and who is not None and who.name != BUILTIN and not who.precision
+def is_on_disk(status: PoolStatus) -> bool:
+    """Returns whether the weights of a large model are on this machine but not loaded."""
+    active = status.active
+    return status.acquisition is None and active is not None and active.name != BUILTIN and not active.precision
 
 
-def offer_key(standing: PoolStatus) -> str:
+def offer_key(status: PoolStatus) -> str:
     """Returns the key of the words on the button that starts or retries."""
-    if standing.status is not None:
+    if status.acquisition is not None:
         return "page.status_retry"
-    return "page.status_load" if _is_here(standing) else "page.status_download"
+    return "page.status_load" if is_on_disk(status) else "page.status_download"
 
 
-def _who_html(standing: PoolStatus, language: Language) -> str:
-    if standing.answering is None:
+def _active_html(status: PoolStatus, language: Language) -> str:
+    if status.active is None:
         return escape(text("page.status_nobody", language))
-    answering = standing.answering
+    active = status.active
     label = escape(text("page.status_model", language))
-    name = escape(model_title(answering.name, language))
-    waits = "page.status_idle" if _is_here(standing) else "page.status_not_loaded"
-    return f"{label} <b>{name}</b> {_details_html(answering, waits, language)}"
+    name = escape(model_title(active.name, language))
+    waiting_key = "page.status_idle" if is_on_disk(status) else "page.status_not_loaded"
+    return f"{label} <b>{name}</b> {_details_html(active, waiting_key, language)}"
 
 
-def _details_html(answering: Answering, waits_key: str, language: Language) -> str:
-    if not answering.precision:
-        return f"<small>{escape(text(waits_key, language))}</small>"
-    parts = " · ".join((answering.engine, answering.precision, answering.device))
-    if answering.verified is None:
+def _details_html(active: ActiveModel, waiting_key: str, language: Language) -> str:
+    if not active.precision:
+        return f"<small>{escape(text(waiting_key, language))}</small>"
+    parts = " · ".join((active.engine, active.precision, active.device))
+    if active.verified is None:
         return f"<small>{escape(parts)}</small>"
-    key, sign = ("page.status_verified", "✓") if answering.verified else ("page.status_unverified", "○")
+    key, sign = ("page.status_verified", "✓") if active.verified else ("page.status_unverified", "○")
     return f'<small>{escape(parts)}</small> <span class="se-badge">{sign} {escape(text(key, language))}</span>'
 
 
-def _why_html(standing: PoolStatus, language: Language) -> str:
+def _acquisition_html(status: PoolStatus, language: Language) -> str:
     """Returns the sentence why the large model doesn't answer, and how far it is."""
-    status = standing.status
-    if status is None:
-        if not standing.can_retry:
+    acquisition = status.acquisition
+    if acquisition is None:
+        if not status.can_retry:
             return ""
-        if _is_here(standing) and standing.answering is not None:
-            model = model_title(standing.answering.name, language)
+        if is_on_disk(status) and status.active is not None:
+            model = model_title(status.active.name, language)
             return f"<p>{escape(text('page.status_here', language, model=model))}</p>"
         return f"<p>{escape(text('page.status_absent', language))}</p>"
-    notice = status.notice()
+    notice = acquisition.notice()
     if notice is None:
         return ""
     sentence = f"<p>{escape(notice.message(language))}</p>"
-    if not status.state.under_way:
+    if not acquisition.state.under_way:
         return sentence
-    label = escape(model_title(status.name, language))
-    value = f' value="{status.fraction:.3f}"' if status.fraction is not None else ""
+    label = escape(model_title(acquisition.name, language))
+    value = f' value="{acquisition.fraction:.3f}"' if acquisition.fraction is not None else ""
     return f'{sentence}<progress max="1"{value} aria-label="{label}"></progress>'

@@ -1,4 +1,4 @@
-"""What came of one press of the button, kept per visitor so that it can be said again in the other language."""
+"""The outcome of one recognition on the page, kept per session so that it can be rendered in the other language."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from webui.texts import Language, text
 
 log = logging.getLogger(__name__)
 
-# The page's one table of errors: the heading over the sentence.
+# The page's one table of errors: the key of the heading over the sentence.
 ERROR_TITLES: Final[tuple[tuple[type[SpeechEmotionError], str], ...]] = (
     (AudioError, "page.trouble_audio"),
     (ModelError, "page.trouble_model"),
@@ -26,12 +26,17 @@ UNKNOWN_TITLE: Final = "page.trouble_unknown"
 
 
 class CancelledByUserError(Exception):
-    """Raised by the progress of a run that its visitor stopped."""
+    """Raised by the progress of a run that its user stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorCard:
-    """An error in words: the text key of its heading, and its sentence in any language."""
+    """An error as the page shows it.
+
+    Attributes:
+        title_key: key of the heading.
+        sentence: returns the sentence in a language.
+    """
 
     title_key: str
     sentence: Callable[[Language], str]
@@ -39,19 +44,19 @@ class ErrorCard:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An answer or an error, with the log up to there.
+    """A result or an error, with the log up to there.
 
     Attributes:
-        recognition: the answer, or None.
-        trouble: the error, or None.
-        cancelled: whether the visitor stopped it.
-        too_late: whether it was stopped when its files were being written already.
+        recognition: the result, or None.
+        error: the error, or None.
         log: lines of the processing log.
-        side_by_side: what each model said, where several were asked; the first that answered is ``recognition``.
+        cancelled: whether the user stopped the run.
+        too_late: whether the user tried to stop it while its files were being written.
+        side_by_side: outcome of each model, where several were chosen; ``recognition`` is the first result of them.
     """
 
     recognition: Recognition | None
-    trouble: ErrorCard | None
+    error: ErrorCard | None
     log: tuple[Notice, ...]
     cancelled: bool = False
     too_late: bool = False
@@ -60,8 +65,8 @@ class Outcome:
     def log_text(self, language: Language) -> str:
         """Returns the processing log, the error as its last line."""
         lines = [_line(notice, language) for notice in self.log]
-        if self.trouble is not None:
-            lines.append(text("page.log_error", language, message=self.trouble.sentence(language)))
+        if self.error is not None:
+            lines.append(text("page.log_error", language, message=self.error.sentence(language)))
         if self.cancelled and not self.too_late:
             lines.append(text("page.log_cancelled", language))
         return "\n".join(lines)
@@ -74,7 +79,7 @@ def _line(notice: Notice, language: Language) -> str:
 
 
 def error_card_of(error: Exception) -> ErrorCard:
-    """Returns what the page says of an error. One that nobody foresaw gets a number, and its traceback is logged."""
+    """Returns an error as the page shows it. An unexpected one gets a number, and its traceback is logged under it."""
     if isinstance(error, SpeechEmotionError):
         title = next((key for kind, key in ERROR_TITLES if isinstance(error, kind)), UNKNOWN_TITLE)
         return ErrorCard(title, error.message)
@@ -84,7 +89,7 @@ def error_card_of(error: Exception) -> ErrorCard:
 
 
 def _plain_name(name: str | None) -> str:
-    """Returns a name from a browser without folders and without what no screen can show."""
+    """Returns a name that a browser sent without its folders and without characters that cannot be printed."""
     last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(sign for sign in last if sign.isprintable())[:MAX_NAME].strip()
 
@@ -100,11 +105,11 @@ def recognize_source(
     """Recognizes one recording; every error becomes an outcome.
 
     Args:
-        service: answers.
-        source: the visitor's file, or None if there is none.
-        options: what is asked for.
-        file_name: the name the visitor knows it by; by default the path's.
-        progress: told the fraction done and the stage.
+        service: the use cases.
+        source: the uploaded file, or None if there is none.
+        options: the options of the recognition.
+        file_name: name of the file as the user knows it; by default the name of the path.
+        progress: called with the fraction done and the stage.
     """
     lines: list[Notice] = []
     try:

@@ -1,4 +1,4 @@
-"""Which model answers: one, or all that are here, side by side."""
+"""The choice of a model: one, or all that are on this machine, side by side."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,12 +9,12 @@ from webui.service import RecognitionService
 from webui.texts import Language, text
 from webui.ui.views.status import model_title
 
-DEFAULT: Final = ""  # the settings' model
+DEFAULT: Final = ""  # the model of the settings
 ALL: Final = "*"
 
 
 def model_choices(ready: Sequence[str], language: Language) -> list[tuple[str, str]]:
-    """Returns labels and values: what the settings say, every model that is here, and all of them."""
+    """Returns labels and values: the model of the settings, every model on this machine, and all of them."""
     chosen = [(text("page.model_default", language), DEFAULT)]
     chosen += [(model_title(name, language), name) for name in ready]
     return [*chosen, (text("page.model_all", language), ALL)] if len(ready) > 1 else chosen
@@ -26,8 +26,8 @@ def model_update(ready: Sequence[str], language: Language) -> dict[str, Any]:
     return update
 
 
-def names_chosen(service: RecognitionService, value: object) -> list[str | None]:
-    """Returns who is asked: names, or None for the settings' model."""
+def chosen_models(service: RecognitionService, value: object) -> list[str | None]:
+    """Returns the names of the chosen models, or None for the model of the settings."""
     if value == ALL:
         return [*service.models.ready()] or [None]
     return [str(value)] if value else [None]

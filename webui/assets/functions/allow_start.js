@@ -1,0 +1,1 @@
+() => () => ({ interactive: true, __type__: "update" })

@@ -1,0 +1,6 @@
+// What replaces the last answer while the next one is made; Gradio's progress lies over it.
+// Returns updates of: the cancel button, the answer, the log, the downloads.
+(texts) => (language) => {
+  const card = `<div class="se-card se-running" data-announce="${texts["page.running"][language]}"></div>`;
+  return [{ visible: true, __type__: "update" }, card, "", { visible: false, __type__: "update" }];
+}

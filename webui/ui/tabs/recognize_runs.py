@@ -1,0 +1,127 @@
+"""Recognitions that the page starts: progress, stopping, and their outcome as values of the page's components."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import gradio as gr
+
+from webui.progress import Stage
+from webui.results import Granularity
+from webui.service import RecognitionService, RecognizeOptions
+from webui.settings import Precision
+from webui.texts import Language, text
+from webui.ui.context import Updates
+from webui.ui.i18n import parse_language
+from webui.ui.outcome import CancelledByUserError, Outcome, recognize_source
+from webui.ui.session_runs import SessionRun, SessionRuns
+from webui.ui.shared_files import SharedFiles
+from webui.ui.tabs.model_choice import chosen_models
+from webui.ui.views.outcome import present
+
+MODEL_QUEUE: Final = "model"  # all model events share it, so that the page and its API wait in one queue
+MODEL_CONCURRENCY: Final = 2  # one recording is in the model while the next is decoded
+
+STAGE_TEXTS: Final = {
+    Stage.VALIDATION: "page.stage_validation",
+    Stage.PREPROCESSING: "page.stage_preprocessing",
+    Stage.INFERENCE: "page.stage_inference",
+    Stage.RESULTS: "page.stage_results",
+}
+_PROGRESS: Final = gr.Progress()
+_HIDDEN: Final = {"visible": False, "__type__": "update"}
+
+
+class RecognizeRuns:
+    """Handlers of the buttons that start and stop a recognition.
+
+    Args:
+        service: the use cases.
+        shared: hands out the files of a result.
+    """
+
+    def __init__(self, service: RecognitionService, shared: SharedFiles) -> None:
+        self._service = service
+        self._shared = shared
+        self._runs = SessionRuns()
+
+    def recognize(
+        self,
+        file: str | None,
+        recording: str | None,
+        granularity: str,
+        extract_embedding: bool,
+        fast: bool,
+        model: str | None,
+        language_value: str,
+        file_name: str | None,
+        request: gr.Request,
+        progress: gr.Progress = _PROGRESS,
+    ) -> Updates:
+        """Recognizes the uploaded file or the recording; every error becomes a sentence on the page."""
+        language = parse_language(language_value)
+        path = file or recording
+        options = RecognizeOptions(
+            granularity=Granularity(granularity),
+            extract_embedding=extract_embedding,
+            precision=Precision.INT8 if fast else None,
+        )
+        name = file_name if file else _recording_name(path)
+        run = self._runs.begin(request.session_hash)
+        try:
+            outcome = self._run_models(
+                run, Path(path) if path else None, options, model, name, language=language, progress=progress
+            )
+            return [*present(outcome, language, self._shared), _HIDDEN]
+        finally:
+            self._runs.end(request.session_hash, run)
+
+    def _run_models(
+        self,
+        run: SessionRun,
+        path: Path | None,
+        options: RecognizeOptions,
+        model: str | None,
+        file_name: str | None,
+        *,
+        language: Language,
+        progress: gr.Progress,
+    ) -> Outcome:
+        """Recognizes with every chosen model in turn."""
+        names = chosen_models(self._service, model)
+        outcomes: list[tuple[str, Outcome]] = []
+        for number, name in enumerate(names):
+
+            def report(fraction: float, stage: Stage, done: int = number) -> None:
+                if not run.goes_on(writing=stage is Stage.RESULTS and done == len(names) - 1):
+                    raise CancelledByUserError
+                progress((done + fraction) / len(names), desc=text(STAGE_TEXTS[stage], language))
+
+            outcome = recognize_source(
+                self._service, path, replace(options, model=name), file_name=file_name, progress=report
+            )
+            if outcome.cancelled or path is None or len(names) == 1:
+                return outcome
+            outcomes.append((name or "", outcome))
+        return _side_by_side(outcomes)
+
+    def stop(self, language_value: str, request: gr.Request) -> Updates:
+        """Stops the run of a session."""
+        too_late = not self._runs.stop(request.session_hash)
+        outcome = Outcome(None, None, (), cancelled=True, too_late=too_late)
+        return [*present(outcome, parse_language(language_value), self._shared), _HIDDEN]
+
+    def leave(self, request: gr.Request) -> None:
+        """Stops the run of a session whose page was closed, so that others need not wait for it."""
+        self._runs.stop(request.session_hash)
+
+
+def _side_by_side(outcomes: list[tuple[str, Outcome]]) -> Outcome:
+    """Returns the first outcome that has a result, with all of them beside it."""
+    first = next((outcome for _name, outcome in outcomes if outcome.recognition is not None), outcomes[0][1])
+    log = tuple(line for _name, outcome in outcomes for line in outcome.log)
+    return replace(first, log=log, side_by_side=tuple(outcomes))
+
+
+def _recording_name(path: str | None) -> str | None:
+    return f"recording{Path(path).suffix}" if path else None
