@@ -27,6 +27,7 @@ from webui.results import (
 )
 from webui.service import RecognitionService, RecognizeOptions
 from webui.settings import Settings
+from webui.storage.writers import write_parquet_groups
 from webui.texts import Language, text
 from webui.ui.i18n import parse_language, preferred_language
 from webui.ui.outcome import Outcome, error_card_of, recognize_source
@@ -202,7 +203,7 @@ def test_the_curve_is_the_same_from_the_document_and_from_parquet(tmp_path: Path
     start_s = np.arange(40) * 0.2
     columns = {"start_s": start_s, "end_s": start_s + 1.0}
     columns |= {emotion.value: scores[:, index] for index, emotion in enumerate(Emotion)}
-    storage.write_parquet(tmp_path / storage.FRAMES_FILE, columns)
+    write_parquet_groups(tmp_path / storage.FRAMES_FILE, [columns])
     shared = {"frame_rate_hz": 50.0, "window_s": 1.0, "hop_s": 0.2, "rows": 40}
     inside = FrameScores(
         **shared,
@@ -235,6 +236,6 @@ def test_a_long_curve_stays_small(tmp_path: Path) -> None:
     start_s = np.arange(rows) * 0.2
     columns = {"start_s": start_s, "end_s": start_s + 1.0}
     columns |= {emotion.value: np.full(rows, score) for emotion, score in zip(Emotion, SCORES, strict=True)}
-    storage.write_parquet(tmp_path / storage.FRAMES_FILE, columns)
+    write_parquet_groups(tmp_path / storage.FRAMES_FILE, [columns])
     frames = FrameScores(frame_rate_hz=50.0, window_s=1.0, hop_s=0.2, rows=rows, file=storage.FRAMES_FILE)
     assert len(curve_html(frames, tmp_path, Language.EN)) < 100_000

@@ -1,7 +1,7 @@
 """Results that go out: run folders and the files in them."""
 
 from webui.storage.embedding_rows import EmbeddingRows
-from webui.storage.run_folder import RunDraft, draft_run_folder, open_draft
+from webui.storage.run_folder import RunDraft, open_draft
 from webui.storage.spool import Spool
 from webui.storage.writers import (
     AUDIO_FILE,
@@ -9,10 +9,9 @@ from webui.storage.writers import (
     FRAMES_FILE,
     LOG_FILE,
     RESULT_FILE,
+    RunContent,
     write_embedding,
-    write_parquet,
-    write_parquet_groups,
-    write_text,
+    write_run,
     write_wav,
 )
 
@@ -23,13 +22,11 @@ __all__ = [
     "LOG_FILE",
     "RESULT_FILE",
     "EmbeddingRows",
+    "RunContent",
     "RunDraft",
     "Spool",
-    "draft_run_folder",
     "open_draft",
     "write_embedding",
-    "write_parquet",
-    "write_parquet_groups",
-    "write_text",
+    "write_run",
     "write_wav",
 ]

@@ -84,24 +84,17 @@ class RunDraft:
 
 
 @contextmanager
-def draft_run_folder(outputs_dir: Path, *, started: datetime) -> Iterator[RunDraft]:
+def open_draft(outputs_dir: Path, *, started: datetime) -> Iterator[RunDraft]:
     """Gives a draft of a run folder; whatever is not published when the block ends is removed.
 
     Args:
-        outputs_dir: the folder of run folders, made if it isn't there.
-        started: local time the run started at, which names the folder.
+        outputs_dir: the folder of run folders, made if it is not there.
+        started: local time at which the run started; it names the folder.
 
     Raises:
-        OutputError: disk full, or not writable. Translates every OSError of the block: a block that does other things
-            than writing takes ``open_draft``.
+        OutputError: the draft cannot be made: disk full, or not writable. OSErrors of the block pass unchanged; write
+            files inside of ``draft.writing()``, which translates them.
     """
-    with open_draft(outputs_dir, started=started) as draft, draft.writing():
-        yield draft
-
-
-@contextmanager
-def open_draft(outputs_dir: Path, *, started: datetime) -> Iterator[RunDraft]:
-    """Like ``draft_run_folder``, but lets the OSErrors of the block through; write inside of ``draft.writing()``."""
     path = outputs_dir / f"{DRAFT_PREFIX}{uuid4().hex}"  # not mkdtemp: its mode 0700 ignores the user's umask
     with writing_to(outputs_dir):
         outputs_dir.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,11 @@
-"""The files of a run folder. Each writer lets OSError through: the draft's ``writing`` translates it."""
+"""The files of a run folder: one writer each, and the table of those that are made from a finished result.
+
+Every writer lets OSError through; ``RunDraft.writing`` translates it.
+"""
 
 import wave
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.arrays import FloatArray, Samples
+from webui.results import Notice, RecognitionResult
 
 RESULT_FILE: Final = "result.json"
 AUDIO_FILE: Final = "processed_audio.wav"
@@ -59,13 +64,13 @@ def write_embedding(path: Path, embedding: FloatArray) -> None:
         np.save(file, np.asarray(embedding, dtype=np.float32), allow_pickle=False)
 
 
-def write_parquet(path: Path, columns: Columns) -> None:
-    """Writes named columns of equal length as float64, zstd-compressed."""
-    write_parquet_groups(path, [columns])
-
-
 def write_parquet_groups(path: Path, groups: Iterable[Columns]) -> None:
-    """Writes the rows of every group, at least one, below those before; in memory is one group at a time."""
+    """Writes named columns as float64, zstd-compressed, one group of rows after the other.
+
+    Args:
+        path: the file to write.
+        groups: at least one; the columns of a group have equal lengths. One group is in memory at a time.
+    """
     import pyarrow as pa  # imported late: half a second, and most runs write none
     import pyarrow.parquet as pq
 
@@ -78,3 +83,60 @@ def write_parquet_groups(path: Path, groups: Iterable[Columns]) -> None:
     finally:
         if writer is not None:
             writer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class RunContent:
+    """What the files of a run folder are made from.
+
+    Attributes:
+        result: the result document.
+        log: lines of the processing log.
+        frame_groups: groups of rows of the frame scores, where they go to a file of their own; else None.
+    """
+
+    result: RecognitionResult
+    log: Sequence[Notice]
+    frame_groups: Iterable[Columns] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunWriter:
+    """One file of a run folder that is made from a finished result.
+
+    Attributes:
+        file_name: name of the file.
+        applies: returns whether a run has this file.
+        write: writes it to a path.
+    """
+
+    file_name: str
+    applies: Callable[[RunContent], bool]
+    write: Callable[[Path, RunContent], None]
+
+
+def _write_frames(path: Path, content: RunContent) -> None:
+    write_parquet_groups(path, content.frame_groups or ())
+
+
+def _write_result(path: Path, content: RunContent) -> None:
+    write_text(path, content.result.to_json())
+
+
+def _write_log(path: Path, content: RunContent) -> None:
+    write_text(path, "\n".join(line.message() for line in content.log))
+
+
+# A new output format is a line here. processed_audio.wav and embedding.npy are written while the recording is read.
+RUN_WRITERS: Final = (
+    RunWriter(FRAMES_FILE, lambda content: content.frame_groups is not None, _write_frames),
+    RunWriter(RESULT_FILE, lambda _content: True, _write_result),
+    RunWriter(LOG_FILE, lambda _content: True, _write_log),
+)
+
+
+def write_run(folder: Path, content: RunContent) -> None:
+    """Writes every file of ``RUN_WRITERS`` that applies into ``folder``."""
+    for writer in RUN_WRITERS:
+        if writer.applies(content):
+            writer.write(folder / writer.file_name, content)

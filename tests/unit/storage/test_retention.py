@@ -49,7 +49,7 @@ def test_what_is_being_written_or_not_ours_stays(tmp_path: Path) -> None:
         run(tmp_path, name, days=900)
     (tmp_path / "outputs_20260101_000009").symlink_to(tmp_path / "my notes")
     with storage.open_draft(tmp_path, started=datetime(2020, 1, 1).astimezone()) as draft:
-        storage.write_text(draft.path / "result.json", "{}")
+        (draft.path / "result.json").write_text("{}\n")
         before = left(tmp_path)
         assert sweep(tmp_path, keep_days=1, keep_gb=1 / GB, now_s=NOW) == 0
         assert left(tmp_path) == before

@@ -11,13 +11,14 @@ import soundfile
 from webui import storage
 from webui.errors import OutputError
 from webui.storage.run_ids import RunIds
+from webui.storage.writers import write_parquet_groups
 
 STARTED = datetime(2024, 1, 4, 22, 30, 0).astimezone()
 
 
 def publish_one(outputs_dir: Path, content: str = "x") -> Path:
-    with storage.draft_run_folder(outputs_dir, started=STARTED) as draft:
-        storage.write_text(draft.path / "result.json", content)
+    with storage.open_draft(outputs_dir, started=STARTED) as draft, draft.writing():
+        (draft.path / "result.json").write_text(content + "\n")
         return draft.publish()
 
 
@@ -73,8 +74,8 @@ def test_the_name_of_a_deleted_result_is_not_given_again(tmp_path: Path) -> None
 
 def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fail_half_way() -> None:
-        with storage.draft_run_folder(tmp_path, started=STARTED) as draft:
-            storage.write_text(draft.path / "result.json", "half")
+        with storage.open_draft(tmp_path, started=STARTED) as draft, draft.writing():
+            (draft.path / "result.json").write_text("half\n")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -83,8 +84,8 @@ def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_run_is_never_visible(tmp_path: Path) -> None:
-    with storage.draft_run_folder(tmp_path, started=STARTED) as draft:
-        storage.write_text(draft.path / "result.json", "{}")
+    with storage.open_draft(tmp_path, started=STARTED) as draft, draft.writing():
+        (draft.path / "result.json").write_text("{}\n")
         assert list(tmp_path.glob("outputs_*")) == []
         folder = draft.publish()
     assert [path.name for path in folder.iterdir()] == ["result.json"]
@@ -116,7 +117,7 @@ def test_parquet_columns_come_back(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     columns = {"start_s": np.arange(5) / 50, "happy": np.linspace(0, 1, 5)}
-    storage.write_parquet(tmp_path / "frames.parquet", columns)
+    write_parquet_groups(tmp_path / "frames.parquet", [columns])
     table = pq.read_table(tmp_path / "frames.parquet")
     assert table.column_names == ["start_s", "happy"]
     np.testing.assert_array_equal(table["happy"].to_numpy(), columns["happy"])

@@ -11,6 +11,7 @@ from webui import storage
 from webui.errors import OutputError
 from webui.storage.embedding_rows import EmbeddingRows
 from webui.storage.faults import check_space
+from webui.storage.writers import write_parquet_groups
 
 
 def noise(samples: int) -> np.ndarray:
@@ -97,7 +98,7 @@ def test_groups_of_rows_are_row_groups(tmp_path: Path) -> None:
 
     values = np.arange(10.0)
     groups = ({"start_s": values[first : first + 4], "happy": values[first : first + 4] / 10} for first in (0, 4, 8))
-    storage.write_parquet_groups(tmp_path / "frames.parquet", groups)
+    write_parquet_groups(tmp_path / "frames.parquet", groups)
     file = pq.ParquetFile(tmp_path / "frames.parquet")
     assert [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)] == [4, 4, 2]
     np.testing.assert_array_equal(file.read()["happy"].to_numpy(), values / 10)

@@ -153,7 +153,6 @@ class _Run:
         self._progress = progress
         self._on_log = on_log
         self._log: list[Notice] = []
-        self.windows = 0  # that the model heard
         self.started = datetime.now().astimezone()
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
@@ -229,7 +228,6 @@ class _Run:
             )
         spans = self._detect_speech(recording)
         inference_s = time.perf_counter() - clock
-        self.windows = joined.windows
         self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
         nobody = () if spans is None or spans else (_nobody_speaks(recording),)
         warnings = (*recording.warnings, *_about_length(model, joined), *nobody, *model.notices, *loaded.notices)
@@ -269,12 +267,8 @@ class _Run:
     def save(self, answer: BuiltResult, draft: storage.RunDraft) -> Recognition:
         """Writes the rest and publishes the run folder."""
         self._progress(INFERRED, Stage.RESULTS)
-        path = draft.path
         with draft.writing():
-            if answer.frame_groups is not None:
-                storage.write_parquet_groups(path / storage.FRAMES_FILE, answer.frame_groups)
-            storage.write_text(path / storage.RESULT_FILE, answer.result.to_json())
-            storage.write_text(path / storage.LOG_FILE, "\n".join(line.message() for line in self._log))
+            storage.write_run(draft.path, storage.RunContent(answer.result, self._log, answer.frame_groups))
             folder = draft.publish()
             files = tuple(sorted(folder.iterdir()))
         self._say("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
