@@ -96,6 +96,17 @@ def test_other_variables_with_the_prefix_are_left_alone(monkeypatch: pytest.Monk
         ("window_s", "0"),
         ("threads", "-1"),
         ("max_audio_s", "200000"),
+        ("max_audio_s", "nan"),
+        ("max_audio_mb", "inf"),
+        ("max_uploads_mb", "1e308"),
+        ("max_upload_s", "1e12"),
+        ("max_request_s", "inf"),
+        ("audio_url_s", "1e300"),
+        ("keep_days", "1e308"),
+        ("keep_gb", "nan"),
+        ("window_s", "1e300"),
+        ("hop_s", "inf"),
+        ("threads", "5000"),
     ],
 )
 def test_values_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -6,8 +6,11 @@ from pydantic import Field, field_validator
 
 from webui.labels import Emotion
 from webui.results import Document, Granularity, RecognitionResult
-from webui.service.options import MAX_SEGMENT_S, MIN_MAX_SEGMENT_S
+from webui.service.options import MAX_MAX_SEGMENT_S, MAX_SEGMENT_S, MAX_SMOOTHING_S, MIN_MAX_SEGMENT_S
 from webui.settings import Precision
+
+SmoothingSeconds = Annotated[float, Field(gt=0, le=MAX_SMOOTHING_S)]
+SegmentSeconds = Annotated[float, Field(ge=MIN_MAX_SEGMENT_S, le=MAX_MAX_SEGMENT_S)]
 
 
 def split_labels(value: object) -> object:
@@ -41,8 +44,8 @@ class RecognizeRequest(Document):
     precision: Precision | None = Field(
         default=None, description="Of an Emotion2Vec model; the result names it. By default the server's setting."
     )
-    window_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds per row.")
-    hop_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds between rows.")
+    window_s: SmoothingSeconds | None = Field(default=None, description="Frame scores: seconds per row.")
+    hop_s: SmoothingSeconds | None = Field(default=None, description="Frame scores: seconds between rows.")
     labels: tuple[Emotion, ...] | None = Field(
         default=None,
         min_length=1,
@@ -50,7 +53,7 @@ class RecognizeRequest(Document):
         "default. In a form: names with commas between them.",
         examples=[["angry", "happy", "neutral", "sad"]],
     )
-    max_segment_s: Annotated[float, Field(ge=MIN_MAX_SEGMENT_S)] = Field(
+    max_segment_s: SegmentSeconds = Field(
         default=MAX_SEGMENT_S, description="Segments: a longer stretch of speech is cut, at a pause if it has one."
     )
     merge_segments: bool = Field(default=False, description="Segments: join neighbours of the same emotion.")
@@ -77,7 +80,7 @@ class JobRequest(Document):
     labels: tuple[Emotion, ...] | None = Field(
         default=None, min_length=1, description="The emotions that share the scores; all nine by default."
     )
-    max_segment_s: Annotated[float, Field(ge=MIN_MAX_SEGMENT_S)] = Field(default=MAX_SEGMENT_S)
+    max_segment_s: SegmentSeconds = Field(default=MAX_SEGMENT_S)
     merge_segments: bool = False
 
     @field_validator("labels", mode="before")

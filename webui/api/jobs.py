@@ -18,7 +18,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from webui.api.documents import FailedItem, JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, shown
-from webui.api.routes import AUDIO_FIELD, MAX_PAGE, PREFIX, form_fields, inlined, plain_name
+from webui.api.routes import AUDIO_FIELD, MAX_OFFSET, MAX_PAGE, PREFIX, form_fields, inlined, plain_name
 from webui.api.sources import allowed_path
 from webui.api.url_source import UrlSource
 from webui.errors import BusyError, OutputError, RequestError, RunNotFoundError
@@ -182,7 +182,9 @@ class JobsApi:
         return nullcontext(Path(place))
 
     def list_jobs(
-        self, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50
+        self,
+        offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> JobPage:
         """Lists jobs, newest first."""
         runner = self._running()
@@ -202,7 +204,11 @@ class JobsApi:
         record = _found(runner, job_id)
         folder = Path(tempfile.mkdtemp(prefix="speech-emotion-job-"))
         path = folder / f"job_{record.id}.{format.value}"
-        write_table(runner.store.items(record.id), path, format)
+        try:
+            write_table(runner.store.items(record.id), path, format)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         tidy = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
         return FileResponse(path, filename=path.name, media_type=MEDIA_TYPES[format], background=tidy)
 

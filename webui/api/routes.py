@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -32,6 +32,7 @@ from webui.api.work import run_for
 from webui.errors import RequestError, RunNotFoundError
 from webui.http.access import caller_name
 from webui.http.caller_limit import CallerLimit
+from webui.http.opened_file import OpenedFileResponse
 from webui.http.problems import responses
 from webui.results import Granularity, RecognitionResult
 from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions
@@ -48,6 +49,7 @@ RUNNING: Final = 2  # one is heard by the model while the next is decoded
 RUNNING_GPU: Final = 16  # a GPU hears many at a time
 AUDIO_FIELD: Final = "audio"
 MAX_PAGE: Final = 200
+MAX_OFFSET: Final = 1_000_000_000  # SQLite's numbers end at 2**63
 COPY_BYTES: Final = 1 << 20  # of an upload at a time
 _UPLOAD_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -171,24 +173,28 @@ class Api:
         return Response(body, media_type="application/json")
 
     def _document(self, recognition: Recognition, *, inline: bool) -> RecognizedAudio:
-        values: tuple[float, ...] | None = None
+        folder, values = recognition.folder, None
         if inline:
-            values = tuple(np.load(recognition.folder / EMBEDDING_FILE, allow_pickle=False).tolist())
-        return self._linked(recognition.result, recognition.folder, values)
+            try:
+                values = tuple(np.load(folder / EMBEDDING_FILE, allow_pickle=False).tolist())
+            except FileNotFoundError as err:  # somebody who lists results was quick to delete it
+                raise RunNotFoundError("api.no_result", found=self._ids.id_of(folder)) from err
+        return self._linked(recognition.result, folder, (file.name for file in recognition.files), values)
 
     def _linked(
-        self, result: RecognitionResult, folder: Path, values: tuple[float, ...] | None = None
+        self, result: RecognitionResult, folder: Path, files: Iterable[str], values: tuple[float, ...] | None = None
     ) -> RecognizedAudio:
         fields = {name: getattr(result, name) for name in RecognitionResult.model_fields}
-        return RecognizedAudio(**fields, id=self._ids.id_of(folder), links=self._links(folder), embedding_values=values)
+        links = self._links(folder, files)
+        return RecognizedAudio(**fields, id=self._ids.id_of(folder), links=links, embedding_values=values)
 
-    def _links(self, folder: Path) -> dict[str, str]:
+    def _links(self, folder: Path, files: Iterable[str]) -> dict[str, str]:
         address = f"{PREFIX}/results/{self._ids.id_of(folder)}"
-        return {file.name: f"{address}/{file.name}" for file in sorted(folder.iterdir())}
+        return {name: f"{address}/{name}" for name in files}
 
     def list_results(
         self,
-        offset: Annotated[int, Query(ge=0)] = 0,
+        offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> ResultPage:
         """Lists what the outputs folder holds; a folder that holds no readable result is left out."""
@@ -200,7 +206,7 @@ class Api:
 
     def _listed(self, folder: Path) -> ListedResult | None:
         try:
-            result = _read_result(folder)
+            result, files = _read_result(folder), _names_in(folder)
         except (OSError, ValidationError):
             return None
         return ListedResult(
@@ -210,28 +216,32 @@ class Api:
             emotion=result.emotion.value,
             confidence=round(result.confidence, 6),
             model=result.model.name,
-            links=self._links(folder),
+            links=self._links(folder, files),
         )
 
     def read_result(self, run_id: str) -> RecognizedAudio:
         """Answers with the document that the recognition gave."""
         folder = self._folder(run_id)
         try:
-            return self._linked(_read_result(folder), folder)
+            return self._linked(_read_result(folder), folder, _names_in(folder))
         except (OSError, ValidationError) as err:
             raise RunNotFoundError("api.no_result", found=run_id) from err
 
     def delete_result(self, run_id: str) -> None:
         """Deletes the result's folder."""
-        self._ids.delete(self._folder(run_id))
+        if not self._ids.delete(self._folder(run_id)):
+            raise RunNotFoundError("api.no_result", found=run_id)
 
     def read_file(self, run_id: str, file_name: str) -> FileResponse:
         """Answers with a file of the result."""
         folder = self._folder(run_id)
-        files = {file.name: file for file in folder.iterdir()}
-        if file_name not in files:
-            raise RunNotFoundError("api.no_file", found=file_name[:80], expected=", ".join(sorted(files)))
-        return FileResponse(files[file_name], filename=file_name)
+        try:
+            files = _names_in(folder)
+            if file_name in files:
+                return OpenedFileResponse(folder / file_name)
+        except FileNotFoundError as err:  # deleted meanwhile
+            raise RunNotFoundError("api.no_result", found=run_id) from err
+        raise RunNotFoundError("api.no_file", found=file_name[:80], expected=", ".join(files))
 
     def models(self) -> ModelsDocument:
         """Answers at once, whatever is being loaded."""
@@ -328,6 +338,10 @@ def _kept(upload: UploadFile) -> Iterator[Path]:
             shutil.copyfileobj(upload.file, kept, COPY_BYTES)
             kept.flush()
         yield Path(kept.name)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
 
 
 def _read_result(folder: Path) -> RecognitionResult:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
-from webui.errors import ModelNotReadyError, SpeechEmotionError
+from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError
 from webui.labels import Emotion
 from webui.results import Granularity, Notice, format_timestamp
 from webui.service.options import MAX_SEGMENT_S, RecognizeOptions, Stage
@@ -40,7 +40,7 @@ def file_at(place: str, _look: Callable[[], None]) -> AbstractContextManager[Pat
 class JobOptions(BaseModel):
     """What is asked of every recording of a job; see ``RecognizeOptions``. Answers hold no files."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     granularity: Granularity = Granularity.UTTERANCE
     model: str | None = None
@@ -122,6 +122,7 @@ class JobRunner:
         Raises:
             RequestError: the options make no sense.
             OutputError: it can't be written down.
+            RunNotFoundError: it was deleted at once.
         """
         options.asked().check()
         name = job if job is not None else uuid4().hex
@@ -130,7 +131,8 @@ class JobRunner:
         with self._something:
             self._something.notify_all()
         record = self.store.job(name)
-        assert record is not None
+        if record is None:  # somebody was quick to delete it
+            raise RunNotFoundError("api.no_job", found=name)
         return record
 
     def cancel(self, job: str) -> None:

@@ -9,10 +9,11 @@ from webui.engine.runtime import Runtime
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.results import Granularity
-from webui.settings import Device, Engine, Precision, Settings
+from webui.settings import LONGEST_WAV_S, MAX_SMOOTHING_S, Device, Engine, Precision, Settings
 
 MAX_SEGMENT_S: Final = 15.0
 MIN_MAX_SEGMENT_S: Final = 1.0
+MAX_MAX_SEGMENT_S: Final = LONGEST_WAV_S  # as long as a recording may be: nothing is cut
 MERGE_GAP_S: Final = 1.0  # neighbours further apart are not joined
 
 
@@ -90,12 +91,21 @@ class RecognizeOptions:
         """Refuses options that make no sense.
 
         Raises:
-            RequestError: no emotion is named, or segments would be shorter than what can be judged.
+            RequestError: no emotion is named; a window, a hop or segments would be shorter than what can be judged, or
+                longer than any recording.
         """
         if self.labels is not None and not self.labels:
             raise RequestError("request.unknown_labels", found="''", expected=", ".join(known_in_order()))
-        if not self.max_segment_s >= MIN_MAX_SEGMENT_S:
-            raise RequestError("request.bad_segment_s", found=self.max_segment_s, expected=MIN_MAX_SEGMENT_S)
+        for seconds in (self.window_s, self.hop_s):
+            if seconds is not None and not 0 < seconds <= MAX_SMOOTHING_S:  # NaN is in no range
+                raise RequestError("request.smoothing_range", found=seconds, expected=MAX_SMOOTHING_S)
+        if not MIN_MAX_SEGMENT_S <= self.max_segment_s <= MAX_MAX_SEGMENT_S:
+            raise RequestError(
+                "request.bad_segment_s",
+                found=self.max_segment_s,
+                expected_min=MIN_MAX_SEGMENT_S,
+                expected_max=MAX_MAX_SEGMENT_S,
+            )
 
     def runtime(self, settings: Settings) -> Runtime:
         """Returns how the model shall run."""

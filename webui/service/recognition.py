@@ -156,8 +156,8 @@ class _Run:
         self.started = datetime.now().astimezone()
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
-        check_smoothing(window_s, hop_s)
         options.check()
+        check_smoothing(window_s, hop_s)
         self._smoothing_s = (window_s, hop_s)
 
     def decode(
@@ -274,8 +274,9 @@ class _Run:
                 storage.write_parquet_groups(path / storage.FRAMES_FILE, answer.frame_groups)
             storage.write_text(path / storage.RESULT_FILE, answer.result.to_json())
             storage.write_text(path / storage.LOG_FILE, "\n".join(line.message() for line in self._log))
+            names = sorted(file.name for file in path.iterdir())
             folder = draft.publish()
-            files = tuple(sorted(folder.iterdir()))
+            files = tuple(folder / name for name in names)  # not looked up: somebody may delete it already
         self._say("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
         self._progress(1.0, Stage.RESULTS)
         return Recognition(answer.result, folder, files, tuple(self._log))
