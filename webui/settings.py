@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     max_request_s: float = Field(default=7200.0, gt=0, le=WEEK_S, description=text("settings.max_request_s"))
     max_jobs: int = Field(default=100, ge=1, description=text("settings.max_jobs"))
     max_connections: int = Field(default=1000, ge=1, description=text("settings.max_connections"))
+    max_connections_per_address: int = Field(
+        default=256, ge=1, description=text("settings.max_connections_per_address")
+    )
     keep_days: float = Field(default=0.0, ge=0, le=CENTURY_DAYS, description=text("settings.keep_days"))
     keep_gb: float = Field(default=0.0, ge=0, le=MAX_MB, description=text("settings.keep_gb"))
     compare_tab: Switch = Field(default=Switch.AUTO, description=text("settings.compare_tab"))

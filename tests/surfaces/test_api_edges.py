@@ -26,8 +26,8 @@ from webui.http.problems import answer_error
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.jobs import JobOptions
-from webui.service.options import MAX_MAX_SEGMENT_S, MAX_SMOOTHING_S
-from webui.settings import PROJECT_DIR, Settings
+from webui.service.options import MAX_MAX_SEGMENT_S
+from webui.settings import MAX_SMOOTHING_S, PROJECT_DIR, Settings
 from webui.storage.run_ids import RunIds
 
 EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"

@@ -64,6 +64,7 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "max_request_s": 99.0,
         "max_jobs": 7,
         "max_connections": 50,
+        "max_connections_per_address": 5,
         "keep_days": 1.5,
         "keep_gb": 0.5,
         "compare_tab": Switch.OFF,

@@ -6,8 +6,8 @@ from pydantic import Field, field_validator
 
 from webui.labels import Emotion
 from webui.results import Document, Granularity, RecognitionResult
-from webui.service.options import MAX_MAX_SEGMENT_S, MAX_SEGMENT_S, MAX_SMOOTHING_S, MIN_MAX_SEGMENT_S
-from webui.settings import Precision
+from webui.service.options import MAX_MAX_SEGMENT_S, MAX_SEGMENT_S, MIN_MAX_SEGMENT_S
+from webui.settings import MAX_SMOOTHING_S, Precision
 
 SmoothingSeconds = Annotated[float, Field(gt=0, le=MAX_SMOOTHING_S)]
 SegmentSeconds = Annotated[float, Field(ge=MIN_MAX_SEGMENT_S, le=MAX_MAX_SEGMENT_S)]

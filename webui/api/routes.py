@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import numpy as np
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
@@ -47,6 +49,7 @@ from webui.storage.run_ids import RunIds
 PREFIX: Final = "/api/v1"
 RUNNING: Final = 2  # one is heard by the model while the next is decoded
 RUNNING_GPU: Final = 16  # a GPU hears many at a time
+LOOKING: Final = 2  # threads for the question whether a model is ready
 AUDIO_FIELD: Final = "audio"
 MAX_PAGE: Final = 200
 MAX_OFFSET: Final = 1_000_000_000  # SQLite's numbers end at 2**63
@@ -74,6 +77,7 @@ class Api:
         on_gpu = service.settings.device is not Device.CPU and bool(nvidia_gpus())
         self._gate = Gate(running=RUNNING_GPU if on_gpu else RUNNING, waiting=service.settings.max_waiting)
         service.metrics.watch(waiting=lambda: self._gate.waiting, under_way=lambda: service.activity.under_way)
+        self._looking = CapacityLimiter(LOOKING)
         self.router = APIRouter()
         self._add_routes()
 
@@ -274,15 +278,16 @@ class Api:
             raise HTTPException(405, f"{request.method} is not possible here; {allowed} is.", {"Allow": allowed})
         raise HTTPException(404, f"There is no /api/{rest[:80]}; /docs lists what there is.")
 
-    def health(self) -> Health:
+    async def health(self) -> Health:
         """Answers as long as the process serves."""
         return Health(status="ok")
 
-    def readiness(self) -> JSONResponse:
+    async def readiness(self) -> JSONResponse:
         """Answers 200 once a model is loaded, 503 before, and again once the server is about to end."""
         if self._service.activity.stopping:
             return JSONResponse({"status": "stopping"}, 503)
-        answering = self._service.models.standing().answering
+        standing = await run_sync(self._service.models.standing, limiter=self._looking)  # in no line of others' threads
+        answering = standing.answering
         ready = answering is not None and bool(answering.precision)
         return JSONResponse({"status": "ready" if ready else "loading"}, 200 if ready else 503)
 

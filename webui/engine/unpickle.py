@@ -9,7 +9,7 @@ import logging
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, BinaryIO, Final, Self
@@ -111,8 +111,8 @@ class _NewTensor(_Call):
     __slots__ = ()
 
     def __call__(self, storage: Any, offset: int, size: Any, stride: Any, *_rest: object) -> torch.Tensor:  # noqa: ANN401
-        tensor: torch.Tensor = torch._utils._rebuild_tensor_v2(storage, offset, size, stride, False, OrderedDict())
-        return tensor
+        rebuild: Callable[..., torch.Tensor] = torch._utils._rebuild_tensor_v2
+        return rebuild(storage, offset, size, stride, False, OrderedDict())
 
 
 class _Parameter(_Call):
