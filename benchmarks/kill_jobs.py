@@ -29,15 +29,16 @@ PATIENCE_S: Final = 120.0
 WORKER: Final = """
 import sys, threading
 from pathlib import Path
+from webui.service.recognition.options import AnalysisOptions
 from webui.service import RecognitionService
-from webui.service.jobs.runner import JobOptions, JobRunner
+from webui.service.jobs.runner import JobRunner
 from webui.settings import Settings
 from webui.storage.job_store import JobStore
 folder, clip, items, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4] == "kills"
 service = RecognitionService(Settings(outputs_dir=folder / "outputs", model="builtin"))
 runner = JobRunner(service, JobStore(folder / "jobs.sqlite"))
 if runner.store.job("job") is None:
-    runner.submit([(clip, clip)] * items, JobOptions(), job="job")
+    runner.submit([(clip, clip)] * items, AnalysisOptions(), job="job")
 service.load()
 runner.start()
 def write():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Final
 
 
 class Stage(StrEnum):
@@ -12,6 +13,18 @@ class Stage(StrEnum):
     INFERENCE = "inference"
     RESULTS = "results"
 
+    @property
+    def text_key(self) -> str:
+        """Key of the text that names the stage."""
+        return _STAGE_TEXTS[self]
+
+
+_STAGE_TEXTS: Final = {
+    Stage.VALIDATION: "page.stage_validation",
+    Stage.PREPROCESSING: "page.stage_preprocessing",
+    Stage.INFERENCE: "page.stage_inference",
+    Stage.RESULTS: "page.stage_results",
+}
 
 Progress = Callable[[float, Stage], None]  # called with the fraction done and the stage; may raise to stop the work
 

@@ -4,6 +4,8 @@ The first five keys of ``RecognitionResult`` (emotion, confidence, scores, granu
 the users of the first WebUI: names, order and formats stay; keys may only be added.
 """
 
+import math
+import numbers
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -41,7 +43,17 @@ class Granularity(StrEnum):
 class Document(BaseModel):
     """Base of everything written as JSON: immutable, and no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    # JSON has no infinity and no NaN; as an input either would be an error later, as an output now.
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+
+def plain_value(value: object) -> float | int | str:
+    """Returns a value of a sentence as JSON can hold it: a number that is not finite becomes its name."""
+    if isinstance(value, int | str):
+        return value
+    if isinstance(value, numbers.Real):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return str(value)
 
 
 class _SpokenNotice(TypedDict):
@@ -73,8 +85,7 @@ class Notice(Document):
     @classmethod
     def of_error(cls, code: str, values: Mapping[str, object]) -> Self:
         """Returns an error's sentence as a notice, for an answer that was given in spite of it."""
-        plain = {name: value if isinstance(value, float | int | str) else str(value) for name, value in values.items()}
-        return cls(code=code, values=plain)
+        return cls(code=code, values={name: plain_value(value) for name, value in values.items()})
 
     def message(self, language: Language = Language.EN) -> str:
         """Returns the sentence in ``language``."""

@@ -15,6 +15,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from webui.texts import text
 
 ENV_PREFIX: Final = "SPEECH_EMOTION_"
+DAY_S: Final = 86_400.0
+WEEK_S: Final = 7 * DAY_S  # of what is waited for: the operating system's timers end after 24 days
+CENTURY_DAYS: Final = 36_500.0
+MAX_MB: Final = 1e9  # a petabyte
+MAX_THREADS: Final = 1024
+MAX_SMOOTHING_S: Final = 3600.0  # a row of frame scores averages over that much at most
 LONGEST_WAV_S: Final = 129_600.0  # 36 h: the length of processed_audio.wav is a 32-bit number of bytes
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 
@@ -57,7 +63,9 @@ class Switch(StrEnum):
 class Settings(BaseSettings):
     """The settings of one process."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", protected_namespaces=())
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )
 
     host: str = Field(default="127.0.0.1", description=text("settings.host"))
     port: int = Field(default=7860, ge=1, le=65535, description=text("settings.port"))
@@ -76,7 +84,7 @@ class Settings(BaseSettings):
     audio_url_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         default=(), description=text("settings.audio_url_networks")
     )
-    audio_url_s: float = Field(default=60.0, gt=0, description=text("settings.audio_url_s"))
+    audio_url_s: float = Field(default=60.0, gt=0, le=WEEK_S, description=text("settings.audio_url_s"))
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.api_keys"))
     api_keys_file: Path | None = Field(default=None, description=text("settings.api_keys_file"))
     login: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.login"))
@@ -86,22 +94,25 @@ class Settings(BaseSettings):
     ssl_certfile: Path | None = Field(default=None, description=text("settings.ssl_certfile"))
     ssl_keyfile: Path | None = Field(default=None, description=text("settings.ssl_keyfile"))
     max_waiting: int = Field(default=32, ge=0, description=text("settings.max_waiting"))
-    max_audio_mb: float = Field(default=2000.0, gt=0, description=text("settings.max_audio_mb"))
+    max_audio_mb: float = Field(default=2000.0, gt=0, le=MAX_MB, description=text("settings.max_audio_mb"))
     max_audio_s: float = Field(default=43_200.0, gt=0, le=LONGEST_WAV_S, description=text("settings.max_audio_s"))
-    max_visitor_mb: float = Field(default=10_000.0, gt=0, description=text("settings.max_visitor_mb"))
-    max_uploads_mb: float = Field(default=50_000.0, gt=0, description=text("settings.max_uploads_mb"))
+    max_visitor_mb: float = Field(default=10_000.0, gt=0, le=MAX_MB, description=text("settings.max_visitor_mb"))
+    max_uploads_mb: float = Field(default=50_000.0, gt=0, le=MAX_MB, description=text("settings.max_uploads_mb"))
     max_per_client: int = Field(default=16, ge=1, description=text("settings.max_per_client"))
-    max_upload_s: float = Field(default=600.0, gt=0, description=text("settings.max_upload_s"))
-    max_request_s: float = Field(default=7200.0, gt=0, description=text("settings.max_request_s"))
+    max_upload_s: float = Field(default=600.0, gt=0, le=WEEK_S, description=text("settings.max_upload_s"))
+    max_request_s: float = Field(default=7200.0, gt=0, le=WEEK_S, description=text("settings.max_request_s"))
     max_jobs: int = Field(default=100, ge=1, description=text("settings.max_jobs"))
     max_connections: int = Field(default=1000, ge=1, description=text("settings.max_connections"))
-    keep_days: float = Field(default=0.0, ge=0, description=text("settings.keep_days"))
-    keep_gb: float = Field(default=0.0, ge=0, description=text("settings.keep_gb"))
+    max_connections_per_address: int = Field(
+        default=256, ge=1, description=text("settings.max_connections_per_address")
+    )
+    keep_days: float = Field(default=0.0, ge=0, le=CENTURY_DAYS, description=text("settings.keep_days"))
+    keep_gb: float = Field(default=0.0, ge=0, le=MAX_MB, description=text("settings.keep_gb"))
     compare_tab: Switch = Field(default=Switch.AUTO, description=text("settings.compare_tab"))
-    window_s: float = Field(default=1.0, gt=0, description=text("settings.window_s"))
-    hop_s: float = Field(default=0.2, gt=0, description=text("settings.hop_s"))
+    window_s: float = Field(default=1.0, gt=0, le=MAX_SMOOTHING_S, description=text("settings.window_s"))
+    hop_s: float = Field(default=0.2, gt=0, le=MAX_SMOOTHING_S, description=text("settings.hop_s"))
     max_json_rows: int = Field(default=10_000, ge=1, description=text("settings.max_json_rows"))
-    threads: int = Field(default=0, ge=0, description=text("settings.threads"))
+    threads: int = Field(default=0, ge=0, le=MAX_THREADS, description=text("settings.threads"))
 
     @field_validator("audio_roots", mode="before")
     @classmethod

@@ -98,7 +98,7 @@ def test_standard_input_is_read_up_to_the_limit(command_line: CommandLine) -> No
         (["--raw"], 2, "Add --granularity frame"),
         (["-g", "frame", "--raw", "--hop", "1"], 2, "--hop, --raw contradict each other"),
         (["-g", "frame", "--window", "1", "--hop", "2"], 2, "window >= hop > 0 is expected"),
-        (["-g", "frame", "--window", "0"], 2, "window >= hop > 0 is expected"),
+        (["-g", "frame", "--window", "0"], 2, "more than 0 s and at most 3600 s is expected"),
         (["--granularity", "word"], 2, "'utterance', 'frame'"),
         (["--nonsense"], 2, "See bash run.sh recognize --help"),
         (["--model", "large"], 4, "There is no model named large; known are: auto, emotion2vec_plus_large, "),

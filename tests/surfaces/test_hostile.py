@@ -3,11 +3,13 @@
 import base64
 import io
 import re
+import socket
 import struct
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -51,7 +53,7 @@ def uploads(tmp_path_factory: pytest.TempPathFactory, secrets: Path) -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, uploads: Path) -> Iterator[RunningServer]:
     outputs = tmp_path_factory.mktemp("hostile") / "outputs"
-    with running_server(outputs, audio_roots=uploads, max_audio_mb=4, max_audio_s=30) as started:
+    with running_server(outputs, audio_roots=uploads, max_audio_mb=4, max_audio_s=30, max_connections=30) as started:
         yield started
         assert "Traceback" not in started.errors.read_text()
 
@@ -188,6 +190,16 @@ def test_bombs(client: httpx.Client, server: RunningServer) -> None:
 def _rss_mb(server: RunningServer) -> float:
     found = re.search(r"^process_resident_memory_bytes (\S+)", httpx.get(f"{server.url}/metrics").text, re.MULTILINE)
     return float(found[1]) / 1e6 if found else 0.0
+
+
+def test_silent_connections(server: RunningServer) -> None:
+    """The longest silent ones make room; `tests/surfaces/test_connections.py` has what else a connection may not do."""
+    port = int(server.url.rsplit(":", 1)[1])
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(60)]
+        for path in ("/healthz", "/readyz", "/api/v1/models", "/"):
+            assert httpx.get(server.url + path, timeout=30).status_code == 200
+        assert silent[0].recv(1) == b""
 
 
 def test_mutated_files_over_all_formats(client: httpx.Client, server: RunningServer) -> None:

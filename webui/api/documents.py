@@ -1,21 +1,12 @@
 """What goes over the wire besides the result document."""
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import Field, field_validator
-
-from webui.labels import Emotion
-from webui.results import Document, Granularity, RecognitionResult
-from webui.service.recognition.options import MAX_SEGMENT_S, MIN_MAX_SEGMENT_S
-from webui.settings import Precision
+from webui.results import Document, RecognitionResult
+from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 
 
-def split_labels(value: object) -> object:
-    """Returns the names of ``angry,happy`` one by one; anything else as it is."""
-    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
-
-
-class RecognizeRequest(Document):
+class RecognizeRequest(RecognizeOptions):
     """What can be asked of one recognition. An upload gives the same fields as form fields, and the file as `audio`."""
 
     audio_path: str | None = Field(
@@ -30,39 +21,17 @@ class RecognizeRequest(Document):
     )
     audio_base64: str | None = Field(default=None, description="The bytes of an audio file in standard base64.")
     file_name: str | None = Field(default=None, max_length=255, description="The name that the result gives the audio.")
-    granularity: Granularity = Granularity.UTTERANCE
-    extract_embedding: bool = Field(default=False, description="Whether `embedding.npy` is made.")
     inline_embedding: bool = Field(
         default=False, description="Whether the answer holds the embedding itself too; only for utterances."
     )
-    model: str | None = Field(
-        default=None, description="`auto` or a name that /api/v1/models lists; a named model is that model or an error."
-    )
-    precision: Precision | None = Field(
-        default=None, description="Of an Emotion2Vec model; the result names it. By default the server's setting."
-    )
-    window_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds per row.")
-    hop_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Frame scores: seconds between rows.")
-    labels: tuple[Emotion, ...] | None = Field(
-        default=None,
-        min_length=1,
-        description="The emotions that share the scores, the others being left out of the softmax; all nine by "
-        "default. In a form: names with commas between them.",
-        examples=[["angry", "happy", "neutral", "sad"]],
-    )
-    max_segment_s: Annotated[float, Field(ge=MIN_MAX_SEGMENT_S)] = Field(
-        default=MAX_SEGMENT_S, description="Segments: a longer stretch of speech is cut, at a pause if it has one."
-    )
-    merge_segments: bool = Field(default=False, description="Segments: join neighbours of the same emotion.")
-    raw_frames: bool = Field(default=False, description="Frame scores: a row per model frame, not smoothed.")
 
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _split_labels(cls, value: object) -> object:
-        return split_labels(value)
+    def options(self) -> RecognizeOptions:
+        """Returns the options of the recognition."""
+        values = {name: getattr(self, name) for name in RecognizeOptions.model_fields}
+        return RecognizeOptions(**values | {"extract_embedding": self.extract_embedding or self.inline_embedding})
 
 
-class JobRequest(Document):
+class JobRequest(AnalysisOptions):
     """What can be asked of many recordings. Uploads give the same fields as form fields, and the files as `audio`."""
 
     audio_paths: tuple[str, ...] | None = Field(
@@ -71,19 +40,10 @@ class JobRequest(Document):
     audio_urls: tuple[str, ...] | None = Field(
         default=None, max_length=10_000, description="Addresses, where the server's setting allows them."
     )
-    granularity: Granularity = Granularity.UTTERANCE
-    model: str | None = Field(default=None, description="`auto` or a name that /api/v1/models lists.")
-    precision: Precision | None = Field(default=None, description="Of an Emotion2Vec model.")
-    labels: tuple[Emotion, ...] | None = Field(
-        default=None, min_length=1, description="The emotions that share the scores; all nine by default."
-    )
-    max_segment_s: Annotated[float, Field(ge=MIN_MAX_SEGMENT_S)] = Field(default=MAX_SEGMENT_S)
-    merge_segments: bool = False
 
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _split_labels(cls, value: object) -> object:
-        return split_labels(value)
+    def options(self) -> AnalysisOptions:
+        """Returns the options of every recording."""
+        return AnalysisOptions(**{name: getattr(self, name) for name in AnalysisOptions.model_fields})
 
 
 class FailedItem(Document):

@@ -18,16 +18,15 @@ from starlette.datastructures import FormData, UploadFile
 
 from webui.api.documents import FailedItem, JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, shown
-from webui.api.routes import AUDIO_FIELD, MAX_PAGE, PREFIX, form_fields, inlined, plain_name
+from webui.api.routes import AUDIO_FIELD, MAX_OFFSET, MAX_PAGE, PREFIX, form_fields, inlined, plain_name
 from webui.api.sources import allowed_path
 from webui.api.url_source import UrlSource
 from webui.errors import BusyError, OutputError, RequestError, RunNotFoundError
 from webui.http.access import caller_name
-from webui.http.caller_limit import CallerLimit
 from webui.http.problems import responses
 from webui.results import Notice
 from webui.service import RecognitionService
-from webui.service.jobs.runner import JobOptions, JobRunner
+from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, write_table
 from webui.storage.job_store import ItemState, JobRecord, JobStore
 
@@ -56,7 +55,6 @@ class JobsApi:
         self._service = service
         self._settings = service.settings
         self._urls = UrlSource(service.settings)
-        self._callers = CallerLimit(service.settings.max_per_client)
         self._folder = service.settings.outputs_dir / FOLDER
         self._runner: JobRunner | None = None
         self._trouble: OutputError | None = None
@@ -113,9 +111,8 @@ class JobsApi:
 
     async def create(self, request: Request) -> JobDocument:
         """Takes many uploads (`multipart/form-data`, fields `audio`), or JSON with `audio_paths` or `audio_urls`."""
-        with self._callers.counted(caller_name(request)):
+        with self._service.scheduler.caller(caller_name(request)):
             runner = self._running()
-            self._service.activity.check_open()
             await run_in_threadpool(self._check_room, runner)  # before the body is read
             return await self._read_and_submit(request, runner)
 
@@ -173,8 +170,7 @@ class JobsApi:
 
     def _submit(self, runner: JobRunner, job: str, files: Files, asked: JobRequest) -> JobDocument:
         self._check_room(runner)  # others may have been faster
-        options = JobOptions.model_validate(asked.model_dump(exclude={"audio_paths", "audio_urls"}))
-        return self._document(runner, runner.submit(files, options, job=job))
+        return self._document(runner, runner.submit(files, asked.options(), job=job))
 
     def _opened(self, place: str, look: Callable[[], None]) -> AbstractContextManager[Path]:
         if place.startswith(("http://", "https://")):
@@ -182,7 +178,9 @@ class JobsApi:
         return nullcontext(Path(place))
 
     def list_jobs(
-        self, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50
+        self,
+        offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> JobPage:
         """Lists jobs, newest first."""
         runner = self._running()
@@ -202,7 +200,11 @@ class JobsApi:
         record = _found(runner, job_id)
         folder = Path(tempfile.mkdtemp(prefix="speech-emotion-job-"))
         path = folder / f"job_{record.id}.{format.value}"
-        write_table(runner.store.items(record.id), path, format)
+        try:
+            write_table(runner.store.items(record.id), path, format)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         tidy = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
         return FileResponse(path, filename=path.name, media_type=MEDIA_TYPES[format], background=tidy)
 

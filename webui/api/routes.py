@@ -2,12 +2,14 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import numpy as np
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
@@ -31,23 +33,20 @@ from webui.api.url_source import UrlSource, file_name_of
 from webui.api.work import run_for
 from webui.errors import RequestError, RunNotFoundError
 from webui.http.access import caller_name
-from webui.http.caller_limit import CallerLimit
+from webui.http.opened_file import OpenedFileResponse
 from webui.http.problems import responses
 from webui.results import Granularity, RecognitionResult
-from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions
-from webui.service.machine import nvidia_gpus
-from webui.service.serving.admission import AdmissionQueue
+from webui.service import Progress, Recognition, RecognitionService
 from webui.service.serving.metrics import CONTENT_TYPE
-from webui.settings import Device
 from webui.storage import EMBEDDING_FILE, RESULT_FILE
 from webui.storage.faults import writing_to
 from webui.storage.run_ids import RunIds
 
 PREFIX: Final = "/api/v1"
-RUNNING: Final = 2  # one is heard by the model while the next is decoded
-RUNNING_GPU: Final = 16  # a GPU hears many at a time
+LOOKING: Final = 2  # threads for the question whether a model is ready
 AUDIO_FIELD: Final = "audio"
 MAX_PAGE: Final = 200
+MAX_OFFSET: Final = 1_000_000_000  # SQLite's numbers end at 2**63
 COPY_BYTES: Final = 1 << 20  # of an upload at a time
 _UPLOAD_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -68,10 +67,9 @@ class Api:
         self._settings = service.settings
         self._ids = RunIds(service.settings.outputs_dir)
         self._urls = UrlSource(service.settings)
-        self._callers = CallerLimit(service.settings.max_per_client)
-        on_gpu = service.settings.device is not Device.CPU and bool(nvidia_gpus())
-        self._gate = AdmissionQueue(running=RUNNING_GPU if on_gpu else RUNNING, waiting=service.settings.max_waiting)
-        service.metrics.watch(waiting=lambda: self._gate.waiting, under_way=lambda: service.activity.under_way)
+        self._scheduler = scheduler = service.scheduler
+        service.metrics.watch(waiting=lambda: scheduler.waiting, under_way=lambda: scheduler.drain.under_way)
+        self._looking = CapacityLimiter(LOOKING)
         self.router = APIRouter()
         self._add_routes()
 
@@ -124,9 +122,8 @@ class Api:
 
     async def recognize(self, request: Request) -> Response:
         """Takes an upload (`multipart/form-data`, field `audio`) or JSON, and answers with the result document."""
-        with self._callers.counted(caller_name(request)):
-            self._service.activity.check_open()
-            self._gate.check()  # before the body is read
+        with self._scheduler.caller(caller_name(request)):
+            self._scheduler.check_room()  # before the body is read
             return await self._read_and_answer(request)
 
     async def _read_and_answer(self, request: Request) -> Response:
@@ -147,48 +144,40 @@ class Api:
     async def _answer(self, request: Request, asked: RecognizeRequest, source: Opened, name: str | None) -> Response:
         if asked.inline_embedding and asked.granularity is Granularity.FRAME:
             raise RequestError("api.inline_frames")
-        options = RecognizeOptions(
-            granularity=asked.granularity,
-            extract_embedding=asked.extract_embedding or asked.inline_embedding,
-            window_s=asked.window_s,
-            hop_s=asked.hop_s,
-            raw_frames=asked.raw_frames,
-            labels=asked.labels,
-            max_segment_s=asked.max_segment_s,
-            merge_segments=asked.merge_segments,
-            model=asked.model,
-            precision=asked.precision,
-        )
+        options = asked.options()
         file_name = plain_name(asked.file_name or name) or None
 
         def work(audio: Path | bytes, progress: Progress) -> bytes:
             """Gives the answer as it is sent: thousands of rows take a while to write, and the loop answers others."""
-            done = self._service.recognize(audio, options, file_name=file_name, progress=progress)
+            done = self._service.recognize(audio, options, file_name=file_name, admitted=True, progress=progress)
             return self._document(done, inline=asked.inline_embedding).model_dump_json(exclude_none=True).encode()
 
-        activity, limit_s = self._service.activity, self._settings.max_request_s
-        body = await run_for(request, self._gate, source, work, activity=activity, limit_s=limit_s)
+        body = await run_for(request, self._scheduler, source, work, limit_s=self._settings.max_request_s)
         return Response(body, media_type="application/json")
 
     def _document(self, recognition: Recognition, *, inline: bool) -> RecognizedAudio:
-        values: tuple[float, ...] | None = None
+        folder, values = recognition.folder, None
         if inline:
-            values = tuple(np.load(recognition.folder / EMBEDDING_FILE, allow_pickle=False).tolist())
-        return self._linked(recognition.result, recognition.folder, values)
+            try:
+                values = tuple(np.load(folder / EMBEDDING_FILE, allow_pickle=False).tolist())
+            except FileNotFoundError as err:  # somebody who lists results was quick to delete it
+                raise RunNotFoundError("api.no_result", found=self._ids.id_of(folder)) from err
+        return self._linked(recognition.result, folder, (file.name for file in recognition.files), values)
 
     def _linked(
-        self, result: RecognitionResult, folder: Path, values: tuple[float, ...] | None = None
+        self, result: RecognitionResult, folder: Path, files: Iterable[str], values: tuple[float, ...] | None = None
     ) -> RecognizedAudio:
         fields = {name: getattr(result, name) for name in RecognitionResult.model_fields}
-        return RecognizedAudio(**fields, id=self._ids.id_of(folder), links=self._links(folder), embedding_values=values)
+        links = self._links(folder, files)
+        return RecognizedAudio(**fields, id=self._ids.id_of(folder), links=links, embedding_values=values)
 
-    def _links(self, folder: Path) -> dict[str, str]:
+    def _links(self, folder: Path, files: Iterable[str]) -> dict[str, str]:
         address = f"{PREFIX}/results/{self._ids.id_of(folder)}"
-        return {file.name: f"{address}/{file.name}" for file in sorted(folder.iterdir())}
+        return {name: f"{address}/{name}" for name in files}
 
     def list_results(
         self,
-        offset: Annotated[int, Query(ge=0)] = 0,
+        offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> ResultPage:
         """Lists what the outputs folder holds; a folder that holds no readable result is left out."""
@@ -200,7 +189,7 @@ class Api:
 
     def _listed(self, folder: Path) -> ListedResult | None:
         try:
-            result = _read_result(folder)
+            result, files = _read_result(folder), _names_in(folder)
         except (OSError, ValidationError):
             return None
         return ListedResult(
@@ -210,28 +199,32 @@ class Api:
             emotion=result.emotion.value,
             confidence=round(result.confidence, 6),
             model=result.model.name,
-            links=self._links(folder),
+            links=self._links(folder, files),
         )
 
     def read_result(self, run_id: str) -> RecognizedAudio:
         """Answers with the document that the recognition gave."""
         folder = self._folder(run_id)
         try:
-            return self._linked(_read_result(folder), folder)
+            return self._linked(_read_result(folder), folder, _names_in(folder))
         except (OSError, ValidationError) as err:
             raise RunNotFoundError("api.no_result", found=run_id) from err
 
     def delete_result(self, run_id: str) -> None:
         """Deletes the result's folder."""
-        self._ids.delete(self._folder(run_id))
+        if not self._ids.delete(self._folder(run_id)):
+            raise RunNotFoundError("api.no_result", found=run_id)
 
     def read_file(self, run_id: str, file_name: str) -> FileResponse:
         """Answers with a file of the result."""
         folder = self._folder(run_id)
-        files = {file.name: file for file in folder.iterdir()}
-        if file_name not in files:
-            raise RunNotFoundError("api.no_file", found=file_name[:80], expected=", ".join(sorted(files)))
-        return FileResponse(files[file_name], filename=file_name)
+        try:
+            files = _names_in(folder)
+            if file_name in files:
+                return OpenedFileResponse(folder / file_name)
+        except FileNotFoundError as err:  # deleted meanwhile
+            raise RunNotFoundError("api.no_result", found=run_id) from err
+        raise RunNotFoundError("api.no_file", found=file_name[:80], expected=", ".join(files))
 
     def models(self) -> ModelsDocument:
         """Answers at once, whatever is being loaded."""
@@ -264,16 +257,16 @@ class Api:
             raise HTTPException(405, f"{request.method} is not possible here; {allowed} is.", {"Allow": allowed})
         raise HTTPException(404, f"There is no /api/{rest[:80]}; /docs lists what there is.")
 
-    def health(self) -> Health:
+    async def health(self) -> Health:
         """Answers as long as the process serves."""
         return Health(status="ok")
 
-    def readiness(self) -> JSONResponse:
+    async def readiness(self) -> JSONResponse:
         """Answers 200 once a model is loaded, 503 before, and again once the server is about to end."""
-        if self._service.activity.stopping:
+        if self._scheduler.drain.stopping:
             return JSONResponse({"status": "stopping"}, 503)
-        active = self._service.models.status().active
-        ready = active is not None and bool(active.precision)
+        status = await run_sync(self._service.models.status, limiter=self._looking)  # has its own threads
+        ready = status.active is not None and bool(status.active.precision)
         return JSONResponse({"status": "ready" if ready else "loading"}, 200 if ready else 503)
 
     def metrics(self) -> Response:
@@ -328,6 +321,10 @@ def _kept(upload: UploadFile) -> Iterator[Path]:
             shutil.copyfileobj(upload.file, kept, COPY_BYTES)
             kept.flush()
         yield Path(kept.name)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
 
 
 def _read_result(folder: Path) -> RecognitionResult:

@@ -12,8 +12,7 @@ from fastapi import Request, Response
 
 from webui.errors import TimeLimitError
 from webui.service import Progress, Stage
-from webui.service.serving.admission import AdmissionQueue
-from webui.service.serving.drain import DrainTracker
+from webui.service.serving.scheduler import Scheduler
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -33,27 +32,26 @@ async def answer_nobody(_request: Request, _error: Exception) -> Response:
 
 async def run_for(
     request: Request,
-    gate: AdmissionQueue,
+    scheduler: Scheduler,
     source: Callable[[Progress], AbstractContextManager[S]],
     work: Callable[[S, Progress], T],
     *,
-    activity: DrainTracker,
     limit_s: float,
 ) -> T:
-    """Returns what ``work`` returns.
+    """Runs blocking work in a thread and returns what it returns.
 
     Args:
-        request: whose caller waits.
-        gate: bounds how many work and wait.
-        source: gives what is worked on, while others work: fetching it must keep nobody from a place.
-        work: given that and the function to report its progress to, which ends it once the caller has gone.
-        activity: what it counts as; a process that ends lets it finish, or ends it in time.
-        limit_s: how long all of it may take, waiting included.
+        request: the request; the work ends when its client disconnects.
+        scheduler: bounds how many requests run and wait.
+        source: opens the input of the work. It is opened before a slot is taken, since fetching it takes none.
+        work: given the input and a function that it reports its progress to.
+        limit_s: how long all of it may take, waiting included, in seconds.
 
     Raises:
-        BusyError: too many wait already, or the process ends.
+        BusyError: too many requests wait already.
+        StoppingError: the process is about to end.
         TimeLimitError: it took too long.
-        CallerGoneError: the caller has gone.
+        CallerGoneError: the client has disconnected.
     """
     gone = threading.Event()
     until = time.monotonic() + limit_s
@@ -64,14 +62,14 @@ async def run_for(
         if time.monotonic() > until:
             raise TimeLimitError("request.too_slow", limit_s=limit_s)
 
-    progress = activity.watched(look)
+    progress = scheduler.drain.watched(look)
 
     def run() -> T:
-        with source(progress) as opened, gate.place(lambda: progress(0.0, Stage.VALIDATION)):
+        with source(progress) as opened, scheduler.slot(on_wait=lambda: progress(0.0, Stage.VALIDATION)):
             progress(0.0, Stage.VALIDATION)
             return work(opened, progress)
 
-    with gate.admitted(), activity.counted():
+    with scheduler.admit():
         watcher = asyncio.create_task(_watch(request, gone))
         try:
             return await anyio.to_thread.run_sync(run, limiter=anyio.CapacityLimiter(1))

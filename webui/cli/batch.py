@@ -11,9 +11,17 @@ from webui.cli.options import (
     CommandAction,
     DeviceOption,
     EngineOption,
+    GranularityOption,
+    HopOption,
+    LabelsOption,
+    MergeOption,
     ModelDirOption,
     ModelOption,
     PrecisionOption,
+    RawOption,
+    SegmentOption,
+    WindowOption,
+    check_effect,
     load_settings,
 )
 from webui.cli.terminal import Terminal
@@ -21,9 +29,9 @@ from webui.errors import RequestError
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
 from webui.service.evaluate.manifest import SOUND_SUFFIXES
-from webui.service.jobs.runner import JobOptions, JobRunner
+from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, write_table
-from webui.service.recognition.options import parse_labels
+from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions, parse_labels
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 from webui.texts import text
@@ -38,10 +46,13 @@ def batch(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="cli.option_batch_out")] = Path("results.csv"),
     format: Annotated[TableFormat | None, typer.Option("--format", help="cli.option_batch_format")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="cli.option_batch_resume")] = False,
-    granularity: Annotated[
-        Granularity, typer.Option("--granularity", "-g", metavar="KIND", help="cli.option_granularity")
-    ] = Granularity.UTTERANCE,
-    labels: Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")] = None,
+    granularity: GranularityOption = Granularity.UTTERANCE,
+    window_s: WindowOption = None,
+    hop_s: HopOption = None,
+    raw: RawOption = False,
+    labels: LabelsOption = None,
+    segment_s: SegmentOption = None,
+    merge: MergeOption = False,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -57,12 +68,18 @@ def batch(
         settings = load_settings(
             model=model, model_dir=model_dir, device=device, engine=engine, precision=precision, outputs_dir=out.parent
         )
-        options = JobOptions(
+        options = AnalysisOptions.of(
             granularity=granularity,
+            window_s=window_s,
+            hop_s=hop_s,
+            raw_frames=raw,
+            labels=parse_labels(labels) if labels is not None else None,
+            max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
+            merge_segments=merge,
             model=settings.model,
             precision=settings.precision,
-            labels=parse_labels(labels) if labels is not None else None,
         )
+        check_effect(options)
         return _Batch(settings, options, out, kind, terminal).run(list(_files(sources)), resume=resume)
 
     return job
@@ -91,7 +108,7 @@ class _Batch:
     """One run of the command."""
 
     def __init__(
-        self, settings: Settings, options: JobOptions, out: Path, kind: TableFormat, terminal: Terminal
+        self, settings: Settings, options: AnalysisOptions, out: Path, kind: TableFormat, terminal: Terminal
     ) -> None:
         self._options = options
         self._out = out
@@ -126,7 +143,7 @@ class _Batch:
         if before is None:
             runner.submit(files, self._options, job=JOB)
             return
-        if JobOptions.model_validate_json(before.options) != self._options:
+        if AnalysisOptions.model_validate_json(before.options) != self._options:
             raise RequestError("cli.batch_other_options", file=self._state.name)
         self._terminal.say("cli.batch_resumed", done=before.counts[ItemState.DONE], files=before.total)
         store.retry_failed(JOB)

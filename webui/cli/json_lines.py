@@ -4,7 +4,6 @@ Lines and not an array: each answer can be used as soon as it is there, a run th
 documents, and one file is the same as many. ``jq`` and pandas (``read_json(lines=True)``) read it as it is.
 """
 
-import numbers
 from typing import Final
 
 from pydantic import Field
@@ -50,14 +49,8 @@ def failed_line(error: Exception, given: str) -> str:
 def error_notice(error: Exception) -> Notice:
     """Returns an error's key and values, in the form of a warning."""
     if isinstance(error, SpeechEmotionError):
-        return Notice(code=error.code, values={name: _plain(value) for name, value in error.values.items()})
+        return Notice.of_error(error.code, error.values)
     return Notice(code=UNEXPECTED, values={"kind": type(error).__name__, "reason": str(error)})
-
-
-def _plain(value: object) -> float | int | str:
-    if isinstance(value, int | float | str):
-        return value
-    return float(value) if isinstance(value, numbers.Real) else str(value)
 
 
 def _printable(given: str) -> str:

@@ -1,8 +1,8 @@
 """Options that several commands share, and the settings they make."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from pydantic import ValidationError
@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from webui.cli.exit_codes import ExitCode
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
+from webui.results import Granularity
+from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions
 from webui.settings import ENV_PREFIX, Device, Engine, Precision, Settings
 
 CommandAction = Callable[[Terminal], ExitCode]  # what a parsed command line asks for
@@ -23,6 +25,49 @@ OutputsOption = Annotated[
     Path | None, typer.Option("--outputs-dir", "-o", metavar="DIR", help="cli.option_outputs_dir")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="cli.option_json")]
+
+# The options of a recognition, one for each field of ``RecognizeOptions``.
+GranularityOption = Annotated[
+    Granularity, typer.Option("--granularity", "-g", metavar="KIND", help="cli.option_granularity")
+]
+EmbeddingOption = Annotated[bool, typer.Option("--embedding", "-e", help="cli.option_embedding")]
+WindowOption = Annotated[float | None, typer.Option("--window", metavar="SECONDS", min=0, help="cli.option_window")]
+HopOption = Annotated[float | None, typer.Option("--hop", metavar="SECONDS", min=0, help="cli.option_hop")]
+RawOption = Annotated[bool, typer.Option("--raw", help="cli.option_raw")]
+LabelsOption = Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
+SegmentOption = Annotated[float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")]
+MergeOption = Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")]
+FLAGS: Final[Mapping[str, str]] = {  # by field of ``RecognizeOptions``
+    "granularity": "--granularity",
+    "model": "--model",
+    "precision": "--precision",
+    "window_s": "--window",
+    "hop_s": "--hop",
+    "raw_frames": "--raw",
+    "labels": "--labels",
+    "max_segment_s": "--max-segment",
+    "merge_segments": "--merge",
+    "extract_embedding": "--embedding",
+}
+
+
+def check_effect(options: AnalysisOptions) -> None:
+    """Refuses options that would have no effect.
+
+    Raises:
+        RequestError: options of frame scores without ``--granularity frame``, of segments without
+            ``--granularity segment``, or ``--raw`` with a window or hop.
+    """
+    smoothing = [FLAGS[name] for name in ("window_s", "hop_s") if getattr(options, name) is not None]
+    of_frames = [*smoothing, *([FLAGS["raw_frames"]] if options.raw_frames else [])]
+    if of_frames and options.granularity is not Granularity.FRAME:
+        raise RequestError("cli.only_with_frames", found=", ".join(of_frames))
+    if options.raw_frames and smoothing:
+        raise RequestError("cli.raw_or_smooth", found=", ".join(of_frames))
+    of_segments = [FLAGS["max_segment_s"]] if options.max_segment_s != MAX_SEGMENT_S else []
+    of_segments += [FLAGS["merge_segments"]] if options.merge_segments else []
+    if of_segments and options.granularity is not Granularity.SEGMENT:
+        raise RequestError("request.only_with_segments", found=", ".join(of_segments))
 
 
 def load_settings(**given: object) -> Settings:

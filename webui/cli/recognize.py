@@ -12,12 +12,21 @@ from webui.cli.json_lines import failed_line, recognized_line
 from webui.cli.options import (
     CommandAction,
     DeviceOption,
+    EmbeddingOption,
     EngineOption,
+    GranularityOption,
+    HopOption,
     JsonOption,
+    LabelsOption,
+    MergeOption,
     ModelDirOption,
     ModelOption,
     OutputsOption,
     PrecisionOption,
+    RawOption,
+    SegmentOption,
+    WindowOption,
+    check_effect,
     load_settings,
 )
 from webui.cli.terminal import Terminal
@@ -35,21 +44,15 @@ STDIN_NAME: Final = "stdin"
 
 def recognize(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="cli.option_files")],
-    granularity: Annotated[
-        Granularity, typer.Option("--granularity", "-g", metavar="KIND", help="cli.option_granularity")
-    ] = Granularity.UTTERANCE,
-    embedding: Annotated[bool, typer.Option("--embedding", "-e", help="cli.option_embedding")] = False,
+    granularity: GranularityOption = Granularity.UTTERANCE,
+    embedding: EmbeddingOption = False,
     as_json: JsonOption = False,
-    window_s: Annotated[
-        float | None, typer.Option("--window", metavar="SECONDS", min=0, help="cli.option_window")
-    ] = None,
-    hop_s: Annotated[float | None, typer.Option("--hop", metavar="SECONDS", min=0, help="cli.option_hop")] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="cli.option_raw")] = False,
-    labels: Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")] = None,
-    segment_s: Annotated[
-        float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")
-    ] = None,
-    merge: Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")] = False,
+    window_s: WindowOption = None,
+    hop_s: HopOption = None,
+    raw: RawOption = False,
+    labels: LabelsOption = None,
+    segment_s: SegmentOption = None,
+    merge: MergeOption = False,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -58,8 +61,8 @@ def recognize(
     outputs_dir: OutputsOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="cli.option_verbose")] = False,
 ) -> CommandAction:
-    """Returns the job that recognizes the files one after another."""
-    options = RecognizeOptions(
+    """Returns the action that recognizes the files one after another."""
+    options = RecognizeOptions.of(
         granularity=granularity,
         extract_embedding=embedding,
         window_s=window_s,
@@ -69,31 +72,17 @@ def recognize(
         max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
         merge_segments=merge,
         model=model,
-        device=device,
-        engine=engine,
         precision=precision,
     )
 
-    def job(terminal: Terminal) -> ExitCode:
-        _check(options)
-        settings = load_settings(outputs_dir=outputs_dir, model_dir=model_dir, engine=engine, precision=precision)
+    def run(terminal: Terminal) -> ExitCode:
+        check_effect(options)
+        settings = load_settings(
+            outputs_dir=outputs_dir, model_dir=model_dir, device=device, engine=engine, precision=precision
+        )
         return _Files(settings, options, terminal, as_json=as_json, verbose=verbose).run(files)
 
-    return job
-
-
-def _check(options: RecognizeOptions) -> None:
-    """Raises RequestError for options that would have no effect."""
-    of_frames = {"--window": options.window_s is not None, "--hop": options.hop_s is not None}
-    given = [name for name, is_given in (of_frames | {"--raw": options.raw_frames}).items() if is_given]
-    if given and options.granularity is not Granularity.FRAME:
-        raise RequestError("cli.only_with_frames", found=", ".join(given))
-    if options.raw_frames and any(of_frames.values()):
-        raise RequestError("cli.raw_or_smooth", found=", ".join(given))
-    of_segments = {"--max-segment": options.max_segment_s != MAX_SEGMENT_S, "--merge": options.merge_segments}
-    given = [name for name, is_given in of_segments.items() if is_given]
-    if given and options.granularity is not Granularity.SEGMENT:
-        raise RequestError("request.only_with_segments", found=", ".join(given))
+    return run
 
 
 class _Files:
@@ -154,7 +143,7 @@ class _Files:
         return sys.stdin.buffer.read(limit + 1)  # one byte too many is enough to be refused
 
     def _stage(self, stage: Stage, label: str) -> str:
-        return label + text(f"page.stage_{stage}", self._terminal.language)
+        return label + text(stage.text_key, self._terminal.language)
 
     def _note(self, notice: Notice, label: str) -> None:
         if notice.code.startswith("log."):

@@ -32,9 +32,9 @@ from webui.errors import (
     UnauthorizedError,
     UploadTimeError,
 )
-from webui.results import Document
-from webui.service.serving.admission import RETRY_AFTER_S
+from webui.results import Document, plain_value
 from webui.service.serving.metrics import Metrics
+from webui.service.serving.retry import RETRY_AFTER_S
 from webui.texts import Language, text
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,5 @@ def _unexpected(error: Exception, language: Language) -> Problem:
 def _plain(value: object) -> float | int | str:
     if isinstance(value, PurePath):
         return value.name
-    if isinstance(value, float | int):
-        return value
-    said = str(value)
-    return Path(said).name if said.startswith("/") else said
+    plain = plain_value(value)
+    return Path(plain).name if isinstance(plain, str) and plain.startswith("/") else plain

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from webui.api.jobs import JobsApi
+    from webui.http.connections import Connections
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,8 @@ def serve(settings: Settings) -> None:
     port = listener.getsockname()[1]
     if port != settings.port:
         _say(text("page.port_taken", Language.EN, taken=settings.port, port=port))
+    from webui.http.connections import Connections, room_for
+
     service = RecognitionService(settings)
     with listener:
         config = uvicorn.Config(
@@ -156,14 +159,16 @@ def serve(settings: Settings) -> None:
             log_level="warning",
             access_log=False,
             server_header=False,
-            limit_concurrency=settings.max_connections,
             timeout_graceful_shutdown=SHUTDOWN_S,
             ssl_certfile=settings.ssl_certfile,
             ssl_keyfile=settings.ssl_keyfile,
         )
         scheme = "http" if settings.ssl_certfile is None else "https"
         announce = partial(_say, f"Running on local URL: {scheme}://localhost:{port}")
-        _Server(config, announce, service.activity).run(sockets=[listener])
+        connections = Connections(
+            total=room_for(settings.max_connections), per_address=settings.max_connections_per_address
+        )
+        _Server(config, announce, service.scheduler.drain, connections, settings.max_upload_s).run(sockets=[listener])
 
 
 def is_open_to_network(settings: Settings) -> bool:
@@ -239,15 +244,31 @@ def _listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """Says when it accepts connections, and ends quietly: at once on SIGINT, after the work under way on SIGTERM."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], activity: DrainTracker) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        announce: Callable[[], None],
+        drain: DrainTracker,
+        connections: "Connections",
+        max_upload_s: float,
+    ) -> None:
         super().__init__(config)
         self._announce = announce
-        self._activity = activity
+        self._drain = drain
+        self._connections = connections
+        self._max_upload_s = max_upload_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        if self.started:
-            self._announce()
+        from webui.http.guarded_http import protocols
+
+        await super().startup(sockets=[])  # the app; uvicorn's own way to listen has no bound on silent connections
+        if not self.started:
+            return
+        protocol = protocols(self.config, self.server_state, self.lifespan.state, self._connections, self._max_upload_s)
+        loop = asyncio.get_running_loop()
+        for listener in sockets or []:
+            self.servers.append(await loop.create_server(protocol, sock=listener, backlog=_BACKLOG))
+        self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().call_later(HANG_UP_S, self._hang_up)
@@ -259,12 +280,13 @@ class _Server(uvicorn.Server):
             transport = connection.transport
             if transport is not None:
                 transport.close()
+        self._connections.close_idle()
 
     def _exit_when_idle(self) -> None:
         """Ends once nothing is under way; what takes too long is handed back to its callers first."""
-        if not self._activity.wait_idle(FINISH_S):
-            self._activity.hand_back()
-            self._activity.wait_idle(HAND_BACK_S)
+        if not self._drain.wait_idle(FINISH_S):
+            self._drain.abort()
+            self._drain.wait_idle(HAND_BACK_S)
         self.should_exit = True
 
     @contextmanager
@@ -272,9 +294,9 @@ class _Server(uvicorn.Server):
         """Like uvicorn's, but does not send the signal again afterwards: the process is to end with code 0."""
 
         def stop(number: int, frame: FrameType | None) -> None:
-            first = not self._activity.stopping
-            self._activity.stop()
-            if number == signal.SIGTERM and first and self._activity.under_way:
+            first = not self._drain.stopping
+            self._drain.stop()
+            if number == signal.SIGTERM and first and self._drain.under_way:
                 threading.Thread(target=self._exit_when_idle, daemon=True).start()
             else:
                 self.handle_exit(number, frame)

@@ -61,8 +61,11 @@ class RunIds:
         names.sort(key=_order, reverse=True)
         return [self._outputs_dir / name for name in names[offset : offset + limit]], len(names)
 
-    def delete(self, folder: Path) -> None:
+    def delete(self, folder: Path) -> bool:
         """Deletes a run folder; from the first moment on it can't be found.
+
+        Returns:
+            Whether it was there: another request or the retention may have been faster.
 
         Raises:
             OutputError: not writable.
@@ -70,9 +73,20 @@ class RunIds:
         doomed = self._outputs_dir / f"{DELETED_PREFIX}{uuid4().hex}"
         try:
             folder.rename(doomed)
-            shutil.rmtree(doomed)
+        except FileNotFoundError:
+            return False
         except OSError as err:
-            raise OutputError("storage.not_writable", folder=str(folder), reason=err.strerror or str(err)) from err
+            raise self._not_writable(folder, err) from err
+        try:
+            shutil.rmtree(doomed)
+        except FileNotFoundError:  # the retention, which takes what was left for a deletion that was killed, empties it
+            pass
+        except OSError as err:
+            raise self._not_writable(folder, err) from err
+        return True
+
+    def _not_writable(self, folder: Path, err: OSError) -> OutputError:
+        return OutputError("storage.not_writable", folder=str(folder), reason=err.strerror or str(err))
 
     def _sign(self, name: str) -> str:
         digest = hmac.digest(self._key(), name.encode(), hashlib.sha256)

@@ -65,6 +65,24 @@ TEXTS: Final[Mapping[str, Text]] = {
             "reverse proxy, list the name in SPEECH_EMOTION_ALLOWED_HOSTS, or set keys or a login."
         ),
     ),
+    "access.too_many_connections": Text(
+        zh="服务器正忙：有 {found} 个连接的请求在处理，上限为 {expected}。请 {retry_s} 秒后重试。",
+        en=(
+            "The server is busy: requests of {found} connections are being answered, {expected} at most. Try again in "
+            "{retry_s} s."
+        ),
+    ),
+    "access.too_many_of_address": Text(
+        zh=(
+            "您的地址有 {found} 个连接的请求在处理，每个地址最多 {expected} 个。请关闭一些网页或连接，"
+            "{retry_s} 秒后重试；管理员可调大 SPEECH_EMOTION_MAX_CONNECTIONS_PER_ADDRESS。"
+        ),
+        en=(
+            "Requests of {found} connections of your address are being answered, {expected} at most for one address. "
+            "Close some pages or connections and try again in {retry_s} s; the administrator can raise "
+            "SPEECH_EMOTION_MAX_CONNECTIONS_PER_ADDRESS."
+        ),
+    ),
     "access.login_failed": Text(
         zh="用户名、密码或密钥不正确。请重试。", en="The name, the password or the key is wrong. Try again."
     ),

@@ -118,11 +118,11 @@ _ERRORS: Final[Mapping[str, Text]] = {
     ),
     "audio.absurd_rate": Text(
         zh=(
-            "文件 {found} 的采样率是 {found_hz:.0f} Hz，不合理：应在 {expected_min_hz} 到 {expected_max_hz} Hz 之间。"
+            "文件 {found} 的采样率是 {found_hz} Hz，不合理：应在 {expected_min_hz} 到 {expected_max_hz} Hz 之间。"
             "请重新导出。"
         ),
         en=(
-            "The sample rate of {found} is {found_hz:.0f} Hz, which makes no sense: {expected_min_hz} to "
+            "The sample rate of {found} is {found_hz} Hz, which makes no sense: {expected_min_hz} to "
             "{expected_max_hz} Hz are expected. Export it again."
         ),
     ),

@@ -25,9 +25,19 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="{found} 只对片段有效，而现在没有要求片段。请加上 --granularity segment，或去掉该选项。",
         en="{found} is about segments, which are not asked for. Add --granularity segment, or leave it out.",
     ),
+    "request.smoothing_range": Text(
+        zh="逐帧得分的窗口或步长 {found} 秒不合理：应大于 0 秒，不超过 {expected:.0f} 秒。请调整这个值，或使用原始帧。",
+        en=(
+            "Frame scores can't have a window or hop of {found} s: more than 0 s and at most {expected:.0f} s is "
+            "expected. Change the value, or ask for raw frames."
+        ),
+    ),
     "request.bad_segment_s": Text(
-        zh="片段最长 {found} 秒不合理，应不小于 {expected} 秒。请调整这个值。",
-        en="Segments of at most {found} s make no sense; {expected} s or more are expected. Change the value.",
+        zh="片段最长 {found} 秒不合理，应在 {expected_min:.0f} 到 {expected_max:.0f} 秒之间。请调整这个值。",
+        en=(
+            "Segments of at most {found} s make no sense; {expected_min:.0f} to {expected_max:.0f} s are expected. "
+            "Change the value."
+        ),
     ),
     "request.no_segments": Text(
         zh="模型 {model} 没有逐帧得分，不能给出片段。请换用其他模型，或使用整句级别。",

@@ -123,8 +123,16 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="Jobs that may be unfinished; more are told to come back.",
     ),
     "settings.max_connections": Text(
-        zh="最多同时有多少个连接；一个打开的网页占一到三个。",
-        en="Connections at a time; an open page takes one to three.",
+        zh="最多同时有多少个连接有请求在处理（一个打开的网页占一到三个）；没有请求的连接在需要时会被关闭，让出位置。",
+        en=(
+            "Connections with a request at a time (an open page takes one to three); those without one are closed "
+            "where others need their place."
+        ),
+    ),
+    "settings.max_connections_per_address": Text(
+        zh="其中同一地址（IPv6 为同一 /64）最多多少个；本机（包括本机上的反向代理）没有此限制。",
+        en="Of these, how many of one address (of one /64 of IPv6); this machine, a reverse proxy on it included, has "
+        "no such limit.",
     ),
     "settings.keep_days": Text(
         zh="结果和已结束的批量任务保留多少天，之后自动删除；0 为不删除。",

@@ -115,7 +115,6 @@ def recognize_source(
     try:
         if source is None:
             raise RequestError("page.no_audio")
-        service.activity.check_open()
         recognition = service.recognize(
             source, options, file_name=_plain_name(file_name) or source.name, progress=progress, on_log=lines.append
         )

@@ -29,7 +29,7 @@ class SharedFiles:
         """Puts files into a new folder of the cache; hard links where the disk allows it, copies where not.
 
         Returns:
-            The paths to hand to Gradio.
+            The paths to hand to Gradio; without those of files that are gone.
         """
         folder = self._cache_dir / token_urlsafe(16)
         folder.mkdir(parents=True)
@@ -39,6 +39,8 @@ class SharedFiles:
             self._swept.add(str(target))
             try:
                 os.link(file, target)
+            except FileNotFoundError:  # the result was deleted meanwhile; the answer itself is at hand
+                continue
             except OSError:  # another disk, or one without hard links
                 shutil.copyfile(file, target)
             shared.append(str(target))
@@ -55,6 +57,8 @@ class SharedFiles:
             The paths to hand to Gradio, the archive last.
         """
         shared = self.share(files)
+        if not shared:
+            return []
         archive = Path(shared[0]).with_name(f"{run_folder.name}.zip")
         self._swept.add(str(archive))
         with zipfile.ZipFile(archive, "w") as file:  # stored: waves and embeddings hardly shrink, and take long to

@@ -15,9 +15,10 @@ from tests.support.fake_model import FakeModel, FakeRegistry
 from webui.errors import OutputError, RequestError
 from webui.labels import Emotion
 from webui.service import RecognitionService
-from webui.service.jobs.runner import JobOptions, JobRunner
+from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import COLUMNS, TableFormat, write_table
 from webui.service.models.priority_lock import PriorityLock
+from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobStore
 
@@ -217,7 +218,7 @@ def until_ended(runner: JobRunner, job: str) -> dict[ItemState, int]:
 def test_a_job_gives_what_single_answers_give(tmp_path: Path, store: JobStore, clips: list[tuple[str, str]]) -> None:
     runner = runner_of(tmp_path, store)
     runner.start()
-    job = runner.submit(clips, JobOptions(labels=(Emotion.HAPPY, Emotion.SAD))).id
+    job = runner.submit(clips, AnalysisOptions(labels=(Emotion.HAPPY, Emotion.SAD))).id
     counts = until_ended(runner, job)
     runner.stop(10)
     assert (counts[ItemState.DONE], counts[ItemState.FAILED]) == (5, 2)
@@ -226,7 +227,7 @@ def test_a_job_gives_what_single_answers_give(tmp_path: Path, store: JobStore, c
     assert errors[1] == "audio.no_such_file"
     for item in items[:5]:
         alone = runner._service.recognize(
-            Path(item.place), JobOptions(labels=(Emotion.HAPPY, Emotion.SAD)).asked()
+            Path(item.place), RecognizeOptions(labels=(Emotion.HAPPY, Emotion.SAD))
         ).result
         assert json.loads(item.outcome or "")["scores"] == json.loads(alone.to_json())["scores"]
     assert [path.name for path in (tmp_path / "outputs").iterdir() if path.name.startswith(".draft")] == []
@@ -236,7 +237,7 @@ def test_the_tables(tmp_path: Path, store: JobStore, clips: list[tuple[str, str]
     runner = runner_of(tmp_path, store)
     runner.start()
     named = [("=1+1.wav" if name == "0.wav" else name, path) for name, path in clips]
-    job = runner.submit(named, JobOptions()).id
+    job = runner.submit(named, AnalysisOptions()).id
     until_ended(runner, job)
     runner.stop(10)
     for kind in TableFormat:
@@ -267,7 +268,7 @@ def test_a_runner_that_ends_leaves_the_item_to_the_next(
 
     runner = runner_of(tmp_path, store, SlowModel())
     runner.start()
-    job = runner.submit(clips[:5], JobOptions()).id
+    job = runner.submit(clips[:5], AnalysisOptions()).id
     while runner.wait(job, 0.05).counts[ItemState.DONE] < 2:  # type: ignore[union-attr]
         pass
     runner.stop(10)
@@ -294,7 +295,7 @@ def test_a_cancelled_job_stops_in_the_middle(tmp_path: Path, store: JobStore, cl
 
     runner = runner_of(tmp_path, store, WaitingModel())
     runner.start()
-    job = runner.submit(clips[:5], JobOptions()).id
+    job = runner.submit(clips[:5], AnalysisOptions()).id
     assert begun.wait(30)
     runner.cancel(job)
     go_on.set()
@@ -306,7 +307,7 @@ def test_a_cancelled_job_stops_in_the_middle(tmp_path: Path, store: JobStore, cl
 def test_options_that_make_no_sense_add_nothing(tmp_path: Path, store: JobStore) -> None:
     runner = runner_of(tmp_path, store)
     with pytest.raises(RequestError):
-        runner.submit(files(2), JobOptions(labels=()))
+        runner.submit(files(2), AnalysisOptions.of(labels=()))
     assert store.jobs() == ([], 0)
 
 

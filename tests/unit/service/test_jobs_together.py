@@ -14,7 +14,8 @@ from tests.support.fake_model import FakeModel, FakeRegistry
 from webui.engine.protocol import Prediction, Window
 from webui.progress import Stage
 from webui.service import RecognitionService
-from webui.service.jobs.runner import AT_A_TIME, JobOptions, JobRunner
+from webui.service.jobs.runner import AT_A_TIME, JobRunner
+from webui.service.recognition.options import AnalysisOptions
 from webui.settings import Settings
 from webui.storage.job_store import ItemState, JobStore
 
@@ -67,7 +68,7 @@ class Running:
 
     def begun(self, clips: list[tuple[str, str]], done: int) -> str:
         """Starts a job, and returns its id when that many recordings are done."""
-        job = self.runner.submit(clips, JobOptions()).id
+        job = self.runner.submit(clips, AnalysisOptions()).id
         self.runner.start()
         self.until(job, done)
         return job
@@ -136,7 +137,7 @@ def test_cancelling_stops_all_that_are_under_way(tmp_path: Path, clips: list[tup
     counts = running.counts(job)
     assert counts[ItemState.DONE] + counts[ItemState.CANCELLED] == FILES
     assert 5 <= counts[ItemState.DONE] < FILES
-    other = running.runner.submit(clips[:3], JobOptions()).id
+    other = running.runner.submit(clips[:3], AnalysisOptions()).id
     running.until(other, 3)
     running.end()
 
@@ -161,11 +162,11 @@ def test_the_next_process_goes_on_and_repeats_nothing(tmp_path: Path, clips: lis
 def test_back_on_the_cpu_it_is_one_at_a_time_again(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
     running = Running(tmp_path, "cuda:0")
     running.runner.start()
-    job = running.runner.submit(clips, JobOptions()).id
+    job = running.runner.submit(clips, AnalysisOptions()).id
     running.until(job, FILES)
     running.model.info = running.model.info.model_copy(update={"device": "cpu"})  # the GPU failed, say
     running.runner.wait(job, 0.1)
-    another = running.runner.submit(clips[: AT_A_TIME * 2], JobOptions()).id
+    another = running.runner.submit(clips[: AT_A_TIME * 2], AnalysisOptions()).id
     running.until(another, AT_A_TIME)
     assert running.counts(another)[ItemState.RUNNING] <= 1
     running.until(another, AT_A_TIME * 2)

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from tests.support.checkpoints import TINY, make_checkpoint, make_clip
+from webui.engine.precision import Runtime
 from webui.engine.registry import ModelRegistry
 from webui.errors import CheckpointError, ModelNotFoundError
 from webui.results import Notice
@@ -200,7 +201,9 @@ def test_both_engines_say_the_same(settings: Settings, clip: Path, published: Pa
     install(published, settings)
     service = RecognitionService(settings)
     native = service.recognize(clip, RecognizeOptions(extract_embedding=True))
-    reference = service.recognize(clip, RecognizeOptions(engine=Engine.FUNASR, extract_embedding=True))
+    reference = service.recognize(
+        clip, RecognizeOptions(extract_embedding=True), runtime=Runtime.of(settings, engine=Engine.FUNASR)
+    )
     assert reference.result.model.engine == "funasr"
     difference = [native.result.scores[emotion] - reference.result.scores[emotion] for emotion in native.result.scores]
     assert max(map(abs, difference)) <= 1e-5

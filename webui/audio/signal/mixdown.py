@@ -1,5 +1,6 @@
 """Takes a reader's blocks, checks them while they come, and makes one 16 kHz mono waveform of them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ from webui.audio.signal.statistics import RunningStatistics
 from webui.errors import AudioDecodeError, AudioTooLongError
 
 CLIPPED_FROM: Final = 0.99  # of full scale
+LONGEST_NUMBER: Final = 1e15  # written out; above, with an exponent
 DURATION_TOLERANCE_S: Final = 0.001  # a recording of exactly the limit is not refused for a rounding
 
 
@@ -90,10 +92,17 @@ def check_shape(channels: int, sample_rate: float, file_name: str) -> None:
         raise AudioDecodeError(
             "audio.absurd_rate",
             found=file_name,
-            found_hz=sample_rate,
+            found_hz=_said(sample_rate),
             expected_min_hz=MIN_SOURCE_RATE,
             expected_max_hz=MAX_SOURCE_RATE,
         )
+
+
+def _said(rate_hz: float) -> float | int | str:
+    """Returns a rate from a header as a sentence and JSON can hold it: AIFF and CAF have room for any number."""
+    if not math.isfinite(rate_hz):
+        return str(rate_hz)
+    return round(rate_hz) if abs(rate_hz) < LONGEST_NUMBER else rate_hz
 
 
 def _energy(samples: FloatArray) -> float:

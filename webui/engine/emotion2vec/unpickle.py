@@ -9,9 +9,10 @@ import logging
 import pickle
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, BinaryIO, Final
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, BinaryIO, Final, Self
 
 import torch
 
@@ -19,12 +20,9 @@ from webui.errors import CheckpointError, first_line
 
 logger = logging.getLogger(__name__)
 
-_ALLOWED: Final[dict[tuple[str, str], object]] = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-    ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
-    ("torch", "Size"): torch.Size,
-}
+_DTYPES: Final[Mapping[str, torch.dtype]] = MappingProxyType(
+    {name: value for name, value in vars(torch).items() if isinstance(value, torch.dtype)}  # singletons, unchangeable
+)
 # every way in which torch and pickle were seen to fail on a damaged or hostile file
 _DAMAGED: Final = (
     RuntimeError, EOFError, ValueError, OSError, KeyError, TypeError, AttributeError, IndexError, AssertionError,
@@ -32,19 +30,36 @@ _DAMAGED: Final = (
 )  # fmt: skip
 
 
-class Placeholder:
+class _Unchangeable(type):
+    """The type of a class whose attributes stay as they are."""
+
+    def __setattr__(cls, name: str, _value: object) -> None:
+        """Refuses: a pickle's BUILD instruction would set attributes of whatever it was given."""
+        raise pickle.UnpicklingError(f"it sets {name!r} of a class")
+
+    def __delattr__(cls, name: str) -> None:
+        """Refuses."""
+        raise pickle.UnpicklingError(f"it deletes {name!r} of a class")
+
+
+class Placeholder(metaclass=_Unchangeable):
     """Stands for an object of a class that is not read: takes whatever a pickle does to it, and does nothing."""
 
-    def __new__(cls, *_args: object, **_kwargs: object) -> "Placeholder":
+    __slots__ = ()
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self:
         """Takes any arguments."""
         return super().__new__(cls)
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         """Takes any arguments."""
 
-    def __call__(self, *_args: object, **_kwargs: object) -> "Placeholder":
+    def __call__(self, *_args: object, **_kwargs: object) -> Self:
         """Is its own result."""
         return self
+
+    def __setattr__(self, _name: str, _value: object) -> None:
+        """Takes an attribute of an object that is not read."""
 
     def __setstate__(self, _state: object) -> None:
         """Takes the attributes of an object that is not read."""
@@ -62,16 +77,81 @@ class Placeholder:
         """Takes an item of a set that is not read."""
 
 
+class _Call:
+    """Can be called by a pickle, and nothing else: it has no attributes to set and refuses a state."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, _value: object) -> None:
+        """Refuses."""
+        raise pickle.UnpicklingError(f"it sets {name!r} of a function")
+
+    def __setstate__(self, _state: object) -> None:
+        """Refuses."""
+        raise pickle.UnpicklingError("it sets the state of a function")
+
+
+class _NewDict(_Call):
+    __slots__ = ()
+
+    def __call__(self, *items: Any) -> OrderedDict[Any, Any]:  # noqa: ANN401 - whatever the file holds
+        return OrderedDict(*items)
+
+
+class _NewSize(_Call):
+    __slots__ = ()
+
+    def __call__(self, *sizes: Any) -> torch.Size:  # noqa: ANN401 - whatever the file holds
+        return torch.Size(*sizes)
+
+
+class _NewTensor(_Call):
+    """Makes a tensor of a storage; what a file says of gradients and of hooks on them is left out."""
+
+    __slots__ = ()
+
+    def __call__(self, storage: Any, offset: int, size: Any, stride: Any, *_rest: object) -> torch.Tensor:  # noqa: ANN401
+        rebuild: Callable[..., torch.Tensor] = torch._utils._rebuild_tensor_v2
+        return rebuild(storage, offset, size, stride, False, OrderedDict())
+
+
+class _Parameter(_Call):
+    """A parameter is its tensor here."""
+
+    __slots__ = ()
+
+    def __call__(self, tensor: torch.Tensor, *_rest: object) -> torch.Tensor:
+        return tensor
+
+
+_CALLS: Final[Mapping[tuple[str, str], type[_Call]]] = MappingProxyType(
+    {
+        ("collections", "OrderedDict"): _NewDict,
+        ("torch._utils", "_rebuild_tensor_v2"): _NewTensor,
+        ("torch._utils", "_rebuild_parameter"): _Parameter,
+        ("torch", "Size"): _NewSize,
+    }
+)
+
+
 class _TensorUnpickler(pickle.Unpickler):
-    """Knows tensors and containers; torch wraps it and resolves the storages."""
+    """Knows tensors and containers; torch wraps it and resolves the storages.
+
+    A pickle may set attributes of everything that is found here, and call it. So no function or class of this process
+    is handed out, only things made for this one file that keep to what they are.
+    """
+
+    def __init__(self, file: BinaryIO, **options: Any) -> None:  # noqa: ANN401 - pickle's own signature
+        super().__init__(file, **options)
+        self._placeholder = _Unchangeable(Placeholder.__name__, (Placeholder,), {"__slots__": ()})
 
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - pickle's own signature
-        if (module, name) in _ALLOWED:
-            return _ALLOWED[module, name]
-        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
-            return getattr(torch, name)
+        if (module, name) in _CALLS:
+            return _CALLS[module, name]()
+        if module == "torch" and name in _DTYPES:
+            return _DTYPES[name]
         logger.info("checkpoint: an object of %s.%s is not read", module, name)
-        return Placeholder
+        return self._placeholder
 
 
 def _load_all(file: BinaryIO, **_options: object) -> Any:  # noqa: ANN401 - pickle's own signature

@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict
-
-from webui.errors import ModelNotReadyError, SpeechEmotionError
-from webui.labels import Emotion
+from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError
 from webui.progress import Stage
-from webui.results import Granularity, Notice, format_timestamp
-from webui.service.recognition.options import MAX_SEGMENT_S, RecognizeOptions
+from webui.results import Notice, format_timestamp
+from webui.service.recognition.options import AnalysisOptions
 from webui.service.recognition.service import RecognitionService
-from webui.settings import Precision
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 from webui.storage.retention import EACH_S
 
@@ -36,31 +32,6 @@ Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
 def file_at(place: str, _look: Callable[[], None]) -> AbstractContextManager[Path]:
     """Gives the file at a path."""
     return nullcontext(Path(place))
-
-
-class JobOptions(BaseModel):
-    """What is asked of every recording of a job; see ``RecognizeOptions``. Answers hold no files."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    granularity: Granularity = Granularity.UTTERANCE
-    model: str | None = None
-    precision: Precision | None = None
-    labels: tuple[Emotion, ...] | None = None
-    max_segment_s: float = MAX_SEGMENT_S
-    merge_segments: bool = False
-
-    def asked(self) -> RecognizeOptions:
-        """Returns the options of one recognition."""
-        return RecognizeOptions(
-            granularity=self.granularity,
-            model=self.model,
-            precision=self.precision,
-            labels=self.labels,
-            max_segment_s=self.max_segment_s,
-            merge_segments=self.merge_segments,
-            background=True,
-        )
 
 
 class _StopError(Exception):
@@ -112,7 +83,9 @@ class JobRunner:
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()) if until is not None else None)
 
-    def submit(self, files: Iterable[tuple[str, str]], options: JobOptions, *, job: str | None = None) -> JobRecord:
+    def submit(
+        self, files: Iterable[tuple[str, str]], options: AnalysisOptions, *, job: str | None = None
+    ) -> JobRecord:
         """Adds a job and returns it.
 
         Args:
@@ -121,17 +94,17 @@ class JobRunner:
             job: its id, if whoever asks has made one.
 
         Raises:
-            RequestError: the options make no sense.
             OutputError: it can't be written down.
+            RunNotFoundError: it was deleted at once.
         """
-        options.asked().check()
         name = job if job is not None else uuid4().hex
         created = format_timestamp(datetime.now().astimezone())
         self.store.add(name, created, options.model_dump_json(exclude_none=True), files)
         with self._something:
             self._something.notify_all()
         record = self.store.job(name)
-        assert record is not None
+        if record is None:  # somebody was quick to delete it
+            raise RunNotFoundError("api.no_job", found=name)
         return record
 
     def cancel(self, job: str) -> None:
@@ -206,10 +179,10 @@ class JobRunner:
                 raise _StopError
 
         try:
-            options = JobOptions.model_validate_json(self.store.options(item.job) or "{}")
+            options = AnalysisOptions.model_validate_json(self.store.options(item.job) or "{}")
             with self._opened(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
                 name = item.name.rsplit("/", 1)[-1]
-                result = self._service.analyze(path, options.asked(), file_name=name, progress=look)
+                result = self._service.analyze(path, options, file_name=name, progress=look)
         except _StopError:
             if item.job in self._stopped:
                 self.store.finish(item, ItemState.CANCELLED, None)

@@ -32,11 +32,22 @@ _Key = tuple[str, Runtime]
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model, the queue of those who ask it, and what the answer has to say about the choice."""
+    """A model that is ready for requests.
+
+    Attributes:
+        model: the model.
+        queue: its queue, shared by all requests.
+        notices: warnings for the result about the choice of the model.
+    """
 
     model: EmotionModel
     queue: BatchingQueue
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests should run at a time."""
+        return 2 if self.model.info.device == CPU else 16
 
 
 @dataclass(slots=True)

@@ -1,84 +1,118 @@
-"""What can be asked of one recognition, and the stages it goes through."""
+"""What a client can choose for one recognition; REST, jobs, the command line and the page all use these classes."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Any, Final, Self
 
-from webui.engine.precision import Runtime
+from pydantic import Field, ValidationError, field_validator
+
 from webui.errors import RequestError
 from webui.labels import Emotion
-from webui.results import Granularity
-from webui.settings import Device, Engine, Precision, Settings
+from webui.results import Document, Granularity
+from webui.settings import LONGEST_WAV_S, MAX_SMOOTHING_S, Precision
 
 MAX_SEGMENT_S: Final = 15.0
 MIN_MAX_SEGMENT_S: Final = 1.0
-MERGE_GAP_S: Final = 1.0  # neighbours further apart are not joined
+MAX_MAX_SEGMENT_S: Final = LONGEST_WAV_S  # as long as a recording may be: no segment is cut
+MERGE_GAP_S: Final = 1.0  # segments further apart are not merged
+
+SmoothingSeconds = Annotated[float, Field(gt=0, le=MAX_SMOOTHING_S)]
+SegmentSeconds = Annotated[float, Field(ge=MIN_MAX_SEGMENT_S, le=MAX_MAX_SEGMENT_S)]
 
 
-def parse_labels(given: str) -> tuple[Emotion, ...]:
-    """Returns the emotions that ``angry,happy`` names, in the order of the nine.
-
-    Raises:
-        RequestError: one is none of the nine.
-    """
-    names = [name.strip().lower() for name in given.split(",") if name.strip()]
-    known = {emotion.value for emotion in Emotion}
-    strangers = [name for name in names if name not in known]
-    if strangers or not names:
-        found = ", ".join(strangers) or f"'{given}'"
-        raise RequestError("request.unknown_labels", found=found, expected=", ".join(known_in_order()))
-    return tuple(emotion for emotion in Emotion if emotion.value in names)
-
-
-def known_in_order() -> list[str]:
-    """Returns the names of the nine emotions."""
-    return [emotion.value for emotion in Emotion]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecognizeOptions:
-    """The options of one recognition.
+class AnalysisOptions(Document):
+    """Options of a recognition that writes no files: an item of a job.
 
     Attributes:
-        granularity: one answer for the recording, or also a curve over time.
-        extract_embedding: whether ``embedding.npy`` is written: ``(dim,)``, or ``(frames, dim)`` with frames.
+        granularity: one result for the recording, a curve over time, or one result per speech segment.
+        model: name of a model or ``auto``; None takes the settings' value.
+        precision: number format of an Emotion2Vec model's weights; None takes the settings' value.
         window_s: frame scores: length of audio that a row averages over, in seconds; None takes the settings' value.
         hop_s: frame scores: distance between two rows, in seconds; None takes the settings' value.
         raw_frames: frame scores: a row for every model frame, without smoothing.
-        labels: the emotions that share the scores; None: all nine. The others' labels are left out of the softmax.
-        max_segment_s: segments: a longer stretch of speech is cut where it is quietest, in seconds.
+        labels: the emotions that share the scores; None: all nine. The others are left out of the softmax.
+        max_segment_s: segments: a longer one is cut, at a pause if there is one, in seconds.
         merge_segments: segments: whether neighbours of the same emotion become one.
-        model: a model's name or ``auto``; None takes the settings' value.
-        device: where the model shall run; None takes the settings' value.
-        engine: what runs an Emotion2Vec model; None takes the settings' value.
-        precision: of an Emotion2Vec model's weights; None takes the settings' value.
-        background: whether nobody waits for the answer: whoever does comes first.
     """
 
     granularity: Granularity = Granularity.UTTERANCE
-    extract_embedding: bool = False
-    window_s: float | None = None
-    hop_s: float | None = None
-    raw_frames: bool = False
-    labels: tuple[Emotion, ...] | None = None
-    max_segment_s: float = MAX_SEGMENT_S
-    merge_segments: bool = False
-    model: str | None = None
-    device: Device | None = None
-    engine: Engine | None = None
-    precision: Precision | None = None
-    background: bool = False
+    model: str | None = Field(
+        default=None, description="`auto` or a name that /api/v1/models lists; a named model is that model or an error."
+    )
+    precision: Precision | None = Field(
+        default=None, description="Of an Emotion2Vec model; the result names it. By default the server's setting."
+    )
+    window_s: SmoothingSeconds | None = Field(default=None, description="Frame scores: seconds per row.")
+    hop_s: SmoothingSeconds | None = Field(default=None, description="Frame scores: seconds between rows.")
+    raw_frames: bool = Field(default=False, description="Frame scores: a row per model frame, not smoothed.")
+    labels: tuple[Emotion, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="The emotions that share the scores, the others being left out of the softmax; all nine by "
+        "default. In a form: names with commas between them.",
+        examples=[["angry", "happy", "neutral", "sad"]],
+    )
+    max_segment_s: SegmentSeconds = Field(
+        default=MAX_SEGMENT_S, description="Segments: a longer stretch of speech is cut, at a pause if it has one."
+    )
+    merge_segments: bool = Field(default=False, description="Segments: join neighbours of the same emotion.")
 
-    def check(self) -> None:
-        """Refuses options that make no sense.
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _split_labels(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:  # noqa: ANN401 - one value per field
+        """Returns options made of values that a user typed.
 
         Raises:
-            RequestError: no emotion is named, or segments would be shorter than what can be judged.
+            RequestError: a value is out of its range, or a label is unknown.
         """
-        if self.labels is not None and not self.labels:
-            raise RequestError("request.unknown_labels", found="''", expected=", ".join(known_in_order()))
-        if not self.max_segment_s >= MIN_MAX_SEGMENT_S:
-            raise RequestError("request.bad_segment_s", found=self.max_segment_s, expected=MIN_MAX_SEGMENT_S)
+        try:
+            return cls(**values)
+        except ValidationError as err:
+            raise _request_error(err) from err
 
-    def runtime(self, settings: Settings) -> Runtime:
-        """Returns how the model shall run."""
-        return Runtime.of(settings, device=self.device, engine=self.engine, precision=self.precision)
+
+class RecognizeOptions(AnalysisOptions):
+    """Options of a recognition that writes a run folder.
+
+    Attributes:
+        extract_embedding: whether ``embedding.npy`` is written: ``(dim,)``, or ``(frames, dim)`` with frame scores.
+    """
+
+    extract_embedding: bool = Field(default=False, description="Whether `embedding.npy` is made.")
+
+
+def parse_labels(names: str) -> tuple[Emotion, ...]:
+    """Returns the emotions that ``angry,happy`` names, in the order of the nine.
+
+    Raises:
+        RequestError: a name is none of the nine.
+    """
+    wanted = [name.strip().lower() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in emotion_names()]
+    if unknown or not wanted:
+        found = ", ".join(unknown) or f"'{names}'"
+        raise RequestError("request.unknown_labels", found=found, expected=", ".join(emotion_names()))
+    return tuple(emotion for emotion in Emotion if emotion.value in wanted)
+
+
+def emotion_names() -> list[str]:
+    """Returns the names of the nine emotions in their order."""
+    return [emotion.value for emotion in Emotion]
+
+
+def _request_error(error: ValidationError) -> RequestError:
+    """Returns the first fault of ``error`` as an error that users read."""
+    fault = error.errors(include_url=False)[0]
+    field, found = str(fault["loc"][0]) if fault["loc"] else "", fault["input"]
+    if field == "labels":
+        shown = ", ".join(map(str, found)) if isinstance(found, list | tuple) else str(found)
+        return RequestError("request.unknown_labels", found=shown or "''", expected=", ".join(emotion_names()))
+    if field in {"window_s", "hop_s"}:
+        return RequestError("request.smoothing_range", found=found, expected=MAX_SMOOTHING_S)
+    if field == "max_segment_s":
+        return RequestError(
+            "request.bad_segment_s", found=found, expected_min=MIN_MAX_SEGMENT_S, expected_max=MAX_MAX_SEGMENT_S
+        )
+    return RequestError("api.bad_request", reason=f"{field}: {fault['msg']}")

@@ -7,8 +7,8 @@ inference, not after.
 
 import time
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -25,12 +25,14 @@ from webui.progress import Progress, Stage, ignore_progress
 from webui.results import Granularity, Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.models.pool import LoadedModel, ModelPool
 from webui.service.recognition.embedding import embedding_file
-from webui.service.recognition.options import RecognizeOptions
+from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 from webui.service.recognition.result_builder import BuiltResult, ResultContext, build_result
 from webui.service.recognition.scores import check_labels, check_smoothing
 from webui.service.recognition.windows import MAX_WINDOW_S, RecordingLogits, count_frames, predict_recording
 from webui.service.serving.drain import DrainTracker
 from webui.service.serving.metrics import Metrics
+from webui.service.serving.priority_semaphore import Priority
+from webui.service.serving.scheduler import Scheduler
 from webui.settings import Settings
 from webui.units import BYTES_PER_MB
 
@@ -72,7 +74,9 @@ class RecognitionService:
         self.registry = registry if registry is not None else ModelRegistry(settings)
         self.metrics = Metrics()
         self.models = ModelPool(settings, self.registry, on_batch=self.metrics.batch)
-        self.activity = DrainTracker()
+        self.scheduler = Scheduler(
+            max_waiting=settings.max_waiting, max_per_caller=settings.max_per_client, drain=DrainTracker()
+        )
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
         """Loads a model, or returns it if it is loaded already; None takes the settings' values.
@@ -88,6 +92,8 @@ class RecognitionService:
         options: RecognizeOptions | None = None,
         *,
         file_name: str | None = None,
+        runtime: Runtime | None = None,
+        admitted: bool = False,
         progress: Progress = ignore_progress,
         on_log: OnLog = lambda _line: None,
     ) -> Recognition:
@@ -95,59 +101,83 @@ class RecognitionService:
 
         Args:
             source: an audio file in any format, or its bytes.
-            options: what is asked for.
-            file_name: the name the user knows it by; by default the path's.
-            progress: told the fraction done and the stage; may raise to stop the run, which then leaves nothing behind.
-            on_log: told every line of the processing log as it arises.
+            options: the options; None: all defaults.
+            file_name: name of the file as the user knows it; by default the name of the path.
+            runtime: device, engine and precision; None takes the settings' values and the precision of the options.
+            admitted: whether the calling surface holds an admission of the scheduler for this request. Without one the
+                work is counted here, and refused once the process is to end.
+            progress: called with the fraction done and the stage; may raise to stop the run, which then leaves nothing
+                behind.
+            on_log: called with every line of the processing log as it arises.
 
         Raises:
             AudioError: the recording can't be used.
             RequestError: the options make no sense.
-            ModelError: the model can't answer.
+            ModelError: the model can't be used.
             OutputError: the files can't be written.
-            StoppingError: the process ends.
+            StoppingError: the process is about to end.
         """
         options = options if options is not None else RecognizeOptions()
-        run = _Run(self.settings, options, self.activity.watched(progress), on_log)
-        with self.activity.counted(), storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
+        drain = self.scheduler.drain
+        run = _Run(self.settings, options, drain.watched(progress), on_log, Priority.INTERACTIVE)
+        with (
+            nullcontext() if admitted else drain.open_track(),
+            storage.open_draft(self.settings.outputs_dir, started=run.started) as draft,
+        ):
             recording, decode_s = run.decode(source, file_name, draft)
             with closing(recording.waveform):
                 run.keep_audio(recording, draft)
-                loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
-                answer = run.infer(recording, loaded, decode_s, draft)
-            recognition = run.save(answer, draft)
+                loaded = run.load(lambda: self._load(options, runtime))
+                built = run.infer(recording, loaded, decode_s, draft)
+            recognition = run.save(built, draft)
             self.metrics.recognized(recognition.result)
             return recognition
 
     def analyze(
         self,
         source: Path | bytes,
-        options: RecognizeOptions,
+        options: AnalysisOptions,
         *,
         file_name: str | None = None,
+        priority: Priority = Priority.BACKGROUND,
         progress: Progress = ignore_progress,
     ) -> RecognitionResult:
-        """Recognizes like ``recognize``, and leaves no files: the answer is the document alone.
+        """Recognizes like ``recognize``, and writes no files: returns the document alone.
 
-        Frame scores that would need a file are left out of the document; the embedding is not made.
+        Frame scores that would need a file are left out of the document; no embedding is made.
+
+        Args:
+            source: see ``recognize``.
+            options: the options.
+            file_name: see ``recognize``.
+            priority: order among the requests that wait for the same model.
+            progress: see ``recognize``.
         """
-        options = replace(options, extract_embedding=False)
-        run = _Run(self.settings, options, progress, lambda _line: None)
+        run = _Run(self.settings, RecognizeOptions(**dict(options)), progress, lambda _line: None, priority)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             recording, decode_s = run.decode(source, file_name, draft)
             with closing(recording.waveform):
-                loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
+                loaded = run.load(lambda: self._load(options, None))
                 result = run.infer(recording, loaded, decode_s, draft).result
         self.metrics.recognized(result)
         if result.frames is None or result.frames.file is None:
             return result
         return result.model_copy(update={"frames": result.frames.model_copy(update={"file": None})})
 
+    def _load(self, options: AnalysisOptions, runtime: Runtime | None) -> LoadedModel:
+        runtime = runtime if runtime is not None else Runtime.of(self.settings, precision=options.precision)
+        loaded = self.models.get(options.model, runtime)
+        self.scheduler.concurrency = max(self.scheduler.concurrency, loaded.concurrency)
+        return loaded
+
 
 class _Run:
     """One recognition: keeps the log and the clock while it passes through the stages."""
 
-    def __init__(self, settings: Settings, options: RecognizeOptions, progress: Progress, on_log: OnLog) -> None:
+    def __init__(
+        self, settings: Settings, options: RecognizeOptions, progress: Progress, on_log: OnLog, priority: Priority
+    ) -> None:
+        self._priority = priority
         self._settings = settings
         self._options = options
         self._progress = progress
@@ -157,7 +187,6 @@ class _Run:
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
         check_smoothing(window_s, hop_s)
-        options.check()
         self._smoothing_s = (window_s, hop_s)
 
     def decode(
@@ -224,7 +253,7 @@ class _Run:
                 statistics=(recording.mean, recording.variance),
                 on_features=embedding.add if embedding is not None else None,
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
-                ask=partial(loaded.queue.predict, background=self._options.background),
+                ask=partial(loaded.queue.predict, background=self._priority is Priority.BACKGROUND),
             )
         spans = self._detect_speech(recording)
         inference_s = time.perf_counter() - clock
@@ -269,8 +298,9 @@ class _Run:
         self._progress(INFERRED, Stage.RESULTS)
         with draft.writing():
             storage.write_run(draft.path, storage.RunContent(answer.result, self._log, answer.frame_groups))
+            names = sorted(file.name for file in draft.path.iterdir())
             folder = draft.publish()
-            files = tuple(sorted(folder.iterdir()))
+            files = tuple(folder / name for name in names)  # not looked up: somebody may delete it already
         self._say("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
         self._progress(1.0, Stage.RESULTS)
         return Recognition(answer.result, folder, files, tuple(self._log))

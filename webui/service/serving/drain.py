@@ -1,4 +1,4 @@
-"""What is under way in this process, so that it can end without losing work: first nothing new, then nothing at all."""
+"""Draining: once the process is to end, it refuses new work and waits for the work under way."""
 
 import threading
 from collections.abc import Iterator
@@ -6,31 +6,31 @@ from contextlib import contextmanager
 
 from webui.errors import StoppingError
 from webui.progress import Progress, Stage
-from webui.service.serving.admission import RETRY_AFTER_S
+from webui.service.serving.retry import RETRY_AFTER_S
 
 
 class DrainTracker:
-    """Counts work, and ends it in two steps."""
+    """Counts the work under way; ``stop`` refuses new work, ``abort`` ends the work that still runs."""
 
     def __init__(self) -> None:
         self._idle = threading.Condition()
         self._count = 0
         self._stopping = threading.Event()
-        self._handing_back = threading.Event()
+        self._aborting = threading.Event()
 
     @property
     def under_way(self) -> int:
-        """How much work is counted now."""
+        """How much work is under way."""
         return self._count
 
     @property
     def stopping(self) -> bool:
-        """Whether nothing new begins."""
+        """Whether new work is refused."""
         return self._stopping.is_set()
 
     @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Counts the block as work. What begins anew asks ``check_open`` first; what has waited its turn need not."""
+    def track(self) -> Iterator[None]:
+        """Counts the block as work under way."""
         with self._idle:
             self._count += 1
         try:
@@ -40,30 +40,41 @@ class DrainTracker:
                 self._count -= 1
                 self._idle.notify_all()
 
-    def watched(self, progress: Progress) -> Progress:
-        """Returns a ``progress`` that ends the work, by StoppingError, once it is to be handed back."""
+    @contextmanager
+    def open_track(self) -> Iterator[None]:
+        """Counts the block as work under way, unless new work is refused.
 
-        def told(fraction: float, stage: Stage) -> None:
-            if self._handing_back.is_set() and stage is not Stage.RESULTS:  # what is being written is nearly done
+        Raises:
+            StoppingError: new work is refused.
+        """
+        self.check_open()
+        with self.track():
+            yield
+
+    def watched(self, progress: Progress) -> Progress:
+        """Returns a ``progress`` that raises StoppingError, which ends the work, after ``abort``."""
+
+        def report(fraction: float, stage: Stage) -> None:
+            if self._aborting.is_set() and stage is not Stage.RESULTS:  # results that are being written are nearly done
                 raise StoppingError("request.stopping", retry_s=RETRY_AFTER_S)
             progress(fraction, stage)
 
-        return told
+        return report
 
     def check_open(self) -> None:
-        """Raises StoppingError once nothing new begins."""
+        """Raises StoppingError if new work is refused."""
         if self.stopping:
             raise StoppingError("request.stopping", retry_s=RETRY_AFTER_S)
 
     def stop(self) -> None:
-        """From now on nothing new begins."""
+        """Refuses new work from now on."""
         self._stopping.set()
 
-    def hand_back(self) -> None:
-        """Ends what is under way, at its next report."""
-        self._handing_back.set()
+    def abort(self) -> None:
+        """Ends the work under way, at its next report of progress."""
+        self._aborting.set()
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Returns whether nothing is under way, within the time."""
+        """Returns whether all work ended within the time."""
         with self._idle:
             return self._idle.wait_for(lambda: self._count == 0, timeout_s)

@@ -168,7 +168,7 @@ class CompareRuns:
         unavailable = [name for name in models if name not in ready]
         if unavailable or not models:
             raise RequestError("page.compare_nobody", expected=", ".join(ready))
-        self._service.activity.check_open()
+        self._service.scheduler.drain.check_open()
         question = Question(models=tuple(models), data=_labelled(files, folder / "data"), rounds=ROUNDS)
         return compare_models(question, self._service.settings, folder / "out", language, on_step=report)
 

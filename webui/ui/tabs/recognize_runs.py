@@ -22,12 +22,6 @@ from webui.ui.views.outcome import present
 MODEL_QUEUE: Final = "model"  # all model events share it, so that the page and its API wait in one queue
 MODEL_CONCURRENCY: Final = 2  # one recording is in the model while the next is decoded
 
-STAGE_TEXTS: Final = {
-    Stage.VALIDATION: "page.stage_validation",
-    Stage.PREPROCESSING: "page.stage_preprocessing",
-    Stage.INFERENCE: "page.stage_inference",
-    Stage.RESULTS: "page.stage_results",
-}
 _PROGRESS: Final = gr.Progress()
 _HIDDEN: Final = {"visible": False, "__type__": "update"}
 
@@ -95,10 +89,10 @@ class RecognizeRuns:
             def report(fraction: float, stage: Stage, done: int = number) -> None:
                 if not run.goes_on(writing=stage is Stage.RESULTS and done == len(names) - 1):
                     raise CancelledByUserError
-                progress((done + fraction) / len(names), desc=text(STAGE_TEXTS[stage], language))
+                progress((done + fraction) / len(names), desc=text(stage.text_key, language))
 
             outcome = recognize_source(
-                self._service, path, replace(options, model=name), file_name=file_name, progress=report
+                self._service, path, options.model_copy(update={"model": name}), file_name=file_name, progress=report
             )
             if outcome.cancelled or path is None or len(names) == 1:
                 return outcome

@@ -40,7 +40,7 @@ def present(outcome: Outcome, language: Language, shared: SharedFiles) -> Update
         files = None
         if outcome.recognition is not None:
             files = shared.share_run(outcome.recognition.folder, outcome.recognition.files)
-        return [outcome, *render(outcome, language), gr.update(value=files, visible=files is not None)]
+        return [outcome, *render(outcome, language), gr.update(value=files, visible=bool(files))]
     except Exception as error:  # noqa: BLE001 - the page's edge; `error_card_of` logs it
         failed = Outcome(None, error_card_of(error), outcome.log)
         return [failed, *render(failed, language), gr.update(visible=False)]

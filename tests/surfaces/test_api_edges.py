@@ -1,0 +1,219 @@
+"""Numbers that no recording has, and results that are deleted while they are read: never status 500."""
+
+import asyncio
+import json
+import math
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.testclient import TestClient
+from starlette.types import Message
+
+from tests.support.audio_files import voice, with_soundfile
+from tests.support.fake_model import FakeRegistry
+from webui.api.documents import JobRequest, RecognizeRequest
+from webui.api.jobs import JobsApi
+from webui.api.routes import MAX_OFFSET, Api
+from webui.errors import RequestError, SpeechEmotionError
+from webui.http.opened_file import OpenedFileResponse
+from webui.http.problems import answer_error
+from webui.results import Granularity, Notice
+from webui.service import RecognitionService, RecognizeOptions
+from webui.service.recognition.options import MAX_MAX_SEGMENT_S, AnalysisOptions
+from webui.settings import MAX_SMOOTHING_S, PROJECT_DIR, Settings
+from webui.storage.run_ids import RunIds
+
+EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
+ABSURD = [1e300, 1e999, -1e999, math.nan, 1e308, -1.0, 0.0, 2.0**63, MAX_SMOOTHING_S + 1]
+FIELDS = ["window_s", "hop_s", "max_segment_s"]
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("edges") / "outputs"
+
+
+@pytest.fixture(scope="module")
+def client(outputs: Path) -> Iterator[TestClient]:
+    """The routes without the page, which takes seconds to build."""
+    settings = Settings(outputs_dir=outputs)
+    service = RecognitionService(settings, FakeRegistry(settings))
+    app = FastAPI()
+    for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer_error)
+    jobs = JobsApi(service)
+    app.include_router(jobs.router)
+    app.include_router(Api(service).router)
+    jobs.start()
+    with TestClient(app, raise_server_exceptions=False) as opened:
+        yield opened
+    jobs.stop()
+
+
+def recognized(client: TestClient) -> str:
+    answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()})
+    assert answer.status_code == 200, answer.text
+    run_id: str = answer.json()["id"]
+    return run_id
+
+
+def code_of(answer: Any, status: int) -> str:  # noqa: ANN401 - the test client's own type
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    code: str = json.loads(answer.text, parse_constant=refuse)["code"]
+    return code
+
+
+@pytest.mark.parametrize("listed", ["results", "jobs"])
+def test_pages_of_lists(client: TestClient, listed: str) -> None:
+    for offset in (2**63, 2**64, 10**30, MAX_OFFSET + 1, -1, "1e3", "nan", "9" * 5000):
+        assert code_of(client.get(f"/api/v1/{listed}?offset={offset}"), 422) == "api.bad_request"
+        assert code_of(client.get(f"/api/v1/{listed}?limit={offset}"), 422) == "api.bad_request"
+    assert client.get(f"/api/v1/{listed}?offset={MAX_OFFSET}").status_code == 200
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_seconds_of_a_request(client: TestClient, field: str) -> None:
+    for value in ABSURD:
+        if field == "max_segment_s" and value == MAX_SMOOTHING_S + 1:
+            continue
+        fields = {field: str(value), "granularity": "frame"}
+        answer = client.post("/api/v1/recognize", data=fields, files={"audio": EXAMPLE.read_bytes()})
+        assert code_of(answer, 422) == "api.bad_request", value
+        headers = {"Content-Type": "application/json"}
+        for written in (str(value), f'"{value}"', "1e999", "NaN", "Infinity", "-Infinity"):
+            body = f'{{"audio_base64": "", "granularity": "frame", "{field}": {written}}}'.encode()
+            assert code_of(client.post("/api/v1/recognize", content=body, headers=headers), 422) == "api.bad_request"
+            if field == "max_segment_s":
+                body = f'{{"audio_paths": ["/a.wav"], "{field}": {written}}}'.encode()
+                assert code_of(client.post("/api/v1/jobs", content=body, headers=headers), 422) == "api.bad_request"
+
+
+def test_the_longest_seconds_are_answered(client: TestClient) -> None:
+    fields = {"granularity": "frame", "window_s": str(MAX_SMOOTHING_S), "hop_s": str(MAX_SMOOTHING_S)}
+    answer = client.post("/api/v1/recognize", data=fields, files={"audio": EXAMPLE.read_bytes()})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["frames"]["rows"] == 1
+    fields = {"granularity": "segment", "max_segment_s": str(MAX_MAX_SEGMENT_S)}
+    assert client.post("/api/v1/recognize", data=fields, files={"audio": EXAMPLE.read_bytes()}).status_code == 200
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("value", ABSURD[:-1])
+def test_options_are_checked_whoever_makes_them(field: str, value: float) -> None:
+    with pytest.raises(RequestError, match="expected"):
+        RecognizeOptions.of(granularity=Granularity.FRAME, **{field: value})
+    with pytest.raises(ValueError, match=field):
+        RecognizeOptions(granularity=Granularity.FRAME, **{field: value})
+
+
+@pytest.mark.parametrize("document", [RecognizeRequest, JobRequest, AnalysisOptions])
+def test_no_document_takes_what_json_does_not_have(document: Any) -> None:  # noqa: ANN401
+    for written in ("NaN", "Infinity", "-Infinity", "1e999"):
+        with pytest.raises(ValueError, match="finite"):
+            document.model_validate_json(f'{{"max_segment_s": {written}}}')
+
+
+def test_a_header_s_endless_rate_is_told_as_json(client: TestClient) -> None:
+    caf = with_soundfile(voice(0.5), 16_000, format="CAF", subtype="PCM_16")
+    at = caf.index(b"desc") + 12
+    for rate in (math.inf, -math.inf, math.nan, 1e300):
+        data = caf[:at] + struct.pack(">d", rate) + caf[at + 8 :]
+        answer = client.post("/api/v1/recognize", files={"audio": data})
+        assert code_of(answer, 422) == "audio.absurd_rate"
+        assert answer.json()["values"]["found_hz"] == (rate if math.isfinite(rate) else str(rate))
+        notice = Notice.of_error("audio.absurd_rate", answer.json()["values"] | {"found_hz": rate})
+        assert json.loads(notice.model_dump_json())["message"]
+
+
+def deleted_when_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else deletes each result at the moment when a request has found it."""
+    find = RunIds.find
+
+    def found(ids: RunIds, run_id: str) -> Path | None:
+        folder = find(ids, run_id)
+        if folder is not None:
+            assert ids.delete(folder)
+        return folder
+
+    monkeypatch.setattr(RunIds, "find", found)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client, run_id: client.get(f"/api/v1/results/{run_id}"),
+        lambda client, run_id: client.get(f"/api/v1/results/{run_id}/result.json"),
+        lambda client, run_id: client.delete(f"/api/v1/results/{run_id}"),
+    ],
+)
+def test_a_result_that_is_deleted_meanwhile_is_404(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any]
+) -> None:
+    run_id = recognized(client)
+    deleted_when_found(monkeypatch)
+    assert code_of(ask(client, run_id), 404) == "api.no_result"
+
+
+def test_a_list_leaves_out_what_is_deleted_meanwhile(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, stays = recognized(client), recognized(client)
+    page = RunIds.newest_first
+
+    def listed(ids: RunIds, *, offset: int, limit: int) -> tuple[list[Path], int]:
+        found = page(ids, offset=offset, limit=limit)
+        assert ids.delete(next(folder for folder in found[0] if gone.startswith(f"{folder.name}.")))
+        return found
+
+    monkeypatch.setattr(RunIds, "newest_first", listed)
+    answer = client.get("/api/v1/results?limit=200")
+    assert answer.status_code == 200
+    assert stays in [one["id"] for one in answer.json()["results"]]
+    assert gone not in [one["id"] for one in answer.json()["results"]]
+
+
+def test_a_file_is_sent_whole_though_it_is_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "processed_audio.wav"
+    path.write_bytes(bytes(200_000))
+    sent = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        path.unlink(missing_ok=True)
+
+    async def receive() -> Message:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    scope = {"type": "http", "method": "GET", "headers": [], "asgi": {"spec_version": "2.3"}}
+    asyncio.run(OpenedFileResponse(path)(scope, receive, send))
+    assert sent[0]["status"] == 200
+    assert sum(len(message.get("body", b"")) for message in sent) == 200_000
+    with pytest.raises(FileNotFoundError):
+        OpenedFileResponse(path)
+
+
+def test_an_answer_whose_folder_is_gone(client: TestClient, monkeypatch: pytest.MonkeyPatch, outputs: Path) -> None:
+    """It was deleted by somebody who lists results, between its publication and its answer."""
+    publish = RecognitionService.recognize
+
+    def deleted(service: RecognitionService, *given: Any, **options: Any) -> Any:  # noqa: ANN401
+        done = publish(service, *given, **options)
+        assert RunIds(outputs).delete(done.folder)
+        return done
+
+    monkeypatch.setattr(RecognitionService, "recognize", deleted)
+    answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()})
+    assert answer.status_code == 200
+    assert "result.json" in answer.json()["links"]
+    answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, data={"inline_embedding": "true"})
+    assert code_of(answer, 404) == "api.no_result"

@@ -1,0 +1,325 @@
+"""Connections that say nothing, or never to the end: closed in time, and in nobody's way meanwhile. Real sockets."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.support.certificates import self_signed
+from webui.http import connections as counting
+from webui.http import guarded_http
+from webui.http.connections import Connections
+from webui.server.app import _Server, open_listener
+from webui.service.serving.drain import Activity
+
+LIMIT = 6  # and two more, to ask for a health check
+HEAD_S = 1.0
+CLOSED_S = 30.0  # on a busy machine
+PORT = 18_700  # the first that is tried
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+WAITING_BODY = b"POST /recognize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+
+
+async def answer(request: Request) -> JSONResponse:
+    return JSONResponse({"bytes": len(await request.body())})
+
+
+async def at_once(_request: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok"})
+
+
+async def long(_request: Request) -> Response:
+    return Response(bytes(20_000_000))
+
+
+def app() -> Starlette:
+    """A server's own paths, without the page, which takes seconds to build."""
+    routes = [Route(path, at_once) for path in ("/healthz", "/readyz", "/models")]
+    routes += [Route("/recognize", answer, methods=["POST"]), Route("/long", long)]
+    return Starlette(routes=routes)
+
+
+@contextmanager
+def serving(connections: Connections, **tls: Any) -> Iterator[str]:  # noqa: ANN401
+    """The server as ``serve`` runs it, in a thread; gives its address."""
+    started = threading.Event()
+    config = uvicorn.Config(app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1, **tls)
+    with open_listener("127.0.0.1", PORT) as listener:
+        server = _Server(config, started.set, Activity(), connections, max_upload_s=60.0)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        assert started.wait(CLOSED_S)
+        yield f"{'https' if tls else 'http'}://localhost:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(CLOSED_S)
+        assert not thread.is_alive()
+        assert len(connections) == 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guarded_http, "HEAD_S", HEAD_S)
+        yield
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with serving(Connections(total=LIMIT, per_address=1)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with TLS, to which loopback is an address like any."""
+    certificate, key = self_signed(tmp_path_factory.mktemp("tls"), "localhost")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "LOOPBACK", ())
+        connections = Connections(total=1000, per_address=LIMIT)
+    with serving(connections, ssl_certfile=certificate, ssl_keyfile=key) as url:
+        yield url
+
+
+def connect(server: str) -> socket.socket:
+    link = socket.create_connection(("127.0.0.1", int(server.rsplit(":", 1)[1])), timeout=CLOSED_S)
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return link
+
+
+@contextmanager
+def many(server: str, count: int, first: bytes = b"") -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        links = [stack.enter_context(connect(server)) for _ in range(count)]
+        for link in links:
+            with suppress(OSError):
+                link.sendall(first)
+        yield links
+
+
+def is_closed(link: socket.socket) -> bool:
+    """Waits for the end of a connection."""
+    try:
+        while link.recv(65536):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def answer_of(link: socket.socket) -> bytes:
+    """Returns an answer with its body, which a Content-Length says the end of."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += link.recv(65536)
+    head, _, body = got.partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += link.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def drip(link: socket.socket, piece: bytes) -> float:
+    """Sends a piece again and again until the other side has closed; returns how long that took."""
+    begun = time.monotonic()
+    link.settimeout(0.1)
+    while time.monotonic() - begun < CLOSED_S:
+        try:
+            link.sendall(piece)
+            if link.recv(65536) == b"":
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    else:
+        raise AssertionError("it was never closed")
+    return time.monotonic() - begun
+
+
+def test_silent_connections_keep_nobody_out(server: str) -> None:
+    with many(server, 40) as silent, httpx.Client(base_url=server, timeout=CLOSED_S) as client:
+        for path in ("/healthz", "/models", "/healthz"):
+            assert client.get(path).status_code == 200
+        assert client.post("/recognize", content=bytes(100_000)).json() == {"bytes": 100_000}
+        assert all(is_closed(link) for link in silent)
+        assert client.get("/healthz").status_code == 200
+
+
+def after_an_answer(link: socket.socket) -> float:
+    for _ in range(2):
+        link.sendall(HEAD + b"\r\n")
+        assert answer_of(link).startswith(b"HTTP/1.1 200")
+    link.sendall(HEAD)
+    return drip(link, b"a: b\r\n")
+
+
+def body_that_nobody_reads(link: socket.socket) -> float:
+    link.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+    assert answer_of(link).startswith(b"HTTP/1.1 200")
+    link.sendall(b"a")
+    begun = time.monotonic()
+    assert is_closed(link)
+    return time.monotonic() - begun
+
+
+def silence(link: socket.socket) -> float:
+    begun = time.monotonic()
+    assert is_closed(link)
+    return time.monotonic() - begun
+
+
+def head_that_drips(first: bytes, piece: bytes, link: socket.socket) -> float:
+    link.sendall(first)
+    return drip(link, piece)
+
+
+SLOW = [
+    silence,
+    partial(head_that_drips, HEAD, b"a: b\r\n"),
+    partial(head_that_drips, b"G", b"E"),
+    partial(head_that_drips, b"POST /recognize HTTP/1.1\r\n", b"a: b\r\n"),
+    after_an_answer,
+    body_that_nobody_reads,
+]
+
+
+def test_what_never_ends_is_ended(server: str) -> None:
+    with many(server, len(SLOW)) as links, ThreadPoolExecutor(len(SLOW)) as clients:
+        for took in clients.map(lambda slow, link: slow(link), SLOW, links):
+            assert took > HEAD_S / 2
+
+
+def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_http, "STALLED_S", 0.5)
+    monkeypatch.setattr(guarded_http, "LINGER_S", 0.5)
+    connections = Connections(total=LIMIT, per_address=1)
+    with serving(connections) as url, connect(url) as link:
+        link.sendall(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        deadline = time.monotonic() + CLOSED_S
+        while not (got := link.recv(1000)):
+            assert time.monotonic() < deadline
+        while len(connections):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert got.startswith(b"HTTP/1.1 200")
+    with serving(connections) as url:
+        assert len(httpx.get(f"{url}/long", timeout=CLOSED_S).content) == 20_000_000
+
+
+def test_a_body_that_nobody_reads_but_that_ends(server: str) -> None:
+    """It is thrown away, and the next request is answered."""
+    with connect(server) as link:
+        link.sendall(HEAD + b"Content-Length: 4\r\n\r\n")
+        assert answer_of(link).startswith(b"HTTP/1.1 200")
+        link.sendall(b"body" + HEAD + b"\r\n")
+        assert answer_of(link).startswith(b"HTTP/1.1 200")
+
+
+def test_requests_one_after_another_in_one_piece(server: str) -> None:
+    with connect(server) as link:
+        link.sendall((HEAD + b"\r\n") * 3)
+        got = b""
+        while got.count(b"HTTP/1.1 200") < 3:
+            got += link.recv(65536)
+
+
+def test_an_offer_to_speak_something_else_is_answered_in_http(server: str) -> None:
+    with connect(server) as link:
+        link.sendall(HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n")
+        assert answer_of(link).startswith(b"HTTP/1.1 200")
+        link.sendall(HEAD + b"\r\n")
+        assert answer_of(link).startswith(b"HTTP/1.1 200")
+
+
+def test_health_is_told_where_every_place_is_taken(server: str) -> None:
+    with many(server, LIMIT, WAITING_BODY) as held, httpx.Client(base_url=server, timeout=CLOSED_S) as client:
+        deadline = time.monotonic() + CLOSED_S
+        while (answer := client.get("/models")).status_code == 200:
+            assert time.monotonic() < deadline
+        assert (answer.status_code, answer.json()["code"]) == (503, "access.too_many_connections")
+        assert answer.json()["values"] == {"found": LIMIT + 1, "expected": LIMIT, "retry_s": 5}
+        assert answer.headers["retry-after"] == "5"
+        for path in ("/healthz", "/readyz", "/healthz"):
+            assert client.get(path).status_code == 200
+        with many(server, 20):
+            assert httpx.get(f"{server}/healthz", timeout=CLOSED_S).status_code == 200
+        for link in held:
+            link.close()
+        while client.get("/models").status_code != 200:
+            assert time.monotonic() < deadline
+
+
+def hello() -> bytes:
+    """The first flight of a TLS handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    sent = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="localhost").do_handshake()
+    return sent.read()
+
+
+def trusting() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def test_a_handshake_that_never_ends(secured: str) -> None:
+    for first in (b"", hello(), hello()[:20]):
+        with many(secured, 30, first) as links:
+            assert httpx.get(f"{secured}/healthz", verify=False, timeout=CLOSED_S).status_code == 200
+            assert all(is_closed(link) for link in links)
+
+
+def test_what_is_no_handshake(secured: str) -> None:
+    with many(secured, 3, HEAD + b"\r\n") as links:
+        assert all(is_closed(link) for link in links)
+
+
+def test_https_after_the_handshake(secured: str) -> None:
+    """The request comes along with the end of the handshake; later ones by themselves."""
+    for _ in range(5):
+        with trusting().wrap_socket(
+            connect(secured), server_hostname="localhost", do_handshake_on_connect=False
+        ) as link:
+            link.do_handshake()
+            link.sendall(HEAD + b"\r\n")
+            assert answer_of(link).startswith(b"HTTP/1.1 200")
+            link.sendall(HEAD + b"\r\n")
+            assert answer_of(link).startswith(b"HTTP/1.1 200")
+    with trusting().wrap_socket(connect(secured), server_hostname="localhost") as link:
+        link.sendall(HEAD)
+        assert is_closed(link)
+    sent = httpx.post(f"{secured}/recognize", content=bytes(1_000_000), verify=False, timeout=CLOSED_S)
+    assert sent.json() == {"bytes": 1_000_000}
+
+
+def test_one_address_has_a_bound(secured: str) -> None:
+    with ExitStack() as stack:
+        held = []
+        for _ in range(LIMIT):
+            link = trusting().wrap_socket(connect(secured), server_hostname="localhost")
+            held.append(stack.enter_context(link))
+            link.sendall(WAITING_BODY)
+        deadline = time.monotonic() + CLOSED_S
+        where = f"{secured}/models"
+        while (answer := httpx.get(where, verify=False, timeout=CLOSED_S)).status_code == 200:
+            assert time.monotonic() < deadline
+        assert (answer.status_code, answer.json()["code"]) == (429, "access.too_many_of_address")
+        assert httpx.get(f"{secured}/healthz", verify=False, timeout=CLOSED_S).status_code == 200

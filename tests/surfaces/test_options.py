@@ -1,0 +1,49 @@
+"""Every option of a recognition exists on every surface where it makes sense."""
+
+import json
+
+import pytest
+
+from tests import write_docs
+from webui.api.documents import JobRequest, RecognizeRequest
+from webui.cli.options import FLAGS
+from webui.cli.program import build_command
+from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
+from webui.texts import Language
+
+FIELDS = sorted(RecognizeOptions.model_fields)
+OPERATORS = ("device", "engine", "background")  # chosen by whoever runs the program, not by its clients
+PROGRAM = build_command(Language.EN)
+UPLOADS = {"recognize": RecognizeRequest, "jobs": JobRequest}
+
+
+def flags_of(command: str) -> set[str]:
+    return {flag for parameter in PROGRAM.commands[command].params for flag in parameter.opts}
+
+
+def test_only_a_run_folder_has_an_embedding() -> None:
+    assert set(RecognizeOptions.model_fields) - set(AnalysisOptions.model_fields) == {"extract_embedding"}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_the_command_line_has_every_option(field: str) -> None:
+    assert FLAGS[field] in flags_of("recognize")
+    if field in AnalysisOptions.model_fields:
+        assert FLAGS[field] in flags_of("batch")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_rest_has_every_option(field: str) -> None:
+    paths = json.loads(write_docs.openapi())["paths"]
+    for name, document in UPLOADS.items():
+        bodies = paths[f"/api/v1/{name}"]["post"]["requestBody"]["content"]
+        expected = field in (RecognizeOptions if name == "recognize" else AnalysisOptions).model_fields
+        assert (field in document.model_fields) == expected
+        for kind in ("multipart/form-data", "application/json"):
+            assert (field in bodies[kind]["schema"]["properties"]) == expected, (name, kind)
+
+
+@pytest.mark.parametrize("field", OPERATORS)
+def test_what_the_operator_chooses_is_no_option(field: str) -> None:
+    for document in (*UPLOADS.values(), AnalysisOptions, RecognizeOptions):
+        assert field not in document.model_fields

@@ -1,0 +1,147 @@
+"""Which connection goes when there are too many: the counts alone, without a server."""
+
+import ipaddress
+from typing import Any, cast
+
+import pytest
+
+from webui.errors import BusyError, TooOftenError
+from webui.http import connections as module
+from webui.http.connections import Connection, Connections, room_for
+
+
+class Transport:
+    """Knows where it comes from, and whether it was cut off."""
+
+    def __init__(self, host: str | None) -> None:
+        self.host = host
+        self.aborted = False
+
+    def get_extra_info(self, name: str) -> Any:  # noqa: ANN401
+        assert name == "peername"
+        return (self.host, 1) if self.host is not None else None
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def come(connections: Connections, host: str | None = "192.0.2.1") -> tuple[Transport, Connection | None]:
+    transport = Transport(host)
+    return transport, connections.admit(cast(Any, transport))
+
+
+def must(found: tuple[Transport, Connection | None]) -> tuple[Transport, Connection]:
+    transport, connection = found
+    assert connection is not None
+    return transport, connection
+
+
+def test_the_longest_idle_goes_first() -> None:
+    connections = Connections(total=4, per_address=100)  # and two to ask for a health check
+    open_now = [must(come(connections, f"192.0.2.{number}")) for number in range(6)]
+    connections.begin(open_now[0][1])  # one that is answered stays
+    connections.begin(open_now[1][1])
+    connections.rest(open_now[1][1])  # this one has been idle for the shortest time
+    gone = [open_now[2], open_now[3], open_now[4], open_now[5], open_now[1]]
+    for number, (transport, _) in enumerate(gone):
+        must(come(connections, f"198.51.100.{number}"))
+        assert transport.aborted
+    assert not open_now[0][0].aborted
+    assert len(connections) == 6
+
+
+def test_without_an_idle_one_there_is_no_room() -> None:
+    connections = Connections(total=2, per_address=100)
+    for number in range(4):
+        connections.begin(must(come(connections, f"192.0.2.{number}"))[1])
+    transport, refused = come(connections, "198.51.100.1")
+    assert refused is None
+    assert transport.aborted
+    assert not connections._pools.keys() - {f"192.0.2.{number}" for number in range(4)}
+
+
+def test_more_requests_than_the_limit_are_refused() -> None:
+    connections = Connections(total=2, per_address=100)
+    open_now = [must(come(connections, f"192.0.2.{number}"))[1] for number in range(3)]
+    for one in open_now[:2]:
+        connections.begin(one)
+        assert connections.trouble(one, 1) is None
+    connections.begin(open_now[2])
+    error = connections.trouble(open_now[2], 1)
+    assert isinstance(error, BusyError)
+    assert (error.values["found"], error.values["expected"]) == (3, 2)
+    connections.leave(open_now[0])
+    assert connections.trouble(open_now[2], 2) is None
+    assert connections.trouble(open_now[2], 3) is not None, "requests whose clients have gone are work as well"
+
+
+def test_one_address_takes_places_from_itself_alone() -> None:
+    connections = Connections(total=100, per_address=3)
+    other, _ = must(come(connections, "198.51.100.1"))
+    own = [must(come(connections)) for _ in range(10)]
+    assert [transport.aborted for transport, _ in own] == [True] * 5 + [False] * 5
+    for _, one in own[5:]:
+        connections.begin(one)
+    error = connections.trouble(own[9][1], 1)
+    assert isinstance(error, TooOftenError)
+    assert (error.values["found"], error.values["expected"]) == (5, 3)
+    assert come(connections)[1] is None
+    assert not other.aborted
+    for _, one in own:
+        connections.leave(one)
+        connections.leave(one)  # its transport tells of it once more
+    assert len(connections) == 1
+    must(come(connections))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "bounded"),
+    [
+        (["2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:0:9::"], True),
+        (["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"], True),
+        (["fe80::1%eth0", "fe80::2%eth0", "fe80::3"], True),
+        (["2001:db8:1::1", "2001:db8:2::1", "2001:db8:3::1"], False),
+        (["127.0.0.1", "127.0.0.2", "127.0.0.1"], False),
+        (["::1", "::1", "::ffff:127.0.0.1"], False),
+        (["10.1.2.3", "10.1.2.3", "10.1.2.3"], False),
+        ([None, None, None], False),
+    ],
+)
+def test_what_counts_as_one_address(hosts: list[str | None], bounded: bool) -> None:
+    """A proxy that the settings name, and one on this machine, speak for many."""
+    connections = Connections(total=100, per_address=1, trusted=[ipaddress.ip_network("10.1.0.0/16")])
+    for host in hosts * 2:
+        connections.begin(must(come(connections, host))[1]) if not bounded else come(connections, host)
+    assert len(connections) == (3 if bounded else 6)
+
+
+def test_idle_ones_are_closed_at_the_end() -> None:
+    connections = Connections(total=10, per_address=10)
+    open_now = [must(come(connections, host)) for host in ("192.0.2.1", "127.0.0.1", "192.0.2.1")]
+    connections.begin(open_now[0][1])
+    connections.close_idle()
+    assert [transport.aborted for transport, _ in open_now] == [False, True, True]
+
+
+def test_the_limit_of_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    limits = [1024, 4096]
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: tuple(limits))
+
+    def raised(_which: int, given: tuple[int, int]) -> None:
+        assert given[1] == 4096
+        limits[0] = given[0]
+
+    monkeypatch.setattr(resource, "setrlimit", raised)
+    assert room_for(100) == 100
+    assert limits == [1024, 4096]
+    assert room_for(1000) == 1000
+    assert limits == [1000 + 62 + module.FILES, 4096]
+    assert room_for(100_000) == (4096 - module.FILES) * 16 // 17
+
+    def refused(_which: int, _given: tuple[int, int]) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    limits[0] = 1024
+    monkeypatch.setattr(resource, "setrlimit", refused)
+    assert room_for(1000) == (1024 - module.FILES) * 16 // 17
