@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
-    0: ("arrays", "errors", "files", "labels", "progress", "results", "settings", "texts", "units"),
+    0: ("arrays", "errors", "files", "labels", "privacy", "progress", "results", "settings", "texts", "units"),
     1: ("audio", "engine", "storage"),
     2: ("service",),
     3: ("http",),

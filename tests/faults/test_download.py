@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import socket
@@ -17,6 +18,7 @@ import pytest
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
 from tests.support.paths import ROOT
+from webui.engine.hub.client_process import NO_SESSION
 from webui.engine.hub.download import DownloadProgress, download_weights
 from webui.engine.registry import ModelRegistry
 from webui.errors import DownloadCancelledError, DownloadError, ModelNotFoundError, OutputError
@@ -110,6 +112,17 @@ def test_a_classifier_of_transformers_comes_from_a_hub(
     assert {path.name for path in found.directory.iterdir() if not path.name.startswith(".")} == {
         "config.json", "preprocessor_config.json", "pytorch_model.bin"
     }  # fmt: skip
+
+
+def test_modelscopes_client_does_not_number_this_machine(
+    hub: Hub, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    download_weights(LARGE, target)
+    sessions = {found[1] for agent in hub.agents if (found := re.search(r"session_id/(\w+)", agent))}
+    assert sessions == {NO_SESSION}
+    assert not (tmp_path / "home" / ".modelscope").exists()
 
 
 def test_modelscope_is_asked_first(hub: Hub, published: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ class Hub:
     pause_s: float = 0.0
     claimed_bytes: int = 0
     requests: list[str] = field(default_factory=list)
+    agents: set[str] = field(default_factory=set)  # User-Agent of each request
     served_bytes: int = 0
     endpoint: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -100,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         path, query = unquote(url.path), parse_qs(url.query)
         name = query.get("FilePath", [""])[0] or path.partition(f"/resolve/{REVISION}/")[2]
+        self.hub.agents.add(self.headers.get("User-Agent", ""))
         self.hub.requests.append(f"{self.command} {path} {name}".strip())
         if self.hub.status and path != "/":
             self._json({"error": "told to fail", "Code": self.hub.status, "Message": "told to fail"}, self.hub.status)

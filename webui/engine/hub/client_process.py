@@ -50,6 +50,7 @@ PICKLED, SAFE = "pytorch_model.bin", "model.safetensors"  # the second is enough
 REPORT_S: Final = 0.25
 HASH_BLOCK: Final = 1 << 24
 SPARE_BYTES: Final = 50_000_000  # of disk that a download leaves free
+NO_SESSION: Final = "0" * 32  # as long as ModelScope's client makes one
 LONGEST_S: Final = 24 * 3600  # ModelScope's client gives a file an hour, which a slow line exceeds
 REVISION: Final = {Hub.MODELSCOPE: "master", Hub.HUGGINGFACE: "main"}
 
@@ -142,10 +143,12 @@ def main(arguments: list[str]) -> int:
 
 def _fetch_modelscope(endpoint: str, repository: str, target: Path, kind: Kind, reporter: Reporter) -> None:
     os.environ.setdefault("MODELSCOPE_DOWNLOAD_TOTAL_TIMEOUT", str(LONGEST_S))
-    from modelscope.hub.api import HubApi
+    from modelscope.hub.api import HubApi, get_default_config
     from modelscope.hub.callback import ProgressCallback
     from modelscope.hub.snapshot_download import snapshot_download
 
+    # It would keep a number in ~/.modelscope, and send it along with every request from then on.
+    type(get_default_config()).get_session_id = lambda self: NO_SESSION
     entries = HubApi(endpoint=endpoint).get_model_files(repository, revision=REVISION[Hub.MODELSCOPE], recursive=True)
     files = _choose([Listed(str(entry["Path"]), int(entry["Size"])) for entry in entries], target, kind, reporter)
 
@@ -173,7 +176,6 @@ def _fetch_modelscope(endpoint: str, repository: str, target: Path, kind: Kind, 
 
 
 def _fetch_huggingface(endpoint: str, repository: str, target: Path, kind: Kind, reporter: Reporter) -> None:
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)  # the bars are how its client tells its progress
     from huggingface_hub import HfApi, hf_hub_url
     from huggingface_hub.file_download import http_get
