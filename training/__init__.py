@@ -1,1 +1,1 @@
-"""How the weights of ``models/builtin`` were made: reading the corpora, augmenting, training, evaluating, the card."""
+"""Training of small models such as ``models/builtin``: data, augmentation, training, evaluation, model card."""
