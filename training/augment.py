@@ -1,6 +1,6 @@
-"""What a microphone, a room and chance do to a recording, done to a batch of waveforms or of images.
+"""Augmentation of batches of waveforms and of images: microphones, rooms, noise, masks, vocal tract length.
 
-Every random number comes from the generators passed in, so that an epoch can be repeated exactly.
+All random numbers come from the generators passed in, so that an epoch can be repeated exactly.
 """
 
 import math
@@ -11,18 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.not_speech import EPSILON, background
+from training.nonspeech import EPSILON, background
 from webui.engine.builtin.frontend import MEL_SCALE
 from webui.units import SPEECH_RATE
 
-ROOM_S: Final = 0.8  # of echo that is computed
-DB_IN_MEL: Final = math.log(10) / 10 / MEL_SCALE  # one decibel on the scale of the mel image
+ROOM_S: Final = 0.8  # length of the room impulse responses
+MEL_PER_DB: Final = math.log(10) / 10 / MEL_SCALE  # one decibel on the scale of the mel image
 
 
 def fit_length(
     waveform: NDArray[np.float32], samples: int, random: np.random.Generator, *, center: bool = False
 ) -> NDArray[np.float32]:
-    """Cuts ``waveform`` to ``samples`` at a random place, or lays it into near-silence."""
+    """Cuts a random part of ``samples`` samples out of ``waveform``, or pads it with near-silence to that length."""
     if waveform.size >= samples:
         spare = waveform.size - samples
         start = spare // 2 if center else int(random.integers(spare + 1))
@@ -35,26 +35,26 @@ def fit_length(
 
 
 def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Gives a ``share`` of ``(B, samples)`` another microphone (smooth curve, band edges) and some a room."""
+    """Filters a ``share`` of ``(B, samples)`` like other microphones (smooth curve, band limits), some like rooms."""
     batch, samples = waveforms.shape
     echoes = int(ROOM_S * SPEECH_RATE)
     length = samples + echoes
     spectrum = torch.fft.rfft(waveforms, length)  # (B, bins)
     bins = spectrum.shape[1]
-    place = np.linspace(0, 1, bins)
+    frequency = np.linspace(0, 1, bins)  # in units of 8 kHz
     response = np.ones((batch, bins), dtype=np.complex64)
     for row in range(batch):
         if random.random() < share:
             knots = np.linspace(0, 1, 7)
-            curve_db = np.interp(place, knots, random.normal(0, 4.0, knots.size) + random.normal(0, 6.0) * knots)
-            low, high = random.uniform(0, 0.03), random.uniform(0.42, 1.1)  # of 8 kHz: up to 240 Hz, from 3.4 kHz
-            edges = 1 / (1 + np.exp(-(place - low) * 400)) / (1 + np.exp((place - high) * 80))
+            curve_db = np.interp(frequency, knots, random.normal(0, 4.0, knots.size) + random.normal(0, 6.0) * knots)
+            low, high = random.uniform(0, 0.03), random.uniform(0.42, 1.1)  # up to 240 Hz, from 3.4 kHz
+            edges = 1 / (1 + np.exp(-(frequency - low) * 400)) / (1 + np.exp((frequency - high) * 80))
             response[row] *= 10 ** (curve_db / 20) * edges
         if random.random() < share / 2:
             tail_s = float(random.uniform(0.05, 0.9))
             time_s = np.arange(echoes) / SPEECH_RATE
             echo = random.standard_normal(time_s.size) * 10 ** (-3 * time_s / tail_s)
-            echo *= float(random.uniform(0.1, 1.2)) / np.sqrt((echo**2).sum())  # above 1: farther than it is loud
+            echo *= float(random.uniform(0.1, 1.2)) / np.sqrt((echo**2).sum())  # above 1: more echo than direct sound
             echo[0] = 1.0
             response[row] *= np.fft.rfft(echo, length)
     filtered: Tensor = torch.fft.irfft(spectrum * torch.from_numpy(response), length)[:, :samples]
@@ -72,13 +72,13 @@ def add_noise(waveforms: Tensor, random: np.random.Generator, share: float) -> T
 
 
 def normalise(waveforms: Tensor) -> Tensor:
-    """Brings every row of ``(B, samples)`` to mean 0 and variance 1."""
-    centred = waveforms - waveforms.mean(1, keepdim=True)
-    return centred / torch.sqrt(centred.square().mean(1, keepdim=True) + EPSILON**2)
+    """Normalises every row of ``(B, samples)`` to mean 0 and variance 1."""
+    centered = waveforms - waveforms.mean(1, keepdim=True)
+    return centered / torch.sqrt(centered.square().mean(1, keepdim=True) + EPSILON**2)
 
 
 def mask_image(image: Tensor, random: np.random.Generator, rows: int, frames: int) -> Tensor:
-    """Blanks up to ``rows`` rows (twice) and up to ``frames`` frames (twice) of ``(B, 1, height, T)``; in place."""
+    """Masks up to ``rows`` rows (twice) and up to ``frames`` frames (twice) of ``(B, 1, height, T)``, in place."""
     _, _, height, length = image.shape
     fill = image.mean(dim=(2, 3))
     for index in range(image.shape[0]):
@@ -93,32 +93,32 @@ def mask_image(image: Tensor, random: np.random.Generator, rows: int, frames: in
 
 
 def warp_rows(image: Tensor, random: np.random.Generator, share: float, *, shift: float, scale: float) -> Tensor:
-    """Moves the rows of a ``share`` of ``(B, 1, height, T)``: another pitch, or another length of the throat.
+    """Warps the rows of a ``share`` of ``(B, 1, height, T)``: another pitch, or another vocal tract length (VTLP).
 
     Args:
         image: mel or pitch image.
-        random: source of the draw.
-        share: of the images that are changed.
-        shift: standard deviation, in rows.
-        scale: standard deviation of the factor that rows are spread by.
+        random: source of random numbers.
+        share: share of the images that are changed.
+        shift: standard deviation of the shift, in rows.
+        scale: standard deviation of the relative stretch of the rows.
     """
     batch, _, height, _ = image.shape
     changed = random.random((batch, 1)) < share
     moved = np.arange(height) * (1 + scale * random.standard_normal((batch, 1))) + shift * random.standard_normal(
         (batch, 1)
     )
-    place = np.clip(np.where(changed, moved, np.arange(height)), 0, height - 1)  # (B, height)
-    low = np.minimum(place.astype(np.int64), height - 2)
-    part = torch.from_numpy(place - low).float().view(batch, 1, height, 1)
+    source = np.clip(np.where(changed, moved, np.arange(height)), 0, height - 1)  # (B, height)
+    low = np.minimum(source.astype(np.int64), height - 2)
+    part = torch.from_numpy(source - low).float().view(batch, 1, height, 1)
     index = torch.from_numpy(low).view(batch, 1, height, 1).expand_as(image)
     return image.gather(2, index) * (1 - part) + image.gather(2, index + 1) * part
 
 
-def tint(mel: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Gives ``(B, 1, mels, T)`` another level, and a ``share`` of it another microphone: a smooth curve."""
+def equalize_randomly(mel: Tensor, random: np.random.Generator, share: float) -> Tensor:
+    """Changes the level of ``(B, 1, mels, T)``, and in a ``share`` of it the microphone: adds a smooth curve."""
     batch, _, height, _ = mel.shape
     curves = 2.0 * random.standard_normal((batch, 1)) + np.zeros((batch, height))
-    places = np.linspace(0, 1, height)
+    bands = np.linspace(0, 1, height)
     for row in np.flatnonzero(random.random(batch) < share):
-        curves[row] += np.interp(places, np.linspace(0, 1, 6), random.normal(0, 3.5, 6))
-    return mel + DB_IN_MEL * torch.from_numpy(curves).float().view(batch, 1, height, 1)
+        curves[row] += np.interp(bands, np.linspace(0, 1, 6), random.normal(0, 3.5, 6))
+    return mel + MEL_PER_DB * torch.from_numpy(curves).float().view(batch, 1, height, 1)

@@ -1,7 +1,7 @@
 """All recordings decoded once, at several playing speeds, in one memory-mapped file per speed.
 
-Playing a recording faster or slower changes tempo, pitch and formants together: it is the cheapest way to hear the same
-emotion from a speaker who does not exist.
+Playing a recording faster or slower changes tempo, pitch and formants together: the cheapest way to simulate further
+speakers with the same emotion (speed perturbation).
 """
 
 import json
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from training.data import Clip, TrainingDataError
 from webui.units import SPEECH_RATE
 
-SPEEDS: Final = (1.0, 0.88, 0.94, 1.06, 1.12)  # the first one is the recording as it is
+SPEEDS: Final = (1.0, 0.88, 0.94, 1.06, 1.12)  # the first is the unchanged recording
 _INT16_SCALE: Final = 32_767.0
 
 
@@ -30,9 +30,9 @@ class WaveformCache:
 
     Attributes:
         paths: path of each recording, as in the manifest.
-        samples: one array per speed, all recordings joined, shape ``(total samples,)``, int16.
-        offsets: one array per speed, shape ``(recordings + 1,)``: where each recording starts and ends.
-        directory: where all that lies.
+        samples: one array per speed, all recordings concatenated, shape ``(total samples,)``, int16.
+        offsets: one array per speed, shape ``(recordings + 1,)``: start of each recording, and the end of the last.
+        directory: folder of the cache.
     """
 
     paths: tuple[str, ...]
@@ -46,7 +46,7 @@ class WaveformCache:
         return self.samples[speed][start:end].astype(np.float32) / np.float32(_INT16_SCALE)
 
     def rows_of(self, clips: Sequence[Clip]) -> NDArray[np.int64]:
-        """Returns where in the cache each of ``clips`` lies."""
+        """Returns the index in the cache of each of ``clips``."""
         position = {path: row for row, path in enumerate(self.paths)}
         missing = [clip.path for clip in clips if clip.path not in position]
         if missing:
@@ -69,7 +69,7 @@ def read_waveform(path: Path) -> NDArray[np.float32]:
 def build_cache(
     folder: Path, clips: Sequence[Clip], cache_dir: Path, speeds: Sequence[float] = SPEEDS
 ) -> WaveformCache:
-    """Decodes ``clips`` of ``folder`` into ``cache_dir``, or opens what was decoded there before."""
+    """Decodes ``clips`` of ``folder`` into ``cache_dir``, or opens the cache that is already there."""
     index_path = cache_dir / "index.json"
     wanted = {"paths": [clip.path for clip in clips], "speeds": list(speeds)}
     if index_path.is_file():
@@ -89,7 +89,7 @@ def build_cache(
 
 
 def open_cache(cache_dir: Path) -> WaveformCache:
-    """Opens what ``build_cache`` made."""
+    """Opens a cache that ``build_cache`` has made."""
     return _open_cache(cache_dir, json.loads((cache_dir / "index.json").read_text(encoding="utf-8")))
 
 

@@ -1,4 +1,4 @@
-"""The corpora: a manifest (CSV) and the recordings it lists."""
+"""Reading the training data: a manifest (CSV or TSV) and the recordings it lists."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ MANIFEST_NAMES: Final = (MANIFEST_NAME, "manifest.tsv")
 
 
 class TrainingDataError(Exception):
-    """The data, or what was asked of it, does not allow an honest training."""
+    """The data, or the requested split of it, does not allow a valid training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Clip:
     """One labelled recording.
 
     Attributes:
-        corpus: name of the corpus it comes from.
-        path: where the recording lies, relative to the folder of the manifest.
-        speaker: who speaks; unique over all corpora.
-        emotion: one of the nine.
+        corpus: name of the corpus that the recording comes from.
+        path: path of the recording, relative to the folder of the manifest.
+        speaker: name of the speaker, unique over all corpora.
+        emotion: the label, one of the nine emotions.
     """
 
     corpus: str
@@ -36,19 +36,19 @@ class Clip:
 
 
 def read_manifest(folder: Path) -> tuple[Clip, ...]:
-    """Reads ``manifest.csv`` (or ``manifest.tsv``) in ``folder``, or a folder per emotion where there is no manifest.
+    """Reads ``manifest.csv`` (or ``manifest.tsv``) in ``folder``, or one folder per emotion if there is no manifest.
 
-    The columns are ``path``, ``label`` or ``emotion``, and if known ``speaker`` and ``corpus``. A
-    recording of an unknown speaker counts as a speaker of its own, so the figures of such data flatter the model.
+    The columns are ``path``, ``label`` or ``emotion``, and, if known, ``speaker`` and ``corpus``. A recording without
+    a speaker counts as a speaker of its own, so figures measured on such data are too optimistic.
 
     Raises:
-        TrainingDataError: no recording, a missing column, an unknown emotion, or a recording that is not
-            there; the message names the line.
+        TrainingDataError: There is no recording, a column is missing, an emotion is unknown, or a recording does not
+            exist; the message names the line.
     """
     names = [folder / name for name in MANIFEST_NAMES if (folder / name).is_file()]
     if not names and not any(folder / emotion in set(folder.glob("*")) for emotion in Emotion):
         raise TrainingDataError(
-            f"No {MANIFEST_NAME} in {folder}, and no folder named after an emotion; give the right folder with --data."
+            f"No {MANIFEST_NAME} in {folder}, and no folder named after an emotion; pass the right folder with --data."
         )
     try:
         listed = read_labelled(names[0] if names else folder)
@@ -61,11 +61,11 @@ def read_unlabelled(folder: Path) -> tuple[Path, ...]:
     """Returns every recording below ``folder``, sorted.
 
     Raises:
-        TrainingDataError: there is none.
+        TrainingDataError: There is none.
     """
     found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES))
     if not found:
-        raise TrainingDataError(f"No recording in {folder}; give a folder with sound files with --data.")
+        raise TrainingDataError(f"No recording in {folder}; pass a folder with sound files with --data.")
     return found
 
 

@@ -1,22 +1,22 @@
-"""From trained members to the files that ship: batch normalisation folded away, one safetensors file, one config."""
+"""From trained members to the files of a model: one safetensors file, one config, the licence."""
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.cache import WaveformCache
-from training.data import Clip, TrainingDataError, speakers_in
+from training.data import Clip, speakers_in
 from training.license import OWN_LICENSE, WeightsLicense
+from training.members import combine
 from training.metrics import fit_temperature, softmax
-from training.predict import ClipLogits, Jury, Recognizer, on_normalised
+from training.predict import ClipLogits, HeldOutEnsemble, Recognizer, on_normalised
 from training.record import CalibrationRecord, MemberRecord, TrainingRecord
-from training.train import STATE_NAME, Member
+from training.state import FinishedRun, read_run
 from webui.engine.builtin.checkpoint import (
     CONFIG_NAME,
     WEIGHTS_NAME,
@@ -25,9 +25,7 @@ from webui.engine.builtin.checkpoint import (
     read_config,
     read_weights,
 )
-from webui.engine.builtin.frontend import FrontEndConfig
-from webui.engine.builtin.network import BuiltinNetwork, MemberNetwork, NetworkConfig, counting_member
-from webui.engine.builtin.statistics import StatisticsConfig, StatisticsMember
+from webui.engine.builtin.network import BuiltinNetwork, MemberNetwork
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import calibration_error
 
@@ -48,33 +46,34 @@ def export_runs(
 ) -> None:
     """Writes the model that averages the members in ``runs``.
 
-    The temperature is fitted on the speakers that one member or more never heard, with the answers of those members.
+    The temperature is fitted on the speakers that are held out from at least one member, with those members' logits.
 
     Args:
         runs: folders of finished trainings.
-        clips: of everybody.
+        clips: clips of all speakers.
         labels: the classes.
         cache: the decoded recordings.
-        directory: is written.
-        version: of the weights.
-        license: of the weights.
-        teacher: the model whose scores were learnt, if it was not the labels.
-        started_from: whose members the trainings went on from, in words; None if from nothing.
+        directory: folder that the model is written to.
+        version: version of the weights.
+        license: licence of the weights.
+        teacher: name of the model whose scores were learnt; None if labels were.
+        started_from: whose members the trainings were continued from, in words; None if from random weights.
 
     Raises:
-        TrainingDataError: every speaker was heard by every member.
+        TrainingDataError: Every member was trained on every speaker.
     """
     members = [read_run(run) for run in runs]
-    found = predict_unheard(members, clips, cache, labels)
-    temperature = round(fit_temperature(found.logits, found.truth), 3)
+    predicted = predict_held_out(members, clips, cache, labels)
+    temperature = round(fit_temperature(predicted.logits, predicted.truth), 3)
     record = TrainingRecord(
         members=tuple(
-            MemberRecord(seed=m.seed, epochs=m.epochs, speakers=m.speakers, counting=m.counting) for m in members
+            MemberRecord(seed=m.seed, epochs=m.epochs, speakers=m.speakers, statistics_mlp=m.statistics_mlp)
+            for m in members
         ),
         calibration=CalibrationRecord(
-            speakers=speakers_in(found.clips),
-            recalls={name: round(value, 4) for name, value in found.recalls().items()},
-            error=round(calibration_error(found.truth, softmax(found.logits, temperature)), 4),
+            speakers=speakers_in(predicted.clips),
+            recalls={name: round(value, 4) for name, value in predicted.recalls().items()},
+            error=round(calibration_error(predicted.truth, softmax(predicted.logits, temperature)), 4),
         ),
         teacher=teacher,
         started_from=started_from,
@@ -86,22 +85,21 @@ def export_runs(
     (directory / "LICENSE").write_text(license.text, encoding="utf-8")
 
 
-def predict_unheard(
-    members: Sequence["FinishedRun"], clips: Sequence[Clip], cache: WaveformCache, labels: tuple[Emotion, ...]
+def predict_held_out(
+    members: Sequence[FinishedRun], clips: Sequence[Clip], cache: WaveformCache, labels: tuple[Emotion, ...]
 ) -> ClipLogits:
-    """Returns what the members say of the speakers they never heard, averaged where several never heard one.
+    """Returns the predictions for each speaker by the members not trained on it, averaged over these members.
 
     Raises:
-        TrainingDataError: every speaker was heard by every member.
+        TrainingDataError: Every member was trained on every speaker.
     """
-    heard = tuple(frozenset(member.speakers) for member in members)
 
-    def seat(chosen: tuple[int, ...]) -> Recognizer:
-        network = combine([members[number].member for number in chosen], members[0].config)
+    def combine_some(numbers: tuple[int, ...]) -> Recognizer:
+        network = combine([members[number].member for number in numbers], members[0].config)
         return on_normalised(_frame_logits(network))
 
-    jury = Jury(heard, seat)
-    return jury.predict(cache, jury.judged(clips), labels)
+    ensemble = HeldOutEnsemble(tuple(frozenset(member.speakers) for member in members), combine_some)
+    return ensemble.predict(cache, ensemble.covered(clips), labels)
 
 
 def _frame_logits(network: BuiltinNetwork) -> Callable[[Tensor], Tensor]:
@@ -112,132 +110,14 @@ def _frame_logits(network: BuiltinNetwork) -> Callable[[Tensor], Tensor]:
     return frame_logits
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedRun:
-    """One trained member."""
-
-    member: Member
-    config: NetworkConfig
-    speakers: tuple[str, ...]
-    seed: int
-    epochs: int
-
-    @property
-    def counting(self) -> bool:
-        """Whether it is a member that counts."""
-        return isinstance(self.member, StatisticsMember)
-
-
-def read_run(run_dir: Path) -> FinishedRun:
-    """Reads what a training left in ``run_dir``."""
-    path = run_dir / STATE_NAME
-    if not path.is_file():
-        raise TrainingDataError(f"No training in {run_dir}: {STATE_NAME} is not there. Train first.")
-    content = torch.load(path, weights_only=True, map_location="cpu")
-    options, speakers = content["options"], tuple(content["speakers"])
-    if content["epoch"] != options["epochs"]:
-        raise TrainingDataError(f"{run_dir} stopped at epoch {content['epoch']} of {options['epochs']}: train on.")
-    sizes = dict(content["network_config"])
-    inner = {"front_end": FrontEndConfig(**sizes["front_end"]), "statistics": StatisticsConfig(**sizes["statistics"])}
-    config = NetworkConfig(**sizes | inner)
-    member: Member = (counting_member if content["counting"] else MemberNetwork)(
-        config, batch_norm=content["batch_norm"]
-    )
-    member.load_state_dict(content["averaged"])
-    return FinishedRun(member.eval(), config, speakers, int(options["seed"]), int(content["epoch"]))
-
-
 def read_member(directory: Path, number: int) -> MemberNetwork:
-    """Returns one member of the model in ``directory``, to train on from."""
+    """Returns one convolutional member of the model in ``directory``, to continue training from."""
     config = read_config(directory)
     network = BuiltinNetwork(config.network_config())
     fill_network(network, read_weights(directory), directory / WEIGHTS_NAME)
     member = network.members[number]
     assert isinstance(member, MemberNetwork)
     return member
-
-
-@torch.no_grad()
-def fold_batch_norm(trained: MemberNetwork) -> MemberNetwork:
-    """Returns the same function without batch normalisation.
-
-    Every normalisation follows a linear layer, so it goes into that layer's weight and bias. The one after the two
-    branches are added goes into both of them: its scale into each, its shift into the first.
-    """
-    plain = MemberNetwork(trained.config)
-    tensors = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
-    folded = {name: tensor for name, tensor in tensors.items() if ".norm." not in name and "join_norm" not in name}
-    for name, module in trained.named_modules():
-        if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            continue
-        scale, shift = _scale_and_shift(module)
-        if name == "join_norm":
-            targets = [("mel.project", shift), ("pitch.project", torch.zeros_like(shift))]
-        else:
-            stem = name.removesuffix(".norm")
-            targets = [(f"{stem}.mix" if f"{stem}.mix.weight" in folded else f"{stem}.conv", shift)]
-        for target, moved in targets:
-            weight, bias = folded[f"{target}.weight"], folded[f"{target}.bias"]
-            folded[f"{target}.weight"] = weight * scale.view(-1, *[1] * (weight.ndim - 1))
-            folded[f"{target}.bias"] = bias * scale + moved
-    plain.load_state_dict(folded, strict=True)
-    return plain.eval()
-
-
-def _scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    mean, variance = norm.running_mean, norm.running_var
-    assert mean is not None
-    assert variance is not None
-    scale = 1 / torch.sqrt(variance + norm.eps)
-    if not norm.affine:
-        return scale, -mean * scale
-    scale = norm.weight * scale
-    return scale, norm.bias - mean * scale
-
-
-@torch.no_grad()
-def fold_statistics(trained: StatisticsMember, config: NetworkConfig) -> StatisticsMember:
-    """Returns the same function without batch normalisation: see ``fold_batch_norm``.
-
-    The one in front, which brings the statistics to one scale, goes into the first layer.
-    """
-    plain = counting_member(config)
-    plain.head.load_state_dict(trained.head.state_dict())
-    tensors = {name: tensor.clone() for name, tensor in trained.state_dict().items() if name.startswith("layers")}
-    for number, norm in enumerate((trained.scale, *trained.norms)):
-        if not isinstance(norm, nn.BatchNorm1d):
-            continue
-        scale, shift = _scale_and_shift(norm)
-        names = f"layers.{max(0, number - 1)}.weight", f"layers.{max(0, number - 1)}.bias"
-        weight, bias = (tensors[name] for name in names)
-        if number == 0:  # in front of the layer, the others behind theirs
-            folded = weight * scale, bias + weight @ shift
-        else:
-            folded = weight * scale.unsqueeze(1), bias * scale + shift
-        tensors |= dict(zip(names, folded, strict=True))
-    plain.layers.load_state_dict({name.removeprefix("layers."): tensor for name, tensor in tensors.items()})
-    return plain.eval()
-
-
-def combine(members: Sequence[Member], config: NetworkConfig) -> BuiltinNetwork:
-    """Returns one network that averages the logits of the folded ``members``, each kind for itself."""
-    shapes = [member for member in members if isinstance(member, MemberNetwork)]
-    counts = [member for member in members if isinstance(member, StatisticsMember)]
-    network = BuiltinNetwork(replace(config, members=len(shapes), statistics_members=len(counts)))
-    for slot, shape in zip(network.members, shapes, strict=True):
-        slot.load_state_dict(fold_batch_norm(shape).state_dict())
-    for slot, count in zip(network.counting, counts, strict=True):
-        slot.load_state_dict(fold_statistics(count, config).state_dict())
-    return network.eval()
-
-
-def part_of(network: BuiltinNetwork, shapes: Sequence[int], counts: Sequence[int]) -> BuiltinNetwork:
-    """Returns a network of some of the members of ``network``, by their numbers among their kind."""
-    part = BuiltinNetwork(replace(network.config, members=len(shapes), statistics_members=len(counts)))
-    part.front_end = network.front_end
-    part.members = nn.ModuleList(network.members[number] for number in shapes)
-    part.counting = nn.ModuleList(network.counting[number] for number in counts)
-    return part.eval()
 
 
 def write_model(
@@ -270,7 +150,7 @@ def write_model(
         for name, tensor in network.state_dict().items()
     }
     save_file(tensors, directory / WEIGHTS_NAME, metadata={"format": "pt"})
-    (directory / WEIGHTS_NAME).chmod(0o644)  # safetensors writes for the owner alone
+    (directory / WEIGHTS_NAME).chmod(0o644)  # safetensors makes the file readable for its owner only
     (directory / CONFIG_NAME).write_text(
         json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )

@@ -38,11 +38,11 @@ the numbers in this folder. No recording is part of it. The authors of the corpo
 
 @dataclass(frozen=True, slots=True)
 class WeightsLicense:
-    """What may be done with trained weights.
+    """The licence of trained weights.
 
     Attributes:
-        name: as results show it.
-        text: of the file.
+        name: name of the licence, as shown in results.
+        text: content of the licence file.
     """
 
     name: str
@@ -53,6 +53,11 @@ OWN_LICENSE: Final = WeightsLicense("CC BY-NC-SA 4.0", LICENSE_TEXT)
 USER_LICENSE: Final = WeightsLicense(
     "as the training data",
     "Licence of the weights in this folder (model.safetensors)\n\n"
-    "They were trained on recordings of whoever ran the training. What may be done with them is what the licences and\n"
-    "the speakers of those recordings, and of the teacher if there was one, allow.\n",
+    "They were trained on recordings supplied by whoever ran the training. What may be done with them is what the\n"
+    "licences and the speakers of those recordings, and the licence of the teacher model if there was one, allow.\n",
 )
+
+
+def license_of(*, own_corpora: bool) -> WeightsLicense:
+    """Returns the licence of weights that were trained on this project's corpora, or on other data."""
+    return OWN_LICENSE if own_corpora else USER_LICENSE

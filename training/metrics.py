@@ -1,4 +1,4 @@
-"""What training needs besides the figures that every evaluation gives: temperatures, and means over corpora."""
+"""Metrics that only training needs: fitting a temperature, and means over corpora."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,6 @@ def negative_log_likelihood(logits: Scores, truth: IntArray, temperature: float)
 
 
 def fit_temperature(logits: Scores, truth: IntArray) -> float:
-    """Returns the temperature between 0.3 and 4 under which ``truth`` is most likely."""
+    """Returns the temperature between 0.3 and 4 with the smallest negative log likelihood of ``truth``."""
     grid = np.geomspace(0.3, 4.0, 200)
     return float(grid[np.argmin([negative_log_likelihood(logits, truth, float(t)) for t in grid])])

@@ -1,20 +1,21 @@
-"""The whole way with one command: members trained, joined, calibrated, measured on whom they never heard, described."""
+"""The whole training with one command: members are trained, combined, calibrated, measured on held-out speakers."""
 
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training.cache import build_cache
+from training.cache import WaveformCache, build_cache
 from training.card import write_card
 from training.data import Clip, labels_in, read_manifest
-from training.evaluate import EVALUATION_NAME, evaluate
+from training.evaluate import evaluate
 from training.export import export_runs
 from training.features import BankSizes, build_bank
-from training.jobs import MemberJob, do_all, pair_of
-from training.license import OWN_LICENSE, USER_LICENSE
+from training.license import license_of
 from training.options import TrainOptions
-from training.splits import hold_out, plan_training
-from training.teacher import TeacherScores, ask_teacher
+from training.record import EVALUATION_NAME, write_record
+from training.splits import Plan, hold_out, plan_training
+from training.tasks import MemberTask, member_pair, train_members
+from training.teacher import TeacherScores, label_with_teacher
 from webui.engine.builtin.network import NetworkConfig
 from webui.engine.protocol import EmotionModel
 
@@ -22,18 +23,18 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What one command makes.
+class PipelineOptions:
+    """Input and output of a whole training.
 
     Attributes:
         data: folder of the recordings.
-        work: folder for what is decoded, and for the runs; a stopped job goes on from there.
+        work: folder for decoded recordings and for the runs; a stopped training is resumed from it.
         model: folder that the model is written to.
-        members: how many pairs of networks are trained, one of each kind, each without one group of the speakers.
-        processes: how many are trained at a time, each in a process of its own.
-        version: of the weights.
-        machine: where this runs, in words.
-        command: what the user typed, for the record.
+        members: number of pairs of members, one of each kind; each pair is trained without one group of speakers.
+        version: version of the weights.
+        machine: description of the machine, for the record.
+        command: the command that was run, for the record.
+        processes: number of members that are trained at a time, each in a process of its own.
     """
 
     data: Path
@@ -46,54 +47,72 @@ class Job:
     processes: int = 1
 
 
-def run_job(job: Job, options: TrainOptions, config: NetworkConfig, teacher: EmotionModel | None = None) -> None:
-    """Trains on ``job.data`` and writes the model, its figures and its card.
+def run_pipeline(
+    pipeline: PipelineOptions, options: TrainOptions, config: NetworkConfig, teacher: EmotionModel | None = None
+) -> None:
+    """Trains on ``pipeline.data`` and writes the model, its figures and its card.
 
     Args:
-        job: what is made.
-        options: how; the seed counts up from member to member.
-        config: sizes of a member; its number of classes is the data's.
-        teacher: the model whose scores are learnt, for recordings without labels.
+        pipeline: input and output.
+        options: how to train a member; each pair has the next seed.
+        config: sizes of a member; its number of classes is replaced by that of the data.
+        teacher: model whose scores are learnt, for recordings without labels.
     """
-    clips, scores = _read(job, teacher)
-    plan = plan_training(clips, job.members)
+    clips, scores = _read(pipeline.data, teacher)
+    plan = plan_training(clips, pipeline.members)
     labels = labels_in(plan.clips) if scores is None else scores.labels
-    cache = build_cache(job.data, clips, job.work / "cache")
+    cache = build_cache(pipeline.data, clips, pipeline.work / "cache")
     rows = sorted(int(row) for row in cache.rows_of(plan.clips))
-    build_bank(
-        cache, config.front_end, rows, BankSizes(variants=options.variants, not_speech=options.not_speech_signals)
-    )
-    members: list[MemberJob] = []
+    build_bank(cache, config.front_end, rows, BankSizes(variants=options.variants, nonspeech=options.nonspeech_signals))
+    tasks: list[MemberTask] = []
     for number, group in enumerate(plan.groups):
-        logger.info("pair %d of %d never hears %s", number + 1, len(plan.groups), ", ".join(group))
-        members += pair_of(
-            job.work / "runs" / str(number),
+        logger.info("pair %d of %d: held-out speakers %s", number + 1, len(plan.groups), ", ".join(group))
+        tasks += member_pair(
+            pipeline.work / "runs" / str(number),
             cache_dir=cache.directory,
             split=hold_out(plan.clips, group),
             config=replace(config, labels=len(labels)),
             options=replace(options, seed=options.seed + number),
             teacher=scores,
         )
-    do_all(members, job.processes)
+    train_members(tasks, pipeline.processes)
     export_runs(
-        [member.run for member in members],
+        [task.run for task in tasks],
         clips=plan.clips,
         labels=labels,
         cache=cache,
-        directory=job.model,
-        version=job.version,
-        license=OWN_LICENSE if plan.fixed else USER_LICENSE,
+        directory=pipeline.model,
+        version=pipeline.version,
+        license=license_of(own_corpora=plan.own_corpora),
         teacher=teacher.info.name if teacher is not None else None,
     )
-    planned = set(plan.clips)
-    strangers = [clip for clip in clips if clip not in planned]
-    found = evaluate(job.model, cache, plan.clips, strangers, command=job.command, machine=job.machine)
-    (job.model / EVALUATION_NAME).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    write_card(job.model)
-    logger.info("pooled %.3f  mean of corpora %.3f", found.pooled.value, found.mean_of_corpora.value)
+    document_model(pipeline.model, cache, plan, command=pipeline.command, machine=pipeline.machine)
 
 
-def _read(job: Job, teacher: EmotionModel | None) -> tuple[tuple[Clip, ...], TeacherScores | None]:
+def _read(data: Path, teacher: EmotionModel | None) -> tuple[tuple[Clip, ...], TeacherScores | None]:
     if teacher is None:
-        return read_manifest(job.data), None
-    return ask_teacher(teacher, job.data)
+        return read_manifest(data), None
+    return label_with_teacher(teacher, data)
+
+
+def document_model(directory: Path, cache: WaveformCache, plan: Plan, *, command: str, machine: str) -> None:
+    """Measures the model in ``directory`` and writes ``evaluation.json`` and the card beside its weights.
+
+    Args:
+        directory: folder of the model.
+        cache: the decoded recordings.
+        plan: the clips to measure on.
+        command: the command that was run, for the record.
+        machine: description of the machine, for the record.
+
+    Raises:
+        TrainingDataError: Every member was trained on every speaker.
+    """
+    evaluation = evaluate(directory, cache, plan.clips, plan.unused, command=command, machine=machine)
+    write_record(directory / EVALUATION_NAME, evaluation)
+    write_card(directory)
+    logger.info(
+        "recall of held-out speakers: pooled %.3f, mean of corpora %.3f",
+        evaluation.pooled.value,
+        evaluation.mean_of_corpora.value,
+    )

@@ -1,4 +1,4 @@
-"""What a network says of whole clips, one by one, as the program would run it."""
+"""Predictions for whole clips, one at a time, as the program would make them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,13 @@ from torch import Tensor
 from training.cache import WaveformCache
 from training.data import Clip, TrainingDataError
 from training.metrics import mean_corpus_recall
+from webui.arrays import FloatArray
 from webui.engine.protocol import EmotionModel, Window
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import average_recall
 
-Recognizer = Callable[[NDArray[np.float32]], NDArray[np.float64]]  # (samples,) to utterance logits (labels,)
-Spoil = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Recognizer = Callable[[FloatArray], NDArray[np.float64]]  # (samples,) to utterance logits (labels,)
+Degradation = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class ClipLogits:
     """Utterance logits of some clips.
 
     Attributes:
-        clips: which ones.
+        clips: the clips.
         labels: the classes.
         logits: mean of the frame logits, shape ``(clips, labels)``.
         truth: index of the right class, shape ``(clips,)``.
@@ -37,24 +38,39 @@ class ClipLogits:
 
     @property
     def corpora(self) -> NDArray[np.str_]:
-        """Corpus of every clip."""
+        """Corpus of every clip, shape ``(clips,)``."""
         return np.array([clip.corpus for clip in self.clips])
 
     def recalls(self) -> dict[str, float]:
         """Returns the unweighted average recall pooled, per corpus, and the mean over corpora."""
         guess = self.logits.argmax(axis=1)
-        found = {"pooled": average_recall(self.truth, guess)}
+        recalls = {"pooled": average_recall(self.truth, guess)}
         for name in np.unique(self.corpora):
             inside = self.corpora == name
-            found[str(name)] = average_recall(self.truth[inside], guess[inside])
-        found["mean"] = mean_corpus_recall(self.truth, guess, self.corpora)
-        return found
+            recalls[str(name)] = average_recall(self.truth[inside], guess[inside])
+        recalls["mean"] = mean_corpus_recall(self.truth, guess, self.corpora)
+        return recalls
+
+    def select(self, rows: NDArray[np.int64]) -> "ClipLogits":
+        """Returns some of the clips, by their index."""
+        clips = tuple(self.clips[row] for row in rows)
+        return ClipLogits(clips, self.labels, self.logits[rows], self.truth[rows])
+
+    def restrict_to(self, labels: Sequence[Emotion]) -> "ClipLogits":
+        """Returns the same clips with predictions restricted to ``labels``, which contain the label of every clip."""
+        columns = [self.labels.index(label) for label in labels]
+        return _with_truth(self.clips, tuple(labels), self.logits[:, columns])
+
+
+def _with_truth(clips: Sequence[Clip], labels: tuple[Emotion, ...], logits: NDArray[np.float64]) -> ClipLogits:
+    truth = np.array([labels.index(clip.emotion) for clip in clips], dtype=np.int64)
+    return ClipLogits(tuple(clips), labels, logits, truth)
 
 
 def on_normalised(frame_logits: Callable[[Tensor], Tensor]) -> Recognizer:
     """Makes a recognizer of a network in training: normalised samples ``(1, samples)`` to ``(1, T, labels)``."""
 
-    def recognize(waveform: NDArray[np.float32]) -> NDArray[np.float64]:
+    def recognize(waveform: FloatArray) -> NDArray[np.float64]:
         normalised = (waveform - waveform.mean()) / (waveform.std() + 1e-8)
         with torch.inference_mode():
             logits = frame_logits(torch.from_numpy(normalised).unsqueeze(0)).mean(1).squeeze(0)
@@ -64,9 +80,9 @@ def on_normalised(frame_logits: Callable[[Tensor], Tensor]) -> Recognizer:
 
 
 def of_model(model: EmotionModel) -> Recognizer:
-    """Makes a recognizer of a model that is loaded as the program loads it."""
+    """Makes a recognizer of a model that was loaded as the program loads it."""
 
-    def recognize(waveform: NDArray[np.float32]) -> NDArray[np.float64]:
+    def recognize(waveform: FloatArray) -> NDArray[np.float64]:
         wide = waveform.astype(np.float64)
         window = Window(waveform, float(wide.mean()), float(wide.var()))
         return np.asarray(model.predict([window])[0].logits.astype(np.float64).mean(axis=0))
@@ -79,48 +95,59 @@ def predict_clips(
 ) -> ClipLogits:
     """Runs ``recognize`` on every clip of ``clips``, whole and unaugmented."""
     logits = np.stack([recognize(cache.waveform(int(row))) for row in cache.rows_of(clips)])
-    truth = np.array([labels.index(clip.emotion) for clip in clips], dtype=np.int64)
-    return ClipLogits(tuple(clips), labels, logits, truth)
+    return _with_truth(clips, labels, logits)
 
 
 @dataclass(frozen=True, slots=True)
-class Jury:
-    """The members of a model, of whom a speaker is judged by those that never heard him or her.
+class HeldOutEnsemble:
+    """The members of a model, of which only those predict for a speaker that were not trained on that speaker.
 
     Attributes:
-        heard: speakers that each member was trained on.
-        seat: makes a recognizer of some of the members, by their numbers.
+        training_speakers: speakers that each member was trained on.
+        combine: makes a recognizer that averages some of the members, by their numbers.
     """
 
-    heard: tuple[frozenset[str], ...]
-    seat: Callable[[tuple[int, ...]], Recognizer]
-    _seated: dict[tuple[int, ...], Recognizer] = field(default_factory=dict, compare=False)
+    training_speakers: tuple[frozenset[str], ...]
+    combine: Callable[[tuple[int, ...]], Recognizer]
+    _recognizers: dict[tuple[int, ...], Recognizer] = field(default_factory=dict, compare=False)
 
-    def strangers(self, speaker: str) -> tuple[int, ...]:
-        """Returns the members that never heard ``speaker``."""
-        return tuple(number for number, heard in enumerate(self.heard) if speaker not in heard)
+    def members_for(self, speaker: str) -> tuple[int, ...]:
+        """Returns the members that were not trained on ``speaker``."""
+        return tuple(number for number, own in enumerate(self.training_speakers) if speaker not in own)
 
-    def judged(self, clips: Sequence[Clip]) -> tuple[Clip, ...]:
-        """Returns those of ``clips`` whose speaker some member never heard.
+    def covered(self, clips: Sequence[Clip]) -> tuple[Clip, ...]:
+        """Returns those of ``clips`` for whose speaker there is such a member.
 
         Raises:
-            TrainingDataError: there is none.
+            TrainingDataError: There is no such clip.
         """
-        found = tuple(clip for clip in clips if self.strangers(clip.speaker))
-        if not found:
-            raise TrainingDataError("Every member heard every speaker; one that did not is needed to judge them.")
-        return found
+        covered = tuple(clip for clip in clips if self.members_for(clip.speaker))
+        if not covered:
+            raise TrainingDataError(
+                "Every member was trained on every speaker; a member that was not is needed for a valid figure."
+            )
+        return covered
 
     def predict(
-        self, cache: WaveformCache, clips: Sequence[Clip], labels: tuple[Emotion, ...], spoil: Spoil | None = None
+        self,
+        cache: WaveformCache,
+        clips: Sequence[Clip],
+        labels: tuple[Emotion, ...],
+        degrade: Degradation | None = None,
     ) -> ClipLogits:
-        """Returns what strangers to their speakers say of ``clips``, after ``spoil`` has been done to them."""
+        """Returns the predictions for ``clips``, each by the members not trained on its speaker.
+
+        Args:
+            cache: the decoded recordings.
+            clips: clips of ``covered``.
+            labels: the classes.
+            degrade: what to do to each recording first; None leaves it unchanged.
+        """
         logits = []
         for clip, row in zip(clips, cache.rows_of(clips), strict=True):
             waveform = cache.waveform(int(row))
-            chosen = self.strangers(clip.speaker)
-            if chosen not in self._seated:
-                self._seated[chosen] = self.seat(chosen)
-            logits.append(self._seated[chosen](waveform if spoil is None else spoil(waveform)))
-        truth = np.array([labels.index(clip.emotion) for clip in clips], dtype=np.int64)
-        return ClipLogits(tuple(clips), labels, np.stack(logits), truth)
+            members = self.members_for(clip.speaker)
+            if members not in self._recognizers:
+                self._recognizers[members] = self.combine(members)
+            logits.append(self._recognizers[members](waveform if degrade is None else degrade(waveform)))
+        return _with_truth(clips, labels, np.stack(logits))

@@ -1,6 +1,26 @@
-"""What ``config.json`` keeps about how the weights were made."""
+"""The documents beside the weights: how they were trained (in ``config.json``), and how well the model does.
 
-from pydantic import BaseModel, ConfigDict
+Some keys had other names in the documents of version 2.0.0 of the built-in model (``OLD_NAMES``); these are still read.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+EVALUATION_NAME: Final = "evaluation.json"
+TRANSFER_NAME: Final = "transfer.json"
+
+
+OLD_NAMES: Final = {
+    "counting": "statistics_mlp",
+    "heard": "trained_on",
+    "judges": "members_per_speaker",
+    "unasked": "test_recalls",
+    "strangers": "unused_corpus",
+    "hardships": "conditions",
+    "hardship_clips": "condition_clips",
+}
 
 
 class Record(BaseModel):
@@ -8,18 +28,44 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic passes whatever it was given
+        if not isinstance(data, dict):
+            return data
+        old = {old: new for old, new in OLD_NAMES.items() if new in cls.model_fields}
+        return {old.get(key, key): value for key, value in data.items()}
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Writes a document as JSON."""
+    path.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
 
 class MemberRecord(Record):
-    """One trained member."""
+    """How one member was trained.
+
+    Attributes:
+        seed: seed of its random numbers.
+        epochs: number of epochs.
+        speakers: speakers it was trained on.
+        statistics_mlp: whether it is a statistics MLP; otherwise it is convolutional.
+    """
 
     seed: int
     epochs: int
     speakers: tuple[str, ...]
-    counting: bool = False
+    statistics_mlp: bool = False
 
 
 class CalibrationRecord(Record):
-    """What the temperature was fitted on: speakers, each judged by the members that never heard him or her."""
+    """Which predictions the temperature was fitted on: of each speaker, those of the members not trained on them.
+
+    Attributes:
+        speakers: the speakers.
+        recalls: unweighted average recall, pooled, per corpus, and the mean of the corpora.
+        error: expected calibration error.
+    """
 
     speakers: tuple[str, ...]
     recalls: dict[str, float]
@@ -27,13 +73,163 @@ class CalibrationRecord(Record):
 
 
 class TrainingRecord(Record):
-    """How the weights were made."""
+    """How the weights were made.
+
+    Attributes:
+        members: one record per member, in the order in which they were given to the export.
+        calibration: which predictions the temperature was fitted on.
+        teacher: name of the model whose scores were learnt; None if labels were.
+        started_from: whose members the trainings were continued from, in words; None if from random weights.
+    """
 
     members: tuple[MemberRecord, ...]
     calibration: CalibrationRecord
     teacher: str | None = None
     started_from: str | None = None
 
-    def heard(self) -> tuple[str, ...]:
-        """Returns every speaker that a member was trained on, sorted."""
+    def training_speakers(self) -> tuple[str, ...]:
+        """Returns every speaker that some member was trained on, sorted."""
         return tuple(sorted({speaker for member in self.members for speaker in member.speakers}))
+
+
+class Figure(Record):
+    """A figure with two 95 % confidence intervals.
+
+    Attributes:
+        value: the figure.
+        over_speakers: interval when speakers are resampled.
+        over_clips: interval when clips are resampled.
+    """
+
+    value: float
+    over_speakers: tuple[float, float]
+    over_clips: tuple[float, float]
+
+
+class NamedPrediction(Record):
+    """The model's prediction for one signal.
+
+    Attributes:
+        name: name of the signal.
+        emotion: the emotion with the highest score.
+        confidence: that score.
+        expected: the label, if there is one.
+    """
+
+    name: str
+    emotion: str
+    confidence: float
+    expected: str | None = None
+
+
+class ConditionFigures(Record):
+    """How well the model does on recordings that were degraded in one way.
+
+    Attributes:
+        name: the condition, in words.
+        pooled: unweighted average recall of all clips.
+        mean_of_corpora: mean over the corpora of their unweighted average recall.
+        mean_confidence: mean of the highest scores.
+    """
+
+    name: str
+    pooled: float
+    mean_of_corpora: float
+    mean_confidence: float
+
+
+Confusion = tuple[tuple[int, ...], ...]
+
+
+class Evaluation(Record):
+    """Everything that was measured on a model; ``evaluation.json``.
+
+    Attributes:
+        command: the command that was run.
+        machine: description of the machine.
+        labels: the classes.
+        speakers: speakers whose clips were measured.
+        clips: number of clips per corpus.
+        members_per_speaker: how many members predicted for a speaker, at most.
+        test_recalls: recalls of the test speakers, by corpus, and their mean; empty for other data.
+        pooled: unweighted average recall of all clips.
+        corpora: unweighted average recall per corpus.
+        mean_of_corpora: mean of these.
+        accuracy: share of the clips with the right emotion.
+        recalls: recall per class.
+        confusion: number of clips by label (rows) and prediction (columns).
+        calibration_error: expected calibration error.
+        mean_confidence: mean of the highest scores.
+        probes: predictions for signals without speech.
+        unused_corpus: predictions for clips of a corpus that no member was trained on.
+        load_s: time to load the model, in seconds.
+        speed_ms: time for a clip of 5 s on one core, in milliseconds.
+        parameters: number of parameters.
+        size_bytes: size of the model's folder.
+        conditions: figures for degraded recordings.
+        condition_clips: number of clips that those figures were measured on.
+        confusions: confusion matrix per corpus.
+    """
+
+    command: str
+    machine: str
+    labels: tuple[str, ...]
+    speakers: tuple[str, ...]
+    clips: dict[str, int]
+    members_per_speaker: int
+    test_recalls: dict[str, Figure]
+    pooled: Figure
+    corpora: dict[str, Figure]
+    mean_of_corpora: Figure
+    accuracy: float
+    recalls: dict[str, float]
+    confusion: Confusion
+    calibration_error: float
+    mean_confidence: float
+    probes: tuple[NamedPrediction, ...]
+    unused_corpus: tuple[NamedPrediction, ...]
+    load_s: float
+    speed_ms: float
+    parameters: int
+    size_bytes: int
+    conditions: tuple[ConditionFigures, ...] = ()
+    condition_clips: int = 0
+    confusions: dict[str, Confusion] = Field(default_factory=dict)
+
+
+class HeldOutCorpus(Record):
+    """How well a pair of members does on a corpus that it was not trained on.
+
+    Attributes:
+        corpus: the corpus that was held out.
+        trained_on: the corpora that the pair was trained on.
+        labels: classes that the held-out corpus has in common with the others; only these were compared.
+        clips: number of clips.
+        speakers: number of speakers.
+        recall: unweighted average recall.
+        seed: seed of the training.
+        epochs: number of epochs of the training.
+    """
+
+    corpus: str
+    trained_on: tuple[str, ...]
+    labels: tuple[str, ...]
+    clips: int = Field(gt=0)
+    speakers: int
+    recall: Figure
+    seed: int
+    epochs: int
+
+
+class Transfer(Record):
+    """Figures for each corpus when it is held out; ``transfer.json``.
+
+    Attributes:
+        command: the command that was run.
+        machine: description of the machine.
+        corpora: one record per held-out corpus.
+    """
+
+    command: str
+    machine: str
+    corpora: tuple[HeldOutCorpus, ...]

@@ -1,4 +1,4 @@
-"""What is done to test recordings, so that the card can say how much of the recall is left."""
+"""Degraded versions of the test recordings, with which the card shows how robust the model is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -6,22 +6,21 @@ from typing import Final
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from training.data import Clip
 from training.features import mp3, telephone
-from training.not_speech import EPSILON, coloured_noise
+from training.nonspeech import EPSILON, coloured_noise
+from webui.arrays import FloatArray
 from webui.units import SPEECH_RATE
 
-Waveform = NDArray[np.float32]
-Spoil = Callable[[Waveform, np.random.Generator], Waveform]
+Condition = Callable[[FloatArray, np.random.Generator], FloatArray]
 
-CLIPS_EACH: Final = 6  # of every speaker in every emotion
-FAR_S: Final = 0.8  # until the echo of a far room has fallen by 60 dB
+CLIPS_EACH: Final = 6  # clips of every speaker in every emotion
+REVERBERATION_S: Final = 0.8  # time in which the echo of the far room falls by 60 dB
 
 
 def choose_clips(clips: Sequence[Clip]) -> tuple[Clip, ...]:
-    """Returns up to ``CLIPS_EACH`` clips of every speaker in every emotion, in order."""
+    """Returns the first ``CLIPS_EACH`` clips of every speaker in every emotion, in order."""
     counts: dict[tuple[str, str], int] = {}
     chosen = []
     for clip in clips:
@@ -32,37 +31,37 @@ def choose_clips(clips: Sequence[Clip]) -> tuple[Clip, ...]:
     return tuple(chosen)
 
 
-def conditions() -> Mapping[str, Spoil]:
-    """Returns what is done, by name; the first is nothing."""
+def conditions() -> Mapping[str, Condition]:
+    """Returns the conditions by name; the first changes nothing."""
     return {
         "as recorded": lambda wave, _random: wave,
-        **{f"noise {snr_db} dB below the speech": partial(_noisy, snr_db) for snr_db in (20, 10, 5)},
-        "telephone (300-3400 Hz, mu-law)": lambda wave, _random: telephone(_unit(wave)),
+        **{f"noise {snr_db} dB below the speech": partial(_add_noise, snr_db) for snr_db in (20, 10, 5)},
+        "telephone (300-3400 Hz, mu-law)": lambda wave, _random: telephone(_normalise(wave)),
         "MP3 of about 32 kbit/s": lambda wave, _random: mp3(wave),
-        "far room (0.8 s of echo, louder than the voice)": _far,
-        **{f"played {speed} times as fast": partial(_played, speed) for speed in (0.9, 1.1)},
+        "far room (0.8 s of echo, louder than the voice)": _reverberate,
+        **{f"played {speed} times as fast": partial(_change_speed, speed) for speed in (0.9, 1.1)},
         "30 dB quieter": lambda wave, _random: np.asarray(wave * 10 ** (-30 / 20), dtype=np.float32),
     }
 
 
-def _unit(wave: Waveform) -> Waveform:
+def _normalise(wave: FloatArray) -> FloatArray:
     return np.asarray((wave - wave.mean()) / (wave.std() + EPSILON), dtype=np.float32)
 
 
-def _noisy(snr_db: float, wave: Waveform, random: np.random.Generator) -> Waveform:
+def _add_noise(snr_db: float, wave: FloatArray, random: np.random.Generator) -> FloatArray:
     noise = coloured_noise(wave.size, random)
     return np.asarray(wave + noise * (wave.std() * 10 ** (-snr_db / 20)), dtype=np.float32)
 
 
-def _far(wave: Waveform, random: np.random.Generator) -> Waveform:
-    time_s = np.arange(int(FAR_S * SPEECH_RATE)) / SPEECH_RATE
-    echo = random.standard_normal(time_s.size) * 10 ** (-3 * time_s / FAR_S)
+def _reverberate(wave: FloatArray, random: np.random.Generator) -> FloatArray:
+    time_s = np.arange(int(REVERBERATION_S * SPEECH_RATE)) / SPEECH_RATE
+    echo = random.standard_normal(time_s.size) * 10 ** (-3 * time_s / REVERBERATION_S)
     echo *= 1.4 / np.sqrt((echo**2).sum())
     echo[0] = 1.0
     length = wave.size + echo.size
-    far = np.fft.irfft(np.fft.rfft(wave, length) * np.fft.rfft(echo, length), length)
-    return np.asarray(far, dtype=np.float32)
+    reverberant = np.fft.irfft(np.fft.rfft(wave, length) * np.fft.rfft(echo, length), length)
+    return np.asarray(reverberant, dtype=np.float32)
 
 
-def _played(speed: float, wave: Waveform, _random: np.random.Generator) -> Waveform:
+def _change_speed(speed: float, wave: FloatArray, _random: np.random.Generator) -> FloatArray:
     return np.asarray(soxr.resample(wave, SPEECH_RATE * speed, SPEECH_RATE), dtype=np.float32)

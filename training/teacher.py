@@ -1,4 +1,4 @@
-"""A large model as the teacher: its scores for recordings without labels are what the small network learns."""
+"""Knowledge distillation: a large model's scores for unlabelled recordings are what the small network learns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from webui.service.recognition.windows import predict_recording
 
 @dataclass(frozen=True, slots=True)
 class TeacherScores:
-    """What the teacher says.
+    """Scores of the teacher.
 
     Attributes:
-        labels: the emotions it knows.
-        scores: by path of the recording, shape ``(labels,)`` each.
+        labels: the emotions that the teacher distinguishes.
+        scores: the scores of each recording by its path, shape ``(labels,)``.
     """
 
     labels: tuple[Emotion, ...]
@@ -34,19 +34,19 @@ class TeacherScores:
         return torch.from_numpy(np.stack([self.scores[clip.path] for clip in clips]))
 
 
-def ask_teacher(teacher: EmotionModel, folder: Path) -> tuple[tuple[Clip, ...], TeacherScores]:
-    """Returns every recording below ``folder`` with the emotion that ``teacher`` hears, and its scores.
+def label_with_teacher(teacher: EmotionModel, folder: Path) -> tuple[tuple[Clip, ...], TeacherScores]:
+    """Returns every recording below ``folder`` with the emotion that ``teacher`` predicts, and its scores.
 
-    Nobody says who speaks: a folder counts as a speaker, and a recording directly in ``folder`` as one of its own.
+    The speakers are unknown: a folder counts as a speaker, and so does each recording directly in ``folder``.
     """
     known = {emotion for emotion in teacher.labels.emotions if emotion is not None}
     labels = tuple(emotion for emotion in Emotion if emotion in known)
-    places = [list(Emotion).index(emotion) for emotion in labels]
+    columns = [list(Emotion).index(emotion) for emotion in labels]
     clips, scores = [], {}
     for path in read_unlabelled(folder):
         logits = predict_recording(teacher, read_waveform(path)).logits
         name = path.relative_to(folder).as_posix()
-        scores[name] = emotion_scores(logits.mean(axis=0, dtype=np.float64), teacher)[places]
+        scores[name] = emotion_scores(logits.mean(axis=0, dtype=np.float64), teacher)[columns]
         speaker = path.parent.relative_to(folder).as_posix() if path.parent != folder else name
         clips.append(Clip("data", name, speaker, labels[int(scores[name].argmax())]))
     return tuple(clips), TeacherScores(labels, scores)

@@ -1,4 +1,4 @@
-"""Reading the corpora, splitting them, drawing from them."""
+"""Reading the corpora, splitting them, drawing batches from them."""
 
 import re
 from pathlib import Path
@@ -9,10 +9,8 @@ import soundfile
 
 from tests.support.paths import SHARED
 from tests.support.training_corpus import SPEAKERS, write_corpus
-from training.__main__ import build_parser, main
 from training.cache import build_cache
 from training.data import Clip, TrainingDataError, labels_in, read_manifest, speakers_in
-from training.options import TrainOptions
 from training.sampling import clip_weights, draw_batches
 from training.splits import GROUPS, Split, hold_out, plan_training
 from webui.labels import Emotion
@@ -48,7 +46,7 @@ def test_no_manifest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("emotion_raw,emotion,", "emotion_raw,mood,", "It needs path and label (or emotion"),
         (",angry,angry,", ",angry,cross,", "manifest.csv has labels that are no known emotion: 'cross' 1x: line 2"),
@@ -56,8 +54,8 @@ def test_no_manifest(tmp_path: Path) -> None:
     ],
     ids=["column", "emotion", "file"],
 )
-def test_a_damaged_manifest(corpus: Path, tmp_path: Path, old: str, new: str, said: str) -> None:
-    with pytest.raises(TrainingDataError, match=re.escape(said)):
+def test_a_damaged_manifest(corpus: Path, tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(TrainingDataError, match=re.escape(message)):
         read_manifest(damaged(corpus, tmp_path, old, new))
 
 
@@ -83,7 +81,7 @@ def test_nothing_left_to_train_on(corpus: Path) -> None:
         hold_out(read_manifest(corpus), SPEAKERS)
 
 
-def test_the_cache_holds_what_was_read(corpus: Path, tmp_path: Path) -> None:
+def test_the_cache_holds_the_decoded_recordings(corpus: Path, tmp_path: Path) -> None:
     clips = read_manifest(corpus)
     cache = build_cache(corpus, clips, tmp_path, speeds=(1.0, 1.25))
     seconds = [soundfile.info(corpus / clip.path).duration for clip in clips]
@@ -95,14 +93,14 @@ def test_the_cache_holds_what_was_read(corpus: Path, tmp_path: Path) -> None:
         cache.rows_of([Clip("a", "new.wav", "a_1", Emotion.SAD)])
 
 
-def test_a_recording_that_is_none(corpus: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_audio(corpus: Path, tmp_path: Path) -> None:
     clips = read_manifest(corpus)[:1]
     (tmp_path / clips[0].path).write_bytes(b"not audio")
     with pytest.raises(TrainingDataError, match=r"a_1_angry_0\.wav can't be decoded"):
         build_cache(tmp_path, clips, tmp_path / "cache")
 
 
-def test_a_corpus_gets_its_share_whatever_its_size() -> None:
+def test_a_corpus_gets_its_weight_whatever_its_size() -> None:
     big = [Clip("big", f"{n}", "s", Emotion.SAD if n % 4 else Emotion.HAPPY) for n in range(100)]
     small = [Clip("small", f"s{n}", "t", Emotion.SAD) for n in range(10)]
     weights = clip_weights(big + small, {"big": 0.6, "small": 0.4})
@@ -116,7 +114,8 @@ def test_batches_are_of_similar_length_and_repeatable() -> None:
     lengths = np.random.default_rng(0).integers(16_000, 80_000, 500)
     weights = np.full(500, 1 / 500)
     draws = [
-        list(draw_batches(lengths, weights, clips=320, batch=16, random=np.random.default_rng(4))) for _ in range(2)
+        list(draw_batches(lengths, weights, clips=320, batch_size=16, random=np.random.default_rng(4)))
+        for _ in range(2)
     ]
     assert len(draws[0]) == 20
     for first, second in zip(*draws, strict=True):
@@ -125,11 +124,11 @@ def test_batches_are_of_similar_length_and_repeatable() -> None:
     assert float(np.median(spreads)) < 0.3 * np.ptp(lengths)
 
 
-def test_other_data_is_shared_out_by_speaker() -> None:
+def test_other_data_are_split_by_speaker() -> None:
     clips = [Clip("x", f"{n}.wav", f"s{n:02}", Emotion.SAD) for n in range(12)]
     clips += [Clip("y", "a.wav", "few", Emotion.SAD), Clip("y", "b.wav", "fewer", Emotion.HAPPY)]
     plan = plan_training(clips, 3)
-    assert not plan.fixed
+    assert not plan.own_corpora
     assert plan.clips == tuple(clips)
     assert plan.groups[0] == ("s00", "s03", "s06", "s09", "few")
     assert sorted(speaker for group in plan.groups for speaker in group) == list(speakers_in(clips))
@@ -154,7 +153,7 @@ def test_the_real_corpora() -> None:
     clips = read_manifest(DATA)
     assert len(clips) == 5019
     plan = plan_training(clips, len(GROUPS))
-    assert plan.fixed
+    assert plan.own_corpora
     assert plan.groups == GROUPS
     assert labels_in(plan.clips) == tuple(Emotion)[:8]
     assert sorted(speaker for group in plan.groups for speaker in group) == list(speakers_in(plan.clips))
@@ -162,12 +161,3 @@ def test_the_real_corpora() -> None:
     for group in plan.groups:
         assert {speaker.split("_")[0] for speaker in group} == {"emodb", "nemo", "ravdess"}
         assert labels_in(hold_out(plan.clips, group).train) == tuple(Emotion)[:8]
-
-
-def test_the_command_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    given = build_parser().parse_args(["--data", "x", "member", "--run", "r", "--epochs", "3", "--group", "4"])
-    assert (given.command, given.member_epochs, given.member_seed, given.group) == ("member", 3, TrainOptions().seed, 4)
-    whole = build_parser().parse_args(["--data", "x", "--epochs", "7", "--teacher", "emotion2vec_plus_large"])
-    assert (whole.command, whole.epochs, whole.teacher) == (None, 7, "emotion2vec_plus_large")
-    assert main(["--data", str(tmp_path)]) == 1
-    assert "No manifest.csv" in caplog.text

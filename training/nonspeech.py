@@ -1,6 +1,6 @@
-"""What is no speech: silence, noise, engines, clicks, chords, tunes. None of it must be heard as an emotion.
+"""Signals without speech: silence, noise, engines, clicks, chords, tunes. None of them may be recognised as an emotion.
 
-Every random number comes from the generator passed in.
+All random numbers come from the generator passed in.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Waveform = NDArray[np.float32]
 Signal = NDArray[np.float64]
 
 EPSILON: Final = 1e-8
-HIGHEST_HZ: Final = 7_000.0  # of an overtone
+HIGHEST_OVERTONE_HZ: Final = 7_000.0
 CHORDS: Final = (  # semitones above the lowest note: major, minor, diminished, augmented, suspended, fifths, sevenths
     (0, 4, 7),
     (0, 3, 7),
@@ -32,16 +32,16 @@ CHORDS: Final = (  # semitones above the lowest note: major, minor, diminished, 
 SCALES: Final = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 4, 7, 9), tuple(range(12)))
 
 
-def not_speech(samples: int, random: np.random.Generator) -> Waveform:
-    """Returns one such signal, with hiss under it or without."""
-    wave = _KINDS[int(random.choice(len(_KINDS), p=_SHARES))](samples, random)
+def nonspeech(samples: int, random: np.random.Generator) -> Waveform:
+    """Returns one such signal, in most cases with hiss added."""
+    wave = _GENERATORS[int(random.choice(len(_GENERATORS), p=_PROBABILITIES))](samples, random)
     hiss = 0.0 if random.random() < 0.3 else 10 ** float(random.uniform(-4, -1))
     level = float(wave.std()) if wave.any() else 0.0
     return np.asarray(wave + hiss * level * random.standard_normal(samples), dtype=np.float32)
 
 
 def background(samples: int, random: np.random.Generator) -> Waveform:
-    """Returns what is heard behind somebody who speaks, of variance 1: noise mostly, else music or a machine."""
+    """Returns a background for speech, of variance 1: mostly noise, otherwise music or a machine."""
     if random.random() < 0.7:
         return coloured_noise(samples, random)
     wave = (_noise, _tune, _tune, _engine)[int(random.integers(4))](samples, random)
@@ -61,7 +61,7 @@ def _silence(samples: int, _random: np.random.Generator) -> Signal:
 
 
 def _noise(samples: int, random: np.random.Generator) -> Signal:
-    """Noise as it is, or swelling like wind and traffic."""
+    """Stationary noise, or noise of varying level like wind and traffic."""
     noise = coloured_noise(samples, random).astype(np.float64)
     if random.random() < 0.5:
         return noise
@@ -69,7 +69,7 @@ def _noise(samples: int, random: np.random.Generator) -> Signal:
 
 
 def _chord(samples: int, random: np.random.Generator) -> Signal:
-    """A chord that is held: pure tones, or an instrument with overtones, still or trembling."""
+    """A sustained chord: pure tones or tones with overtones, with or without tremolo."""
     time_s = np.arange(samples) / SPEECH_RATE
     root_hz = 60 * 2 ** float(random.uniform(0, 4))
     timbre, wave = _timbre(random), np.zeros(samples)
@@ -81,18 +81,18 @@ def _chord(samples: int, random: np.random.Generator) -> Signal:
 
 
 def _tune(samples: int, random: np.random.Generator) -> Signal:
-    """Notes that are struck or blown one after the other, with chords below them and a drum, or without."""
+    """A sequence of notes, in some cases with chords below them or with a drum."""
     beat_s = 60 / float(random.uniform(60, 200))
     root_hz = 110 * 2 ** float(random.uniform(0, 2))
     scale = SCALES[int(random.integers(len(SCALES)))]
     timbre, decay_s, wave = _timbre(random), 10 ** float(random.uniform(-1, 0.5)), np.zeros(samples)
     chords, drum = random.random() < 0.5, random.random() < 0.4
-    place, start = int(random.integers(len(scale))), 0
+    degree, start = int(random.integers(len(scale))), 0  # degree of the scale
     while start < samples:
         length = max(800, int(beat_s * float(random.choice([0.5, 1, 1, 2])) * SPEECH_RATE))
         time_s = np.arange(min(samples - start, int(length * float(random.uniform(0.8, 2.0))))) / SPEECH_RATE
-        place += int(random.integers(-2, 3))
-        steps = [12 * (place // len(scale)) + scale[place % len(scale)]]
+        degree += int(random.integers(-2, 3))
+        steps = [12 * (degree // len(scale)) + scale[degree % len(scale)]]
         if chords and random.random() < 0.5:
             steps += [step - 12 for step in CHORDS[int(random.integers(8))]]
         envelope = np.minimum(1, time_s / 0.01) * np.exp(-time_s / decay_s)
@@ -107,7 +107,7 @@ def _tune(samples: int, random: np.random.Generator) -> Signal:
 
 
 def _glide(samples: int, random: np.random.Generator) -> Signal:
-    """A siren."""
+    """A tone of changing pitch, like a siren."""
     start, end = random.uniform(60, 2000, 2)
     if random.random() < 0.5:
         hertz = np.linspace(start, end, samples)
@@ -118,14 +118,14 @@ def _glide(samples: int, random: np.random.Generator) -> Signal:
 
 
 def _engine(samples: int, random: np.random.Generator) -> Signal:
-    """Hum of the mains, a motor, a fan: a low tone with overtones, and noise."""
+    """Mains hum, a motor, a fan: a low tone with overtones, and noise."""
     time_s = np.arange(samples) / SPEECH_RATE
     hum = _tone(float(random.uniform(25, 150)), time_s, _timbre(random), random)
     return hum + float(random.uniform(0, 1)) * float(hum.std()) * coloured_noise(samples, random)
 
 
 def _beeps(samples: int, random: np.random.Generator) -> Signal:
-    """A telephone that rings, an alarm, a busy line."""
+    """A ringing telephone, an alarm, a busy tone."""
     time_s = np.arange(samples) / SPEECH_RATE
     period_s, share = float(random.uniform(0.2, 2.0)), float(random.uniform(0.2, 0.8))
     on = (time_s / period_s) % 1 < share
@@ -134,7 +134,7 @@ def _beeps(samples: int, random: np.random.Generator) -> Signal:
 
 
 def _clicks(samples: int, random: np.random.Generator) -> Signal:
-    """Keys, taps and crackle: short bursts, few or many."""
+    """Keystrokes, taps and crackle: short bursts, few or many."""
     rate = 10 ** float(random.uniform(0, 2.5)) / SPEECH_RATE
     bursts = np.where(random.random(samples) < rate, random.standard_normal(samples), 0.0)
     ring = np.exp(-np.arange(1600) / (SPEECH_RATE * 10 ** float(random.uniform(-3.5, -1.5))))
@@ -144,21 +144,21 @@ def _clicks(samples: int, random: np.random.Generator) -> Signal:
 
 
 def _timbre(random: np.random.Generator) -> list[float]:
-    """Returns how strong each overtone is; a third of the instruments have none."""
+    """Returns the amplitude of each overtone; a third of the instruments have the fundamental only."""
     if random.random() < 1 / 3:
         return [1.0]
-    falling = float(random.uniform(0.5, 2.5))
-    return [float(random.uniform(0.2, 1.0)) / (k + 1) ** falling for k in range(int(random.integers(2, 16)))]
+    slope = float(random.uniform(0.5, 2.5))
+    return [float(random.uniform(0.2, 1.0)) / (k + 1) ** slope for k in range(int(random.integers(2, 16)))]
 
 
 def _tone(hertz: float, time_s: Signal, timbre: list[float], random: np.random.Generator) -> Signal:
     wave = np.zeros(time_s.size)
     for number, strength in enumerate(timbre, start=1):
-        if number == 1 or number * hertz < HIGHEST_HZ:
+        if number == 1 or number * hertz < HIGHEST_OVERTONE_HZ:
             wave += strength * np.sin(2 * np.pi * number * hertz * time_s + float(random.uniform(0, 6)))
     return wave
 
 
-_Maker = Callable[[int, np.random.Generator], Signal]
-_KINDS: Final[tuple[_Maker, ...]] = (_silence, _noise, _chord, _tune, _glide, _engine, _beeps, _clicks)
-_SHARES: Final = (0.05, 0.18, 0.27, 0.2, 0.08, 0.08, 0.07, 0.07)
+_Generator = Callable[[int, np.random.Generator], Signal]
+_GENERATORS: Final[tuple[_Generator, ...]] = (_silence, _noise, _chord, _tune, _glide, _engine, _beeps, _clicks)
+_PROBABILITIES: Final = (0.05, 0.18, 0.27, 0.2, 0.08, 0.08, 0.07, 0.07)
