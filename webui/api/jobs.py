@@ -1,4 +1,4 @@
-"""Jobs over REST: many recordings asked at once, answered behind whoever waits, kept until they are deleted."""
+"""Jobs over REST: many recordings body at once, answered behind whoever waits, kept until they are deleted."""
 
 import shutil
 import tempfile
@@ -57,16 +57,16 @@ class JobsApi:
         self._urls = UrlSource(service.settings)
         self._folder = service.settings.outputs_dir / FOLDER
         self._runner: JobRunner | None = None
-        self._trouble: OutputError | None = None
+        self._open_error: OutputError | None = None
         self.router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"])
         self._add_routes()
 
     def start(self) -> None:
-        """Opens the file of jobs and goes on with what was left; a file that can't be opened is told when asked for."""
+        """Opens the file of jobs and goes on with what was left; a file that can't be opened is told when body for."""
         try:
             store = JobStore(self._folder / STORE)
         except OutputError as err:
-            self._trouble = err
+            self._open_error = err
             return
         for folder in self._folder.iterdir():
             if folder.is_dir() and not store.unfinished(folder.name):  # of a process that was killed
@@ -126,20 +126,20 @@ class JobsApi:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         job = uuid4().hex
         if kind == "application/json":
-            asked = await run_in_threadpool(_parse, await request.body())
-            return await run_in_threadpool(self._submit, runner, job, self._named(asked), asked)
+            body = await run_in_threadpool(_parse, await request.body())
+            return await run_in_threadpool(self._submit, runner, job, self._named(body), body)
         if kind != "multipart/form-data":
             raise RequestError("api.media_type", found=kind or "missing")
         async with request.form(max_files=MAX_FILES, max_fields=32) as form:
-            asked = _parse(form_fields(form))
-            return await run_in_threadpool(self._keep_and_submit, runner, job, form, asked)
+            body = _parse(form_fields(form))
+            return await run_in_threadpool(self._keep_and_submit, runner, job, form, body)
 
-    def _keep_and_submit(self, runner: JobRunner, job: str, form: FormData, asked: JobRequest) -> JobDocument:
+    def _keep_and_submit(self, runner: JobRunner, job: str, form: FormData, body: JobRequest) -> JobDocument:
         uploads = [upload for upload in form.getlist(AUDIO_FIELD) if isinstance(upload, UploadFile)]
-        if not uploads or asked.audio_paths or asked.audio_urls:
+        if not uploads or body.audio_paths or body.audio_urls:
             raise RequestError("api.job_sources", found=len(uploads))
         try:
-            return self._submit(runner, job, self._kept(job, uploads), asked)
+            return self._submit(runner, job, self._kept(job, uploads), body)
         except BaseException:
             shutil.rmtree(self._folder / job, ignore_errors=True)
             raise
@@ -158,19 +158,19 @@ class JobsApi:
             raise OutputError("storage.jobs_not_written", file=FOLDER, reason=err.strerror or str(err)) from err
         return kept
 
-    def _named(self, asked: JobRequest) -> Files:
+    def _named(self, body: JobRequest) -> Files:
         """Returns what a JSON request names; every path is checked now, and an address when it is fetched."""
-        if bool(asked.audio_paths) == bool(asked.audio_urls):
+        if bool(body.audio_paths) == bool(body.audio_urls):
             raise RequestError("api.job_sources", found=0)
-        if asked.audio_urls:
+        if body.audio_urls:
             self._urls.check_enabled()
-            return [(url, url) for url in asked.audio_urls]
+            return [(url, url) for url in body.audio_urls]
         roots = self._settings.audio_roots
-        return [(path, str(allowed_path(path, roots))) for path in asked.audio_paths or ()]
+        return [(path, str(allowed_path(path, roots))) for path in body.audio_paths or ()]
 
-    def _submit(self, runner: JobRunner, job: str, files: Files, asked: JobRequest) -> JobDocument:
+    def _submit(self, runner: JobRunner, job: str, files: Files, body: JobRequest) -> JobDocument:
         self._check_room(runner)  # others may have been faster
-        return self._document(runner, runner.submit(files, asked.options(), job=job))
+        return self._document(runner, runner.submit(files, body.options(), job=job))
 
     def _opened(self, place: str, look: Callable[[], None]) -> AbstractContextManager[Path]:
         if place.startswith(("http://", "https://")):
@@ -228,8 +228,8 @@ class JobsApi:
     def _running(self) -> JobRunner:
         if self._runner is None:
             raise (
-                self._trouble
-                if self._trouble is not None
+                self._open_error
+                if self._open_error is not None
                 else OutputError("storage.jobs_not_written", file=STORE, reason="not open")
             )
         return self._runner

@@ -131,29 +131,29 @@ class Api:
         if kind == "multipart/form-data":
             async with request.form(max_files=1, max_fields=32) as form:
                 upload = _upload_in(form)
-                asked = _parse(form_fields(form))
-                if any(getattr(asked, source) is not None for source in SOURCES):
+                body = _parse(form_fields(form))
+                if any(getattr(body, source) is not None for source in SOURCES):
                     raise RequestError("api.one_source", found="audio + another source")
-                return await self._answer(request, asked, lambda _progress: _kept(upload), upload.filename)
+                return await self._answer(request, body, lambda _progress: _kept(upload), upload.filename)
         if kind == "application/json":
-            asked = await run_in_threadpool(_parse, await request.body())
-            name = file_name_of(asked.audio_url) if asked.audio_url is not None else None
-            return await self._answer(request, asked, source_of(asked, self._settings, self._urls), name)
+            body = await run_in_threadpool(_parse, await request.body())
+            name = file_name_of(body.audio_url) if body.audio_url is not None else None
+            return await self._answer(request, body, source_of(body, self._settings, self._urls), name)
         raise RequestError("api.media_type", found=kind or "missing")
 
-    async def _answer(self, request: Request, asked: RecognizeRequest, source: Opened, name: str | None) -> Response:
-        if asked.inline_embedding and asked.granularity is Granularity.FRAME:
+    async def _answer(self, request: Request, body: RecognizeRequest, source: Opened, name: str | None) -> Response:
+        if body.inline_embedding and body.granularity is Granularity.FRAME:
             raise RequestError("api.inline_frames")
-        options = asked.options()
-        file_name = plain_name(asked.file_name or name) or None
+        options = body.options()
+        file_name = plain_name(body.file_name or name) or None
 
         def work(audio: Path | bytes, progress: Progress) -> bytes:
             """Gives the answer as it is sent: thousands of rows take a while to write, and the loop answers others."""
             done = self._service.recognize(audio, options, file_name=file_name, admitted=True, progress=progress)
-            return self._document(done, inline=asked.inline_embedding).model_dump_json(exclude_none=True).encode()
+            return self._document(done, inline=body.inline_embedding).model_dump_json(exclude_none=True).encode()
 
-        body = await run_for(request, self._scheduler, source, work, limit_s=self._settings.max_request_s)
-        return Response(body, media_type="application/json")
+        answer = await run_for(request, self._scheduler, source, work, limit_s=self._settings.max_request_s)
+        return Response(answer, media_type="application/json")
 
     def _document(self, recognition: Recognition, *, inline: bool) -> RecognizedAudio:
         folder, values = recognition.folder, None

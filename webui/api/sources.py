@@ -20,7 +20,7 @@ DECODE_SIGNS: Final = 1 << 20  # of base64 at a time, a multiple of 4; between t
 Opened = Callable[[Progress], AbstractContextManager[Path | bytes]]
 
 
-def source_of(asked: RecognizeRequest, settings: Settings, urls: UrlSource) -> Opened:
+def source_of(body: RecognizeRequest, settings: Settings, urls: UrlSource) -> Opened:
     """Returns what gives the audio that a JSON request names. To fetch or decode it is work, and is left for later.
 
     Raises:
@@ -28,17 +28,17 @@ def source_of(asked: RecognizeRequest, settings: Settings, urls: UrlSource) -> O
         ForbiddenRequestError: an address, and the setting is off.
         ForbiddenPathError: a path outside of the allowed folders.
     """
-    named = [name for name in SOURCES if getattr(asked, name) is not None]
+    named = [name for name in SOURCES if getattr(body, name) is not None]
     if len(named) != 1:
         raise RequestError("api.one_source", found=" + ".join(named) or "none")
-    url, encoded = asked.audio_url, asked.audio_base64
+    url, encoded = body.audio_url, body.audio_base64
     if url is not None:
         urls.check_enabled()
         return lambda progress: urls.fetched(url, lambda: progress(0.0, Stage.VALIDATION))
     if encoded is not None:
         return lambda _progress: nullcontext(decoded(encoded))
-    assert asked.audio_path is not None
-    path = allowed_path(asked.audio_path, settings.audio_roots)
+    assert body.audio_path is not None
+    path = allowed_path(body.audio_path, settings.audio_roots)
     return lambda _progress: nullcontext(path)
 
 

@@ -22,7 +22,7 @@ class CallerGoneError(Exception):
     """Nobody waits for the answer any more."""
 
 
-async def answer_nobody(_request: Request, _error: Exception) -> Response:
+async def answer_disconnected(_request: Request, _error: Exception) -> Response:
     """FastAPI's handler of ``CallerGoneError``, and of callers who hang up before all has arrived.
 
     The connection is closed, so what it returns goes nowhere.

@@ -38,7 +38,7 @@ from webui.texts import text
 
 JOB: Final = "batch"  # the only job of its file
 LOOK_S: Final = 0.5
-TOLD: Final = 20  # failures that are said one by one; the table has them all
+SHOWN_FAILURES: Final = 20  # printed one by one; the table has them all
 
 
 def batch(
@@ -134,7 +134,7 @@ class _Batch:
             write_table(store.items(JOB), self._out, self._kind)
             failures = [item for item in store.items(JOB) if item.state is ItemState.FAILED]
             store.close()
-        return self._tell(record, failures)
+        return self._print_summary(record, failures)
 
     def _prepare(self, runner: JobRunner, files: list[tuple[str, str]]) -> None:
         """Writes down what is to be done, besides what is done already."""
@@ -145,13 +145,13 @@ class _Batch:
             return
         if AnalysisOptions.model_validate_json(before.options) != self._options:
             raise RequestError("cli.batch_other_options", file=self._state.name)
-        self._terminal.say("cli.batch_resumed", done=before.counts[ItemState.DONE], files=before.total)
+        self._terminal.print_text("cli.batch_resumed", done=before.counts[ItemState.DONE], files=before.total)
         store.retry_failed(JOB)
         known = {item.name for item in store.items(JOB)}
         store.extend(JOB, [(name, path) for name, path in files if name not in known])
 
     def _watch(self, runner: JobRunner) -> JobRecord:
-        with self._terminal.counted(text("cli.batch_busy", self._terminal.language)) as show:
+        with self._terminal.count(text("cli.batch_busy", self._terminal.language)) as show:
             while True:
                 record = runner.wait(JOB, LOOK_S)
                 assert record is not None
@@ -159,12 +159,12 @@ class _Batch:
                 if record.ended:
                     return record
 
-    def _tell(self, record: JobRecord, failures: list[Item]) -> ExitCode:
-        for item in failures[:TOLD]:
+    def _print_summary(self, record: JobRecord, failures: list[Item]) -> ExitCode:
+        for item in failures[:SHOWN_FAILURES]:
             notice = Notice.model_validate_json(item.outcome or "{}")
-            self._terminal.note(notice, about=f"{item.name}: ")
+            self._terminal.print_notice(notice, about=f"{item.name}: ")
         done = record.counts[ItemState.DONE]
-        self._terminal.say("cli.batch_done", done=done, failed=len(failures), path=self._out)
+        self._terminal.print_text("cli.batch_done", done=done, failed=len(failures), path=self._out)
         if failures:
             return ExitCode.PARTLY
         self._forget()

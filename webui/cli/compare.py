@@ -51,14 +51,14 @@ def compare(
             rounds=rounds,
             limits=Limits(memory_mb=max_memory_mb, latency_s=max_latency_s, language=speech_language),
         )
-        with terminal.counted(text("compare.busy", terminal.language)) as show:
+        with terminal.count(text("compare.busy", terminal.language)) as show:
             made = compare_models(question, settings, out, terminal.language, resume=resume, on_step=show)
         files = made.files
         if as_json:
-            terminal.answer_json(files[JSON_FILE].strip())
+            terminal.print_json(files[JSON_FILE].strip())
         else:
-            terminal.answer(Markdown(files[MARKDOWN_FILE]), wrap=True)
-        terminal.say("compare.written", path=out / HTML_FILE)
+            terminal.print_result(Markdown(files[MARKDOWN_FILE]), wrap=True)
+        terminal.print_text("compare.written", path=out / HTML_FILE)
         return ExitCode.OK if made.complete else ExitCode.PARTLY
 
     return job

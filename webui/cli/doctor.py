@@ -19,21 +19,21 @@ def doctor(as_json: JsonOption = False, model: ModelOption = None, device: Devic
         with terminal.busy(text("cli.doctor_busy", terminal.language)):
             report = examine(settings)
         if as_json:
-            terminal.answer_json(report.model_dump_json())
+            terminal.print_json(report.model_dump_json())
         else:
-            _tell(report, terminal)
+            _print_report(report, terminal)
         return ExitCode.OK if report.healthy else ExitCode.UNHEALTHY
 
     return job
 
 
-def _tell(report: DoctorReport, terminal: Terminal) -> None:
+def _print_report(report: DoctorReport, terminal: Terminal) -> None:
     """Writes the report as lines for a bug report: the facts in English, the findings translated."""
     for name, value in report.lines():
-        terminal.answer(Text.assemble((f"{name:<{NAME_CELLS}}", "bold"), value))
+        terminal.print_result(Text.assemble((f"{name:<{NAME_CELLS}}", "bold"), value))
     for problem in report.problems:
-        terminal.answer(Text(f"✗ {problem.message(terminal.language)}", style="red"))
+        terminal.print_result(Text(f"✗ {problem.message(terminal.language)}", style="red"))
     for remark in report.remarks:
-        terminal.answer(Text(f"! {remark.message(terminal.language)}", style="yellow"))
+        terminal.print_result(Text(f"! {remark.message(terminal.language)}", style="yellow"))
     if report.healthy:
-        terminal.answer(Text(f"✓ {text('cli.doctor_healthy', terminal.language)}", style="green"))
+        terminal.print_result(Text(f"✓ {text('cli.doctor_healthy', terminal.language)}", style="green"))

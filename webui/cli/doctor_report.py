@@ -124,7 +124,7 @@ def _torch() -> TorchInfo | None:
     try:
         import torch  # imported late: seconds
     except ImportError:
-        return None  # told among the packages
+        return None  # reported among the packages
     devices = ["cpu"]
     if torch.cuda.is_available():
         devices += [

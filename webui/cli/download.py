@@ -26,7 +26,7 @@ def download(
                 show(label, progress.done_bytes, progress.total_bytes)
 
             found = registry.download(name, on_progress=on_progress)
-        terminal.say("cli.downloaded", model=name, path=found.directory)
+        terminal.print_text("cli.downloaded", model=name, path=found.directory)
         return ExitCode.OK
 
     return job

@@ -44,7 +44,7 @@ def evaluate(
         from webui.service import RecognitionService
         from webui.service.compare.session import agreement_values
         from webui.service.evaluate.manifest import read_source
-        from webui.service.evaluate.measure import ask_model, evaluate_answers
+        from webui.service.evaluate.measure import evaluate_answers, predict_clips
         from webui.service.evaluate.picture import draw_confusion
         from webui.service.evaluate.report import render_report
 
@@ -52,27 +52,27 @@ def evaluate(
         labelled = read_source(manifest)
         clips = labelled.clips
         if labelled.agreement is not None:
-            terminal.say("evaluate.agreement", **agreement_values(labelled.agreement))
+            terminal.print_text("evaluate.agreement", **agreement_values(labelled.agreement))
         loaded = RecognitionService(settings, ModelRegistry(settings)).load()
         limits = DecodeLimits(max_bytes=int(settings.max_audio_mb * BYTES_PER_MB), max_duration_s=settings.max_audio_s)
         with terminal.busy(text("cli.evaluate_busy", terminal.language, done=0, clips=len(clips))) as status:
 
-            def tell(done: int, all_clips: int) -> None:
+            def show_progress(done: int, all_clips: int) -> None:
                 if status is not None:
                     status.update(text("cli.evaluate_busy", terminal.language, done=done, clips=all_clips))
 
-            answers = ask_model(loaded, clips, limits, tell)
+            answers = predict_clips(loaded, clips, limits, show_progress)
         found = evaluate_answers(answers, loaded, manifest)
         document, report = found.model_dump_json(indent=1) + "\n", render_report(found, terminal.language)
         if output is not None:
             title = text("evaluate.title", terminal.language, model=found.model, source=found.source)
             picture = draw_confusion(found.labels, found.confusion, title.lstrip("# "))
             _write(output, {DOCUMENT_FILE: document, REPORT_FILE: report, PICTURE_FILE: picture})
-            terminal.say("cli.evaluate_kept", path=output)
+            terminal.print_text("cli.evaluate_kept", path=output)
         if as_json:
-            terminal.answer_json(found.model_dump_json())
+            terminal.print_json(found.model_dump_json())
         else:
-            terminal.answer(report.rstrip())
+            terminal.print_result(report.rstrip())
         return ExitCode.PARTLY if found.failed else ExitCode.OK
 
     return job

@@ -41,7 +41,7 @@ def export(
         with terminal.busy(text("cli.export_busy", terminal.language, model=name)):
             write = registry.export if format is Format.ONNX else registry.export_weights
             path = write(name, folder)
-        terminal.say("cli.exported", path=path, size_mb=path.stat().st_size / BYTES_PER_MB)
+        terminal.print_text("cli.exported", path=path, size_mb=path.stat().st_size / BYTES_PER_MB)
         return ExitCode.OK
 
     return job

@@ -42,10 +42,10 @@ def key(
 
 def _print_key(terminal: Terminal) -> None:
     made = new_key()
-    terminal.say("access.new_key")
-    terminal.answer(made)
-    terminal.say("access.new_key_hash")
-    terminal.answer(hash_key(made))
+    terminal.print_text("access.new_key")
+    terminal.print_result(made)
+    terminal.print_text("access.new_key_hash")
+    terminal.print_result(hash_key(made))
 
 
 def _print_login(terminal: Terminal, user: str) -> None:
@@ -58,5 +58,5 @@ def _print_login(terminal: Terminal, user: str) -> None:
         password = sys.stdin.readline().rstrip("\r\n")
     if len(password) < MIN_PASSWORD:
         raise RequestError("access.bad_password", found=len(password), expected=MIN_PASSWORD)
-    terminal.say("access.new_login")
-    terminal.answer(f"{user}:{PasswordHash.of(password)}")
+    terminal.print_text("access.new_login")
+    terminal.print_result(f"{user}:{PasswordHash.of(password)}")

@@ -44,10 +44,10 @@ def models(as_json: JsonOption = False) -> CommandAction:
         registry = ModelRegistry(load_settings())
         statuses = registry.statuses()
         if as_json:
-            terminal.answer_json(json.dumps([ModelDocument.of(status).model_dump() for status in statuses]))
+            terminal.print_json(json.dumps([ModelDocument.of(status).model_dump() for status in statuses]))
         else:
-            terminal.answer(_table(statuses, terminal), wrap=True)
-            terminal.say("cli.models_auto", auto=AUTO, name=registry.choose(AUTO).name)
+            terminal.print_result(_table(statuses, terminal), wrap=True)
+            terminal.print_text("cli.models_auto", auto=AUTO, name=registry.choose(AUTO).name)
         return ExitCode.OK
 
     return job

@@ -54,18 +54,18 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:  # a command line that can't be parsed
         context: typer.Context | None = getattr(error, "ctx", None)
         command = PROGRAM if context is None else context.command_path
-        terminal.say("cli.usage", message=error.format_message(), command=command)
+        terminal.print_text("cli.usage", message=error.format_message(), command=command)
         return ExitCode.REQUEST
     except SpeechEmotionError as error:
-        terminal.complain(error)
+        terminal.print_error(error)
         return exit_code_of(error)
     except _Terminated:
         return ExitCode.TERMINATED
-    except (BrokenPipeError, SystemExit):  # the parser says SystemExit when nobody reads its help
+    except (BrokenPipeError, SystemExit):  # the parser raises SystemExit when its help is piped to a reader that left
         discard_output()
         return ExitCode.CLOSED_PIPE
-    except Exception as error:  # noqa: BLE001 - the program's edge: a mistake of ours, told with all there is to know
-        terminal.crash(error)
+    except Exception as error:  # noqa: BLE001 - the program's edge: unexpected, so printed with its traceback
+        terminal.print_crash(error)
         return ExitCode.UNEXPECTED
 
 
@@ -120,15 +120,15 @@ def _localize(part: object, language: Language) -> None:
     """Puts texts in the place of their keys, in a command and its parameters."""
     for owner in (part, *getattr(part, "params", ())):
         for name in ("help", "epilog"):
-            said_by: str | None = getattr(owner, name, None)
-            if said_by is not None and said_by in TEXTS:
-                said = text(said_by, language, program=PROGRAM, exit_codes=exit_code_lines(language))
-                setattr(owner, name, said if owner is part else _breakable(said))
+            key: str | None = getattr(owner, name, None)
+            if key is not None and key in TEXTS:
+                shown = text(key, language, program=PROGRAM, exit_codes=exit_code_lines(language))
+                setattr(owner, name, shown if owner is part else _breakable(shown))
 
 
-def _breakable(said: str) -> str:
-    """Returns ``said`` with spaces where Chinese may be broken: Rich breaks at spaces alone, and cuts what is left."""
-    return re.sub("(?<=[，。；：、）])(?=[^，。；：、）])", "\N{THIN SPACE}", said)
+def _breakable(shown: str) -> str:
+    """Returns ``shown`` with spaces where Chinese may be broken: Rich breaks at spaces alone, and cuts what is left."""
+    return re.sub("(?<=[，。；：、）])(?=[^，。；：、）])", "\N{THIN SPACE}", shown)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

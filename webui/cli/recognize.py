@@ -97,7 +97,7 @@ class _Files:
         self._as_json = as_json
         self._verbose = verbose
         self._service = RecognitionService(settings)
-        self._said: set[str] = set()
+        self._printed: set[str] = set()
 
     def run(self, files: list[str]) -> ExitCode:
         """Recognizes every file; an error that the next file would meet as well is not tried again, but told again."""
@@ -112,11 +112,11 @@ class _Files:
             except Exception as error:  # noqa: BLE001 - one bad file must not stop the others
                 failures.append(error)
                 lasting = error if _is_lasting(error) else None
-                self._tell_failure(error, given, label)
+                self._print_failure(error, given, label)
             else:
-                self._tell(recognition, given)
+                self._print_recognition(recognition, given)
         if failures and len(failures) < len(files):
-            self._terminal.say("cli.some_failed", failed=len(failures), files=len(files))
+            self._terminal.print_text("cli.some_failed", failed=len(failures), files=len(files))
             return ExitCode.PARTLY
         return exit_code_of(failures[0]) if failures else ExitCode.OK
 
@@ -133,7 +133,7 @@ class _Files:
                 self._options,
                 file_name=name,
                 progress=progress,
-                on_log=lambda notice: self._note(notice, label),
+                on_log=lambda notice: self._print_notice(notice, label),
             )
 
     def _read_stdin(self) -> bytes:
@@ -145,36 +145,36 @@ class _Files:
     def _stage(self, stage: Stage, label: str) -> str:
         return label + text(stage.text_key, self._terminal.language)
 
-    def _note(self, notice: Notice, label: str) -> None:
+    def _print_notice(self, notice: Notice, label: str) -> None:
         if notice.code.startswith("log."):
             if self._verbose:
-                self._terminal.note(notice, about=label)
+                self._terminal.print_notice(notice, about=label)
             return
-        about_model = notice.code.startswith("request.")  # the same for every file: said once
+        about_model = notice.code.startswith("request.")  # the same for every file: printed once
         if not about_model:
-            self._terminal.note(notice, about=label)
-        elif notice.code not in self._said:
-            self._said.add(notice.code)
-            self._terminal.note(notice)
+            self._terminal.print_notice(notice, about=label)
+        elif notice.code not in self._printed:
+            self._printed.add(notice.code)
+            self._terminal.print_notice(notice)
 
-    def _tell(self, recognition: Recognition, given: str) -> None:
+    def _print_recognition(self, recognition: Recognition, given: str) -> None:
         info = recognition.result.model
-        if info.name not in self._said:
-            self._said.add(info.name)
-            self._terminal.say("cli.answered_by", **info.model_dump(exclude={"labels"}))
+        if info.name not in self._printed:
+            self._printed.add(info.name)
+            self._terminal.print_text("cli.answered_by", **info.model_dump(exclude={"labels"}))
         if self._as_json:
-            self._terminal.answer_json(recognized_line(recognition, given))
+            self._terminal.print_json(recognized_line(recognition, given))
             return
         for line in answer_lines(recognition, given, self._terminal.language):
-            self._terminal.answer(line)
+            self._terminal.print_result(line)
 
-    def _tell_failure(self, error: Exception, given: str, label: str) -> None:
+    def _print_failure(self, error: Exception, given: str, label: str) -> None:
         if isinstance(error, SpeechEmotionError):
-            self._terminal.complain(error, about=label)
+            self._terminal.print_error(error, about=label)
         else:
-            self._terminal.crash(error, about=label)
+            self._terminal.print_crash(error, about=label)
         if self._as_json:
-            self._terminal.answer_json(failed_line(error, given))
+            self._terminal.print_json(failed_line(error, given))
 
 
 def _is_lasting(error: Exception) -> bool:

@@ -35,16 +35,16 @@ def remove(
             raise RequestError("cli.remove_nothing", model=name, folder=folder)
         size_mb = sum(path.stat().st_size for path in files) / BYTES_PER_MB
         if not yes and not _confirmed(text("cli.remove_ask", terminal.language, path=folder, size_mb=size_mb)):
-            terminal.say("cli.kept")
+            terminal.print_text("cli.kept")
             return ExitCode.OK
         try:
             shutil.rmtree(folder)
         except OSError as err:
             raise OutputError("download.not_written", folder=str(folder), reason=str(err)) from err
-        terminal.say("cli.removed", path=folder, size_mb=size_mb)
+        terminal.print_text("cli.removed", path=folder, size_mb=size_mb)
         left = registry.find(chosen)
         if left is not None:
-            terminal.say("cli.remove_elsewhere", model=name, path=left.directory)
+            terminal.print_text("cli.remove_elsewhere", model=name, path=left.directory)
         return ExitCode.OK
 
     return job

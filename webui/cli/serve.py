@@ -50,13 +50,13 @@ def serve(
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
         )
-        terminal.say("cli.starting")
+        terminal.print_text("cli.starting")
 
         from webui.server.app import is_open_to_network  # imported late: seconds
         from webui.server.app import serve as serve_page
 
         if is_open_to_network(settings):
-            terminal.say("access.open_to_network", host=settings.host)
+            terminal.print_text("access.open_to_network", host=settings.host)
 
         serve_page(settings)
         return ExitCode.OK

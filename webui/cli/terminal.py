@@ -1,4 +1,4 @@
-"""Where a command speaks: answers on stdout, everything else on stderr."""
+"""Output of a command: results on stdout, everything else on stderr."""
 
 import io
 import os
@@ -29,7 +29,7 @@ WIDTH_OF_A_FILE = 120
 
 
 class _OpenEndedConsole(Console):
-    """A console whose reader may leave; whoever started the program decides what that means."""
+    """A console that raises BrokenPipeError when its reader has closed the pipe."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -39,7 +39,7 @@ class Terminal:
     """The two streams of a process, in one language.
 
     Args:
-        language: of everything said through it.
+        language: language of everything that is printed.
     """
 
     def __init__(self, language: Language) -> None:
@@ -47,38 +47,38 @@ class Terminal:
         self._out = _console(sys.stdout)
         self._err = _console(sys.stderr)
 
-    def answer(self, content: RenderableType, *, wrap: bool = False) -> None:
-        """Writes a part of the answer for people to stdout; a long line stays one line unless ``wrap``."""
+    def print_result(self, content: RenderableType, *, wrap: bool = False) -> None:
+        """Prints a part of the result to stdout, formatted for reading; a long line stays one line unless ``wrap``."""
         self._out.print(content, soft_wrap=not wrap, highlight=False)
 
-    def answer_json(self, document: str) -> None:
-        """Writes one line of JSON to stdout: UTF-8, whatever the locale."""
+    def print_json(self, document: str) -> None:
+        """Prints one line of JSON to stdout, in UTF-8 whatever the locale."""
         sys.stdout.flush()
         sys.stdout.buffer.write(document.encode("utf-8") + b"\n")
         sys.stdout.buffer.flush()
 
-    def say(self, key: str, **values: object) -> None:
-        """Says a text of the table on stderr."""
-        self._remark(text(key, self.language, **values))
+    def print_text(self, key: str, **values: object) -> None:
+        """Prints a text of the table to stderr."""
+        self._print_line(text(key, self.language, **values))
 
-    def note(self, notice: Notice, *, about: str = "") -> None:
-        """Says a warning or a line of the log on stderr."""
-        self._remark(f"{about}{notice.message(self.language)}", style="" if _is_log(notice) else "yellow")
+    def print_notice(self, notice: Notice, *, about: str = "") -> None:
+        """Prints a warning or a line of the log to stderr."""
+        self._print_line(f"{about}{notice.message(self.language)}", style="" if _is_log(notice) else "yellow")
 
-    def complain(self, error: SpeechEmotionError, *, about: str = "") -> None:
-        """Says an error on stderr."""
+    def print_error(self, error: SpeechEmotionError, *, about: str = "") -> None:
+        """Prints an error to stderr."""
         sentence = text("cli.error", self.language, message=error.message(self.language))
-        self._remark(f"{about}{sentence}", style="red")
+        self._print_line(f"{about}{sentence}", style="red")
 
-    def crash(self, error: Exception, *, about: str = "") -> None:
-        """Says on stderr that the program made a mistake, with its traceback."""
+    def print_crash(self, error: Exception, *, about: str = "") -> None:
+        """Prints an unexpected error with its traceback to stderr."""
         sys.stderr.write("".join(traceback.format_exception(error)))
         sentence = text("cli.unexpected", self.language, kind=type(error).__name__, reason=error)
-        self._remark(f"{about}{sentence}", style="red")
+        self._print_line(f"{about}{sentence}", style="red")
 
     @contextmanager
     def busy(self, label: str) -> Iterator[Status | None]:
-        """Shows that work goes on, if somebody watches; its label can be changed through the status it gives."""
+        """Shows that work goes on, on a terminal; its label can be changed through the status that it yields."""
         if not self._err.is_terminal:
             yield None
             return
@@ -87,24 +87,24 @@ class Terminal:
 
     @contextmanager
     def transfer(self, label: str) -> Iterator[Callable[[str, int, int], None]]:
-        """Shows how far a transfer is, if somebody watches; else says each new label once.
+        """Shows the progress of a transfer on a terminal; elsewhere prints each new label once.
 
         Args:
             label: what is shown before anything is known.
 
         Yields:
-            A function that is told a label, the bytes done and the bytes there are (0: not known).
+            A function to call with a label, the bytes done and the bytes in all (0: not known).
         """
         if not self._err.is_terminal:
-            said = {""}
+            printed = {""}
 
-            def say(label: str, _done_bytes: int, _total_bytes: int) -> None:
-                if label not in said:
-                    said.add(label)
-                    self._remark(label)
+            def report(label: str, _done_bytes: int, _total_bytes: int) -> None:
+                if label not in printed:
+                    printed.add(label)
+                    self._print_line(label)
 
-            say(label, 0, 0)
-            yield say
+            report(label, 0, 0)
+            yield report
             return
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, TimeRemainingColumn(), console=self._err, transient=True) as bar:
@@ -116,8 +116,8 @@ class Terminal:
             yield show
 
     @contextmanager
-    def counted(self, label: str) -> Iterator[Callable[[int, int], None]]:
-        """Shows how many of how many are done, if somebody watches; yields what is told the two numbers."""
+    def count(self, label: str) -> Iterator[Callable[[int, int], None]]:
+        """Shows how many of how many are done, on a terminal; yields a function to call with the two numbers."""
         if not self._err.is_terminal:
             yield lambda _done, _total: None
             return
@@ -126,12 +126,12 @@ class Terminal:
             task = bar.add_task(label, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
-    def _remark(self, line: str, style: str = "") -> None:
+    def _print_line(self, line: str, style: str = "") -> None:
         self._err.print(Text(line, style=style), soft_wrap=True, highlight=False)
 
 
 def discard_output() -> None:
-    """Lets what is still to be written to stdout go nowhere: its reader has left."""
+    """Discards what is still to be written to stdout, because its reader has closed the pipe."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -27,7 +27,7 @@ def verify(
     device: DeviceOption = None,
     precision: Annotated[Precision, typer.Option("--precision", help="cli.option_verify_precision")] = Precision.FP32,
 ) -> CommandAction:
-    """Returns the job that runs two engines on the same clips and keeps the verdict beside the weights."""
+    """Returns the job that runs two engines on the same clips and keeps the record beside the weights."""
 
     def job(terminal: Terminal) -> ExitCode:
         settings = load_settings(device=device, model=name, model_dir=model_dir, precision=precision)
@@ -44,14 +44,14 @@ def verify(
             from webui.service.verify import verification_clips, verify_engines
 
             clips = list(verification_clips(found.directory))
-            verdict = verify_engines(native, reference, clips, checkpoint_sha256=source_hash(found.weights))
-            path = write_record(found.directory, verdict)
+            record = verify_engines(native, reference, clips, checkpoint_sha256=source_hash(found.weights))
+            path = write_record(found.directory, record)
         if as_json:
-            terminal.answer_json(verdict.model_dump_json())
+            terminal.print_json(record.model_dump_json())
         else:
-            _tell(verdict, terminal)
-        terminal.say("cli.verify_kept", path=path)
-        return ExitCode.OK if verdict.verified else ExitCode.UNHEALTHY
+            _print_record(record, terminal)
+        terminal.print_text("cli.verify_kept", path=path)
+        return ExitCode.OK if record.verified else ExitCode.UNHEALTHY
 
     return job
 
@@ -65,11 +65,11 @@ def _engines(registry: ModelRegistry, name: str, settings: Settings) -> tuple[Em
     return registry.load(name, lower), registry.load(name, replace(native, device=Device.CPU))
 
 
-def _tell(verdict: VerificationRecord, terminal: Terminal) -> None:
+def _print_record(record: VerificationRecord, terminal: Terminal) -> None:
     table = Table(box=None, pad_edge=False)
     for column in COLUMNS:
         table.add_column(text(f"cli.verify_{column}", terminal.language))
-    for clip in verdict.clips:
+    for clip in record.clips:
         table.add_row(
             clip.clip,
             f"{clip.native_emotion} {clip.native_confidence:.4f}",
@@ -77,16 +77,16 @@ def _tell(verdict: VerificationRecord, terminal: Terminal) -> None:
             f"{clip.score_difference:.1e}",
             f"{clip.feature_difference:.1e}",
         )
-    terminal.answer(table, wrap=True)
-    if verdict.published is not None:
-        published = " ".join(f"{name} {score:.3f}" for name, score in verdict.published.published.items())
-        ours = " ".join(f"{name} {score:.3f}" for name, score in verdict.published.native.items())
-        said = text("cli.verify_published", terminal.language, published=published, ours=ours)
-        terminal.answer(said)
-    if verdict.top1_agreement is not None:
-        clips = len(verdict.clips)
-        said = text("cli.verify_agreement", terminal.language, agreement=verdict.top1_agreement, clips=clips)
-        terminal.answer(said)
-    key = "cli.verify_same" if verdict.verified else "cli.verify_differs"
-    values = {"largest": verdict.largest_score_difference, "tolerance": verdict.tolerance}
-    terminal.answer(text(key, terminal.language, **values))
+    terminal.print_result(table, wrap=True)
+    if record.published is not None:
+        published = " ".join(f"{name} {score:.3f}" for name, score in record.published.published.items())
+        ours = " ".join(f"{name} {score:.3f}" for name, score in record.published.native.items())
+        line = text("cli.verify_published", terminal.language, published=published, ours=ours)
+        terminal.print_result(line)
+    if record.top1_agreement is not None:
+        clips = len(record.clips)
+        line = text("cli.verify_agreement", terminal.language, agreement=record.top1_agreement, clips=clips)
+        terminal.print_result(line)
+    key = "cli.verify_same" if record.verified else "cli.verify_differs"
+    values = {"largest": record.largest_score_difference, "tolerance": record.tolerance}
+    terminal.print_result(text(key, terminal.language, **values))

@@ -68,7 +68,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.api.jobs import JobsApi
     from webui.api.routes import PREFIX as API_PREFIX
     from webui.api.routes import Api
-    from webui.api.work import CallerGoneError, answer_nobody
+    from webui.api.work import CallerGoneError, answer_disconnected
     from webui.http.access import Access, AccessGuard, caller_name, page_user
     from webui.http.body_limit import BodyLimit
     from webui.http.gradio_hardening import GradioHardening
@@ -111,7 +111,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_error)
     for kind in (CallerGoneError, ClientDisconnect):
-        app.add_exception_handler(kind, answer_nobody)
+        app.add_exception_handler(kind, answer_disconnected)
     app.include_router(LoginPage(access).router)
     app.include_router(jobs.router)
     app.include_router(Api(service).router)

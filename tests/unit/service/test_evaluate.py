@@ -19,7 +19,7 @@ from webui.labels import Emotion
 from webui.service.evaluate import metrics
 from webui.service.evaluate.annotators import krippendorff_alpha
 from webui.service.evaluate.manifest import LabelledClip, read_labelled, read_source
-from webui.service.evaluate.measure import ask_model, evaluate_answers
+from webui.service.evaluate.measure import evaluate_answers, predict_clips
 from webui.service.evaluate.picture import draw_confusion
 from webui.service.evaluate.report import render_report
 from webui.texts import Language
@@ -49,7 +49,7 @@ def test_the_figures_are_scikit_learn_s() -> None:
 def test_figures_of_a_model(corpus: Path) -> None:
     model, clips = load_builtin(BUILTIN_DIR), read_labelled(corpus)
     assert len(clips) == 12
-    answers = ask_model(model, clips, LIMITS)
+    answers = predict_clips(model, clips, LIMITS)
     found = evaluate_answers(answers, model, corpus, rounds=50)
     truth = [clip.emotion.value for clip in clips]
     guess = [list(Emotion)[row].value for row in answers.scores.argmax(axis=1)]

@@ -74,8 +74,8 @@ def known_emotions(model: Measured) -> set[Emotion]:
 def shared_emotions(models: Sequence[Measured], clips: Sequence[LabelledClip]) -> list[int]:
     """Returns the numbers of the emotions that every model knows and some recording has."""
     common = set.intersection(*(known_emotions(one) for one in models)) if models else set()
-    meant = {clip.emotion for clip in clips}
-    return [number for number, emotion in enumerate(EMOTIONS) if emotion in common & meant]
+    labelled = {clip.emotion for clip in clips}
+    return [number for number, emotion in enumerate(EMOTIONS) if emotion in common & labelled]
 
 
 def measure_accuracy(model: Measured, clips: Sequence[LabelledClip], shared: Sequence[int]) -> Accuracy | None:
@@ -107,9 +107,9 @@ def _classes(truth: IntArray, guess: IntArray) -> dict[Emotion, ClassFigures]:
     found = {}
     for label in np.unique(truth):
         right = int(((truth == label) & (guess == label)).sum())
-        meant, said = int((truth == label).sum()), int((guess == label).sum())
-        recall, precision = right / meant, right / said if said else 0.0
-        found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, guess, int(label)), meant)
+        labelled, predicted = int((truth == label).sum()), int((guess == label).sum())
+        recall, precision = right / labelled, right / predicted if predicted else 0.0
+        found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, guess, int(label)), labelled)
     return found
 
 

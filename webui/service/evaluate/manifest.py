@@ -24,7 +24,7 @@ SHOWN: Final = 5  # places that an error names
 
 @dataclass(frozen=True, slots=True)
 class LabelledClip:
-    """One recording and what it should be heard as.
+    """One recording and what it should be labels as.
 
     Attributes:
         path: of the recording.
@@ -64,7 +64,7 @@ def read_source(source: Path, *, uploaded: bool = False) -> Labelled:
         source: one of these:
 
             * a table with the columns ``path``, ``label`` (or ``emotion``) and if known ``speaker`` and ``corpus``,
-              separated by commas or tabs, paths relative to the table. Several people's labels stand in two or more
+              separated by commas or tabs, paths relative to the table. Several annotators's labels stand in two or more
               columns that start with ``annotator``, ``rater``, ``label_`` or ``emotion_``: the majority counts.
             * a list of EmoBox (``.jsonl``), paths relative to it or to a folder above it;
             * a folder with folders named after emotions; folders below one of these are speakers;
@@ -139,8 +139,8 @@ def _read_table(path: Path, *, uploaded: bool) -> Labelled:
     reader = csv.DictReader(lines, delimiter="\t" if "\t" in first else ",")
     columns = [name for name in reader.fieldnames or [] if name]
     label = next((name for name in LABEL_COLUMNS if name in columns), None)
-    people = annotator_columns(columns) if label is None else []
-    if (label is None and not people) or "path" not in columns:
+    annotators = annotator_columns(columns) if label is None else []
+    if (label is None and not annotators) or "path" not in columns:
         raise RequestError("evaluate.bad_columns", file=path, found=", ".join(columns))
     words = _Words()
     clips: list[LabelledClip] = []
@@ -151,16 +151,16 @@ def _read_table(path: Path, *, uploaded: bool) -> Labelled:
         sound = _look_for(row["path"] or "", [path.parent], uploaded=uploaded)
         if sound is None:
             raise RequestError("evaluate.no_recording", file=path, line=where, found=row["path"])
-        given = [row[name] or "" for name in (people or [label or ""])]
-        heard = [words.emotion(word, f"line {where}") for word in given if word.strip() or not people]
-        votes.append(heard)
-        emotion = majority(heard)
+        given = [row[name] or "" for name in (annotators or [label or ""])]
+        labels = [words.emotion(word, f"line {where}") for word in given if word.strip() or not annotators]
+        votes.append(labels)
+        emotion = majority(labels)
         if emotion is None:
             undecided.append(row["path"] or "")
         else:
             clips.append(LabelledClip(sound, emotion, row.get("speaker") or None, row.get("corpus") or ""))
     words.check(path)
-    return Labelled(tuple(clips), measure_agreement(votes, len(people), undecided) if people else None)
+    return Labelled(tuple(clips), measure_agreement(votes, len(annotators), undecided) if annotators else None)
 
 
 def _read_emobox(path: Path, *, uploaded: bool) -> tuple[LabelledClip, ...]:

@@ -35,7 +35,7 @@ OnClip = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a model said.
+    """What a model predicted.
 
     Attributes:
         clips: the recordings that were answered.
@@ -48,7 +48,7 @@ class Answers:
     failed: tuple[str, ...]
 
 
-def ask_model(
+def predict_clips(
     model: EmotionModel,
     clips: Sequence[LabelledClip],
     limits: DecodeLimits,
@@ -82,8 +82,8 @@ def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds
     guess = answers.scores.argmax(axis=1)
     groups = [clip.group for clip in answers.clips]
     voices = _voices(answers.clips)
-    said = {emotion for emotion in model.labels.emotions if emotion is not None}
-    shown = [i for i, emotion in enumerate(EMOTIONS) if emotion in said or i in truth]
+    predicted = {emotion for emotion in model.labels.emotions if emotion is not None}
+    shown = [i for i, emotion in enumerate(EMOTIONS) if emotion in predicted or i in truth]
 
     def interval(figure: Callable[[IntArray, IntArray], float], inside: IntArray) -> Figure:
         def value(drawn: IntArray) -> float:
@@ -121,12 +121,12 @@ def _voices(clips: Sequence[LabelledClip]) -> list[str]:
 
 
 def _class_figures(truth: IntArray, guess: IntArray, label: int) -> ClassFigures:
-    meant, said = truth == label, guess == label
-    both = int((meant & said).sum())
+    labelled, predicted = truth == label, guess == label
+    both = int((labelled & predicted).sum())
     return ClassFigures(
-        clips=int(meant.sum()),
-        recall=both / max(1, int(meant.sum())),
-        precision=both / max(1, int(said.sum())),
+        clips=int(labelled.sum()),
+        recall=both / max(1, int(labelled.sum())),
+        precision=both / max(1, int(predicted.sum())),
         f1=f1(truth, guess, label),
     )
 

@@ -47,23 +47,23 @@ class JobRunner:
     Args:
         service: answers.
         store: keeps jobs and answers.
-        opened: gives the file of an item's place, and may call what it is given to see whether to go on.
-        on_ended: told the id of each job that has nothing left to do; its recordings are not needed any more.
+        open_item: gives the file of an item's place, and may call what it is given to see whether to go on.
+        on_ended: called with the id of each job that has nothing left to do; its recordings are not needed any more.
     """
 
     def __init__(
         self,
         service: RecognitionService,
         store: JobStore,
-        opened: Opened = file_at,
+        open_item: Opened = file_at,
         on_ended: Callable[[str], None] = lambda _job: None,
     ) -> None:
         self._service = service
-        self._opened = opened
+        self._open = open_item
         self._on_ended = on_ended
         self._looked_s = -EACH_S
         self.store = store
-        self._something = threading.Condition()
+        self._changed = threading.Condition()
         self._ending = threading.Event()
         self._stopped: set[str] = set()  # cancelled or deleted while an item runs
         self._at_a_time = 1
@@ -71,14 +71,14 @@ class JobRunner:
 
     def start(self) -> None:
         """Begins to work; goes on with what the last process left."""
-        with self._something:
+        with self._changed:
             self._add_threads()
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Ends; items under way wait for the next start, unless they are done within their current piece."""
-        with self._something:
+        with self._changed:
             self._ending.set()
-            self._something.notify_all()
+            self._changed.notify_all()
         until = time.monotonic() + timeout_s if timeout_s is not None else None
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()) if until is not None else None)
@@ -100,8 +100,8 @@ class JobRunner:
         name = job if job is not None else uuid4().hex
         created = format_timestamp(datetime.now().astimezone())
         self.store.add(name, created, options.model_dump_json(exclude_none=True), files)
-        with self._something:
-            self._something.notify_all()
+        with self._changed:
+            self._changed.notify_all()
         record = self.store.job(name)
         if record is None:  # somebody was quick to delete it
             raise RunNotFoundError("api.no_job", found=name)
@@ -111,7 +111,7 @@ class JobRunner:
         """Stops a job; what is done stays."""
         self._stopped.add(job)
         self.store.cancel(job)
-        self._tell_if_ended(job)
+        self._notify_if_ended(job)
 
     def delete(self, job: str) -> None:
         """Stops and forgets a job."""
@@ -120,10 +120,10 @@ class JobRunner:
 
     def wait(self, job: str, timeout_s: float) -> JobRecord | None:
         """Returns the job after at most that long, or as soon as something of it has changed."""
-        with self._something:
+        with self._changed:
             record = self.store.job(job)
             if record is not None and not record.ended:
-                self._something.wait(timeout_s)
+                self._changed.wait(timeout_s)
                 record = self.store.job(job)
         return record
 
@@ -142,24 +142,24 @@ class JobRunner:
                     self._forget_old()
                 item = self.store.claim() if number < self._at_a_time else None
                 if item is None:
-                    with self._something:
-                        self._something.wait(LOOK_S)
+                    with self._changed:
+                        self._changed.wait(LOOK_S)
                     continue
                 self._answer(item)
-                self._tell_if_ended(item.job)
+                self._notify_if_ended(item.job)
             except Exception:  # a full disk, say: the item waits, and so does this
                 logger.exception("jobs: an item could not be written down")
                 self._ending.wait(NOT_READY_S)
-            with self._something:
-                self._something.notify_all()
+            with self._changed:
+                self._changed.notify_all()
 
-    def _tell_if_ended(self, job: str) -> None:
+    def _notify_if_ended(self, job: str) -> None:
         if not self.store.unfinished(job):
             self._on_ended(job)
 
-    def _heard_on(self, device: str) -> None:
+    def _set_device(self, device: str) -> None:
         """Takes as many at a time from now on as that device likes."""
-        with self._something:
+        with self._changed:
             self._at_a_time = 1 if device == CPU else AT_A_TIME
             self._add_threads()
 
@@ -180,7 +180,7 @@ class JobRunner:
 
         try:
             options = AnalysisOptions.model_validate_json(self.store.options(item.job) or "{}")
-            with self._opened(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
+            with self._open(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
                 name = item.name.rsplit("/", 1)[-1]
                 result = self._service.analyze(path, options, file_name=name, progress=look)
         except _StopError:
@@ -198,7 +198,7 @@ class JobRunner:
             self._fail(item, Notice.of_error("request.job_mistake", {"kind": type(err).__name__}))
         else:
             self.store.finish(item, ItemState.DONE, result.model_dump_json(exclude_none=True))
-            self._heard_on(result.model.device)
+            self._set_device(result.model.device)
 
     def _fail(self, item: Item, notice: Notice) -> None:
         self.store.finish(item, ItemState.FAILED, json.dumps(notice.model_dump(mode="json"), ensure_ascii=False))

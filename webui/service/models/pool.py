@@ -96,11 +96,11 @@ class ModelPool:
             OutputError: its converted weights can't be written.
             RequestError: the engine doesn't have the precision.
         """
-        asked = name if name is not None else self._settings.model
+        wanted = name if name is not None else self._settings.model
         runtime = runtime if runtime is not None else self._runtime
-        if asked == AUTO:
+        if wanted == AUTO:
             return self._get_auto(runtime)
-        name = self._registry.choose(asked).name
+        name = self._registry.choose(wanted).name
         self._check_under_way(name)
         return self._get_named(name, runtime)
 
@@ -268,7 +268,7 @@ class ModelPool:
 
 
 def _key(name: str, runtime: Runtime) -> _Key:
-    """A model that has one engine and precision is one, whatever is asked for."""
+    """A model that has one engine and precision is one, whatever is wanted for."""
     plain = replace(runtime, engine=Engine.AUTO, precision=Precision.FP32)
     return name, runtime if name in KNOWN_MODELS else plain
 

@@ -62,15 +62,15 @@ class ResultContext:
 
 
 def build_result(
-    model: EmotionModel, joined: RecordingLogits, context: ResultContext, say: Callable[[Notice], None]
+    model: EmotionModel, joined: RecordingLogits, context: ResultContext, log_line: Callable[[Notice], None]
 ) -> BuiltResult:
     """Builds the document.
 
     Args:
         model: which answered.
         joined: its prediction for the whole recording.
-        context: what was heard and asked, times and warnings.
-        say: told the lines of the processing log.
+        context: source, options, times and warnings.
+        log_line: called with each line of the processing log.
 
     Raises:
         ModelError: the model's labels don't map to the nine.
@@ -80,16 +80,16 @@ def build_result(
     confidence = float(scores.max())
     zh, en = emotion.display_name(Language.ZH), emotion.display_name(Language.EN)
     values = {"emoji": emotion.emoji, "zh": zh, "en": en, "confidence": confidence}
-    say(Notice(code="log.recognized", values=values))
+    log_line(Notice(code="log.recognized", values=values))
     frames, groups = _frames(joined.logits, model, context)
     if frames is not None:
         shape = {"rows": frames.rows, "window_s": frames.window_s, "hop_s": frames.hop_s}
-        say(Notice(code="log.frames", values=shape))
-    segments = _segments(joined.logits, model, context, say)
+        log_line(Notice(code="log.frames", values=shape))
+    segments = _segments(joined.logits, model, context, log_line)
     embedding = None
     if context.embedding_shape is not None:
         embedding = EmbeddingInfo(file=storage.EMBEDDING_FILE, shape=context.embedding_shape)
-        say(Notice(code="log.embedding", values={"shape": str(embedding.shape), "file": embedding.file}))
+        log_line(Notice(code="log.embedding", values={"shape": str(embedding.shape), "file": embedding.file}))
     result = RecognitionResult(
         emotion=emotion,
         confidence=confidence,
@@ -109,7 +109,7 @@ def build_result(
 
 
 def _segments(
-    logits: FloatArray, model: EmotionModel, context: ResultContext, say: Callable[[Notice], None]
+    logits: FloatArray, model: EmotionModel, context: ResultContext, log_line: Callable[[Notice], None]
 ) -> tuple[Segment, ...] | None:
     if context.spans is None:
         return None
@@ -117,7 +117,7 @@ def _segments(
     gap_s = MERGE_GAP_S if options.merge_segments else None
     segments = build_segments(context.spans, logits, model, allowed_emotions=options.labels, merge_gap_s=gap_s)
     speech_s = sum(span.stop - span.start for span in context.spans) / model.sample_rate
-    say(Notice(code="log.segments", values={"segments": len(segments), "speech_s": speech_s}))
+    log_line(Notice(code="log.segments", values={"segments": len(segments), "speech_s": speech_s}))
     return segments
 
 

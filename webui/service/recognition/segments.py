@@ -1,8 +1,8 @@
-"""What was said when: stretches of speech with an emotion each.
+"""Speech segments with an emotion each.
 
-The recording is heard as a whole, and a segment's scores come from its frames' logits. Hearing each stretch by itself
-would take away what the model hears before and after it, and cost a pass per stretch; and the scores of a segment that
-covers everything would not be the recording's own.
+The model runs over the recording as a whole, and the scores of a segment come from the logits of its frames. Running it
+over each segment alone would take away the context before and after, and cost a pass per segment; and the scores of a
+segment that covers everything would not be those of the recording.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,8 +61,8 @@ def _joined(spans: Sequence[Span], leaders: Sequence[int], gap: int) -> Iterator
 def _scores(
     group: Iterable[Span], logits: FloatArray, model: EmotionModel, allowed_emotions: AllowedEmotions
 ) -> Scores:
-    heard = np.concatenate([logits[first:stop] for first, stop in (_frames(span, logits, model) for span in group)])
-    return emotion_scores(heard.mean(axis=0, dtype=np.float64), model, allowed_emotions)
+    selected = np.concatenate([logits[first:stop] for first, stop in (_frames(span, logits, model) for span in group)])
+    return emotion_scores(selected.mean(axis=0, dtype=np.float64), model, allowed_emotions)
 
 
 def _frames(span: Span, logits: FloatArray, model: EmotionModel) -> Frames:

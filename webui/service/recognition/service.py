@@ -202,7 +202,7 @@ class _Run:
         )
         elapsed_s = time.perf_counter() - clock
         info = recording.source
-        self._say(
+        self._log_text(
             "log.validated",
             file_name=info.file_name,
             size_kb=info.size_bytes / 1000,
@@ -210,7 +210,9 @@ class _Run:
             sample_rate_hz=info.sample_rate_hz,
             channels=info.channels,
         )
-        self._say("log.preprocessed", duration_s=info.duration_s, target_hz=recording.sample_rate, elapsed_s=elapsed_s)
+        self._log_text(
+            "log.preprocessed", duration_s=info.duration_s, target_hz=recording.sample_rate, elapsed_s=elapsed_s
+        )
         return recording, elapsed_s
 
     def keep_audio(self, recording: StoredRecording, draft: storage.RunDraft) -> None:
@@ -228,7 +230,7 @@ class _Run:
         clock = time.perf_counter()
         loaded = load()
         info = loaded.model.info
-        self._say(
+        self._log_text(
             "log.model",
             name=info.name,
             engine=info.engine,
@@ -257,11 +259,11 @@ class _Run:
             )
         spans = self._detect_speech(recording)
         inference_s = time.perf_counter() - clock
-        self._say("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
-        nobody = () if spans is None or spans else (_nobody_speaks(recording),)
-        warnings = (*recording.warnings, *_about_length(model, joined), *nobody, *model.notices, *loaded.notices)
+        self._log_text("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
+        no_speech = () if spans is None or spans else (_no_speech(recording),)
+        warnings = (*recording.warnings, *_about_length(model, joined), *no_speech, *model.notices, *loaded.notices)
         for warning in warnings:
-            self._note(warning)
+            self._log_line(warning)
         context = ResultContext(
             source=recording.source,
             embedding_shape=embedding.shape if embedding is not None else None,
@@ -273,7 +275,7 @@ class _Run:
             warnings=warnings,
             spans=spans,
         )
-        return build_result(model, joined, context, self._note)
+        return build_result(model, joined, context, self._log_line)
 
     def _check_segments(self, model: EmotionModel) -> None:
         """Refuses segments, if they are asked for and can't be had."""
@@ -301,7 +303,7 @@ class _Run:
             names = sorted(file.name for file in draft.path.iterdir())
             folder = draft.publish()
             files = tuple(folder / name for name in names)  # not looked up: somebody may delete it already
-        self._say("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
+        self._log_text("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
         self._progress(1.0, Stage.RESULTS)
         return Recognition(answer.result, folder, files, tuple(self._log))
 
@@ -318,15 +320,15 @@ class _Run:
 
         return tell
 
-    def _say(self, code: str, **values: float | int | str) -> None:
-        self._note(Notice(code=code, values=values))
+    def _log_text(self, code: str, **values: float | int | str) -> None:
+        self._log_line(Notice(code=code, values=values))
 
-    def _note(self, line: Notice) -> None:
+    def _log_line(self, line: Notice) -> None:
         self._log.append(line)
         self._on_log(line)
 
 
-def _nobody_speaks(recording: StoredRecording) -> Notice:
+def _no_speech(recording: StoredRecording) -> Notice:
     return Notice(code="request.no_speech", values={"duration_s": recording.source.duration_s})
 
 

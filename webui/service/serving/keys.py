@@ -99,14 +99,14 @@ class Accounts:
 
     def __init__(self, hashes: dict[str, PasswordHash]) -> None:
         self._hashes = hashes
-        self._nobody = PasswordHash.of(secrets.token_hex())  # a name that doesn't exist takes as long as one that does
+        self._dummy = PasswordHash.of(secrets.token_hex())  # a name that doesn't exist takes as long as one that does
 
     def __bool__(self) -> bool:
         return bool(self._hashes)
 
     def fit(self, user: str, password: str) -> bool:
         """Returns whether this is the user's password. Takes about 50 ms."""
-        fits = self._hashes.get(user, self._nobody).fits(password)
+        fits = self._hashes.get(user, self._dummy).fits(password)
         return fits and user in self._hashes
 
 
