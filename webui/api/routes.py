@@ -244,7 +244,7 @@ class Api:
                 license=status.license,
                 size_bytes=status.size_bytes,
             )
-            for status in self._service.registry.statuses()
+            for status in self._service.registry.listings()
         )
         notice = standing.status.notice() if standing.status is not None else self._service.models.why_builtin()
         return ModelsDocument(

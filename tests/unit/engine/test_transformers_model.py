@@ -108,7 +108,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_it_is_found_under_models_and_in_the_hub_s_cache(settings: Settings, tmp_path: Path) -> None:
     registry = ModelRegistry(settings)
-    assert not {status.name: status.ready for status in registry.statuses()}["hubert_large_superb"]
+    assert not {status.name: status.ready for status in registry.listings()}["hubert_large_superb"]
     with pytest.raises(ModelNotFoundError, match="superb/hubert-large-superb-er"):
         registry.load("hubert_large_superb")
     write(
@@ -116,7 +116,7 @@ def test_it_is_found_under_models_and_in_the_hub_s_cache(settings: Settings, tmp
     )
     write(settings.models_dir / "my_own", "wav2vec2", weighted=False)
     assert isinstance(registry.load("hubert_large_superb"), TransformersModel)
-    ready = {status.name for status in registry.statuses() if status.ready}
+    ready = {status.name for status in registry.listings() if status.ready}
     assert ready == {"builtin", "hubert_large_superb", "my_own"}
     assert registry.names()[-1] == "my_own"
 

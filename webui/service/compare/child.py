@@ -53,7 +53,7 @@ class _Worker:
         self._load_s = time.perf_counter() - started
         self._start_s = time.perf_counter() - STARTED
         self._before_mb = before_mb
-        (self._status,) = [status for status in registry.statuses() if status.name == name]
+        (self._status,) = [status for status in registry.listings() if status.name == name]
 
     def about(self) -> dict[str, Any]:
         """What is loaded, and what that took."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from webui.engine.families import all_packages
 from webui.errors import OutputError, RequestError
 from webui.service.compare.figures import measure_accuracy, shared_emotions
 from webui.service.compare.report import Made, report_files
@@ -22,7 +23,6 @@ from webui.texts import Language, text
 ANSWERS: Final = "answers"
 REQUEST: Final = "request.json"
 NAMES_SHOWN: Final = 10
-PACKAGES: Final = ("torch", "transformers", "onnxruntime", "funasr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def agreement_values(agreement: Agreement) -> dict[str, object]:
 def machine_sentence(rounds: int, threads: int, language: Language) -> str:
     """Returns where and how it is measured: the machine, its threads, and the versions that matter."""
     cards = "; ".join(nvidia_gpus()) or "no NVIDIA GPU"
-    versions = ", ".join(f"{name} {found}" for name in PACKAGES if (found := version_of(name)) is not None)
+    versions = ", ".join(f"{name} {found}" for name in all_packages() if (found := version_of(name)) is not None)
     name = f"{platform.machine()}, {cpu_cores()} cores, {cards}, Python {platform.python_version()}, {versions}"
     return text("compare.intro", language, machine=name, threads=threads or cpu_cores(), rounds=rounds)
 

@@ -6,26 +6,16 @@ from typing import Final
 
 import numpy as np
 
-from webui.engine.registry import BUILTIN
-from webui.engine.weights import KNOWN_MODELS
+from webui.engine.families import card_of, packages_of
 from webui.labels import Emotion
 from webui.service.compare.figures import Accuracy, known_emotions
 from webui.service.compare.run import Measured
 from webui.service.evaluate.metrics import Interval
 from webui.texts import Language, text
+from webui.units import BYTES_PER_MB
 
 REAL_TIME: Final = 5.0
-PACKAGES: Final = {"onnx": "onnxruntime", "funasr": "funasr, torch", "transformers": "transformers, torch"}
 TYPICAL_S: Final = 10.0
-# What each was trained to tell emotions in, by its publishers or its card; nothing is known of the others.
-LANGUAGES: Final = {
-    "emotion2vec_plus_large": ("zh", "en"),
-    "emotion2vec_plus_base": ("zh", "en"),
-    "emotion2vec_plus_seed": ("zh", "en"),
-    "wav2vec2_base_superb": ("en",),
-    "hubert_large_superb": ("en",),
-    BUILTIN: ("en", "de", "pl"),
-}
 # What users were shown before: load s, s per clip, GPU GB, RAM GB, accuracy, F1.
 ARTICLE: Final = (
     ("Emotion2Vec+ Large", "8.2", "0.9", "3.1", "2.8", "84.2 %", "0.83"),
@@ -166,8 +156,9 @@ class Tables:
             rows.append((one.name, f"{found.answered}/{self._clips}", *figures, _spread(found.shared_recall), pairs))
         table = self._table("accuracy", [self._say(key) for key in keys], rows, clips=self._clips)
         if self._clips:
-            heard = text("evaluate.builtin_heard", self._language) if BUILTIN in self._accuracy else ""
-            return replace(table, note=" ".join(note for note in (self._agreement, heard) if note))
+            notes = [card.accuracy_note for card in map(card_of, self._accuracy) if card is not None]
+            said = [text(note, self._language) for note in notes if note]
+            return replace(table, note=" ".join(note for note in (self._agreement, *said) if note))
         return Table(table.name, table.title, table.columns, (), self._say("no_data"))
 
     def _per_class(self) -> list[Table]:
@@ -198,7 +189,7 @@ class Tables:
                 self._download(one.model),
                 _number(one.about["size_mb"], 0),
                 f"{one.about['info']['engine']} {one.about['info']['precision']}",
-                PACKAGES.get(one.about["info"]["engine"], "torch"),
+                ", ".join(packages_of(one.about["info"]["engine"])),
                 one.about["info"]["device"],
                 one.about["info"]["license"],
                 self._say("yes"),
@@ -208,10 +199,11 @@ class Tables:
         return self._table("deployment", [self._say(key) for key in keys], rows)
 
     def _download(self, name: str) -> str:
-        if name == BUILTIN:
+        card = card_of(name)
+        if card is not None and card.included:
             return self._say("included")
-        known = KNOWN_MODELS.get(name)
-        return _number(known.model_bytes / 1e6 if known is not None and known.model_bytes else None, 0)
+        size_bytes = card.weights_bytes if card is not None else None
+        return _number(size_bytes / BYTES_PER_MB if size_bytes is not None else None, 0)
 
     def _output(self) -> Table:
         rows = []
@@ -219,7 +211,7 @@ class Tables:
             names = [self._name(emotion) for emotion in Emotion if emotion in known_emotions(one)]
             rate = one.about["frame_rate"]
             frames = f"{rate:g} /s" if one.about["has_frame_logits"] else self._say("no")
-            languages = ", ".join(LANGUAGES.get(one.model, ())) or "–"
+            languages = ", ".join(_languages(one.model)) or "–"
             rows.append((one.name, f"{len(names)}: {', '.join(names)}", frames, languages))
         return self._table("output", [self._say(key) for key in ("classes", "frames", "languages")], rows)
 
@@ -279,10 +271,15 @@ class Tables:
             return False
         if TYPICAL_S in one.times and float(np.median(one.times[TYPICAL_S])) > self._limits.latency_s:
             return False
-        return self._limits.language is None or self._limits.language in LANGUAGES.get(one.model, ())
+        return self._limits.language is None or self._limits.language in _languages(one.model)
 
     def _name(self, emotion: Emotion) -> str:
         return emotion.display_name(self._language)
+
+
+def _languages(name: str) -> tuple[str, ...]:
+    card = card_of(name)
+    return card.languages if card is not None else ()
 
 
 def _class_cell(found: Accuracy, emotion: Emotion, known: set[Emotion]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import gradio as gr
 
+from webui.engine.families import model_title
 from webui.errors import RequestError
 from webui.service import RecognitionService
 from webui.service.compare.report import HTML_FILE, JSON_FILE, Made
@@ -26,7 +27,6 @@ from webui.ui.shared_files import SharedFiles
 from webui.ui.tabs.outcome import CancelledByUserError, error_card_of
 from webui.ui.views.answer import cancelled_html, error_card_html
 from webui.ui.views.markup import escape
-from webui.ui.views.status import model_title
 
 TABLES: Final = frozenset({".csv", ".tsv", EMOBOX_SUFFIX})
 ROUNDS: Final = 3
