@@ -44,7 +44,7 @@ def verify(
             from webui.engine.emotion2vec.convert import source_hash  # imported late: torch takes seconds
             from webui.service.verify import verification_clips, verify_engines
 
-            clips = list(verification_clips(found.directory))
+            clips = list(verification_clips(found.directory, native.sample_rate))
             verdict = verify_engines(native, reference, clips, checkpoint_sha256=source_hash(found.weights))
             path = write_record(found.directory, verdict)
         if as_json:

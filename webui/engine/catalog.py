@@ -74,8 +74,9 @@ class ModelFiles:
     @classmethod
     def from_json(cls, argument: str) -> Self:
         """Returns the patterns that ``to_json`` wrote."""
-        fields: dict[str, Any] = json.loads(argument)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        fields = json.loads(argument).items()
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields}
+        return cls(**values)
 
 
 def is_repository(name: str) -> bool:

@@ -71,6 +71,12 @@ def model_title(name: str, language: Language) -> str:
     return family.title(name, language) if family is not None else name
 
 
+def languages_of(name: str) -> tuple[str, ...]:
+    """Returns the codes of the languages that a model was trained on; none where unknown."""
+    card = card_of(name)
+    return card.languages if card is not None else ()
+
+
 def packages_of(engine: str) -> tuple[str, ...]:
     """Returns the packages that an engine needs; none for an engine that no family has."""
     return next((family.engines[engine] for family in FAMILIES if engine in family.engines), ())

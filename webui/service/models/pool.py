@@ -92,6 +92,23 @@ class ModelPool:
         self._check_under_way(name)
         return self._get_named(name, runtime)
 
+    def sample_rate(self, name: str | None, runtime: Runtime | None = None) -> int | None:
+        """Returns the sample rate in Hz of the model that would answer; None where only loading it tells.
+
+        Never waits, never loads anything, and raises nothing: ``get`` says what is wrong with a model.
+        """
+        wanted = name if name is not None else self._settings.model
+        try:
+            by_default = wanted == AUTO == self._settings.model
+            chosen = self._who_answers() if by_default else self._registry.choose(wanted).name
+            if chosen is None:
+                return None
+            slot = self._slots.get(self._key(chosen, runtime if runtime is not None else self._runtime))
+            loaded = slot.model if slot is not None else None
+            return loaded.sample_rate if loaded is not None else self._registry.sample_rate(chosen)
+        except ModelError:
+            return None
+
     def ready(self) -> tuple[str, ...]:
         """Returns the names of the models whose weights are on this machine, best first."""
         return tuple(status.name for status in self._registry.listings() if status.ready)

@@ -14,9 +14,9 @@ import gradio as gr
 from webui.engine.families import model_title
 from webui.errors import RequestError
 from webui.service import RecognitionService
-from webui.service.compare.report import HTML_FILE, JSON_FILE, Made
+from webui.service.compare.report import HTML_FILE, JSON_FILE, ComparisonReport
 from webui.service.compare.run import OnStep
-from webui.service.compare.session import Question, compare_models
+from webui.service.compare.session import ComparisonRequest, compare_models
 from webui.service.compare.tables import Table
 from webui.service.evaluate.manifest import EMOBOX_SUFFIX, Labelled, read_source
 from webui.texts import Language, text
@@ -143,13 +143,13 @@ class CompareEvents:
 
     def _compare(
         self, models: Sequence[str], files: Sequence[str], folder: Path, language: Language, show: OnStep
-    ) -> Made:
+    ) -> ComparisonReport:
         ready = self._service.models.ready()
         strangers = [name for name in models if name not in ready]
         if strangers or not models:
             raise RequestError("page.compare_nobody", expected=", ".join(ready))
         self._service.activity.check_open()
-        question = Question(models=tuple(models), data=_labelled(files, folder / "data"), rounds=ROUNDS)
+        question = ComparisonRequest(models=tuple(models), data=_labelled(files, folder / "data"), rounds=ROUNDS)
         return compare_models(question, self._service.settings, folder / "out", language, on_step=show)
 
 
@@ -177,7 +177,7 @@ def _labelled(files: Sequence[str], folder: Path) -> Labelled | None:
         raise RequestError("page.compare_unlabelled", found=len(files)) from err
 
 
-def report_html(made: Made, language: Language) -> str:
+def report_html(made: ComparisonReport, language: Language) -> str:
     """Returns the tables and the advice."""
     intro = json.loads(made.files[JSON_FILE])["machine"]
     advice = "".join(f"<li>{escape(line)}</li>" for line in made.advice)
