@@ -96,7 +96,7 @@ class ModelInfo(Document):
     """Which model answered, and how it ran."""
 
     name: str = Field(description="The model's name, as `--model` takes it.")
-    engine: str = Field(description="The implementation that ran it: builtin, native, funasr, onnx, transformers.")
+    engine: str = Field(description="The implementation that ran it, as `models` lists it.")
     precision: str = Field(description="Number format of the weights: fp32, int8, ...")
     device: str = Field(description="Where it ran: cpu, cuda:0, mps.")
     labels: tuple[str, ...] = Field(description="The model's own classes, in the order of its logits.")

@@ -11,9 +11,9 @@ from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
 from tests.support.paths import EXAMPLE
 from tests.support.server_process import RunningServer, running_server
+from webui.engine.emotion2vec.files import read_source_hash
 from webui.engine.emotion2vec.verification_record import VerificationRecord, write_record
 from webui.engine.registry import LARGE
-from webui.engine.weights import read_source_hash
 from webui.settings import Precision
 
 SOON_MS = 30_000

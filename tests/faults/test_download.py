@@ -18,8 +18,10 @@ import pytest
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
 from tests.support.paths import ROOT
+from webui.engine.emotion2vec.family import EMOTION2VEC
 from webui.engine.hub.client_process import NO_SESSION
-from webui.engine.hub.download import DownloadProgress, download_weights
+from webui.engine.hub.download import DownloadProgress
+from webui.engine.hub.download import download_weights as download_card
 from webui.engine.registry import ModelRegistry
 from webui.errors import DownloadCancelledError, DownloadError, ModelNotFoundError, OutputError
 from webui.settings import Settings
@@ -71,6 +73,12 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture
 def registry(tmp_path: Path) -> ModelRegistry:
     return ModelRegistry(Settings(models_dir=tmp_path / "models"))
+
+
+def download_weights(name: str, target: Path, *, cancelled: Callable[[], bool] = lambda: False) -> None:
+    card = EMOTION2VEC.card(name)
+    assert card is not None
+    download_card(card, EMOTION2VEC.files, target, cancelled=cancelled)
 
 
 def same_bytes(target: Path, published: Path) -> bool:
@@ -277,9 +285,9 @@ def test_the_client_does_not_outlive_the_program(hub: Hub, target: Path, monkeyp
     assert hub.served_bytes < 2_000_000
 
 
-def test_a_model_that_nobody_publishes(target: Path) -> None:
+def test_a_model_that_nobody_publishes(registry: ModelRegistry) -> None:
     with pytest.raises(ModelNotFoundError, match="emotion2vec_plus_large"):
-        download_weights("whisper", target)
+        registry.download("whisper")
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -16,8 +16,8 @@ import yaml
 from torch import Tensor
 
 from webui.engine.emotion2vec.checkpoint import match_tensors, read_info
+from webui.engine.emotion2vec.files import CONFIG_FILE, PICKLE_FILE, TOKENS_FILE
 from webui.engine.emotion2vec.network import Emotion2vec
-from webui.engine.weights import CONFIG_FILE, PICKLE_FILE, TOKENS_FILE
 
 TOKENS: Final = (
     "生气/angry", "厌恶/disgusted", "恐惧/fearful", "开心/happy", "中立/neutral", "其他/other", "难过/sad",

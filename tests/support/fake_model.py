@@ -11,7 +11,7 @@ import numpy as np
 from webui.arrays import FloatArray
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel, Prediction, Window
-from webui.engine.registry import AUTO, Choice, ModelRegistry, OnProgress
+from webui.engine.registry import AUTO, ModelRegistry, OnProgress, ResolvedModel
 from webui.errors import InferenceError
 from webui.labels import Emotion, LabelSet
 from webui.results import ModelInfo, Notice
@@ -74,8 +74,8 @@ class FakeRegistry(ModelRegistry):
     def names(self) -> tuple[str, ...]:
         return (self.model.info.name,)
 
-    def choose(self, name: str) -> Choice:
-        return Choice(self.model.info.name) if name == AUTO else super().choose(name)
+    def choose(self, name: str) -> ResolvedModel:
+        return ResolvedModel(self.model.info.name) if name == AUTO else super().choose(name)
 
     def load(
         self,

@@ -8,9 +8,12 @@ from typing import Final
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.cli_process import ROOT, CommandLine
 from webui.cli.doctor_report import DoctorReport
-from webui.engine.weights import KNOWN_MODELS, PEERS
+from webui.engine.emotion2vec.family import EMOTION2VEC
+from webui.engine.transformers.family import TRANSFORMERS
 
 LARGE: Final = "emotion2vec_plus_large"
+SERIES: Final = [card.name for card in EMOTION2VEC.catalog()]
+CLASSIFIERS: Final = [card.name for card in TRANSFORMERS.catalog()]
 
 
 def report(command_line: CommandLine, expected: int, *arguments: str, **environment: str) -> DoctorReport:
@@ -36,8 +39,8 @@ def test_a_sound_machine(command_line: CommandLine) -> None:
         "auto_download": "False",
         "outputs_dir": str(command_line.outputs_dir),
     }
-    assert [model.name for model in found.models] == [*KNOWN_MODELS, "builtin", *PEERS]
-    assert found.models[len(KNOWN_MODELS)].license == "CC BY-NC-SA 4.0"
+    assert [model.name for model in found.models] == [*SERIES, "builtin", *CLASSIFIERS]
+    assert found.models[len(SERIES)].license == "CC BY-NC-SA 4.0"
     assert command_line.runs() == []
 
 
@@ -105,7 +108,7 @@ def test_models(command_line: CommandLine) -> None:
     (listed,) = ended.documents
     (builtin,) = [model for model in listed if model["name"] == "builtin"]
     others = [model for model in listed if model["name"] != "builtin"]
-    assert [(model["name"], model["ready"]) for model in others] == [(name, False) for name in (*KNOWN_MODELS, *PEERS)]
+    assert [(model["name"], model["ready"]) for model in others] == [(name, False) for name in (*SERIES, *CLASSIFIERS)]
     size = sum(path.stat().st_size for path in (ROOT / "models" / "builtin").iterdir())
     assert builtin == {
         "name": "builtin",

@@ -237,7 +237,7 @@ class Api:
                 license=entry.license,
                 size_bytes=entry.size_bytes,
             )
-            for entry in self._service.registry.statuses()
+            for entry in self._service.registry.listings()
         )
         notice = status.acquisition.notice() if status.acquisition is not None else self._service.models.why_builtin()
         return ModelsDocument(

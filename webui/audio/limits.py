@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-MODEL_SAMPLE_RATE: Final = 16_000  # Hz: every model here listens at this rate
 MIN_SAMPLES: Final = 400  # 25 ms at 16 kHz: one model frame
 MAX_CHANNELS: Final = 512
 MIN_SOURCE_RATE: Final = 4_000  # Hz; telephones have 8,000
@@ -15,9 +14,9 @@ class DecodeLimits:
     """How much is accepted.
 
     Attributes:
-        max_bytes: largest file, checked before anything is read.
-        max_duration_s: longest recording in seconds, checked on what is decoded, while it is decoded. What a header
-            promises does not count.
+        max_bytes: the largest file, checked before anything is read.
+        max_duration_s: the longest recording in seconds, checked on what is decoded, while it is decoded. What a
+            header promises does not count.
     """
 
     max_bytes: int

@@ -1,4 +1,4 @@
-"""Reading one recording with the library that gets through it."""
+"""Reads one recording with the library that gets through it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,29 +20,31 @@ OnProgress = Callable[[float], None]
 
 @dataclass(slots=True)
 class DecodeTask:
-    """What every attempt needs.
+    """What every decode of one recording needs.
 
     Attributes:
         source: the bytes.
         limits: how much is accepted.
+        model_rate: the sample rate that the model takes, in Hz.
         new_store: makes an empty store.
-        on_progress: told how much of the file has been read, 0 to 1.
-        stores: all that were made, for the one who cleans up.
+        on_progress: called with how much of the file has been read, 0 to 1.
+        stores: all that were made, for cleaning up.
     """
 
     source: Source
     limits: DecodeLimits
+    model_rate: int
     new_store: NewStore
     on_progress: OnProgress
     stores: list[SampleStore]
 
-    def store(self) -> SampleStore:
+    def make_store(self) -> SampleStore:
         """Returns an empty store."""
         self.stores.append(self.new_store())
         return self.stores[-1]
 
-    def tell_progress(self) -> None:
-        """Tells by the position in the file, the one measure that every format has."""
+    def report_progress(self) -> None:
+        """Reports the position in the file, the one measure that every format has."""
         self.on_progress(min(1.0, max(0, self.source.stream.tell()) / self.source.size_bytes))
 
 
@@ -51,7 +53,7 @@ class DecodeAttempt:
     """What one reader made of the file.
 
     Attributes:
-        intake: the samples, and what was noticed.
+        decoded: the samples, and what was found on the way.
         format: container and codec.
         tracks: how many audio tracks the file has.
         declared_s: length that an index promises, in seconds; None if nothing trustworthy does.
@@ -60,7 +62,7 @@ class DecodeAttempt:
         cut_off: whether the end of the file is missing.
     """
 
-    intake: DecodedSignal
+    decoded: DecodedSignal
     format: str
     tracks: int
     declared_s: float | None
@@ -69,23 +71,23 @@ class DecodeAttempt:
     cut_off: bool = False
 
 
-def read_best(job: DecodeTask) -> DecodeAttempt:
+def read_best(task: DecodeTask) -> DecodeAttempt:
     """Reads with the first library that gets through; if none does, the one that got furthest counts."""
-    source = job.source
+    source = task.source
     container = detect_container(source.head)
     best: DecodeAttempt | None = None
     not_opened: CannotOpenError | None = None
     failure: Exception | None = None
     for by_soundfile in _readers(source, container):
         try:
-            attempt = _attempt(job, container, by_soundfile=by_soundfile)
+            attempt = _read_with(task, container, by_soundfile=by_soundfile)
         except CannotOpenError as err:
             not_opened = not_opened or err
             continue
         failure = failure or attempt.failure
-        if best is None or attempt.intake.duration_s > best.intake.duration_s:
+        if best is None or attempt.decoded.duration_s > best.decoded.duration_s:
             best = attempt
-        if attempt.failure is None and len(attempt.intake.waveform):
+        if attempt.failure is None and len(attempt.decoded.speech.waveform):
             break
     if best is not None:
         return replace(
@@ -102,21 +104,27 @@ def _readers(source: Source, container: str | None) -> tuple[bool, ...]:
     return (True, False)
 
 
-def _attempt(job: DecodeTask, container: str | None, *, by_soundfile: bool) -> DecodeAttempt:
+def _read_with(task: DecodeTask, container: str | None, *, by_soundfile: bool) -> DecodeAttempt:
     channel: int | None = None
     while True:
-        with _reader(job.source, container, by_soundfile=by_soundfile) as reader:
-            intake = downmix_and_resample(
-                reader, job.store(), job.limits, job.source.file_name, channel=channel, on_block=job.tell_progress
+        with _open_reader(task.source, container, by_soundfile=by_soundfile) as reader:
+            decoded = downmix_and_resample(
+                reader,
+                task.make_store,
+                task.limits,
+                task.source.file_name,
+                model_rate=task.model_rate,
+                channel=channel,
+                on_block=task.report_progress,
             )
-            cancelled = cancelled_channel(intake) if channel is None else None
+            cancelled = cancelled_channel(decoded) if channel is None else None
             if cancelled is None:
-                return DecodeAttempt(intake, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
-            intake.waveform.close()
+                return DecodeAttempt(decoded, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
+            decoded.close()
             channel = cancelled  # once more, with that channel alone
 
 
-def _reader(source: Source, container: str | None, *, by_soundfile: bool) -> AudioReader:
+def _open_reader(source: Source, container: str | None, *, by_soundfile: bool) -> AudioReader:
     if by_soundfile and container is not None:
         return SoundfileReader(source, container)
     return PyavReader(source, container)

@@ -1,4 +1,4 @@
-"""Where decoded samples go: into memory here; other places need only keep to the protocol."""
+"""Stores of decoded samples: one in memory here, and the protocol that any other follows."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -12,19 +12,19 @@ class SampleStore(Samples, Protocol):
     """A waveform that grows while it is decoded."""
 
     def expect(self, samples: int) -> None:
-        """Takes note, before the first sample, of how many will come if the file tells the truth; may refuse."""
+        """Receives, before the first sample, how many are expected by the file's header; may raise OutputError."""
         ...
 
     def append(self, samples: FloatArray) -> None:
-        """Takes the next samples, ``(samples,)``."""
+        """Stores the next samples, ``(samples,)``."""
         ...
 
     def divide_by(self, peak: float) -> None:
-        """Makes every sample, once all are there, that much smaller."""
+        """Divides every sample, once all are stored."""
         ...
 
     def close(self) -> None:
-        """Gives the place back; nothing can be read after. Closing twice does no harm."""
+        """Frees the space; nothing can be read after. Closing twice does no harm."""
         ...
 
 
@@ -39,10 +39,10 @@ class MemoryStore:
         self._scaled: FloatArray | None = None
 
     def expect(self, samples: int) -> None:
-        """Memory is taken as it is needed: a file that promises hours costs nothing."""
+        """Does nothing: memory is taken as it is needed, and a file that promises hours costs none."""
 
     def append(self, samples: FloatArray) -> None:
-        """Takes the next samples, ``(samples,)``."""
+        """Stores the next samples, ``(samples,)``."""
         self._bytes += np.ascontiguousarray(samples, dtype=np.float32).data.cast("B")
 
     def divide_by(self, peak: float) -> None:

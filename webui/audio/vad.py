@@ -1,7 +1,7 @@
-"""Where somebody speaks: silero-vad's network and its rules, over recordings of any length.
+"""Voice activity detection: silero-vad's network and its rules, over recordings of any length.
 
 The network (MIT licence) comes inside the package ``silero-vad``. Its file is run with ONNX Runtime block by block,
-so that hours of audio are never in memory; what it says of each 32 ms goes through the package's own rules.
+so that hours of audio are never in memory; the probabilities of the 32 ms frames go through the package's own rules.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from webui.arrays import Samples
 from webui.errors import RequestError
 from webui.units import SPEECH_RATE
 
-FRAME: Final = 512  # samples that the network judges at a time: 32 ms
-CONTEXT: Final = 64  # samples before them that it looks at again
+FRAME: Final = 512  # samples per probability: 32 ms
+CONTEXT: Final = 64  # samples before a frame that the network takes as well
 BLOCK_FRAMES: Final = 512  # 16 s
 NETWORK: Final = "silero_vad_16k_sequence.onnx"
 MIN_SPEECH_MS: Final = 250
@@ -29,8 +29,8 @@ PAD_MS: Final = 30  # 60 would put most ends more than 0.1 s after the last soun
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of speech: samples from ``start`` up to ``stop``."""
+class SpeechSpan:
+    """A stretch of speech: samples from ``start`` up to ``stop``, at 16 kHz."""
 
     start: int
     stop: int
@@ -38,48 +38,48 @@ class Span:
 
 def detect_speech(
     waveform: Samples, *, longest_s: float, on_progress: Callable[[float], None] = lambda _fraction: None
-) -> list[Span]:
-    """Returns where somebody speaks, in order and without overlap.
+) -> list[SpeechSpan]:
+    """Returns the stretches of speech, in order and without overlap.
 
     Args:
         waveform: ``(samples,)`` at 16 kHz, read block by block.
-        longest_s: a longer stretch is cut, in seconds, at the place in the second half of what it may hold where
-            speech is least likely: a pause if there is one. Nothing of it is lost.
-        on_progress: told the fraction done; may raise to stop.
+        longest_s: the longest stretch in seconds. A longer one is cut in the second half of that length, where speech
+            is least likely: a pause if there is one. Nothing of it is lost.
+        on_progress: called with the fraction done; may raise to stop.
 
     Raises:
         RequestError: silero-vad or PyTorch, which it imports, is not installed.
     """
-    speaking = _probabilities(waveform, on_progress)
-    if not len(speaking):
+    probabilities = _probabilities(waveform, on_progress)
+    if not len(probabilities):
         return []
     found = _rules()(
-        speaking.tolist(),
+        probabilities.tolist(),
         sampling_rate=SPEECH_RATE,
         min_speech_duration_ms=MIN_SPEECH_MS,
         min_silence_duration_ms=MIN_SILENCE_MS,
         speech_pad_ms=PAD_MS,
         audio_length_samples=len(waveform),
     )
-    spans = [Span(int(one["start"]), int(one["end"])) for one in found if one["end"] > one["start"]]
-    return [piece for span in spans for piece in _cut(span, speaking, int(longest_s * SPEECH_RATE))]
+    spans = [SpeechSpan(int(one["start"]), int(one["end"])) for one in found if one["end"] > one["start"]]
+    return [piece for span in spans for piece in _cut(span, probabilities, int(longest_s * SPEECH_RATE))]
 
 
-def _cut(span: Span, speaking: NDArray[np.float32], longest: int) -> Iterator[Span]:
+def _cut(span: SpeechSpan, probabilities: NDArray[np.float32], longest: int) -> Iterator[SpeechSpan]:
     """Yields pieces of at most ``longest`` samples that together are ``span``."""
-    smooth = np.convolve(speaking, np.full(SMOOTH_FRAMES, 1 / SMOOTH_FRAMES), mode="same")
+    smooth = np.convolve(probabilities, np.full(SMOOTH_FRAMES, 1 / SMOOTH_FRAMES), mode="same")
     start = span.start
     while span.stop - start > longest:
         first, last = -(-(start + longest // 2) // FRAME), (start + longest) // FRAME
         quiet = smooth[first : last + 1]
         at = min(start + longest, (first + int(quiet.argmin())) * FRAME + FRAME // 2) if len(quiet) else start + longest
-        yield Span(start, at)
+        yield SpeechSpan(start, at)
         start = at
-    yield Span(start, span.stop)
+    yield SpeechSpan(start, span.stop)
 
 
 def check_vad() -> None:
-    """Refuses, before a long recording is heard, what ``detect_speech`` would refuse after it.
+    """Refuses, before minutes of inference, what ``detect_speech`` would refuse after them.
 
     Raises:
         RequestError: a package is not installed.
@@ -89,7 +89,7 @@ def check_vad() -> None:
 
 
 def _probabilities(waveform: Samples, on_progress: Callable[[float], None]) -> NDArray[np.float32]:
-    """Returns how likely each 32 ms are speech, ``(frames,)``; the last is filled up with silence."""
+    """Returns how likely each 32 ms are speech, ``(frames,)``; the last frame is padded with silence."""
     session = _session()
     state = {name: np.zeros((1, 1, 128), np.float32) for name in ("h", "c")}
     before = np.zeros(CONTEXT, np.float32)
@@ -100,9 +100,9 @@ def _probabilities(waveform: Samples, on_progress: Callable[[float], None]) -> N
         frames = -(-len(samples) // FRAME)
         padded = np.concatenate([before, samples, np.zeros(frames * FRAME - len(samples), np.float32)])
         rows = np.lib.stride_tricks.sliding_window_view(padded, CONTEXT + FRAME)[::FRAME]  # (frames, 576)
-        given = {"input": np.ascontiguousarray(rows), **state}
-        speaking, state["h"], state["c"] = session.run(["speech_probs", "hn", "cn"], given)
-        parts.append(speaking)
+        inputs = {"input": np.ascontiguousarray(rows), **state}
+        probabilities, state["h"], state["c"] = session.run(["speech_probs", "hn", "cn"], inputs)
+        parts.append(probabilities)
         before = padded[-CONTEXT:]
         on_progress(min(1.0, (first + step) / len(waveform)))
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)

@@ -36,15 +36,15 @@ def compare(
 
     def job(terminal: Terminal) -> ExitCode:
         from webui.engine.registry import ModelRegistry  # imported late: numpy takes a while
+        from webui.service.compare.advice import Limits
         from webui.service.compare.report import HTML_FILE, JSON_FILE, MARKDOWN_FILE
-        from webui.service.compare.session import Question, compare_models, names_of
-        from webui.service.compare.tables import Limits
+        from webui.service.compare.session import ComparisonRequest, compare_models, parse_names
         from webui.service.evaluate.manifest import read_source
 
         settings = load_settings(device=device)
         registry = ModelRegistry(settings)
-        names = names_of(models if models is not None else DEFAULT_MODELS, registry.names())
-        question = Question(
+        names = parse_names(models if models is not None else DEFAULT_MODELS, registry.names())
+        question = ComparisonRequest(
             models=tuple(registry.choose(name).name for name in names),
             data=read_source(data) if data is not None else None,
             source=str(data) if data is not None else None,

@@ -22,7 +22,7 @@ def download(
         with terminal.transfer(text("cli.download_asking", terminal.language)) as show:
 
             def on_progress(progress: DownloadProgress) -> None:
-                label = text("cli.downloading", terminal.language, model=name, hub=progress.hub.shown)
+                label = text("cli.downloading", terminal.language, model=name, hub=progress.hub.display_name)
                 show(label, progress.done_bytes, progress.total_bytes)
 
             found = registry.download(name, on_progress=on_progress)

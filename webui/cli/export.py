@@ -9,7 +9,8 @@ import typer
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import CommandAction, ModelDirOption, load_settings
 from webui.cli.terminal import Terminal
-from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
+from webui.engine.families import is_included
+from webui.engine.registry import LARGE, ModelRegistry
 from webui.errors import RequestError
 from webui.settings import Precision
 from webui.texts import text
@@ -35,7 +36,7 @@ def export(
     def job(terminal: Terminal) -> ExitCode:
         settings = load_settings(model=name, model_dir=model_dir, precision=precision)
         registry = ModelRegistry(settings)
-        if registry.choose(name).name == BUILTIN:
+        if is_included(registry.choose(name).name):
             raise RequestError("cli.export_builtin", found=name)
         folder = target if target is not None else settings.models_dir / name
         with terminal.busy(text("cli.export_busy", terminal.language, model=name)):

@@ -8,7 +8,7 @@ from rich.table import Table
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import CommandAction, JsonOption, load_settings
 from webui.cli.terminal import Terminal
-from webui.engine.registry import AUTO, ModelRegistry, ModelStatus
+from webui.engine.registry import AUTO, ModelListing, ModelRegistry
 from webui.results import Document
 from webui.texts import text
 from webui.units import BYTES_PER_MB
@@ -25,7 +25,7 @@ class ModelDocument(Document):
     path: str
 
     @classmethod
-    def of(cls, status: ModelStatus) -> "ModelDocument":
+    def of(cls, status: ModelListing) -> "ModelDocument":
         """Returns the document of ``status``."""
         return cls(
             name=status.name,
@@ -42,7 +42,7 @@ def models(as_json: JsonOption = False) -> CommandAction:
 
     def job(terminal: Terminal) -> ExitCode:
         registry = ModelRegistry(load_settings())
-        statuses = registry.statuses()
+        statuses = registry.listings()
         if as_json:
             terminal.print_json(json.dumps([ModelDocument.of(status).model_dump() for status in statuses]))
         else:
@@ -53,7 +53,7 @@ def models(as_json: JsonOption = False) -> CommandAction:
     return job
 
 
-def _table(statuses: list[ModelStatus], terminal: Terminal) -> Table:
+def _table(statuses: list[ModelListing], terminal: Terminal) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("name", "ready", "engine", "license", "size", "path"):
         table.add_column(text(f"cli.models_{column}", terminal.language), overflow="fold")

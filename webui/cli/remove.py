@@ -9,7 +9,8 @@ import typer
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import CommandAction, load_settings
 from webui.cli.terminal import Terminal
-from webui.engine.registry import BUILTIN, ModelRegistry
+from webui.engine.families import is_included
+from webui.engine.registry import ModelRegistry
 from webui.errors import OutputError, RequestError
 from webui.texts import text
 from webui.units import BYTES_PER_MB
@@ -27,7 +28,7 @@ def remove(
         settings = load_settings()
         registry = ModelRegistry(settings)
         chosen = registry.choose(name).name
-        if chosen == BUILTIN:
+        if is_included(chosen):
             raise RequestError("cli.remove_builtin", found=name)
         folder = settings.models_dir / chosen
         files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -10,9 +10,10 @@ from webui.cli.exit_codes import ExitCode
 from webui.cli.options import CommandAction, DeviceOption, JsonOption, ModelDirOption, load_settings
 from webui.cli.terminal import Terminal
 from webui.engine.emotion2vec.verification_record import VerificationRecord, write_record
+from webui.engine.families import is_included
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
-from webui.engine.registry import BUILTIN, LARGE, ModelRegistry
+from webui.engine.registry import LARGE, ModelRegistry
 from webui.errors import ModelNotFoundError, RequestError
 from webui.settings import Device, Engine, Precision, Settings
 from webui.texts import text
@@ -32,7 +33,7 @@ def verify(
     def job(terminal: Terminal) -> ExitCode:
         settings = load_settings(device=device, model=name, model_dir=model_dir, precision=precision)
         registry = ModelRegistry(settings)
-        if registry.choose(name).name == BUILTIN:
+        if is_included(registry.choose(name).name):
             raise RequestError("cli.verify_builtin", found=name)
         with terminal.busy(text("cli.verify_busy", terminal.language)):
             native, reference = _engines(registry, name, settings)
@@ -43,7 +44,7 @@ def verify(
             from webui.engine.emotion2vec.convert import source_hash  # imported late: torch takes seconds
             from webui.service.verify import verification_clips, verify_engines
 
-            clips = list(verification_clips(found.directory))
+            clips = list(verification_clips(found.directory, native.sample_rate))
             record = verify_engines(native, reference, clips, checkpoint_sha256=source_hash(found.weights))
             path = write_record(found.directory, record)
         if as_json:

@@ -12,6 +12,7 @@ import numpy as np
 
 from webui.arrays import FloatArray
 from webui.audio.decode import DecodeLimits, decode
+from webui.engine.emotion2vec.family import LARGE_SHA256
 from webui.engine.emotion2vec.verification_record import ClipComparison, PublishedComparison, VerificationRecord
 from webui.engine.protocol import EmotionModel, Window
 from webui.labels import Emotion
@@ -26,8 +27,7 @@ LOW_TOP1_AGREEMENT: Final = 0.995
 GPU_SCORE_TOLERANCE: Final = 1e-3  # kernels differ, and TF32 may be on
 SYNTHETIC_SECONDS: Final = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0)
 EXAMPLE_CLIP: Final = "example/test.wav"
-# SHA-256 of the published model.pt, and the scores its users report for example/test.wav
-PUBLISHED_SHA256: Final = "be501a01f26fcdc7663a062dff86af839afbaef7c4de32f5e42d7e1ad2784da4"
+# the scores that users of the published large model report for example/test.wav
 PUBLISHED_SCORES: Final = {"sad": 0.868, "happy": 0.122, "surprised": 0.004, "angry": 0.004}
 PUBLISHED_SOURCE: Final = "github.com/ddlBoJack/emotion2vec issue 88"
 _EXAMPLE_LIMITS: Final = DecodeLimits(max_bytes=10_000_000, max_duration_s=60.0)
@@ -35,26 +35,31 @@ _EXAMPLE_LIMITS: Final = DecodeLimits(max_bytes=10_000_000, max_duration_s=60.0)
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip to compare on: ``waveform`` is ``(samples,)`` at 16 kHz."""
+    """A clip to compare on: ``waveform`` is ``(samples,)`` at the models' rate."""
 
     name: str
     waveform: FloatArray
 
 
-def verification_clips(directory: Path) -> Iterator[Clip]:
-    """Gives the checkpoint's own example clip, if it is there, and synthetic clips of several lengths."""
+def verification_clips(directory: Path, sample_rate: int = SPEECH_RATE) -> Iterator[Clip]:
+    """Gives the checkpoint's own example clip, if it is there, and synthetic clips of several lengths.
+
+    Args:
+        directory: the folder of the checkpoint.
+        sample_rate: the rate that the models take, in Hz.
+    """
     example = directory / EXAMPLE_CLIP
     if example.is_file():
-        yield Clip(EXAMPLE_CLIP, decode(example, limits=_EXAMPLE_LIMITS).waveform)
+        yield Clip(EXAMPLE_CLIP, decode(example, limits=_EXAMPLE_LIMITS, sample_rate=sample_rate).waveform)
     for number, seconds in enumerate(SYNTHETIC_SECONDS):
-        yield Clip(f"synthetic {seconds:g} s", synthesize(number, seconds))
+        yield Clip(f"synthetic {seconds:g} s", synthesize(number, seconds, sample_rate))
 
 
-def synthesize(number: int, seconds: float) -> FloatArray:
-    """A voice-like buzz with a moving pitch and loudness, and noise; ``(samples,)`` at 16 kHz, the same every time."""
-    times = np.arange(round(seconds * SPEECH_RATE)) / SPEECH_RATE
+def synthesize(number: int, seconds: float, sample_rate: int = SPEECH_RATE) -> FloatArray:
+    """A voice-like buzz with a moving pitch and loudness, and noise; ``(samples,)``, the same every time."""
+    times = np.arange(round(seconds * sample_rate)) / sample_rate
     pitch = 110 + 30 * number + 20 * np.sin(2 * np.pi * (1.3 + 0.4 * number) * times)
-    buzz = np.sign(np.sin(2 * np.pi * np.cumsum(pitch) / SPEECH_RATE))
+    buzz = np.sign(np.sin(2 * np.pi * np.cumsum(pitch) / sample_rate))
     loudness = 0.55 + 0.45 * np.sin(2 * np.pi * 3.1 * times + number)
     noise = np.random.default_rng(number).normal(size=len(times))
     return np.asarray(0.15 * buzz * loudness + 0.02 * noise, dtype=np.float32)
@@ -73,9 +78,9 @@ def verify_engines(
     Args:
         native: the engine that answers users.
         reference: FunASR with the same checkpoint.
-        clips: what to compare on; at least one.
+        clips: the clips to compare on, at the models' rate; at least one.
         checkpoint_sha256: identifies the checkpoint.
-        on_clip: told each comparison as it is made.
+        on_clip: called with each comparison as it is made.
 
     Raises:
         InferenceError: an engine failed.
@@ -86,7 +91,7 @@ def verify_engines(
         comparison, native_scores = _compare(native, reference, clip)
         comparisons.append(comparison)
         on_clip(comparison)
-        if clip.name == EXAMPLE_CLIP and checkpoint_sha256 == PUBLISHED_SHA256:
+        if clip.name == EXAMPLE_CLIP and checkpoint_sha256 == LARGE_SHA256:
             published = _beside_published(native_scores)
     on_gpu = native.info.device != "cpu" or reference.info.device != "cpu"
     precision = Precision(native.info.precision)
@@ -124,7 +129,7 @@ def _compare(native: EmotionModel, reference: EmotionModel, clip: Clip) -> tuple
         feature_difference = float(np.abs(ours.features - theirs.features).max())
     comparison = ClipComparison(
         clip=clip.name,
-        duration_s=len(waveform) / SPEECH_RATE,
+        duration_s=len(waveform) / native.sample_rate,
         feature_difference=feature_difference,
         score_difference=float(np.abs(our_scores - their_scores).max()),
         native_emotion=_winner(our_scores),

@@ -144,10 +144,10 @@ _WARNINGS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.narrow_band": Text(
-        zh="采样率只有 {found_hz} Hz（电话音质），低于 {expected_hz} Hz：高频缺失，结果可能不够准确。",
+        zh="采样率只有 {found_hz} Hz，低于模型所需的 {expected_hz} Hz：高频缺失，结果可能不够准确。",
         en=(
-            "The sample rate is only {found_hz} Hz (telephone quality), below {expected_hz} Hz: the band is narrow "
-            "and the answer may be less accurate."
+            "The sample rate is only {found_hz} Hz, below the {expected_hz} Hz that the model takes: the band is "
+            "narrow and the answer may be less accurate."
         ),
     ),
     "audio.clipped": Text(

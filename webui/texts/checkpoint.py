@@ -6,6 +6,16 @@ from typing import Final
 from webui.texts.language import Text
 
 TEXTS: Final[Mapping[str, Text]] = {
+    "checkpoint.bad_sample_rate": Text(
+        zh=(
+            "模型 {model} 声明的采样率为 {found}，应为 {expected_min_hz} 到 {expected_max_hz} Hz 之间的整数。"
+            "请检查其文件夹中 preprocessor_config.json 或 config.json 里的采样率。"
+        ),
+        en=(
+            "Model {model} states a sample rate of {found}; a whole number from {expected_min_hz} to "
+            "{expected_max_hz} Hz is expected. Check the rate in preprocessor_config.json or config.json in its folder."
+        ),
+    ),
     "checkpoint.needs_transformers": Text(
         zh="模型 {model} 需要软件包 transformers，它没有安装。请运行 pip install -r requirements.txt。",
         en="Model {model} needs the package transformers, which isn't installed. Run pip install -r requirements.txt.",

@@ -14,6 +14,10 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="[预处理] 时长 {duration_s:.2f} 秒，已转换为 {target_hz} Hz 单声道，用时 {elapsed_s:.2f} 秒",
         en="[preprocessing] {duration_s:.2f} s of audio, converted to {target_hz} Hz mono in {elapsed_s:.2f} s",
     ),
+    "log.model_rate": Text(
+        zh="[模型] 采样率 {sample_rate_hz} Hz，直接由源文件重采样",
+        en="[model] takes {sample_rate_hz} Hz, resampled from the source",
+    ),
     "log.model": Text(
         zh="[模型] {name}（引擎 {engine}，精度 {precision}，设备 {device}），加载用时 {elapsed_s:.2f} 秒",
         en="[model] {name} (engine {engine}, precision {precision}, device {device}), loaded in {elapsed_s:.2f} s",

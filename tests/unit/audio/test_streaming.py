@@ -41,12 +41,12 @@ def check_equal(data: bytes, spools: Spools) -> StoredRecording:
     """Decodes both ways and compares everything."""
     whole = decode(data, limits=LIMITS)
     stored = decode_into(spools, data, limits=LIMITS)
-    np.testing.assert_array_equal(stored.waveform[:], whole.waveform)
+    np.testing.assert_array_equal(stored.speech.waveform[:], whole.waveform)
     assert (stored.source, stored.warnings) == (whole.source, whole.warnings)
-    assert stored.mean == pytest.approx(np.mean(whole.waveform, dtype=np.float64), rel=1e-9, abs=1e-15)
-    assert stored.variance == pytest.approx(np.var(whole.waveform, dtype=np.float64), rel=1e-9, abs=1e-15)
+    assert stored.speech.mean == pytest.approx(np.mean(whole.waveform, dtype=np.float64), rel=1e-9, abs=1e-15)
+    assert stored.speech.variance == pytest.approx(np.var(whole.waveform, dtype=np.float64), rel=1e-9, abs=1e-15)
     assert spools.open() == 1
-    stored.waveform.close()
+    stored.close()
     return stored
 
 
@@ -106,7 +106,7 @@ def test_a_store_is_never_given_more_than_the_limit(spools: Spools) -> None:
 def test_progress_goes_through_the_file_and_may_stop_it(spools: Spools) -> None:
     data = riff(pcm16(voice(55.0)))
     seen: list[float] = []
-    decode_into(spools, data, limits=LIMITS, on_progress=seen.append).waveform.close()
+    decode_into(spools, data, limits=LIMITS, on_progress=seen.append).close()
     assert len(seen) >= 6
     assert seen == sorted(seen)
     assert seen[0] < 0.2

@@ -9,7 +9,8 @@ from safetensors.numpy import load_file
 from tests.support.paths import ROOT
 from webui.arrays import FloatArray
 from webui.engine.builtin.checkpoint import read_config
-from webui.engine.builtin.model import BUILTIN_NAME, load_builtin
+from webui.engine.builtin.family import BUILTIN
+from webui.engine.builtin.model import load_builtin
 from webui.engine.protocol import EmotionModel, Window
 from webui.errors import DeviceUnavailableError, InferenceError
 from webui.labels import Emotion
@@ -46,7 +47,7 @@ def scores_of(model: EmotionModel, samples: FloatArray) -> np.ndarray:
 
 
 def test_says_what_it_is(model: EmotionModel) -> None:
-    assert (model.info.name, model.info.engine, model.info.precision) == (BUILTIN_NAME, "builtin", "fp32")
+    assert (model.info.name, model.info.engine, model.info.precision) == (BUILTIN, "builtin", "fp32")
     assert model.info.device == "cpu"
     assert model.info.license == "CC BY-NC-SA 4.0"
     assert model.labels.emotions == tuple(Emotion)[:8]

@@ -8,11 +8,11 @@ import pytest
 from tests.support.checkpoints import TINY, make_checkpoint, make_clip
 from tests.support.parity_pairs import softmax, whole
 from webui.engine.emotion2vec.convert import convert_checkpoint
+from webui.engine.emotion2vec.files import read_source_hash
 from webui.engine.emotion2vec.torch_model import TorchModel
 from webui.engine.emotion2vec.verification_record import VerificationRecord, write_record
 from webui.engine.precision import Runtime, engine_for
 from webui.engine.registry import LARGE, ModelRegistry
-from webui.engine.weights import read_source_hash
 from webui.errors import RequestError
 from webui.service import RecognitionService
 from webui.settings import Device, Engine, Precision, Settings

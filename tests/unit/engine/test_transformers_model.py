@@ -40,7 +40,15 @@ KINDS = {
 }
 
 
-def write(folder: Path, kind: str, *, weighted: bool, labels: dict[int, str] = SUPERB, seed: int = 0) -> Path:
+def write(
+    folder: Path,
+    kind: str,
+    *,
+    weighted: bool,
+    labels: dict[int, str] = SUPERB,
+    seed: int = 0,
+    sample_rate: object = 16_000,
+) -> Path:
     config_of, network_of, more = KINDS[kind]
     torch.manual_seed(seed)
     config = config_of(**TINY, **more, use_weighted_layer_sum=weighted, id2label=labels)
@@ -50,6 +58,9 @@ def write(folder: Path, kind: str, *, weighted: bool, labels: dict[int, str] = S
             tensor.add_(0.3 * torch.randn_like(tensor))
     network.save_pretrained(folder)
     transformers.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=False).save_pretrained(folder)
+    if sample_rate != 16_000:
+        file = folder / "preprocessor_config.json"
+        file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"sampling_rate": sample_rate}), "utf-8")
     return folder
 
 
@@ -108,7 +119,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_it_is_found_under_models_and_in_the_hub_s_cache(settings: Settings, tmp_path: Path) -> None:
     registry = ModelRegistry(settings)
-    assert not {status.name: status.ready for status in registry.statuses()}["hubert_large_superb"]
+    assert not {status.name: status.ready for status in registry.listings()}["hubert_large_superb"]
     with pytest.raises(ModelNotFoundError, match="superb/hubert-large-superb-er"):
         registry.load("hubert_large_superb")
     write(
@@ -116,7 +127,7 @@ def test_it_is_found_under_models_and_in_the_hub_s_cache(settings: Settings, tmp
     )
     write(settings.models_dir / "my_own", "wav2vec2", weighted=False)
     assert isinstance(registry.load("hubert_large_superb"), TransformersModel)
-    ready = {status.name for status in registry.statuses() if status.ready}
+    ready = {status.name for status in registry.listings() if status.ready}
     assert ready == {"builtin", "hubert_large_superb", "my_own"}
     assert registry.names()[-1] == "my_own"
 
@@ -143,6 +154,26 @@ def test_it_answers_like_any_other(settings: Settings) -> None:
     write(settings.models_dir / "strange", "wav2vec2", weighted=True, labels={0: "calm", 1: "ang"})
     with pytest.raises(ModelError, match="calm"):
         service.recognize(EXAMPLE, RecognizeOptions(model="strange"))
+
+
+@pytest.mark.parametrize("rate", [1, 0, -16_000, 10_000_000, 16_000.0, "16000", None, True])
+def test_a_rate_that_makes_no_sense_is_refused(settings: Settings, rate: object) -> None:
+    write(settings.models_dir / "odd", "wav2vec2", weighted=False, sample_rate=rate)
+    registry = ModelRegistry(settings)
+    for ask in (registry.load, registry.sample_rate):
+        with pytest.raises(CheckpointError, match=r"preprocessor_config\.json") as caught:
+            ask("odd")
+        assert caught.value.code == "checkpoint.bad_sample_rate"
+    with pytest.raises(CheckpointError, match="odd"):
+        RecognitionService(settings).recognize(EXAMPLE, RecognizeOptions(model="odd"))
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "\udcff"])
+def test_a_preprocessor_that_is_none_is_refused(settings: Settings, content: str) -> None:
+    folder = write(settings.models_dir / "odd", "wav2vec2", weighted=False)
+    (folder / "preprocessor_config.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(CheckpointError, match="odd"):
+        ModelRegistry(settings).load("odd")
 
 
 def test_what_is_no_classifier_is_said(settings: Settings) -> None:

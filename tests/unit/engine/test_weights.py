@@ -4,10 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from webui.engine.weights import KNOWN_MODELS, Origin, find_weights
+from webui.engine.emotion2vec.family import EMOTION2VEC
+from webui.engine.weights import LocatedWeights, Origin
 from webui.settings import Settings
 
 NAME = "emotion2vec_plus_large"
+NAMES = [card.name for card in EMOTION2VEC.catalog()]
+
+
+def find_weights(name: str, settings: Settings) -> LocatedWeights | None:
+    return EMOTION2VEC.find(name, settings)
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +38,7 @@ def put(directory: Path, weights: str = "model.pt", *, small: bool = True) -> Pa
 
 def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
     settings = Settings(models_dir=tmp_path / "models")
-    assert [find_weights(name, settings) for name in KNOWN_MODELS] == [None] * len(KNOWN_MODELS)
+    assert [find_weights(name, settings) for name in NAMES] == [None] * len(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +104,7 @@ def test_own_folders_come_first(tmp_path: Path, no_caches: Path) -> None:
     assert (found.directory, found.origin) == (models, Origin.MODELS)
     found = find_weights(NAME, Settings(models_dir=tmp_path / "models", model_dir=named))
     assert found is not None
-    assert (found.directory, found.origin) == (named, Origin.NAMED)
+    assert (found.directory, found.origin) == (named, Origin.SETTING)
 
 
 def test_the_slim_file_wins(tmp_path: Path) -> None:
@@ -112,9 +118,9 @@ def test_the_slim_file_wins(tmp_path: Path) -> None:
 def test_a_named_folder_is_one_model_s(tmp_path: Path) -> None:
     base = "emotion2vec_plus_base"
     settings = Settings(models_dir=tmp_path / "models", model_dir=put(tmp_path / "named"))
-    assert [name for name in KNOWN_MODELS if find_weights(name, settings)] == [NAME]
+    assert [name for name in NAMES if find_weights(name, settings)] == [NAME]
     chosen = settings.model_copy(update={"model": base})
-    assert [name for name in KNOWN_MODELS if find_weights(name, chosen)] == [base]
+    assert [name for name in NAMES if find_weights(name, chosen)] == [base]
 
 
 @pytest.mark.parametrize("weights", ["model.pt.incomplete", "._____temp", ".model.safetensors.partial"])

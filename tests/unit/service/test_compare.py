@@ -14,10 +14,12 @@ from sklearn.metrics import (
 
 from tests.support.example import EXAMPLE_EMOTION
 from webui.labels import Emotion
+from webui.service.compare.advice import Limits
 from webui.service.compare.figures import measure_accuracy, purity, shared_emotions, weighted_f1
+from webui.service.compare.kept import TIMES_FILE, read_answers
+from webui.service.compare.process import ModelProcess
 from webui.service.compare.report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, report_files
-from webui.service.compare.run import TIMES_FILE, Child, Measured, compare, read_answers
-from webui.service.compare.tables import Limits
+from webui.service.compare.run import MeasuredModel, compare
 from webui.service.evaluate.manifest import LabelledClip
 from webui.settings import PROJECT_DIR
 from webui.texts import Language, text
@@ -33,7 +35,7 @@ def about(emotions: tuple[str, ...]) -> dict[str, object]:
     return {"info": info, "emotions": list(emotions), **sizes, "start_s": 1.0, "load_s": 0.5}
 
 
-def answered(name: str, emotions: tuple[str, ...], clips: list[LabelledClip], seed: int) -> Measured:
+def answered(name: str, emotions: tuple[str, ...], clips: list[LabelledClip], seed: int) -> MeasuredModel:
     random = np.random.default_rng(seed)
     known = [EMOTIONS.index(Emotion(one)) for one in emotions]
     answers = {}
@@ -45,7 +47,7 @@ def answered(name: str, emotions: tuple[str, ...], clips: list[LabelledClip], se
             "embedding": random.normal(size=4).tolist(),
             "seconds": 0.1,
         }
-    return Measured(
+    return MeasuredModel(
         name, name, about=about(emotions), answers=answers, times={10.0: [0.5, 0.6]}, memory={"peak_mb": 100.0}
     )
 
@@ -106,7 +108,7 @@ def test_purity_is_the_nearest_other_s() -> None:
 
 
 def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> None:
-    good, bad = answered("good", FOUR, clips, 4), Measured("bad", error="there is | no such file")
+    good, bad = answered("good", FOUR, clips, 4), MeasuredModel("bad", error="there is | no such file")
     figures = measure_accuracy(good, clips, shared_emotions([good], clips))
     assert figures is not None
     for language in Language:
@@ -127,7 +129,7 @@ def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> No
 
 
 def test_without_recordings_there_is_no_accuracy() -> None:
-    files = report_files([Measured("a", about=about(FOUR))], {}, 0, "a machine", Language.EN).files
+    files = report_files([MeasuredModel("a", about=about(FOUR))], {}, 0, "a machine", Language.EN).files
     assert "No labelled recordings" in files[MARKDOWN_FILE]
     assert "Most accurate" not in files[MARKDOWN_FILE]
 
@@ -158,7 +160,7 @@ def test_models_in_processes_of_their_own(tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     names = ["builtin", "hubert_large_superb"]
 
-    def ask() -> list[Measured]:
+    def ask() -> list[MeasuredModel]:
         return compare(
             names, settings, clips, kept=tmp_path / "answers", lengths_s=(0.5,), rounds=2,
             on_step=lambda done, total: steps.append((done, total)),
@@ -205,8 +207,8 @@ def test_with_and_without_a_gpu(tmp_path: Path) -> None:
 
 
 def test_a_process_that_dies_is_an_answer(tmp_path: Path) -> None:
-    child = Child("builtin", {"models_dir": str(tmp_path)})
-    assert "error" not in child.about
-    child._process.kill()
-    assert "ended with code" in child.ask({"do": "memory"})["error"]
-    child.end()
+    process = ModelProcess("builtin", {"models_dir": str(tmp_path)})
+    assert "error" not in process.about
+    process._process.kill()
+    assert "ended with code" in process.request({"do": "memory"})["error"]
+    process.close()

@@ -12,7 +12,7 @@ from tests.support.fake_model import FakeModel, FakeRegistry
 from tests.support.paths import EXAMPLE, SHARED
 from webui.audio import vad as speech_module
 from webui.audio.decode import DecodeLimits, decode
-from webui.audio.vad import Span, detect_speech
+from webui.audio.vad import SpeechSpan, detect_speech
 from webui.errors import RequestError
 from webui.labels import Emotion, LabelSet
 from webui.results import Granularity
@@ -126,20 +126,25 @@ def logits_of(*leaders: int) -> np.ndarray:
 def test_a_segment_s_scores_are_its_frames() -> None:
     model = FakeModel()
     logits = logits_of(0, 3, 3)
-    spans = [Span(0, RATE), Span(RATE, 2 * RATE), Span(2 * RATE, 3 * RATE)]
+    spans = [SpeechSpan(0, RATE), SpeechSpan(RATE, 2 * RATE), SpeechSpan(2 * RATE, 3 * RATE)]
     segments = build_segments(spans, logits, model)
     assert [one.emotion for one in segments] == [Emotion.ANGRY, Emotion.HAPPY, Emotion.HAPPY]
     expected = softmax(logits[50:100].mean(axis=0, dtype=np.float64))
     np.testing.assert_allclose(list(segments[1].scores.values()), expected, atol=1e-12)
     assert (segments[2].start_s, segments[2].end_s) == (2.0, 3.0)
-    (whole,) = build_segments([Span(0, 3 * RATE)], logits, model)
+    (whole,) = build_segments([SpeechSpan(0, 3 * RATE)], logits, model)
     np.testing.assert_allclose(list(whole.scores.values()), emotion_scores(logits.mean(0), model), atol=1e-6)
 
 
 def test_neighbours_of_one_emotion_are_joined_unless_they_are_far_apart() -> None:
     model = FakeModel()
     logits = logits_of(0, 3, 3, 3)
-    spans = [Span(0, RATE), Span(RATE, 2 * RATE), Span(2 * RATE + 8000, 3 * RATE), Span(3 * RATE, 4 * RATE)]
+    spans = [
+        SpeechSpan(0, RATE),
+        SpeechSpan(RATE, 2 * RATE),
+        SpeechSpan(2 * RATE + 8000, 3 * RATE),
+        SpeechSpan(3 * RATE, 4 * RATE),
+    ]
     joined = build_segments(spans, logits, model, merge_gap_s=1.0)
     assert [(one.start_s, one.end_s) for one in joined] == [(0.0, 1.0), (1.0, 4.0)]
     heard = np.concatenate([logits[50:100], logits[125:150], logits[150:200]])
@@ -150,7 +155,7 @@ def test_neighbours_of_one_emotion_are_joined_unless_they_are_far_apart() -> Non
 
 
 def test_the_shortest_segment_and_one_at_the_very_end_have_a_frame() -> None:
-    segments = build_segments([Span(100, 101), Span(16_050, 16_060)], logits_of(4), FakeModel())
+    segments = build_segments([SpeechSpan(100, 101), SpeechSpan(16_050, 16_060)], logits_of(4), FakeModel())
     assert [one.emotion for one in segments] == [Emotion.NEUTRAL, Emotion.NEUTRAL]
 
 

@@ -1,4 +1,4 @@
-"""How loud a recording gets, measured while it passes."""
+"""How loud a recording gets, measured while it is decoded."""
 
 import math
 from typing import Final
@@ -8,36 +8,29 @@ import numpy as np
 from webui.arrays import FloatArray
 from webui.audio.limits import MIN_SAMPLES
 
-LOWEST_DBFS: Final = -120.0  # what digital silence is reported as; JSON has no infinity
+LOWEST_DBFS: Final = -120.0  # the level reported for digital silence; JSON has no infinity
 
 
 class LevelMeter:
-    """Peak and loudest 25 ms of all samples added so far, at 16 kHz, whatever the blocks they came in.
+    """The loudest 25 ms of all samples added so far, at 16 kHz, whatever the blocks they came in.
 
     The mean of each 25 ms is taken out first, so a constant offset is silence too. Speech, however soft, has
     moments above -65 dB; a muted input and an open one without a voice have not.
     """
 
     def __init__(self) -> None:
-        self._peak = 0.0
         self._loudest = 0.0  # variance
         self._rest = np.empty(0, dtype=np.float32)  # what doesn't fill 25 ms yet
         self._tail = np.empty(0, dtype=np.float32)  # the last 25 ms, which need not begin where a piece begins
 
     def add(self, samples: FloatArray) -> None:
         """Takes ``(samples,)``, at least one."""
-        self._peak = max(self._peak, float(samples.max()), -float(samples.min()))
-        joined = np.concatenate([self._rest, samples])
-        whole = len(joined) // MIN_SAMPLES * MIN_SAMPLES
-        pieces = joined[:whole].reshape(-1, MIN_SAMPLES).astype(np.float64)  # (pieces, 400)
+        pending = np.concatenate([self._rest, samples])
+        whole = len(pending) // MIN_SAMPLES * MIN_SAMPLES
+        pieces = pending[:whole].reshape(-1, MIN_SAMPLES).astype(np.float64)  # (pieces, 400)
         self._loudest = max(self._loudest, float(pieces.var(axis=1).max(initial=0.0)))
-        self._rest = joined[whole:].copy()  # a view would keep the whole block
+        self._rest = pending[whole:].copy()  # a view would keep the whole block
         self._tail = np.concatenate([self._tail, samples[-MIN_SAMPLES:]])[-MIN_SAMPLES:]
-
-    @property
-    def peak(self) -> float:
-        """Greatest absolute value; 0 before the first sample."""
-        return self._peak
 
     @property
     def level_dbfs(self) -> float:

@@ -1,4 +1,9 @@
-"""Takes a reader's blocks, checks them while they come, and makes one 16 kHz mono waveform of them."""
+"""Takes a reader's blocks, checks them while they come, and makes mono waveforms of them.
+
+One waveform is at 16 kHz: it is what is saved, played and searched for speech. A model of another rate gets a second
+one, resampled from the source in the same pass: what 16 kHz has lost is not lost to a model of 24 kHz, and what a model
+of 8 kHz can't take is filtered once.
+"""
 
 import math
 from collections.abc import Callable
@@ -10,53 +15,57 @@ from numpy.typing import NDArray
 
 from webui.arrays import FloatArray
 from webui.audio.blocks import AudioReader, Block
-from webui.audio.limits import MAX_CHANNELS, MAX_SOURCE_RATE, MIN_SOURCE_RATE, MODEL_SAMPLE_RATE, DecodeLimits
-from webui.audio.sample_store import SampleStore
+from webui.audio.limits import MAX_CHANNELS, MAX_SOURCE_RATE, MIN_SOURCE_RATE, DecodeLimits
+from webui.audio.sample_store import NewStore
 from webui.audio.signal.level import LevelMeter
-from webui.audio.signal.resample import Resampler
-from webui.audio.signal.statistics import RunningStatistics
+from webui.audio.signal.output import ResampledSignal, ResamplingOutput
 from webui.errors import AudioDecodeError, AudioTooLongError
+from webui.units import SPEECH_RATE
 
 CLIPPED_FROM: Final = 0.99  # of full scale
 LONGEST_NUMBER: Final = 1e15  # written out; above, with an exponent
-DURATION_TOLERANCE_S: Final = 0.001  # a recording of exactly the limit is not refused for a rounding
+DURATION_TOLERANCE_S: Final = 0.001  # rounding must not refuse a recording of exactly the limit
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedSignal:
-    """A decoded recording with what was noticed on the way.
+    """A decoded recording with what was found on the way.
 
     Attributes:
-        waveform: shape ``(samples,)``, 16 kHz, as decoded: it can exceed [-1, 1].
-        statistics: its mean and variance.
-        peak: its greatest absolute value.
-        level_dbfs: level of its loudest 25 ms.
-        sample_rate: of the source, in Hz.
-        channels: of the source.
-        duration_s: of what was decoded, in seconds.
+        speech: the recording at 16 kHz.
+        model: the recording at the model's rate; the same object where that is 16 kHz.
+        level_dbfs: level of its loudest 25 ms, measured at 16 kHz.
+        source_rate: the sample rate of the source, in Hz.
+        channels: how many channels the source has.
+        duration_s: length of what was decoded, in seconds.
         clipped_share: share of the source's samples that stand flat at full scale.
         channel_powers: mean square of each source channel, shape ``(channels,)``; zero if there is only one.
         mono_power: mean square of the downmix; zero if there is only one channel.
     """
 
-    waveform: SampleStore
-    statistics: RunningStatistics
-    peak: float
+    speech: ResampledSignal
+    model: ResampledSignal
     level_dbfs: float
-    sample_rate: int
+    source_rate: int
     channels: int
     duration_s: float
     clipped_share: float
     channel_powers: NDArray[np.float64]
     mono_power: float
 
+    def close(self) -> None:
+        """Gives the stores' space back."""
+        self.speech.waveform.close()
+        self.model.waveform.close()
+
 
 def downmix_and_resample(
     reader: AudioReader,
-    store: SampleStore,
+    new_store: NewStore,
     limits: DecodeLimits,
     file_name: str,
     *,
+    model_rate: int = SPEECH_RATE,
     channel: int | None = None,
     on_block: Callable[[], None] = lambda: None,
 ) -> DecodedSignal:
@@ -64,9 +73,10 @@ def downmix_and_resample(
 
     Args:
         reader: an opened recording.
-        store: where the samples go; empty.
+        new_store: makes an empty store; one, or two if the model has a rate of its own.
         limits: of which the duration is checked here; decoding stops as soon as it is exceeded.
-        file_name: for messages.
+        file_name: the recording's name, for messages.
+        model_rate: the sample rate that the model takes, in Hz.
         channel: the one channel to take; by default the mean of all.
         on_block: called after every block; may raise to stop.
 
@@ -74,14 +84,20 @@ def downmix_and_resample(
         AudioTooLongError: there is more than the limit.
         AudioDecodeError: samples that are not numbers, or a sample rate or channel count that makes no sense.
     """
+    meter = LevelMeter()
+    outputs = [ResamplingOutput(new_store(), SPEECH_RATE, limits, file_name, meter=meter)]
+    if model_rate != SPEECH_RATE:
+        outputs.append(ResamplingOutput(new_store(), model_rate, limits, file_name))
     if reader.length_s is not None:
-        store.expect(int(min(reader.length_s, limits.max_duration_s) * MODEL_SAMPLE_RATE))
-    mixer = _Mixdown(store, limits, file_name, channel)
+        expected, seconds = 0, min(reader.length_s, limits.max_duration_s)
+        for output in outputs:
+            expected = output.expect(seconds, before=expected)
+    mixdown = _Mixdown(outputs, limits, file_name, channel)
     with np.errstate(over="ignore", invalid="ignore"):  # such sums are looked for, and refused
         for block in reader.blocks():
-            mixer.add(block)
+            mixdown.add(block)
             on_block()
-        return mixer.finish()
+        return mixdown.finish(meter)
 
 
 def check_shape(channels: int, sample_rate: float, file_name: str) -> None:
@@ -110,16 +126,15 @@ def _energy(samples: FloatArray) -> float:
 
 
 class _Mixdown:
-    """The running state of one intake."""
+    """The running state of one mixdown."""
 
-    def __init__(self, store: SampleStore, limits: DecodeLimits, file_name: str, channel: int | None) -> None:
-        self._store = store
+    def __init__(
+        self, outputs: list[ResamplingOutput], limits: DecodeLimits, file_name: str, channel: int | None
+    ) -> None:
+        self._outputs = outputs
         self._limits = limits
         self._file_name = file_name
         self._channel = channel
-        self._resampler: Resampler | None = None
-        self._statistics = RunningStatistics()
-        self._meter = LevelMeter()
         self._shape = (0, 0)
         self._samples = 0
         self._duration_s = 0.0
@@ -132,21 +147,18 @@ class _Mixdown:
         samples = block.samples
         self._check(block)
         mono = samples[:, 0] if samples.shape[1] == 1 else self._downmix(samples)
-        self._notice(samples, mono)
-        if self._resampler is None or self._resampler.sample_rate != block.sample_rate:
-            self._flush()
-            self._resampler = Resampler(block.sample_rate)
-        self._keep(self._resampler.add(mono))
+        self._measure(samples, mono)
+        for output in self._outputs:
+            output.add(mono, block.sample_rate)
 
-    def finish(self) -> DecodedSignal:
-        self._flush()
+    def finish(self, meter: LevelMeter) -> DecodedSignal:
+        signals = [output.finish() for output in self._outputs]
         samples = max(1, self._samples)
         return DecodedSignal(
-            waveform=self._store,
-            statistics=self._statistics,
-            peak=self._meter.peak,
-            level_dbfs=self._meter.level_dbfs,
-            sample_rate=self._shape[0],
+            speech=signals[0],
+            model=signals[-1],
+            level_dbfs=meter.level_dbfs,
+            source_rate=self._shape[0],
             channels=self._shape[1],
             duration_s=self._duration_s,
             clipped_share=self._flat / max(1, self._values),
@@ -181,7 +193,7 @@ class _Mixdown:
         mono /= samples.shape[1]
         return mono
 
-    def _notice(self, samples: FloatArray, mono: FloatArray) -> None:
+    def _measure(self, samples: FloatArray, mono: FloatArray) -> None:
         if samples.shape[1] == len(self._energies) > 1:
             self._energies += [_energy(column) for column in samples.T]
             self._mono_energy += _energy(mono)
@@ -190,21 +202,3 @@ class _Mixdown:
         if CLIPPED_FROM <= peak <= 1.0:
             level = np.abs(samples)
             self._flat += int(((level[1:] >= CLIPPED_FROM) & (samples[1:] == samples[:-1])).sum())
-
-    def _flush(self) -> None:
-        if self._resampler is not None:
-            self._keep(self._resampler.finish())
-
-    def _keep(self, ready: FloatArray) -> None:
-        if len(ready) == 0:
-            return
-        if not np.isfinite(ready).all():  # values near the end of float32's range, which the filter summed up
-            at_s = len(self._store) / MODEL_SAMPLE_RATE
-            raise AudioDecodeError("audio.not_finite", found=self._file_name, at_s=at_s)
-        if len(self._store) + len(ready) > (self._limits.max_duration_s + 1.0) * MODEL_SAMPLE_RATE:
-            raise AudioTooLongError(
-                "audio.too_many_seconds", found=self._file_name, expected_s=self._limits.max_duration_s
-            )
-        self._store.append(ready)
-        self._statistics.add(ready)
-        self._meter.add(ready)

@@ -1,4 +1,4 @@
-"""From any sample rate to the models' 16 kHz, block by block."""
+"""From any sample rate to the one that is wanted, block by block."""
 
 from typing import Final
 
@@ -6,22 +6,22 @@ import numpy as np
 import soxr
 
 from webui.arrays import FloatArray
-from webui.audio.limits import MODEL_SAMPLE_RATE
 
 QUALITY: Final = "HQ"  # linear phase, no shift in time; what would alias comes out below -100 dB
 
 
 class Resampler:
-    """Resamples one signal to 16 kHz; a signal that has that rate passes unchanged, bit by bit.
+    """Resamples one signal; where both rates are the same it comes out unchanged, bit by bit.
 
     Args:
-        sample_rate: of what comes in, in Hz.
+        source_rate: the sample rate of what comes in, in Hz.
+        target_rate: the sample rate of what goes out, in Hz.
     """
 
-    def __init__(self, sample_rate: int) -> None:
-        self.sample_rate = sample_rate
-        passes = sample_rate == MODEL_SAMPLE_RATE
-        self._stream = None if passes else soxr.ResampleStream(sample_rate, MODEL_SAMPLE_RATE, 1, quality=QUALITY)
+    def __init__(self, source_rate: int, target_rate: int) -> None:
+        self.source_rate = source_rate
+        unchanged = source_rate == target_rate
+        self._stream = None if unchanged else soxr.ResampleStream(source_rate, target_rate, 1, quality=QUALITY)
 
     def add(self, samples: FloatArray) -> FloatArray:
         """Takes ``(samples,)`` and returns what is ready, ``(resampled,)``."""

@@ -18,6 +18,7 @@ from webui.engine.builtin.checkpoint import (
     read_config,
     read_weights,
 )
+from webui.engine.builtin.family import BUILTIN
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
 from webui.errors import DeviceUnavailableError, InferenceError
 from webui.labels import LabelSet
@@ -29,13 +30,12 @@ if TYPE_CHECKING:
 
     from webui.engine.builtin.network import BuiltinNetwork
 
-BUILTIN_NAME: Final = "builtin"
 VARIANCE_FLOOR: Final = 1e-10  # -100 dB: silence stays silence, a whisper recorded at -60 dB is heard like any other
 MAX_BATCH_S: Final = 120.0  # of audio in one pass; about 2 MB of activations per second
 
 
 def load_builtin(
-    directory: Path, *, device: Device = Device.AUTO, threads: int = 0, name: str = BUILTIN_NAME
+    directory: Path, *, device: Device = Device.AUTO, threads: int = 0, name: str = BUILTIN
 ) -> EmotionModel:
     """Loads the built-in model, or another that was trained by the same programs.
 
@@ -76,7 +76,7 @@ class BuiltinModel:
     """The network behind the engine protocol. ``predict`` changes nothing, so threads may share it."""
 
     def __init__(
-        self, network: "BuiltinNetwork", config: BuiltinConfig, place: "torch.device", name: str = BUILTIN_NAME
+        self, network: "BuiltinNetwork", config: BuiltinConfig, place: "torch.device", name: str = BUILTIN
     ) -> None:
         self._network = network
         self._temperature = config.temperature
@@ -85,7 +85,7 @@ class BuiltinModel:
         self._labels = config.label_set()
         self._info = ModelInfo(
             name=name,
-            engine=BUILTIN_NAME,
+            engine=BUILTIN,
             precision="fp32",
             device=str(place),
             labels=self._labels.names,
@@ -100,7 +100,7 @@ class BuiltinModel:
     @property
     def notices(self) -> tuple[Notice, ...]:
         """That the built-in model answered, and what its licence forbids; nothing of one's own training."""
-        if self._info.name != BUILTIN_NAME:
+        if self._info.name != BUILTIN:
             return ()
         return (Notice(code="request.builtin_answered", values={"license": self._info.license}),)
 

@@ -17,9 +17,9 @@ import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from webui.engine.emotion2vec.files import CONFIG_FILE, TOKENS_FILE
 from webui.engine.emotion2vec.network import Emotion2vec, Emotion2vecConfig
 from webui.engine.emotion2vec.unpickle import read_pickle
-from webui.engine.weights import CONFIG_FILE, TOKENS_FILE
 from webui.errors import CheckpointError
 from webui.labels import LabelSet
 

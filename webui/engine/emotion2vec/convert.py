@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from webui.engine.emotion2vec.checkpoint import SMALL_FILES, match_tensors, read_info, read_published, rename
+from webui.engine.emotion2vec.files import SLIM_FILE, SOURCE_HASH
 from webui.engine.emotion2vec.network import Emotion2vec
-from webui.engine.weights import SLIM_FILE, SOURCE_HASH
 from webui.errors import CheckpointError, OutputError
 from webui.files import DRAFT_SUFFIX, replace_file
 

@@ -21,10 +21,10 @@ import torch
 from webui.arrays import FloatArray
 from webui.engine.devices import choose_device
 from webui.engine.emotion2vec.checkpoint import CheckpointInfo, read_info
+from webui.engine.emotion2vec.files import CONFIG_FILE, SLIM_FILE, TOKENS_FILE
 from webui.engine.emotion2vec.network import LAYER_NORM_EPS
 from webui.engine.emotion2vec.sizes import Emotion2vecSizes
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
-from webui.engine.weights import CONFIG_FILE, SLIM_FILE, TOKENS_FILE
 from webui.errors import CheckpointError, InferenceError, ModelNotFoundError
 from webui.results import ModelInfo, Notice
 from webui.settings import Device

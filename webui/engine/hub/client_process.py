@@ -3,8 +3,8 @@
 A process, because the clients take seconds and 200 MB to import, print to stdout, start threads that can't be stopped,
 and wait up to an hour: to cancel is to end the process. What arrived stays, and the next one goes on from there.
 
-It speaks in lines of JSON on stdout: ``{"total_bytes": 1}``, ``{"done_bytes": 1}``, at the end ``{"done": true}`` or
-``{"problem": "...", ...}``. It ends when its stdin does, so that it doesn't outlive who started it.
+It writes lines of JSON to stdout: ``{"total_bytes": 1}``, ``{"done_bytes": 1}``, at the end ``{"done": true}`` or
+``{"problem": "...", ...}``. It ends when its stdin does, so that it doesn't outlive the program that started it.
 """
 
 import hashlib
@@ -14,39 +14,16 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import Final, TextIO
 
+from webui.engine.catalog import ModelFiles
 from webui.engine.hub.hubs import Hub
-from webui.engine.weights import Kind
 
-_WITH_ANY: Final = ("README.md", "LICENSE*")
-WANTED: Final = {
-    Kind.EMOTION2VEC: (
-        "config.yaml",
-        "configuration.json",
-        "tokens.txt",
-        "model.pt",
-        "example/*.wav",
-        *_WITH_ANY,
-    ),
-    Kind.TRANSFORMERS: (
-        "config.json",
-        "preprocessor_config.json",
-        "model.safetensors",
-        "pytorch_model.bin",
-        *_WITH_ANY,
-    ),
-}
-NEEDED: Final = {
-    Kind.EMOTION2VEC: ("config.yaml", "tokens.txt", "model.pt"),
-    Kind.TRANSFORMERS: ("config.json", "preprocessor_config.json"),
-}
-PICKLED, SAFE = "pytorch_model.bin", "model.safetensors"  # the second is enough where both are published
 REPORT_S: Final = 0.25
 HASH_BLOCK: Final = 1 << 24
 SPARE_BYTES: Final = 50_000_000  # of disk that a download leaves free
@@ -56,13 +33,13 @@ REVISION: Final = {Hub.MODELSCOPE: "master", Hub.HUGGINGFACE: "main"}
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class HubFile:
     """A file as the hub lists it.
 
     Attributes:
-        path: in the repository.
-        size_bytes: of the file.
-        sha256: of the file; empty where the hub doesn't tell, or its client checks it.
+        path: the path in the repository.
+        size_bytes: the size of the file.
+        sha256: the digest of the file; empty where the hub doesn't state it, or its client checks it.
     """
 
     path: str
@@ -70,11 +47,11 @@ class Listed:
     sha256: str = ""
 
 
-class Reporter:
-    """Writes lines to whoever started the process; counts the bytes of all files.
+class ProgressReporter:
+    """Writes messages to the program that started the process; counts the bytes of all files.
 
     Args:
-        stream: where lines go.
+        stream: the stream that messages go to.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -82,31 +59,31 @@ class Reporter:
         self._lock = threading.Lock()
         self._done: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
-        self._told_at = 0.0
+        self._reported_at = 0.0
 
-    def expect(self, files: list[Listed]) -> None:
-        """Tells how much there is."""
+    def expect(self, files: list[HubFile]) -> None:
+        """Reports how much there is to fetch."""
         self._sizes = {file.path: file.size_bytes for file in files}
-        self.say(total_bytes=sum(self._sizes.values()))
+        self.write(total_bytes=sum(self._sizes.values()))
 
     def set(self, path: str, done_bytes: int) -> None:
-        """Notes how much of a file is here, and tells it now and then."""
+        """Records how much of a file is here, and reports the sum now and then."""
         with self._lock:
             self._done[path] = min(max(0, done_bytes), self._sizes.get(path, 0))
             now = time.monotonic()
-            if now - self._told_at < REPORT_S:
+            if now - self._reported_at < REPORT_S:
                 return
-            self._told_at = now
+            self._reported_at = now
             total = sum(self._done.values())
-        self.say(done_bytes=total)
+        self.write(done_bytes=total)
 
     def finish(self) -> None:
-        """Tells that everything is here."""
-        self.say(done_bytes=sum(self._sizes.values()))
-        self.say(done=True)
+        """Reports that everything is here."""
+        self.write(done_bytes=sum(self._sizes.values()))
+        self.write(done=True)
 
-    def say(self, **values: object) -> None:
-        """Writes one line."""
+    def write(self, **values: object) -> None:
+        """Writes one message."""
         self._stream.write(json.dumps(values) + "\n")
         self._stream.flush()
 
@@ -120,28 +97,30 @@ class _NoSpaceError(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """Fetches what ``arguments`` name: hub, repository, target folder, kind of checkpoint."""
-    reporter = Reporter(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    """Fetches what ``arguments`` name: hub, repository, target folder, which files."""
+    reporter = ProgressReporter(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)  # the clients print
     threading.Thread(target=_end_with_parent, daemon=True).start()
     hub, repository, target = Hub(arguments[0]), arguments[1], Path(arguments[2])
-    kind = Kind(arguments[3])
+    files = ModelFiles.from_json(arguments[3])
     fetch = _fetch_modelscope if hub is Hub.MODELSCOPE else _fetch_huggingface
     try:
         target.mkdir(parents=True, exist_ok=True)
-        fetch(hub.endpoint, repository, target, kind, reporter)
+        fetch(hub.endpoint, repository, target, files, reporter)
     except _NoSpaceError as err:
         needed, free = err.args
-        reporter.say(problem="space", needed_bytes=needed, free_bytes=free)
+        reporter.write(problem="space", needed_bytes=needed, free_bytes=free)
         return 1
-    except Exception as err:  # noqa: BLE001 - the process's edge: whoever started it hears of everything
-        reporter.say(problem=_kind(err), reason=_reason(err))
+    except Exception as err:  # noqa: BLE001 - the process's edge: the program that started it gets every error
+        reporter.write(problem=_problem(err), reason=_reason(err))
         return 1
     reporter.finish()
     return 0
 
 
-def _fetch_modelscope(endpoint: str, repository: str, target: Path, kind: Kind, reporter: Reporter) -> None:
+def _fetch_modelscope(
+    endpoint: str, repository: str, target: Path, wanted: ModelFiles, reporter: ProgressReporter
+) -> None:
     os.environ.setdefault("MODELSCOPE_DOWNLOAD_TOTAL_TIMEOUT", str(LONGEST_S))
     from modelscope.hub.api import HubApi, get_default_config
     from modelscope.hub.callback import ProgressCallback
@@ -150,10 +129,11 @@ def _fetch_modelscope(endpoint: str, repository: str, target: Path, kind: Kind, 
     # It would keep a number in ~/.modelscope, and send it along with every request from then on.
     type(get_default_config()).get_session_id = lambda self: NO_SESSION
     entries = HubApi(endpoint=endpoint).get_model_files(repository, revision=REVISION[Hub.MODELSCOPE], recursive=True)
-    files = _choose([Listed(str(entry["Path"]), int(entry["Size"])) for entry in entries], target, kind, reporter)
+    listed = [HubFile(str(entry["Path"]), int(entry["Size"])) for entry in entries]
+    files = _choose(listed, target, wanted, reporter)
 
     class Count(ProgressCallback):  # type: ignore[misc]
-        """Told of every chunk of one file."""
+        """Counts the chunks of one file; the client calls it for each."""
 
         def __init__(self, filename: str, file_size: int) -> None:
             super().__init__(filename, file_size)
@@ -175,8 +155,10 @@ def _fetch_modelscope(endpoint: str, repository: str, target: Path, kind: Kind, 
     _check(files, target)
 
 
-def _fetch_huggingface(endpoint: str, repository: str, target: Path, kind: Kind, reporter: Reporter) -> None:
-    os.environ.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)  # the bars are how its client tells its progress
+def _fetch_huggingface(
+    endpoint: str, repository: str, target: Path, wanted: ModelFiles, reporter: ProgressReporter
+) -> None:
+    os.environ.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)  # its client reports progress through the bars alone
     from huggingface_hub import HfApi, hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.hf_api import RepoFile
@@ -188,14 +170,14 @@ def _fetch_huggingface(endpoint: str, repository: str, target: Path, kind: Kind,
     revision = api.model_info(repository, revision=REVISION[Hub.HUGGINGFACE]).sha
     tree = api.list_repo_tree(repository, recursive=True, revision=revision)
     listed = [
-        Listed(entry.path, entry.size, entry.lfs.sha256 if entry.lfs is not None else "")
+        HubFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs is not None else "")
         for entry in tree
         if isinstance(entry, RepoFile)
     ]
-    for file in _choose(listed, target, kind, reporter):
+    for file in _choose(listed, target, wanted, reporter):
 
         class Count(tqdm):  # type: ignore[misc]
-            """A progress bar that nobody sees."""
+            """A progress bar that is never shown: it only counts."""
 
             def __init__(self, *, initial: int = 0, _path: str = file.path, **_shown: object) -> None:
                 super().__init__(disable=True)
@@ -219,7 +201,7 @@ def _resume(get: Callable[..., None], path: Path, size_bytes: int) -> None:
     Args:
         get: writes what is missing to an open file.
         path: the file; it appears once it is whole.
-        size_bytes: of the whole file.
+        size_bytes: the size of the whole file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{Hub.HUGGINGFACE}.incomplete")
@@ -230,42 +212,45 @@ def _resume(get: Callable[..., None], path: Path, size_bytes: int) -> None:
     part.replace(path)
 
 
-def _choose(listed: list[Listed], target: Path, kind: Kind, reporter: Reporter) -> list[Listed]:
-    """Returns the files that are wanted, once there is room for them.
+def _choose(listed: list[HubFile], target: Path, wanted: ModelFiles, reporter: ProgressReporter) -> list[HubFile]:
+    """Returns the files to fetch, once there is room for them.
 
     Raises:
         _UnusableError: the hub doesn't list what a model is made of.
         _NoSpaceError: the disk is too small.
     """
-    files = [file for file in listed if any(fnmatch(file.path, wanted) for wanted in WANTED[kind])]
+    files = [file for file in listed if _matches(file.path, wanted.wanted)]
     names = {file.path for file in files}
-    missing = sorted(set(NEEDED[kind]) - names)
-    if kind is Kind.TRANSFORMERS and not names & {SAFE, PICKLED}:
-        missing.append(SAFE)
+    missing = sorted(set(wanted.needed) - names)
+    formats = [name for name in wanted.one_of if name in names]
+    if wanted.one_of and not formats:
+        missing.append(wanted.one_of[0])
     if missing:
         raise _UnusableError(f"the repository has no {', '.join(missing)}")
-    if SAFE in names:
-        files = [file for file in files if file.path != PICKLED]
+    files = [file for file in files if file.path not in formats[1:]]
     reporter.expect(files)
     here = sum(
         path.stat().st_size
         for path in target.rglob("*")
-        if path.is_file() and (path.suffix != ".safetensors" or kind is Kind.TRANSFORMERS)
+        if path.is_file() and not _matches(path.name, wanted.made_here)
     )
-    largest = max(file.size_bytes for file in files)
-    slim = largest // 3 if kind is Kind.EMOTION2VEC else 0  # two thirds of the published file are optimizer state
-    needed = sum(file.size_bytes for file in files) - here + slim + SPARE_BYTES
+    converted = int(wanted.converted_share * max(file.size_bytes for file in files))
+    needed = sum(file.size_bytes for file in files) - here + converted + SPARE_BYTES
     free = shutil.disk_usage(target).free
     if free < needed:
         raise _NoSpaceError(needed, free)
     return files
 
 
-def _check(files: list[Listed], target: Path, *, hashed: bool = False) -> None:
+def _matches(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(path, pattern) for pattern in patterns)
+
+
+def _check(files: list[HubFile], target: Path, *, hashed: bool = False) -> None:
     """Compares what arrived with what was listed.
 
     Raises:
-        _UnusableError: it is something else; it is removed then.
+        _UnusableError: a file is not the listed one; it is removed then.
     """
     for file in files:
         path = target / file.path
@@ -286,7 +271,7 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _kind(err: BaseException) -> str:
+def _problem(err: BaseException) -> str:
     """Returns what went wrong: ``disk``, ``content``, ``absent`` or ``network``."""
     for cause in _causes(err):
         name = type(cause).__name__
@@ -305,23 +290,21 @@ def _kind(err: BaseException) -> str:
 def _causes(err: BaseException) -> list[BaseException]:
     """Returns an error, what it carries and what caused it, the innermost first."""
     chain: list[BaseException] = []
-    waiting: list[BaseException] = [err]
-    while waiting:
-        cause = waiting.pop()
+    pending: list[BaseException] = [err]
+    while pending:
+        cause = pending.pop()
         if cause in chain:
             continue
         chain.append(cause)
         failed: Mapping[str, BaseException] = getattr(cause, "failed_files", None) or {}
-        waiting += [each for each in (*failed.values(), cause.__cause__, cause.__context__) if each is not None]
+        pending += [each for each in (*failed.values(), cause.__cause__, cause.__context__) if each is not None]
     return chain[::-1]
 
 
 def _reason(err: BaseException) -> str:
     failed: Mapping[str, BaseException] = getattr(err, "failed_files", None) or {}
-    told = [f"{path}: {type(each).__name__}: {each}" for path, each in failed.items()] or [
-        f"{type(err).__name__}: {err}"
-    ]
-    return " ".join("; ".join(told).split())[:500]
+    causes = [f"{path}: {type(each).__name__}: {each}" for path, each in failed.items()]
+    return " ".join("; ".join(causes or [f"{type(err).__name__}: {err}"]).split())[:500]
 
 
 def _end_with_parent() -> None:

@@ -4,7 +4,6 @@ These networks average the frames before a linear classifier, so each frame has 
 recording's. A classifier that is built otherwise answers for a recording as a whole.
 """
 
-import json
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
@@ -16,6 +15,9 @@ from safetensors import SafetensorError
 from webui.arrays import FloatArray
 from webui.engine.devices import choose_device
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
+from webui.engine.sample_rate import check_sample_rate
+from webui.engine.transformers.family import ENGINE
+from webui.engine.transformers.preprocessor import read_preprocessor
 from webui.errors import CheckpointError, InferenceError, first_line
 from webui.labels import ALIASES, LabelSet
 from webui.results import ModelInfo, Notice
@@ -24,8 +26,6 @@ from webui.settings import Device
 if TYPE_CHECKING:
     import torch
 
-PREPROCESSOR_FILE: Final = "preprocessor_config.json"
-SAMPLE_RATE: Final = 16_000
 CONTEXT_S: Final = 5.0  # of the windows of a long recording
 NORM_EPS: Final = 1e-7  # of transformers' own normalisation
 
@@ -33,13 +33,13 @@ NORM_EPS: Final = 1e-7  # of transformers' own normalisation
 def load_transformers(
     name: str, folder: Path, *, license: str, device: Device = Device.AUTO, threads: int = 0
 ) -> EmotionModel:
-    """Loads a classifier from a folder, without asking any hub.
+    """Loads a classifier from a folder, without calling any hub.
 
     Args:
-        name: the model's name, as results say it.
-        folder: holds ``config.json`` and the weights.
-        license: of the weights.
-        device: where it shall run.
+        name: the model's name, for its results.
+        folder: the folder of ``config.json``, ``preprocessor_config.json`` and the weights.
+        license: the licence of the weights.
+        device: the device to run on.
         threads: CPU threads of the whole process; 0 leaves PyTorch's choice.
 
     Raises:
@@ -54,12 +54,13 @@ def load_transformers(
         raise CheckpointError("checkpoint.needs_transformers", model=name) from err
     if threads > 0:
         torch.set_num_threads(threads)
-    place = choose_device(device)
+    preprocessor = read_preprocessor(name, folder)
+    sample_rate = check_sample_rate(name, preprocessor.sample_rate)
+    torch_device = choose_device(device)
     before = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         network = transformers.AutoModelForAudioClassification.from_pretrained(folder, local_files_only=True)
-        normalize = _normalizes(folder)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as err:
         reason = first_line(err)
         raise CheckpointError("checkpoint.not_transformers", model=name, reason=reason) from err
@@ -68,46 +69,47 @@ def load_transformers(
     if not hasattr(network, "projector") or not hasattr(network.config, "conv_stride"):
         kind = type(network).__name__
         raise CheckpointError("checkpoint.not_transformers", model=name, reason=f"{kind} does not take a waveform")
-    network = network.eval().requires_grad_(False).to(place)
-    return TransformersModel(name, network, normalize=normalize, license=license, place=place)
-
-
-def _normalizes(folder: Path) -> bool:
-    """Returns whether waveforms are brought to mean 0 and variance 1; transformers' own default if nothing says."""
-    path = folder / PREPROCESSOR_FILE
-    return bool(json.loads(path.read_text("utf-8")).get("do_normalize", True)) if path.is_file() else True
+    network = network.eval().requires_grad_(False).to(torch_device)
+    return TransformersModel(
+        name,
+        network,
+        sample_rate=sample_rate,
+        normalize=preprocessor.normalize,
+        license=license,
+        device=torch_device,
+    )
 
 
 class TransformersModel:
-    """A classifier on a device. One window at a time: padding would change what Wav2Vec2-base says."""
+    """A classifier on a device. One window at a time: padding would change the numbers of Wav2Vec2-base."""
 
-    sample_rate = SAMPLE_RATE
     has_frame_logits = True  # the head is linear on the mean
     notices: tuple[Notice, ...] = ()
-    context_samples = round(CONTEXT_S * SAMPLE_RATE)
 
     def __init__(
         self,
         name: str,
-        network: Any,  # noqa: ANN401 - transformers' classes share no base that says all this
+        network: Any,  # noqa: ANN401 - transformers' classes share no base class with these attributes
         *,
+        sample_rate: int,
         normalize: bool,
         license: str,
-        place: "torch.device",
+        device: "torch.device",
     ) -> None:
         config = network.config
         self._network = network
         self._normalize = normalize
-        self._place = place
+        self._device = device
+        self.sample_rate = sample_rate
+        self.context_samples = round(CONTEXT_S * sample_rate)
         names = tuple(str(config.id2label[number]) for number in range(config.num_labels))
         emotions = tuple(ALIASES.get(label.strip().lower()) for label in names)
         self.labels = LabelSet(names, emotions, (True,) * len(names))
-        hop = prod(config.conv_stride)
-        self.frame_rate = SAMPLE_RATE / hop
+        self.frame_rate = sample_rate / prod(config.conv_stride)
         self.min_samples = _receptive(config.conv_kernel, config.conv_stride)
         self.embedding_dim = int(config.hidden_size)
         self.info = ModelInfo(
-            name=name, engine="transformers", precision="fp32", device=str(place), labels=names, license=license
+            name=name, engine=ENGINE, precision="fp32", device=str(device), labels=names, license=license
         )
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
@@ -130,25 +132,25 @@ class TransformersModel:
         weighted = bool(getattr(config, "use_weighted_layer_sum", False))
         try:
             with torch.inference_mode():
-                given = torch.from_numpy(np.asarray(samples, dtype=np.float32))[None].to(self._place)  # (1, S)
-                encoded = network.base_model(given, output_hidden_states=weighted)
+                waveforms = torch.from_numpy(np.asarray(samples, dtype=np.float32))[None].to(self._device)  # (1, S)
+                encoded = network.base_model(waveforms, output_hidden_states=weighted)
                 hidden = encoded.last_hidden_state  # (1, T, D)
                 if weighted:
                     layers = torch.stack(tuple(encoded.hidden_states), dim=-1)  # (1, T, D, layers)
                     hidden = layers @ torch.softmax(network.layer_weights, dim=-1)
                 logits = network.classifier(network.projector(hidden))[0]  # (T, labels)
-            answer = _to_numpy(logits)
+            frame_logits = _to_numpy(logits)
             features = _to_numpy(encoded.last_hidden_state[0]) if with_features else None
         except (RuntimeError, MemoryError) as err:
             reason = first_line(err)
             raise InferenceError("engine.failed", model=self.info.name, reason=reason) from err
-        if not np.isfinite(answer).all():
+        if not np.isfinite(frame_logits).all():
             raise InferenceError("engine.not_a_number", model=self.info.name)
-        return Prediction(answer, features)
+        return Prediction(frame_logits, features)
 
 
 def _receptive(kernels: Sequence[int], strides: Sequence[int]) -> int:
-    """Samples that one frame sees: 400."""
+    """Returns how many samples a frame depends on: 400 for the usual seven layers."""
     samples = 1
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
         samples = (samples - 1) * stride + kernel

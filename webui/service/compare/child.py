@@ -1,6 +1,6 @@
 """One model in a process of its own, for its memory and the time of its start: ``python -m ...compare.child``.
 
-Speaks JSON, a line at a time: the first line on stdin says which model, every further one asks something. It ends with
+Reads and writes lines of JSON: the first line on stdin names the model, every further one is a request. It ends with
 its stdin. What the libraries print goes to stderr.
 """
 
@@ -12,32 +12,32 @@ from pathlib import Path
 from typing import Any, Final
 
 from webui.errors import first_line
-from webui.units import BYTES_PER_MB, SPEECH_RATE
+from webui.units import BYTES_PER_MB
 
 STARTED: Final = time.perf_counter()
 
 
 def main() -> None:
-    """Loads, says what is loaded, and answers until nobody asks."""
+    """Loads the model, reports what is loaded, and replies until stdin ends."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # the libraries' remarks
+    os.dup2(2, 1)  # the libraries print
 
-    def say(document: dict[str, Any]) -> None:
+    def reply(document: dict[str, Any]) -> None:
         out.write(json.dumps(document) + "\n")
         out.flush()
 
-    asked = json.loads(sys.stdin.readline())
+    first = json.loads(sys.stdin.readline())
     try:
-        worker = _Worker(asked["name"], asked["settings"])
-        say(worker.about())
+        worker = _Worker(first["name"], first["settings"])
+        reply(worker.about())
     except Exception as err:  # noqa: BLE001 - a model that can't be had is a row of the tables
-        say({"error": first_line(err)})
+        reply({"error": first_line(err)})
         return
     for line in sys.stdin:
         try:
-            say(worker.answer(json.loads(line)))
+            reply(worker.handle(json.loads(line)))
         except Exception as err:  # noqa: BLE001 - and so is a clip
-            say({"error": first_line(err)})
+            reply({"error": first_line(err)})
 
 
 class _Worker:
@@ -45,37 +45,35 @@ class _Worker:
         from webui.engine.registry import ModelRegistry
         from webui.settings import Settings
 
-        self._settings = Settings(**settings)
-        registry = ModelRegistry(self._settings)
-        before_mb = _resident_mb("VmRSS")
+        registry = ModelRegistry(Settings(**settings))
         started = time.perf_counter()
         self._model = registry.load(name)
         self._load_s = time.perf_counter() - started
         self._start_s = time.perf_counter() - STARTED
-        self._before_mb = before_mb
-        (self._status,) = [status for status in registry.statuses() if status.name == name]
+        (self._listing,) = [listing for listing in registry.listings() if listing.name == name]
 
     def about(self) -> dict[str, Any]:
-        """What is loaded, and what that took."""
+        """Returns what is loaded, and what that took."""
         model = self._model
         return {
             "info": model.info.model_dump(mode="json"),
             "emotions": [emotion.value if emotion is not None else None for emotion in model.labels.emotions],
             "embedding_dim": model.embedding_dim,
+            "sample_rate": model.sample_rate,
             "frame_rate": model.frame_rate,
             "has_frame_logits": model.has_frame_logits,
-            "size_mb": self._status.size_bytes / BYTES_PER_MB,
+            "size_mb": self._listing.size_bytes / BYTES_PER_MB,
             "load_s": self._load_s,
             "start_s": self._start_s,
             "loaded_mb": _resident_mb("VmRSS"),
         }
 
-    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Answers one question."""
-        if asked["do"] == "time":
-            return self._time(float(asked["seconds"]))
-        if asked["do"] == "answer":
-            return self._recognize(Path(asked["path"]))
+    def handle(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Returns the reply to one request."""
+        if request["do"] == "time":
+            return self._time(float(request["seconds"]))
+        if request["do"] == "answer":
+            return self._recognize(Path(request["samples"]))
         return {"peak_mb": _resident_mb("VmHWM"), "gpu_peak_mb": _gpu_peak_mb(self._model.info.device)}
 
     def _time(self, seconds: float) -> dict[str, Any]:
@@ -83,7 +81,8 @@ class _Worker:
 
         from webui.service.recognition.windows import predict_recording
 
-        noise = np.random.default_rng(0).normal(scale=0.1, size=round(seconds * SPEECH_RATE)).astype(np.float32)
+        samples = round(seconds * self._model.sample_rate)
+        noise = np.random.default_rng(0).normal(scale=0.1, size=samples).astype(np.float32)
         started = time.perf_counter()
         predict_recording(self._model, noise)
         return {"seconds": time.perf_counter() - started}
@@ -91,19 +90,16 @@ class _Worker:
     def _recognize(self, path: Path) -> dict[str, Any]:
         import numpy as np
 
-        from webui.audio.decode import decode
-        from webui.audio.limits import DecodeLimits
         from webui.service.recognition.embedding import FeatureMean
         from webui.service.recognition.scores import emotion_scores
         from webui.service.recognition.windows import predict_recording
 
-        limits = DecodeLimits(int(self._settings.max_audio_mb * BYTES_PER_MB), self._settings.max_audio_s)
-        waveform = decode(path, limits=limits).waveform
+        waveform = np.fromfile(path, dtype=np.float32)  # of ``DecodedClip``
         mean = FeatureMean(self._model.embedding_dim)
         started = time.perf_counter()
-        joined = predict_recording(self._model, waveform, on_features=mean.add)
+        recording = predict_recording(self._model, waveform, on_features=mean.add)
         elapsed_s = time.perf_counter() - started
-        scores = emotion_scores(joined.logits.mean(axis=0, dtype=np.float64), self._model)
+        scores = emotion_scores(recording.logits.mean(axis=0, dtype=np.float64), self._model)
         return {"scores": scores.tolist(), "embedding": mean.mean().tolist(), "seconds": elapsed_s}
 
 

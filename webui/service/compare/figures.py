@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from webui.labels import Emotion
-from webui.service.compare.run import Measured
+from webui.service.compare.run import MeasuredModel
 from webui.service.evaluate.manifest import LabelledClip
 from webui.service.evaluate.metrics import (
     IntArray,
@@ -27,7 +27,7 @@ PAIRS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """How right a model was about one class."""
+    """How accurate a model is about one class."""
 
     recall: float
     precision: float
@@ -37,21 +37,21 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How right one model was.
+    """How accurate one model is.
 
     Attributes:
         answered: how many recordings have an answer.
         recall: unweighted average recall over the classes of the recordings, with its interval.
-        right: share that is right, with its interval.
+        right: share of right answers, with its interval.
         weighted_f1: F1 weighted by how often each class occurs.
         shared_recall: average recall over the classes that all models know, each choosing among these alone; None if
             there are not two such classes.
         confused: the pairs (truth, answer, how often) that occur most.
         purity: share of recordings whose nearest neighbour by the embedding's cosine has the same emotion.
         speaker_purity: the same for the speaker; None where speakers are not known.
-        other_speakers: like ``purity``, but the neighbour is the nearest one of another speaker: what is left when the
-            voice gives nothing away; None where speakers are not known.
-        classes: how right it was about each class that the recordings have.
+        other_speakers: like ``purity``, but the neighbour is the nearest one of another speaker, so that a voice that
+            is alike doesn't help; None where speakers are not known.
+        classes: the figures of each class that the recordings have.
     """
 
     answered: int
@@ -66,28 +66,28 @@ class Accuracy:
     classes: dict[Emotion, ClassFigures]
 
 
-def known_emotions(model: Measured) -> set[Emotion]:
-    """Returns the emotions that a model can answer."""
+def known_emotions(model: MeasuredModel) -> set[Emotion]:
+    """Returns the emotions that a model has labels for."""
     return {Emotion(name) for name in model.about.get("emotions", ()) if name is not None}
 
 
-def shared_emotions(models: Sequence[Measured], clips: Sequence[LabelledClip]) -> list[int]:
+def shared_emotions(models: Sequence[MeasuredModel], clips: Sequence[LabelledClip]) -> list[int]:
     """Returns the numbers of the emotions that every model knows and some recording has."""
-    common = set.intersection(*(known_emotions(one) for one in models)) if models else set()
-    labelled = {clip.emotion for clip in clips}
-    return [number for number, emotion in enumerate(EMOTIONS) if emotion in common & labelled]
+    common = set.intersection(*(known_emotions(model) for model in models)) if models else set()
+    occurring = {clip.emotion for clip in clips}
+    return [number for number, emotion in enumerate(EMOTIONS) if emotion in common & occurring]
 
 
-def measure_accuracy(model: Measured, clips: Sequence[LabelledClip], shared: Sequence[int]) -> Accuracy | None:
-    """Returns how right a model was; None if it answered nothing."""
+def measure_accuracy(model: MeasuredModel, clips: Sequence[LabelledClip], shared: Sequence[int]) -> Accuracy | None:
+    """Returns how accurate a model is; None if it answered nothing."""
     kept = [clip for clip in clips if "scores" in model.answers.get(str(clip.path), {})]
     if not kept:
         return None
     answers = [model.answers[str(clip.path)] for clip in kept]
-    scores = np.array([one["scores"] for one in answers], dtype=np.float64)  # (clips, 9)
+    scores = np.array([answer["scores"] for answer in answers], dtype=np.float64)  # (clips, 9)
     truth = np.array([EMOTIONS.index(clip.emotion) for clip in kept], dtype=np.int64)
     guess = scores.argmax(axis=1)
-    embeddings = np.array([one["embedding"] for one in answers])  # (clips, dim)
+    embeddings = np.array([answer["embedding"] for answer in answers])  # (clips, dim)
     speakers = [f"{clip.group}/{clip.speaker}" for clip in kept] if all(clip.speaker for clip in kept) else None
     return Accuracy(
         answered=len(kept),
@@ -107,9 +107,9 @@ def _classes(truth: IntArray, guess: IntArray) -> dict[Emotion, ClassFigures]:
     found = {}
     for label in np.unique(truth):
         right = int(((truth == label) & (guess == label)).sum())
-        labelled, predicted = int((truth == label).sum()), int((guess == label).sum())
-        recall, precision = right / labelled, right / predicted if predicted else 0.0
-        found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, guess, int(label)), labelled)
+        occurring, predicted = int((truth == label).sum()), int((guess == label).sum())
+        recall, precision = right / occurring, right / predicted if predicted else 0.0
+        found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, guess, int(label)), occurring)
     return found
 
 
@@ -124,8 +124,8 @@ def purity(embeddings: Scores, labels: Sequence[str], *, apart: Sequence[str] | 
 
     Args:
         embeddings: a row per recording.
-        labels: of each.
-        apart: groups (speakers) of each; a neighbour of one's own group doesn't count.
+        labels: the label of each.
+        apart: the group (speaker) of each; a neighbour of the same group doesn't count.
 
     Returns:
         None if there is nothing to compare with.

@@ -1,4 +1,4 @@
-"""A comparison as Markdown, CSV and one HTML page that asks nobody for anything."""
+"""A comparison as Markdown, CSV and one HTML page that loads nothing from elsewhere."""
 
 import csv
 import io
@@ -55,13 +55,13 @@ def html(
     """Returns the report as one page.
 
     Args:
-        language: of the text, for the page's ``lang``.
-        title: of the page.
-        intro: below it.
-        tables: in order.
-        advice_title: above the advice.
+        language: the language of the text, for the page's ``lang``.
+        title: the title of the page.
+        intro: the paragraph below it.
+        tables: the tables in order.
+        advice_title: the heading of the advice.
         advice: a sentence per rule.
-        charts: titles with a figure per model.
+        charts: titles, each with a figure per model.
     """
     parts = [f"<h1>{escape(title)}</h1><p>{escape(intro)}</p>"]
     parts += [_chart(name, values) for name, values in charts if values]

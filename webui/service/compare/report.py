@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Final
 
+from webui.service.compare.advice import Advice, Limits
 from webui.service.compare.figures import Accuracy
 from webui.service.compare.pages import html, markdown, table_csv
-from webui.service.compare.run import Measured
-from webui.service.compare.tables import Limits, Table, Tables
+from webui.service.compare.run import MeasuredModel
+from webui.service.compare.tables import Table, Tables
 from webui.texts import Language, text
 
 MARKDOWN_FILE: Final = "comparison.md"
@@ -18,12 +19,12 @@ JSON_FILE: Final = "comparison.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ComparisonReport:
     """A report.
 
     Attributes:
         files: the content of every file by its name.
-        tables: as they are shown.
+        tables: the tables in order.
         advice: a sentence per rule.
         complete: whether no model failed.
     """
@@ -35,53 +36,53 @@ class Made:
 
 
 def report_files(
-    models: Sequence[Measured],
+    models: Sequence[MeasuredModel],
     accuracy: dict[str, Accuracy],
     clips: int,
     intro: str,
     language: Language,
     agreement: str = "",
     limits: Limits | None = None,
-) -> Made:
+) -> ComparisonReport:
     """Returns the report: Markdown, one HTML page, JSON, and a CSV per table.
 
     Args:
         models: what was measured.
-        accuracy: how right each was, by name.
+        accuracy: how accurate each is, by name.
         clips: how many recordings there were.
         intro: where and how it was measured.
-        language: of the words.
-        agreement: what is said of the annotators; "" if there was one.
-        limits: what the user can give, for the advice.
+        language: the language of the report.
+        agreement: a sentence about the annotators; "" if there was one.
+        limits: the user's limits, for the advice.
     """
-    tables = Tables(models, accuracy, clips, language, agreement, limits)
-    made, advice = tables.all(), tables.advice()
+    tables = Tables(models, accuracy, clips, language, agreement).all()
+    advice = Advice(models, accuracy, language, limits).sentences()
     title, advice_title = (text(f"compare.{key}", language) for key in ("title", "advice"))
     charts = [*_charts_of_times(models, language)]
-    recalls = {name: one.recall.value for name, one in accuracy.items()}
+    recalls = {name: figures.recall.value for name, figures in accuracy.items()}
     charts.append((text("compare.recall", language), recalls))
     document = {
         "machine": intro,
         "annotators": agreement,
-        "models": [{**asdict(one), "answers": len(one.answers)} for one in models],
-        "accuracy": {name: asdict(one) for name, one in accuracy.items()},
+        "models": [{**asdict(model), "answers": len(model.answers)} for model in models],
+        "accuracy": {name: asdict(figures) for name, figures in accuracy.items()},
         "advice": advice,
     }
     files = {
-        MARKDOWN_FILE: markdown(title, intro, made, advice_title, advice),
-        HTML_FILE: html(language.value, title, intro, made, advice_title, advice, charts),
+        MARKDOWN_FILE: markdown(title, intro, tables, advice_title, advice),
+        HTML_FILE: html(language.value, title, intro, tables, advice_title, advice, charts),
         JSON_FILE: json.dumps(document, ensure_ascii=False) + "\n",
-        **{f"{table.name}.csv": table_csv(table) for table in made},
+        **{f"{table.name}.csv": table_csv(table) for table in tables},
     }
-    return Made(files, tuple(made), tuple(advice), all(one.error is None for one in models))
+    return ComparisonReport(files, tuple(tables), tuple(advice), all(model.error is None for model in models))
 
 
-def _charts_of_times(models: Sequence[Measured], language: Language) -> list[tuple[str, dict[str, float]]]:
-    lengths = sorted({seconds for one in models for seconds in one.times})
+def _charts_of_times(models: Sequence[MeasuredModel], language: Language) -> list[tuple[str, dict[str, float]]]:
+    lengths = sorted({seconds for model in models for seconds in model.times})
     return [
         (
             text("compare.chart", language, seconds=seconds),
-            {one.name: median(one.times[seconds]) for one in models if seconds in one.times},
+            {model.name: median(model.times[seconds]) for model in models if seconds in model.times},
         )
         for seconds in lengths
     ]

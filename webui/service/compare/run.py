@@ -1,33 +1,34 @@
-"""Asks several models the same, in turn: every round meets the same machine."""
+"""Measures several models in turn, so that every round meets the machine in the same state."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from webui.audio.decode import DecodeLimits
+from webui.service.compare.decoded_clips import ClipDecodeError, DecodedClip
+from webui.service.compare.kept import AnswerLog, read_answers, read_times, write_times
+from webui.service.compare.process import ModelProcess
 from webui.service.evaluate.manifest import LabelledClip
-from webui.settings import PROJECT_DIR
+from webui.settings import Device, Settings
+from webui.units import BYTES_PER_MB
 
 LENGTHS_S: Final = (3.0, 10.0, 30.0)
-QUIT_S: Final = 10.0
-CPU: Final = "cpu"
-TIMES_FILE: Final = "times.json"
 OnStep = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
-class Measured:
-    """What was seen of one model.
+class MeasuredModel:
+    """What was measured of one model.
 
     Attributes:
-        name: of the row: the model's, or the model's and where it ran.
+        name: the name of the row: the model's, or the model's and the device it ran on.
         model: the model's name.
-        timed_only: whether it is there for its times alone, because another row has its answers.
+        timed_only: whether only its times are measured, because another row has its answers.
         about: what it is, and what loading it took; see ``child.py``.
-        warm_start_s: process start to loaded, the second time.
+        warm_start_s: seconds from the start of the process until it was loaded, the second time.
         times: seconds of each round, by length in seconds.
         memory: its highest resident memory, and the graphics card's.
         answers: by clip, scores ``(9,)``, embedding and seconds, or the reason why there is none.
@@ -45,49 +46,6 @@ class Measured:
     error: str | None = None
 
 
-class Child:
-    """A model in its own process; see ``child.py``."""
-
-    def __init__(self, name: str, settings: dict[str, Any]) -> None:
-        command = [sys.executable, "-m", "webui.service.compare.child"]
-        self._process = subprocess.Popen(
-            command,
-            cwd=PROJECT_DIR,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.about = self.ask({"name": name, "settings": settings})
-
-    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Returns the answer; one with ``error`` if the process has ended."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            self._process.stdin.write(json.dumps(question) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except OSError:
-            line = ""
-        if not line:
-            return {"error": f"its process ended with code {self._process.wait(QUIT_S)}"}
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def end(self) -> None:
-        """Ends the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(QUIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-
 def compare(
     names: Sequence[str],
     settings: dict[str, Any],
@@ -98,45 +56,38 @@ def compare(
     rounds: int = 5,
     also_cpu: bool = False,
     on_step: OnStep = lambda _done, _all: None,
-) -> list[Measured]:
+) -> list[MeasuredModel]:
     """Returns what was measured of each model, in the order of ``names``; one that fails stops no other.
 
     Args:
-        names: of the models.
+        names: the models' names.
         settings: as plain values, for the processes.
         clips: recordings to answer; none: only speed, memory and the like.
-        kept: folder of the times and answers so far; what is in it is not asked again. Only whole rounds count, so
-            that every model was asked as often in each of them.
-        lengths_s: of the clips whose answers are timed.
+        kept: folder of the times and answers so far; what is in it is not measured again. Only whole rounds count, so
+            that every model was timed as often in each of them.
+        lengths_s: lengths of the clips whose inference is timed.
         rounds: how often each length is timed.
         also_cpu: whether each model is timed on the CPU too, in rows of their own.
-        on_step: told how many steps of how many are done.
+        on_step: called with how many steps of how many are done.
+
+    Raises:
+        OutputError: decoded clips can't be written.
     """
-    found = [Measured(name, name) for name in names]
+    rows = [MeasuredModel(name, name) for name in names]
     if also_cpu:
-        found += [Measured(f"{name} ({CPU})", name, timed_only=True) for name in names]
-    steps = _Steps(len(found) * (2 + len(lengths_s) * rounds) + len(names) * len(clips), on_step)
-    children: dict[str, Child] = {}
-    try:
-        for one in found:
-            own = {**settings, "device": CPU} if one.timed_only else settings
-            cold = Child(one.model, own)
-            cold.end()
-            steps.add()
-            children[one.name] = warm = Child(one.model, own)
-            one.about, one.error = cold.about, warm.about.get("error")
-            one.warm_start_s = warm.about.get("start_s")
-            steps.add()
-        alive = [one for one in found if one.error is None]
-        _time_in_turn(alive, children, lengths_s, rounds, steps, kept)
-        for one in alive:
-            if not one.timed_only:
-                _answer_all(one, children[one.name], clips, kept, steps)
-            one.memory = children[one.name].ask({"do": "memory"})
-    finally:
-        for child in children.values():
-            child.end()
-    return found
+        rows += [MeasuredModel(f"{name} ({Device.CPU})", name, timed_only=True) for name in names]
+    steps = _Steps(len(rows) * (2 + len(lengths_s) * rounds) + len(names) * len(clips), on_step)
+    with ExitStack() as running:
+        processes: dict[str, ModelProcess] = {}
+        for row in rows:
+            _start(row, settings, processes, running, steps)
+        loaded = [row for row in rows if row.error is None]
+        _time_in_turn(loaded, processes, lengths_s, rounds, steps, kept)
+        answering = [row for row in loaded if not row.timed_only]
+        _answer_all(answering, processes, clips, _limits(settings), kept, steps)
+        for row in loaded:
+            row.memory = processes[row.name].request({"do": "memory"})
+    return rows
 
 
 class _Steps:
@@ -148,9 +99,33 @@ class _Steps:
         self._on_step(min(self._done, self._total), self._total)
 
 
+def _limits(settings: dict[str, Any]) -> DecodeLimits:
+    given = Settings(**settings)
+    return DecodeLimits(int(given.max_audio_mb * BYTES_PER_MB), given.max_audio_s)
+
+
+def _start(
+    row: MeasuredModel,
+    settings: dict[str, Any],
+    processes: dict[str, ModelProcess],
+    running: ExitStack,
+    steps: _Steps,
+) -> None:
+    """Starts a model's process twice: cold, for the time that takes, and warm, which goes on running."""
+    own = {**settings, "device": Device.CPU.value} if row.timed_only else settings
+    cold = ModelProcess(row.model, own)
+    cold.close()
+    steps.add()
+    processes[row.name] = warm = ModelProcess(row.model, own)
+    running.callback(warm.close)
+    row.about, row.error = cold.about, warm.about.get("error")
+    row.warm_start_s = warm.about.get("start_s")
+    steps.add()
+
+
 def _time_in_turn(
-    models: Sequence[Measured],
-    children: dict[str, Child],
+    rows: Sequence[MeasuredModel],
+    processes: Mapping[str, ModelProcess],
     lengths_s: Sequence[float],
     rounds: int,
     steps: _Steps,
@@ -158,68 +133,57 @@ def _time_in_turn(
 ) -> None:
     known = read_times(kept)
     for seconds in lengths_s:
-        rows = [known.get(one.name, {}).get(seconds, []) for one in models]
-        done = min(rounds, *(len(row) for row in rows)) if rows else 0
-        for one, row in zip(models, rows, strict=True):
+        before = [known.get(row.name, {}).get(seconds, []) for row in rows]
+        done = min(rounds, *(len(times) for times in before)) if before else 0
+        for row, times in zip(rows, before, strict=True):
             if done:
-                one.times[seconds] = row[:done]
-        steps.add(done * len(models))
+                row.times[seconds] = times[:done]
+        steps.add(done * len(rows))
         if done == rounds:
             continue
         for number in range(done, rounds + 1):
             warm_up = number == done  # the first of a process is never typical
-            for one in models:
-                answer = children[one.name].ask({"do": "time", "seconds": seconds})
-                if "error" in answer:
-                    one.error = one.error or answer["error"]
+            for row in rows:
+                reply = processes[row.name].request({"do": "time", "seconds": seconds})
+                if "error" in reply:
+                    row.error = row.error or reply["error"]
                 elif not warm_up:
-                    one.times.setdefault(seconds, []).append(answer["seconds"])
+                    row.times.setdefault(seconds, []).append(reply["seconds"])
                     steps.add()
-            _write_times(kept, models)
+            write_times(kept, {row.name: row.times for row in rows})
 
 
-def read_times(kept: Path) -> dict[str, dict[float, list[float]]]:
-    """Returns the seconds of each round, by model and length; nothing if there is no such file."""
-    try:
-        found = json.loads((kept / TIMES_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {name: {float(length): row for length, row in rows.items()} for name, rows in found.items()}
-
-
-def _write_times(kept: Path, models: Sequence[Measured]) -> None:
-    kept.mkdir(parents=True, exist_ok=True)
-    beside = kept / f"{TIMES_FILE}.new"
-    beside.write_text(json.dumps({one.name: one.times for one in models}) + "\n", "utf-8")
-    beside.replace(kept / TIMES_FILE)
-
-
-def _answer_all(one: Measured, child: Child, clips: Sequence[LabelledClip], kept: Path, steps: _Steps) -> None:
-    """Answers clip by clip; each answer is in the file before the next is asked."""
+def _answer_all(
+    rows: Sequence[MeasuredModel],
+    processes: Mapping[str, ModelProcess],
+    clips: Sequence[LabelledClip],
+    limits: DecodeLimits,
+    kept: Path,
+    steps: _Steps,
+) -> None:
+    """Has every model answer clip by clip; a clip is decoded once for all models that take the same sample rate."""
     if not clips:
         return
-    kept.mkdir(parents=True, exist_ok=True)
-    path = kept / f"{one.name}.jsonl"
-    one.answers = read_answers(path)
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" if one.answers else "")  # the last line may have been cut short
+    with ExitStack() as open_files:
+        folder = Path(open_files.enter_context(tempfile.TemporaryDirectory(prefix="speech-emotion-clips-")))
+        logs: dict[str, AnswerLog] = {}
+        for row in rows:
+            path = kept / f"{row.name}.jsonl"
+            row.answers = read_answers(path)
+            logs[row.name] = open_files.enter_context(closing(AnswerLog(path, row.answers)))
         for clip in clips:
             key = str(clip.path)
-            if key not in one.answers:
-                one.answers[key] = child.ask({"do": "answer", "path": str(clip.path.absolute())})
-                file.write(json.dumps({"path": key, **one.answers[key]}) + "\n")
-                file.flush()
-            steps.add()
+            with DecodedClip(clip.path, folder, limits) as decoded:
+                for row in rows:
+                    if key not in row.answers:
+                        row.answers[key] = _answer(row, processes[row.name], decoded)
+                        logs[row.name].add(key, row.answers[key])
+                    steps.add()
 
 
-def read_answers(path: Path) -> dict[str, dict[str, Any]]:
-    """Returns what a file holds; a last line that was cut short is left out."""
-    answers = {}
-    if path.is_file():
-        for line in path.read_text("utf-8").splitlines():
-            try:
-                row = json.loads(line)
-                answers[row.pop("path")] = row
-            except (ValueError, KeyError):
-                continue
-    return answers
+def _answer(row: MeasuredModel, process: ModelProcess, clip: DecodedClip) -> dict[str, Any]:
+    try:
+        samples = clip.at(row.about["sample_rate"])
+    except ClipDecodeError as err:
+        return {"error": str(err)}
+    return process.request({"do": "answer", "samples": str(samples)})

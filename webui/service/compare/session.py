@@ -1,4 +1,4 @@
-"""One comparison from the question to the files of its report; the command line and the page both ask here."""
+"""One comparison from the request to the files of its report; the command line and the page both start it here."""
 
 import json
 import platform
@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from webui.engine.families import all_packages
 from webui.errors import OutputError, RequestError
+from webui.service.compare.advice import Limits
 from webui.service.compare.figures import measure_accuracy, shared_emotions
-from webui.service.compare.report import Made, report_files
+from webui.service.compare.report import ComparisonReport, report_files
 from webui.service.compare.run import OnStep
 from webui.service.compare.run import compare as run_comparison
-from webui.service.compare.tables import Limits
 from webui.service.evaluate.annotators import Agreement
 from webui.service.evaluate.manifest import Labelled
 from webui.service.machine import cpu_cores, nvidia_gpus, version_of
@@ -22,19 +23,18 @@ from webui.texts import Language, text
 ANSWERS: Final = "answers"
 REQUEST: Final = "request.json"
 NAMES_SHOWN: Final = 10
-PACKAGES: Final = ("torch", "transformers", "onnxruntime", "funasr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ComparisonRequest:
     """What is compared.
 
     Attributes:
-        models: names, none of them ``auto``.
+        models: the models' names, none of them ``auto``.
         data: labelled recordings; None: only speed, memory and the like.
         source: where the recordings are from, in words; for ``--resume``.
         rounds: how often each length is timed.
-        limits: what the user can give, for the advice.
+        limits: the user's limits, for the advice.
     """
 
     models: tuple[str, ...]
@@ -45,50 +45,50 @@ class Question:
 
 
 def compare_models(
-    question: Question,
+    request: ComparisonRequest,
     settings: Settings,
     out: Path,
     language: Language,
     *,
     resume: bool = False,
     on_step: OnStep = lambda _done, _all: None,
-) -> Made:
+) -> ComparisonReport:
     """Measures, and writes the report into ``out``; what was measured before is kept there.
 
     Args:
-        question: what is compared.
-        settings: of the models.
-        out: folder of the report.
-        language: of the report.
-        resume: whether ``out`` may hold a comparison already, and it goes on.
-        on_step: told how many steps of how many are done; may raise to end it.
+        request: what is compared.
+        settings: how the models run.
+        out: the folder of the report.
+        language: the language of the report.
+        resume: whether ``out`` may hold a comparison already, which then goes on.
+        on_step: called with how many steps of how many are done; may raise to end it.
 
     Raises:
         RequestError: the folder holds a comparison already, of this or of something else.
         OutputError: not writable.
     """
-    clips = question.data.clips if question.data is not None else ()
-    asked = {"models": list(question.models), "data": question.source}
-    _keep_request(out, asked, resume=resume)
+    clips = request.data.clips if request.data is not None else ()
+    _keep_request(out, {"models": list(request.models), "data": request.source}, resume=resume)
     plain = settings.model_dump(mode="json", exclude_defaults=True)
-    found = run_comparison(
-        question.models,
+    measured = run_comparison(
+        request.models,
         plain,
         clips,
         kept=out / ANSWERS,
-        rounds=question.rounds,
+        rounds=request.rounds,
         also_cpu=settings.device is Device.AUTO and bool(nvidia_gpus()),
         on_step=on_step,
     )
-    alive = [one for one in found if one.error is None]
-    shared = shared_emotions(alive, clips)
-    accuracy = {one.name: figures for one in alive if (figures := measure_accuracy(one, clips, shared)) is not None}
-    agreement = question.data.agreement if question.data is not None else None
-    said = text("evaluate.agreement", language, **agreement_values(agreement)) if agreement is not None else ""
-    intro = machine_sentence(question.rounds, settings.threads, language)
-    made = report_files(found, accuracy, len(clips), intro, language, said, question.limits)
-    _write(out, made.files)
-    return made
+    loaded = [model for model in measured if model.error is None]
+    shared = shared_emotions(loaded, clips)
+    figures = {model.name: measure_accuracy(model, clips, shared) for model in loaded}
+    accuracy = {name: found for name, found in figures.items() if found is not None}
+    agreement = request.data.agreement if request.data is not None else None
+    annotators = text("evaluate.agreement", language, **agreement_values(agreement)) if agreement is not None else ""
+    intro = machine_sentence(request.rounds, settings.threads, language)
+    report = report_files(measured, accuracy, len(clips), intro, language, annotators, request.limits)
+    _write(out, report.files)
+    return report
 
 
 def agreement_values(agreement: Agreement) -> dict[str, object]:
@@ -108,12 +108,12 @@ def agreement_values(agreement: Agreement) -> dict[str, object]:
 def machine_sentence(rounds: int, threads: int, language: Language) -> str:
     """Returns where and how it is measured: the machine, its threads, and the versions that matter."""
     cards = "; ".join(nvidia_gpus()) or "no NVIDIA GPU"
-    versions = ", ".join(f"{name} {found}" for name in PACKAGES if (found := version_of(name)) is not None)
+    versions = ", ".join(f"{name} {found}" for name in all_packages() if (found := version_of(name)) is not None)
     name = f"{platform.machine()}, {cpu_cores()} cores, {cards}, Python {platform.python_version()}, {versions}"
     return text("compare.intro", language, machine=name, threads=threads or cpu_cores(), rounds=rounds)
 
 
-def names_of(given: str, known: Sequence[str]) -> tuple[str, ...]:
+def parse_names(given: str, known: Sequence[str]) -> tuple[str, ...]:
     """Returns the names that ``a,b,c`` lists, each once.
 
     Raises:
@@ -126,7 +126,7 @@ def names_of(given: str, known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _keep_request(out: Path, request: dict[str, Any], *, resume: bool) -> None:
-    """Writes down what is asked; answers of something else must not be taken for its own."""
+    """Writes the request to the folder: answers to another one must not be taken for its own."""
     path = out / REQUEST
     if path.is_file():
         if not resume:

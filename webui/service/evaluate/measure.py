@@ -63,7 +63,7 @@ def predict_clips(
     answered, rows, failed = [], [], []
     for number, clip in enumerate(clips, start=1):
         try:
-            waveform = decode(clip.path, limits=limits).waveform
+            waveform = decode(clip.path, limits=limits, sample_rate=model.sample_rate).waveform
         except AudioError as error:
             failed.append(f"{clip.path.name}: {error}")
         else:

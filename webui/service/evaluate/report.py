@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from webui.engine.registry import BUILTIN
+from webui.engine.families import card_of
 from webui.results import Document
 from webui.texts import Language, text
 
@@ -60,8 +60,9 @@ def render_report(found: Evaluation, language: Language) -> str:
     lines += [_row(text("evaluate.group", language, group=name), figure) for name, figure in found.groups.items()]
     values = {"error": found.calibration_error, "confidence": found.mean_confidence}
     lines += ["", text("evaluate.calibration", language, **values), ""]
-    if found.model == BUILTIN:
-        lines += [text("evaluate.builtin_heard", language), ""]
+    card = card_of(found.model)
+    if card is not None and card.accuracy_note:
+        lines += [text(card.accuracy_note, language), ""]
     lines += [text("evaluate.matrix", language), ""]
     head = " | ".join(text(f"evaluate.column_{name}", language) for name in ("recall", "precision", "f1"))
     lines += ["| | " + " | ".join(found.labels) + f" | {head} |", "|---" * (len(found.labels) + 4) + "|"]

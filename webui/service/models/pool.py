@@ -1,16 +1,15 @@
 """The models in memory: loaded once, shared by every request, and the large one fetched in the background."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 from typing import Final
 
 from webui.engine.hub.download import DownloadProgress
-from webui.engine.precision import Runtime, engine_for
+from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import AUTO, BUILTIN, LARGE, ModelRegistry
-from webui.engine.weights import KNOWN_MODELS
 from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
 from webui.results import Notice
 from webui.service.models.acquisition import (
@@ -22,7 +21,7 @@ from webui.service.models.acquisition import (
 )
 from webui.service.models.batching_queue import BatchingQueue
 from webui.service.models.status import ActiveModel, PoolStatus
-from webui.settings import Engine, Precision, Settings
+from webui.settings import Precision, Settings
 
 CPU: Final = "cpu"
 
@@ -104,9 +103,26 @@ class ModelPool:
         self._check_under_way(name)
         return self._get_named(name, runtime)
 
+    def sample_rate(self, name: str | None, runtime: Runtime | None = None) -> int | None:
+        """Returns the sample rate in Hz of the model that would answer; None where only loading it tells.
+
+        Never waits, never loads anything, and raises nothing: ``get`` says what is wrong with a model.
+        """
+        wanted = name if name is not None else self._settings.model
+        try:
+            by_default = wanted == AUTO == self._settings.model
+            chosen = self._active_name() if by_default else self._registry.choose(wanted).name
+            if chosen is None:
+                return None
+            slot = self._slots.get(self._key(chosen, runtime if runtime is not None else self._runtime))
+            loaded = slot.model if slot is not None else None
+            return loaded.sample_rate if loaded is not None else self._registry.sample_rate(chosen)
+        except ModelError:
+            return None
+
     def ready(self) -> tuple[str, ...]:
         """Returns the names of the models whose weights are on this machine, best first."""
-        return tuple(status.name for status in self._registry.statuses() if status.ready)
+        return tuple(status.name for status in self._registry.listings() if status.ready)
 
     def prepare(self) -> ModelAcquisition:
         """Makes ready, in the background, the model that answers by default; until then the built-in one answers.
@@ -156,7 +172,7 @@ class ModelPool:
         name = self._active_name()
         if name is None or name == BUILTIN or self._runtime.precision is not Precision.FP32:
             return ()
-        slot = self._slots.get(_key(name, self._runtime))
+        slot = self._slots.get(self._key(name, self._runtime))
         if slot is None or slot.model is None or slot.model.info.device != CPU:
             return ()  # on a GPU int8, which runs on the CPU, would be slower
         return tuple(one for one in (Precision.INT8,) if self._registry.is_verified(name, one))
@@ -170,8 +186,8 @@ class ModelPool:
         name = self._active_name()
         if name is None:
             return None
-        engine = BUILTIN if name == BUILTIN else engine_for(self._runtime).value
-        slot = self._slots.get(_key(name, self._runtime))
+        engine = self._registry.engine_name(name, self._runtime)
+        slot = self._slots.get(self._key(name, self._runtime))
         if slot is None or slot.model is None:
             return ActiveModel(name, engine)
         info = slot.model.info
@@ -257,7 +273,7 @@ class ModelPool:
         self, name: str, runtime: Runtime, *, on_progress: OnProgress = lambda _fraction: None
     ) -> LoadedModel:
         with self._slots_lock:
-            slot = self._slots.setdefault(_key(name, runtime), _Slot())
+            slot = self._slots.setdefault(self._key(name, runtime), _Slot())
         with slot.loading:
             if slot.model is None or slot.queue is None:
                 slot.model = self._registry.load(name, runtime, on_progress=on_progress)
@@ -266,16 +282,14 @@ class ModelPool:
                 self.on_loaded()
         return LoadedModel(slot.model, slot.queue)
 
-
-def _key(name: str, runtime: Runtime) -> _Key:
-    """A model that has one engine and precision is one, whatever is wanted for."""
-    plain = replace(runtime, engine=Engine.AUTO, precision=Precision.FP32)
-    return name, runtime if name in KNOWN_MODELS else plain
+    def _key(self, name: str, runtime: Runtime) -> _Key:
+        """A model with one engine and one precision is loaded once, whatever a request names."""
+        return name, self._registry.effective_runtime(name, runtime)
 
 
 def _downloading(name: str, progress: DownloadProgress) -> AcquisitionStatus:
     total = progress.total_bytes
     fraction = progress.done_bytes / total if total else None
     return AcquisitionStatus(
-        name, AcquisitionState.DOWNLOADING, fraction, progress.done_bytes, total, hub=progress.hub.shown
+        name, AcquisitionState.DOWNLOADING, fraction, progress.done_bytes, total, hub=progress.hub.display_name
     )

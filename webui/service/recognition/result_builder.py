@@ -8,7 +8,7 @@ import numpy as np
 
 from webui import storage
 from webui.arrays import FloatArray
-from webui.audio.vad import Span
+from webui.audio.vad import SpeechSpan
 from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
 from webui.results import (
@@ -26,6 +26,7 @@ from webui.service.recognition.scores import AllowedEmotions, Scores, Smoothing,
 from webui.service.recognition.segments import build_segments
 from webui.service.recognition.windows import RecordingLogits
 from webui.texts import Language
+from webui.units import SPEECH_RATE
 
 GROUP_ROWS: Final = 1 << 16  # rows of frame scores in memory at a time: 6 MB
 
@@ -58,7 +59,7 @@ class ResultContext:
     timestamp: str
     timing: Timing
     warnings: tuple[Notice, ...]
-    spans: Sequence[Span] | None
+    spans: Sequence[SpeechSpan] | None
 
 
 def build_result(
@@ -116,7 +117,7 @@ def _segments(
     options = context.options
     gap_s = MERGE_GAP_S if options.merge_segments else None
     segments = build_segments(context.spans, logits, model, allowed_emotions=options.labels, merge_gap_s=gap_s)
-    speech_s = sum(span.stop - span.start for span in context.spans) / model.sample_rate
+    speech_s = sum(span.stop - span.start for span in context.spans) / SPEECH_RATE
     log_line(Notice(code="log.segments", values={"segments": len(segments), "speech_s": speech_s}))
     return segments
 

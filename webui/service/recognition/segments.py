@@ -11,17 +11,18 @@ from itertools import pairwise
 import numpy as np
 
 from webui.arrays import FloatArray
-from webui.audio.vad import Span
+from webui.audio.vad import SpeechSpan
 from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
 from webui.results import Segment
 from webui.service.recognition.scores import AllowedEmotions, Scores, emotion_scores
+from webui.units import SPEECH_RATE
 
 Frames = tuple[int, int]  # first, and one past the last
 
 
 def build_segments(
-    spans: Sequence[Span],
+    spans: Sequence[SpeechSpan],
     logits: FloatArray,
     model: EmotionModel,
     *,
@@ -31,7 +32,7 @@ def build_segments(
     """Returns the segments in order.
 
     Args:
-        spans: where somebody speaks, in samples.
+        spans: where somebody speaks, in samples at 16 kHz, whatever the model's rate.
         logits: of all frames, ``(frames, labels)``.
         model: whose frames they are.
         allowed_emotions: the emotions that share the scores; None: all.
@@ -40,14 +41,14 @@ def build_segments(
     groups = [[span] for span in spans]
     if merge_gap_s is not None:
         leaders = [int(_scores([span], logits, model, allowed_emotions).argmax()) for span in spans]
-        gap = round(merge_gap_s * model.sample_rate)
+        gap = round(merge_gap_s * SPEECH_RATE)
         groups = list(_joined(spans, leaders, gap))
-    return tuple(_segment(group, _scores(group, logits, model, allowed_emotions), model) for group in groups)
+    return tuple(_segment(group, _scores(group, logits, model, allowed_emotions)) for group in groups)
 
 
-def _joined(spans: Sequence[Span], leaders: Sequence[int], gap: int) -> Iterator[list[Span]]:
+def _joined(spans: Sequence[SpeechSpan], leaders: Sequence[int], gap: int) -> Iterator[list[SpeechSpan]]:
     """Yields runs of neighbours with the same leader and at most ``gap`` samples between them."""
-    group: list[Span] = list(spans[:1])
+    group: list[SpeechSpan] = list(spans[:1])
     for (before, leader), (span, following) in pairwise(zip(spans, leaders, strict=True)):
         if leader == following and span.start - before.stop <= gap:
             group.append(span)
@@ -59,23 +60,23 @@ def _joined(spans: Sequence[Span], leaders: Sequence[int], gap: int) -> Iterator
 
 
 def _scores(
-    group: Iterable[Span], logits: FloatArray, model: EmotionModel, allowed_emotions: AllowedEmotions
+    group: Iterable[SpeechSpan], logits: FloatArray, model: EmotionModel, allowed_emotions: AllowedEmotions
 ) -> Scores:
     selected = np.concatenate([logits[first:stop] for first, stop in (_frames(span, logits, model) for span in group)])
     return emotion_scores(selected.mean(axis=0, dtype=np.float64), model, allowed_emotions)
 
 
-def _frames(span: Span, logits: FloatArray, model: EmotionModel) -> Frames:
+def _frames(span: SpeechSpan, logits: FloatArray, model: EmotionModel) -> Frames:
     """Returns the frames of a span: at least one, and none beyond the end."""
-    per_sample = model.frame_rate / model.sample_rate
+    per_sample = model.frame_rate / SPEECH_RATE
     first = min(int(span.start * per_sample), len(logits) - 1)
     return first, max(first + 1, min(round(span.stop * per_sample), len(logits)))
 
 
-def _segment(group: Sequence[Span], scores: Scores, model: EmotionModel) -> Segment:
+def _segment(group: Sequence[SpeechSpan], scores: Scores) -> Segment:
     return Segment(
-        start_s=group[0].start / model.sample_rate,
-        end_s=group[-1].stop / model.sample_rate,
+        start_s=group[0].start / SPEECH_RATE,
+        end_s=group[-1].stop / SPEECH_RATE,
         emotion=list(Emotion)[int(scores.argmax())],
         confidence=float(scores.max()),
         scores=dict(zip(Emotion, scores.tolist(), strict=True)),

@@ -2,12 +2,14 @@
 
 First the recording is decoded, to a spool and from there to ``processed_audio.wav``; then the model goes through it
 window by window. Neither step holds a long recording in memory, and a disk that is too small is met before the hours of
-inference, not after.
+inference, not after. Decoding comes before the model is loaded, so that a file that is no audio is refused at once; the
+model's sample rate is known by then from its files, and a second spool holds the samples for a model that doesn't take
+16 kHz.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,7 +18,7 @@ from typing import Final
 
 from webui import storage
 from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
-from webui.audio.vad import Span, check_vad, detect_speech
+from webui.audio.vad import SpeechSpan, check_vad, detect_speech
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
@@ -34,7 +36,7 @@ from webui.service.serving.metrics import Metrics
 from webui.service.serving.priority_semaphore import Priority
 from webui.service.serving.scheduler import Scheduler
 from webui.settings import Settings
-from webui.units import BYTES_PER_MB
+from webui.units import BYTES_PER_MB, SPEECH_RATE
 
 OnLog = Callable[[Notice], None]
 DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # fractions of the progress at which these are done
@@ -118,17 +120,19 @@ class RecognitionService:
             StoppingError: the process is about to end.
         """
         options = options if options is not None else RecognizeOptions()
+        runtime = self._runtime(options, runtime)
         drain = self.scheduler.drain
         run = _Run(self.settings, options, drain.watched(progress), on_log, Priority.INTERACTIVE)
         with (
             nullcontext() if admitted else drain.open_track(),
             storage.open_draft(self.settings.outputs_dir, started=run.started) as draft,
         ):
-            recording, decode_s = run.decode(source, file_name, draft)
-            with closing(recording.waveform):
+            recording = run.decode(source, file_name, draft, self._expected_rate(options, runtime))
+            with closing(recording):
                 run.keep_audio(recording, draft)
                 loaded = run.load(lambda: self._load(options, runtime))
-                built = run.infer(recording, loaded, decode_s, draft)
+                with run.at_rate_of(loaded.model, recording, source, file_name, draft) as signals:
+                    built = run.infer(signals, loaded, draft)
             recognition = run.save(built, draft)
             self.metrics.recognized(recognition.result)
             return recognition
@@ -155,20 +159,29 @@ class RecognitionService:
         """
         run = _Run(self.settings, RecognizeOptions(**dict(options)), progress, lambda _line: None, priority)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
-            recording, decode_s = run.decode(source, file_name, draft)
-            with closing(recording.waveform):
-                loaded = run.load(lambda: self._load(options, None))
-                result = run.infer(recording, loaded, decode_s, draft).result
+            runtime = self._runtime(options)
+            recording = run.decode(source, file_name, draft, self._expected_rate(options, runtime))
+            with closing(recording):
+                loaded = run.load(lambda: self._load(options, runtime))
+                with run.at_rate_of(loaded.model, recording, source, file_name, draft) as signals:
+                    result = run.infer(signals, loaded, draft).result
         self.metrics.recognized(result)
         if result.frames is None or result.frames.file is None:
             return result
         return result.model_copy(update={"frames": result.frames.model_copy(update={"file": None})})
 
-    def _load(self, options: AnalysisOptions, runtime: Runtime | None) -> LoadedModel:
-        runtime = runtime if runtime is not None else Runtime.of(self.settings, precision=options.precision)
+    def _runtime(self, options: AnalysisOptions, runtime: Runtime | None = None) -> Runtime:
+        return runtime if runtime is not None else Runtime.of(self.settings, precision=options.precision)
+
+    def _load(self, options: AnalysisOptions, runtime: Runtime) -> LoadedModel:
         loaded = self.models.get(options.model, runtime)
         self.scheduler.concurrency = max(self.scheduler.concurrency, loaded.concurrency)
         return loaded
+
+    def _expected_rate(self, options: AnalysisOptions, runtime: Runtime) -> int:
+        """Returns the sample rate to decode for; the model may turn out to take another one once it is loaded."""
+        expected = self.models.sample_rate(options.model, runtime)
+        return expected if expected is not None else SPEECH_RATE
 
 
 class _Run:
@@ -183,6 +196,7 @@ class _Run:
         self._progress = progress
         self._on_log = on_log
         self._log: list[Notice] = []
+        self._decode_s = 0.0
         self.started = datetime.now().astimezone()
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
@@ -190,17 +204,11 @@ class _Run:
         self._smoothing_s = (window_s, hop_s)
 
     def decode(
-        self, source: Path | bytes, file_name: str | None, draft: storage.RunDraft
-    ) -> tuple[StoredRecording, float]:
-        """Returns the recording, whose waveform is to be closed, and how many seconds decoding took."""
+        self, source: Path | bytes, file_name: str | None, draft: storage.RunDraft, model_rate: int
+    ) -> StoredRecording:
+        """Returns the recording, which is to be closed, at 16 kHz and at ``model_rate`` Hz."""
         self._progress(0.0, Stage.VALIDATION)
-        max_bytes = int(self._settings.max_audio_mb * BYTES_PER_MB)
-        limits = DecodeLimits(max_bytes=max_bytes, max_duration_s=self._settings.max_audio_s)
-        clock = time.perf_counter()
-        recording = decode_into(
-            draft.spool, source, limits=limits, file_name=file_name, on_progress=self._steps(0.0, DECODED)
-        )
-        elapsed_s = time.perf_counter() - clock
+        recording = self._decode(source, file_name, draft, model_rate, self._steps(0.0, DECODED))
         info = recording.source
         self._log_text(
             "log.validated",
@@ -211,9 +219,51 @@ class _Run:
             channels=info.channels,
         )
         self._log_text(
-            "log.preprocessed", duration_s=info.duration_s, target_hz=recording.sample_rate, elapsed_s=elapsed_s
+            "log.preprocessed",
+            duration_s=info.duration_s,
+            target_hz=recording.speech.sample_rate,
+            elapsed_s=self._decode_s,
         )
-        return recording, elapsed_s
+        return recording
+
+    @contextmanager
+    def at_rate_of(
+        self,
+        model: EmotionModel,
+        recording: StoredRecording,
+        source: Path | bytes,
+        file_name: str | None,
+        draft: storage.RunDraft,
+    ) -> Iterator[StoredRecording]:
+        """Gives the recording at the model's rate; decodes once more if it was not decoded for that rate."""
+        if model.sample_rate != SPEECH_RATE:
+            self._log_text("log.model_rate", sample_rate_hz=model.sample_rate)
+        if recording.model.sample_rate == model.sample_rate:
+            yield recording
+            return
+
+        def report(_fraction: float) -> None:
+            self._progress(STORED, Stage.INFERENCE)
+
+        with closing(self._decode(source, file_name, draft, model.sample_rate, report)) as again:
+            yield again
+
+    def _decode(
+        self,
+        source: Path | bytes,
+        file_name: str | None,
+        draft: storage.RunDraft,
+        model_rate: int,
+        on_progress: Callable[[float], None],
+    ) -> StoredRecording:
+        max_bytes = int(self._settings.max_audio_mb * BYTES_PER_MB)
+        limits = DecodeLimits(max_bytes=max_bytes, max_duration_s=self._settings.max_audio_s)
+        clock = time.perf_counter()
+        recording = decode_into(
+            draft.spool, source, limits=limits, file_name=file_name, model_rate=model_rate, on_progress=on_progress
+        )
+        self._decode_s += time.perf_counter() - clock
+        return recording
 
     def keep_audio(self, recording: StoredRecording, draft: storage.RunDraft) -> None:
         """Writes ``processed_audio.wav``."""
@@ -221,7 +271,10 @@ class _Run:
         tell = self._steps(DECODED, STORED)
         with draft.writing():
             storage.write_wav(
-                draft.path / storage.AUDIO_FILE, recording.waveform, sample_rate=recording.sample_rate, on_progress=tell
+                draft.path / storage.AUDIO_FILE,
+                recording.speech.waveform,
+                sample_rate=recording.speech.sample_rate,
+                on_progress=tell,
             )
 
     def load(self, load: Callable[[], LoadedModel]) -> LoadedModel:
@@ -240,19 +293,17 @@ class _Run:
         )
         return loaded
 
-    def infer(
-        self, recording: StoredRecording, loaded: LoadedModel, decode_s: float, draft: storage.RunDraft
-    ) -> BuiltResult:
+    def infer(self, recording: StoredRecording, loaded: LoadedModel, draft: storage.RunDraft) -> BuiltResult:
         """Returns the answer, and leaves the embedding in the draft."""
         clock = time.perf_counter()
-        model, waveform = loaded.model, recording.waveform
+        model, signal = loaded.model, recording.model
         check_labels(model, self._options.labels)  # now, not after hours of inference
         self._check_segments(model)
-        with embedding_file(draft, self._options, model, count_frames(model, len(waveform))) as embedding:
+        with embedding_file(draft, self._options, model, count_frames(model, len(signal.waveform))) as embedding:
             joined = predict_recording(
                 model,
-                waveform,
-                statistics=(recording.mean, recording.variance),
+                signal.waveform,
+                statistics=(signal.mean, signal.variance),
                 on_features=embedding.add if embedding is not None else None,
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
                 ask=partial(loaded.queue.predict, background=self._priority is Priority.BACKGROUND),
@@ -271,7 +322,7 @@ class _Run:
             smoothing_s=self._smoothing_s,
             max_json_rows=self._settings.max_json_rows,
             timestamp=format_timestamp(self.started),
-            timing=Timing(decode_s=decode_s, inference_s=inference_s),
+            timing=Timing(decode_s=self._decode_s, inference_s=inference_s),
             warnings=warnings,
             spans=spans,
         )
@@ -285,12 +336,12 @@ class _Run:
             raise RequestError("request.no_segments", model=model.info.name)
         check_vad()
 
-    def _detect_speech(self, recording: StoredRecording) -> list[Span] | None:
+    def _detect_speech(self, recording: StoredRecording) -> list[SpeechSpan] | None:
         """Returns where somebody speaks, if segments are asked for."""
         if self._options.granularity is not Granularity.SEGMENT:
             return None
         return detect_speech(
-            recording.waveform,
+            recording.speech.waveform,
             longest_s=self._options.max_segment_s,
             on_progress=lambda _fraction: self._progress(INFERRED, Stage.INFERENCE),
         )

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import gradio as gr
 
+from webui.engine.families import model_title
 from webui.errors import RequestError
 from webui.service import RecognitionService
-from webui.service.compare.report import HTML_FILE, Made
+from webui.service.compare.report import HTML_FILE, ComparisonReport
 from webui.service.compare.run import OnStep
-from webui.service.compare.session import Question, compare_models
+from webui.service.compare.session import ComparisonRequest, compare_models
 from webui.service.evaluate.manifest import EMOBOX_SUFFIX, Labelled, read_source
 from webui.texts import Language, text
 from webui.ui.context import QUIET, Connect, PageContext
@@ -24,7 +25,6 @@ from webui.ui.session_runs import SessionRuns
 from webui.ui.shared_files import SharedFiles
 from webui.ui.views.answer import cancelled_html, error_card_html
 from webui.ui.views.comparison import comparison_html
-from webui.ui.views.status import model_title
 
 TABLES: Final = frozenset({".csv", ".tsv", EMOBOX_SUFFIX})
 ROUNDS: Final = 3
@@ -163,13 +163,13 @@ class CompareRuns:
 
     def _compare(
         self, models: Sequence[str], files: Sequence[str], folder: Path, language: Language, report: OnStep
-    ) -> Made:
+    ) -> ComparisonReport:
         ready = self._service.models.ready()
         unavailable = [name for name in models if name not in ready]
         if unavailable or not models:
             raise RequestError("page.compare_nobody", expected=", ".join(ready))
         self._service.scheduler.drain.check_open()
-        question = Question(models=tuple(models), data=_labelled(files, folder / "data"), rounds=ROUNDS)
+        question = ComparisonRequest(models=tuple(models), data=_labelled(files, folder / "data"), rounds=ROUNDS)
         return compare_models(question, self._service.settings, folder / "out", language, on_step=report)
 
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import gradio as gr
 
+from webui.engine.families import model_title
 from webui.service import RecognitionService
 from webui.texts import Language, text
-from webui.ui.views.status import model_title
 
 DEFAULT: Final = ""  # the model of the settings
 ALL: Final = "*"

@@ -1,13 +1,10 @@
 """An answer as HTML: the main emotion, who answered, the warnings, and the nine scores."""
 
-from typing import Final
-
+from webui.engine.families import is_included
 from webui.labels import Emotion
 from webui.results import ModelInfo, Notice, RecognitionResult
 from webui.texts import Language, text
 from webui.ui.views.markup import emotion_title, emotion_title_html, escape, face, other_language, percent
-
-BUILTIN_NAME: Final = "builtin"
 
 
 def empty_html(language: Language) -> str:
@@ -74,7 +71,7 @@ def _score_row(emotion: Emotion, score: float, top: Emotion, language: Language)
 
 
 def _model_html(model: ModelInfo, language: Language) -> str:
-    key = "page.model_builtin" if model.name == BUILTIN_NAME else "page.model_other"
+    key = "page.model_builtin" if is_included(model.name) else "page.model_other"
     name = text(key, language, name=model.name)
     details = text(
         "page.model_details",

@@ -2,13 +2,13 @@
 
 import json
 
-from webui.service.compare.report import JSON_FILE, Made
+from webui.service.compare.report import JSON_FILE, ComparisonReport
 from webui.service.compare.tables import Table
 from webui.texts import Language, text
 from webui.ui.views.markup import escape, table_html
 
 
-def comparison_html(made: Made, language: Language) -> str:
+def comparison_html(made: ComparisonReport, language: Language) -> str:
     """Returns the tables and the advice."""
     intro = json.loads(made.files[JSON_FILE])["machine"]
     advice = "".join(f"<li>{escape(line)}</li>" for line in made.advice)

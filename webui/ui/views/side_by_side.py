@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+from webui.engine.families import model_title
 from webui.texts import Language, text
 from webui.ui.outcome import Outcome
 from webui.ui.views.markup import escape, face, percent
-from webui.ui.views.status import model_title
 
 COLUMNS: Final = (
     "page.side_model",

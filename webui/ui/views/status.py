@@ -2,27 +2,17 @@
 
 from typing import Final
 
-from webui.engine.registry import BUILTIN
+from webui.engine.families import is_included, model_title
 from webui.service.models.acquisition import AcquisitionState
 from webui.service.models.status import ActiveModel, PoolStatus
 from webui.texts import Language, text
 from webui.ui.views.markup import escape
 
-FAMILY: Final = "emotion2vec_plus_"
 _MOODS: Final = {
     AcquisitionState.READY: "ready",
     AcquisitionState.FAILED: "failed",
     AcquisitionState.CANCELLED: "failed",
 }
-
-
-def model_title(name: str, language: Language) -> str:
-    """Returns a model's name as people write it: ``Emotion2Vec+ Large``."""
-    if name == BUILTIN:
-        return text("page.status_builtin", language)
-    if name.startswith(FAMILY):
-        return f"Emotion2Vec+ {name.removeprefix(FAMILY).capitalize()}"
-    return name
 
 
 def status_html(status: PoolStatus, language: Language) -> str:
@@ -55,7 +45,7 @@ def _announcement(status: PoolStatus, language: Language) -> str:
 def is_on_disk(status: PoolStatus) -> bool:
     """Returns whether the weights of a large model are on this machine but not loaded."""
     active = status.active
-    return status.acquisition is None and active is not None and active.name != BUILTIN and not active.precision
+    return status.acquisition is None and active is not None and not is_included(active.name) and not active.precision
 
 
 def offer_key(status: PoolStatus) -> str:

@@ -17,10 +17,10 @@ from safetensors.torch import save_file
 
 from webui.engine.emotion2vec.checkpoint import CheckpointInfo, load_network, read_safetensors
 from webui.engine.emotion2vec.convert import LOCK_FILE, SPARE_BYTES, check_space, source_hash
+from webui.engine.emotion2vec.files import SOURCE_HASH, TOKENS_FILE, exported_name, half_name
 from webui.engine.emotion2vec.network import Emotion2vec
 from webui.engine.emotion2vec.onnx.int8_calibration import calibrate_activations
 from webui.engine.emotion2vec.onnx.model import ABOUT_KEY, About
-from webui.engine.weights import SOURCE_HASH, TOKENS_FILE, exported_name, half_name
 from webui.errors import CheckpointError, OutputError, RequestError
 from webui.files import replace_file
 from webui.settings import Precision

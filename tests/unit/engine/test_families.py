@@ -1,0 +1,102 @@
+"""Another kind of model is one file and one line: then it is listed, fetched, found, loaded, shown, and answers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.hub import Hub, serve
+from tests.support.toy_family import TOY, TOY_FILE
+from webui.engine.families import FAMILIES, all_packages, languages_of, model_title, packages_of
+from webui.engine.registry import ModelRegistry
+from webui.engine.weights import Origin
+from webui.errors import CheckpointError, ModelNotFoundError
+from webui.service import RecognitionService, RecognizeOptions
+from webui.settings import PROJECT_DIR, Settings
+from webui.texts import Language
+
+EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("webui.engine.families.FAMILIES", (*FAMILIES, TOY))
+    return Settings(models_dir=tmp_path / "models", outputs_dir=tmp_path / "outputs", auto_download=False)
+
+
+def install(settings: Settings, name: str, rate: object = 24_000) -> Path:
+    folder = settings.models_dir / name
+    folder.mkdir(parents=True)
+    (folder / TOY_FILE).write_text(json.dumps({"rate": rate}), "utf-8")
+    return folder
+
+
+def test_it_is_listed_and_found(settings: Settings) -> None:
+    registry = ModelRegistry(settings)
+    assert registry.names()[-1] == "toy_loud"
+    (absent,) = [one for one in registry.listings() if one.engine == "toy"]
+    assert (absent.name, absent.license, absent.ready, absent.size_bytes) == ("toy_loud", "public domain", False, 0)
+    assert absent.path == settings.models_dir / "toy_loud"
+    assert registry.can_be_fetched("toy_loud")
+    with pytest.raises(ModelNotFoundError, match="toys/loud"):
+        registry.load("toy_loud")
+    folder, own = install(settings, "toy_loud"), install(settings, "mine")
+    listed = {one.name: one for one in registry.listings() if one.engine == "toy"}
+    assert [(one.path, one.ready, one.size_bytes) for one in listed.values()] == [(folder, True, 15), (own, True, 15)]
+    found = registry.find("toy_loud")
+    assert found is not None
+    assert (found.directory, found.origin) == (folder, Origin.MODELS)
+    assert not registry.can_be_fetched("toy_loud")
+    assert registry.sample_rate("mine") == 24_000
+
+
+def test_it_is_fetched_from_a_hub(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / TOY_FILE).write_text('{"rate": 8000}', "utf-8")
+    (files / "other.bin").write_bytes(b"not wanted")
+    with serve(Hub(files)) as hub:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        found = ModelRegistry(settings).download("toy_loud")
+    assert {path.name for path in found.directory.iterdir() if not path.name.startswith(".")} == {TOY_FILE}
+    assert ModelRegistry(settings).load("toy_loud").sample_rate == 8_000
+
+
+@pytest.mark.parametrize("rate", [8_000, 24_000])
+def test_it_answers_through_the_service(settings: Settings, rate: int) -> None:
+    install(settings, "toy_loud", rate)
+    install(settings, "mine", rate)
+    service = RecognitionService(settings)
+    for name, license in (("toy_loud", "public domain"), ("mine", "see the model's page")):
+        result = service.recognize(EXAMPLE, RecognizeOptions(model=name)).result
+        assert (result.model.name, result.model.engine, result.model.license) == (name, "toy", license)
+    assert service.models.ready() == ("builtin", "toy_loud", "mine")
+    assert service.recognize(EXAMPLE).result.model.name == "builtin", "auto chooses among the cards that say so"
+
+
+def test_it_is_shown(settings: Settings) -> None:
+    assert [model_title(name, Language.EN) for name in ("toy_loud", "emotion2vec_plus_base", "x")] == [
+        "Toy Loud", "Emotion2Vec+ Base", "x"
+    ]  # fmt: skip
+    assert (languages_of("toy_loud"), languages_of("x")) == (("tlh",), ())
+    assert (packages_of("toy"), packages_of("onnx"), packages_of("x")) == (("toybox",), ("onnxruntime",), ())
+    assert all_packages() == ("torch", "onnxruntime", "funasr", "transformers", "toybox")
+
+
+@pytest.mark.parametrize("rate", [1, 10_000_000, -8_000, "24000", 24_000.0, True])
+def test_its_rate_is_checked_as_any_other_s(settings: Settings, rate: object) -> None:
+    install(settings, "toy_loud", rate)
+    with pytest.raises(CheckpointError, match="sample rate of"):
+        ModelRegistry(settings).load("toy_loud")
+
+
+def test_a_rate_that_only_the_loaded_model_states_is_checked_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(settings, "toy_loud", 999)
+    monkeypatch.setattr(type(TOY), "sample_rate", lambda _self, _name, _located: None)
+    assert ModelRegistry(settings).sample_rate("toy_loud") is None
+    with pytest.raises(CheckpointError, match="999"):
+        ModelRegistry(settings).load("toy_loud")

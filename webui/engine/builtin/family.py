@@ -1,0 +1,82 @@
+"""The built-in model and those that ``bash run.sh train`` makes, as a family."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar, Final
+
+from webui.engine.builtin.checkpoint import WEIGHTS_NAME, read_config
+from webui.engine.catalog import ModelCard
+from webui.engine.family import Family, LoadRequest
+from webui.engine.protocol import EmotionModel
+from webui.engine.weights import LocatedWeights, Origin, candidate_folders
+from webui.engine.weights import read_config as read_any_config
+from webui.settings import PROJECT_DIR, Settings
+from webui.texts import Language, text
+
+BUILTIN: Final = "builtin"  # the model that is part of the program, and the engine of the whole family
+BUILTIN_DIR: Final = PROJECT_DIR / "models" / BUILTIN  # wherever downloads go
+TRAINED_FORMAT: Final = "speech-emotion-builtin/"  # of ``checkpoint.BuiltinConfig``, whatever its version
+TRAINED_LICENSE: Final = "see its LICENSE"
+_CATALOG: Final = (
+    ModelCard(
+        name=BUILTIN,
+        license="CC BY-NC-SA 4.0",
+        languages=("en", "de", "pl"),
+        included=True,
+        accuracy_note="evaluate.builtin_heard",
+    ),
+)
+
+
+class BuiltinFamily(Family):
+    """Small convolutional models of this project's own format; one of them is part of the program."""
+
+    engines: ClassVar[Mapping[str, tuple[str, ...]]] = {BUILTIN: ("torch",)}
+
+    def catalog(self) -> tuple[ModelCard, ...]:
+        """Returns the model that is part of the program."""
+        return _CATALOG
+
+    def recognizes(self, folder: Path) -> bool:
+        """Returns whether a folder holds what ``bash run.sh train`` writes."""
+        return str(read_any_config(folder).get("format", "")).startswith(TRAINED_FORMAT)
+
+    def title(self, name: str, language: Language) -> str:
+        """Returns a description for the model of the program, and the name of any other."""
+        return text("page.status_builtin", language) if name == BUILTIN else name
+
+    def license(self, name: str) -> str:
+        """Returns the licence of the weights."""
+        card = self.card(name)
+        return card.license if card is not None else TRAINED_LICENSE
+
+    def folders(self, name: str, settings: Settings) -> Iterator[tuple[Path, Origin]]:
+        """Yields the program's own folder for its model, whatever else lies under ``models/``."""
+        if name == BUILTIN:
+            yield BUILTIN_DIR, Origin.PROGRAM
+        else:
+            yield from candidate_folders(name, None, settings)
+
+    def locate(self, folder: Path, origin: Origin) -> LocatedWeights | None:
+        """Returns the folder of a model; loading the program's own says what is wrong with it."""
+        if origin is Origin.PROGRAM:
+            return LocatedWeights(folder, folder, origin) if (folder / WEIGHTS_NAME).is_file() else None
+        return super().locate(folder, origin)
+
+    def sample_rate(self, name: str, located: LocatedWeights | None) -> int | None:
+        """Returns the rate that ``config.json`` states.
+
+        Raises:
+            CheckpointError: ``config.json`` is not what it should be.
+        """
+        return read_config(located.directory).front_end.sample_rate if located is not None else None
+
+    def load(self, request: LoadRequest) -> EmotionModel:
+        """Loads a model."""
+        from webui.engine.builtin.model import load_builtin  # imported late: torch takes seconds
+
+        folder = request.located.directory if request.located is not None else BUILTIN_DIR
+        return load_builtin(folder, device=request.runtime.device, threads=request.settings.threads, name=request.name)
+
+
+BUILTIN_FAMILY: Final = BuiltinFamily()

@@ -1,0 +1,238 @@
+"""Emotion2Vec+ as a family: the published sizes, where they lie, and which engine runs them."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Final
+
+from webui.engine.catalog import ABOUT_FILES, ModelCard, ModelFiles
+from webui.engine.emotion2vec import files as checkpoint_files
+from webui.engine.emotion2vec.verification_record import has_record, read_record
+from webui.engine.family import ExportingFamily, LoadRequest
+from webui.engine.precision import Runtime, engine_for
+from webui.engine.protocol import EmotionModel
+from webui.engine.weights import LocatedWeights, Origin, candidate_folders
+from webui.errors import ModelNotFoundError, RequestError
+from webui.results import Notice
+from webui.settings import Engine, Precision, Settings
+from webui.units import SPEECH_RATE
+
+LICENSE: Final = "FunASR MODEL_LICENSE v1.1 (see the model's page)"
+LARGE: Final = "emotion2vec_plus_large"
+
+
+def _card(size: str, *, weights_bytes: int | None = None, sha256: str | None = None) -> ModelCard:
+    name = f"emotion2vec_plus_{size}"
+    return ModelCard(
+        name=name,
+        license=LICENSE,
+        title=f"Emotion2Vec+ {size.capitalize()}",
+        languages=("zh", "en"),
+        huggingface_id=f"emotion2vec/{name}",
+        modelscope_id=f"iic/{name}",
+        weights_bytes=weights_bytes,
+        sha256=sha256,
+        answers_auto=True,
+    )
+
+
+LARGE_SHA256: Final = "be501a01f26fcdc7663a062dff86af839afbaef7c4de32f5e42d7e1ad2784da4"
+_CATALOG: Final = (
+    _card("large", weights_bytes=1_945_790_254, sha256=LARGE_SHA256),
+    _card("base"),
+    _card("seed"),
+)
+
+
+class Emotion2vecFamily(ExportingFamily):
+    """The models of the Emotion2Vec+ series, known by their published names alone."""
+
+    engines: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        Engine.NATIVE.value: ("torch",),
+        Engine.ONNX.value: ("onnxruntime",),
+        Engine.FUNASR.value: ("funasr", "torch"),
+    }
+    files = ModelFiles(
+        wanted=(
+            checkpoint_files.CONFIG_FILE,
+            "configuration.json",
+            checkpoint_files.TOKENS_FILE,
+            checkpoint_files.PICKLE_FILE,
+            "example/*.wav",
+            *ABOUT_FILES,
+        ),
+        needed=(checkpoint_files.CONFIG_FILE, checkpoint_files.TOKENS_FILE, checkpoint_files.PICKLE_FILE),
+        converted_share=1 / 3,  # two thirds of the published file are optimizer state
+        made_here=("*.safetensors",),
+    )
+
+    def catalog(self) -> tuple[ModelCard, ...]:
+        """Returns large, base and seed."""
+        return _CATALOG
+
+    def recognizes(self, folder: Path) -> bool:
+        """Returns False: sizes, licence and settings go by the published names, so no other folder is one of them."""
+        return False
+
+    def folders(self, name: str, settings: Settings) -> Iterator[tuple[Path, Origin]]:
+        """Yields the folder of the setting ``model_dir`` first, for the one model that it is about."""
+        if settings.model_dir is not None and self._is_of_setting(name, settings):
+            yield settings.model_dir, Origin.SETTING
+        yield from candidate_folders(name, self.card(name), settings)
+
+    def locate(self, folder: Path, origin: Origin) -> LocatedWeights | None:
+        """Returns a checkpoint that is whole; a file that was cut short doesn't count."""
+        weights = checkpoint_files.weights_in(folder)
+        return LocatedWeights(folder, weights, origin) if weights is not None else None
+
+    def can_answer(self, name: str, settings: Settings) -> bool:
+        """Returns whether the weights are here, or an exported file that the settings' engine runs by itself."""
+        if self.find(name, settings) is not None:
+            return True
+        runs_exported = settings.engine in {Engine.AUTO, Engine.ONNX}
+        return runs_exported and self._exported(name, settings.precision, settings) is not None
+
+    def engine_name(self, name: str, runtime: Runtime, settings: Settings) -> str:
+        """Returns the engine that has the precision; ONNX Runtime where only an exported file is here."""
+        return self._engine(name, runtime, settings).value
+
+    def effective_runtime(self, runtime: Runtime) -> Runtime:
+        """Returns ``runtime``: engines and precisions differ here."""
+        return runtime
+
+    def sample_rate(self, name: str, located: LocatedWeights | None) -> int:
+        """Returns 16 kHz: all of them were trained at it."""
+        return SPEECH_RATE
+
+    def defect(self, name: str, settings: Settings) -> Notice | None:
+        """Returns which ``model.pt`` is cut short, by a copy that ended early for instance."""
+        card = self.card(name)
+        for folder, _origin in self.folders(name, settings):
+            path = folder / checkpoint_files.PICKLE_FILE
+            if path.is_file() and checkpoint_files.is_cut_short(path):
+                published = card.weights_bytes if card is not None else None
+                values: dict[str, str] = {
+                    "model": name,
+                    "file": str(path),
+                    "found": f"{path.stat().st_size:,}",
+                    "expected": f"{published:,}" if published is not None else "?",
+                }
+                return Notice(code="request.weights_cut_short", values=values)
+        return None
+
+    def absent(self, name: str, settings: Settings) -> ModelNotFoundError:
+        """Returns the error that says that the weights are not here, or that they are cut short."""
+        defect = self.defect(name, settings)
+        if defect is not None:
+            return ModelNotFoundError(defect.code, **defect.values)
+        return ModelNotFoundError("request.weights_absent", model=name)
+
+    def load(self, request: LoadRequest) -> EmotionModel:
+        """Loads a model; the first time the published weights are converted."""
+        engine = self._engine(request.name, request.runtime, request.settings)
+        if engine is Engine.ONNX:
+            return self._load_onnx(request)
+        located = self._required(request)
+        weights = self._slim(request, located)
+        license = self.license(request.name)
+        device, threads = request.runtime.device, request.settings.threads
+        if engine is Engine.FUNASR:
+            from webui.engine.emotion2vec.funasr_model import load_funasr_model  # imported late: torch takes seconds
+
+            return load_funasr_model(
+                request.name, located.directory, weights, license=license, device=device, threads=threads
+            )
+        from webui.engine.emotion2vec.torch_model import load_torch_model  # imported late: torch takes seconds
+
+        return load_torch_model(
+            request.name,
+            located.directory,
+            weights,
+            license=license,
+            device=device,
+            threads=threads,
+            precision=request.runtime.precision,
+        )
+
+    def export(self, request: LoadRequest, target: Path) -> Path:
+        """Writes a model as ONNX."""
+        precision = request.runtime.precision
+        if precision is Precision.BF16:
+            raise RequestError("engine.no_such_export", found=precision.value)
+        from webui.engine.emotion2vec.onnx.export import export_onnx  # imported late: torch takes seconds
+
+        located = self._required(request)
+        return export_onnx(located.directory, self._slim(request, located), target, precision)
+
+    def export_weights(self, request: LoadRequest, target: Path) -> Path:
+        """Writes the slim weights."""
+        from webui.engine.emotion2vec.onnx.export import export_safetensors  # imported late: torch takes seconds
+
+        weights = self._slim(request, self._required(request))
+        return export_safetensors(weights, target, request.runtime.precision)
+
+    def is_verified(self, located: LocatedWeights, precision: Precision) -> bool:
+        """Returns whether the numbers of this very checkpoint were found good; reads two small files as a rule."""
+        if not has_record(located.directory, precision):
+            return False
+        digest = checkpoint_files.read_source_hash(located.weights)
+        if digest is None:
+            from webui.engine.emotion2vec.convert import source_hash  # imported late: torch takes seconds
+
+            digest = source_hash(located.weights)
+        record = read_record(located.directory, checkpoint_sha256=digest, precision=precision)
+        return record is not None and record.verified
+
+    def _engine(self, name: str, runtime: Runtime, settings: Settings) -> Engine:
+        engine = engine_for(runtime)
+        if engine is not Engine.NATIVE or runtime.engine is not Engine.AUTO or self.find(name, settings) is not None:
+            return engine
+        return engine if self._exported(name, runtime.precision, settings) is None else Engine.ONNX
+
+    def _load_onnx(self, request: LoadRequest) -> EmotionModel:
+        """Loads the exported model, after exporting it if it isn't there or came from other weights."""
+        from webui.engine.emotion2vec.onnx.model import load_onnx  # imported late: it takes half a second
+
+        name, settings, located = request.name, request.settings, request.located
+        device, threads = request.runtime.device, settings.threads
+        load = partial(load_onnx, name, license=self.license(name), device=device, threads=threads)
+        path = self._exported(name, request.runtime.precision, settings)
+        if path is not None:
+            model = load(path)
+            digest = checkpoint_files.read_source_hash(located.weights) if located is not None else None
+            if digest is None or digest == model.about.source_sha256:
+                return model
+        return load(self.export(request, settings.models_dir / name))
+
+    def _required(self, request: LoadRequest) -> LocatedWeights:
+        if request.located is None:
+            raise self.absent(request.name, request.settings)
+        return request.located
+
+    def _slim(self, request: LoadRequest, located: LocatedWeights) -> Path:
+        """Returns the slim weights, converting the published ones the first time."""
+        if located.weights.suffix == ".safetensors":
+            return located.weights
+        from webui.engine.emotion2vec.convert import convert_checkpoint
+
+        target = request.settings.models_dir / request.name
+        slim = convert_checkpoint(located.directory, located.weights, target, on_progress=request.on_progress)
+        if located.directory == target and not request.settings.keep_original:
+            located.weights.unlink(missing_ok=True)
+        return slim
+
+    def _exported(self, name: str, precision: Precision, settings: Settings) -> Path | None:
+        """Returns the exported model in that precision, or None; it needs no weights beside it."""
+        folders = [settings.models_dir / name]
+        if settings.model_dir is not None and self._is_of_setting(name, settings):
+            folders.insert(0, settings.model_dir)
+        paths = [folder / checkpoint_files.exported_name(precision) for folder in folders]
+        return next((path for path in paths if path.is_file()), None)
+
+    def _is_of_setting(self, name: str, settings: Settings) -> bool:
+        """Whether the setting ``model_dir`` is about this model: the one that is set, or else the best."""
+        chosen = settings.model if self.card(settings.model) is not None else _CATALOG[0].name
+        return name == chosen
+
+
+EMOTION2VEC: Final = Emotion2vecFamily()
