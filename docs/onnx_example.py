@@ -4,8 +4,11 @@ Needs onnxruntime and numpy. The clip is a 16 kHz, 16-bit, mono WAV file.
 """
 
 import json
+import os
 import sys
 import wave
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it reports to Microsoft otherwise
 
 import numpy as np
 import onnxruntime

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+import webui  # noqa: F401 - switches telemetry off before a test imports a library that has some
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_caches_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
-    0: ("errors", "labels", "results", "settings", "texts"),
+    0: ("errors", "labels", "privacy", "results", "settings", "texts"),
     1: ("audio", "engine", "storage"),
     2: ("service",),
     3: ("http",),

@@ -54,7 +54,6 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         settings: limits and folders.
         service: by default one of the settings' own.
     """
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     cache_dir = _cache_dir()
 
     import gradio as gr  # imported late: seconds, which `--help` and `doctor` need not wait for
