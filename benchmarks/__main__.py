@@ -1,4 +1,7 @@
-"""``bash run.sh bench [SECTION ...] [--quick]``: measures, prints, and writes docs/BENCHMARKS.md."""
+"""``bash run.sh bench [SECTION ...] [--quick]``: measures, prints, and writes docs/BENCHMARKS.md.
+
+``bash run.sh bench attack`` attacks the server instead; see attack.py.
+"""
 
 import argparse
 import sys
@@ -27,7 +30,15 @@ SECTIONS: Final = {
 
 def main(arguments: Sequence[str]) -> int:
     """Measures the sections asked for, all by default."""
-    parser = argparse.ArgumentParser(prog="bash run.sh bench", description="Measures this program beside its peers.")
+    if arguments[:1] == ["attack"]:
+        from benchmarks import attack
+
+        return attack.main(arguments[1:])
+    parser = argparse.ArgumentParser(
+        prog="bash run.sh bench",
+        description="Measures this program beside its peers.",
+        epilog="`bash run.sh bench attack` attacks its server instead, and says what held.",
+    )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a tiny model and short clips: whether it works at all")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contender runs, 5 by default")

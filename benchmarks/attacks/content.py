@@ -1,0 +1,188 @@
+"""What a request or a file holds: numbers out of range, paths, addresses, bombs, hostile checkpoints, telemetry."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from benchmarks.attacks.targets import EXAMPLE, LEFT_ALONE, Found, Listener, Target, judged
+from webui.settings import PROJECT_DIR
+
+RECOGNIZE: Final = "/api/v1/recognize"
+ROUNDS: Final = 15  # of reading a file while it is deleted
+HUGE: Final = str(2**63)
+NUMBERS: Final = (
+    {"window_s": "1e999"}, {"window_s": "1e300", "granularity": "frame"}, {"hop_s": "1e300", "granularity": "frame"},
+    {"window_s": "nan", "granularity": "frame"}, {"max_segment_s": "1e308", "granularity": "segment"},
+    {"merge_gap_s": "inf", "granularity": "segment"},
+)  # fmt: skip
+PATHS: Final = (
+    "/etc/passwd", "/proc/self/environ", "../../etc/passwd", "/dev/zero", "file:///etc/passwd", "concat:/etc/passwd",
+    "/etc/passwd\0.wav",
+)  # fmt: skip
+FILES: Final = (
+    "/gradio_api/file=/etc/passwd", "/gradio_api/file=..%2f..%2f..%2fetc%2fpasswd", "/gradio_api/file/etc/passwd",
+    "/api/v1/results/..%2f..%2fetc/passwd", "/assets/..%2f..%2f..%2fetc/passwd", "/static/%2e%2e/%2e%2e/etc/passwd",
+    "/svelte/..%2f..%2f..%2fetc%2fpasswd",
+)  # fmt: skip
+# Lets a checkpoint set attributes of what the unpickler hands out (BUILD with a second dictionary calls setattr).
+POISON: Final = """
+import pickle, sys, zipfile
+from pathlib import Path
+import torch
+from webui.engine.unpickle import read_pickle
+from webui.errors import CheckpointError
+def poisoned(path, name, state):
+    torch.save({"model": {"a": torch.ones(2)}}, path)
+    with zipfile.ZipFile(path) as archive:
+        files = {one: archive.read(one) for one in archive.namelist()}
+    (inside,) = [one for one in files if one.endswith("/data.pkl")]
+    body = files[inside]
+    assert body[:2] == b"\\x80\\x02" and body[-1:] == b"."
+    module, _, function = name.rpartition(".")
+    set_state = pickle.dumps(state, 2)[2:-1]
+    files[inside] = body[:2] + b"c" + f"{module}\\n{function}\\n".encode() + set_state + b"b0" + body[2:]
+    with zipfile.ZipFile(path, "w") as archive:
+        for one, content in files.items():
+            archive.writestr(one, content)
+folder = Path(sys.argv[1])
+rebuild = torch._utils._rebuild_tensor_v2
+before = (rebuild.__defaults__, dict(rebuild.__dict__))
+for number, state in enumerate([(None, {"__defaults__": ("poisoned",)}), {"poisoned": 1}, (None, {"poisoned": 1})]):
+    for name in ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "collections.OrderedDict"):
+        path = folder / f"{number}{name}.pt"
+        poisoned(path, name, state)
+        try:
+            read_pickle(path)
+        except (CheckpointError, TypeError, AttributeError):
+            pass
+print("as before" if before == (rebuild.__defaults__, dict(rebuild.__dict__)) else "changed")
+"""
+RUN_CODE: Final = """
+import os, sys
+from pathlib import Path
+import torch
+from webui.engine.unpickle import read_pickle
+class Evil:
+    def __init__(self, path): self.path = path
+    def __reduce__(self): return os.system, (f"touch {self.path}",)
+folder = Path(sys.argv[1])
+torch.save({"model": {"a": torch.ones(2)}, "args": Evil(folder / "owned")}, folder / "evil.pt")
+read_pickle(folder / "evil.pt")
+print("as before" if not (folder / "owned").exists() else "its code ran")
+"""
+
+
+def numbers(target: Target) -> Found:
+    """Numbers that are too large for a database, a window or JSON."""
+    with target.client() as client:
+        paths = (f"/api/v1/jobs?offset={HUGE}", f"/api/v1/jobs?limit={HUGE}", f"/api/v1/results?limit={HUGE}")
+        seen = {path: client.get(path).status_code for path in paths}
+        for form in NUMBERS:
+            answer = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data=form)
+            seen[str(form)] = answer.status_code
+        body = b'{"audio_base64": "AAAA", "window_s": 1e999}'
+        seen["1e999 in JSON"] = client.post(
+            RECOGNIZE, content=body, headers={"Content-Type": "application/json"}
+        ).status_code
+    return judged(seen, (422,))
+
+
+def read_while_deleted(target: Target) -> Found:
+    """A file of a result that is deleted while it is sent."""
+    seen: dict[str, int] = {}
+    with target.client() as client, target.client() as other, ThreadPoolExecutor(1) as pool:
+        for number in range(ROUNDS):
+            result = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}).json()["id"]
+            deleted = pool.submit(other.delete, f"/api/v1/results/{result}")
+            while not deleted.done():
+                try:
+                    status = client.get(f"/api/v1/results/{result}/processed_audio.wav").status_code
+                except httpx.TransportError:
+                    status = 0  # begun, and broken off
+                seen[f"request {len(seen)} of round {number}"] = status
+    return judged(seen, (200, 404))
+
+
+def telemetry(target: Target) -> Found:
+    """Files that onnxruntime leaves when segments are found; one of them through a link that somebody put there."""
+    with target.client() as client:
+        answer = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data={"granularity": "segment"})
+    kept = [path.name for path in target.home.rglob("*") if path.is_file()]
+    changed = (target.temporary / ".ses").read_text() != LEFT_ALONE
+    what = f"{answer.status_code}; in the home: {', '.join(kept) or 'nothing'}; "
+    what += f"the link's file {'changed' if changed else 'as before'}"
+    return Found(answer.status_code == 200 and not kept and not changed, what)
+
+
+def paths(target: Target) -> Found:
+    """Files of the machine, by name."""
+    with target.client() as client:
+        answers = {path: client.post(RECOGNIZE, json={"audio_path": path}) for path in PATHS}
+    seen = {name: answer.status_code for name, answer in answers.items()}
+    texts = [answer.text for answer in answers.values()]
+    for path in FILES:
+        answer = target.get(path)
+        seen[path] = answer.status
+        texts.append(answer.text)
+    found = judged(seen, (400, 403, 404, 422))
+    return Found(found.held and not any("root:" in text for text in texts), found.what)
+
+
+def audio_urls(target: Target) -> Found:
+    """Addresses to fetch audio from, which the setting does not allow."""
+    listener = Listener()
+    hosts = ("127.0.0.1", "localhost", "0x7f000001", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "127.1")
+    with target.client() as client:
+        urls = {host: {"audio_url": f"http://{host}:{listener.port}/a.wav"} for host in hosts}
+        seen = {host: client.post(RECOGNIZE, json=asked).status_code for host, asked in urls.items()}
+    listener.close()
+    found = judged(seen, (403, 422))
+    return Found(found.held and not listener.connections, f"{found.what}, {listener.connections} connections")
+
+
+def bombs(target: Target) -> Found:
+    """Bodies that grow when they are read."""
+    from tests.surfaces.test_hostile import bombs as audio_bombs
+
+    json_bombs: Mapping[str, bytes] = {
+        "deep lists": b"[" * 100_000,
+        "deep objects": b'{"a":' * 50_000,
+        "a long number": b'{"window_s":' + b"9" * 6000 + b"}",
+    }
+    kind = {"Content-Type": "application/json"}
+    with target.client() as client:
+        seen = {
+            name: client.post(RECOGNIZE, files={"audio": ("a.wav", data)}).status_code
+            for name, data in audio_bombs().items()
+            if "hour" not in name  # is heard where the limit allows 12 hours
+        }
+        seen |= {
+            name: client.post(RECOGNIZE, content=body, headers=kind).status_code for name, body in json_bombs.items()
+        }
+        deep = client.post("/gradio_api/queue/join", content=b"[" * 100_000, headers=kind).status_code
+    found = judged(seen | {"a deep event": deep}, (413, 422))
+    return Found(found.held and target.running.process.poll() is None, found.what)
+
+
+def poisoned_checkpoint(_target: Target | None) -> Found:
+    """A checkpoint that sets attributes of torch's own functions."""
+    return _read_apart(POISON)
+
+
+def code_in_a_checkpoint(_target: Target | None) -> Found:
+    """A checkpoint that names a program to run."""
+    return _read_apart(RUN_CODE)
+
+
+def _read_apart(program: str) -> Found:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", program, str(Path(folder))]
+        done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    said = done.stdout.strip() or (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
+    return Found(said == "as before", said)

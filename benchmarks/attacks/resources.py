@@ -1,0 +1,186 @@
+"""Disk, memory, connections, the page's line and processor time: what one caller may take from everybody."""
+
+import io
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
+from typing import Any, Final
+
+import httpx
+import numpy as np
+import soundfile
+
+from benchmarks.attacks.targets import (
+    BUDGET,
+    BUDGET_S,
+    EXAMPLE,
+    MAX_AUDIO_MB,
+    MAX_CONNECTIONS,
+    PATIENCE_S,
+    Found,
+    Target,
+    address,
+    event_number,
+    form,
+    judged,
+    wait,
+)
+
+MB: Final = 1_000_000
+JOIN: Final = "/gradio_api/queue/join"
+CUT_OFF: Final = 6  # uploads that break off, of 3 MB each
+UNREAD: Final = 250  # events whose answers nobody reads
+LINE: Final = 32  # of the page, for everybody
+HEAD_S: Final = 15.0  # a connection without a whole head is to be closed after that
+_sessions = count()
+
+
+def broken_uploads(target: Target) -> Found:
+    """Uploads that are given up, and such as are too large: what lies on the disk afterwards."""
+    before = _temporary_mb(target)
+    body, kind = form(bytes(3 * MB), field="files")
+    length = len(body) + 500_000  # that never arrive
+    for _ in range(CUT_OFF):
+        head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\n{kind}\r\nContent-Length: {length}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", target.port), PATIENCE_S) as link:
+            link.sendall(head.encode() + body)
+            wait(lambda: _temporary_mb(target) > before, 0.5)
+    with target.client() as client:
+        client.post("/gradio_api/upload", files={"files": ("a.wav", bytes((MAX_AUDIO_MB + 1) * MB))})
+    wait(lambda: _temporary_mb(target) - before < 0.1, 5.0)
+    left = _temporary_mb(target) - before
+    return Found(left < 0.1, f"{left:.1f} MB left")
+
+
+def large_events(target: Target) -> Found:
+    """JSON of 3.9 MB for the page, which takes audio as an upload."""
+    with target.client() as client:
+        seen = {size: client.post(JOIN, json=_event(client, size)).status_code for size in (1, 200, 3900)}  # kB
+    found = judged({f"{size} kB": status for size, status in seen.items() if size > 1}, (413,))
+    return Found(found.held and seen[1] == 200, f"{found.what}; 1 kB: {seen[1]}")
+
+
+def unread_events(target: Target) -> Found:
+    """Events of sessions that never fetch their answers."""
+    with target.client() as client:
+        event = _event(client, 1)
+        for number in range(UNREAD):
+            status = client.post(JOIN, json=event | {"session_hash": f"unread{next(_sessions)}"}).status_code
+            if status != 200:
+                return Found(status in (429, 503), f"{status} after {number}")
+    return Found(False, f"{UNREAD} taken")
+
+
+def silent_connections(target: Target) -> Found:
+    """More connections than the server has room for, from one address, that say nothing."""
+    links = []
+    for _ in range(MAX_CONNECTIONS + 10):
+        with suppress(OSError):
+            links.append(socket.create_connection(("127.0.0.1", target.port), PATIENCE_S, (address(9999), 0)))
+    try:
+        begun = time.monotonic()
+        health = target.get("/healthz").status
+        wait(lambda: target.get("/api/v1/models").status == 200, HEAD_S + 5)
+        models, waited = target.get("/api/v1/models").status, time.monotonic() - begun
+        wait(lambda: all(map(_is_closed, links)), HEAD_S + 8 - waited)
+        closed = sum(map(_is_closed, links))
+    finally:
+        for link in links:
+            link.close()
+    held = health == models == 200 and closed == len(links)
+    return Found(
+        held, f"/healthz {health}, then the API {models} after {waited:.0f} s, {closed} of {len(links)} closed"
+    )
+
+
+def one_fills_the_line(target: Target) -> Found:
+    """More events of one caller than the page's line holds; then another caller comes."""
+    refused = None
+    with target.client() as greedy, target.client() as other:
+        event = _recognition(greedy, speech_like(40))
+        for number in range(2 * LINE):
+            status = greedy.post(JOIN, json=event | {"session_hash": f"line{number}"}).status_code
+            if status != 200:
+                refused = f"{status} after {number}"
+                break
+        second = other.post(
+            JOIN, json=_recognition(other, EXAMPLE.read_bytes()) | {"session_hash": "other"}
+        ).status_code
+        wait(lambda: _is_idle(other), PATIENCE_S)
+    return Found(refused is not None and second == 200, f"the first: {refused or 'all taken'}; the second: {second}")
+
+
+def long_and_small(target: Target) -> Found:
+    """Minutes of silence in a few kilobytes, again and again, by one caller."""
+    if BUDGET is None:
+        return Found(False, "there is no setting for it")
+    with target.client() as client:
+        audio = _flac(np.zeros(16_000 * (BUDGET_S * 2 // 3), dtype=np.int16))
+        answers = [client.post("/api/v1/recognize", files={"audio": audio}) for _ in range(2)]
+    seen, retry = [answer.status_code for answer in answers], answers[-1].headers.get("retry-after")
+    return Found(seen == [200, 429] and bool(retry), f"{seen[0]}, then {seen[1]}, Retry-After {retry}")
+
+
+def afterwards(target: Target) -> Found:
+    """Whether the server still runs, and what it wrote to its log."""
+    alive, traces = target.running.process.poll() is None, target.running.errors.read_text().count("Traceback")
+    return Found(alive and not traces, f"{'it runs' if alive else 'it has ended'}, {traces} tracebacks")
+
+
+def speech_like(seconds: float) -> bytes:
+    """Returns noise in syllables as a WAV file: loud enough to be heard, different each time."""
+    generator = np.random.default_rng(next(_sessions))
+    time_s = np.arange(round(16_000 * seconds)) / 16_000
+    noise = generator.standard_normal(len(time_s)) * (1 + np.sin(2 * np.pi * 3 * time_s))
+    file = io.BytesIO()
+    soundfile.write(file, 0.1 * noise, 16_000, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def _flac(samples: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, 16_000, format="FLAC")
+    return file.getvalue()
+
+
+def _event(client: httpx.Client, kilobytes: int) -> dict[str, Any]:
+    """An event that is soon done: another language is chosen."""
+    number, session = event_number(client, "choose"), f"unread{next(_sessions)}"
+    return {"data": ["en", None], "event_data": "x" * 1000 * kilobytes, "fn_index": number, "session_hash": session}
+
+
+def _recognition(client: httpx.Client, audio: bytes) -> dict[str, Any]:
+    (path,) = client.post("/gradio_api/upload", files={"files": ("a.wav", audio)}).json()
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    return {"data": [file, "utterance", False], "fn_index": event_number(client, "recognize")}
+
+
+def _is_idle(client: httpx.Client) -> bool:
+    shown = client.get("/metrics").text
+    return all(
+        float(value) == 0 for value in re.findall(r"^speech_emotion_(?:waiting|under_way)\S* (\S+)", shown, re.M)
+    )
+
+
+def _temporary_mb(target: Target) -> float:
+    return sum(size for size in _sizes(target)) / MB
+
+
+def _sizes(target: Target) -> Iterator[int]:
+    for path in target.temporary.rglob("tmp*"):
+        with suppress(OSError):  # gone meanwhile
+            if path.is_file():
+                yield path.stat().st_size
+
+
+def _is_closed(link: socket.socket) -> bool:
+    link.setblocking(False)
+    try:
+        return link.recv(1) == b"" or _is_closed(link)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
