@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-LIMIT_S: Final = 300
+LIMIT_S: Final = 500
 TRANSPORTS: Final = {6: "tcp", 17: "udp"}
 ELSEWHERE: Final = "192.0.2.7"  # what our name server says of every name; nobody has this address (RFC 5737)
 PRIVATE: Final = ("--net", "--mount")
@@ -68,7 +68,7 @@ def run_closed(folder: Path, function: str) -> Seen:
     """
     unshare = _unshare()
     assert unshare is not None
-    command = [*unshare, sys.executable, "-m", "tests.closed_network", str(folder), function]
+    command = [*unshare, sys.executable, "-m", "tests.support.closed_network", str(folder), function]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     seen = json.loads((folder / "seen.json").read_text("utf-8"))

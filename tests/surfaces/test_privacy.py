@@ -14,13 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.closed_network import ELSEWHERE, ROOT, run_closed, why_not
+from tests.support.closed_network import ELSEWHERE, ROOT, run_closed, why_not
 from tests.support.example import EXAMPLE_EMOTION
 from tests.support.training_corpus import write_corpus
 from webui.privacy import SWITCHES
 
 OWN = ("outputs/", "report/", "trained/", "said/")  # where the programs may write
-LIMIT_S = 150
+LIMIT_S = 250
 QUIET_S = 12.0  # that onnxruntime would wait at most between its first session and its first report
 LEFT_ALONE = "somebody's own file"
 TRAIN = """

@@ -1,0 +1,27 @@
+"""The cheap half of ``bash run.sh bench attack``, against one server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.attack import ATTACKS, Attack, attempt
+from benchmarks.attacks.targets import Server, Target, targets
+
+CHEAP = [attack for attack in ATTACKS if attack.cheap and Server.OPEN in attack.servers]
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    with targets(tmp_path_factory.mktemp("attack"), [Server.OPEN]) as started:
+        yield started[Server.OPEN]
+        assert "Traceback" not in started[Server.OPEN].running.errors.read_text()
+
+
+@pytest.mark.parametrize("attack", CHEAP, ids=lambda attack: f"{attack.item}: {attack.name}")
+def test_it_holds(target: Target, attack: Attack) -> None:
+    found = attempt(attack, target)
+    assert found.held, f"{found.what}; expected: {attack.expected}"
+
+
+def test_every_item_has_an_attack() -> None:
+    assert {attack.item for attack in ATTACKS} == {*map(str, range(1, 16)), "earlier"}
