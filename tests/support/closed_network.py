@@ -22,7 +22,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+from webui.settings import PROJECT_DIR
+
+ROOT: Final = PROJECT_DIR
 LIMIT_S: Final = 500
 TRANSPORTS: Final = {6: "tcp", 17: "udp"}
 ELSEWHERE: Final = "192.0.2.7"  # what our name server says of every name; nobody has this address (RFC 5737)
