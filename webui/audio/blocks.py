@@ -1,4 +1,4 @@
-"""What the two readers have in common: samples come out in blocks, and damage does not throw away what came before."""
+"""What the two readers have in common: samples come in blocks, and damage does not lose those before it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Block:
 
     Attributes:
         samples: signal values of shape ``(samples, channels)``; full scale is -1 to 1.
-        sample_rate: in Hz. It can change from block to block.
+        sample_rate: the sample rate in Hz. It can change from block to block.
     """
 
     samples: FloatArray
@@ -32,9 +32,9 @@ class AudioReader(Protocol):
     Attributes:
         format: container and codec, for instance ``wav/pcm_s16le``.
         tracks: how many audio tracks there are; the reader reads one.
-        declared_s: length in seconds that an index in the file promises; None if nothing trustworthy does.
-        length_s: length in seconds that the file leads one to expect; it may be an estimate or a lie. None if it says
-            nothing.
+        declared_s: length in seconds that an index in the file states; None if nothing trustworthy does.
+        length_s: length in seconds to expect by the file's header; it may be an estimate, or false. None if there is
+            none.
         failure: what went wrong while reading; None as long as everything could be decoded.
     """
 

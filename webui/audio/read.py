@@ -56,7 +56,7 @@ class DecodeAttempt:
         decoded: the samples, and what was found on the way.
         format: container and codec.
         tracks: how many audio tracks the file has.
-        declared_s: length that an index promises, in seconds; None if nothing trustworthy does.
+        declared_s: length that an index states, in seconds; None if nothing trustworthy does.
         failure: what went wrong while reading.
         channel: the one channel that was taken because the others cancel it; None: the mean of all.
         cut_off: whether the end of the file is missing.

@@ -1,4 +1,4 @@
-"""The bytes of one recording, from a path or from memory, behind one door that never raises into a C library."""
+"""The bytes of one recording, from a path or from memory, as a stream that never raises into a C library."""
 
 import io
 import stat
@@ -20,7 +20,7 @@ class ByteStream:
     """A seekable stream for the readers.
 
     Decoders call back into it from C, where an exception would be printed and lost: an impossible seek (damaged files
-    ask for it) leaves the position where it is, a failing read returns nothing and is kept in ``failure``.
+    cause it) leaves the position where it is, a failing read returns nothing and is kept in ``failure``.
     It has no name on purpose: the decoders go by content alone, and so can't find any file beside this one.
     """
 
@@ -61,8 +61,8 @@ class Source:
 
     Attributes:
         stream: its bytes.
-        head: the first of them, up to ``HEAD_BYTES``.
-        size_bytes: how many there are.
+        head: the first bytes, up to ``HEAD_BYTES``.
+        size_bytes: the number of bytes.
         file_name: the name the user knows it by, without folders.
     """
 
@@ -83,7 +83,7 @@ def open_source(given: Path | bytes, limits: DecodeLimits, file_name: str | None
 
     Args:
         given: an ordinary file, or its bytes.
-        limits: of which the bytes are checked here.
+        limits: how much is accepted; the bytes are checked here.
         file_name: what the user calls it; by default the path's name.
 
     Raises:

@@ -1,7 +1,7 @@
-"""The kinds of models that this program runs, and what their catalogues say together.
+"""The kinds of models that this program runs, and look-ups over all their catalogues.
 
-Everything else learns of families and their models through these functions, so ``FAMILIES`` is the one place to add a
-kind of model.
+The rest of the program knows families and their models through these functions alone, so a new kind of model is added
+to ``FAMILIES`` and nowhere else.
 """
 
 from collections.abc import Iterator

@@ -61,7 +61,7 @@ class Family(ABC):
 
     @abstractmethod
     def recognizes(self, folder: Path) -> bool:
-        """Returns whether a folder holds a model of this family, whoever made it."""
+        """Returns whether a folder holds a model of this family, published or not."""
 
     @abstractmethod
     def load(self, request: LoadRequest) -> EmotionModel:
@@ -119,7 +119,7 @@ class Family(ABC):
         return self.find(name, settings) is not None
 
     def sample_rate(self, name: str, located: LocatedWeights | None) -> object:
-        """Returns the sample rate in Hz that a model's small files state, unchecked; None where only loading tells.
+        """Returns the sample rate in Hz that a model's small files state, unchecked; None if they don't.
 
         Raises:
             CheckpointError: the files can't be read.
@@ -131,7 +131,7 @@ class Family(ABC):
         return None
 
     def absent(self, name: str, settings: Settings) -> ModelNotFoundError:
-        """Returns the error that says that a model's weights are not here, and how to get them."""
+        """Returns the error for weights that are not here; it names how to get them."""
         card = self.card(name)
         repository = card.huggingface_id if card is not None and card.downloadable else name
         folder = str(settings.models_dir / name)

@@ -9,12 +9,12 @@ from webui.settings import Device, Engine, Precision, Settings
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """How a model is asked to run.
+    """How a model shall run.
 
     Attributes:
-        device: where.
-        engine: what runs an Emotion2Vec model; ``auto`` leaves it to ``engine_for``.
-        precision: of an Emotion2Vec model's weights.
+        device: the device to run on.
+        engine: the implementation of an Emotion2Vec model; ``auto`` leaves the choice to ``engine_for``.
+        precision: the number format of an Emotion2Vec model's weights.
     """
 
     device: Device

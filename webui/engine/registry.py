@@ -234,7 +234,7 @@ class ModelRegistry:
         return family.effective_runtime(runtime)
 
     def sample_rate(self, name: str) -> int | None:
-        """Returns the sample rate in Hz that a model takes, without loading it; None where only loading tells.
+        """Returns the sample rate in Hz that a model takes, without loading it; None if its files don't state it.
 
         Raises:
             CheckpointError: the rate makes no sense, or the model's files can't be read.

@@ -1,4 +1,4 @@
-"""A guard in front of FFmpeg's MP4 reader, which believes a sample table before it looks for the samples.
+"""A guard in front of FFmpeg's MP4 reader, which trusts a sample table before it looks for the samples.
 
 Twenty kilobytes that claim eighty million samples of one byte make it take two gigabytes of memory and ten seconds.
 """
@@ -18,9 +18,9 @@ _OVERLAP_BYTES: Final = 16  # the longest entry looked at: name, version, size, 
 def claims_impossible_samples(source: Source) -> bool:
     """Returns whether an MP4 or MOV file claims many more samples than it has bytes.
 
-    Looks at every ``stsz`` and ``trun`` table outside of the media data, however they are nested. What FFmpeg can
-    need for ``HARMLESS_SAMPLES`` (about 130 MB) is let pass, so that a file that was cut off is still read. A
-    compressed index (``cmov``), whose claims can't be seen, counts as impossible.
+    Examines every ``stsz`` and ``trun`` table outside of the media data, however they are nested. Up to
+    ``HARMLESS_SAMPLES`` (about 130 MB in FFmpeg) are accepted, so that a file that was cut off is still read. A
+    compressed index (``cmov``), whose claims can't be read, counts as impossible.
     """
     claimed = 0
     for data in _index_bytes(source):

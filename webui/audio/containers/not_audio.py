@@ -1,4 +1,4 @@
-"""Files that are certainly no audio, told apart so that the error can say what was given.
+"""Files that are certainly no audio, by kind, so that the error can name what was given.
 
 Playlists and concat scripts matter most: a decoder that took one would open other files of this machine.
 """
@@ -50,7 +50,7 @@ def reject_other_formats(head: bytes, file_name: str) -> None:
 
     Args:
         head: the first bytes of the file.
-        file_name: for the message.
+        file_name: the file's name, for the message.
 
     Raises:
         AudioDecodeError: it is a playlist, a text, a picture, a document or an archive.

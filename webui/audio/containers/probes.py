@@ -1,4 +1,4 @@
-"""Small looks into Ogg, MP3 and Matroska files for what the decoders don't tell."""
+"""Probes Ogg, MP3 and Matroska files for facts that the decoders don't report."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ MP3_FRAME_BYTES: Final = 1_441  # the longest MPEG-1 layer III frame
 
 
 def is_chained_ogg(source: Source) -> bool:
-    """Returns whether several logical streams stand in an Ogg file, of which libsndfile would read the first alone."""
+    """Returns whether an Ogg file holds several logical streams, of which libsndfile would read the first alone."""
     page = _last_ogg_page(source)
     return page != b"" and page[14:18] != source.head[14:18]  # the serial number of the logical stream
 

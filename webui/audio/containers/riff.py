@@ -1,7 +1,7 @@
-"""Headers of the chunk formats (WAV, RF64, AIFF, CAF): what they say of channels, rate and length.
+"""Headers of the chunk formats (WAV, RF64, AIFF, CAF): the channels, rate and length that they state.
 
-The decoders silently correct a length that is too great, and have one error for all nonsense. The header itself tells
-a recording that was cut off from one that is whole, and zero channels from a strange codec.
+The decoders silently correct a length that is too great, and have one error for everything invalid. By the header
+itself a recording that was cut off differs from one that is whole, and zero channels from an unknown codec.
 """
 
 import struct
@@ -20,11 +20,11 @@ IFF_START_BYTES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class ChunkHeader:
-    """What a header claims.
+    """The contents of a header.
 
     Attributes:
-        channels: number of channels.
-        sample_rate: in Hz.
+        channels: the number of channels.
+        sample_rate: the sample rate in Hz.
         data_bytes: length of the samples as written in the header; None if the header leaves it open.
         available_bytes: how many bytes of them the file holds.
     """
@@ -36,7 +36,7 @@ class ChunkHeader:
 
     @property
     def missing_share(self) -> float:
-        """Share of the promised samples that the file doesn't hold, 0.0 to 1.0."""
+        """Share of the stated samples that the file doesn't hold, 0.0 to 1.0."""
         if self.data_bytes is None or self.data_bytes <= self.available_bytes + 1:  # + 1: a padding byte left out
             return 0.0
         return 1.0 - self.available_bytes / self.data_bytes
@@ -51,7 +51,7 @@ class _Chunk:
 
 
 def read_chunk_header(source: Source) -> ChunkHeader | None:
-    """Returns what the header of a WAV, RF64, AIFF or CAF file says; None for others and for incomplete headers."""
+    """Returns the header of a WAV, RF64, AIFF or CAF file; None for other files and for incomplete headers."""
     start = source.head[:4]
     layout = None
     shape: tuple[int, float] | None = None

@@ -70,20 +70,20 @@ class PyavReader:
 
     def blocks(self) -> Iterator[Block]:
         """Yields the recording in order; what can't be decoded is left out, and ``failure`` holds the first of it."""
-        waiting: list[FloatArray] = []
+        pending: list[FloatArray] = []
         values, shape = 0, (0, 0)
         for frame in self._frames():
             samples = self._samples(frame)
             if samples is None or samples.size == 0:
                 continue
-            if waiting and (shape != (frame.sample_rate, samples.shape[1]) or values >= BLOCK_VALUES):
-                yield Block(np.concatenate(waiting), shape[0])
-                waiting, values = [], 0
+            if pending and (shape != (frame.sample_rate, samples.shape[1]) or values >= BLOCK_VALUES):
+                yield Block(np.concatenate(pending), shape[0])
+                pending, values = [], 0
             shape = (frame.sample_rate, samples.shape[1])
-            waiting.append(samples)
+            pending.append(samples)
             values += samples.size
-        if waiting:
-            yield Block(np.concatenate(waiting), shape[0])
+        if pending:
+            yield Block(np.concatenate(pending), shape[0])
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Yields decoded frames; a packet that can't be decoded is skipped."""
@@ -93,7 +93,7 @@ class PyavReader:
         while True:
             try:
                 packet = next(packets, None)
-            except (av.FFmpegError, ValueError) as err:  # the container ends in nonsense
+            except (av.FFmpegError, ValueError) as err:  # the end of the container is invalid
                 self.failure = self.failure or err
                 return
             if packet is None:
@@ -115,7 +115,7 @@ class PyavReader:
         channels = frame.layout.nb_channels
         try:
             if frame.format.is_planar and channels > _SAFE_PLANES:
-                frames = av.AudioResampler(format="flt").resample(frame)  # packed, nothing else is changed
+                frames = av.AudioResampler(format="flt").resample(frame)  # interleaved, otherwise unchanged
                 return np.concatenate([part.to_ndarray().reshape(-1, channels) for part in frames])
             return _to_float(frame.to_ndarray(), planar=frame.format.is_planar, channels=channels)
         except (av.FFmpegError, ValueError) as err:
@@ -153,12 +153,12 @@ def _best_stream(container: InputContainer, file_name: str) -> AudioStream:
         raise AudioDecodeError("audio.unknown_codec", found=file_name)
     for other in streams:
         if other is not stream:
-            other.discard = Discard.all  # pictures need not even be read
+            other.discard = Discard.all  # so that pictures are not even read
     return stream
 
 
 def _to_float(array: NDArray[np.generic], *, planar: bool, channels: int) -> FloatArray:
-    """Returns PCM of any kind, ``(channels, samples)`` or packed, as float32 ``(samples, channels)``."""
+    """Returns PCM of any kind, ``(channels, samples)`` or interleaved, as float32 ``(samples, channels)``."""
     samples = array.T if planar else array.reshape(-1, channels)
     kind = array.dtype.str[1:]
     if kind == "u1":

@@ -35,7 +35,7 @@ _CODECS: Final = {
 }
 _BIG_ENDIAN_BY_DEFAULT: Final = frozenset({"AIFF", "CAF", "AU"})
 _DECLARING: Final = frozenset({"flac", "ogg"})  # for the others libsndfile corrects the length to what is there
-_LENGTH_UNKNOWN: Final = 1 << 48  # libsndfile gives the largest integer for a FLAC that doesn't say its length
+_LENGTH_UNKNOWN: Final = 1 << 48  # libsndfile gives the largest integer for a FLAC without a length
 
 
 class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # the library has no complete types

@@ -74,7 +74,7 @@ def downmix_and_resample(
     Args:
         reader: an opened recording.
         new_store: makes an empty store; one, or two if the model has a rate of its own.
-        limits: of which the duration is checked here; decoding stops as soon as it is exceeded.
+        limits: how much is accepted; the duration is checked here, and decoding stops as soon as it is exceeded.
         file_name: the recording's name, for messages.
         model_rate: the sample rate that the model takes, in Hz.
         channel: the one channel to take; by default the mean of all.

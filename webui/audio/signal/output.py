@@ -36,7 +36,7 @@ class ResamplingOutput:
     Args:
         store: the store of the samples; empty.
         sample_rate: their rate in Hz.
-        limits: of which the duration is checked here.
+        limits: how much is accepted; the duration is checked here.
         file_name: the recording's name, for messages.
         meter: measures what is stored; None: the level is measured elsewhere.
     """

@@ -58,7 +58,7 @@ class BuiltinFamily(Family):
             yield from candidate_folders(name, None, settings)
 
     def locate(self, folder: Path, origin: Origin) -> LocatedWeights | None:
-        """Returns the folder of a model; loading the program's own says what is wrong with it."""
+        """Returns the folder of a model; a file missing beside the weights is an error of loading."""
         if origin is Origin.PROGRAM:
             return LocatedWeights(folder, folder, origin) if (folder / WEIGHTS_NAME).is_file() else None
         return super().locate(folder, origin)

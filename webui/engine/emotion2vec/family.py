@@ -121,7 +121,7 @@ class Emotion2vecFamily(ExportingFamily):
         return None
 
     def absent(self, name: str, settings: Settings) -> ModelNotFoundError:
-        """Returns the error that says that the weights are not here, or that they are cut short."""
+        """Returns the error for weights that are not here, or cut short."""
         defect = self.defect(name, settings)
         if defect is not None:
             return ModelNotFoundError(defect.code, **defect.values)

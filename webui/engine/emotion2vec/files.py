@@ -42,7 +42,7 @@ def is_cut_short(path: Path) -> bool:
             start = file.read(len(_ZIP_START))
         return not start or (start == _ZIP_START and not zipfile.is_zipfile(path))
     except OSError:
-        return False  # loading it says what is wrong
+        return False  # loading it reports the reason
 
 
 def read_source_hash(weights: Path) -> str | None:

@@ -27,7 +27,7 @@ class Hub(StrEnum):
 
     @property
     def endpoint(self) -> str:
-        """The hub's address: ``MODELSCOPE_ENDPOINT`` or ``HF_ENDPOINT`` (a mirror, say), else the public one."""
+        """The hub's address: ``MODELSCOPE_ENDPOINT`` or ``HF_ENDPOINT`` (for a mirror), else the public one."""
         if self is Hub.MODELSCOPE:
             address = os.environ.get("MODELSCOPE_ENDPOINT") or "https://modelscope.cn"
         else:

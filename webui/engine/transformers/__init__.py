@@ -1,1 +1,1 @@
-"""Speech classifiers of the transformers library, Wav2Vec2 and HuBERT among them."""
+"""Speech classifiers of the transformers library, such as Wav2Vec2 and HuBERT."""

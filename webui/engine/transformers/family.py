@@ -44,7 +44,7 @@ class TransformersFamily(Family):
         return _CATALOG
 
     def card_of_repository(self, repository: str) -> ModelCard | None:
-        """Returns the card of a classifier in any repository: whether it is one, its files say."""
+        """Returns the card of a classifier in any repository; whether it is one shows once its files are here."""
         known = next((card for card in _CATALOG if card.huggingface_id == repository), None)
         return known if known is not None else _card(folder_of(repository), repository)
 

@@ -13,7 +13,7 @@ PREPROCESSOR_FILE: Final = "preprocessor_config.json"
 
 @dataclass(frozen=True, slots=True)
 class Preprocessor:
-    """What the file states; transformers' own defaults where it says nothing.
+    """The contents of the file, with transformers' own defaults for what is missing.
 
     Attributes:
         normalize: whether waveforms are brought to mean 0 and variance 1.

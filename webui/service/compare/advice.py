@@ -17,7 +17,7 @@ TYPICAL_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the user's machine and recordings ask of a model.
+    """What the user's machine and recordings require of a model.
 
     Attributes:
         memory_mb: memory of the device: main memory, or the graphics card's for a model that runs on one.

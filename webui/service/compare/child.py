@@ -104,7 +104,7 @@ class _Worker:
 
 
 def _resident_mb(field: str) -> float | None:
-    """Resident memory from the kernel, now (VmRSS) or at its highest (VmHWM); None where it doesn't say."""
+    """Resident memory from the kernel, now (VmRSS) or at its highest (VmHWM); None where there is no such file."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return None

@@ -15,7 +15,7 @@ BLOCK: Final = 1 << 20  # samples written at a time: 4 MB
 
 
 class ClipDecodeError(Exception):
-    """A clip can't be decoded; the message says why."""
+    """A clip can't be decoded; the message is the reason."""
 
 
 class DecodedClip:

@@ -1,4 +1,4 @@
-"""From answers to figures: accuracy over each model's own and the shared classes, and what embeddings tell apart."""
+"""From answers to figures: accuracy over each model's own and the shared classes, and what embeddings separate."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class Accuracy:
         recall: unweighted average recall over the classes of the recordings, with its interval.
         right: share of right answers, with its interval.
         weighted_f1: F1 weighted by how often each class occurs.
-        shared_recall: average recall over the classes that all models know, each choosing among these alone; None if
+        shared_recall: average recall over the classes that all models know, each choosing between these alone; None if
             there are not two such classes.
         confused: the pairs (truth, answer, how often) that occur most.
         purity: share of recordings whose nearest neighbour by the embedding's cosine has the same emotion.
@@ -74,8 +74,8 @@ def known_emotions(model: MeasuredModel) -> set[Emotion]:
 def shared_emotions(models: Sequence[MeasuredModel], clips: Sequence[LabelledClip]) -> list[int]:
     """Returns the numbers of the emotions that every model knows and some recording has."""
     common = set.intersection(*(known_emotions(model) for model in models)) if models else set()
-    occurring = {clip.emotion for clip in clips}
-    return [number for number, emotion in enumerate(EMOTIONS) if emotion in common & occurring]
+    labelled = {clip.emotion for clip in clips}
+    return [number for number, emotion in enumerate(EMOTIONS) if emotion in common & labelled]
 
 
 def measure_accuracy(model: MeasuredModel, clips: Sequence[LabelledClip], shared: Sequence[int]) -> Accuracy | None:
@@ -107,9 +107,9 @@ def _classes(truth: IntArray, guess: IntArray) -> dict[Emotion, ClassFigures]:
     found = {}
     for label in np.unique(truth):
         right = int(((truth == label) & (guess == label)).sum())
-        occurring, predicted = int((truth == label).sum()), int((guess == label).sum())
-        recall, precision = right / occurring, right / predicted if predicted else 0.0
-        found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, guess, int(label)), occurring)
+        labelled, predicted = int((truth == label).sum()), int((guess == label).sum())
+        recall, precision = right / labelled, right / predicted if predicted else 0.0
+        found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, guess, int(label)), labelled)
     return found
 
 

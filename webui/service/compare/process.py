@@ -15,7 +15,7 @@ class ModelProcess:
 
     Args:
         name: the model's name.
-        settings: as plain values.
+        settings: the settings as plain values.
 
     Attributes:
         about: what is loaded, and what loading took; only ``error`` if it failed.

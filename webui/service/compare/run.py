@@ -61,7 +61,7 @@ def compare(
 
     Args:
         names: the models' names.
-        settings: as plain values, for the processes.
+        settings: the settings as plain values, for the processes.
         clips: recordings to answer; none: only speed, memory and the like.
         kept: folder of the times and answers so far; what is in it is not measured again. Only whole rounds count, so
             that every model was timed as often in each of them.

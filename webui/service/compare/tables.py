@@ -88,7 +88,7 @@ class Tables:
         return text(f"compare.{key}", self._language, **values)
 
     def _table(self, name: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]], **title: object) -> Table:
-        """Returns a table with a row per model; one that failed says so instead of its figures."""
+        """Returns a table with a row per model; the row of one that failed has no figures."""
         empty = [""] * (len(columns) - 1)
         failed = [(model.name, self._text("failed"), *empty) for model in self._models if model.error is not None]
         return Table(name, self._text(name, **title), (self._text("model"), *columns), (*rows, *failed))
