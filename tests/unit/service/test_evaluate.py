@@ -12,8 +12,8 @@ from tests.support.training_corpus import write_corpus
 from webui.audio.limits import DecodeLimits
 from webui.cli.evaluate import DOCUMENT_FILE, PICTURE_FILE, REPORT_FILE
 from webui.cli.program import run
-from webui.engine.builtin.model import load_builtin
 from webui.engine.builtin.family import BUILTIN_DIR
+from webui.engine.builtin.model import load_builtin
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.service.evaluate import metrics
