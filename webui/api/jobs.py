@@ -127,22 +127,24 @@ class JobsApi:
 
     async def _read_and_submit(self, request: Request, runner: JobRunner) -> JobDocument:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        job = uuid4().hex
+        job, caller = uuid4().hex, caller_name(request)
         if kind == "application/json":
             asked = await run_in_threadpool(_parse, await request.body())
-            return await run_in_threadpool(self._submit, runner, job, self._named(asked), asked)
+            return await run_in_threadpool(self._submit, runner, job, self._named(asked), asked, caller)
         if kind != "multipart/form-data":
             raise RequestError("api.media_type", found=kind or "missing")
         async with request.form(max_files=MAX_FILES, max_fields=32) as form:
             asked = _parse(form_fields(form))
-            return await run_in_threadpool(self._keep_and_submit, runner, job, form, asked)
+            return await run_in_threadpool(self._keep_and_submit, runner, job, form, asked, caller)
 
-    def _keep_and_submit(self, runner: JobRunner, job: str, form: FormData, asked: JobRequest) -> JobDocument:
+    def _keep_and_submit(
+        self, runner: JobRunner, job: str, form: FormData, asked: JobRequest, caller: str
+    ) -> JobDocument:
         uploads = [upload for upload in form.getlist(AUDIO_FIELD) if isinstance(upload, UploadFile)]
         if not uploads or asked.audio_paths or asked.audio_urls:
             raise RequestError("api.job_sources", found=len(uploads))
         try:
-            return self._submit(runner, job, self._kept(job, uploads), asked)
+            return self._submit(runner, job, self._kept(job, uploads), asked, caller)
         except BaseException:
             shutil.rmtree(self._folder / job, ignore_errors=True)
             raise
@@ -171,9 +173,10 @@ class JobsApi:
         roots = self._settings.audio_roots
         return [(path, str(allowed_path(path, roots))) for path in asked.audio_paths or ()]
 
-    def _submit(self, runner: JobRunner, job: str, files: Files, asked: JobRequest) -> JobDocument:
+    def _submit(self, runner: JobRunner, job: str, files: Files, asked: JobRequest, caller: str) -> JobDocument:
         self._check_room(runner)  # others may have been faster
-        options = JobOptions.model_validate(asked.model_dump(exclude={"audio_paths", "audio_urls"}))
+        charged = {"caller": caller if self._settings.max_audio_s_per_hour else None}
+        options = JobOptions.model_validate(asked.model_dump(exclude={"audio_paths", "audio_urls"}) | charged)
         return self._document(runner, runner.submit(files, options, job=job))
 
     def _opened(self, place: str, look: Callable[[], None]) -> AbstractContextManager[Path]:
@@ -248,6 +251,7 @@ class JobsApi:
             state=_state_of(record),
             total=record.total,
             **counts,
+            notice=notice.message() if (notice := runner.pause_of(record.id)) is not None else None,
             failures=tuple(failures),
             links={kind.value: f"{address}/results?format={kind.value}" for kind in TableFormat},
         )

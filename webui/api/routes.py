@@ -133,6 +133,7 @@ class Api:
         with self._callers.counted(caller_name(request)):
             self._service.activity.check_open()
             self._gate.check()  # before the body is read
+            self._service.budget.check(caller_name(request))
             return await self._read_and_answer(request)
 
     async def _read_and_answer(self, request: Request) -> Response:
@@ -165,11 +166,11 @@ class Api:
             model=asked.model,
             precision=asked.precision,
         )
-        file_name = plain_name(asked.file_name or name) or None
+        file_name, caller = plain_name(asked.file_name or name) or None, caller_name(request)
 
         def work(audio: Path | bytes, progress: Progress) -> bytes:
             """Gives the answer as it is sent: thousands of rows take a while to write, and the loop answers others."""
-            done = self._service.recognize(audio, options, file_name=file_name, progress=progress)
+            done = self._service.recognize(audio, options, file_name=file_name, caller=caller, progress=progress)
             return self._document(done, inline=asked.inline_embedding).model_dump_json(exclude_none=True).encode()
 
         activity, limit_s = self._service.activity, self._settings.max_request_s

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
-from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError
+from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError, TooOftenError
 from webui.labels import Emotion
 from webui.results import Granularity, Notice, format_timestamp
 from webui.service.options import MAX_SEGMENT_S, RecognizeOptions, Stage
@@ -38,7 +38,11 @@ def file_at(place: str, _look: Callable[[], None]) -> AbstractContextManager[Pat
 
 
 class JobOptions(BaseModel):
-    """What is asked of every recording of a job; see ``RecognizeOptions``. Answers hold no files."""
+    """What is asked of every recording of a job; see ``RecognizeOptions``. Answers hold no files.
+
+    Attributes:
+        caller: whose budget of audio it counts for; None: nobody's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -48,6 +52,7 @@ class JobOptions(BaseModel):
     labels: tuple[Emotion, ...] | None = None
     max_segment_s: float = MAX_SEGMENT_S
     merge_segments: bool = False
+    caller: str | None = None
 
     def asked(self) -> RecognizeOptions:
         """Returns the options of one recognition."""
@@ -94,6 +99,7 @@ class JobRunner:
         self._something = threading.Condition()
         self._ending = threading.Event()
         self._stopped: set[str] = set()  # cancelled or deleted while an item runs
+        self._paused: dict[str, tuple[float, Notice]] = {}  # until their caller has budget again, and what to say
         self._at_a_time = 1
         self._threads: list[threading.Thread] = []
 
@@ -155,6 +161,11 @@ class JobRunner:
                 record = self.store.job(job)
         return record
 
+    def pause_of(self, job: str) -> Notice | None:
+        """Returns why nothing of a job is done at the moment, if that is so."""
+        until_s, notice = self._paused.get(job, (0.0, None))
+        return notice if until_s > time.monotonic() else None
+
     def _add_threads(self) -> None:
         """Starts the threads that there is work for; those that there is none for any more wait."""
         while len(self._threads) < self._at_a_time and not self._ending.is_set():
@@ -168,7 +179,7 @@ class JobRunner:
             try:
                 if number == 0:
                     self._forget_old()
-                item = self.store.claim() if number < self._at_a_time else None
+                item = self.store.claim(besides=self._paused_now()) if number < self._at_a_time else None
                 if item is None:
                     with self._something:
                         self._something.wait(LOOK_S)
@@ -180,6 +191,14 @@ class JobRunner:
                 self._ending.wait(NOT_READY_S)
             with self._something:
                 self._something.notify_all()
+
+    def _paused_now(self) -> list[str]:
+        """Returns the jobs whose turn it isn't; one that was cancelled meanwhile has to be told so."""
+        now = time.monotonic()
+        for job, (until_s, _) in list(self._paused.items()):
+            if until_s <= now or job in self._stopped:
+                self._paused.pop(job, None)
+        return list(self._paused)
 
     def _tell_if_ended(self, job: str) -> None:
         if not self.store.unfinished(job):
@@ -210,7 +229,9 @@ class JobRunner:
             options = JobOptions.model_validate_json(self.store.options(item.job) or "{}")
             with self._opened(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
                 name = item.name.rsplit("/", 1)[-1]
-                result = self._service.analyze(path, options.asked(), file_name=name, progress=look)
+                result = self._service.analyze(
+                    path, options.asked(), file_name=name, caller=options.caller, progress=look
+                )
         except _StopError:
             if item.job in self._stopped:
                 self.store.finish(item, ItemState.CANCELLED, None)
@@ -219,6 +240,10 @@ class JobRunner:
         except ModelNotReadyError:
             self.store.release(item)
             self._ending.wait(NOT_READY_S)
+        except TooOftenError as err:  # of the caller's audio: the rest follows when there is budget for it
+            until_s = time.monotonic() + float(str(err.values["retry_s"]))
+            self._paused[item.job] = (until_s, Notice.of_error(err.code, err.values))
+            self.store.release(item)
         except SpeechEmotionError as err:
             self._fail(item, Notice.of_error(err.code, err.values))
         except Exception as err:

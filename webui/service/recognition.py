@@ -24,6 +24,7 @@ from webui.errors import RequestError
 from webui.results import Granularity, Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.activity import Activity
 from webui.service.answer import Answer, AnswerContext, build_answer
+from webui.service.audio_budget import AudioBudget, Charge
 from webui.service.embedding import embedding_file
 from webui.service.metrics import Metrics
 from webui.service.models import LoadedModel, ModelShelf
@@ -72,6 +73,7 @@ class RecognitionService:
         self.metrics = Metrics()
         self.models = ModelShelf(settings, self.registry, on_batch=self.metrics.batch)
         self.activity = Activity()
+        self.budget = AudioBudget(settings.max_audio_s_per_hour)
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
         """Loads a model, or returns it if it is loaded already; None takes the settings' values.
@@ -87,6 +89,7 @@ class RecognitionService:
         options: RecognizeOptions | None = None,
         *,
         file_name: str | None = None,
+        caller: str | None = None,
         progress: Progress = ignore_progress,
         on_log: OnLog = lambda _line: None,
     ) -> Recognition:
@@ -96,12 +99,14 @@ class RecognitionService:
             source: an audio file in any format, or its bytes.
             options: what is asked for.
             file_name: the name the user knows it by; by default the path's.
+            caller: whose budget of audio it counts for; None: nobody's.
             progress: told the fraction done and the stage; may raise to stop the run, which then leaves nothing behind.
             on_log: told every line of the processing log as it arises.
 
         Raises:
             AudioError: the recording can't be used.
             RequestError: the options make no sense.
+            TooOftenError: the caller has had as much audio decoded as one may in an hour.
             ModelError: the model can't answer.
             OutputError: the files can't be written.
             StoppingError: the process ends.
@@ -109,7 +114,8 @@ class RecognitionService:
         options = options if options is not None else RecognizeOptions()
         run = _Run(self.settings, options, self.activity.watched(progress), on_log)
         with self.activity.counted(), storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
-            recording, decode_s = run.decode(source, file_name, draft)
+            with self.budget.charged(caller) as charge:
+                recording, decode_s = run.decode(source, file_name, draft, charge)
             with closing(recording.waveform):
                 run.keep_audio(recording, draft)
                 loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
@@ -124,6 +130,7 @@ class RecognitionService:
         options: RecognizeOptions,
         *,
         file_name: str | None = None,
+        caller: str | None = None,
         progress: Progress = ignore_progress,
     ) -> RecognitionResult:
         """Recognizes like ``recognize``, and leaves no files: the answer is the document alone.
@@ -133,7 +140,8 @@ class RecognitionService:
         options = replace(options, extract_embedding=False)
         run = _Run(self.settings, options, progress, lambda _line: None)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
-            recording, decode_s = run.decode(source, file_name, draft)
+            with self.budget.charged(caller) as charge:
+                recording, decode_s = run.decode(source, file_name, draft, charge)
             with closing(recording.waveform):
                 loaded = run.load(lambda: self.models.get(options.model, options.runtime(self.settings)))
                 result = run.infer(recording, loaded, decode_s, draft).result
@@ -161,7 +169,7 @@ class _Run:
         self._smoothing_s = (window_s, hop_s)
 
     def decode(
-        self, source: Path | bytes, file_name: str | None, draft: storage.RunDraft
+        self, source: Path | bytes, file_name: str | None, draft: storage.RunDraft, charge: Charge
     ) -> tuple[StoredRecording, float]:
         """Returns the recording, whose waveform is to be closed, and how many seconds decoding took."""
         self._progress(0.0, Stage.VALIDATION)
@@ -169,7 +177,11 @@ class _Run:
         limits = DecodeLimits(max_bytes=max_bytes, max_duration_s=self._settings.max_audio_s)
         clock = time.perf_counter()
         recording = decode_into(
-            draft.spool, source, limits=limits, file_name=file_name, on_progress=self._steps(0.0, DECODED)
+            charge.metered(draft.spool),
+            source,
+            limits=limits,
+            file_name=file_name,
+            on_progress=self._steps(0.0, DECODED),
         )
         elapsed_s = time.perf_counter() - clock
         info = recording.source

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from webui.service.compare.tables import Table
 from webui.service.evaluate.manifest import EMOBOX_SUFFIX, Labelled, read_source
 from webui.texts import Language, text
 from webui.ui.answer_view import cancelled_html, trouble_html
+from webui.ui.callers import caller_of
 from webui.ui.languages import parse_language
 from webui.ui.localized import Localized
 from webui.ui.markup import escape
@@ -120,7 +122,7 @@ class CompareEvents:
         try:
             with tempfile.TemporaryDirectory(prefix="speech-emotion-compare-") as folder:
                 show(0, 1)
-                made = self._compare(models, files or [], Path(folder), language, show)
+                made = self._compare(models, files or [], Path(folder), language, show, caller_of(request))
                 out = Path(folder) / "out"
                 shared = self._shared.share_run(Path(NAME), [out / name for name in made.files])
             whole = [path for path in shared if path.endswith((HTML_FILE, ".zip"))]
@@ -142,7 +144,13 @@ class CompareEvents:
         self._runs.stop(request.session_hash)
 
     def _compare(
-        self, models: Sequence[str], files: Sequence[str], folder: Path, language: Language, show: OnStep
+        self,
+        models: Sequence[str],
+        files: Sequence[str],
+        folder: Path,
+        language: Language,
+        show: OnStep,
+        caller: str | None,
     ) -> Made:
         ready = self._service.models.ready()
         strangers = [name for name in models if name not in ready]
@@ -150,7 +158,11 @@ class CompareEvents:
             raise RequestError("page.compare_nobody", expected=", ".join(ready))
         self._service.activity.check_open()
         question = Question(models=tuple(models), data=_labelled(files, folder / "data"), rounds=ROUNDS)
-        return compare_models(question, self._service.settings, folder / "out", language, on_step=show)
+        budget = self._service.budget
+        budget.check(caller)
+        heard = partial(budget.note, caller)  # every model hears all of it
+        out = folder / "out"
+        return compare_models(question, self._service.settings, out, language, on_step=show, on_audio=heard)
 
 
 def _labelled(files: Sequence[str], folder: Path) -> Labelled | None:

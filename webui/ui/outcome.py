@@ -95,6 +95,7 @@ def recognize_source(
     options: RecognizeOptions,
     *,
     file_name: str | None = None,
+    caller: str | None = None,
     progress: Progress = ignore_progress,
 ) -> Outcome:
     """Recognizes one recording; every error becomes an outcome.
@@ -104,6 +105,7 @@ def recognize_source(
         source: the visitor's file, or None if there is none.
         options: what is asked for.
         file_name: the name the visitor knows it by; by default the path's.
+        caller: whose budget of audio it counts for.
         progress: told the fraction done and the stage.
     """
     lines: list[Notice] = []
@@ -112,7 +114,12 @@ def recognize_source(
             raise RequestError("page.no_audio")
         service.activity.check_open()
         recognition = service.recognize(
-            source, options, file_name=_plain_name(file_name) or source.name, progress=progress, on_log=lines.append
+            source,
+            options,
+            file_name=_plain_name(file_name) or source.name,
+            caller=caller,
+            progress=progress,
+            on_log=lines.append,
         )
     except CancelledByVisitorError:
         return Outcome(None, None, tuple(lines), cancelled=True)

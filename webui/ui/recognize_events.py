@@ -10,6 +10,7 @@ from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions, Stage
 from webui.settings import Precision
 from webui.texts import Language, text
+from webui.ui.callers import caller_of
 from webui.ui.languages import parse_language
 from webui.ui.layout import Parts
 from webui.ui.model_choice import names_chosen
@@ -77,6 +78,7 @@ class VisitorEvents:
                     Path(path) if path else None,
                     replace(options, model=name),
                     file_name=file_name if file else _recording_name(path),
+                    caller=caller_of(request),
                     progress=show,
                 )
                 if found.cancelled or path is None or len(names) == 1:
@@ -155,13 +157,15 @@ def wire_api(parts: Parts, service: RecognitionService) -> None:
     """
     inputs = parts.inputs
 
-    def recognize(audio: str, granularity: str = "utterance", extract_embedding: bool = False) -> dict[str, Any]:
+    def recognize(
+        audio: str, request: gr.Request, granularity: str = "utterance", extract_embedding: bool = False
+    ) -> dict[str, Any]:
         options = RecognizeOptions(granularity=Granularity(granularity), extract_embedding=extract_embedding)
-        found = recognize_source(service, Path(audio) if audio else None, options)
+        found = recognize_source(service, Path(audio) if audio else None, options, caller=caller_of(request))
         if found.trouble is not None:
-            raise gr.Error(found.trouble.sentence(Language.EN))
+            raise gr.Error(found.trouble.sentence(Language.EN), print_exception=False)
         if found.recognition is None:
-            raise gr.Error(text("page.no_audio", Language.EN))
+            raise gr.Error(text("page.no_audio", Language.EN), print_exception=False)
         return found.recognition.result.model_dump(mode="json", exclude_none=True)
 
     result = gr.JSON(visible=False)

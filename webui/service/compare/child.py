@@ -103,7 +103,12 @@ class _Worker:
         joined = predict_recording(self._model, waveform, on_features=mean.add)
         elapsed_s = time.perf_counter() - started
         scores = emotion_scores(joined.logits.mean(axis=0, dtype=np.float64), self._model)
-        return {"scores": scores.tolist(), "embedding": mean.mean().tolist(), "seconds": elapsed_s}
+        return {
+            "scores": scores.tolist(),
+            "embedding": mean.mean().tolist(),
+            "seconds": elapsed_s,
+            "audio_s": len(waveform) / RATE,
+        }
 
 
 def _resident_mb(field: str) -> float | None:

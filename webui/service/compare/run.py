@@ -16,6 +16,7 @@ QUIT_S: Final = 10.0
 CPU: Final = "cpu"
 TIMES_FILE: Final = "times.json"
 OnStep = Callable[[int, int], None]
+OnAudio = Callable[[float], None]
 
 
 @dataclass(slots=True)
@@ -98,6 +99,7 @@ def compare(
     rounds: int = 5,
     also_cpu: bool = False,
     on_step: OnStep = lambda _done, _all: None,
+    on_audio: OnAudio = lambda _seconds: None,
 ) -> list[Measured]:
     """Returns what was measured of each model, in the order of ``names``; one that fails stops no other.
 
@@ -111,6 +113,7 @@ def compare(
         rounds: how often each length is timed.
         also_cpu: whether each model is timed on the CPU too, in rows of their own.
         on_step: told how many steps of how many are done.
+        on_audio: told the seconds of audio that a model has heard each time; may raise to end it.
     """
     found = [Measured(name, name) for name in names]
     if also_cpu:
@@ -128,10 +131,10 @@ def compare(
             one.warm_start_s = warm.about.get("start_s")
             steps.add()
         alive = [one for one in found if one.error is None]
-        _time_in_turn(alive, children, lengths_s, rounds, steps, kept)
+        _time_in_turn(alive, children, lengths_s, rounds, steps, kept, on_audio)
         for one in alive:
             if not one.timed_only:
-                _answer_all(one, children[one.name], clips, kept, steps)
+                _answer_all(one, children[one.name], clips, kept, steps, on_audio)
             one.memory = children[one.name].ask({"do": "memory"})
     finally:
         for child in children.values():
@@ -155,6 +158,7 @@ def _time_in_turn(
     rounds: int,
     steps: _Steps,
     kept: Path,
+    on_audio: OnAudio,
 ) -> None:
     known = read_times(kept)
     for seconds in lengths_s:
@@ -170,6 +174,7 @@ def _time_in_turn(
             warm_up = number == done  # the first of a process is never typical
             for one in models:
                 answer = children[one.name].ask({"do": "time", "seconds": seconds})
+                on_audio(seconds)
                 if "error" in answer:
                     one.error = one.error or answer["error"]
                 elif not warm_up:
@@ -194,7 +199,9 @@ def _write_times(kept: Path, models: Sequence[Measured]) -> None:
     beside.replace(kept / TIMES_FILE)
 
 
-def _answer_all(one: Measured, child: Child, clips: Sequence[LabelledClip], kept: Path, steps: _Steps) -> None:
+def _answer_all(
+    one: Measured, child: Child, clips: Sequence[LabelledClip], kept: Path, steps: _Steps, on_audio: OnAudio
+) -> None:
     """Answers clip by clip; each answer is in the file before the next is asked."""
     if not clips:
         return
@@ -207,6 +214,7 @@ def _answer_all(one: Measured, child: Child, clips: Sequence[LabelledClip], kept
             key = str(clip.path)
             if key not in one.answers:
                 one.answers[key] = child.ask({"do": "answer", "path": str(clip.path.absolute())})
+                on_audio(one.answers[key].get("audio_s", 0.0))
                 file.write(json.dumps({"path": key, **one.answers[key]}) + "\n")
                 file.flush()
             steps.add()

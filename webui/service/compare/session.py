@@ -10,7 +10,7 @@ from typing import Any, Final
 from webui.errors import OutputError, RequestError
 from webui.service.compare.figures import measure_accuracy, shared_emotions
 from webui.service.compare.report import Made, report_files
-from webui.service.compare.run import OnStep
+from webui.service.compare.run import OnAudio, OnStep
 from webui.service.compare.run import compare as run_comparison
 from webui.service.compare.tables import Limits
 from webui.service.evaluate.annotators import Agreement
@@ -52,6 +52,7 @@ def compare_models(
     *,
     resume: bool = False,
     on_step: OnStep = lambda _done, _all: None,
+    on_audio: OnAudio = lambda _seconds: None,
 ) -> Made:
     """Measures, and writes the report into ``out``; what was measured before is kept there.
 
@@ -62,6 +63,7 @@ def compare_models(
         language: of the report.
         resume: whether ``out`` may hold a comparison already, and it goes on.
         on_step: told how many steps of how many are done; may raise to end it.
+        on_audio: told the seconds of audio that a model has heard each time; may raise to end it.
 
     Raises:
         RequestError: the folder holds a comparison already, of this or of something else.
@@ -79,6 +81,7 @@ def compare_models(
         rounds=question.rounds,
         also_cpu=settings.device is Device.AUTO and bool(nvidia_gpus()),
         on_step=on_step,
+        on_audio=on_audio,
     )
     alive = [one for one in found if one.error is None]
     shared = shared_emotions(alive, clips)
