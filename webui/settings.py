@@ -18,6 +18,7 @@ ENV_PREFIX: Final = "SPEECH_EMOTION_"
 DAY_S: Final = 86_400.0
 WEEK_S: Final = 7 * DAY_S  # of what is waited for: the operating system's timers end after 24 days
 CENTURY_DAYS: Final = 36_500.0
+MAX_BUDGET_S: Final = 1e9
 MAX_MB: Final = 1e9  # a petabyte
 MAX_THREADS: Final = 1024
 MAX_SMOOTHING_S: Final = 3600.0  # a row of frame scores averages over that much at most
@@ -96,6 +97,9 @@ class Settings(BaseSettings):
     max_waiting: int = Field(default=32, ge=0, description=text("settings.max_waiting"))
     max_audio_mb: float = Field(default=2000.0, gt=0, le=MAX_MB, description=text("settings.max_audio_mb"))
     max_audio_s: float = Field(default=43_200.0, gt=0, le=LONGEST_WAV_S, description=text("settings.max_audio_s"))
+    max_audio_s_per_hour: float = Field(
+        default=0.0, ge=0, le=MAX_BUDGET_S, description=text("settings.max_audio_s_per_hour")
+    )
     max_visitor_mb: float = Field(default=10_000.0, gt=0, le=MAX_MB, description=text("settings.max_visitor_mb"))
     max_uploads_mb: float = Field(default=50_000.0, gt=0, le=MAX_MB, description=text("settings.max_uploads_mb"))
     max_per_client: int = Field(default=16, ge=1, description=text("settings.max_per_client"))

@@ -36,7 +36,7 @@ sys.addaudithook(watch)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     outputs_dir = tmp_path_factory.mktemp("doors") / "outputs"
-    with running_server(outputs_dir, program=WATCHED + PROGRAM) as started:
+    with running_server(outputs_dir, program=WATCHED + PROGRAM, max_audio_s_per_hour=10) as started:
         yield started
     assert started.errors.read_text() == ""
 
@@ -47,6 +47,17 @@ def test_the_server_talks_to_nobody(server: RunningServer) -> None:
     )
     assert answer["source"]["file_name"] == EXAMPLE.name
     assert server.errors.read_text() == ""
+
+
+def test_the_page_and_the_api_share_a_budget_of_audio(server: RunningServer) -> None:
+    client = Client(server.url, verbose=False, download_files=False)
+    with pytest.raises(Exception, match=r"\d+ s of audio were decoded for you"):  # noqa: PT012
+        for _ in range(3):
+            client.predict(handle_file(EXAMPLE), "utterance", False, api_name="/recognize")
+    answer = httpx.post(f"{server.url}/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, timeout=30)
+    assert answer.status_code == 429
+    assert answer.json()["code"].startswith("request.audio_budget")
+    assert 0 < int(answer.headers["retry-after"]) <= 3601
 
 
 def test_the_watch_would_see_it() -> None:

@@ -124,22 +124,24 @@ class JobsApi:
 
     async def _read_and_submit(self, request: Request, runner: JobRunner) -> JobDocument:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        job = uuid4().hex
+        job, caller = uuid4().hex, caller_name(request)
         if kind == "application/json":
             body = await run_in_threadpool(_parse, await request.body())
-            return await run_in_threadpool(self._submit, runner, job, self._named(body), body)
+            return await run_in_threadpool(self._submit, runner, job, self._named(body), body, caller)
         if kind != "multipart/form-data":
             raise RequestError("api.media_type", found=kind or "missing")
         async with request.form(max_files=MAX_FILES, max_fields=32) as form:
             body = _parse(form_fields(form))
-            return await run_in_threadpool(self._keep_and_submit, runner, job, form, body)
+            return await run_in_threadpool(self._keep_and_submit, runner, job, form, body, caller)
 
-    def _keep_and_submit(self, runner: JobRunner, job: str, form: FormData, body: JobRequest) -> JobDocument:
+    def _keep_and_submit(
+        self, runner: JobRunner, job: str, form: FormData, body: JobRequest, caller: str
+    ) -> JobDocument:
         uploads = [upload for upload in form.getlist(AUDIO_FIELD) if isinstance(upload, UploadFile)]
         if not uploads or body.audio_paths or body.audio_urls:
             raise RequestError("api.job_sources", found=len(uploads))
         try:
-            return self._submit(runner, job, self._kept(job, uploads), body)
+            return self._submit(runner, job, self._kept(job, uploads), body, caller)
         except BaseException:
             shutil.rmtree(self._folder / job, ignore_errors=True)
             raise
@@ -168,9 +170,10 @@ class JobsApi:
         roots = self._settings.audio_roots
         return [(path, str(allowed_path(path, roots))) for path in body.audio_paths or ()]
 
-    def _submit(self, runner: JobRunner, job: str, files: Files, body: JobRequest) -> JobDocument:
+    def _submit(self, runner: JobRunner, job: str, files: Files, body: JobRequest, caller: str) -> JobDocument:
         self._check_room(runner)  # others may have been faster
-        return self._document(runner, runner.submit(files, body.options(), job=job))
+        charged = caller if self._settings.max_audio_s_per_hour else None
+        return self._document(runner, runner.submit(files, body.options(), job=job, caller=charged))
 
     def _opened(self, place: str, look: Callable[[], None]) -> AbstractContextManager[Path]:
         if place.startswith(("http://", "https://")):
@@ -244,6 +247,7 @@ class JobsApi:
             state=_state_of(record),
             total=record.total,
             **counts,
+            notice=notice.message() if (notice := runner.pause_of(record.id)) is not None else None,
             failures=tuple(failures),
             links={kind.value: f"{address}/results?format={kind.value}" for kind in TableFormat},
         )

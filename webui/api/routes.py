@@ -124,6 +124,7 @@ class Api:
         """Takes an upload (`multipart/form-data`, field `audio`) or JSON, and answers with the result document."""
         with self._scheduler.caller(caller_name(request)):
             self._scheduler.check_room()  # before the body is read
+            self._service.budget.check(caller_name(request))
             return await self._read_and_answer(request)
 
     async def _read_and_answer(self, request: Request) -> Response:
@@ -145,11 +146,13 @@ class Api:
         if body.inline_embedding and body.granularity is Granularity.FRAME:
             raise RequestError("api.inline_frames")
         options = body.options()
-        file_name = plain_name(body.file_name or name) or None
+        file_name, caller = plain_name(body.file_name or name) or None, caller_name(request)
 
         def work(audio: Path | bytes, progress: Progress) -> bytes:
-            """Gives the answer as it is sent: thousands of rows take a while to write, and the loop answers others."""
-            done = self._service.recognize(audio, options, file_name=file_name, admitted=True, progress=progress)
+            """Returns the encoded answer: encoding thousands of rows takes long, and must not block the event loop."""
+            done = self._service.recognize(
+                audio, options, file_name=file_name, caller=caller, admitted=True, progress=progress
+            )
             return self._document(done, inline=body.inline_embedding).model_dump_json(exclude_none=True).encode()
 
         answer = await run_for(request, self._scheduler, source, work, limit_s=self._settings.max_request_s)

@@ -160,13 +160,17 @@ class JobStore:
             rows = ((job, number, name, place) for number, (name, place) in enumerate(files, count))
             self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
 
-    def claim(self) -> Item | None:
-        """Returns the next item, which runs from now on; jobs take turns. None: there is nothing to do."""
+    def claim(self, besides: Sequence[str] = ()) -> Item | None:
+        """Returns the next item, which runs from now on; jobs take turns. None: there is nothing to do.
+
+        Args:
+            besides: jobs whose turn it isn't.
+        """
         with self._writing(), self._transaction():
             row = self._db.execute(
                 f"SELECT id FROM jobs WHERE EXISTS (SELECT 1 FROM {BY_STATE} WHERE state = ? AND job = jobs.id)"
-                " ORDER BY served, rowid LIMIT 1",
-                (ItemState.WAITING,),
+                f" AND id NOT IN ({', '.join('?' * len(besides))}) ORDER BY served, rowid LIMIT 1",
+                (ItemState.WAITING, *besides),
             ).fetchone()
             if row is None:
                 return None

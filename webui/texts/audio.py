@@ -116,6 +116,17 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh="文件 {found} 的文件头写着 {channels} 个声道，应在 1 到 {expected_max} 之间。请重新导出。",
         en="The header of {found} says {channels} channels; 1 to {expected_max} are expected. Export it again.",
     ),
+    "audio.over_budget": Text(
+        zh=(
+            "这段录音有 {found_s} 秒（或文件自称如此），超过了一个调用方每小时可以解码的 {expected_s} 秒。请分成几段；"
+            "若文件写的时长有误，请转换为 WAV；或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
+        ),
+        en=(
+            "The recording is {found_s} s long, or says so, and {expected_s} s are decoded for one caller within an "
+            "hour. Cut it into parts; convert it to WAV if its length is written down wrong; or have "
+            "SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR raised."
+        ),
+    ),
     "audio.absurd_rate": Text(
         zh=(
             "文件 {found} 的采样率是 {found_hz} Hz，不合理：应在 {expected_min_hz} 到 {expected_max_hz} Hz 之间。"

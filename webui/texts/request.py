@@ -87,6 +87,27 @@ TEXTS: Final[Mapping[str, Text]] = {
             "them, or try again in {retry_s} s."
         ),
     ),
+    "request.audio_budget": Text(
+        zh=(
+            "过去一小时内已为您解码 {found_s} 秒音频，再加上这段的 {size_s} 秒就超过了每小时 {expected_s} 秒的上限。"
+            "请约 {wait_min} 分钟后重试，或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
+        ),
+        en=(
+            "{found_s} s of audio were decoded for you within the last hour; with {size_s} s of this recording it is "
+            "more than the {expected_s} s that one caller may have. Try again in about {wait_min} min, or have "
+            "SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR raised."
+        ),
+    ),
+    "request.audio_budget_spent": Text(
+        zh=(
+            "过去一小时内已为您解码 {found_s} 秒音频，达到了每小时 {expected_s} 秒的上限。"
+            "请约 {wait_min} 分钟后重试，或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
+        ),
+        en=(
+            "{found_s} s of audio were decoded for you within the last hour, and one caller may have {expected_s} s. "
+            "Try again in about {wait_min} min, or have SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR raised."
+        ),
+    ),
     "request.too_many_jobs": Text(
         zh="已有 {found} 个批量任务未完成，最多 {expected} 个。请等其中一个完成或取消它，{retry_s} 秒后重试。",
         en=(

@@ -96,6 +96,16 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="接受的最长录音，单位秒：12 小时。",
         en="Longest recording accepted, in seconds: 12 h.",
     ),
+    "settings.max_audio_s_per_hour": Text(
+        zh=(
+            "同一调用方（密钥、账号或地址）每小时最多解码多少秒音频，再多的得到 429；0 为不限。"
+            "对外开放的服务器建议设置，如 7200。"
+        ),
+        en=(
+            "Seconds of audio that are decoded for one caller (key, login or address) within an hour; more is answered "
+            "429, and 0 is no limit. Recommended for servers that are open to strangers: 7200, for instance."
+        ),
+    ),
     "settings.max_visitor_mb": Text(
         zh="一位访客（密钥、账号或地址）上传到网页并保留着的文件总量上限，单位 MB；上传的文件保留六小时。",
         en=(

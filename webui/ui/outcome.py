@@ -100,6 +100,7 @@ def recognize_source(
     options: RecognizeOptions,
     *,
     file_name: str | None = None,
+    caller: str | None = None,
     progress: Progress = ignore_progress,
 ) -> Outcome:
     """Recognizes one recording; every error becomes an outcome.
@@ -109,6 +110,7 @@ def recognize_source(
         source: the uploaded file, or None if there is none.
         options: the options of the recognition.
         file_name: name of the file as the user knows it; by default the name of the path.
+        caller: name of the caller whose budget of audio is charged; None: no budget is.
         progress: called with the fraction done and the stage.
     """
     lines: list[Notice] = []
@@ -116,7 +118,12 @@ def recognize_source(
         if source is None:
             raise RequestError("page.no_audio")
         recognition = service.recognize(
-            source, options, file_name=_plain_name(file_name) or source.name, progress=progress, on_log=lines.append
+            source,
+            options,
+            file_name=_plain_name(file_name) or source.name,
+            caller=caller,
+            progress=progress,
+            on_log=lines.append,
         )
     except CancelledByUserError:
         return Outcome(None, None, tuple(lines), cancelled=True)

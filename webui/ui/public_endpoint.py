@@ -9,6 +9,7 @@ import gradio as gr
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
 from webui.texts import Language, text
+from webui.ui.callers import caller_of
 from webui.ui.outcome import recognize_source
 from webui.ui.tabs.recognize_runs import MODEL_QUEUE
 
@@ -21,13 +22,15 @@ def connect_endpoint(inputs: Sequence[gr.blocks.Block], service: RecognitionServ
         service: the use cases.
     """
 
-    def recognize(audio: str, granularity: str = "utterance", extract_embedding: bool = False) -> dict[str, Any]:
+    def recognize(
+        audio: str, request: gr.Request, granularity: str = "utterance", extract_embedding: bool = False
+    ) -> dict[str, Any]:
         options = RecognizeOptions(granularity=Granularity(granularity), extract_embedding=extract_embedding)
-        outcome = recognize_source(service, Path(audio) if audio else None, options)
+        outcome = recognize_source(service, Path(audio) if audio else None, options, caller=caller_of(request))
         if outcome.error is not None:
-            raise gr.Error(outcome.error.sentence(Language.EN))
+            raise gr.Error(outcome.error.sentence(Language.EN), print_exception=False)
         if outcome.recognition is None:
-            raise gr.Error(text("page.no_audio", Language.EN))
+            raise gr.Error(text("page.no_audio", Language.EN), print_exception=False)
         return outcome.recognition.result.model_dump(mode="json", exclude_none=True)
 
     result = gr.JSON(visible=False)

@@ -96,6 +96,16 @@ def test_an_item_is_claimed_once_and_jobs_take_turns(store: JobStore) -> None:
     assert claimed[5] is None
 
 
+def test_a_job_that_waits_keeps_no_other_from_its_turn(store: JobStore) -> None:
+    for job in ("first", "second"):
+        store.add(job, CREATED, "{}", files(2))
+    claimed = [store.claim(besides=["first", "gone"]) for _ in range(3)]
+    assert [item.job if item is not None else None for item in claimed] == ["second", "second", None]
+    item = store.claim()
+    assert item is not None
+    assert item.job == "first"
+
+
 def test_a_later_job_neither_waits_for_the_first_nor_takes_everything(store: JobStore) -> None:
     store.add("long", CREATED, "{}", files(100))
     for _ in range(50):

@@ -100,7 +100,12 @@ class _Worker:
         recording = predict_recording(self._model, waveform, on_features=mean.add)
         elapsed_s = time.perf_counter() - started
         scores = emotion_scores(recording.logits.mean(axis=0, dtype=np.float64), self._model)
-        return {"scores": scores.tolist(), "embedding": mean.mean().tolist(), "seconds": elapsed_s}
+        return {
+            "scores": scores.tolist(),
+            "embedding": mean.mean().tolist(),
+            "seconds": elapsed_s,
+            "audio_s": len(waveform) / self._model.sample_rate,
+        }
 
 
 def _resident_mb(field: str) -> float | None:

@@ -17,6 +17,7 @@ from webui.units import BYTES_PER_MB
 
 LENGTHS_S: Final = (3.0, 10.0, 30.0)
 OnStep = Callable[[int, int], None]
+OnAudio = Callable[[float], None]
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ def compare(
     rounds: int = 5,
     also_cpu: bool = False,
     on_step: OnStep = lambda _done, _all: None,
+    on_audio: OnAudio = lambda _seconds: None,
 ) -> list[MeasuredModel]:
     """Returns what was measured of each model, in the order of ``names``; one that fails stops no other.
 
@@ -69,6 +71,7 @@ def compare(
         rounds: how often each length is timed.
         also_cpu: whether each model is timed on the CPU too, in rows of their own.
         on_step: called with how many steps of how many are done.
+        on_audio: called with the seconds of audio that a model has processed each time; may raise to end it.
 
     Raises:
         OutputError: decoded clips can't be written.
@@ -82,9 +85,9 @@ def compare(
         for row in rows:
             _start(row, settings, processes, running, steps)
         loaded = [row for row in rows if row.error is None]
-        _time_in_turn(loaded, processes, lengths_s, rounds, steps, kept)
+        _time_in_turn(loaded, processes, lengths_s, rounds, steps, kept, on_audio)
         answering = [row for row in loaded if not row.timed_only]
-        _answer_all(answering, processes, clips, _limits(settings), kept, steps)
+        _answer_all(answering, processes, clips, _limits(settings), kept, steps, on_audio)
         for row in loaded:
             row.memory = processes[row.name].request({"do": "memory"})
     return rows
@@ -130,6 +133,7 @@ def _time_in_turn(
     rounds: int,
     steps: _Steps,
     kept: Path,
+    on_audio: OnAudio,
 ) -> None:
     known = read_times(kept)
     for seconds in lengths_s:
@@ -145,6 +149,7 @@ def _time_in_turn(
             warm_up = number == done  # the first of a process is never typical
             for row in rows:
                 reply = processes[row.name].request({"do": "time", "seconds": seconds})
+                on_audio(seconds)
                 if "error" in reply:
                     row.error = row.error or reply["error"]
                 elif not warm_up:
@@ -160,6 +165,7 @@ def _answer_all(
     limits: DecodeLimits,
     kept: Path,
     steps: _Steps,
+    on_audio: OnAudio,
 ) -> None:
     """Has every model answer clip by clip; a clip is decoded once for all models that take the same sample rate."""
     if not clips:
@@ -177,6 +183,7 @@ def _answer_all(
                 for row in rows:
                     if key not in row.answers:
                         row.answers[key] = _answer(row, processes[row.name], decoded)
+                        on_audio(row.answers[key].get("audio_s", 0.0))
                         logs[row.name].add(key, row.answers[key])
                     steps.add()
 

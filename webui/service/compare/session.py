@@ -12,7 +12,7 @@ from webui.errors import OutputError, RequestError
 from webui.service.compare.advice import Limits
 from webui.service.compare.figures import measure_accuracy, shared_emotions
 from webui.service.compare.report import ComparisonReport, report_files
-from webui.service.compare.run import OnStep
+from webui.service.compare.run import OnAudio, OnStep
 from webui.service.compare.run import compare as run_comparison
 from webui.service.evaluate.annotators import Agreement
 from webui.service.evaluate.manifest import Labelled
@@ -52,6 +52,7 @@ def compare_models(
     *,
     resume: bool = False,
     on_step: OnStep = lambda _done, _all: None,
+    on_audio: OnAudio = lambda _seconds: None,
 ) -> ComparisonReport:
     """Measures, and writes the report into ``out``; what was measured before is kept there.
 
@@ -62,6 +63,7 @@ def compare_models(
         language: the language of the report.
         resume: whether ``out`` may hold a comparison already, which then goes on.
         on_step: called with how many steps of how many are done; may raise to end it.
+        on_audio: called with the seconds of audio that a model has processed each time; may raise to end it.
 
     Raises:
         RequestError: the folder holds a comparison already, of this or of something else.
@@ -78,6 +80,7 @@ def compare_models(
         rounds=request.rounds,
         also_cpu=settings.device is Device.AUTO and bool(nvidia_gpus()),
         on_step=on_step,
+        on_audio=on_audio,
     )
     loaded = [model for model in measured if model.error is None]
     shared = shared_emotions(loaded, clips)

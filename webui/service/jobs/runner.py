@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError
+from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError, TooOftenError
 from webui.progress import Stage
 from webui.results import Notice, format_timestamp
 from webui.service.recognition.options import AnalysisOptions
@@ -32,6 +32,16 @@ Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
 def file_at(place: str, _look: Callable[[], None]) -> AbstractContextManager[Path]:
     """Gives the file at a path."""
     return nullcontext(Path(place))
+
+
+class JobOptions(AnalysisOptions):
+    """Options of every recording of a job, as the job store keeps them.
+
+    Attributes:
+        caller: the caller whose budget of audio is charged; None: no budget is.
+    """
+
+    caller: str | None = None
 
 
 class _StopError(Exception):
@@ -66,6 +76,7 @@ class JobRunner:
         self._changed = threading.Condition()
         self._ending = threading.Event()
         self._stopped: set[str] = set()  # cancelled or deleted while an item runs
+        self._paused: dict[str, tuple[float, Notice]] = {}  # until their caller has budget again, and what to say
         self._at_a_time = 1
         self._threads: list[threading.Thread] = []
 
@@ -84,14 +95,20 @@ class JobRunner:
             thread.join(max(0.0, until - time.monotonic()) if until is not None else None)
 
     def submit(
-        self, files: Iterable[tuple[str, str]], options: AnalysisOptions, *, job: str | None = None
+        self,
+        files: Iterable[tuple[str, str]],
+        options: AnalysisOptions,
+        *,
+        job: str | None = None,
+        caller: str | None = None,
     ) -> JobRecord:
         """Adds a job and returns it.
 
         Args:
             files: pairs of the name that the user knows and the path or address.
-            options: of every recording.
-            job: its id, if whoever asks has made one.
+            options: options of every recording.
+            job: id of the job; None: a new one is made.
+            caller: the caller whose budget of audio is charged; None: no budget is.
 
         Raises:
             OutputError: it can't be written down.
@@ -99,7 +116,8 @@ class JobRunner:
         """
         name = job if job is not None else uuid4().hex
         created = format_timestamp(datetime.now().astimezone())
-        self.store.add(name, created, options.model_dump_json(exclude_none=True), files)
+        kept = JobOptions(**dict(options), caller=caller)
+        self.store.add(name, created, kept.model_dump_json(exclude_none=True), files)
         with self._changed:
             self._changed.notify_all()
         record = self.store.job(name)
@@ -127,6 +145,11 @@ class JobRunner:
                 record = self.store.job(job)
         return record
 
+    def pause_of(self, job: str) -> Notice | None:
+        """Returns why nothing of a job is done at the moment, if that is so."""
+        until_s, notice = self._paused.get(job, (0.0, None))
+        return notice if until_s > time.monotonic() else None
+
     def _add_threads(self) -> None:
         """Starts the threads that there is work for; those that there is none for any more wait."""
         while len(self._threads) < self._at_a_time and not self._ending.is_set():
@@ -140,7 +163,7 @@ class JobRunner:
             try:
                 if number == 0:
                     self._forget_old()
-                item = self.store.claim() if number < self._at_a_time else None
+                item = self.store.claim(besides=self._paused_now()) if number < self._at_a_time else None
                 if item is None:
                     with self._changed:
                         self._changed.wait(LOOK_S)
@@ -152,6 +175,14 @@ class JobRunner:
                 self._ending.wait(NOT_READY_S)
             with self._changed:
                 self._changed.notify_all()
+
+    def _paused_now(self) -> list[str]:
+        """Returns the jobs that wait until their caller has budget again, without those cancelled meanwhile."""
+        now = time.monotonic()
+        for job, (until_s, _) in list(self._paused.items()):
+            if until_s <= now or job in self._stopped:
+                self._paused.pop(job, None)
+        return list(self._paused)
 
     def _notify_if_ended(self, job: str) -> None:
         if not self.store.unfinished(job):
@@ -179,10 +210,10 @@ class JobRunner:
                 raise _StopError
 
         try:
-            options = AnalysisOptions.model_validate_json(self.store.options(item.job) or "{}")
+            options = JobOptions.model_validate_json(self.store.options(item.job) or "{}")
             with self._open(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
                 name = item.name.rsplit("/", 1)[-1]
-                result = self._service.analyze(path, options, file_name=name, progress=look)
+                result = self._service.analyze(path, options, file_name=name, caller=options.caller, progress=look)
         except _StopError:
             if item.job in self._stopped:
                 self.store.finish(item, ItemState.CANCELLED, None)
@@ -191,6 +222,10 @@ class JobRunner:
         except ModelNotReadyError:
             self.store.release(item)
             self._ending.wait(NOT_READY_S)
+        except TooOftenError as err:  # of the caller's audio: the rest follows when there is budget for it
+            until_s = time.monotonic() + float(str(err.values["retry_s"]))
+            self._paused[item.job] = (until_s, Notice.of_error(err.code, err.values))
+            self.store.release(item)
         except SpeechEmotionError as err:
             self._fail(item, Notice.of_error(err.code, err.values))
         except Exception as err:

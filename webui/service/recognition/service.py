@@ -18,6 +18,7 @@ from typing import Final
 
 from webui import storage
 from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
+from webui.audio.sample_store import NewStore
 from webui.audio.vad import SpeechSpan, check_vad, detect_speech
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
@@ -31,6 +32,7 @@ from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 from webui.service.recognition.result_builder import BuiltResult, ResultContext, build_result
 from webui.service.recognition.scores import check_labels, check_smoothing
 from webui.service.recognition.windows import MAX_WINDOW_S, RecordingLogits, count_frames, predict_recording
+from webui.service.serving.audio_budget import AudioBudget, Charge
 from webui.service.serving.drain import DrainTracker
 from webui.service.serving.metrics import Metrics
 from webui.service.serving.priority_semaphore import Priority
@@ -79,6 +81,7 @@ class RecognitionService:
         self.scheduler = Scheduler(
             max_waiting=settings.max_waiting, max_per_caller=settings.max_per_client, drain=DrainTracker()
         )
+        self.budget = AudioBudget(settings.max_audio_s_per_hour)
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
         """Loads a model, or returns it if it is loaded already; None takes the settings' values.
@@ -94,6 +97,7 @@ class RecognitionService:
         options: RecognizeOptions | None = None,
         *,
         file_name: str | None = None,
+        caller: str | None = None,
         runtime: Runtime | None = None,
         admitted: bool = False,
         progress: Progress = ignore_progress,
@@ -105,6 +109,7 @@ class RecognitionService:
             source: an audio file in any format, or its bytes.
             options: the options; None: all defaults.
             file_name: name of the file as the user knows it; by default the name of the path.
+            caller: name of the caller whose budget of audio is charged; None: no budget is.
             runtime: device, engine and precision; None takes the settings' values and the precision of the options.
             admitted: whether the calling surface holds an admission of the scheduler for this request. Without one the
                 work is counted here, and refused once the process is to end.
@@ -115,6 +120,7 @@ class RecognitionService:
         Raises:
             AudioError: the recording can't be used.
             RequestError: the options make no sense.
+            TooOftenError: the caller has had as much audio decoded as it may in an hour.
             ModelError: the model can't be used.
             OutputError: the files can't be written.
             StoppingError: the process is about to end.
@@ -127,7 +133,9 @@ class RecognitionService:
             nullcontext() if admitted else drain.open_track(),
             storage.open_draft(self.settings.outputs_dir, started=run.started) as draft,
         ):
-            recording = run.decode(source, file_name, draft, self._expected_rate(options, runtime))
+            with self.budget.charged(caller) as charge:
+                rate = self._expected_rate(options, runtime)
+                recording = run.decode(source, file_name, draft, rate, charge)
             with closing(recording):
                 run.keep_audio(recording, draft)
                 loaded = run.load(lambda: self._load(options, runtime))
@@ -143,6 +151,7 @@ class RecognitionService:
         options: AnalysisOptions,
         *,
         file_name: str | None = None,
+        caller: str | None = None,
         priority: Priority = Priority.BACKGROUND,
         progress: Progress = ignore_progress,
     ) -> RecognitionResult:
@@ -154,13 +163,16 @@ class RecognitionService:
             source: see ``recognize``.
             options: the options.
             file_name: see ``recognize``.
+            caller: see ``recognize``.
             priority: order among the requests that wait for the same model.
             progress: see ``recognize``.
         """
         run = _Run(self.settings, RecognizeOptions(**dict(options)), progress, lambda _line: None, priority)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             runtime = self._runtime(options)
-            recording = run.decode(source, file_name, draft, self._expected_rate(options, runtime))
+            with self.budget.charged(caller) as charge:
+                rate = self._expected_rate(options, runtime)
+                recording = run.decode(source, file_name, draft, rate, charge)
             with closing(recording):
                 loaded = run.load(lambda: self._load(options, runtime))
                 with run.at_rate_of(loaded.model, recording, source, file_name, draft) as signals:
@@ -204,11 +216,12 @@ class _Run:
         self._smoothing_s = (window_s, hop_s)
 
     def decode(
-        self, source: Path | bytes, file_name: str | None, draft: storage.RunDraft, model_rate: int
+        self, source: Path | bytes, file_name: str | None, draft: storage.RunDraft, model_rate: int, charge: Charge
     ) -> StoredRecording:
         """Returns the recording, which is to be closed, at 16 kHz and at ``model_rate`` Hz."""
         self._progress(0.0, Stage.VALIDATION)
-        recording = self._decode(source, file_name, draft, model_rate, self._steps(0.0, DECODED))
+        new_store = charge.metered(draft.spool, stores=1 if model_rate == SPEECH_RATE else 2)
+        recording = self._decode(source, file_name, new_store, model_rate, self._steps(0.0, DECODED))
         info = recording.source
         self._log_text(
             "log.validated",
@@ -245,14 +258,14 @@ class _Run:
         def report(_fraction: float) -> None:
             self._progress(STORED, Stage.INFERENCE)
 
-        with closing(self._decode(source, file_name, draft, model.sample_rate, report)) as again:
+        with closing(self._decode(source, file_name, draft.spool, model.sample_rate, report)) as again:
             yield again
 
     def _decode(
         self,
         source: Path | bytes,
         file_name: str | None,
-        draft: storage.RunDraft,
+        new_store: NewStore,
         model_rate: int,
         on_progress: Callable[[float], None],
     ) -> StoredRecording:
@@ -260,7 +273,7 @@ class _Run:
         limits = DecodeLimits(max_bytes=max_bytes, max_duration_s=self._settings.max_audio_s)
         clock = time.perf_counter()
         recording = decode_into(
-            draft.spool, source, limits=limits, file_name=file_name, model_rate=model_rate, on_progress=on_progress
+            new_store, source, limits=limits, file_name=file_name, model_rate=model_rate, on_progress=on_progress
         )
         self._decode_s += time.perf_counter() - clock
         return recording

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from webui.service.compare.run import OnStep
 from webui.service.compare.session import ComparisonRequest, compare_models
 from webui.service.evaluate.manifest import EMOBOX_SUFFIX, Labelled, read_source
 from webui.texts import Language, text
+from webui.ui.callers import caller_of
 from webui.ui.context import QUIET, Connect, PageContext
 from webui.ui.i18n import I18n, parse_language
 from webui.ui.outcome import CancelledByUserError, error_card_of
@@ -140,7 +142,7 @@ class CompareRuns:
         try:
             with tempfile.TemporaryDirectory(prefix="speech-emotion-compare-") as folder:
                 report(0, 1)
-                made = self._compare(models, files or [], Path(folder), language, report)
+                made = self._compare(models, files or [], Path(folder), language, report, caller_of(request))
                 out = Path(folder) / "out"
                 shared = self._shared.share_run(Path(NAME), [out / name for name in made.files])
             whole = [path for path in shared if path.endswith((HTML_FILE, ".zip"))]
@@ -162,15 +164,25 @@ class CompareRuns:
         self._runs.stop(request.session_hash)
 
     def _compare(
-        self, models: Sequence[str], files: Sequence[str], folder: Path, language: Language, report: OnStep
+        self,
+        models: Sequence[str],
+        files: Sequence[str],
+        folder: Path,
+        language: Language,
+        report: OnStep,
+        caller: str | None,
     ) -> ComparisonReport:
         ready = self._service.models.ready()
         unavailable = [name for name in models if name not in ready]
         if unavailable or not models:
             raise RequestError("page.compare_nobody", expected=", ".join(ready))
         self._service.scheduler.drain.check_open()
-        question = ComparisonRequest(models=tuple(models), data=_labelled(files, folder / "data"), rounds=ROUNDS)
-        return compare_models(question, self._service.settings, folder / "out", language, on_step=report)
+        request = ComparisonRequest(models=tuple(models), data=_labelled(files, folder / "data"), rounds=ROUNDS)
+        budget = self._service.budget
+        budget.check(caller)
+        charge = partial(budget.note, caller)  # every model processes all of it
+        out = folder / "out"
+        return compare_models(request, self._service.settings, out, language, on_step=report, on_audio=charge)
 
 
 def _labelled(files: Sequence[str], folder: Path) -> Labelled | None:

@@ -1,6 +1,8 @@
 """Recognitions that the page starts: progress, stopping, and their outcome as values of the page's components."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +13,7 @@ from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
 from webui.settings import Precision
 from webui.texts import Language, text
+from webui.ui.callers import caller_of
 from webui.ui.context import Updates
 from webui.ui.i18n import parse_language
 from webui.ui.outcome import CancelledByUserError, Outcome, recognize_source
@@ -60,44 +63,20 @@ class RecognizeRuns:
             extract_embedding=extract_embedding,
             precision=Precision.INT8 if fast else None,
         )
-        name = file_name if file else _recording_name(path)
+        recognize = partial(
+            recognize_source,
+            self._service,
+            Path(path) if path else None,
+            file_name=file_name if file else _recording_name(path),
+            caller=caller_of(request),
+        )
+        names: list[str | None] = chosen_models(self._service, model) if path else [None]
         run = self._runs.begin(request.session_hash)
         try:
-            outcome = self._run_models(
-                run, Path(path) if path else None, options, model, name, language=language, progress=progress
-            )
+            outcome = _run_models(run, recognize, options, names, language, progress)
             return [*present(outcome, language, self._shared), _HIDDEN]
         finally:
             self._runs.end(request.session_hash, run)
-
-    def _run_models(
-        self,
-        run: SessionRun,
-        path: Path | None,
-        options: RecognizeOptions,
-        model: str | None,
-        file_name: str | None,
-        *,
-        language: Language,
-        progress: gr.Progress,
-    ) -> Outcome:
-        """Recognizes with every chosen model in turn."""
-        names = chosen_models(self._service, model)
-        outcomes: list[tuple[str, Outcome]] = []
-        for number, name in enumerate(names):
-
-            def report(fraction: float, stage: Stage, done: int = number) -> None:
-                if not run.goes_on(writing=stage is Stage.RESULTS and done == len(names) - 1):
-                    raise CancelledByUserError
-                progress((done + fraction) / len(names), desc=text(stage.text_key, language))
-
-            outcome = recognize_source(
-                self._service, path, options.model_copy(update={"model": name}), file_name=file_name, progress=report
-            )
-            if outcome.cancelled or path is None or len(names) == 1:
-                return outcome
-            outcomes.append((name or "", outcome))
-        return _side_by_side(outcomes)
 
     def stop(self, language_value: str, request: gr.Request) -> Updates:
         """Stops the run of a session."""
@@ -108,6 +87,30 @@ class RecognizeRuns:
     def leave(self, request: gr.Request) -> None:
         """Stops the run of a session whose page was closed, so that others need not wait for it."""
         self._runs.stop(request.session_hash)
+
+
+def _run_models(
+    run: SessionRun,
+    recognize: Callable[..., Outcome],
+    options: RecognizeOptions,
+    names: list[str | None],
+    language: Language,
+    progress: gr.Progress,
+) -> Outcome:
+    """Recognizes with every model in turn; ``recognize`` takes the options and ``progress``."""
+    outcomes: list[tuple[str, Outcome]] = []
+    for number, name in enumerate(names):
+
+        def report(fraction: float, stage: Stage, done: int = number) -> None:
+            if not run.goes_on(writing=stage is Stage.RESULTS and done == len(names) - 1):
+                raise CancelledByUserError
+            progress((done + fraction) / len(names), desc=text(stage.text_key, language))
+
+        outcome = recognize(options.model_copy(update={"model": name}), progress=report)
+        if outcome.cancelled or len(names) == 1:
+            return outcome
+        outcomes.append((name or "", outcome))
+    return _side_by_side(outcomes)
 
 
 def _side_by_side(outcomes: list[tuple[str, Outcome]]) -> Outcome:

@@ -1,0 +1,266 @@
+"""How much audio of one caller is decoded within an hour: a small file can hold an hour of it, and costs as much."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from webui.arrays import FloatArray
+from webui.audio.sample_store import NewStore, SampleStore
+from webui.errors import AudioTooLongError, TooOftenError
+from webui.units import SPEECH_RATE
+
+HOUR_S: Final = 3600.0
+MINUTE_S: Final = 60.0
+GRAIN_S: Final = 10.0  # what is charged within that long is one entry
+TOLERANCE_S: Final = 1.0  # a recording that fits exactly is not refused for a codec's padding
+
+
+class _Entry:
+    """Seconds that were charged at about the same time, and when they are free again."""
+
+    __slots__ = ("seconds", "until_s")
+
+    def __init__(self, seconds: float, until_s: float) -> None:
+        self.seconds = seconds
+        self.until_s = until_s
+
+
+class AudioBudget:
+    """Counts per caller; safe for several threads. Kept in memory: a restart forgets.
+
+    Args:
+        limit_s: seconds of audio per caller and hour; 0 is no limit.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit_s = limit_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._callers: dict[str, deque[_Entry]] = {}  # oldest first
+        self._swept_s = -HOUR_S
+
+    def check(self, caller: str | None) -> None:
+        """Refuses a caller who has nothing left, before anything of the audio is read.
+
+        Raises:
+            TooOftenError: nothing is left.
+        """
+        if caller is not None and self._limit_s > 0:
+            with self._lock:
+                entries = self._entries(caller)
+                if _sum(entries) >= self._limit_s:
+                    raise self._refusal("request.audio_budget_spent", entries, TOLERANCE_S)
+
+    def note(self, caller: str | None, seconds: float) -> None:
+        """Charges what a caller's models have heard besides recordings.
+
+        Raises:
+            TooOftenError: with it nothing is left.
+        """
+        if caller is not None and self._limit_s > 0:
+            with self._lock:
+                self._add(self._entries(caller), seconds)
+            self.check(caller)
+
+    @contextmanager
+    def charged(self, caller: str | None) -> Iterator["Charge"]:
+        """Gives what charges one recording; at the end it counts for what was decoded, whatever came of it.
+
+        Args:
+            caller: who asks; None is not counted.
+        """
+        charge = Charge(self, caller if self._limit_s > 0 else None)
+        try:
+            yield charge
+        finally:
+            charge.settle()
+
+    def reserve(self, caller: str, seconds: float, needed_s: float) -> None:
+        """Charges ``seconds`` if there is room for them.
+
+        Args:
+            caller: who asks.
+            seconds: to charge now.
+            needed_s: what the recording takes in all.
+
+        Raises:
+            AudioTooLongError: more is needed than anybody has in an hour.
+            TooOftenError: there is no room at the moment.
+        """
+        if needed_s > self._limit_s + TOLERANCE_S:
+            raise AudioTooLongError("audio.over_budget", found_s=round(needed_s), expected_s=round(self._limit_s))
+        with self._lock:
+            entries = self._entries(caller)
+            if _sum(entries) + seconds > self._limit_s + TOLERANCE_S:
+                raise self._refusal("request.audio_budget", entries, seconds, needed_s)
+            self._add(entries, seconds)
+
+    def spend(self, caller: str, seconds: float, used_s: float) -> None:
+        """Charges ``seconds`` that have been decoded already.
+
+        Args:
+            caller: who asked.
+            seconds: to charge now.
+            used_s: what has been decoded of the recording so far, with these.
+
+        Raises:
+            AudioTooLongError: the recording is longer than anybody has in an hour.
+            TooOftenError: it is more than is left. All of the hour's is to be free for another try, since nobody knows
+                how long the recording is.
+        """
+        with self._lock:
+            entries = self._entries(caller)
+            self._add(entries, seconds)
+            if used_s > self._limit_s + TOLERANCE_S:
+                raise AudioTooLongError("audio.over_budget", found_s=round(used_s), expected_s=round(self._limit_s))
+            if _sum(entries) > self._limit_s + TOLERANCE_S:
+                raise self._refusal("request.audio_budget", entries, self._limit_s, used_s, used_s)
+
+    def give_back(self, caller: str, seconds: float) -> None:
+        """Takes back what was charged and not used, the latest first."""
+        with self._lock:
+            for entry in reversed(self._entries(caller)):
+                part = min(seconds, entry.seconds)
+                entry.seconds -= part
+                seconds -= part
+
+    def _entries(self, caller: str) -> deque[_Entry]:
+        """Returns what counts of a caller now."""
+        now = self._clock()
+        if now - self._swept_s > GRAIN_S:
+            self._swept_s = now
+            self._callers = {name: found for name, found in self._callers.items() if found and found[-1].until_s > now}
+        entries = self._callers.setdefault(caller, deque())
+        while entries and entries[0].until_s <= now:
+            entries.popleft()
+        return entries
+
+    def _add(self, entries: deque[_Entry], seconds: float) -> None:
+        until_s = self._clock() + HOUR_S
+        if entries and until_s - entries[-1].until_s < GRAIN_S:
+            entries[-1].seconds += seconds
+        else:
+            entries.append(_Entry(seconds, until_s))
+
+    def _refusal(
+        self, code: str, entries: deque[_Entry], wanted_s: float, size_s: float = 0.0, counted_s: float = 0.0
+    ) -> TooOftenError:
+        """Returns what there is to say where ``wanted_s`` find no room, and when they will.
+
+        Args:
+            code: of the sentence.
+            entries: of the caller.
+            wanted_s: are to be free.
+            size_s: of the recording, as far as it is known.
+            counted_s: of the recording, are among the entries.
+        """
+        over = _sum(entries) + wanted_s - self._limit_s
+        wait_s = HOUR_S
+        for entry in entries:
+            over -= entry.seconds
+            if over <= TOLERANCE_S:
+                wait_s = entry.until_s - self._clock()
+                break
+        return TooOftenError(
+            code,
+            found_s=round(_sum(entries) - counted_s),
+            size_s=round(size_s),
+            expected_s=round(self._limit_s),
+            wait_min=int(wait_s // MINUTE_S) + 1,
+            retry_s=int(wait_s) + 1,
+        )
+
+
+class Charge:
+    """What one recording is charged, by what its file says of its length, and then by what is decoded.
+
+    Args:
+        budget: of all callers.
+        caller: who asks; None is not counted.
+    """
+
+    def __init__(self, budget: AudioBudget, caller: str | None) -> None:
+        self._budget = budget
+        self._caller = caller
+        self._charged_s = 0.0
+        self._used_s = 0.0
+        self._longest_s = 0.0
+
+    def metered(self, new_store: NewStore, *, stores: int = 1) -> NewStore:
+        """Returns a function that makes stores whose samples are charged; a file that is read twice is charged once.
+
+        Args:
+            new_store: makes an empty store.
+            stores: number of stores that one reading of the file fills; the first, at 16 kHz, is charged.
+        """
+        made = 0
+
+        def new_metered() -> SampleStore:
+            nonlocal made
+            made += 1
+            if (made - 1) % stores:
+                return new_store()
+            self._used_s = 0.0
+            return _MeteredStore(new_store(), self)
+
+        return new_metered if self._caller is not None else new_store
+
+    def expect(self, seconds: float) -> None:
+        """Charges so many seconds more before they are decoded; see ``AudioBudget.reserve``."""
+        needed_s = self._used_s + seconds
+        if self._caller is not None and needed_s > self._charged_s:
+            self._budget.reserve(self._caller, needed_s - self._charged_s, needed_s)
+            self._charged_s = needed_s
+
+    def use(self, seconds: float) -> None:
+        """Notes that so many seconds have been decoded; see ``AudioBudget.spend``."""
+        if self._caller is None:
+            return
+        self._used_s += seconds
+        self._longest_s = max(self._longest_s, self._used_s)
+        over = self._used_s - self._charged_s
+        if over > 0:
+            self._charged_s = self._used_s
+            self._budget.spend(self._caller, over, self._used_s)
+
+    def settle(self) -> None:
+        """Gives back what was charged and not decoded."""
+        if self._caller is not None and self._charged_s > self._longest_s:
+            self._budget.give_back(self._caller, self._charged_s - self._longest_s)
+            self._charged_s = self._longest_s
+
+
+class _MeteredStore:
+    """A store that charges what it is given."""
+
+    def __init__(self, store: SampleStore, charge: Charge) -> None:
+        self._store = store
+        self._charge = charge
+
+    def expect(self, samples: int) -> None:
+        self._charge.expect(samples / SPEECH_RATE)
+        self._store.expect(samples)
+
+    def append(self, samples: FloatArray) -> None:
+        self._charge.use(len(samples) / SPEECH_RATE)
+        self._store.append(samples)
+
+    def divide_by(self, peak: float) -> None:
+        self._store.divide_by(peak)
+
+    def close(self) -> None:
+        self._store.close()
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __getitem__(self, part: slice, /) -> FloatArray:
+        return self._store[part]
+
+
+def _sum(entries: deque[_Entry]) -> float:
+    return sum(entry.seconds for entry in entries)
