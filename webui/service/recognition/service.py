@@ -167,7 +167,8 @@ class RecognitionService:
             priority: order among the requests that wait for the same model.
             progress: see ``recognize``.
         """
-        run = _Run(self.settings, RecognizeOptions(**dict(options)), progress, lambda _line: None, priority)
+        fields = {name: getattr(options, name) for name in AnalysisOptions.model_fields}
+        run = _Run(self.settings, RecognizeOptions(**fields), progress, lambda _line: None, priority)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             runtime = self._runtime(options)
             with self.budget.charged(caller) as charge:
