@@ -191,6 +191,7 @@ def test_unknown_errors_are_not_shown(server: RunningServer) -> None:
         ({"host": "::1"}, True),
         ({"host": "0.0.0.0"}, False),
         ({"allowed_hosts": "emotion.example.org"}, False),
+        ({"trusted_proxies": "127.0.0.1"}, False),
         ({"host": "0.0.0.0", "api_keys": hash_key(new_key())}, True),
         ({"host": "0.0.0.0", "compare_tab": "on"}, True),
         ({"compare_tab": "off"}, False),

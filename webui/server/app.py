@@ -13,9 +13,10 @@ import ssl
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache, partial
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -45,6 +46,7 @@ HAND_BACK_S: Final = 5.0
 HANG_UP_S: Final = 1.0  # after a signal, answers under way have this long
 WARM_UP_END_S: Final = 5.0
 SHUTDOWN_S: Final = 5  # uvicorn's own patience, which ends in a traceback per connection
+MAPPED_BITS: Final = 96  # of an IPv6 address, before the IPv4 address in it
 _BACKLOG: Final = 2048
 
 
@@ -75,6 +77,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.http.login import LoginPage
     from webui.http.problems import answer_error
     from webui.http.request_metrics import RequestMetrics
+    from webui.http.security_headers import SecurityHeaders
     from webui.http.upload_quota import UploadLedger, UploadQuota
     from webui.ui.browser_functions import ASSETS_DIR, page_script
     from webui.ui.page import UPLOADS_KEPT_S, build_page
@@ -135,6 +138,8 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         js=page_script(),
         favicon_path=str(ASSETS_DIR / "favicon.png"),
     )
+    # Around the answer to an unexpected error too, which Starlette gives outside of what `add_middleware` adds.
+    app.middleware_stack = SecurityHeaders(app.build_middleware_stack(), frame_ancestors=settings.frame_ancestors)
     return app
 
 
@@ -158,6 +163,8 @@ def serve(settings: Settings) -> None:
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=addresses_of(settings.trusted_proxies),
             timeout_graceful_shutdown=SHUTDOWN_S,
             ssl_certfile=settings.ssl_certfile,
             ssl_keyfile=settings.ssl_keyfile,
@@ -165,9 +172,24 @@ def serve(settings: Settings) -> None:
         scheme = "http" if settings.ssl_certfile is None else "https"
         announce = partial(_say, f"Running on local URL: {scheme}://localhost:{port}")
         connections = Connections(
-            total=room_for(settings.max_connections), per_address=settings.max_connections_per_address
+            total=room_for(settings.max_connections),
+            per_address=settings.max_connections_per_address,
+            trusted=settings.trusted_proxies,
         )
         _Server(config, announce, service.scheduler.drain, connections, settings.max_upload_s).run(sockets=[listener])
+
+
+def addresses_of(proxies: Iterable[IPv4Network | IPv6Network]) -> list[str]:
+    """Returns the networks as uvicorn compares them with the address of a connection.
+
+    A server that listens on ``::`` sees an IPv4 address as an IPv6 one.
+    """
+    written = []
+    for network in proxies:
+        written.append(str(network))
+        if isinstance(network, IPv4Network):
+            written.append(f"::ffff:{network.network_address}/{MAPPED_BITS + network.prefixlen}")
+    return written
 
 
 def is_open_to_network(settings: Settings) -> bool:
@@ -183,7 +205,8 @@ def has_compare_tab(settings: Settings) -> bool:
         return settings.compare_tab is Switch.ON
     from webui.http.access import Access, is_loopback
 
-    return Access(settings).restricted or (is_loopback(settings.host) and not settings.allowed_hosts)
+    behind_proxy = bool(settings.allowed_hosts or settings.trusted_proxies)
+    return Access(settings).restricted or (is_loopback(settings.host) and not behind_proxy)
 
 
 def check_certificate(settings: Settings) -> None:
