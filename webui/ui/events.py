@@ -20,7 +20,15 @@ from webui.ui.status_events import wire_status
 STATE_TTL_S: Final = 3600.0
 
 
-def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_dir: Path, example: Path) -> None:
+def wire(
+    page: gr.Blocks,
+    parts: Parts,
+    service: RecognitionService,
+    *,
+    cache_dir: Path,
+    example: Path,
+    downloads: bool,
+) -> None:
     """Connects the components.
 
     Args:
@@ -29,10 +37,13 @@ def wire(page: gr.Blocks, parts: Parts, service: RecognitionService, *, cache_di
         service: answers.
         cache_dir: Gradio's cache folder, which files are served from.
         example: the example clip.
+        downloads: whether the download of the large model can be started and cancelled.
     """
     outcome = gr.State(None, time_to_live=STATE_TTL_S)
     arrived = _wire_language(page, parts, outcome)
-    wire_status(parts.status, parts.inputs.fast, parts.inputs.model, parts.language, arrived, service)
+    wire_status(
+        parts.status, parts.inputs.fast, parts.inputs.model, parts.language, arrived, service, downloads=downloads
+    )
     wire_resources(parts.resources, parts.language, service)
     shared = SharedFiles(cache_dir, page.upload_file_set)
     _wire_source(parts, shared, example)

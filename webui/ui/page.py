@@ -30,21 +30,26 @@ _FONTS: Final = (
 )
 
 
-def build_page(service: RecognitionService, *, cache_dir: Path, compares: bool = True) -> gr.Blocks:
+def build_page(
+    service: RecognitionService, *, cache_dir: Path, compares: bool = True, downloads: bool = True
+) -> gr.Blocks:
     """Builds the page. Nothing is asked of the network, and nothing is told to it.
 
     Args:
         service: answers.
         cache_dir: Gradio's cache folder.
         compares: whether there is a tab that compares models.
+        downloads: whether the download of the large model can be started and cancelled.
     """
     title = f"{text('page.title', Language.ZH)} · {text('page.title', Language.EN)}"
     page = gr.Blocks(analytics_enabled=False, title=title, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S))
     with page:
-        wire(page, lay_out(compares=compares), service, cache_dir=cache_dir, example=EXAMPLE)
+        wire(page, lay_out(compares=compares), service, cache_dir=cache_dir, example=EXAMPLE, downloads=downloads)
     # Gradio checks that a file in an event was uploaded only in apps that were launched, and a mounted one never is.
     page.has_launched = True
-    page.queue(max_size=MAX_WAITING, default_concurrency_limit=MODEL_CONCURRENCY)
+    waiting = max(MAX_WAITING, 2 * service.settings.max_per_client)  # one caller never fills the queue
+    # Without `api_open=False`, /run answers events of the queue too, past its limits.
+    page.queue(max_size=waiting, default_concurrency_limit=MODEL_CONCURRENCY, api_open=False)
     return page
 
 

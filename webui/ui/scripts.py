@@ -1,6 +1,7 @@
 """The little JavaScript the page needs. It runs in the visitor's browser and asks nobody for anything."""
 
 import json
+import re
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,10 @@ from webui.ui.answer_view import trouble_html
 _REFUSED_UPLOAD: Final = (
     r'HTTP \d+: \{{.*"code":"request\.uploads_of_{code}","values":\{{"found_mb":(?<found_mb>[\d.]+),'
     r'"size_mb":(?<size_mb>[\d.]+),"expected_mb":(?<expected_mb>[\d.]+),"wait_min":(?<wait_min>\d+),.*'
+)
+# The answer to any other upload that was refused.
+_REFUSED_OTHERWISE: Final = (
+    r'HTTP \d+: \{(?!.*"code":"request\.uploads_of_).*"detail":"(?<detail>(?:[^"\\]|\\.)*)","code":.*'
 )
 # What Gradio says in English whatever the language, or doesn't say anew when the language changes (an expression of
 # JavaScript), and the key of our text for it.
@@ -37,9 +42,17 @@ _GRADIO_SAYS: Final = {
     # A refused upload: the page shows what the server answered, a problem document.
     _REFUSED_UPLOAD.format(code="visitor"): "request.uploads_of_visitor",
     _REFUSED_UPLOAD.format(code="all"): "request.uploads_of_all",
+    _REFUSED_OTHERWISE: "page.gradio_upload_refused",
     "Error": "page.gradio_error",
     "Warning": "page.gradio_warning",
 }
+# Sentences of the server about an event that was refused; it answers in the browser's language, not in the page's.
+_REFUSED_EVENTS: Final = ("request.too_many", "request.event_too_large", "request.event_too_nested")
+
+
+def _pattern(key: str, language: Language) -> str:
+    """Returns an expression of JavaScript that matches a text, with a group for each of its values."""
+    return re.sub(r"\\\{(\w+)\\\}", r"(?<\1>.+?)", re.escape(TEXTS[key].in_language(language)))
 
 
 def page_script(source: Path) -> str:
@@ -48,9 +61,10 @@ def page_script(source: Path) -> str:
     Args:
         source: the file that holds it.
     """
+    refused = {_pattern(key, language): key for key in _REFUSED_EVENTS for language in Language}
     words = [
         {"heard": heard, "said": {language.value: TEXTS[key].in_language(language) for language in Language}}
-        for heard, key in _GRADIO_SAYS.items()
+        for heard, key in (_GRADIO_SAYS | refused).items()
     ]
     return f"() => {{ ({source.read_text('utf-8').strip()})({json.dumps(words, ensure_ascii=False)}) }}"
 

@@ -1,7 +1,7 @@
 """The line about the models: asked for anew every second while something is under way, rarely otherwise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import gradio as gr
@@ -13,7 +13,7 @@ from webui.texts import Language, text
 from webui.ui.languages import parse_language
 from webui.ui.localized import FIRST_LANGUAGE, Localized
 from webui.ui.model_choice import model_update
-from webui.ui.status_view import offer_key, status_html
+from webui.ui.status_view import is_here, offer_key, status_html
 
 BUSY_S: Final = 1.0
 CALM_S: Final = 5.0
@@ -65,6 +65,8 @@ def wire_status(
     language: gr.Radio,
     arrived: gr.events.Dependency,
     service: RecognitionService,
+    *,
+    downloads: bool,
 ) -> None:
     """Connects the line.
 
@@ -75,12 +77,13 @@ def wire_status(
         language: the visitor's language.
         arrived: the event after which that language is known.
         service: whose models it is about.
+        downloads: whether the two buttons are there. Without them there are no events either.
     """
     shelf = service.models
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def look(language_value: object, shown: str) -> Updates:
-        return _updates(shelf.standing(), shelf.ready(), parse_language(language_value), shown)
+        return _updates(shelf.standing(), shelf.ready(), parse_language(language_value), shown, buttons=downloads)
 
     def retry(language_value: object, shown: str) -> Updates:
         shelf.retry()
@@ -94,12 +97,16 @@ def wire_status(
     arrived.then(look, given, changed, **quiet)
     language.input(look, given, changed, **quiet)
     parts.clock.tick(look, given, changed, **quiet)
-    parts.retry.click(retry, given, changed, **quiet)
-    parts.cancel.click(cancel, given, changed, **quiet)
+    if downloads:
+        parts.retry.click(retry, given, changed, **quiet)
+        parts.cancel.click(cancel, given, changed, **quiet)
 
 
-def _updates(standing: Standing, ready: Sequence[str], language: Language, shown: str) -> Updates:
+def _updates(standing: Standing, ready: Sequence[str], language: Language, shown: str, *, buttons: bool) -> Updates:
     """Returns what changes; nothing, if the visitor sees it already."""
+    if not buttons:
+        # The sentence about weights that are not loaded yet speaks of the button; that of absent ones does not.
+        standing = replace(standing, can_retry=standing.can_retry and not is_here(standing), can_cancel=False)
     line = status_html(standing, language)
     offered = Precision.INT8 in standing.offers
     seen = f"{line}<!-- {offered} {' '.join(ready)} -->"
@@ -108,7 +115,7 @@ def _updates(standing: Standing, ready: Sequence[str], language: Language, shown
     label = text(offer_key(standing), language)
     return [
         line,
-        gr.update(value=label, visible=standing.can_retry),
+        gr.update(value=label, visible=standing.can_retry and buttons),
         gr.update(visible=standing.can_cancel),
         gr.Timer(BUSY_S if _is_busy(standing) else CALM_S),
         seen,

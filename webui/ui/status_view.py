@@ -52,8 +52,8 @@ def _said(standing: Standing, language: Language) -> str:
     return who if notice is None else f"{who} {notice.message(language)}"
 
 
-def _is_here(standing: Standing) -> bool:
-    """Whether the weights of a large model are on this machine, and nobody has loaded them."""
+def is_here(standing: Standing) -> bool:
+    """Returns whether the weights of a large model are on this machine, and nobody has loaded them."""
     who = standing.answering
     return standing.status is None and who is not None and who.name != BUILTIN and not who.precision
 
@@ -62,7 +62,7 @@ def offer_key(standing: Standing) -> str:
     """Returns the key of the words on the button that starts or retries."""
     if standing.status is not None:
         return "page.status_retry"
-    return "page.status_load" if _is_here(standing) else "page.status_download"
+    return "page.status_load" if is_here(standing) else "page.status_download"
 
 
 def _who_html(standing: Standing, language: Language) -> str:
@@ -71,7 +71,7 @@ def _who_html(standing: Standing, language: Language) -> str:
     answering = standing.answering
     label = escape(text("page.status_model", language))
     name = escape(model_title(answering.name, language))
-    waits = "page.status_idle" if _is_here(standing) else "page.status_not_loaded"
+    waits = "page.status_idle" if is_here(standing) else "page.status_not_loaded"
     return f"{label} <b>{name}</b> {_details_html(answering, waits, language)}"
 
 
@@ -91,7 +91,7 @@ def _why_html(standing: Standing, language: Language) -> str:
     if status is None:
         if not standing.can_retry:
             return ""
-        if _is_here(standing) and standing.answering is not None:
+        if is_here(standing) and standing.answering is not None:
             model = model_title(standing.answering.name, language)
             return f"<p>{escape(text('page.status_here', language, model=model))}</p>"
         return f"<p>{escape(text('page.status_absent', language))}</p>"
