@@ -64,7 +64,7 @@ from webui.server.app import create_app
 from webui.settings import Settings
 def walk(routes, prefix=""):
     for route in routes:
-        inner = getattr(getattr(route, "app", None), "routes", None)
+        inner = getattr(getattr(route, "_base_app", getattr(route, "app", None)), "routes", None)
         inner = inner or getattr(getattr(route, "original_router", None), "routes", None)
         path = prefix + (getattr(route, "path", None) or "")
         for method in getattr(route, "methods", None) or ():

@@ -100,13 +100,17 @@ def test_a_body_has_to_arrive(busy: RunningServer) -> None:
         with socket.create_connection(("127.0.0.1", port)) as link:
             head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEYS[1]}\r\nContent-Length: 1000\r\n"
             kind = "multipart/form-data; boundary=a" if "upload" in path else "application/x-www-form-urlencoded"
-            link.sendall(f"{head}Content-Type: {kind}\r\n\r\n".encode() + b"--a\r\n")
+            file = b'--a\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\nabc'
+            link.sendall(f"{head}Content-Type: {kind}\r\n\r\n".encode() + file)
             link.settimeout(10)
             begun = time.monotonic()
             answer = link.recv(65536)
             assert answer.startswith(b"HTTP/1.1 408"), path
             assert b"api.upload_slow" in answer + link.recv(65536)
             assert 1.5 < time.monotonic() - begun < 5
+    where = f"{busy.url}/gradio_api/upload"
+    (kept,) = httpx.post(where, files={"files": b"x"}, headers={"X-API-Key": KEYS[1]}).json()
+    assert [path for path in Path(kept).parents[1].iterdir() if path.is_file()] == []
 
 
 def stop_during_work(server: RunningServer, clip: bytes) -> tuple[Future[httpx.Response], float]:

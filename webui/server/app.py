@@ -71,16 +71,16 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.api.routes import PREFIX as API_PREFIX
     from webui.api.routes import Api
     from webui.api.work import CallerGoneError, answer_disconnected
-    from webui.http.access import Access, AccessGuard, caller_name, page_user
+    from webui.http.access import Access, AccessGuard, page_user
     from webui.http.body_limit import BodyLimit
-    from webui.http.gradio_hardening import GradioHardening
     from webui.http.login import LoginPage
+    from webui.http.malformed_requests import MalformedRequests
     from webui.http.problems import answer_error
     from webui.http.request_metrics import RequestMetrics
     from webui.http.security_headers import SecurityHeaders
-    from webui.http.upload_quota import UploadLedger, UploadQuota
     from webui.ui.browser_functions import ASSETS_DIR, page_script
-    from webui.ui.page import UPLOADS_KEPT_S, build_page
+    from webui.ui.guard import guard_page
+    from webui.ui.page import build_page
     from webui.ui.theme import page_theme
 
     access = Access(settings)
@@ -95,12 +95,9 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         openapi_url=f"{API_PREFIX}/openapi.json",
     )
     describe(app)
-    app.add_middleware(GradioHardening)
     app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb, max_upload_s=settings.max_upload_s)
-    uploads = UploadLedger(visitor_mb=settings.max_visitor_mb, total_mb=settings.max_uploads_mb, kept_s=UPLOADS_KEPT_S)
-    largest = int(settings.max_audio_mb * BYTES_PER_MB)
-    app.add_middleware(UploadQuota, ledger=uploads, visitor_of=caller_name, refuse=answer_error, unannounced=largest)
     app.add_middleware(AccessGuard, access=access)
+    app.add_middleware(MalformedRequests)
     # Without one, Gradio would add its own, which lets every site in.
     app.add_middleware(
         CORSMiddleware,
@@ -118,9 +115,12 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     app.include_router(LoginPage(access).router)
     app.include_router(jobs.router)
     app.include_router(Api(service).router)
+    page = build_page(
+        service, cache_dir=cache_dir, compares=has_compare_tab(settings), downloads=may_start_downloads(settings)
+    )
     gr.mount_gradio_app(
         app,
-        build_page(service, cache_dir=cache_dir, compares=has_compare_tab(settings)),
+        page,
         path="/",
         auth_dependency=page_user if access.restricted else None,
         show_error=False,
@@ -138,6 +138,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         js=page_script(),
         favicon_path=str(ASSETS_DIR / "favicon.png"),
     )
+    guard_page(app, page, service, cache_dir=cache_dir)
     # Around the answer to an unexpected error too, which Starlette gives outside of what `add_middleware` adds.
     app.middleware_stack = SecurityHeaders(app.build_middleware_stack(), frame_ancestors=settings.frame_ancestors)
     return app
@@ -203,6 +204,19 @@ def has_compare_tab(settings: Settings) -> bool:
     """Returns whether the page compares models: not for strangers, unless the settings say so."""
     if settings.compare_tab is not Switch.AUTO:
         return settings.compare_tab is Switch.ON
+    return _knows_its_callers(settings)
+
+
+def may_start_downloads(settings: Settings) -> bool:
+    """Returns whether whoever opens the page may start and cancel the download of the large model.
+
+    The rule is that of the tab that compares models; who turns that off at home keeps the download.
+    """
+    return has_compare_tab(settings) or _knows_its_callers(settings)
+
+
+def _knows_its_callers(settings: Settings) -> bool:
+    """Whether callers have to say who they are, or are all on this machine."""
     from webui.http.access import Access, is_loopback
 
     behind_proxy = bool(settings.allowed_hosts or settings.trusted_proxies)

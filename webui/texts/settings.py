@@ -138,8 +138,11 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="The same of all visitors together; set it below what the disk has room for.",
     ),
     "settings.max_per_client": Text(
-        zh="同一调用方（密钥、账号或地址）最多同时有多少个 API 请求；再多的得到 429。",
-        en="API requests of one caller (key, login or address) at a time; more are answered 429.",
+        zh="同一调用方（密钥、账号或地址）最多同时有多少个 API 请求，以及网页上的多少次识别；再多的得到 429。",
+        en=(
+            "API requests of one caller (key, login or address) at a time, and as many runs on the page; more are "
+            "answered 429."
+        ),
     ),
     "settings.max_upload_s": Text(
         zh="请求的内容最多用多少秒传完。", en="Seconds in which a request's body has to arrive."
