@@ -23,7 +23,7 @@ from webui.errors import AudioDecodeError, AudioTooLongError
 from webui.units import SPEECH_RATE
 
 CLIPPED_FROM: Final = 0.99  # of full scale
-LONGEST_NUMBER: Final = 1e15  # written out; above, with an exponent
+LONGEST_NUMBER: Final = 1e15  # above it a rate is printed with an exponent
 DURATION_TOLERANCE_S: Final = 0.001  # rounding must not refuse a recording of exactly the limit
 
 
@@ -108,14 +108,14 @@ def check_shape(channels: int, sample_rate: float, file_name: str) -> None:
         raise AudioDecodeError(
             "audio.absurd_rate",
             found=file_name,
-            found_hz=_said(sample_rate),
+            found_hz=_printable(sample_rate),
             expected_min_hz=MIN_SOURCE_RATE,
             expected_max_hz=MAX_SOURCE_RATE,
         )
 
 
-def _said(rate_hz: float) -> float | int | str:
-    """Returns a rate from a header as a sentence and JSON can hold it: AIFF and CAF have room for any number."""
+def _printable(rate_hz: float) -> float | int | str:
+    """Returns a rate from a header in a form that fits a sentence and JSON: AIFF and CAF have room for any number."""
     if not math.isfinite(rate_hz):
         return str(rate_hz)
     return round(rate_hz) if abs(rate_hz) < LONGEST_NUMBER else rate_hz
