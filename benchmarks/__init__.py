@@ -1,1 +1,1 @@
-"""Measurements of the program's own speed, memory and exactness. Imports webui; webui never imports this."""
+"""Measures speed, memory and numerical accuracy of this program. Imports webui; webui never imports this."""
