@@ -15,7 +15,8 @@ from gradio_client import Client, handle_file
 
 from tests.support.server_process import ROOT, RunningServer, free_port, running_server
 from webui.errors import RequestError
-from webui.server.app import check_certificate, is_open_to_network
+from webui.server.exposure import is_open_to_network
+from webui.server.listen import check_certificate
 from webui.service.serving.keys import PasswordHash, hash_key, new_key
 from webui.settings import Settings
 

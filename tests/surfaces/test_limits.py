@@ -143,7 +143,7 @@ def test_work_under_way_is_finished(tmp_path: Path, long_clip: bytes) -> None:
 
 
 def test_work_that_takes_too_long_is_handed_back(tmp_path: Path, long_clip: bytes) -> None:
-    program = "import webui.server.app\nwebui.server.FINISH_S = 1.0\n" + PROGRAM
+    program = "import webui.server.process\nwebui.server.process.FINISH_S = 1.0\n" + PROGRAM
     with running_server(tmp_path / "outputs", program=program) as started:
         work, took = stop_during_work(started, long_clip)
         assert told(work.result()) == (503, "request.stopping")
@@ -154,9 +154,9 @@ def test_work_that_takes_too_long_is_handed_back(tmp_path: Path, long_clip: byte
 
 
 def test_the_time_to_end_is_within_thirty_seconds() -> None:
-    from webui.server.app import app as server
+    from webui.server import lifespan, process
 
-    assert server.FINISH_S + server.HAND_BACK_S + server.HANG_UP_S + server.WARM_UP_END_S < 30
+    assert process.FINISH_S + process.ABORT_S + process.CLOSE_S + lifespan.ACQUISITION_END_S < 30
 
 
 def test_what_gradio_would_not_limit(busy: RunningServer) -> None:

@@ -45,7 +45,8 @@ def watched_app(*given):
         })
     app.router.routes.insert(0, Route("/kept", kept))
     return app
-webui.server.app.create_app = watched_app
+import webui.server.process
+webui.server.process.create_app = watched_app
 """
 
 

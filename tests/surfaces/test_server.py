@@ -17,7 +17,8 @@ from tests.support.server_process import RunningServer, free_port, running_serve
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.results import RecognitionResult
-from webui.server.app import PORTS_TRIED, has_compare_tab, may_start_downloads, open_listener
+from webui.server.exposure import has_compare_tab, may_start_downloads
+from webui.server.listen import PORTS_TRIED, open_listener
 from webui.service import RecognitionService
 from webui.service.serving.keys import hash_key, new_key
 from webui.settings import Settings
