@@ -25,7 +25,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="module")
 def client(server: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    no_reuse = httpx.Limits(max_keepalive_connections=0)  # the server closes what is idle for 5 s, at any moment
+    with httpx.Client(base_url=server.url, timeout=60, limits=no_reuse) as client:
         yield client
 
 

@@ -5,7 +5,7 @@ The size of one file is bounded elsewhere; this bounds their number.
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -32,7 +32,7 @@ class Charge:
         self.complete = False
         self._quota = quota
 
-    async def counted(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def counted(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Passes on a body's chunks.
 
         Raises:

@@ -5,16 +5,16 @@ field than it reads, and keeps form fields of any size in memory. Its download f
 """
 
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import gradio as gr
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from gradio.data_classes import DeveloperPath, UserProvidedPath
 from gradio.exceptions import InvalidPathError
-from gradio.route_utils import GradioMultiPartParser, GradioUploadFile, file_fetch
+from gradio.route_utils import FileUploadProgress, GradioMultiPartParser, GradioUploadFile, file_fetch
 from gradio.utils import safe_join
 from gradio_client.utils import strip_invalid_filename_characters
 from starlette.datastructures import Headers
@@ -29,6 +29,7 @@ from webui.units import BYTES_PER_MB
 FIELD: Final = "files"
 MAX_FILES: Final = 1000  # what the page puts into one request at most
 MAX_ID: Final = 64
+send_file: Callable[..., Response] = file_fetch  # Gradio's, which has no types
 UploadId = Annotated[str, Query(min_length=1, max_length=MAX_ID)]
 
 
@@ -93,8 +94,7 @@ class PageFiles:
         """Sends a file of the cache folder; Gradio's function refuses those that lie elsewhere with 403."""
         if not Path(path).is_absolute():  # a web address among others, which this function would not fetch either
             raise HTTPException(404)
-        response: Response = file_fetch(path, request, self._page, str(self._cache_dir))
-        return response
+        return send_file(path, request, self._page, str(self._cache_dir))
 
     def _kept(self, files: Iterable[GradioUploadFile]) -> list[str]:
         """Moves files from their temporary names to where Gradio looks for them: in a folder named by their hash."""
@@ -122,7 +122,7 @@ class _Parser(GradioMultiPartParser):
     def __init__(
         self,
         headers: Headers,
-        body: AsyncIterator[bytes],
+        body: AsyncGenerator[bytes, None],
         *,
         folder: Path,
         max_bytes: int,
@@ -136,7 +136,7 @@ class _Parser(GradioMultiPartParser):
             max_fields=0,
             upload_dir=folder,
             upload_id=upload_id,
-            upload_progress=progress if upload_id else None,
+            upload_progress=cast("FileUploadProgress", progress) if upload_id else None,
             max_file_size=max_bytes,
         )
 
@@ -150,5 +150,5 @@ class _Parser(GradioMultiPartParser):
         for file in self._files_to_close_on_error:
             file.close()
             Path(file.name).unlink(missing_ok=True)
-        if self.upload_progress is not None:
+        if self.upload_progress is not None and self.upload_id is not None:
             self.upload_progress.set_done(self.upload_id)
