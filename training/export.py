@@ -26,7 +26,7 @@ from webui.engine.builtin.checkpoint import (
     read_weights,
 )
 from webui.engine.builtin.frontend import FrontEndConfig
-from webui.engine.builtin.network import BuiltinNetwork, MemberNetwork, NetworkConfig, counting_member
+from webui.engine.builtin.network import BuiltinNetwork, MemberNetwork, NetworkConfig, statistics_mlp
 from webui.engine.builtin.statistics import StatisticsConfig, StatisticsMember
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import calibration_error
@@ -140,7 +140,7 @@ def read_run(run_dir: Path) -> FinishedRun:
     sizes = dict(content["network_config"])
     inner = {"front_end": FrontEndConfig(**sizes["front_end"]), "statistics": StatisticsConfig(**sizes["statistics"])}
     config = NetworkConfig(**sizes | inner)
-    member: Member = (counting_member if content["counting"] else MemberNetwork)(
+    member: Member = (statistics_mlp if content["counting"] else MemberNetwork)(
         config, batch_norm=content["batch_norm"]
     )
     member.load_state_dict(content["averaged"])
@@ -201,7 +201,7 @@ def fold_statistics(trained: StatisticsMember, config: NetworkConfig) -> Statist
 
     The one in front, which brings the statistics to one scale, goes into the first layer.
     """
-    plain = counting_member(config)
+    plain = statistics_mlp(config)
     plain.head.load_state_dict(trained.head.state_dict())
     tensors = {name: tensor.clone() for name, tensor in trained.state_dict().items() if name.startswith("layers")}
     for number, norm in enumerate((trained.scale, *trained.norms)):

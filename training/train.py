@@ -22,7 +22,7 @@ from training.predict import on_normalised, predict_clips
 from training.splits import Split
 from training.teacher import TeacherScores
 from webui.engine.builtin.frontend import FrontEnd
-from webui.engine.builtin.network import MemberNetwork, NetworkConfig, counting_member
+from webui.engine.builtin.network import MemberNetwork, NetworkConfig, statistics_mlp
 from webui.engine.builtin.statistics import StatisticsMember
 from webui.labels import Emotion
 
@@ -116,7 +116,7 @@ def _new_state(
     counting: bool,
 ) -> TrainState:
     torch.manual_seed(options.seed)
-    kind = counting_member if counting else MemberNetwork
+    kind = statistics_mlp if counting else MemberNetwork
     network: Member = kind(config, batch_norm=start is None, dropout=options.dropout)
     if start is not None:
         network.load_state_dict(start.state_dict())

@@ -36,7 +36,7 @@ from training.transfer import Transfer, allowed_emotions, measure_transfer
 from webui.engine.builtin.checkpoint import STATISTICS_BANDS, read_config
 from webui.engine.builtin.frontend import FrontEndConfig
 from webui.engine.builtin.model import load_builtin
-from webui.engine.builtin.network import MemberNetwork, NetworkConfig, counting_member
+from webui.engine.builtin.network import MemberNetwork, NetworkConfig, statistics_mlp
 from webui.engine.builtin.statistics import BANDS, StatisticsMember
 from webui.engine.emotion2vec.torch_model import load_torch_model
 from webui.engine.registry import ModelRegistry
@@ -204,7 +204,7 @@ def test_folding_batch_norm_changes_nothing() -> None:
 def counting_like(config: NetworkConfig) -> StatisticsMember:
     """A member that counts, whose every tensor was drawn."""
     torch.manual_seed(2)
-    member = counting_member(config, batch_norm=True).eval()
+    member = statistics_mlp(config, batch_norm=True).eval()
     for name, tensor in member.state_dict().items():
         if "running_var" in name or (name.startswith("norms") and name.endswith("weight")):
             tensor.uniform_(0.5, 2.0)

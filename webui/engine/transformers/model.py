@@ -1,7 +1,7 @@
 """Speech classifiers of Hugging Face transformers behind the engine protocol: Wav2Vec2, HuBERT, WavLM and their kin.
 
 These networks average the frames before a linear classifier, so each frame has logits of its own whose mean is the
-recording's. A classifier that is built otherwise answers for a recording as a whole.
+recording's.
 """
 
 import json
@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from webui.arrays import FloatArray
-from webui.engine.devices import choose_device
+from webui.engine.devices import choose_device, concurrency_of
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
 from webui.errors import CheckpointError, InferenceError, first_line
 from webui.labels import ALIASES, LabelSet
@@ -82,7 +82,7 @@ class TransformersModel:
     """A classifier on a device. One window at a time: padding would change what Wav2Vec2-base says."""
 
     sample_rate = SAMPLE_RATE
-    has_frame_logits = True  # the head is linear on the mean
+    max_batch_s = 0.0  # it computes one window after the other on every device
     notices: tuple[Notice, ...] = ()
     context_samples = round(CONTEXT_S * SAMPLE_RATE)
 
@@ -99,6 +99,7 @@ class TransformersModel:
         self._network = network
         self._normalize = normalize
         self._place = place
+        self.concurrency = concurrency_of(place)
         names = tuple(str(config.id2label[number]) for number in range(config.num_labels))
         emotions = tuple(ALIASES.get(label.strip().lower()) for label in names)
         self.labels = LabelSet(names, emotions, (True,) * len(names))

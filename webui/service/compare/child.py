@@ -63,7 +63,6 @@ class _Worker:
             "emotions": [emotion.value if emotion is not None else None for emotion in model.labels.emotions],
             "embedding_dim": model.embedding_dim,
             "frame_rate": model.frame_rate,
-            "has_frame_logits": model.has_frame_logits,
             "size_mb": self._status.size_bytes / BYTES_PER_MB,
             "load_s": self._load_s,
             "start_s": self._start_s,

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from webui.service.evaluate.manifest import LabelledClip
-from webui.settings import PROJECT_DIR
+from webui.settings import PROJECT_DIR, Device
 
 LENGTHS_S: Final = (3.0, 10.0, 30.0)
 QUIT_S: Final = 10.0
-CPU: Final = "cpu"
 TIMES_FILE: Final = "times.json"
 OnStep = Callable[[int, int], None]
 
@@ -114,12 +113,12 @@ def compare(
     """
     found = [Measured(name, name) for name in names]
     if also_cpu:
-        found += [Measured(f"{name} ({CPU})", name, timed_only=True) for name in names]
+        found += [Measured(f"{name} ({Device.CPU.value})", name, timed_only=True) for name in names]
     steps = _Steps(len(found) * (2 + len(lengths_s) * rounds) + len(names) * len(clips), on_step)
     children: dict[str, Child] = {}
     try:
         for one in found:
-            own = {**settings, "device": CPU} if one.timed_only else settings
+            own = {**settings, "device": Device.CPU.value} if one.timed_only else settings
             cold = Child(one.model, own)
             cold.end()
             steps.add()

@@ -217,8 +217,7 @@ class Tables:
         rows = []
         for one in self._whole():
             names = [self._name(emotion) for emotion in Emotion if emotion in known_emotions(one)]
-            rate = one.about["frame_rate"]
-            frames = f"{rate:g} /s" if one.about["has_frame_logits"] else self._say("no")
+            frames = f"{one.about['frame_rate']:g} /s"
             languages = ", ".join(LANGUAGES.get(one.model, ())) or "–"
             rows.append((one.name, f"{len(names)}: {', '.join(names)}", frames, languages))
         return self._table("output", [self._say(key) for key in ("classes", "frames", "languages")], rows)

@@ -13,6 +13,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
+from webui.engine.precision import Runtime
+from webui.engine.protocol import CPU_CONCURRENCY
 from webui.errors import ModelNotReadyError, SpeechEmotionError
 from webui.labels import Emotion
 from webui.progress import Stage
@@ -27,8 +29,6 @@ logger = logging.getLogger(__name__)
 
 NOT_READY_S: Final = 5.0  # a model that is being fetched: when to look again
 LOOK_S: Final = 1.0
-AT_A_TIME: Final = 16  # recordings, where the model doesn't run on the CPU: its queue hears them together
-CPU: Final = "cpu"
 
 Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
 
@@ -70,8 +70,8 @@ class _StopError(Exception):
 class JobRunner:
     """Takes items from the store and answers them, in threads of its own.
 
-    One at a time as long as the model runs on the CPU, which several would only share; several at a time as soon as an
-    answer comes from another device, so that its passes are full.
+    One at a time as long as the model runs on the CPU, which several would only share; several at a time once a model
+    is loaded that several keep busy.
 
     Args:
         service: answers.
@@ -184,10 +184,11 @@ class JobRunner:
         if not self.store.unfinished(job):
             self._on_ended(job)
 
-    def _heard_on(self, device: str) -> None:
-        """Takes as many at a time from now on as that device likes."""
+    def _follow(self, model: str | None, runtime: Runtime) -> None:
+        """Runs as many items at a time from now on as keep the model busy."""
+        concurrency = self._service.models.concurrency(model, runtime)
         with self._something:
-            self._at_a_time = 1 if device == CPU else AT_A_TIME
+            self._at_a_time = concurrency if concurrency > CPU_CONCURRENCY else 1  # the CPU's second is for who waits
             self._add_threads()
 
     def _forget_old(self) -> None:
@@ -225,7 +226,7 @@ class JobRunner:
             self._fail(item, Notice.of_error("request.job_mistake", {"kind": type(err).__name__}))
         else:
             self.store.finish(item, ItemState.DONE, result.model_dump_json(exclude_none=True))
-            self._heard_on(result.model.device)
+            self._follow(options.model, options.asked().runtime(self._service.settings))
 
     def _fail(self, item: Item, notice: Notice) -> None:
         self.store.finish(item, ItemState.FAILED, json.dumps(notice.model_dump(mode="json"), ensure_ascii=False))

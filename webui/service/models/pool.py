@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
-from typing import Final
 
 from webui.engine.hub.download import DownloadProgress
 from webui.engine.precision import Runtime, engine_for
-from webui.engine.protocol import EmotionModel
+from webui.engine.protocol import CPU_CONCURRENCY, EmotionModel
 from webui.engine.registry import AUTO, BUILTIN, LARGE, ModelRegistry
 from webui.engine.weights import KNOWN_MODELS
 from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
@@ -23,8 +22,6 @@ from webui.service.models.acquisition import (
 from webui.service.models.batching_queue import BatchingQueue
 from webui.service.models.status import Answering, PoolStatus
 from webui.settings import Engine, Precision, Settings
-
-CPU: Final = "cpu"
 
 OnProgress = Callable[[float], None]
 _Key = tuple[str, Runtime]
@@ -93,6 +90,21 @@ class ModelPool:
         self._check_under_way(name)
         return self._get_named(name, runtime)
 
+    def concurrency(self, name: str | None = None, runtime: Runtime | None = None) -> int:
+        """Returns how many requests it pays to run at once on the model that answers; None takes the settings' values.
+
+        Never waits, never loads anything. As long as the model isn't loaded, this is a CPU's number.
+        """
+        answering = self._who_answers() if name in (None, self._settings.model) else name
+        if answering is None:
+            return CPU_CONCURRENCY
+        try:
+            chosen = self._registry.choose(answering).name
+        except ModelNotFoundError:
+            return CPU_CONCURRENCY
+        slot = self._slots.get(_key(chosen, runtime if runtime is not None else self._runtime))
+        return slot.model.concurrency if slot is not None and slot.model is not None else CPU_CONCURRENCY
+
     def ready(self) -> tuple[str, ...]:
         """Returns the names of the models whose weights are on this machine, best first."""
         return tuple(status.name for status in self._registry.statuses() if status.ready)
@@ -146,8 +158,8 @@ class ModelPool:
         if name is None or name == BUILTIN or self._runtime.precision is not Precision.FP32:
             return ()
         slot = self._slots.get(_key(name, self._runtime))
-        if slot is None or slot.model is None or slot.model.info.device != CPU:
-            return ()  # on a GPU int8, which runs on the CPU, would be slower
+        if slot is None or slot.model is None or slot.model.concurrency > CPU_CONCURRENCY:
+            return ()  # beside a model on a GPU, int8 would be slower: it runs on the CPU
         return tuple(one for one in (Precision.INT8,) if self._registry.is_verified(name, one))
 
     def _large_status(self) -> AcquisitionStatus | None:
