@@ -37,9 +37,9 @@ def make_folder(directory: Path, *, tiny: bool) -> None:
 def load(directory: Path, place: torch.device, precision: str, *, record: bool = True) -> TorchModel:
     """Loads the checkpoint; ``record`` False leaves CUDA graphs out."""
     network, info = load_network(directory, directory / "model.safetensors")
-    model = TorchModel("drawn", network, info, license="none", place=place, precision=Precision(precision))
-    if not record:
-        model._passes = DeviceRunner(network, place, TYPES[precision], normalize=info.normalize, record=False)
+    model = TorchModel("drawn", network, info, license="none", device=place, precision=Precision(precision))
+    if not record and place.type == "cuda":
+        model._runner = DeviceRunner(network, place, TYPES[precision], normalize=info.normalize, cuda_graphs=False)
     return model
 
 
@@ -105,13 +105,13 @@ def memory_runs_out(directory: Path, place: torch.device, *, seconds: float, bat
 
 def _count_passes(model: TorchModel) -> list[int]:
     sizes: list[int] = []
-    start = model._passes.start
+    start = model._runner.start
 
     def counted(windows: Sequence[Window], *, with_features: bool = False) -> object:
         sizes.append(len(windows))
         return start(windows, with_features=with_features)
 
-    model._passes.start = counted  # type: ignore[method-assign, assignment]
+    model._runner.start = counted  # type: ignore[method-assign, assignment]
     return sizes
 
 
@@ -143,16 +143,16 @@ def batches(directory: Path, place: torch.device, *, seconds: float, count: int,
     rows = []
     for name in LIMITS:
         model = load(directory, place, name)
-        usual = model.batch_s
+        usual = model.gpu_batch_s
         work = [(f"{count} of {seconds / 8:g} to {15 * seconds / 8:g} s", unequal, usual)]
         work += [(f"{count} x {seconds:g} s", equal, one) for one in (BATCHES_S if name != "fp32" else (usual,))]
-        for what, windows, model.batch_s in work:
+        for what, windows, model.gpu_batch_s in work:
             _reset_peak(place)
             times = time_all(lambda model=model, windows=windows: model.predict(windows), rounds, warm=1)
             took = statistics.median(times) / 1000
             speed = sum(len(window.samples) for window in windows) / RATE / took
             peak = f"{torch.cuda.max_memory_reserved(place) / 2**30:.1f}" if place.type == "cuda" else ""
-            rows.append((name, what, f"{model.batch_s:g} s", f"{1000 * took / count:.2f}", f"{speed:,.0f}", peak))
+            rows.append((name, what, f"{model.gpu_batch_s:g} s", f"{1000 * took / count:.2f}", f"{speed:,.0f}", peak))
     columns = ("precision", "clips", "in a pass", "ms a clip", "x real time", "GPU memory reserved, GB")
     return Table("`predict` of many clips in memory", columns, tuple(rows))
 

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.tables import Table
-from webui.engine.emotion2vec.network import Block, Emotion2vec, Emotion2vecConfig, PositionConv, WaveConv
+from webui.engine.emotion2vec.config import Emotion2vecConfig
+from webui.engine.emotion2vec.network import Block, Emotion2vec, PositionConv, WaveConv
+from webui.engine.emotion2vec.prepack import prepack_for_gpu
 from webui.engine.emotion2vec.runner import DeviceRunner, copy_to
 
 RATE: Final = 16_000
@@ -62,7 +64,7 @@ def draw_network(config: Emotion2vecConfig) -> Emotion2vec:
     generator = torch.Generator().manual_seed(7)
     network = Emotion2vec(config)
     for name, tensor in network.named_parameters():
-        centre = 1.0 if name.endswith("alibi_scale") or (tensor.ndim == 1 and name.endswith("weight")) else 0.0
+        centre = 1.0 if name.endswith("alibi.scale") or (tensor.ndim == 1 and name.endswith("weight")) else 0.0
         fan_in = tensor[0].numel() if tensor.ndim > 1 else 25
         tensor.data = centre + torch.randn(tensor.shape, generator=generator) / fan_in**0.5
     return network.eval().requires_grad_(False)
@@ -79,9 +81,9 @@ def draw_clips(seconds: Sequence[float]) -> list[Clip]:
     return clips
 
 
-def score(passes: DeviceRunner, clips: Sequence[Clip]) -> NDArray[np.float64]:
+def score(runner: DeviceRunner, clips: Sequence[Clip]) -> NDArray[np.float64]:
     """Returns utterance scores ``(B, L)`` from one padded batch."""
-    logits = [frames.mean(axis=0, dtype=np.float64) for frames, _ in passes.start(clips).finish()]  # type: ignore[arg-type]
+    logits = [frames.mean(axis=0, dtype=np.float64) for frames, _ in runner.start(clips).finish()]  # type: ignore[arg-type]
     powers = np.exp(np.stack(logits) - np.max(logits, axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
@@ -91,13 +93,13 @@ def check(network: Emotion2vec, place: torch.device) -> Iterator[tuple[str, floa
     clips = draw_clips(CLIPS_S)
     exact = np.concatenate([score(DeviceRunner(copy_to(network, CPU, torch.float32), CPU), [clip]) for clip in clips])
     for name, limit in LIMITS.items():
-        passes = DeviceRunner(copy_to(network, CPU, torch.float32), place, TYPES[name], record=False)
-        alone = np.concatenate([score(passes, [clip]) for clip in clips])
+        runner = DeviceRunner(copy_to(network, CPU, torch.float32), place, TYPES[name], cuda_graphs=False)
+        alone = np.concatenate([score(runner, [clip]) for clip in clips])
         yield f"{name} alone", float(np.abs(alone - exact).max()), limit
-        yield f"{name} in a padded batch", float(np.abs(score(passes, clips) - exact).max()), limit
+        yield f"{name} in a padded batch", float(np.abs(score(runner, clips) - exact).max()), limit
         if place.type == "cuda":
-            passes = DeviceRunner(network, place, TYPES[name])
-            replayed = [np.concatenate([score(passes, [clip]) for clip in clips]) for _ in range(3)][-1]
+            runner = DeviceRunner(network, place, TYPES[name])
+            replayed = [np.concatenate([score(runner, [clip]) for clip in clips]) for _ in range(3)][-1]
             yield f"{name} recorded and replayed", float(np.abs(replayed - exact).max()), limit
 
 
@@ -115,10 +117,10 @@ def speed(network: Emotion2vec, place: torch.device, *, seconds: float, batch: i
     rows = []
     for name, dtype in TYPES.items():
         for record in (False, True) if place.type == "cuda" else (False,):
-            passes = DeviceRunner(copy_to(network, CPU, torch.float32), place, dtype, record=record)
+            runner = DeviceRunner(copy_to(network, CPU, torch.float32), place, dtype, cuda_graphs=record)
             for count in (1, batch) if not record else (1,):
                 clips = draw_clips([seconds] * count)
-                took = _time(lambda passes=passes, clips=clips: passes.start(clips).finish(), place, 4 * rounds)
+                took = _time(lambda runner=runner, clips=clips: runner.start(clips).finish(), place, 4 * rounds)
                 what = f"{name}, {count} x {seconds:g} s{', CUDA graph' if record else ''}"
                 rows.append((what, took, f"{1000 * count * seconds / float(took):,.0f}"))
     return Table("A pass, samples in memory to logits in memory", ("pass", "median ms", "x real time"), tuple(rows))
@@ -126,38 +128,39 @@ def speed(network: Emotion2vec, place: torch.device, *, seconds: float, batch: i
 
 def stages(network: Emotion2vec, place: torch.device, *, name: str, seconds: float, batch: int, rounds: int) -> Table:
     """Returns how long each part of a pass takes, in each of the ways it can be computed."""
-    plain = copy_to(network, CPU, torch.float32).to(place)  # not laid out
+    plain = copy_to(network, CPU, torch.float32).to(place)  # not prepacked
     fast = copy_to(network, place, TYPES[name])
+    prepack_for_gpu(fast)
     with torch.inference_mode():
         for parameter in plain.parameters():
-            if parameter is not plain.alibi_scale:
+            if parameter is not plain.alibi.scale:
                 parameter.data = parameter.data.to(TYPES[name])
         waveforms = torch.randn(batch, round(seconds * RATE), device=place).to(TYPES[name])
         frames = int(fast.count_frames(torch.tensor(waveforms.shape[1])))
-        heard = fast.project(fast.project_norm(fast._hear(waveforms, frames)))[:, :frames]
-        bias = fast.attention_bias(frames - fast.config.num_extra_tokens, dtype=heard.dtype)
+        projected = fast.project(fast.project_norm(fast.wave(waveforms[..., None])))
+        bias = fast.alibi(frames - fast.config.num_extra_tokens, dtype=projected.dtype)
         unaligned = bias.contiguous()
-        block = fast.blocks[0]
+        block = fast.encoder.blocks[0]
         ways: dict[str, Callable[[], object]] = {
-            "waveform: products": lambda: fast._hear(waveforms, frames),
-            "waveform: conv1d": lambda: _hear(plain, waveforms, _conv1d),
-            "waveform: conv2d, channels last": lambda: _hear(plain, waveforms, _channels_last),
-            "positions: products": lambda: [conv(heard) for conv in fast.positions],
-            "positions: conv1d": lambda: [conv(heard) for conv in plain.positions],
-            "positions: conv2d, channels last": lambda: [_position(conv, heard) for conv in plain.positions],
-            "attention bias": lambda: fast.attention_bias(frames, dtype=heard.dtype),
-            "a block": lambda: block(heard, bias),
-            "a block, bias not aligned": lambda: block(heard, unaligned),
-            "a block without attention": lambda: _products(block, heard),
+            "waveform: products": lambda: fast.wave(waveforms[..., None]),
+            "waveform: conv1d": lambda: _wave(plain, waveforms, _conv1d),
+            "waveform: conv2d, channels last": lambda: _wave(plain, waveforms, _channels_last),
+            "positions: products": lambda: [conv(projected) for conv in fast.positions],
+            "positions: conv1d": lambda: [conv(projected) for conv in plain.positions],
+            "positions: conv2d, channels last": lambda: [_position(conv, projected) for conv in plain.positions],
+            "attention bias": lambda: fast.alibi(frames, dtype=projected.dtype),
+            "a block": lambda: block(projected, bias),
+            "a block, bias not aligned": lambda: block(projected, unaligned),
+            "a block without attention": lambda: _products(block, projected),
         }
         for kind in (SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH):
-            ways[f"a block, {kind.name}"] = lambda kind=kind: _with(sdpa_kernel(kind), lambda: block(heard, bias))
+            ways[f"a block, {kind.name}"] = lambda kind=kind: _with(sdpa_kernel(kind), lambda: block(projected, bias))
         ways["whole"] = lambda: fast(waveforms)
         rows = tuple((what, _time(run, place, rounds)) for what, run in ways.items())
     return Table(f"Parts of a pass of {batch} x {seconds:g} s in {name}", ("part", "median ms"), rows)
 
 
-def _hear(network: Emotion2vec, waveforms: Tensor, way: Callable[[WaveConv, Tensor], Tensor]) -> Tensor:
+def _wave(network: Emotion2vec, waveforms: Tensor, way: Callable[[WaveConv, Tensor], Tensor]) -> Tensor:
     x = waveforms[:, None]  # (B, 1, S)
     for conv in network.wave:
         assert isinstance(conv, WaveConv)
@@ -221,16 +224,16 @@ def _wait(place: torch.device) -> None:
 
 def profile(network: Emotion2vec, place: torch.device, path: Path, *, name: str, seconds: float, batch: int) -> None:
     """Writes which kernels a pass of a batch, and one of a single clip, spend their time in."""
-    passes = DeviceRunner(network, place, TYPES[name], record=False)
+    runner = DeviceRunner(network, place, TYPES[name], cuda_graphs=False)
     kinds = [torch.profiler.ProfilerActivity.CPU]
     if place.type == "cuda":
         kinds.append(torch.profiler.ProfilerActivity.CUDA)
     texts = []
     for clips in (draw_clips([seconds] * batch), draw_clips([seconds])):
         for _ in range(2):
-            passes.start(clips).finish()  # type: ignore[arg-type]
+            runner.start(clips).finish()  # type: ignore[arg-type]
         with torch.profiler.profile(activities=kinds) as seen:
-            passes.start(clips).finish()  # type: ignore[arg-type]
+            runner.start(clips).finish()  # type: ignore[arg-type]
         order = "self_device_time_total" if place.type == "cuda" else "self_cpu_time_total"
         texts.append(seen.key_averages().table(sort_by=order, row_limit=40, max_name_column_width=90))
     path.write_text("\n".join(texts), encoding="utf-8")
@@ -239,6 +242,7 @@ def profile(network: Emotion2vec, place: torch.device, path: Path, *, name: str,
 def compiled(network: Emotion2vec, place: torch.device, *, name: str, seconds: float, batch: int, rounds: int) -> Table:
     """Returns what ``torch.compile`` would make of a pass, and how long it takes to make it."""
     fast = copy_to(network, place, TYPES[name])
+    prepack_for_gpu(fast)
     rows = []
     with torch.inference_mode():
         for count in (batch, 1):

@@ -39,10 +39,6 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Change the value."
         ),
     ),
-    "request.no_segments": Text(
-        zh="模型 {model} 没有逐帧得分，不能给出片段。请换用其他模型，或使用整句级别。",
-        en="Model {model} gives no frame scores, and so no segments. Choose another model, or ask for one answer.",
-    ),
     "request.no_speech": Text(
         zh="{duration_s:.1f} 秒的录音中没有听到有人说话，所以没有片段；得分是整段录音的。请检查录音是否有人声。",
         en=(

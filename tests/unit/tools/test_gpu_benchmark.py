@@ -14,6 +14,7 @@ from benchmarks import gpu_network
 from benchmarks.gpu_engine import clips, load, make_folder
 from benchmarks.gpu_files import decoders, run_through, write_files
 from benchmarks.gpu_report import LAST, OPTIONAL, parse
+from webui.engine.emotion2vec.prepack import prepack_for_gpu
 from webui.engine.emotion2vec.runner import DeviceRunner
 from webui.engine.protocol import Prediction, Window
 from webui.settings import PROJECT_DIR
@@ -78,7 +79,7 @@ def test_a_wrong_number_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def slipping(*arguments: object) -> object:
         made.append(copy(*arguments))  # type: ignore[arg-type]
         if len(made) > len(gpu_network.CLIPS_S):  # those for the right answers come first
-            made[-1].blocks[0].norm1.weight.data *= 1.01
+            made[-1].encoder.blocks[0].norm1.weight.data *= 1.01
         return made[-1]
 
     monkeypatch.setattr(gpu_network, "copy_to", slipping)
@@ -92,10 +93,10 @@ def test_the_gpu_s_layout_gives_the_same_numbers() -> None:
     network = gpu_network.draw_network(gpu_network.sizes(tiny=True))
     some = gpu_network.draw_clips((0.7, 0.025, 1.3))
     plain = DeviceRunner(gpu_network.copy_to(network, CPU, torch.float32), CPU)
-    laid_out = DeviceRunner(gpu_network.copy_to(network, CPU, torch.float32), CPU)
-    laid_out.network = gpu_network.copy_to(network, CPU, torch.float32)
-    laid_out.network.lay_out()
-    difference = np.abs(gpu_network.score(plain, some) - gpu_network.score(laid_out, some)).max()
+    prepacked = DeviceRunner(gpu_network.copy_to(network, CPU, torch.float32), CPU)
+    prepacked.network = gpu_network.copy_to(network, CPU, torch.float32)
+    prepack_for_gpu(prepacked.network)
+    difference = np.abs(gpu_network.score(plain, some) - gpu_network.score(prepacked, some)).max()
     assert 0 <= difference <= 1e-6
 
 
