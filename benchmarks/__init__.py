@@ -1,3 +1,3 @@
-"""Measurements of the program's own speed, memory and exactness. Imports webui; webui never imports this."""
+"""Measures speed, memory and numerical accuracy of this program. Imports webui; webui never imports this."""
 
 import webui  # noqa: F401 - its environment variables come before the libraries that read them

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from benchmarks.tables import PAGE, Table, write_sections
+from benchmarks.tables import PAGE, Table, write_line, write_sections
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.settings import Engine, Precision, Settings
 
@@ -29,7 +29,7 @@ SECTIONS: Final = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measures the sections asked for, all by default."""
+    """Measures the given sections, or all of them."""
     if arguments[:1] == ["attack"]:
         from benchmarks import attack
 
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="bash run.sh bench",
         description="Measures this program beside its peers.",
-        epilog="`bash run.sh bench attack` attacks its server instead, and says what held.",
+        epilog="`bash run.sh bench attack` attacks its server instead, and reports which attacks got through.",
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
-    parser.add_argument("--quick", action="store_true", help="a tiny model and short clips: whether it works at all")
+    parser.add_argument("--quick", action="store_true", help="a tiny model and short clips: a smoke test")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contender runs, 5 by default")
     parser.add_argument("--output", type=Path, help="page to write to; docs/BENCHMARKS.md unless --quick")
     given = parser.parse_args(arguments)
@@ -59,16 +59,15 @@ def main(arguments: Sequence[str]) -> int:
             tables = []
             for table in measure(models_dir, quick=given.quick, rounds=1 if given.quick else given.rounds):
                 tables.append(table)
-                sys.stdout.write("\n".join(table.lines()) + "\n")
-                sys.stdout.flush()
-                if page is not None:  # after each table: the next may take long
+                write_line("\n".join(table.lines()))
+                if page is not None:  # after each table, so that an interruption loses only the next one
                     write_sections(page, {name: tables}, f"{command} --rounds {given.rounds}")
     return 0
 
 
 @contextmanager
 def models(*, quick: bool) -> Iterator[Path]:
-    """Gives a folder with a random checkpoint of plus_large's sizes (or a tiny one), slim and exported."""
+    """Yields a folder with a random checkpoint of plus_large's sizes (or tiny), converted and exported to ONNX."""
     from tests.support.checkpoints import LARGE as LARGE_SIZES
     from tests.support.checkpoints import TINY, make_checkpoint
     from webui.engine.emotion2vec.convert import convert_checkpoint

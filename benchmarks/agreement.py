@@ -1,4 +1,4 @@
-"""How far lower precisions are from fp32 on real speech: in the scores, and how often the emotion is the same."""
+"""How much lower precisions differ from fp32 on real speech: in the scores, and in the predicted emotion."""
 
 import csv
 import random
@@ -33,22 +33,22 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     for precision in (Precision.FP32, Precision.INT8):
         settings = Settings(models_dir=models_dir, engine=Engine.ONNX, precision=precision)
         model = ModelRegistry(settings).load(LARGE)
-        answers = [_scores(model, clip) for clip in clips]
-        far = [float(np.abs(one - other).max()) for one, other in zip(answers, references, strict=True)]
-        same = np.mean([one.argmax() == other.argmax() for one, other in zip(answers, references, strict=True)])
-        rows.append((f"onnx {precision.value}", f"{np.median(far):.1e}", f"{max(far):.1e}", f"{same:.1%}"))
+        scores = [_scores(model, clip) for clip in clips]
+        gaps = [float(np.abs(one - other).max()) for one, other in zip(scores, references, strict=True)]
+        same = np.mean([one.argmax() == other.argmax() for one, other in zip(scores, references, strict=True)])
+        rows.append((f"onnx {precision.value}", f"{np.median(gaps):.1e}", f"{max(gaps):.1e}", f"{same:.1%}"))
     margin = float(np.median([np.diff(np.sort(one))[-1] for one in references]))
     remark = (
-        f"{classes} emotions occur; the best leads the second by {margin:.2f} (median). Random weights tell real clips"
-        " hardly apart, so a random checkpoint's head turns small errors of the features into large ones of the scores:"
-        " `bash run.sh verify NAME --precision int8` says what counts, with trained weights."
+        f"{classes} emotions occur; the best leads the second by {margin:.2f} (median). With random weights all real"
+        " clips have similar features, so the head of a random checkpoint turns small errors of the features into large"
+        " ones of the scores: `bash run.sh verify NAME --precision int8` gives the figures for trained weights."
     )
     columns = ("engine", "median score difference", "largest", "same emotion")
     yield Table(f"{len(clips)} clips of {name}, beside native fp32", columns, tuple(rows), (remark,))
 
 
 def speech(count: int) -> tuple[str, list[FloatArray]]:
-    """Returns what the clips are, and waveforms ``(samples,)``: real speech where it is at hand."""
+    """Returns the kind of the clips, and ``count`` waveforms ``(samples,)``: real speech if there are corpora."""
     manifest = SPEECH / "manifest.csv"
     if not manifest.is_file():
         return "synthetic sound", [make_clip(number, 2.0) for number in range(count)]

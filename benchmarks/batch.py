@@ -1,4 +1,4 @@
-"""Clips of unequal length at once, beside one by one: how fast, and how equal."""
+"""Clips of different lengths in one batch and one by one: speed, and difference of the scores."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ SECONDS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
-    """Yields clips a second of three ways to answer six clips, and their largest score difference."""
+    """Yields the time of three ways to predict six clips, and their largest score difference."""
     model = ModelRegistry(Settings(models_dir=models_dir, device=Device.CPU)).load(LARGE)
     assert isinstance(model, TorchModel)
     torch.set_num_threads(cores())
@@ -31,28 +31,28 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
         "predict(all)": lambda: model.predict(windows),
         "one padded batch": lambda: model.predict_together(windows),
     }
-    exact = [scores(answer) for answer in ways["one by one"]()]
+    exact = [scores(one) for one in ways["one by one"]()]
     times: dict[str, list[float]] = {name: [] for name in ways}
     differences: dict[str, float] = {}
     for _ in range(rounds):
         for name, run in ways.items():
             started = time.perf_counter()
-            answers = run()
+            predictions = run()
             times[name].append(time.perf_counter() - started)
             differences[name] = max(
-                float(np.abs(scores(answer) - one).max()) for answer, one in zip(answers, exact, strict=True)
+                float(np.abs(scores(one) - other).max()) for one, other in zip(predictions, exact, strict=True)
             )
     first = times["one by one"]
     rows = tuple(
         (name, spread(values), ratio(first, values), f"{differences[name]:.1e}") for name, values in times.items()
     )
     columns = ("way", "wall seconds", "x one by one", "largest score difference")
-    remark = "On the CPU `predict` runs its windows one by one, longest first: padding costs more than a batch gains."
+    remark = "On the CPU `predict` runs its windows one by one, longest first: padding costs more than a batch saves."
     yield Table(f"Six clips of {scale:g} to {6 * scale:g} s, native fp32, {rounds} rounds", columns, rows, (remark,))
 
 
 def scores(prediction: Prediction) -> FloatArray:
-    """The softmax of the mean of the frame logits."""
+    """Returns the softmax of the mean of the frame logits, shape ``(labels,)``."""
     logits = prediction.logits.mean(axis=0, dtype=np.float64)
     powers = np.exp(logits - logits.max())
     return np.asarray(powers / powers.sum(), dtype=np.float32)

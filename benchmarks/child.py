@@ -1,4 +1,7 @@
-"""One contender in a process of its own: ``python -m benchmarks.child NUMBER MODELS_DIR SECONDS QUICK``; says JSON."""
+"""Runs one contender in a process of its own and prints JSON.
+
+python -m benchmarks.child NUMBER MODELS_DIR SECONDS QUICK
+"""
 
 import json
 import sys
@@ -9,7 +12,7 @@ STARTED = time.time()
 
 
 def main(number: int, models_dir: Path, seconds: float, quick: bool) -> None:
-    """Loads, answers once, and says what it took."""
+    """Loads the contender, predicts one clip, and prints time and memory."""
     import numpy as np
 
     from benchmarks.contenders import contenders
@@ -20,21 +23,21 @@ def main(number: int, models_dir: Path, seconds: float, quick: bool) -> None:
     idle_mb = _resident_mb("VmRSS")
     generator = np.random.default_rng(1)
     run((0.1 * generator.normal(size=round(seconds * 16_000))).astype(np.float32))
-    answered = time.time()
-    answer = {
+    predicted = time.time()
+    report = {
         "name": contender.name,
         "load_s": loaded - STARTED,
-        "answer_s": answered - loaded,
+        "predict_s": predicted - loaded,
         "idle_mb": idle_mb,
         "peak_mb": _resident_mb("VmHWM"),
         "torch": "torch" in sys.modules,
         "funasr": "funasr" in sys.modules,
     }
-    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.write(json.dumps(report) + "\n")
 
 
 def _resident_mb(field: str) -> float:
-    """Returns resident memory from the kernel, now or at its highest; ``ru_maxrss`` would count the parent's too."""
+    """Returns the resident memory (VmRSS) or its peak (VmHWM); ``ru_maxrss`` would include the parent's."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return float("nan")

@@ -1,4 +1,4 @@
-"""Who is measured: this program's engines, FunASR as its users call it, and classifiers of transformers."""
+"""What is measured: this program's engines, FunASR as its users call it, and classifiers of transformers."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from webui.service.recognition.windows import predict_recording
 from webui.settings import Device, Engine, Precision, Settings
 
 Run = Callable[[NDArray[np.float32]], object]
-FUNASR_THREADS: Final = 4  # what AutoModel sets if it isn't told
+FUNASR_THREADS: Final = 4  # the default of AutoModel
 LABELS: Final = 9
 REFERENCE: Final = "FunASR, ncpu = cores"
 DEFAULTS: Final = "FunASR, defaults"
@@ -29,10 +29,10 @@ class Contender:
     """One row of the tables.
 
     Attributes:
-        name: as the tables say it.
-        load: from the folder of models to something that takes a waveform ``(samples,)`` at 16 kHz.
-        threads: PyTorch's threads while it runs.
-        needs_torch: False where PyTorch is not imported.
+        name: name in the tables.
+        load: loads it from the folder of models, and returns a function of a waveform ``(samples,)`` at 16 kHz.
+        threads: number of PyTorch's threads while it runs.
+        needs_torch: whether it imports PyTorch.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Contender:
 
 
 def whole(waveform: NDArray[np.float32]) -> Window:
-    """A recording as one window."""
+    """Returns a recording as one window."""
     return Window(waveform, float(waveform.mean(dtype=np.float64)), float(waveform.var(dtype=np.float64)))
 
 
@@ -65,10 +65,11 @@ def load_funasr(folder: Path, *, device: str, threads: int | None, weights: str 
     """Loads a checkpoint as FunASR's users do.
 
     Args:
-        folder: holds it.
-        device: as PyTorch names it.
-        threads: None leaves it FunASR's number.
-        weights: name of the file; FunASR leaves reading to ``torch.load``, which knows safetensors from 2.13 on.
+        folder: folder of the checkpoint.
+        device: name of the PyTorch device.
+        threads: number of threads; None leaves FunASR's default.
+        weights: name of the file with the weights; FunASR reads it with ``torch.load``,
+            which reads safetensors from 2.13 on.
     """
     with contextlib.redirect_stdout(io.StringIO()):
         from funasr import AutoModel
@@ -128,7 +129,7 @@ def _classifier(model: object) -> Run:
 
 
 def contenders(*, threads: int | None = None) -> tuple[Contender, ...]:
-    """Returns everybody, the reference first; on as many threads as there are cores unless ``threads`` says."""
+    """Returns all contenders, the reference first, with one thread per core unless ``threads`` is given."""
     count = threads if threads is not None else cores()
     return (
         Contender(REFERENCE, _load_funasr(count), count),
@@ -142,7 +143,7 @@ def contenders(*, threads: int | None = None) -> tuple[Contender, ...]:
 
 
 def set_threads(contender: Contender) -> None:
-    """Gives PyTorch the threads that this contender runs with; FunASR sets them for the whole process."""
+    """Sets the number of PyTorch's threads for this contender; FunASR changes it for the whole process."""
     if contender.needs_torch:
         import torch
 

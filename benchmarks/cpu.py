@@ -1,4 +1,4 @@
-"""What an answer costs in CPU seconds on one thread: a figure that other programs on the machine hardly change."""
+"""CPU time of a prediction on one thread: other programs on the machine hardly change this figure."""
 
 import time
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from tests.support.checkpoints import make_clip
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     """Yields one table per length: CPU seconds of one clip, and how many times fewer than FunASR's."""
-    everybody = [one for one in contenders(threads=1) if one.name != DEFAULTS]
-    loaded = [(contender, contender.load(models_dir, quick)) for contender in everybody]
+    chosen = [one for one in contenders(threads=1) if one.name != DEFAULTS]
+    loaded = [(contender, contender.load(models_dir, quick)) for contender in chosen]
     for seconds in (1.0,) if quick else (3.0, 10.0):
         clip = make_clip(5, seconds)
         for contender, run in loaded:
-            _time(contender, run, clip[:16_000])  # wakes it up
+            _time(contender, run, clip[:16_000])  # warms it up
         times: dict[str, list[float]] = {contender.name: [] for contender, _ in loaded}
         for _ in range(rounds):
             for contender, run in loaded:

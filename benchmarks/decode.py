@@ -1,4 +1,4 @@
-"""How long it takes to get 16 kHz mono out of a file."""
+"""Time to decode a file to 16 kHz mono."""
 
 import io
 import tempfile
@@ -13,14 +13,14 @@ import numpy as np
 from benchmarks.tables import Table, ratio, spread
 from tests.support.audio_files import FORMATS, stereo, voice
 from webui.audio.decode import DecodeLimits, decode
+from webui.units import SPEECH_RATE
 
 LABELS: Final = ("wav-s16", "mp3", "flac", "ogg-vorbis", "ogg-opus", "m4a")
-RATE: Final = 16_000
 _LIMITS: Final = DecodeLimits(max_bytes=1_000_000_000, max_duration_s=3600.0)
 
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
-    """Yields milliseconds per format of this program and of librosa, which FunASR reads files with."""
+    """Yields milliseconds per format for this program and for librosa, with which FunASR reads files."""
     del models_dir
     seconds = 2.0 if quick else 60.0
     rows = []
@@ -41,12 +41,12 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
 
 def _with_librosa(path: Path) -> np.ndarray | None:
     try:
-        return librosa.load(io.BytesIO(path.read_bytes()), sr=RATE, mono=True)[0]
-    except Exception:  # noqa: BLE001 - what it can't read raises whatever its reader raises
+        return librosa.load(io.BytesIO(path.read_bytes()), sr=SPEECH_RATE, mono=True)[0]
+    except Exception:  # noqa: BLE001 - each reader of librosa raises errors of its own
         return None
 
 
-def _time_ms(work: Callable[[], np.ndarray | None]) -> float:
+def _time_ms(run: Callable[[], np.ndarray | None]) -> float:
     started = time.perf_counter()
-    answer = work()
-    return 1000 * (time.perf_counter() - started) if answer is not None else float("nan")
+    samples = run()
+    return 1000 * (time.perf_counter() - started) if samples is not None else float("nan")

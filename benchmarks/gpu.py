@@ -1,6 +1,6 @@
-"""Is the engine right on this GPU, and how fast? One call: ``python -m benchmarks.gpu [--help]``.
+"""Checks the engine on this GPU and measures its speed: ``python -m benchmarks.gpu [--help]``.
 
-This file is all that a decoding process imports of the script; ``gpu_report.py`` has the rest.
+The decoding processes import this file, so it imports nothing at their start; the rest is in ``gpu_report.py``.
 """
 
 import os

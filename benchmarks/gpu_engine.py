@@ -1,4 +1,4 @@
-"""The native engine as users get it, on a GPU: right, fast, and nothing lost when memory runs out."""
+"""The native engine on a GPU, as users run it: accuracy, speed, and that no clip is lost when memory runs out."""
 
 import statistics
 import time
@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.batch import scores
 from benchmarks.contenders import FUNASR_THREADS, load_funasr, whole
-from benchmarks.gpu_network import CPU, LIMITS, RATE, TYPES
+from benchmarks.gpu_network import CPU, LIMITS, TYPES
 from benchmarks.tables import Table
 from tests.support.checkpoints import LARGE, TINY, make_checkpoint, make_clip
 from webui.engine.emotion2vec.checkpoint import load_network
@@ -20,6 +20,7 @@ from webui.engine.emotion2vec.runner import DeviceRunner
 from webui.engine.emotion2vec.torch_model import TorchModel
 from webui.engine.protocol import Prediction, Window
 from webui.settings import Precision
+from webui.units import SPEECH_RATE
 
 UNEQUAL_S: Final = (3.3, 0.5, 10.0, 1.0, 7.7, 2.0, 5.0, 0.025)
 BATCHES_S: Final = (120.0, 240.0, 480.0, 960.0)
@@ -28,23 +29,23 @@ AIMS: Final = {"single_ms": 5.0, "real_time": 10_000.0, "funasr": 20.0}
 
 
 def make_folder(directory: Path, *, tiny: bool) -> None:
-    """Writes a random checkpoint of plus_large's sizes, or tiny ones, as it is published and slim."""
+    """Writes a converted random checkpoint of plus_large's sizes, or of tiny ones."""
     published = make_checkpoint(directory, TINY if tiny else LARGE, training=False)
     convert_checkpoint(directory, published, directory)
     published.unlink()
 
 
-def load(directory: Path, place: torch.device, precision: str, *, record: bool = True) -> TorchModel:
-    """Loads the checkpoint; ``record`` False leaves CUDA graphs out."""
+def load(directory: Path, device: torch.device, precision: str, *, record: bool = True) -> TorchModel:
+    """Loads the checkpoint; ``record`` says whether to use CUDA graphs."""
     network, info = load_network(directory, directory / "model.safetensors")
-    model = TorchModel("drawn", network, info, license="none", place=place, precision=Precision(precision))
-    if not record:
-        model._passes = DeviceRunner(network, place, TYPES[precision], normalize=info.normalize, record=False)
+    model = TorchModel("drawn", network, info, license="none", device=device, precision=Precision(precision))
+    if not record and device.type == "cuda":
+        model._runner = DeviceRunner(network, device, TYPES[precision], normalize=info.normalize, cuda_graphs=False)
     return model
 
 
 def clips(seconds: Sequence[float]) -> list[Window]:
-    """Synthetic clips of these lengths; a dozen kinds of them."""
+    """Returns synthetic clips of these lengths in seconds, of a dozen kinds."""
     made: dict[tuple[int, float], Window] = {}
     windows = []
     for number, length in enumerate(seconds):
@@ -55,72 +56,72 @@ def clips(seconds: Sequence[float]) -> list[Window]:
     return windows
 
 
-def correctness(directory: Path, place: torch.device) -> tuple[Table, bool]:
-    """Returns how far ``predict`` is from fp32 on the CPU, alone, together, twice and thrice, and in what order."""
+def correctness(directory: Path, device: torch.device) -> tuple[Table, bool]:
+    """Returns how much ``predict`` differs from fp32 on the CPU: one clip or many, at the first call and later ones."""
     windows = clips(UNEQUAL_S)
     exact = load(directory, CPU, "fp32").predict(windows, with_features=True)
     rows, right = [], True
     for name, limit in LIMITS.items():
-        model = load(directory, place, name)
+        model = load(directory, device, name)
         ways: dict[str, list[Prediction]] = {"predict(all)": model.predict(windows, with_features=True)}
         for turn in ("first", "second", "third"):
             ways[f"one by one, {turn} time"] = [model.predict([window])[0] for window in windows]
-        for what, answers in ways.items():
-            shapes = [answer.logits.shape for answer in answers] == [answer.logits.shape for answer in exact]
-            worst = max(float(np.abs(scores(a) - scores(b)).max()) for a, b in zip(answers, exact, strict=True))
-            fine = shapes and worst <= limit and model.info.device == str(place)
+        for what, predictions in ways.items():
+            shapes = [one.logits.shape for one in predictions] == [one.logits.shape for one in exact]
+            worst = max(float(np.abs(scores(a) - scores(b)).max()) for a, b in zip(predictions, exact, strict=True))
+            fine = shapes and worst <= limit and model.info.device == str(device)
             right &= fine
             rows.append((f"{name}, {what}", f"{worst:.1e}", f"{limit:.0e}", "ok" if fine else "WRONG"))
     columns = ("what", "largest score difference", "allowed", "")
     return Table("`predict` beside fp32 on the CPU, 8 clips of 0.025 to 10 s", columns, tuple(rows)), right
 
 
-def memory_runs_out(directory: Path, place: torch.device, *, seconds: float, batch: int) -> tuple[Table, bool]:
-    """Returns what happens where a batch does not fit, and where a single clip does not: nothing may be lost."""
+def memory_runs_out(directory: Path, device: torch.device, *, seconds: float, batch: int) -> tuple[Table, bool]:
+    """Returns what happens if a batch does not fit into memory, and if no clip does: no clip may be lost."""
     windows = clips([seconds - 0.05 * (number % 7) for number in range(batch)])
-    exact = load(directory, place, "fp32", record=False).predict(windows)
-    total = torch.cuda.get_device_properties(place).total_memory
+    exact = load(directory, device, "fp32", record=False).predict(windows)
+    total = torch.cuda.get_device_properties(device).total_memory
     rows, right = [], True
-    for what, spare_mb, expected in (("for a few clips at once", 1500, str(place)), ("for no clip", 0, "cpu")):
-        few = batch if spare_mb else 3  # a CPU takes its time
-        model = load(directory, place, "fp32", record=False)
-        sizes = _count_passes(model)
+    for what, spare_mb, expected in (("for a few clips at once", 1500, str(device)), ("for no clip", 0, "cpu")):
+        few = batch if spare_mb else 3  # a CPU is slow
+        model = load(directory, device, "fp32", record=False)
+        sizes = _record_batch_sizes(model)
         torch.cuda.empty_cache()
-        limit = torch.cuda.memory_reserved(place) + spare_mb * 2**20
-        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), place)
+        limit = torch.cuda.memory_reserved(device) + spare_mb * 2**20
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), device)
         try:
-            answers = model.predict(windows[:few])
+            predictions = model.predict(windows[:few])
         finally:
-            torch.cuda.set_per_process_memory_fraction(1.0, place)
-        worst = max(float(np.abs(scores(a) - scores(b)).max()) for a, b in zip(answers, exact[:few], strict=True))
+            torch.cuda.set_per_process_memory_fraction(1.0, device)
+        worst = max(float(np.abs(scores(a) - scores(b)).max()) for a, b in zip(predictions, exact[:few], strict=True))
         fine = worst <= LIMITS["fp32"] and model.info.device == expected and len(sizes) > 1
         right &= fine
         ran = ", ".join(map(str, sizes[:8])) + (", ..." if len(sizes) > 8 else "")
         rows.append(
-            (what, ran, model.info.device, f"{len(answers)} of {few}", f"{worst:.1e}", "ok" if fine else "WRONG")
+            (what, ran, model.info.device, f"{len(predictions)} of {few}", f"{worst:.1e}", "ok" if fine else "WRONG")
         )
-    columns = ("room", "windows in the passes that were tried", "device in the end", "answers", "difference", "")
+    columns = ("memory", "windows in the batches that were tried", "device in the end", "predictions", "difference", "")
     return Table("When memory runs out", columns, tuple(rows)), right
 
 
-def _count_passes(model: TorchModel) -> list[int]:
+def _record_batch_sizes(model: TorchModel) -> list[int]:
     sizes: list[int] = []
-    start = model._passes.start
+    start = model._runner.start
 
-    def counted(windows: Sequence[Window], *, with_features: bool = False) -> object:
+    def recorded(windows: Sequence[Window], *, with_features: bool = False) -> object:
         sizes.append(len(windows))
         return start(windows, with_features=with_features)
 
-    model._passes.start = counted  # type: ignore[method-assign, assignment]
+    model._runner.start = recorded  # type: ignore[method-assign, assignment]
     return sizes
 
 
-def single(directory: Path, place: torch.device, *, lengths: Sequence[float], rounds: int) -> Table:
-    """Returns how long ``predict`` takes for one clip."""
+def single(directory: Path, device: torch.device, *, lengths: Sequence[float], rounds: int) -> Table:
+    """Returns the time of ``predict`` for one clip."""
     rows = []
     for name in LIMITS:
-        for record in (False, True) if place.type == "cuda" else (False,):
-            model = load(directory, place, name, record=record)
+        for record in (False, True) if device.type == "cuda" else (False,):
+            model = load(directory, device, name, record=record)
             for seconds in lengths:
                 windows = clips([seconds])
                 times = time_all(lambda model=model, windows=windows: model.predict(windows), rounds, warm=4)
@@ -137,43 +138,43 @@ def single(directory: Path, place: torch.device, *, lengths: Sequence[float], ro
     return Table(f"`predict` of one clip in memory, {rounds} rounds", columns, tuple(rows))
 
 
-def batches(directory: Path, place: torch.device, *, seconds: float, count: int, rounds: int) -> Table:
-    """Returns how fast ``predict`` goes through many clips, by the seconds of audio that share a pass."""
+def batches(directory: Path, device: torch.device, *, seconds: float, count: int, rounds: int) -> Table:
+    """Returns the speed of ``predict`` for many clips, by the seconds of audio in a batch."""
     equal, unequal = clips([seconds] * count), clips([seconds * (1 + n % 15) / 8 for n in range(count)])
     rows = []
     for name in LIMITS:
-        model = load(directory, place, name)
-        usual = model.batch_s
+        model = load(directory, device, name)
+        usual = model.gpu_batch_s
         work = [(f"{count} of {seconds / 8:g} to {15 * seconds / 8:g} s", unequal, usual)]
         work += [(f"{count} x {seconds:g} s", equal, one) for one in (BATCHES_S if name != "fp32" else (usual,))]
-        for what, windows, model.batch_s in work:
-            _reset_peak(place)
+        for what, windows, model.gpu_batch_s in work:
+            _reset_peak(device)
             times = time_all(lambda model=model, windows=windows: model.predict(windows), rounds, warm=1)
             took = statistics.median(times) / 1000
-            speed = sum(len(window.samples) for window in windows) / RATE / took
-            peak = f"{torch.cuda.max_memory_reserved(place) / 2**30:.1f}" if place.type == "cuda" else ""
-            rows.append((name, what, f"{model.batch_s:g} s", f"{1000 * took / count:.2f}", f"{speed:,.0f}", peak))
-    columns = ("precision", "clips", "in a pass", "ms a clip", "x real time", "GPU memory reserved, GB")
+            speed = sum(len(window.samples) for window in windows) / SPEECH_RATE / took
+            peak = f"{torch.cuda.max_memory_reserved(device) / 2**30:.1f}" if device.type == "cuda" else ""
+            rows.append((name, what, f"{model.gpu_batch_s:g} s", f"{1000 * took / count:.2f}", f"{speed:,.0f}", peak))
+    columns = ("precision", "clips", "in a batch", "ms a clip", "x real time", "GPU memory reserved, GB")
     return Table("`predict` of many clips in memory", columns, tuple(rows))
 
 
-def _reset_peak(place: torch.device) -> None:
-    if place.type == "cuda":
+def _reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(place)
+        torch.cuda.reset_peak_memory_stats(device)
 
 
-def beside_funasr(directory: Path, place: torch.device, *, seconds: float, count: int, rounds: int) -> Table:
-    """Returns FunASR's time for a clip on the same device, with the same weights, and ours beside it."""
+def beside_funasr(directory: Path, device: torch.device, *, seconds: float, count: int, rounds: int) -> Table:
+    """Returns FunASR's time and ours for a clip, on the same device and with the same weights."""
     from safetensors.torch import load_file
 
     torch.save({"model": load_file(directory / "model.safetensors")}, directory / PICKLED)
-    funasr = load_funasr(directory, device=str(place), threads=FUNASR_THREADS, weights=PICKLED)
+    funasr = load_funasr(directory, device=str(device), threads=FUNASR_THREADS, weights=PICKLED)
     windows = clips([seconds])
     theirs = statistics.median(time_all(lambda: funasr(windows[0].samples), rounds, warm=3))
     rows = [("FunASR AutoModel, one clip after the other", f"{theirs:.2f}", "1.0")]
     for name in LIMITS:
-        model = load(directory, place, name)
+        model = load(directory, device, name)
         alone = statistics.median(time_all(lambda model=model: model.predict(windows), rounds, warm=4))
         rows.append((f"{name}, one clip after the other", f"{alone:.2f}", f"{theirs / alone:.1f}"))
         many = clips([seconds] * count)
@@ -183,7 +184,7 @@ def beside_funasr(directory: Path, place: torch.device, *, seconds: float, count
 
 
 def time_all(run: Callable[[], object], rounds: int, *, warm: int) -> list[float]:
-    """Returns milliseconds; ``run`` ends with its answers in the computer's memory, so it has waited."""
+    """Returns the time of each round in milliseconds; ``run`` must wait until the GPU has finished."""
     for _ in range(warm):
         run()
     times = []

@@ -1,9 +1,9 @@
-"""Kills a process that works through a job and writes results, 200 times: ``python -m benchmarks.kill_jobs``.
+"""Kills a process that runs a job and writes results, 200 times: ``python -m benchmarks.kill_jobs``.
 
-Each time a process opens the same job file and the same outputs folder, goes on with the job and meanwhile answers and
-writes recordings as a visitor's would be; after a random time it gets SIGKILL. Then: the job file is whole, no answer
-that was done has changed, every run folder that can be seen is whole. At the end the job is finished, and its answers
-are right.
+Each time a process opens the same job file and the same outputs folder, resumes the job, and meanwhile recognizes other
+recordings and writes their run folders, as for interactive requests; after a random time it gets SIGKILL. Then the job
+file must be intact, no finished result may have changed, and every visible run folder must be complete. At the end the
+job must finish with the right results.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from webui.settings import PROJECT_DIR
 
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 JOB: Final = "job"
-LONGEST_S: Final = 1.5  # from the first answer to the kill
-PATIENCE_S: Final = 120.0
+LONGEST_S: Final = 1.5  # from the start of the job to the kill
+TIMEOUT_S: Final = 120.0
 WORKER: Final = """
 import sys, threading
 from pathlib import Path
@@ -47,16 +47,16 @@ def write():
 if kills:
     threading.Thread(target=write, daemon=True).start()
 record = runner.store.job("job")
-print("up", flush=True)
+print("started", flush=True)
 while not runner.wait("job", 1.0).ended:
     pass
-print("ended", flush=True)
+print("finished", flush=True)
 threading.Event().wait() if kills else runner.stop()
 """
 
 
-def answers_in(folder: Path) -> dict[int, str]:
-    """Returns the answers that are done; fails if the file is damaged or an item is in no known state."""
+def finished_results(folder: Path) -> dict[int, str]:
+    """Returns the finished results; fails if the file is damaged or an item is in an unknown state."""
     with sqlite3.connect(f"file:{folder / 'jobs.sqlite'}?mode=ro", uri=True) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         rows = db.execute("SELECT number, state, outcome FROM items ORDER BY number").fetchall()
@@ -66,7 +66,7 @@ def answers_in(folder: Path) -> dict[int, str]:
 
 
 def check_outputs(folder: Path) -> int:
-    """Returns how many run folders there are; fails if one is not whole."""
+    """Returns the number of run folders; fails if one is incomplete."""
     runs = [path for path in (folder / "outputs").iterdir() if not path.name.startswith(".")]
     for run in runs:
         document = json.loads((run / "result.json").read_text("utf-8"))
@@ -76,49 +76,49 @@ def check_outputs(folder: Path) -> int:
     return len(runs)
 
 
-def work(folder: Path, items: int, *, wait_s: float | None) -> None:
-    """Runs the worker until it is killed after ``wait_s`` seconds of work, or until the job has ended."""
+def run_worker(folder: Path, items: int, *, wait_s: float | None) -> None:
+    """Runs the worker until it is killed after ``wait_s`` seconds, or, with None, until the job has finished."""
     kind = "kills" if wait_s is not None else "end"
     command = [sys.executable, "-c", WORKER, str(folder), str(EXAMPLE), str(items), kind]
     process = subprocess.Popen(command, cwd=PROJECT_DIR, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
+    assert process.stdout.readline() == "started\n"
     if wait_s is None:
-        assert process.stdout.readline() == "ended\n"
-        process.wait(PATIENCE_S)
+        assert process.stdout.readline() == "finished\n"
+        process.wait(TIMEOUT_S)
     else:
         time.sleep(wait_s)
         process.send_signal(signal.SIGKILL)
-        process.wait(PATIENCE_S)
+        process.wait(TIMEOUT_S)
     process.stdout.close()
 
 
 def main() -> None:
-    """Reads the command line, kills, and says what it found."""
+    """Parses the command line, runs and kills the worker, and prints a summary."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--items", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    dice = random.Random(given.seed)
+    rng = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as name:
-        folder, seen, runs, busy = Path(name), {}, 0, 0
+        folder, previous, runs, progressed = Path(name), {}, 0, 0
         for _kill in range(given.kills):
-            work(folder, given.items, wait_s=dice.uniform(0.0, LONGEST_S))
-            found = answers_in(folder)
-            assert {number: found.get(number) for number in seen} == seen, "a finished answer changed"
-            busy += len(found) > len(seen)
-            seen, runs = found, check_outputs(folder)
+            run_worker(folder, given.items, wait_s=rng.uniform(0.0, LONGEST_S))
+            finished = finished_results(folder)
+            assert {number: finished.get(number) for number in previous} == previous, "a finished result changed"
+            progressed += len(finished) > len(previous)
+            previous, runs = finished, check_outputs(folder)
         drafts = len([path for path in (folder / "outputs").iterdir() if path.name.startswith(".draft")])
-        work(folder, given.items, wait_s=None)
-        last = answers_in(folder)
-        assert {number: last[number] for number in seen} == seen
+        run_worker(folder, given.items, wait_s=None)
+        last = finished_results(folder)
+        assert {number: last[number] for number in previous} == previous
         scores = {json.dumps(json.loads(outcome)["scores"]) for outcome in last.values()}
-        assert (len(last), len(scores)) == (given.items, 1), "an answer is missing or another one"
+        assert (len(last), len(scores)) == (given.items, 1), "a result is missing or wrong"
     sys.stdout.write(
-        f"{given.kills} kills, {busy} of them with new answers since the one before: {len(seen)} answers done by then, "
-        f"none changed; {runs} run folders, all whole; {drafts} drafts were left hidden, which a server clears away; "
-        f"the job then ended with all {given.items} answers, all the same and right.\n"
+        f"{given.kills} kills, {progressed} of them with new results since the one before: {len(previous)} results by "
+        f"then, none changed; {runs} run folders, all complete; {drafts} hidden drafts left, which a server deletes; "
+        f"the job then finished with all {given.items} results, all identical.\n"
     )
 
 

@@ -1,11 +1,11 @@
-"""How far windows are from the whole recording, and what hours of audio cost.
+"""How much scores of windows differ from those of the whole recording, and what hours of audio cost.
 
     python -m benchmarks.long_audio windows [--speech FOLDER] [--models builtin tiny large]
     python -m benchmarks.long_audio context [--speech FOLDER] [--models tiny large]
     python -m benchmarks.long_audio memory  [--speech FOLDER] [--models builtin tiny] [--hours 1 10]
 
 Prints the tables of docs/LONG_AUDIO.md. ``tiny`` and ``large`` are Emotion2Vec with random weights: the same network in
-miniature, and in the published size. Any other name is a model of this machine, as ``--model`` takes it.
+tiny and in the published size. Any other name is a model on this machine, as for ``--model``.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from typing import Final, cast
 
 import numpy as np
 
-from benchmarks.joined_speech import RATE, SYNTHETIC, join, speech_clips, write_hours
+from benchmarks.concatenated_speech import SYNTHETIC, concatenate, speech_clips, write_hours
+from benchmarks.tables import write_line
 from tests.support.checkpoints import LARGE, TINY, make_checkpoint
 from webui.arrays import FloatArray
 from webui.engine.emotion2vec.convert import convert_checkpoint
@@ -33,19 +34,19 @@ from webui.service import RecognitionService, RecognizeOptions
 from webui.service.recognition.scores import Smoothing, emotion_scores, smooth
 from webui.service.recognition.windows import MAX_WINDOW_S, RecordingLogits, predict_recording
 from webui.settings import PROJECT_DIR, Device, Settings
+from webui.units import BYTES_PER_MB, SPEECH_RATE
 
-KEPT_S: Final = (10.0, 20.0, 30.0, 60.0)  # what a window keeps at most between its contexts
-RECORDINGS: Final = {"builtin": (4, 120.0), "tiny": (4, 120.0)}  # of each corpus, and their seconds
-FEW: Final = (1, 90.0)  # of a model in the published size
+KEPT_S: Final = (10.0, 20.0, 30.0, 60.0)  # longest part of a window that is used, between its contexts
+RECORDINGS: Final = {"builtin": (4, 120.0), "tiny": (4, 120.0)}  # number per corpus, and length in seconds
+FEW: Final = (1, 90.0)  # for a model in the published size
 CONTEXTS_S: Final = (5.0, 3.0, 2.0, 1.5, 1.0, 0.5)
 SIZES: Final = {"tiny": TINY, "large": LARGE}
 NAME_OF_LARGE: Final = "emotion2vec_plus_large"
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
-MB: Final = 1_000_000
 
 
 def main(arguments: list[str]) -> None:
-    """Runs what the command line asks for."""
+    """Parses the command line and measures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.long_audio", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["windows", "context", "memory", "child"])
     parser.add_argument("--speech", type=Path, default=PROJECT_DIR.parent / "shared" / "data" / "speech")
@@ -68,59 +69,59 @@ def main(arguments: list[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wholes:
-    """Recordings, and what a model says of each heard in one piece.
+class _Reference:
+    """Recordings, and their predictions in a single window each.
 
     Attributes:
-        shape: how many there are and how long each is, as the tables say it.
+        shape: number and length of the recordings, for the tables.
         recordings: waveforms ``(samples,)``.
-        joined: their predictions.
-        cpu_s: what these took together.
+        predictions: prediction of each recording.
+        cpu_s: CPU time of all predictions.
     """
 
     shape: str
     recordings: list[FloatArray]
-    joined: list[RecordingLogits]
+    predictions: list[RecordingLogits]
     cpu_s: float
 
     def compare(self, model: EmotionModel, window_s: float) -> str:
-        """Returns the cells of a row: differences of windows to the whole, and their cost beside it."""
+        """Returns the cells of a row: differences between windows and whole recordings, and their relative cost."""
         parts = [_predict(model, recording, window_s) for recording in self.recordings]
-        pairs = list(zip(self.joined, [part for part, _ in parts], strict=True))
+        pairs = list(zip(self.predictions, [part for part, _ in parts], strict=True))
         return f"{_differences(model, pairs)} | {sum(seconds for _, seconds in parts) / self.cpu_s:.2f}"
 
 
-def _hear_wholes(name: str, model: EmotionModel, speech: Path, corpora: tuple[str, ...]) -> _Wholes:
+def _predict_whole(name: str, model: EmotionModel, speech: Path, corpora: tuple[str, ...]) -> _Reference:
     count, seconds = RECORDINGS.get(name, FEW)
     recordings = [
-        join(clips, seconds)
+        concatenate(clips, seconds)
         for corpus in corpora
         for clips in [iter(speech_clips(speech, corpus))]
         for _ in range(count)
     ]
-    predict_recording(model, recordings[0][: 20 * RATE])  # the first pass is never typical
-    heard = [_predict(model, recording, math.inf) for recording in recordings]
+    predict_recording(model, recordings[0][: 20 * SPEECH_RATE])  # the first prediction is slower
+    predicted = [_predict(model, recording, math.inf) for recording in recordings]
     shape = f"{len(recordings)} x {seconds:.0f} s"
-    return _Wholes(shape, recordings, [whole for whole, _ in heard], sum(seconds for _, seconds in heard))
+    return _Reference(shape, recordings, [whole for whole, _ in predicted], sum(seconds for _, seconds in predicted))
 
 
 def compare_windows(models: list[str], speech: Path, corpora: tuple[str, ...], folder: Path) -> None:
-    """Prints, for each model and window length, how far the scores are from those of the recording as a whole."""
-    _say("| model | recordings | window (kept) | utterance mean, max | same emotion | frames mean, 99 % | cost |")
-    _say("|---|---|---|---|---|---|---|")
+    """Prints, for each model and window length, how much the scores differ from those of the whole recording."""
+    write_line("| model | recordings | window (kept) | utterance mean, max | same emotion | frames mean, 99 % | cost |")
+    write_line("|---|---|---|---|---|---|---|")
     for name in models:
         model = load(name, folder)
-        wholes = _hear_wholes(name, model, speech, corpora)
+        reference = _predict_whole(name, model, speech, corpora)
         for kept_s in KEPT_S:
             window_s = kept_s + 2 * model.context_samples / model.sample_rate
-            cells = wholes.compare(model, window_s)
-            _say(f"| {name} | {wholes.shape} | {window_s:.1f} s ({kept_s:.0f}) | {cells} |")
-        heard_s = sum(len(recording) for recording in wholes.recordings) / RATE
-        _say(f"| {name} | {wholes.shape} | whole | 0 | | | 1 = {wholes.cpu_s / heard_s:.3f} CPU s per s |")
+            cells = reference.compare(model, window_s)
+            write_line(f"| {name} | {reference.shape} | {window_s:.1f} s ({kept_s:.0f}) | {cells} |")
+        audio_s = sum(len(recording) for recording in reference.recordings) / SPEECH_RATE
+        write_line(f"| {name} | {reference.shape} | whole | 0 | | | 1 = {reference.cpu_s / audio_s:.3f} CPU s per s |")
 
 
 class _OtherContext:
-    """A model whose windows overlap by something else."""
+    """A model with another context, so that its windows overlap by another amount."""
 
     def __init__(self, model: EmotionModel, seconds: float) -> None:
         self._model = model
@@ -131,15 +132,15 @@ class _OtherContext:
 
 
 def compare_contexts(models: list[str], speech: Path, corpora: tuple[str, ...], folder: Path) -> None:
-    """Prints, for each model and context, what ``compare_windows`` prints, with windows of ``MAX_WINDOW_S``."""
-    _say("| model | recordings | context | utterance mean, max | same emotion | frames mean, 99 % | cost |")
-    _say("|---|---|---|---|---|---|---|")
+    """Prints the same for each model and context, with windows of ``MAX_WINDOW_S``."""
+    write_line("| model | recordings | context | utterance mean, max | same emotion | frames mean, 99 % | cost |")
+    write_line("|---|---|---|---|---|---|---|")
     for name in models:
         model = load(name, folder)
-        wholes = _hear_wholes(name, model, speech, corpora)
+        reference = _predict_whole(name, model, speech, corpora)
         for seconds in CONTEXTS_S:
-            cells = wholes.compare(cast("EmotionModel", _OtherContext(model, seconds)), MAX_WINDOW_S)
-            _say(f"| {name} | {wholes.shape} | {seconds:.1f} s | {cells} |")
+            cells = reference.compare(cast("EmotionModel", _OtherContext(model, seconds)), MAX_WINDOW_S)
+            write_line(f"| {name} | {reference.shape} | {seconds:.1f} s | {cells} |")
 
 
 def load(name: str, folder: Path) -> EmotionModel:
@@ -149,18 +150,18 @@ def load(name: str, folder: Path) -> EmotionModel:
         return ModelRegistry(settings if name == BUILTIN else Settings(device=Device.CPU)).load(name)
     from webui.engine.emotion2vec.torch_model import load_torch_model
 
-    place = folder / name
-    if not place.exists():
-        convert_checkpoint(place, make_checkpoint(place, SIZES[name], training=False), place)
-    return load_torch_model(name, place, place / "model.safetensors", license="none", device=Device.CPU)
+    directory = folder / name
+    if not directory.exists():
+        convert_checkpoint(directory, make_checkpoint(directory, SIZES[name], training=False), directory)
+    return load_torch_model(name, directory, directory / "model.safetensors", license="none", device=Device.CPU)
 
 
 def _predict(model: EmotionModel, recording: np.ndarray, window_s: float) -> tuple[RecordingLogits, float]:
-    """Returns the prediction and the CPU seconds it took, which others on the machine change less than the clock."""
+    """Returns the prediction and its CPU time, which depends less on other programs than the elapsed time does."""
     clock = time.process_time()
-    longest_s = min(window_s, len(recording) / RATE + 1)
-    joined = predict_recording(model, recording, window_s=longest_s)
-    return joined, time.process_time() - clock
+    longest_s = min(window_s, len(recording) / SPEECH_RATE + 1)
+    prediction = predict_recording(model, recording, window_s=longest_s)
+    return prediction, time.process_time() - clock
 
 
 def _differences(model: EmotionModel, pairs: list[tuple[RecordingLogits, RecordingLogits]]) -> str:
@@ -180,9 +181,9 @@ def _differences(model: EmotionModel, pairs: list[tuple[RecordingLogits, Recordi
 
 
 def measure_memory(models: list[str], hours: list[float], speech: Path, corpus: str, folder: Path) -> None:
-    """Prints time and peak memory of whole runs (raw frames, frame embedding), each in a process of its own."""
-    _say("| model | audio | decoding | inference | all | CPU time | idle | peak over idle | result on disk |")
-    _say("|---|---|---|---|---|---|---|---|---|")
+    """Prints time and peak memory of complete runs (raw frames, frame embedding), each in a process of its own."""
+    write_line("| model | audio | decoding | inference | all | CPU time | idle | peak over idle | result on disk |")
+    write_line("|---|---|---|---|---|---|---|---|---|")
     for name in models:
         if name in SIZES:
             load(name, folder)
@@ -191,49 +192,44 @@ def measure_memory(models: list[str], hours: list[float], speech: Path, corpus: 
             write_hours(path, length, speech, corpus)
             command = [sys.executable, "-m", "benchmarks.long_audio", "child", "--child", name, str(path), str(folder)]
             done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
-            found = json.loads(done.stdout.splitlines()[-1])
-            _say(
-                f"| {name} | {length:g} h | {found['decode_s']:.0f} s | {found['inference_s']:.0f} s "
-                f"| {found['all_s']:.0f} s | {found['cpu_s']:.0f} s | {found['idle_mb']:.0f} MB "
-                f"| {found['peak_mb'] - found['idle_mb']:.0f} MB | {found['disk_mb']:.0f} MB |"
+            figures = json.loads(done.stdout.splitlines()[-1])
+            write_line(
+                f"| {name} | {length:g} h | {figures['decode_s']:.0f} s | {figures['inference_s']:.0f} s "
+                f"| {figures['all_s']:.0f} s | {figures['cpu_s']:.0f} s | {figures['idle_mb']:.0f} MB "
+                f"| {figures['peak_mb'] - figures['idle_mb']:.0f} MB | {figures['disk_mb']:.0f} MB |"
             )
             path.unlink()
 
 
 def _measure_one(name: str, path: Path, folder: Path) -> None:
-    """Recognizes one file and prints what it took, as JSON."""
+    """Recognizes one file and prints time, memory and disk usage as JSON."""
     with tempfile.TemporaryDirectory(dir=folder) as outputs:
         settings = Settings(outputs_dir=Path(outputs), device=Device.CPU, model=name)
         if name in SIZES:
             own = {"model": NAME_OF_LARGE, "model_dir": folder / name, "models_dir": folder / "models"}
             settings = settings.model_copy(update=own)
         service = RecognitionService(settings)
-        service.recognize(EXAMPLE)  # weights are read from the disk when they are first needed
+        service.recognize(EXAMPLE)  # so that the weights, which are read lazily, are in memory
         idle_mb = _resident_mb()
         clock, cpu_clock = time.perf_counter(), time.process_time()
-        asked = RecognizeOptions(granularity=Granularity.FRAME, extract_embedding=True, raw_frames=True)
-        recognition = service.recognize(path, asked)
+        options = RecognizeOptions(granularity=Granularity.FRAME, extract_embedding=True, raw_frames=True)
+        recognition = service.recognize(path, options)
         all_s = time.perf_counter() - clock
-        found = {
+        figures = {
             "decode_s": recognition.result.timing.decode_s,
             "inference_s": recognition.result.timing.inference_s,
             "all_s": all_s,
             "cpu_s": time.process_time() - cpu_clock,
             "idle_mb": idle_mb,
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB,
-            "disk_mb": sum(file.stat().st_size for file in recognition.files) / MB,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / BYTES_PER_MB,
+            "disk_mb": sum(file.stat().st_size for file in recognition.files) / BYTES_PER_MB,
         }
-    _say(json.dumps(found))
+    write_line(json.dumps(figures))
 
 
 def _resident_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    return pages * resource.getpagesize() / MB
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    return pages * resource.getpagesize() / BYTES_PER_MB
 
 
 if __name__ == "__main__":

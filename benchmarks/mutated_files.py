@@ -1,9 +1,9 @@
-"""Sends damaged audio files of every format to a real server: no crash, no hang, a clear answer to each.
+"""Sends damaged audio files of every format to a real server, which must neither crash nor hang nor fail internally.
 
     python -m benchmarks.mutated_files [--count 2000] [--seed 1]
 
-Prints how many were answered how, and the longest time of an answer; ends with 1 on an answer that is none of the
-expected. The fast part of it is in tests/surfaces/test_hostile.py.
+Prints the number of responses by status and error code, and the longest response time; exits with 1 if a status is
+unexpected. A short form of this is in tests/surfaces/test_hostile.py.
 """
 
 import argparse
@@ -23,7 +23,7 @@ EXPECTED = {200, 413, 422}
 
 
 def main() -> int:
-    """Sends them, and returns 1 if an answer is none of the expected."""
+    """Sends the files, and returns 1 if the server crashed or a status is unexpected."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
@@ -38,17 +38,17 @@ def main() -> int:
 
             def send(item: tuple[str, bytes]) -> tuple[str, float, httpx.Response]:
                 begun = time.perf_counter()
-                answer = client.post("/api/v1/recognize", files={"audio": item})
-                if answer.status_code == 200:
-                    client.delete(f"/api/v1/results/{answer.json()['id']}")
-                return item[0], time.perf_counter() - begun, answer
+                response = client.post("/api/v1/recognize", files={"audio": item})
+                if response.status_code == 200:
+                    client.delete(f"/api/v1/results/{response.json()['id']}")
+                return item[0], time.perf_counter() - begun, response
 
             with ThreadPoolExecutor(2) as pool:
-                for name, took, answer in pool.map(send, mutated_files(given.count, given.seed)):
-                    statuses[answer.status_code] += 1
+                for name, took, response in pool.map(send, mutated_files(given.count, given.seed)):
+                    statuses[response.status_code] += 1
                     slowest = max(slowest, (took, name))
-                    if answer.status_code != 200:
-                        codes[answer.json()["code"]] += 1
+                    if response.status_code != 200:
+                        codes[response.json()["code"]] += 1
             crashed = started.process.poll() is not None or "Traceback" in started.errors.read_text()
     lines = [f"{count:6} HTTP {status}" for status, count in sorted(statuses.items())]
     lines += [f"{count:6}   {code}" for code, count in codes.most_common()]

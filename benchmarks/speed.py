@@ -1,4 +1,4 @@
-"""How long an answer takes, by length of the clip."""
+"""Time of a prediction, by length of the clip."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from benchmarks.contenders import REFERENCE, Contender, Run, contenders, set_thr
 from benchmarks.tables import Table, ratio, spread
 from tests.support.checkpoints import make_clip
 
-HOPELESS: Final = 5.0  # times the reference: measured once, and the table says a single value
+TOO_SLOW: Final = 5.0  # times the reference: such a contender is measured once, and its cell has a single value
 
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
@@ -21,19 +21,19 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
         clip = make_clip(5, seconds)
         times: dict[str, list[float]] = {contender.name: [] for contender, _ in loaded}
         for contender, run in loaded:
-            _time(contender, run, clip[: max(len(clip) // 4, 16_000)])  # wakes it up
+            _time(contender, run, clip[: max(len(clip) // 4, 16_000)])  # warms it up
         for _ in range(rounds):
             for contender, run in loaded:
-                if not _is_hopeless(times[contender.name], times[REFERENCE]):
+                if not _is_too_slow(times[contender.name], times[REFERENCE]):
                     times[contender.name].append(_time(contender, run, clip))
         reference = times[REFERENCE]
         rows = tuple((name, spread(took), ratio(reference[: len(took)], took)) for name, took in times.items())
         yield Table(f"A clip of {seconds:g} s, {rounds} rounds", ("engine", "wall seconds", "x FunASR"), rows)
 
 
-def _is_hopeless(took: list[float], reference: list[float]) -> bool:
-    """Whether a contender took so long in its first round that it isn't asked again."""
-    return bool(took) and took[0] > HOPELESS * reference[0]
+def _is_too_slow(took: list[float], reference: list[float]) -> bool:
+    """Returns whether a contender took so long in its first round that it is not measured again."""
+    return bool(took) and took[0] > TOO_SLOW * reference[0]
 
 
 def _time(contender: Contender, run: Run, clip: np.ndarray) -> float:

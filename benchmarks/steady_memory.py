@@ -1,9 +1,9 @@
-"""What a server's process needs with a model, idle and after many clips of varied length.
+"""Memory of a server's process with a model, idle and after many clips of different lengths.
 
     python -m benchmarks.steady_memory [--sizes large] [--precisions int8 fp32] [--clips 100] [--longest 30]
 
 A real server process on loopback with random weights of the published size (or ``--sizes tiny``), whose page is opened
-once; then clips come one after the other over REST. Prints the table of docs/BENCHMARKS.md.
+once; then clips are sent one after the other over REST. Prints the table of docs/BENCHMARKS.md.
 """
 
 import argparse
@@ -19,32 +19,34 @@ import numpy as np
 import soundfile
 
 from benchmarks.load import rss_mb
-from benchmarks.tables import machine
+from benchmarks.tables import machine, write_line
 from tests.support.checkpoints import LARGE, TINY, make_checkpoint
 from tests.support.server_process import running_server
 from webui.engine.emotion2vec.convert import convert_checkpoint
+from webui.units import SPEECH_RATE
 
 NAME: Final = "emotion2vec_plus_large"
 SIZES: Final = {"tiny": TINY, "large": LARGE}
-RATE: Final = 16_000
 SHORTEST_S: Final = 0.5
-LOOKS: Final = 20
+SAMPLES: Final = 20  # measurements of memory
 COLUMNS: Final = (
-    "model", "page opened, no model", "first answer, 3 s", "after a quarter", "after all", "largest", "clips",
+    "model", "page opened, no model", "first result, 3 s", "after a quarter", "after all", "largest", "clips",
 )  # fmt: skip
 
 
 def main(arguments: list[str]) -> None:
-    """Prints a row per precision."""
+    """Parses the command line and prints one row per precision."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steady_memory", description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", choices=sorted(SIZES), default="large")
     parser.add_argument("--precisions", nargs="+", default=["int8", "fp32"])
     parser.add_argument("--clips", type=int, default=100)
-    parser.add_argument("--longest", type=float, default=30.0, help="seconds; lengths are drawn, short ones more often")
+    parser.add_argument(
+        "--longest", type=float, default=30.0, help="longest clip in seconds; short clips are more frequent"
+    )
     given = parser.parse_args(arguments)
-    _say(f"{machine()}\n")
-    _say(f"| {' | '.join(COLUMNS)} |")
-    _say(f"|{'---|' * len(COLUMNS)}")
+    write_line(f"{machine()}\n")
+    write_line(f"| {' | '.join(COLUMNS)} |")
+    write_line(f"|{'---|' * len(COLUMNS)}")
     with tempfile.TemporaryDirectory() as folder:
         models_dir = Path(folder) / "models"
         published = make_checkpoint(models_dir / NAME, SIZES[given.sizes], training=False)
@@ -53,13 +55,13 @@ def main(arguments: list[str]) -> None:
         for precision in given.precisions:
             cells = measure(models_dir, Path(folder), precision, clips=given.clips, longest_s=given.longest)
             megabytes = " | ".join(f"{cell:.0f} MB" for cell in cells)
-            _say(
+            write_line(
                 f"| {given.sizes} {precision} | {megabytes} | {given.clips} of {SHORTEST_S:g} to {given.longest:g} s |"
             )
 
 
 def measure(models_dir: Path, folder: Path, precision: str, *, clips: int, longest_s: float) -> tuple[float, ...]:
-    """Returns resident megabytes, as the columns say."""
+    """Returns the resident memory in MB: one value per column but the first and the last."""
     generator = np.random.default_rng(3)
     lengths = SHORTEST_S * (longest_s / SHORTEST_S) ** generator.random(clips)
     settings = {"model": NAME, "precision": precision, "models_dir": models_dir, "auto_download": False}
@@ -71,30 +73,25 @@ def measure(models_dir: Path, folder: Path, precision: str, *, clips: int, longe
     ):
         client.get("/").raise_for_status()
         opened = rss_mb(started)
-        _ask(client, 3.0)
+        _recognize(client, 3.0)
         first = rss_mb(started)
-        seen = []
+        measured = []
         for number, seconds in enumerate(lengths):
-            _ask(client, float(seconds))
-            if (number + 1) % max(1, clips // LOOKS) == 0:
-                seen.append(rss_mb(started))
-    quarter = seen[len(seen) // 4]
-    return opened, first, quarter, statistics.median(seen[-3:]), max(seen)
+            _recognize(client, float(seconds))
+            if (number + 1) % max(1, clips // SAMPLES) == 0:
+                measured.append(rss_mb(started))
+    quarter = measured[len(measured) // 4]
+    return opened, first, quarter, statistics.median(measured[-3:]), max(measured)
 
 
-def _ask(client: httpx.Client, seconds: float) -> None:
-    samples = np.random.default_rng(4).normal(scale=0.1, size=round(seconds * RATE))
+def _recognize(client: httpx.Client, seconds: float) -> None:
+    samples = np.random.default_rng(4).normal(scale=0.1, size=round(seconds * SPEECH_RATE))
     file = io.BytesIO()
-    soundfile.write(file, samples, RATE, format="WAV")
+    soundfile.write(file, samples, SPEECH_RATE, format="WAV")
     response = client.post("/api/v1/recognize", files={"audio": file.getvalue()})
     response.raise_for_status()
     assert response.json()["model"]["name"] == NAME
     client.delete(f"/api/v1/results/{response.json()['id']}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Tables of medians, and the page they are kept on."""
+"""Tables of medians, and the document they are written to."""
 
 import math
 import os
 import platform
 import re
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -15,10 +16,10 @@ PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "BENCHMARKS.md"
 HEAD: Final = """# Benchmarks · 基准测试
 
 Written by `bash run.sh bench`; `bash run.sh bench NAME` replaces one section. All contenders of a table run in turn,
-round after round, in one process or in child processes of one command, so that whatever else the machine does meets
-them all. A cell is the median of the rounds with the smallest and the largest in brackets; a ratio is the median of the
-rounds' own ratios. Random weights of the published sizes cost the same time as trained ones, and say nothing about
-accuracy. The section gpu is made by `python -m benchmarks.gpu` on a machine with one.
+round after round, in one process or in child processes of one command, so that any other load on the machine affects
+all of them. A cell is the median of the rounds, with the smallest and the largest in brackets; a ratio is the median of
+the ratios of the rounds. Random weights of the published sizes take the same time as trained ones; they allow no
+conclusion about accuracy. The section gpu is written by `python -m benchmarks.gpu` on a machine with a GPU.
 
 由 `bash run.sh bench` 写成。同一张表中的各项逐轮交替运行；表中为各轮的中位数（括号内为最小与最大值），比值为各轮比值的
 中位数。随机权重与训练所得权重耗时相同，但不能说明准确率。
@@ -32,10 +33,10 @@ class Table:
     """One table of a section.
 
     Attributes:
-        title: what was measured.
-        columns: heads of the columns.
+        title: title of the table.
+        columns: headings of the columns.
         rows: cells, as many per row as there are columns.
-        remarks: sentences below it.
+        remarks: sentences below the table.
     """
 
     title: str
@@ -49,27 +50,33 @@ class Table:
         return [f"### {self.title}", "", *table, *(line for remark in self.remarks for line in ("", remark)), ""]
 
 
+def write_line(line: str) -> None:
+    """Prints a line at once, also into a pipe."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Returns the median with the smallest and the largest value: ``0.44 (0.42-0.56)``; ``no`` for what failed."""
+    """Returns the median with the smallest and the largest value: ``0.44 (0.42-0.56)``; ``no`` if a value is NaN."""
     if any(math.isnan(value) for value in values):
         return "no"
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
 def ratio(reference: Sequence[float], values: Sequence[float]) -> str:
-    """Returns how many times faster ``values`` are than ``reference``, round by round, as a median."""
+    """Returns the median over the rounds of ``reference / values``: how many times faster ``values`` are."""
     if any(math.isnan(value) for value in (*reference, *values)):
         return ""
     return f"{statistics.median(r / v for r, v in zip(reference, values, strict=True)):.2f}"
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine(device: str = "no GPU used") -> str:
-    """Returns one line about where the numbers come from; ``device`` says which GPU, if one was used."""
+    """Returns a line that describes the machine; ``device`` describes the GPU, if one was used."""
     flags = set()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -89,7 +96,7 @@ def machine(device: str = "no GPU used") -> str:
 
 
 def write_sections(page: Path, sections: dict[str, list[Table]], command: str, *, device: str = "no GPU used") -> None:
-    """Puts sections on the page, in the place of what stood there under their names; the others stay."""
+    """Writes sections into the document; each replaces the section of its name, all others stay."""
     old = page.read_text("utf-8") if page.is_file() else ""
     kept = dict(re.findall(r"<!-- (\w+) -->\n(.*?)<!-- end -->", old, re.DOTALL))
     for name, tables in sections.items():

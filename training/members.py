@@ -6,7 +6,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from webui.engine.builtin.network import BuiltinNetwork, MemberNetwork, NetworkConfig, counting_member
+from webui.engine.builtin.network import BuiltinNetwork, MemberNetwork, NetworkConfig
+from webui.engine.builtin.network import statistics_mlp as build_statistics_mlp
 from webui.engine.builtin.statistics import StatisticsMember
 
 Member = MemberNetwork | StatisticsMember
@@ -16,7 +17,7 @@ def make_member(
     config: NetworkConfig, *, statistics_mlp: bool, batch_norm: bool = False, dropout: float = 0.0
 ) -> Member:
     """Returns an untrained member: a statistics MLP, or else a convolutional network."""
-    make = counting_member if statistics_mlp else MemberNetwork
+    make = build_statistics_mlp if statistics_mlp else MemberNetwork
     return make(config, batch_norm=batch_norm, dropout=dropout)
 
 
@@ -64,7 +65,7 @@ def fold_statistics(trained: StatisticsMember, config: NetworkConfig) -> Statist
 
     The normalisation of the input, which scales the statistics, is folded into the first layer.
     """
-    plain = counting_member(config)
+    plain = build_statistics_mlp(config)
     plain.head.load_state_dict(trained.head.state_dict())
     tensors = {name: tensor.clone() for name, tensor in trained.state_dict().items() if name.startswith("layers")}
     for number, norm in enumerate((trained.scale, *trained.norms)):

@@ -118,6 +118,14 @@ class ForbiddenRequestError(RequestError):
     """A request that nobody may make from where it comes."""
 
 
+class MalformedRequestError(RequestError):
+    """A request that HTTP does not allow, or that two parsers may read differently."""
+
+
+class EventTooLargeError(RequestError):
+    """An event of the page with a larger body than any that the page sends."""
+
+
 class RunNotFoundError(RequestError):
     """There is no such result, or it was deleted."""
 

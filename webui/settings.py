@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     login_file: Path | None = Field(default=None, description=text("settings.login_file"))
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.cors_origins"))
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.allowed_hosts"))
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(), description=text("settings.trusted_proxies")
+    )
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description=text("settings.frame_ancestors")
+    )
     ssl_certfile: Path | None = Field(default=None, description=text("settings.ssl_certfile"))
     ssl_keyfile: Path | None = Field(default=None, description=text("settings.ssl_keyfile"))
     max_waiting: int = Field(default=32, ge=0, description=text("settings.max_waiting"))
@@ -123,7 +129,10 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
-    @field_validator("audio_url_networks", "api_keys", "login", "cors_origins", "allowed_hosts", mode="before")
+    @field_validator(
+        "audio_url_networks", "api_keys", "login", "cors_origins", "allowed_hosts", "trusted_proxies",
+        "frame_ancestors", mode="before",
+    )  # fmt: skip
     @classmethod
     def _split_list(cls, value: object) -> object:
         return value.replace(",", " ").split() if isinstance(value, str) else value

@@ -15,6 +15,9 @@ from tests.browser.conftest import OpenPage
 from tests.support.checkpoints import BASE, make_checkpoint
 from tests.support.page_user import EXAMPLE
 from tests.support.server_process import PROGRAM, RunningServer, running_server
+from webui.errors import AudioTooLongError, TooOftenError
+from webui.http.problems import PROBLEM_TYPE, problem_of
+from webui.texts import Language
 from webui.ui.tabs.recognize import MODEL_CONCURRENCY
 
 BROKEN = """
@@ -115,6 +118,36 @@ def test_a_server_that_refuses_is_a_sentence(open_page: OpenPage) -> None:
     expect(page.locator("#cancel")).to_be_hidden()
     page.unroute("**/queue/join*")
     expect(visitor.recognize().locator(".se-answer")).to_be_visible()
+
+
+def test_a_caller_with_too_many_runs_is_told_in_the_language_of_the_page(open_page: OpenPage) -> None:
+    visitor = open_page(locale="en-US")
+    visitor.tolerated.add("429")
+    page = visitor.page
+    visitor.load_example()
+    error = TooOftenError("request.too_many", found=16, expected=16, retry_s=5)
+    body = problem_of(error, Language.ZH).model_dump_json()
+    page.route("**/queue/join*", lambda route: route.fulfill(status=429, content_type=PROBLEM_TYPE, body=body))
+    trouble = visitor.recognize().locator(".se-trouble")
+    assert "too many recognitions of your own are under way" in trouble.inner_text()
+    expect(page.get_by_test_id("toast-body")).to_contain_text("16 of your requests are being answered or wait")
+    page.unroute("**/queue/join*")
+    expect(visitor.recognize().locator(".se-answer")).to_be_visible()
+
+
+def test_an_upload_that_is_refused_is_a_sentence(open_page: OpenPage) -> None:
+    visitor = open_page()
+    visitor.tolerated |= {"413", "Uploading"}
+    body = problem_of(AudioTooLongError("api.too_large", expected_mb=2.0), Language.ZH).model_dump_json()
+    visitor.page.route(
+        "**/gradio_api/upload?*", lambda route: route.fulfill(status=413, content_type=PROBLEM_TYPE, body=body)
+    )
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.page.locator("#upload button").first.click()
+    chooser.value.set_files(EXAMPLE)
+    expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("上传没有被接受")
+    expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("SPEECH_EMOTION_MAX_AUDIO_MB")
+    expect(visitor.page.get_by_test_id("toast-body")).not_to_contain_text("{")
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def put(name: str, *shape: int) -> Callable[[dict[str, Tensor]], None]:
         (put(f"{AUDIO}.local_encoder.conv_layers.0.0.bias", 24), "checkpoint.unexpected", "conv_layers.0.0.bias"),
         (put("something.else", 3), "checkpoint.unexpected", "something.else"),
         (put("proj.bias", 8), "checkpoint.misshapen", r"head.bias \(8,\) instead of \(9,\)"),
-        (put(f"{AUDIO}.alibi_scale", 1, 1, 1, 1, 1), "checkpoint.misshapen", "alibi_scale"),
+        (put(f"{AUDIO}.alibi_scale", 1, 1, 1, 1, 1), "checkpoint.misshapen", "alibi.scale"),
     ],
 )
 def test_tensors_that_do_not_fit(

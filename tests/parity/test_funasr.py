@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -115,46 +114,46 @@ def test_a_window_is_normalised_by_its_recording_in_both(tiny: Pair) -> None:
 
 
 def swap_norms(network: Emotion2vec) -> None:
-    for block in network.blocks:
+    for block in network.encoder.blocks:
         block.norm1, block.norm2 = block.norm2, block.norm1
 
 
 def drop_attention_scale(network: Emotion2vec) -> None:
     with torch.no_grad():
-        for block in network.blocks:
+        for block in network.encoder.blocks:
             dim = network.config.embed_dim
             block.qkv.weight[:dim] *= (dim // network.config.num_heads) ** 0.5
             block.qkv.bias[:dim] *= (dim // network.config.num_heads) ** 0.5
 
 
 def drop_head_scale(network: Emotion2vec) -> None:
-    network.alibi_scale = nn.Parameter(torch.ones_like(network.alibi_scale))
+    network.alibi.scale = nn.Parameter(torch.ones_like(network.alibi.scale))
 
 
 def wrong_slope(network: Emotion2vec) -> None:
-    network.slopes = network.slopes.clone()
-    network.slopes[0] *= 1.05
+    network.alibi.slopes = network.alibi.slopes.clone()
+    network.alibi.slopes[0] *= 1.05
 
 
 def unclamped_scale(network: Emotion2vec) -> None:
-    scale = network.alibi_scale.detach().clone()
+    scale = network.alibi.scale.detach().clone()
     scale[0, 0, 1] = 0.3  # was negative, counts as 0
-    network.alibi_scale = nn.Parameter(scale)
+    network.alibi.scale = nn.Parameter(scale)
 
 
 def biased_extra_tokens(network: Emotion2vec) -> None:
-    plain = network.attention_bias
-
-    def biased(frames: int, valid: Tensor | None = None, **options: Any) -> Tensor:  # noqa: ANN401
-        bias = plain(frames, valid, **options).clone()
+    def biased(_block: nn.Module, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        x, bias = inputs
+        bias = bias.clone()
         bias[..., 0] -= 0.5
-        return bias
+        return x, bias
 
-    network.attention_bias = biased  # type: ignore[method-assign]
+    for block in (*network.encoder.context_blocks, *network.encoder.blocks):
+        block.register_forward_pre_hook(biased)
 
 
 def no_context_norm(network: Emotion2vec) -> None:
-    network.context_norm = nn.Identity()
+    network.encoder.norm = nn.Identity()
 
 
 def wrong_epsilon(network: Emotion2vec) -> None:
@@ -185,7 +184,7 @@ def test_a_mistake_in_the_network_would_be_seen(mutate: Callable[[Emotion2vec], 
     for change in (lambda _network: None, mutate):
         network, info = load_network(tiny_weights.parent, tiny_weights)
         change(network)
-        model = TorchModel("mutant", network, info, license="none", place=torch.device("cpu"))
+        model = TorchModel("mutant", network, info, license="none", device=torch.device("cpu"))
         logits.append(model.predict([whole(clip)])[0].logits)
     before, after = logits
     difference = np.abs(softmax(after.mean(axis=0)) - softmax(before.mean(axis=0))).max()

@@ -173,7 +173,6 @@ def fit_head(tensors: dict[str, Tensor], directory: Path, *, clips: int, seconds
     with torch.device("meta"):
         network = Emotion2vec(info.config)
     network.load_state_dict(match_tensors(tensors, network, file_name="drawn"), assign=True)
-    network.reset_slopes()
     network.eval()
     with torch.inference_mode():
         pooled = torch.cat([network(normalize(make_clip(i, seconds)))[0].mean(dim=1) for i in range(clips)])  # (N, D)

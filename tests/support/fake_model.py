@@ -10,7 +10,7 @@ import numpy as np
 
 from webui.arrays import FloatArray
 from webui.engine.precision import Runtime
-from webui.engine.protocol import EmotionModel, Prediction, Window
+from webui.engine.protocol import CPU_CONCURRENCY, GPU_BATCH_S, GPU_CONCURRENCY, EmotionModel, Prediction, Window
 from webui.engine.registry import AUTO, ModelRegistry, OnProgress, ResolvedModel
 from webui.errors import InferenceError
 from webui.labels import Emotion, LabelSet
@@ -30,7 +30,6 @@ class FakeModel:
     embedding_dim = FEATURES
     min_samples = FRAME_SAMPLES
     context_samples = 0
-    has_frame_logits = True
     notices: tuple[Notice, ...] = ()
 
     def __init__(self, labels: LabelSet | None = None, *, name: str = "fake") -> None:
@@ -41,6 +40,14 @@ class FakeModel:
         self.window_lengths: list[int] = []
         generator = np.random.default_rng(7)
         self.weights: FloatArray = generator.normal(size=(FEATURES, len(self.labels))).astype(np.float32)
+
+    @property
+    def max_batch_s(self) -> float:
+        return 0.0 if self.info.device == "cpu" else GPU_BATCH_S
+
+    @property
+    def concurrency(self) -> int:
+        return CPU_CONCURRENCY if self.info.device == "cpu" else GPU_CONCURRENCY
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
         return [self._predict_one(window, with_features) for window in windows]

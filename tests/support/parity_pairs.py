@@ -29,7 +29,7 @@ class Pair:
 
     @property
     def network(self) -> Emotion2vec:
-        return self.native._passes.network
+        return self.native._runner.network
 
     @property
     def upstream(self) -> nn.Module:
@@ -87,19 +87,18 @@ def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]
     for i in range(config.conv_pos_depth):
         theirs[f"position {i}"] = f"{audio}.relative_positional_encoder.{i + 1}"
         ours[f"position {i}"] = f"positions.{i}"
-    theirs["context norm"], ours["context norm"] = f"{audio}.context_encoder.norm", "context_norm"
+    theirs["context norm"], ours["context norm"] = f"{audio}.context_encoder.norm", "encoder.norm"
     for i in range(config.prenet_depth):
-        theirs[f"context {i}"], ours[f"context {i}"] = f"{audio}.context_encoder.blocks.{i}", f"context_blocks.{i}"
+        theirs[f"context {i}"] = f"{audio}.context_encoder.blocks.{i}"
+        ours[f"context {i}"] = f"encoder.context_blocks.{i}"
     for i in range(config.depth):
-        theirs[f"block {i}"], ours[f"block {i}"] = f"blocks.{i}", f"blocks.{i}"
+        theirs[f"block {i}"], ours[f"block {i}"] = f"blocks.{i}", f"encoder.blocks.{i}"
     their_stages, their_hooks = record_stages(pair.upstream, theirs)
     our_stages, our_hooks = record_stages(pair.network, ours)
     try:
-        whole_layers = (
-            patch("webui.engine.emotion2vec.network.PIECE_FRAMES", 1_000_000),
-            patch.object(pair.network, "packed", False),
-        )
-        with torch.inference_mode(), whole_layers[0], whole_layers[1]:  # one output per layer, and no spare rows
+        one_piece = patch.object(pair.network.wave, "piece_frames", None)
+        no_spare_rows = patch("webui.engine.emotion2vec.prepack.GRIDS", ((0, 1),))
+        with torch.inference_mode(), one_piece, no_spare_rows:  # each layer has one output, of all frames
             pair.upstream.extract_features(waveform)  # type: ignore[operator]
             pair.network(waveform)
     finally:
@@ -107,5 +106,5 @@ def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]
             hook.remove()
     for stage in (*(f"conv {i}" for i in range(7)), *(f"position {i}" for i in range(config.conv_pos_depth))):
         theirs_last = their_stages[stage].transpose(1, 2)  # upstream keeps channels first there
-        their_stages[stage] = theirs_last[:, : our_stages[stage].shape[1]]  # and hears samples past the last frame
+        their_stages[stage] = theirs_last[:, : our_stages[stage].shape[1]]  # and sees samples past the last frame
     return {stage: (our_stages[stage], their_stages[stage]) for stage in theirs}

@@ -19,6 +19,10 @@ from webui.storage import AUDIO_FILE, EMBEDDING_FILE, FRAMES_FILE, LOG_FILE, RES
 from webui.texts import TEXTS, Language
 
 FILE: Final = PROJECT_DIR / "tests" / "data" / "public_names.json"
+RETIRED_CODES: Final = (  # no program ever met these: every model of every version had frame logits
+    "request.no_segments",
+    "windows.whole_only",
+)
 UNDOCUMENTED_ROUTES: Final = ("GET /login", "POST /login", "GET /logout", "POST /logout")
 
 
@@ -28,7 +32,7 @@ def collect() -> dict[str, list[str]]:
     return {
         "routes": sorted({*_routes(openapi), *UNDOCUMENTED_ROUTES}),
         "json keys": sorted({*_json_keys(openapi), *_json_keys({"result": json.loads(write_docs.schema())})}),
-        "codes": sorted(_codes()),
+        "codes": sorted({*_codes(), *RETIRED_CODES}),
         "commands": sorted(_commands()),
         "exit codes": [f"{code.value} {code.name}" for code in ExitCode],
         "settings": sorted(f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-PROGRAM = "from webui.server.app import serve; from webui.settings import Settings; serve(Settings())"
+PROGRAM = "from webui.server.process import serve; from webui.settings import Settings; serve(Settings())"
 ADDRESS = re.compile(r"^Running on local URL: (https?://localhost:(\d+))$")
 STOP_S = 15
 

@@ -100,13 +100,17 @@ def test_a_body_has_to_arrive(busy: RunningServer) -> None:
         with socket.create_connection(("127.0.0.1", port)) as link:
             head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEYS[1]}\r\nContent-Length: 1000\r\n"
             kind = "multipart/form-data; boundary=a" if "upload" in path else "application/x-www-form-urlencoded"
-            link.sendall(f"{head}Content-Type: {kind}\r\n\r\n".encode() + b"--a\r\n")
+            file = b'--a\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\nabc'
+            link.sendall(f"{head}Content-Type: {kind}\r\n\r\n".encode() + file)
             link.settimeout(10)
             begun = time.monotonic()
             answer = link.recv(65536)
             assert answer.startswith(b"HTTP/1.1 408"), path
             assert b"api.upload_slow" in answer + link.recv(65536)
             assert 1.5 < time.monotonic() - begun < 5
+    where = f"{busy.url}/gradio_api/upload"
+    (kept,) = httpx.post(where, files={"files": b"x"}, headers={"X-API-Key": KEYS[1]}).json()
+    assert [path for path in Path(kept).parents[1].iterdir() if path.is_file()] == []
 
 
 def stop_during_work(server: RunningServer, clip: bytes) -> tuple[Future[httpx.Response], float]:
@@ -139,7 +143,7 @@ def test_work_under_way_is_finished(tmp_path: Path, long_clip: bytes) -> None:
 
 
 def test_work_that_takes_too_long_is_handed_back(tmp_path: Path, long_clip: bytes) -> None:
-    program = "import webui.server.app\nwebui.server.FINISH_S = 1.0\n" + PROGRAM
+    program = "import webui.server.process\nwebui.server.process.FINISH_S = 1.0\n" + PROGRAM
     with running_server(tmp_path / "outputs", program=program) as started:
         work, took = stop_during_work(started, long_clip)
         assert told(work.result()) == (503, "request.stopping")
@@ -150,9 +154,9 @@ def test_work_that_takes_too_long_is_handed_back(tmp_path: Path, long_clip: byte
 
 
 def test_the_time_to_end_is_within_thirty_seconds() -> None:
-    from webui.server.app import app as server
+    from webui.server import lifespan, process
 
-    assert server.FINISH_S + server.HAND_BACK_S + server.HANG_UP_S + server.WARM_UP_END_S < 30
+    assert process.FINISH_S + process.ABORT_S + process.CLOSE_S + lifespan.ACQUISITION_END_S < 30
 
 
 def test_what_gradio_would_not_limit(busy: RunningServer) -> None:

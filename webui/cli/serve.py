@@ -52,8 +52,8 @@ def serve(
         )
         terminal.print_text("cli.starting")
 
-        from webui.server.app import is_open_to_network  # imported late: seconds
-        from webui.server.app import serve as serve_page
+        from webui.server.exposure import is_open_to_network
+        from webui.server.process import serve as serve_page  # imported late: seconds
 
         if is_open_to_network(settings):
             terminal.print_text("access.open_to_network", host=settings.host)

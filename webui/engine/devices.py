@@ -1,7 +1,8 @@
-"""Which device a model runs on."""
+"""Which device a model runs on, and how many requests keep it busy."""
 
 import torch
 
+from webui.engine.protocol import CPU_CONCURRENCY, GPU_CONCURRENCY
 from webui.errors import DeviceUnavailableError
 from webui.settings import Device
 
@@ -15,33 +16,37 @@ def choose_device(device: Device) -> torch.device:
     if device is Device.CPU:
         return torch.device("cpu")
     if device is not Device.AUTO:
-        place = _place(device)
         if device not in _present():
-            there = ", ".join([*(found.value for found in _present()), Device.CPU.value])
-            raise DeviceUnavailableError("engine.no_device", found=device.value, expected=there)
-        failure = _failure(place)
+            present = ", ".join([*(found.value for found in _present()), Device.CPU.value])
+            raise DeviceUnavailableError("engine.no_device", found=device.value, expected=present)
+        failure = _failure(_torch_device(device))
         if failure is not None:
             raise DeviceUnavailableError("engine.device_failed", found=device.value, reason=str(failure)) from failure
-        return place
+        return _torch_device(device)
     for found in _present():
-        if _failure(_place(found)) is None:
-            return _place(found)
+        if _failure(_torch_device(found)) is None:
+            return _torch_device(found)
     return torch.device("cpu")
+
+
+def concurrency_of(device: torch.device) -> int:
+    """Returns how many requests it pays to run at once; see ``EmotionModel.concurrency``."""
+    return CPU_CONCURRENCY if device.type == "cpu" else GPU_CONCURRENCY
 
 
 def _present() -> list[Device]:
     present = {Device.CUDA: torch.cuda.is_available(), Device.MPS: torch.backends.mps.is_available()}
-    return [device for device, there in present.items() if there]
+    return [device for device, is_present in present.items() if is_present]
 
 
-def _place(device: Device) -> torch.device:
+def _torch_device(device: Device) -> torch.device:
     return torch.device("cuda:0" if device is Device.CUDA else device.value)
 
 
-def _failure(place: torch.device) -> RuntimeError | None:
+def _failure(device: torch.device) -> RuntimeError | None:
     """Computes something small; a driver too old for this PyTorch, or a card without memory, fails here."""
     try:
-        torch.ones(8, 8, device=place).matmul(torch.ones(8, 8, device=place)).sum().item()
+        torch.ones(8, 8, device=device).matmul(torch.ones(8, 8, device=device)).sum().item()
     except RuntimeError as err:
         return err
     return None

@@ -30,7 +30,7 @@ class Runtime:
         engine: Engine | None = None,
         precision: Precision | None = None,
     ) -> "Runtime":
-        """Returns what is given, and the settings' values where None is."""
+        """Returns the given values, and the settings' in place of None."""
         return cls(
             device if device is not None else settings.device,
             engine if engine is not None else settings.engine,
@@ -41,21 +41,25 @@ class Runtime:
 def engine_for(runtime: Runtime) -> Engine:
     """Returns the engine that runs this precision; for ``auto`` the fastest (docs/BENCHMARKS.md).
 
-    fp32 and bf16 are PyTorch's where it is installed; so is fp16, unless the CPU was named, for which only ONNX Runtime
-    stores it. int8 is ONNX Runtime's.
+    fp32 and bf16 run in PyTorch where it is installed; so does fp16, except on an explicitly requested CPU, for which
+    only ONNX Runtime stores it. int8 runs in ONNX Runtime.
 
     Raises:
-        RequestError: the engine that was named doesn't have the precision.
+        RequestError: the requested engine doesn't have the precision.
     """
-    native_has = {Precision.FP32, Precision.FP16, Precision.BF16}
-    onnx_has = {Precision.FP32, Precision.FP16, Precision.INT8}
+    native_precisions = {Precision.FP32, Precision.FP16, Precision.BF16}
+    onnx_precisions = {Precision.FP32, Precision.FP16, Precision.INT8}
     engine, precision = runtime.engine, runtime.precision
     if engine is Engine.AUTO:
         half_on_cpu = precision is Precision.FP16 and runtime.device is Device.CPU
-        native = precision in native_has and not half_on_cpu and find_spec("torch") is not None
+        native = precision in native_precisions and not half_on_cpu and find_spec("torch") is not None
         return Engine.NATIVE if native else Engine.ONNX
-    has = {Engine.NATIVE: native_has, Engine.ONNX: onnx_has, Engine.FUNASR: {Precision.FP32}}[engine]
-    if precision not in has:
-        expected = ", ".join(one.value for one in Precision if one in has)
+    precisions = {
+        Engine.NATIVE: native_precisions,
+        Engine.ONNX: onnx_precisions,
+        Engine.FUNASR: {Precision.FP32},
+    }[engine]
+    if precision not in precisions:
+        expected = ", ".join(one.value for one in Precision if one in precisions)
         raise RequestError("engine.no_such_precision", engine=engine.value, found=precision.value, expected=expected)
     return engine

@@ -1,12 +1,12 @@
 """What the rest of the program knows of a model.
 
 A model turns windows of samples into frame logits. Everything above that (whole-file statistics, cutting into windows,
-joining, pooling, smoothing, the softmax) is done once for all models, in ``webui.service``.
+joining the windows' logits, pooling, smoothing, the softmax) is done once for all models, in ``webui.service``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -15,10 +15,14 @@ from webui.errors import InferenceError
 from webui.labels import LabelSet
 from webui.results import ModelInfo, Notice
 
+CPU_CONCURRENCY: Final = 2  # one request is computed while the next is decoded
+GPU_CONCURRENCY: Final = 16  # requests whose windows can share a batch
+GPU_BATCH_S: Final = 240.0  # of padded audio: about 10 GB with emotion2vec_plus_large
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A piece of a recording, with the statistics of the whole recording.
+    """A part of a recording, with the statistics of the whole recording.
 
     Emotion2Vec normalises a waveform over its whole length, so a window has to bring the recording's mean and variance.
 
@@ -35,11 +39,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says of one window.
+    """The model's output for one window.
 
     Attributes:
-        logits: shape ``(frames, labels)``; ``(1, labels)`` if the model has no frame logits.
-        features: shape ``(frames, dim)``, or None if they were not asked for.
+        logits: frame logits, shape ``(frames, labels)``.
+        features: frame features, shape ``(frames, dim)``, or None if they were not requested.
     """
 
     logits: FloatArray
@@ -51,17 +55,20 @@ class EmotionModel(Protocol):
 
     Attributes:
         info: name, engine, precision, device and licence, as they go into every result. Read it after ``predict``:
-            a model that had to fall back to another device says so from then on.
-        notices: what its answers have to say about how it ran, for instance that a GPU failed and the CPU answered.
+            after a fallback to another device it names that one.
+        notices: what results have to mention about how the model ran, for instance that a GPU failed and the CPU
+            computed instead.
         labels: the classes in the order of the logits, mapped to the nine emotions.
-        sample_rate: of the samples that ``predict`` takes, in Hz.
+        sample_rate: sampling rate of the samples that ``predict`` takes, in Hz.
         frame_rate: frames per second.
         embedding_dim: length of a feature vector.
         min_samples: fewest samples that give one frame.
         context_samples: how many samples to the left and right of a frame can change its logits noticeably; windows of
             a long recording overlap by this much.
-        has_frame_logits: False where the head is not linear on the mean of the features, so that only logits of a
-            whole window exist.
+        max_batch_s: seconds of audio that are worth giving to ``predict`` at once; 0 where batching gains nothing, as
+            on a CPU. It can change with ``info``.
+        concurrency: how many requests it pays to run at once, so that the device is busy while others are decoded:
+            2 on a CPU, 16 on a GPU. It can change with ``info``.
     """
 
     @property
@@ -81,7 +88,9 @@ class EmotionModel(Protocol):
     @property
     def context_samples(self) -> int: ...  # noqa: D102
     @property
-    def has_frame_logits(self) -> bool: ...  # noqa: D102
+    def max_batch_s(self) -> float: ...  # noqa: D102
+    @property
+    def concurrency(self) -> int: ...  # noqa: D102
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
         """Returns one prediction per window, in order; a batch gives what its windows give one by one.
@@ -99,7 +108,7 @@ class EmotionModel(Protocol):
 
 
 def check_window(window: Window, *, min_samples: int) -> None:
-    """Refuses a window that no model can answer.
+    """Refuses a window that no model can compute.
 
     Raises:
         InferenceError: not one row of at least ``min_samples`` samples, or statistics that are not finite.

@@ -1,6 +1,5 @@
-"""Who may do what: one door in front of the API, the page, its events, uploads and files alike."""
+"""Who may do what: one guard in front of the API, the page, its events, uploads and files alike."""
 
-import ipaddress
 from typing import Final
 
 from starlette.requests import HTTPConnection, Request
@@ -8,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webui.errors import ForbiddenRequestError, UnauthorizedError
+from webui.http.host import DEFAULT_PORTS, Host, OwnHosts, ip_address, parse_host, requested_host
 from webui.http.problems import answer_error
 from webui.http.sessions import Sessions
 from webui.service.serving.keys import Accounts, KeyRing, read_accounts, read_keys
@@ -18,6 +18,7 @@ LOGIN: Final = "/login"
 OPEN_TO_ALL: Final = frozenset({"/healthz", "/readyz", LOGIN, "/favicon.ico"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OTHER_SITES: Final = frozenset({"cross-site", "same-site"})  # what a browser says of a page of another origin
+SHOWN: Final = 80
 
 
 class Access:
@@ -27,7 +28,7 @@ class Access:
         settings: keys, logins, origins and hosts.
 
     Raises:
-        RequestError: a key or a login in the settings makes no sense.
+        RequestError: a key, a login or a host in the settings makes no sense.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -38,8 +39,7 @@ class Access:
             settings.api_keys or settings.api_keys_file or settings.login or settings.login_file
         )  # an empty file of keys lets nobody in; it does not open the server
         self._origins = frozenset(settings.cors_origins)
-        self._hosts = frozenset(host.lower() for host in settings.allowed_hosts)
-        self._checks_host = not self._configured and is_loopback(settings.host)
+        self._own_hosts = OwnHosts(settings.allowed_hosts, loopback=is_loopback(settings.host))
 
     @property
     def restricted(self) -> bool:
@@ -58,28 +58,52 @@ class Access:
         """Returns the caller's name, None where nobody has to give one.
 
         Raises:
-            ForbiddenRequestError: another site's page asks, or the server is called by a name that isn't its own.
+            ForbiddenRequestError: another site's page asks, the host makes no sense, or an open server is called by a
+                name that isn't its own.
             UnauthorizedError: a key or a login is needed.
         """
-        if self._checks_host and not self._is_own_name(request):
-            raise ForbiddenRequestError("access.foreign_host", found=request.url.hostname or "")
-        if request.method not in SAFE_METHODS and self._is_from_elsewhere(request):
-            raise ForbiddenRequestError("access.cross_site")
+        host = requested_host(request.scope)
+        # Where callers have to say who they are, a page on a name of its own has neither their cookie nor their key.
+        if not self.restricted and host is not None and host not in self._own_hosts:
+            raise ForbiddenRequestError("access.foreign_host", found=host.name[:SHOWN])
+        if request.method not in SAFE_METHODS:
+            self._check_origin(request, host)
         caller = self.caller_of(request)
-        if self.restricted and caller is None and request.url.path not in OPEN_TO_ALL:
+        if self.restricted and caller is None and request.scope["path"] not in OPEN_TO_ALL:
             raise UnauthorizedError("access.unauthorized")
         return caller
 
-    def _is_from_elsewhere(self, request: Request) -> bool:
-        """Whether a browser sends it for a page of another site, which could not read the answer but cause it."""
-        if request.headers.get("sec-fetch-site") not in OTHER_SITES:
-            return False
-        return request.headers.get("origin") not in self._origins
+    def _check_origin(self, request: Request, host: Host | None) -> None:
+        """Looks at what a browser says of the page that sends it.
 
-    def _is_own_name(self, request: Request) -> bool:
-        """Whether it is a name that no stranger's DNS can give to this machine, to let a page of theirs in."""
-        name = (request.url.hostname or "localhost").lower()
-        return "." not in name or name in self._hosts or name.endswith(".localhost") or _address(name) is not None
+        A page of another site can't read the answer, but it can cause the request.
+
+        Raises:
+            ForbiddenRequestError: it is another site's.
+        """
+        origins = request.headers.getlist("origin")
+        if len(origins) == 1 and origins[0] in self._origins:
+            return
+        if any(not self._is_own_origin(origin, host, request.scope["scheme"]) for origin in origins):
+            raise ForbiddenRequestError("access.foreign_origin", found=ascii(", ".join(origins))[:SHOWN])
+        # Browsers leave it out on plain http, but to localhost.
+        if request.headers.get("sec-fetch-site") in OTHER_SITES:
+            raise ForbiddenRequestError("access.cross_site")
+
+    def _is_own_origin(self, origin: str, host: Host | None, scheme: str) -> bool:
+        """Whether an origin is the address that the request asks. ``null`` is none.
+
+        The origin's scheme decides what an absent port means, and an https page may ask a server that speaks http: a
+        proxy in front of it speaks TLS.
+        """
+        claimed, _, authority = origin.partition("://")
+        page = parse_host(authority)
+        if page is None or claimed not in DEFAULT_PORTS or (scheme, claimed) == ("https", "http"):
+            return False
+        default = DEFAULT_PORTS[claimed]
+        if host is not None and host.name == page.name and host.has_port(page.port or default, default):
+            return True
+        return self._own_hosts.is_allowed_origin(page, claimed, host)
 
 
 class AccessGuard:
@@ -138,12 +162,5 @@ def key_in(connection: HTTPConnection) -> str | None:
 
 def is_loopback(host: str) -> bool:
     """Returns whether a server that listens on ``host`` can be reached from this machine alone."""
-    address = _address(host)
+    address = ip_address(host.strip("[]"))
     return address.is_loopback if address is not None else host == "localhost"
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return None

@@ -19,9 +19,8 @@ MAX_FORM_BYTES: Final = 8192
 HASHING: Final = 2  # passwords at a time: each takes 16 MB and 50 ms of a core
 HEADERS: Final = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send the form with `Origin: null`
 }
 STYLE: Final = (
     ":root{color-scheme:light dark}body{font-family:system-ui,sans-serif;display:grid;place-items:center}"
@@ -44,7 +43,8 @@ class LoginPage:
         self.router = APIRouter(include_in_schema=False)
         self.router.add_api_route(LOGIN, self.show, methods=["GET"])
         self.router.add_api_route(LOGIN, self.enter, methods=["POST"], dependencies=[Depends(_is_small)])
-        self.router.add_api_route(LOGOUT, self.leave, methods=["GET", "POST"])
+        self.router.add_api_route(LOGOUT, self.ask_to_leave, methods=["GET"])
+        self.router.add_api_route(LOGOUT, self.leave, methods=["POST"])
 
     def show(self, request: Request) -> Response:
         """Shows the form; whoever has nothing to log in to goes to the page."""
@@ -56,22 +56,30 @@ class LoginPage:
         """Begins a session, or shows the form again."""
         async with request.form(max_files=0, max_fields=3) as form:
             given = {name: value for name, value in form.items() if isinstance(value, str)}
+        key = given.get("key", "").strip()
+        account = "" if key else given.get("user", "").strip()
         caller = caller_name(request)
         try:
-            self._failures.check(caller)
+            self._failures.check(caller, account)
         except TooOftenError as error:
             headers = {"Retry-After": str(error.values["retry_s"])}
             return self._page(request, error.message(language_of(request)), 429, headers)
-        name = await self._who(given)
+        name = await self._who(key, account, given.get("password", ""))
         if name is None:
             return self._page(request, text("access.login_failed", language_of(request)), 401)
-        self._failures.succeeded(caller)
+        self._failures.succeeded(caller, account)
         response = RedirectResponse(_home(request), 303, {"Cache-Control": "no-store"})
         response.set_cookie(
             COOKIE, self._access.sessions.begin(name), max_age=int(SESSION_S), httponly=True, samesite="lax",
-            secure=request.url.scheme == "https", path=_home(request),
+            secure=_is_secure(request), path=_home(request),
         )  # fmt: skip
         return response
+
+    def ask_to_leave(self, request: Request) -> Response:
+        """Shows a button: a page of another site can make a browser ask this address, but not press it."""
+        if self._access.caller_of(request) is None:
+            return RedirectResponse(request.scope.get("root_path", "") + LOGIN, 303, {"Cache-Control": "no-store"})
+        return _form(language_of(request), "access.logout_title", "access.logout_button")
 
     def leave(self, request: Request) -> Response:
         """Ends the session."""
@@ -80,14 +88,12 @@ class LoginPage:
         response.delete_cookie(COOKIE, path=_home(request))
         return response
 
-    async def _who(self, given: dict[str, str]) -> str | None:
-        key = given.get("key", "").strip()
+    async def _who(self, key: str, account: str, password: str) -> str | None:
         if key:
             name = self._access.keys.name_of(key)
             return f"key:{name}" if name is not None else None
-        user = given.get("user", "").strip()
-        fits = await run_sync(self._access.accounts.fit, user, given.get("password", ""), limiter=self._hashing)
-        return f"user:{user}" if fits else None
+        fits = await run_sync(self._access.accounts.fit, account, password, limiter=self._hashing)
+        return f"user:{account}" if fits else None
 
     def _page(
         self, request: Request, message: str = "", status: int = 200, headers: dict[str, str] | None = None
@@ -101,15 +107,28 @@ class LoginPage:
             ]
         if self._access.keys:
             fields.append(_field(language, "access.login_key", "key", "password", "off"))
-        title, button = (escape(text(key, language)) for key in ("access.login_title", "access.login_button"))
         shown = f'<p role="alert">{escape(message)}</p>' if message else ""
-        body = (
-            f'<!doctype html><html lang="{language.value}"><head><meta charset="utf-8">'
-            f'<meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style></head>'
-            f'<body><main><form method="post"><h1>{title}</h1>{shown}{"".join(fields)}'
-            f"<button>{button}</button></form></main></body></html>"
-        )
-        return HTMLResponse(body, status, HEADERS | (headers or {}))
+        content = shown + "".join(fields)
+        return _form(language, "access.login_title", "access.login_button", content, status, headers)
+
+
+def _form(
+    language: Language,
+    title_key: str,
+    button_key: str,
+    content: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> HTMLResponse:
+    """Returns a page with a form that is sent to the page's own address."""
+    title, button = (escape(text(key, language)) for key in (title_key, button_key))
+    body = (
+        f'<!doctype html><html lang="{language.value}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style></head>'
+        f'<body><main><form method="post"><h1>{title}</h1>{content}'
+        f"<button>{button}</button></form></main></body></html>"
+    )
+    return HTMLResponse(body, status, HEADERS | (headers or {}))
 
 
 def _field(language: Language, key: str, name: str, kind: str, complete: str) -> str:
@@ -120,6 +139,11 @@ def _field(language: Language, key: str, name: str, kind: str, complete: str) ->
 def _home(request: Request) -> str:
     root: str = request.scope.get("root_path", "")
     return root + "/"
+
+
+def _is_secure(request: Request) -> bool:
+    """Whether the browser speaks https: to the server, or to a proxy in front of it, as the origin says."""
+    return request.scope["scheme"] == "https" or request.headers.get("origin", "").startswith("https://")
 
 
 def _is_small(request: Request) -> None:

@@ -18,9 +18,11 @@ from webui.errors import (
     AudioTooLongError,
     AudioTooShortError,
     BusyError,
+    EventTooLargeError,
     ForbiddenPathError,
     ForbiddenRequestError,
     InferenceError,
+    MalformedRequestError,
     ModelError,
     ModelNotFoundError,
     OutputError,
@@ -44,6 +46,8 @@ UNEXPECTED: Final = "api.unexpected"
 UNKNOWN_MODEL: Final = "request.unknown_model"
 STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] = (
     (AudioTooLongError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (EventTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (MalformedRequestError, HTTPStatus.BAD_REQUEST),
     (AudioError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (InferenceError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (ModelError, HTTPStatus.SERVICE_UNAVAILABLE),

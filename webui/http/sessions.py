@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from webui.errors import TooOftenError
@@ -13,8 +14,9 @@ from webui.errors import TooOftenError
 SESSION_S: Final = 12 * 3600.0
 MAX_SESSIONS: Final = 10_000
 FAILURES: Final = 5
+ACCOUNT_FAILURES: Final = 20  # more than one caller reaches alone, who could lock an account's owner out otherwise
 FAILURES_S: Final = 60.0
-MAX_CALLERS: Final = 10_000
+MAX_FAILURES: Final = 10_000
 
 Clock = Callable[[], float]
 
@@ -53,8 +55,17 @@ class Sessions:
             self._open.pop(_digest(token), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """An attempt to log in that failed, or whose end is not known yet."""
+
+    caller: str
+    account: str
+    at_s: float
+
+
 class FailureLimit:
-    """Makes guessing slow: after ``FAILURES`` wrong passwords a caller waits.
+    """Makes guessing slow: after so many wrong passwords a caller waits, and so does whoever tries the account.
 
     Args:
         clock: seconds that only grow.
@@ -62,25 +73,38 @@ class FailureLimit:
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._failures: dict[str, deque[float]] = {}
+        self._failures: deque[_Failure] = deque(maxlen=MAX_FAILURES)  # of the last minute, oldest first
 
-    def check(self, caller: str) -> None:
+    def check(self, caller: str, account: str) -> None:
         """Counts an attempt as failed until ``succeeded``, so that attempts at the same time are counted too.
+
+        Args:
+            caller: who tries.
+            account: which account, whether there is such a one or not; empty for a key, which is too long to guess.
 
         Raises:
             TooOftenError: there were too many.
         """
         now = self._clock()
-        recent = self._failures.setdefault(caller, deque(maxlen=FAILURES))
-        if len(recent) == FAILURES and now - recent[0] < FAILURES_S:
-            raise TooOftenError("access.login_too_often", retry_s=int(FAILURES_S - (now - recent[0])) + 1)
-        recent.append(now)
-        while len(self._failures) > MAX_CALLERS:
-            del self._failures[next(iter(self._failures))]
+        account = account and _digest(account)
+        while self._failures and now - self._failures[0].at_s >= FAILURES_S:
+            self._failures.popleft()
+        of_caller = [failure.at_s for failure in self._failures if failure.caller == caller]
+        of_account = [failure.at_s for failure in self._failures if account and failure.account == account]
+        for failed, limit in ((of_caller, FAILURES), (of_account, ACCOUNT_FAILURES)):
+            if len(failed) >= limit:
+                raise TooOftenError("access.login_too_often", retry_s=int(FAILURES_S - (now - failed[-limit])) + 1)
+        self._failures.append(_Failure(caller, account, now))
 
-    def succeeded(self, caller: str) -> None:
-        """Forgets the caller's failures."""
-        self._failures.pop(caller, None)
+    def succeeded(self, caller: str, account: str) -> None:
+        """Forgets the caller's failures with this account, and no others.
+
+        An attacker may have an account too, and whoever guesses at an account does not start afresh when its owner logs
+        in.
+        """
+        pair = (caller, account and _digest(account))
+        kept = [failure for failure in self._failures if (failure.caller, failure.account) != pair]
+        self._failures = deque(kept, maxlen=MAX_FAILURES)
 
 
 def _digest(token: str) -> str:

@@ -1,83 +1,131 @@
-"""Bounds what visitors upload to the page in all: the size of each file is bounded elsewhere, their number is not."""
+"""Bounds the bytes of uploads to the page that lie on the disk, for each caller and in total.
+
+The size of one file is bounded elsewhere; this bounds their number.
+"""
 
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from webui.errors import BusyError, SpeechEmotionError, TooOftenError
+from webui.errors import BusyError, TooOftenError
 from webui.units import BYTES_PER_MB, as_megabytes
 
-UPLOAD: Final = "/gradio_api/upload"
 MINUTE_S: Final = 60
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Upload:
-    """One that lies on the disk, or is on its way there."""
-
-    visitor: str
-    size: int
-    until_s: float
-
-
-class UploadLedger:
-    """What was uploaded and is still kept.
+class Charge:
+    """What one upload is charged: its announced length, or what has arrived where that is more.
 
     Args:
-        visitor_mb: of one visitor at a time.
-        total_mb: of all visitors at a time.
-        kept_s: how long an upload is kept.
+        quota: which it is charged to.
+        caller: who uploads.
+        until_s: when the files are deleted, by the quota's clock.
+    """
+
+    def __init__(self, quota: "UploadQuota", caller: str, until_s: float) -> None:
+        self.caller = caller
+        self.until_s = until_s
+        self.size = 0
+        self.arrived = 0
+        self.complete = False
+        self._quota = quota
+
+    async def counted(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Passes on a body's chunks.
+
+        Raises:
+            TooOftenError: more has arrived than the caller may have.
+            BusyError: more has arrived than all callers may have.
+        """
+        async for chunk in body:
+            self.arrived += len(chunk)
+            if self.arrived > self.size:
+                self._quota.resize(self, self.arrived)
+            yield chunk
+
+
+class UploadQuota:
+    """What is charged for uploads that are on the disk, or on their way there. Not safe to use from several threads.
+
+    Args:
+        caller_mb: limit for one caller.
+        total_mb: limit for all callers.
+        kept_s: seconds after which an upload is deleted.
         clock: seconds that only grow.
     """
 
     def __init__(
-        self, *, visitor_mb: float, total_mb: float, kept_s: float, clock: Callable[[], float] = time.monotonic
+        self, *, caller_mb: float, total_mb: float, kept_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._visitor_mb = visitor_mb
+        self._caller_mb = caller_mb
         self._total_mb = total_mb
         self._kept_s = kept_s
         self._clock = clock
-        self._uploads: list[_Upload] = []  # oldest first
+        self._charges: list[Charge] = []
+        self._total = 0
+        self._sizes: Counter[str] = Counter()
 
-    def enter(self, visitor: str, size: int) -> _Upload:
-        """Counts an upload before it arrives.
+    @contextmanager
+    def charged(self, caller: str, announced: int) -> Iterator[Charge]:
+        """Charges an upload; for as long as the block runs, and if it succeeds for as long as its files are kept.
+
+        Args:
+            caller: who uploads.
+            announced: the length of the body by its head, 0 where it has none.
 
         Raises:
-            TooOftenError: the visitor's would be too much.
-            BusyError: all visitors' would be too much.
+            TooOftenError: it would be more than the caller may have.
+            BusyError: it would be more than all callers may have.
         """
+        self._expire()
+        charge = Charge(self, caller, self._clock() + self._kept_s)
+        self.resize(charge, announced)
+        self._charges.append(charge)
+        try:
+            yield charge
+        except BaseException:
+            self._charges.remove(charge)
+            self._set_size(charge, 0)
+            raise
+        self._set_size(charge, charge.arrived)
+        charge.until_s = self._clock() + self._kept_s
+        charge.complete = True
+
+    def resize(self, charge: Charge, size: int) -> None:
+        """Charges ``size`` bytes for an upload, or raises and leaves the charge as it was."""
+        growth = size - charge.size
+        if self._sizes[charge.caller] + growth > self._caller_mb * BYTES_PER_MB:
+            own = [other for other in self._charges if other.caller == charge.caller]
+            raise TooOftenError("request.uploads_of_visitor", **self._refusal(own, charge, size, self._caller_mb))
+        if self._total + growth > self._total_mb * BYTES_PER_MB:
+            raise BusyError("request.uploads_of_all", **self._refusal(self._charges, charge, size, self._total_mb))
+        self._set_size(charge, size)
+
+    def _set_size(self, charge: Charge, size: int) -> None:
+        self._total += size - charge.size
+        self._sizes[charge.caller] += size - charge.size
+        charge.size = size
+        if not self._sizes[charge.caller]:
+            del self._sizes[charge.caller]
+
+    def _expire(self) -> None:
         now = self._clock()
-        self._uploads = [upload for upload in self._uploads if upload.until_s > now]
-        own = [upload for upload in self._uploads if upload.visitor == visitor]
-        if (values := self._too_much(own, size, self._visitor_mb, now)) is not None:
-            raise TooOftenError("request.uploads_of_visitor", **values)
-        if (values := self._too_much(self._uploads, size, self._total_mb, now)) is not None:
-            raise BusyError("request.uploads_of_all", **values)
-        upload = _Upload(visitor, size, now + self._kept_s)
-        self._uploads.append(upload)
-        return upload
+        for charge in [charge for charge in self._charges if charge.complete and charge.until_s <= now]:
+            self._charges.remove(charge)
+            self._set_size(charge, 0)
 
-    def remove(self, upload: _Upload) -> None:
-        """Forgets one that did not arrive."""
-        self._uploads = [other for other in self._uploads if other is not upload]
-
-    def _too_much(
-        self, uploads: list[_Upload], size: int, limit_mb: float, now: float
-    ) -> dict[str, float | int] | None:
-        """Returns what there is to say if ``uploads`` leave no room, and when there will be some."""
-        found = sum(upload.size for upload in uploads)
+    def _refusal(self, charges: list[Charge], refused: Charge, size: int, limit_mb: float) -> dict[str, float | int]:
+        """Returns the values of the sentence: what is charged already, and when enough of it will be deleted."""
+        others = sorted((other for other in charges if other is not refused), key=lambda other: other.until_s)
+        found = sum(other.size for other in others)
         over = found + size - limit_mb * BYTES_PER_MB
-        if over <= 0:
-            return None
         wait_s = self._kept_s
-        for upload in uploads:
-            over -= upload.size
+        for other in others:
+            over -= other.size
             if over <= 0:
-                wait_s = upload.until_s - now
+                wait_s = other.until_s - self._clock()
                 break
         return {
             "found_mb": as_megabytes(found),
@@ -86,58 +134,3 @@ class UploadLedger:
             "wait_min": int(wait_s // MINUTE_S) + 1,
             "retry_s": int(wait_s) + 1,
         }
-
-
-class UploadQuota:
-    """ASGI middleware: refuses an upload to the page, before it is read, that would be too much in all.
-
-    Args:
-        app: the application.
-        ledger: counts.
-        visitor_of: says who asks.
-        refuse: answers an error.
-        unannounced: bytes that an upload counts as which does not say its length.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        ledger: UploadLedger,
-        visitor_of: Callable[[Request], str],
-        refuse: Callable[[Request, Exception], Awaitable[ASGIApp]],
-        unannounced: int,
-    ) -> None:
-        self._app = app
-        self._ledger = ledger
-        self._visitor_of = visitor_of
-        self._refuse = refuse
-        self._unannounced = unannounced
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].rstrip("/") != UPLOAD:
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope)
-        announced = request.headers.get("content-length", "")
-        size = int(announced) if announced.isdigit() else self._unannounced
-        try:
-            upload = self._ledger.enter(self._visitor_of(request), size)
-        except SpeechEmotionError as error:
-            response = await self._refuse(request, error)
-            await response(scope, receive, send)
-            return
-        arrived = False
-
-        async def noted(message: Message) -> None:
-            nonlocal arrived
-            if message["type"] == "http.response.start":
-                arrived = message["status"] == 200
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noted)
-        finally:
-            if not arrived:
-                self._ledger.remove(upload)

@@ -55,14 +55,60 @@ TEXTS: Final[Mapping[str, Text]] = {
             "with the setting SPEECH_EMOTION_CORS_ORIGINS."
         ),
     ),
-    "access.foreign_host": Text(
+    "access.foreign_origin": Text(
         zh=(
-            "服务器只对本机开放，而请求用的名称是 {found}。请使用 localhost；若经反向代理访问，"
-            "请在 SPEECH_EMOTION_ALLOWED_HOSTS 中列出该名称，或设置密钥或登录。"
+            "这个请求来自 {found} 的页面，那不是请求所用的地址，已拒绝。若它是本服务器前面的反向代理，"
+            "管理员应让代理原样传递 Host（含端口），或在 SPEECH_EMOTION_ALLOWED_HOSTS 中列出该域名；"
+            "若是应当允许的其他网站，请列入 SPEECH_EMOTION_CORS_ORIGINS。"
         ),
         en=(
-            "The server is open to this machine alone, and the request calls it {found}. Use localhost; behind a "
-            "reverse proxy, list the name in SPEECH_EMOTION_ALLOWED_HOSTS, or set keys or a login."
+            "This request comes from a page of {found}, which is not the address that it asks, and is refused. If that "
+            "is the reverse proxy of this server, the administrator can have it pass on the Host header with its port, "
+            "or list the name in SPEECH_EMOTION_ALLOWED_HOSTS; another site that is to be allowed belongs in "
+            "SPEECH_EMOTION_CORS_ORIGINS."
+        ),
+    ),
+    "access.bad_host": Text(
+        zh=(
+            "请求头 Host 是 {found}：应当恰好有一个，是域名、IPv4 地址或方括号中的 IPv6 地址，之后可以有 :端口。"
+            "请检查请求所用的地址，以及中间的反向代理。"
+        ),
+        en=(
+            "The Host header is {found}; exactly one is expected, with a name, an IPv4 address or an IPv6 address in "
+            "brackets, and :port after it if need be. Check the address that is asked, and a reverse proxy in between."
+        ),
+    ),
+    "access.foreign_host": Text(
+        zh=(
+            "请求用的名称是 {found}。没有设置密钥和登录的服务器只接受 localhost、本机名称、IP 地址和不含点的名称，"
+            "以防其他网站的页面借 DNS 冒充它。请使用其中之一；否则请管理员在 SPEECH_EMOTION_ALLOWED_HOSTS 中列出"
+            "该名称，或设置密钥或登录。"
+        ),
+        en=(
+            "The request calls the server {found}. Without keys and a login it answers to localhost, this machine's "
+            "name, IP addresses and names without a dot alone, since a page of another site could have any other name. "
+            "Use one of these; or the administrator lists the name in SPEECH_EMOTION_ALLOWED_HOSTS, or sets keys or a "
+            "login."
+        ),
+    ),
+    "access.bad_allowed_host": Text(
+        zh=(
+            "SPEECH_EMOTION_ALLOWED_HOSTS 中的 {found} 不是域名或地址：应为 example.org 或 example.org:8443，"
+            "不含 https:// 和路径。请改正它。"
+        ),
+        en=(
+            "{found} in SPEECH_EMOTION_ALLOWED_HOSTS is not a host; example.org or example.org:8443 is expected, "
+            "without https:// and without a path. Correct it."
+        ),
+    ),
+    "access.bad_frame_ancestor": Text(
+        zh=(
+            "SPEECH_EMOTION_FRAME_ANCESTORS 中的 {found} 不是网站：应为 https://example.org 或"
+            " https://example.org:8443，不含路径。请改正它。"
+        ),
+        en=(
+            "{found} in SPEECH_EMOTION_FRAME_ANCESTORS is not an origin; https://example.org or "
+            "https://example.org:8443 is expected, without a path. Correct it."
         ),
     ),
     "access.too_many_connections": Text(
@@ -94,6 +140,8 @@ TEXTS: Final[Mapping[str, Text]] = {
     "access.login_password": Text(zh="密码", en="Password"),
     "access.login_key": Text(zh="或者：API 密钥", en="Or: API key"),
     "access.login_button": Text(zh="登录", en="Log in"),
+    "access.logout_title": Text(zh="退出登录 · 语音情感识别", en="Log out · Speech Emotion Recognition"),
+    "access.logout_button": Text(zh="退出登录", en="Log out"),
     "access.open_to_network": Text(
         zh=(
             "警告：服务器在 {host} 上对网络开放，且没有密钥也没有登录：任何能访问它的人都可以使用它并读取所有结果。"

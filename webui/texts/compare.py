@@ -61,7 +61,6 @@ TEXTS: Final[Mapping[str, Text]] = {
     "compare.license": Text(zh="权重许可", en="licence of the weights"),
     "compare.offline": Text(zh="可离线", en="works offline"),
     "compare.yes": Text(zh="是", en="yes"),
-    "compare.no": Text(zh="否", en="no"),
     "compare.classes": Text(zh="类别", en="classes"),
     "compare.frames": Text(zh="逐帧得分", en="frame scores"),
     "compare.failed": Text(zh="失败", en="failed"),

@@ -231,10 +231,13 @@ _TROUBLE: Final[Mapping[str, Text]] = {
     ),
     "page.trouble_refused": Text(zh="这次识别没有开始", en="The recognition did not start"),
     "page.refused": Text(
-        zh="服务器没有接受这次识别：排队的人太多，或者连接中断了。音频还在，请稍后再点「🎯 开始识别」。",
+        zh=(
+            "服务器没有接受这次识别：排队的人太多，您自己正在进行的识别太多，或者连接中断了。"
+            "音频还在，请稍后再点「🎯 开始识别」。"
+        ),
         en=(
-            "The server did not take it: too many people are waiting, or the connection broke. "
-            "Your audio is still here; press “🎯 Recognize” again in a moment."
+            "The server did not take it: too many people are waiting, too many recognitions of your own are under way, "
+            "or the connection broke. Your audio is still here; press “🎯 Recognize” again in a moment."
         ),
     ),
     "page.trouble_audio": Text(zh="这段音频无法使用", en="This audio can't be used"),
@@ -292,6 +295,7 @@ _GRADIO: Final[Mapping[str, Text]] = {
         en="Too many people are waiting ({limit} at most); try again later.",
     ),
     "page.gradio_busy": Text(zh="服务器正忙，请稍后再试。", en="The server is busy; try again in a moment."),
+    "page.gradio_upload_refused": Text(zh="上传没有被接受。{detail}", en="The upload was refused. {detail}"),
     "page.gradio_error": Text(zh="出错了", en="Error"),
     "page.gradio_warning": Text(zh="注意", en="Warning"),
 }

@@ -39,10 +39,6 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Change the value."
         ),
     ),
-    "request.no_segments": Text(
-        zh="模型 {model} 没有逐帧得分，不能给出片段。请换用其他模型，或使用整句级别。",
-        en="Model {model} gives no frame scores, and so no segments. Choose another model, or ask for one answer.",
-    ),
     "request.no_speech": Text(
         zh="{duration_s:.1f} 秒的录音中没有听到有人说话，所以没有片段；得分是整段录音的。请检查录音是否有人声。",
         en=(
@@ -136,6 +132,37 @@ TEXTS: Final[Mapping[str, Text]] = {
             "{expected_mb} MB in all. Upload again in about {wait_min} min, or have SPEECH_EMOTION_MAX_UPLOADS_MB "
             "raised."
         ),
+    ),
+    "request.control_character": Text(
+        zh="请求的路径中有控制字符（{found}），不应出现。请去掉它。",
+        en="The path of the request holds the control character {found}; none is expected. Leave it out.",
+    ),
+    "request.two_lengths": Text(
+        zh="请求同时给出了 Content-Length 和 Transfer-Encoding，只应给出其中一个。请去掉一个。",
+        en="The request has both Content-Length and Transfer-Encoding; only one is expected. Leave one out.",
+    ),
+    "request.bad_upload": Text(
+        zh="上传的内容无法解析（{reason}）。需要 multipart/form-data，文件放在字段 files 中。请检查客户端。",
+        en=(
+            "The upload can't be parsed ({reason}). multipart/form-data with the files in fields named `files` is "
+            "expected; check the client."
+        ),
+    ),
+    "request.event_too_large": Text(
+        zh="这次操作的数据超过 {expected_kb} kB 的上限。请一次少选一些文件。",
+        en="This event has more than the {expected_kb} kB that are accepted. Choose fewer files at once.",
+    ),
+    "request.event_too_nested": Text(
+        zh="这次操作的数据超过 {expected} 个列表和对象的上限。请一次少选一些文件。",
+        en="This event has more than the {expected} lists and objects that are accepted. Choose fewer files at once.",
+    ),
+    "request.event_web_address": Text(
+        zh="文件以网址给出，而网页的事件不读取网址。请上传文件本身。",
+        en="A file is given as a web address, which an event of the page does not fetch. Upload the file itself.",
+    ),
+    "request.bad_session_hash": Text(
+        zh="session_hash 无效：应为 1 到 {expected} 个字母、数字、- 或 _。请检查客户端。",
+        en="session_hash is not valid: 1 to {expected} letters, digits, - and _ are expected. Check the client.",
     ),
     "request.stopping": Text(
         zh="服务器正在停止，没有完成这次识别，也没有写入文件。请 {retry_s} 秒后重试。",

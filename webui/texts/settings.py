@@ -77,8 +77,28 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="Other sites whose pages may call the API, `https://example.org` for instance; none by default.",
     ),
     "settings.allowed_hosts": Text(
-        zh="只对本机开放且不设密钥和登录时：反向代理使用的域名。",
-        en="Where the server is open to this machine alone, without keys and logins: names that a reverse proxy uses.",
+        zh=(
+            "浏览器访问本服务器时使用的域名，例如反向代理的域名；端口不是 80 或 443 时写 `域名:端口`。"
+            "不设密钥和登录的服务器拒绝其他含点的域名。"
+        ),
+        en=(
+            "Names that browsers know this server by, a reverse proxy's for instance; `name:port` where the port is "
+            "not 80 or 443. Without keys and logins the server refuses other names that have a dot."
+        ),
+    ),
+    "settings.trusted_proxies": Text(
+        zh=(
+            "可信的反向代理的地址，如 `127.0.0.1` 或 `10.0.0.0/8`：只采信它们的 X-Forwarded-For 和 "
+            "X-Forwarded-Proto；默认没有。"
+        ),
+        en=(
+            "Addresses of reverse proxies, `127.0.0.1` or `10.0.0.0/8` say, whose X-Forwarded-For and "
+            "X-Forwarded-Proto are believed; none by default."
+        ),
+    ),
+    "settings.frame_ancestors": Text(
+        zh="可以在框架（iframe）中嵌入本网页的其他网站，如 `https://example.org`；默认没有。",
+        en="Other sites that may show the page in a frame, `https://example.org` for instance; none by default.",
     ),
     "settings.ssl_certfile": Text(
         zh="TLS 证书（PEM）；给出后以 https 提供服务。", en="TLS certificate (PEM); with it the server speaks https."
@@ -118,8 +138,11 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="The same of all visitors together; set it below what the disk has room for.",
     ),
     "settings.max_per_client": Text(
-        zh="同一调用方（密钥、账号或地址）最多同时有多少个 API 请求；再多的得到 429。",
-        en="API requests of one caller (key, login or address) at a time; more are answered 429.",
+        zh="同一调用方（密钥、账号或地址）最多同时有多少个 API 请求，以及网页上的多少次识别；再多的得到 429。",
+        en=(
+            "API requests of one caller (key, login or address) at a time, and as many runs on the page; more are "
+            "answered 429."
+        ),
     ),
     "settings.max_upload_s": Text(
         zh="请求的内容最多用多少秒传完。", en="Seconds in which a request's body has to arrive."

@@ -17,14 +17,4 @@ TEXTS: Final[Mapping[str, Text]] = {
             "heard in one piece may differ."
         ),
     ),
-    "windows.whole_only": Text(
-        zh=(
-            "模型 {model} 只能整段分析，不能分窗：录音 {found_s:.1f} 秒，最长 {expected_s:.0f} 秒。"
-            "请剪成几段，或换用其他模型。"
-        ),
-        en=(
-            "The model {model} hears a recording only as a whole, not in windows: {found_s:.1f} s found, at most "
-            "{expected_s:.0f} s accepted. Cut it into pieces, or choose another model."
-        ),
-    ),
 }

@@ -5,6 +5,7 @@ it is written as ``(texts) => (...values) => ...``, where ``texts`` maps keys to
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -22,6 +23,10 @@ TEXTS_OF: Final[Mapping[str, tuple[str, ...]]] = {  # keys of the texts that eac
 _REFUSED_UPLOAD: Final = (
     r'HTTP \d+: \{{.*"code":"request\.uploads_of_{code}","values":\{{"found_mb":(?<found_mb>[\d.]+),'
     r'"size_mb":(?<size_mb>[\d.]+),"expected_mb":(?<expected_mb>[\d.]+),"wait_min":(?<wait_min>\d+),.*'
+)
+# The answer to any other upload that was refused.
+_REFUSED_OTHERWISE: Final = (
+    r'HTTP \d+: \{(?!.*"code":"request\.uploads_of_).*"detail":"(?<detail>(?:[^"\\]|\\.)*)","code":.*'
 )
 # Texts that Gradio shows in English whatever the language, or does not change with the language (a regular expression
 # of JavaScript), and the key of our text for each.
@@ -49,14 +54,18 @@ GRADIO_TEXTS: Final = {
     # A refused upload: the page shows what the server answered, a problem document.
     _REFUSED_UPLOAD.format(code="visitor"): "request.uploads_of_visitor",
     _REFUSED_UPLOAD.format(code="all"): "request.uploads_of_all",
+    _REFUSED_OTHERWISE: "page.gradio_upload_refused",
     "Error": "page.gradio_error",
     "Warning": "page.gradio_warning",
 }
+# Sentences of the server about an event that was refused; they are in the browser's language, not in the page's.
+_REFUSED_EVENTS: Final = ("request.too_many", "request.event_too_large", "request.event_too_nested")
 
 
 def page_script() -> str:
     """Returns the script of the whole page with the texts that it replaces."""
-    rules = [{"pattern": pattern, "texts": _by_language(key)} for pattern, key in GRADIO_TEXTS.items()]
+    refused = {_pattern(key, language): key for key in _REFUSED_EVENTS for language in Language}
+    rules = [{"pattern": pattern, "texts": _by_language(key)} for pattern, key in (GRADIO_TEXTS | refused).items()]
     source = (ASSETS_DIR / "page.js").read_text("utf-8").strip()
     return f"() => {{ ({source})({json.dumps(rules, ensure_ascii=False)}) }}"
 
@@ -71,6 +80,11 @@ def browser_function(name: str) -> str:
     code = "\n".join(line for line in source.splitlines() if not line.startswith("//"))
     texts = json.dumps(_texts(TEXTS_OF.get(name, ())) | _cards(name), ensure_ascii=False)
     return f"(...values) => ({code.strip()})({texts})(...values)"
+
+
+def _pattern(key: str, language: Language) -> str:
+    """Returns an expression of JavaScript that matches a text, with a group for each of its values."""
+    return re.sub(r"\\\{(\w+)\\\}", r"(?<\1>.+?)", re.escape(TEXTS[key].in_language(language)))
 
 
 def _texts(keys: Iterable[str]) -> dict[str, dict[str, str]]:

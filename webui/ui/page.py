@@ -29,26 +29,31 @@ CACHE_AGE_S: Final = 6 * 3600
 UPLOADS_KEPT_S: Final = CACHE_AGE_S + CACHE_SWEEP_S
 
 
-def build_page(service: RecognitionService, *, cache_dir: Path, compares: bool = True) -> gr.Blocks:
+def build_page(
+    service: RecognitionService, *, cache_dir: Path, compares: bool = True, downloads: bool = True
+) -> gr.Blocks:
     """Builds the page; it loads nothing from other servers and sends nothing to them.
 
     Args:
         service: the use cases.
         cache_dir: Gradio's cache folder.
         compares: whether the page has the tab that compares models.
+        downloads: whether the download of the large model can be started and cancelled.
     """
     title = f"{text('page.title', Language.ZH)} · {text('page.title', Language.EN)}"
     page = gr.Blocks(analytics_enabled=False, title=title, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S))
     tabs = [tab for tab in TABS if compares or tab is not COMPARE]
     with page:
-        _build(page, service, tabs, cache_dir)
+        _build(page, service, tabs, cache_dir, downloads=downloads)
     # Gradio checks that a file in an event was uploaded only in apps that were launched, and a mounted one never is.
     page.has_launched = True
-    page.queue(max_size=MAX_WAITING, default_concurrency_limit=recognize.MODEL_CONCURRENCY)
+    waiting = max(MAX_WAITING, 2 * service.settings.max_per_client)  # one caller never fills the queue
+    # Without `api_open=False`, /run answers events of the queue too, past its limits.
+    page.queue(max_size=waiting, default_concurrency_limit=recognize.MODEL_CONCURRENCY, api_open=False)
     return page
 
 
-def _build(page: gr.Blocks, service: RecognitionService, tabs: list[Tab], cache_dir: Path) -> None:
+def _build(page: gr.Blocks, service: RecognitionService, tabs: list[Tab], cache_dir: Path, *, downloads: bool) -> None:
     i18n = I18n()
     # The secret only scrambles a language; a fixed one lets the choice outlive a restart of the server.
     stored = gr.BrowserState("", storage_key="speech-emotion-language", secret="language")
@@ -61,7 +66,7 @@ def _build(page: gr.Blocks, service: RecognitionService, tabs: list[Tab], cache_
         )  # fmt: skip
     shared = SharedFiles(cache_dir, page.upload_file_set)
     context = PageContext(page=page, service=service, i18n=i18n, language=language, shared=shared, example=EXAMPLE)
-    connections = [build_status(context)]
+    connections = [build_status(context, downloads=downloads)]
     with gr.Tabs(elem_id="pages"):
         for tab in tabs:
             with i18n.add(gr.Tab, text_of={"label": tab.title}, elem_id=tab.elem_id) as shown:

@@ -53,7 +53,7 @@ def test_says_what_it_is(model: EmotionModel) -> None:
     assert model.labels.emotions == tuple(Emotion)[:8]
     assert model.info.labels == model.labels.names
     assert (model.sample_rate, model.frame_rate, model.min_samples) == (16_000, 50.0, 400)
-    assert model.has_frame_logits
+    assert (model.max_batch_s, model.concurrency) == (0.0, 2)
 
 
 def test_it_is_small() -> None:

@@ -35,9 +35,9 @@ def model(checkpoint: Path) -> TorchModel:
 
 
 def move_to_a_device_that_fails(model: TorchModel, checkpoint: Path) -> None:
-    """A model that runs on a device has its weights as they were read; the CPU's are packed."""
+    """A model that runs on a device has its weights as they were read; the CPU's are prepacked."""
     model._network, _info = load_network(checkpoint, checkpoint / "model.safetensors")
-    model._passes = DeviceRunner(model._network, torch.device("meta"))
+    model._runner = DeviceRunner(model._network, torch.device("meta"))
 
 
 def windows() -> list[Window]:
@@ -45,7 +45,7 @@ def windows() -> list[Window]:
     return [Window(clip, float(clip.mean()), float(clip.var())) for clip in clips]
 
 
-def test_a_device_that_fails_is_left_and_nothing_is_lost(model: TorchModel, checkpoint: Path) -> None:
+def test_after_a_failure_the_cpu_computes_and_nothing_is_lost(model: TorchModel, checkpoint: Path) -> None:
     expected = model.predict(windows())
     assert model.notices == ()
     move_to_a_device_that_fails(model, checkpoint)
@@ -68,7 +68,7 @@ def test_out_of_memory_halves_the_batch(model: TorchModel, checkpoint: Path) -> 
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
     move_to_a_device_that_fails(model, checkpoint)
-    model._passes.network.register_forward_pre_hook(card_for_one)
+    model._runner.network.register_forward_pre_hook(card_for_one)
     answers = model.predict(windows())
     assert sizes[:3] == [4, 2, 1]
     for answer, right in zip(answers, expected, strict=True):
@@ -77,10 +77,10 @@ def test_out_of_memory_halves_the_batch(model: TorchModel, checkpoint: Path) -> 
 
 def test_a_processor_that_fails_is_an_error(model: TorchModel) -> None:
     def broken(_network: torch.nn.Module, _given: tuple[torch.Tensor, ...]) -> None:
-        raise RuntimeError("told to fail\nwith a second line")
+        raise RuntimeError("failing on purpose\nwith a second line")
 
-    model._passes.network.register_forward_pre_hook(broken)
-    with pytest.raises(InferenceError, match="told to fail"):
+    model._runner.network.register_forward_pre_hook(broken)
+    with pytest.raises(InferenceError, match="failing on purpose"):
         model.predict(windows()[:1])
 
 

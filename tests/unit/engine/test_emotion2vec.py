@@ -1,7 +1,7 @@
 """The network by itself: sizes, slopes, padding. That its numbers are upstream's is shown in tests/parity."""
 
+from copy import deepcopy
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -20,8 +20,9 @@ from tests.support.checkpoints import (
 )
 from tests.support.paths import SHARED
 from webui.engine.emotion2vec.checkpoint import load_network
-from webui.engine.emotion2vec.network import Emotion2vec, Emotion2vecConfig, alibi_slopes, read_conv_spec
-from webui.engine.emotion2vec.prepack import can_prepack
+from webui.engine.emotion2vec.config import Emotion2vecConfig, read_conv_spec
+from webui.engine.emotion2vec.network import Emotion2vec, alibi_slopes
+from webui.engine.emotion2vec.prepack import can_prepack, grid_length, prepack_for_cpu, prepack_for_gpu
 from webui.errors import CheckpointError
 
 PUBLISHED_SPEC = "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] + [(512,2,2)]"
@@ -93,11 +94,11 @@ def test_slopes() -> None:
 
 def test_bias_is_nothing_from_and_to_the_extra_tokens(network: Emotion2vec) -> None:
     extra = network.config.num_extra_tokens
-    bias = network.attention_bias(5)
+    bias = network.alibi(5)
     assert bias.shape == (1, network.config.num_heads, extra + 5, extra + 5)
     assert torch.all(bias[:, :, :extra] == 0)
     assert torch.all(bias[:, :, :, :extra] == 0)
-    scale = network.alibi_scale.view(-1)
+    scale = network.alibi.scale.view(-1)
     slopes = torch.tensor(alibi_slopes(network.config.num_heads))
     torch.testing.assert_close(bias[0, :, extra, extra + 3], -3 * slopes * scale.clamp(min=0))
     assert torch.all(bias[0, 1] == 0)  # a negative scale counts as none
@@ -148,18 +149,44 @@ def test_the_random_checkpoint_could_fail(sizes: Sizes, tmp_path: Path) -> None:
     assert 0.6 <= top.median().item() <= 0.95
 
 
-def test_packed_weights_and_pieces_change_nothing_but_the_rounding(tmp_path: Path) -> None:
+def two_clips() -> torch.Tensor:
+    return torch.cat([normalize(make_clip(seed, 5.0)) for seed in (1, 2)])  # (2, S), 249 frames
+
+
+def test_prepacked_weights_and_pieces_change_nothing_but_the_rounding(tmp_path: Path) -> None:
     weights = make_checkpoint(tmp_path, TINY, training=False)
     plain, _ = load_network(tmp_path, weights)
-    packed, _ = load_network(tmp_path, weights)
-    packed.pack()
+    prepacked, _ = load_network(tmp_path, weights)
+    prepack_for_cpu(prepacked)
     assert can_prepack()
-    assert [name for name, module in packed.named_modules() if isinstance(module, nn.Linear)] == ["head"]
-    waveforms = torch.cat([normalize(make_clip(seed, 5.0)) for seed in (1, 2)])  # (2, S)
-    with torch.inference_mode(), patch("webui.engine.emotion2vec.network.PIECE_FRAMES", 1_000_000):
-        features, logits = plain(waveforms)
-    for frames in (7, 100, 1_000_000):  # 249 frames: many pieces, three with a short last one, one
-        with torch.inference_mode(), patch("webui.engine.emotion2vec.network.PIECE_FRAMES", frames):
-            ours, scores = packed(waveforms)
+    assert [name for name, module in prepacked.named_modules() if isinstance(module, nn.Linear)] == ["head"]
+    with torch.inference_mode():
+        features, logits = plain(two_clips())
+    for frames in (7, 100, 1_000_000):  # many pieces, three with a short last one, one
+        prepacked.wave.piece_frames = frames
+        with torch.inference_mode():
+            ours, scores = prepacked(two_clips())
         torch.testing.assert_close(ours, features, rtol=0, atol=2e-5)
         torch.testing.assert_close(scores, logits, rtol=0, atol=2e-5)
+
+
+def test_without_onednn_and_on_a_gpu_the_numbers_are_the_same(
+    network: Emotion2vec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui.engine.emotion2vec.prepack.can_prepack", lambda: False)
+    samples = torch.tensor([80_000, 30_123])
+    with torch.inference_mode():
+        expected = network(two_clips(), samples)
+        for prepack in (prepack_for_cpu, prepack_for_gpu):
+            prepacked = deepcopy(network)
+            prepack(prepacked)
+            assert all(type(new) is not type(old) for new, old in zip(prepacked.wave, network.wave, strict=True))
+            for ours, plain in zip(prepacked(two_clips(), samples), expected, strict=True):
+                torch.testing.assert_close(ours[0], plain[0], rtol=0, atol=2e-5)
+                torch.testing.assert_close(ours[1, :93], plain[1, :93], rtol=0, atol=2e-5)
+
+
+def test_prepacked_networks_meet_few_lengths() -> None:
+    lengths = {grid_length(frames) for frames in range(1, 1_500)}
+    assert len(lengths) == 75
+    assert all(0 <= grid_length(frames) - frames < 50 for frames in range(1, 1_500))

@@ -17,7 +17,7 @@ from tests.support.parity_pairs import softmax, whole
 from webui.engine.emotion2vec.checkpoint import load_network
 from webui.engine.emotion2vec.convert import convert_checkpoint
 from webui.engine.emotion2vec.onnx.graph import Emotion2vecGraph
-from webui.engine.emotion2vec.onnx.int8_calibration import calibrate_activations
+from webui.engine.emotion2vec.onnx.int8_calibration import calibrate_shifts
 from webui.engine.emotion2vec.onnx.model import OnnxModel, load_onnx
 from webui.engine.emotion2vec.torch_model import TorchModel
 from webui.engine.emotion2vec.verification_record import read_record
@@ -66,7 +66,8 @@ def test_the_numbers_are_the_native_engine_s(
     model = load(models_dir, precision)
     assert (model.info.engine, model.info.precision, model.info.device) == ("onnx", precision.value, "cpu")
     assert model.labels == native.labels
-    sizes = ("sample_rate", "frame_rate", "embedding_dim", "min_samples", "context_samples", "has_frame_logits")
+    sizes = ("sample_rate", "frame_rate", "embedding_dim", "min_samples", "context_samples")
+    assert (model.max_batch_s, model.concurrency) == (native.max_batch_s, native.concurrency) == (0.0, 2)
     assert [getattr(model, size) for size in sizes] == [getattr(native, size) for size in sizes]
     differences = []
     for number in range(6):
@@ -123,24 +124,24 @@ def test_a_batch_of_the_native_engine_is_exact(native: TorchModel) -> None:
             assert np.abs(softmax(ours.logits.mean(axis=0)) - softmax(alone.logits.mean(axis=0))).max() <= 1e-5
 
 
-def test_a_centre_changes_nothing_but_the_rounding(native: TorchModel, models_dir: Path) -> None:
+def test_a_shift_changes_nothing_but_the_rounding(native: TorchModel, models_dir: Path) -> None:
     network, _info = load_network(models_dir / LARGE, models_dir / LARGE / "model.safetensors")
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    centres = calibrate_activations(network)
-    assert len(centres) == 4 * (network.config.prenet_depth + network.config.depth)
-    assert min(np.abs(centre).max() for centre in centres.values()) > 0.01
+    shifts = calibrate_shifts(network)
+    assert len(shifts) == 4 * (network.config.prenet_depth + network.config.depth)
+    assert min(np.abs(shift).max() for shift in shifts.values()) > 0.01
     window = whole(make_clip(4, 1.5))
     exact = native.predict([window])[0].logits.mean(axis=0)
     differences = []
-    for given, rounded in ((centres, False), (centres, True), ({}, True)):
-        graph = Emotion2vecGraph(network.config, weights, normalize=True, centres=given)
-        graph._int8 = rounded
+    for chosen, quantized in ((shifts, False), (shifts, True), ({}, True)):
+        graph = Emotion2vecGraph(network.config, weights, normalize=True, shifts=chosen)
+        graph._int8 = quantized
         session = onnxruntime.InferenceSession(graph.build().SerializeToString())
         fed = {"waveforms": window.samples[None], "samples": np.array([len(window.samples)])}
         fed |= {name: np.array([getattr(window, name)], np.float32) for name in ("mean", "variance")}
         differences.append(np.abs(session.run(["logits"], fed)[0][0].mean(axis=0) - exact).max())
-    shifted, centred, plain = differences
-    assert shifted <= 1e-4 < centred < plain
+    shifted, shifted_int8, int8 = differences
+    assert shifted <= 1e-4 < shifted_int8 < int8
 
 
 def test_lower_precision_is_a_smaller_file(models_dir: Path) -> None:
@@ -252,9 +253,9 @@ def test_the_example_of_the_docs(models_dir: Path) -> None:
     )  # fmt: skip
     samples, _rate = soundfile.read(EXAMPLE, dtype="float32")
     expected = softmax(model.predict([whole(samples)])[0].logits.mean(axis=0))
-    said = {line.split("% ")[1]: float(line.split("%")[0]) / 100 for line in ended.stdout.splitlines()[:9]}
-    assert list(said) == list(model.about.tokens)
-    np.testing.assert_allclose(list(said.values()), expected, atol=1e-4)
+    printed = {line.split("% ")[1]: float(line.split("%")[0]) / 100 for line in ended.stdout.splitlines()[:9]}
+    assert list(printed) == list(model.about.tokens)
+    np.testing.assert_allclose(list(printed.values()), expected, atol=1e-4)
 
 
 def test_verify_measures_a_precision(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,11 +264,11 @@ def test_verify_measures_a_precision(models_dir: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(models_dir))
     code = main(["verify", LARGE, "--precision", "int8"])
     digest = load(models_dir, Precision.INT8).about.source_sha256
-    verdict = read_record(models_dir / LARGE, checkpoint_sha256=digest, precision=Precision.INT8)
-    assert verdict is not None
-    assert verdict.top1_agreement is not None
-    assert 1e-5 < verdict.largest_score_difference < 0.3
-    assert verdict.verified == (verdict.largest_score_difference <= 5e-3 and verdict.top1_agreement >= 0.995)
-    assert code == (0 if verdict.verified else 7)
+    record = read_record(models_dir / LARGE, checkpoint_sha256=digest, precision=Precision.INT8)
+    assert record is not None
+    assert record.top1_agreement is not None
+    assert 1e-5 < record.largest_score_difference < 0.3
+    assert record.verified == (record.largest_score_difference <= 5e-3 and record.top1_agreement >= 0.995)
+    assert code == (0 if record.verified else 7)
     assert read_record(models_dir / LARGE, checkpoint_sha256=digest) is None, "fp32 was not verified by this"
-    assert registry(models_dir, Precision.INT8).is_verified(LARGE) is verdict.verified
+    assert registry(models_dir, Precision.INT8).is_verified(LARGE) is record.verified

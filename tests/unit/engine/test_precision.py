@@ -82,7 +82,7 @@ def test_int8_is_offered_once_it_was_verified_on_these_weights(models_dir: Path)
     assert service.models.status().offers == ()
     digest = read_source_hash(models_dir / LARGE / "model.safetensors")
     assert digest is not None
-    verdict = VerificationRecord(
+    record = VerificationRecord(
         model=LARGE,
         checkpoint_sha256="of another file",
         verified=True,
@@ -100,7 +100,7 @@ def test_int8_is_offered_once_it_was_verified_on_these_weights(models_dir: Path)
         ({"checkpoint_sha256": digest, "verified": False}, ()),
         ({"checkpoint_sha256": digest}, (Precision.INT8,)),
     ):
-        write_record(models_dir / LARGE, verdict.model_copy(update=changed))
+        write_record(models_dir / LARGE, record.model_copy(update=changed))
         assert service.models.status().offers == offered
     loaded = service.load(runtime=Runtime(Device.CPU, Engine.AUTO, Precision.INT8))
     assert (loaded.info.engine, loaded.info.precision) == ("onnx", "int8")

@@ -17,8 +17,10 @@ from webui.audio.decode import DecodeLimits, decode_into
 from webui.audio.sample_store import MemoryStore
 from webui.errors import AudioTooLongError, SpeechEmotionError, TooOftenError
 from webui.http.problems import answer_error
-from webui.service import RecognitionService, audio_budget
+from webui.service import RecognitionService
 from webui.service.jobs.runner import JobOptions, JobRunner
+from webui.service.recognition.options import AnalysisOptions
+from webui.service.serving import audio_budget
 from webui.service.serving.audio_budget import HOUR_S, AudioBudget
 from webui.settings import Settings
 from webui.storage.job_store import ItemState, JobStore

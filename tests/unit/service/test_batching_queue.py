@@ -1,4 +1,4 @@
-"""One model for many callers: batches that gather, order, features, and errors that stay with their owner."""
+"""One model for many callers: batches, order, features, and errors that fail their own request alone."""
 
 import threading
 import time
@@ -10,23 +10,23 @@ import pytest
 from tests.support.fake_model import FakeModel
 from webui.engine.protocol import Prediction, Window
 from webui.errors import InferenceError
-from webui.service.models.batching_queue import TOGETHER, BatchingQueue
+from webui.service.models.batching_queue import MAX_BATCH_WINDOWS, BatchingQueue
 
 RATE = 16_000
 
 
 class Held(FakeModel):
-    """Answers once it is let; remembers what it was given at a time."""
+    """Computes once it is released; remembers the lengths of each batch."""
 
     def __init__(self, device: str) -> None:
         super().__init__()
         self.info = self.info.model_copy(update={"device": device})
-        self.let = threading.Event()
-        self.given: list[list[int]] = []
+        self.released = threading.Event()
+        self.batches: list[list[int]] = []
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
-        self.given.append([len(window.samples) for window in windows])
-        assert self.let.wait(20)
+        self.batches.append([len(window.samples) for window in windows])
+        assert self.released.wait(20)
         return super().predict(windows, with_features=with_features)
 
 
@@ -36,14 +36,14 @@ def window(samples: int) -> Window:
 
 
 class Callers:
-    """Ask from threads of their own, after the first has the model."""
+    """Callers in threads of their own; the first has the model before the others start."""
 
     def __init__(self, queue: BatchingQueue) -> None:
         self.queue = queue
         self.answers: dict[int, list[Prediction] | Exception] = {}
         self.threads: list[threading.Thread] = []
 
-    def ask(self, *samples: int, with_features: bool = False, background: bool = False) -> None:
+    def start(self, *samples: int, with_features: bool = False, background: bool = False) -> None:
         def run() -> None:
             windows = [window(count) for count in samples]
             try:
@@ -80,17 +80,17 @@ def right(model: Held, answer: object, *samples: int) -> bool:
     return all(np.array_equal(one.logits, other.logits) for one, other in pairs)
 
 
-def test_a_gpu_takes_along_what_waits_and_people_go_first() -> None:
+def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_go_first() -> None:
     model, sizes = Held("cuda:0"), []
     callers = Callers(BatchingQueue(model, sizes.append))
-    callers.ask(RATE)
-    callers.ask(2 * RATE, background=True)
-    callers.ask(3 * RATE, 4 * RATE)
-    callers.ask(5 * RATE, with_features=True)
-    callers.ask(6 * RATE)
-    model.let.set()
+    callers.start(RATE)
+    callers.start(2 * RATE, background=True)
+    callers.start(3 * RATE, 4 * RATE)
+    callers.start(5 * RATE, with_features=True)
+    callers.start(6 * RATE)
+    model.released.set()
     callers.finish()
-    assert model.given == [[RATE], [3 * RATE, 4 * RATE, 6 * RATE, 2 * RATE], [5 * RATE]]
+    assert model.batches == [[RATE], [3 * RATE, 4 * RATE, 6 * RATE, 2 * RATE], [5 * RATE]]
     assert sizes == [1, 4, 1]
     for samples in ((RATE,), (2 * RATE,), (3 * RATE, 4 * RATE), (5 * RATE,), (6 * RATE,)):
         assert right(model, callers.answers[samples[0]], *samples)
@@ -99,37 +99,37 @@ def test_a_gpu_takes_along_what_waits_and_people_go_first() -> None:
     assert with_features[0].features is not None
 
 
-def test_a_cpu_hears_one_caller_at_a_time() -> None:
+def test_on_a_cpu_requests_run_one_by_one() -> None:
     model = Held("cpu")
     callers = Callers(BatchingQueue(model))
     for seconds in (1, 2, 3):
-        callers.ask(seconds * RATE)
-    model.let.set()
+        callers.start(seconds * RATE)
+    model.released.set()
     callers.finish()
-    assert model.given == [[RATE], [2 * RATE], [3 * RATE]]
+    assert model.batches == [[RATE], [2 * RATE], [3 * RATE]]
 
 
-def test_a_pass_holds_no_more_than_it_can() -> None:
+def test_a_batch_has_a_limit_of_seconds() -> None:
     model = Held("cuda:0")
     callers = Callers(BatchingQueue(model))
-    callers.ask(RATE)
+    callers.start(RATE)
     for number in range(4):
-        callers.ask(100 * RATE + number)
-    model.let.set()
+        callers.start(100 * RATE + number)
+    model.released.set()
     callers.finish()
-    assert [len(one) for one in model.given] == [1, 2, 2], "200 s fit into a pass, 300 s don't"
-    model.given.clear()
-    callers.queue.predict([window(400)] * (TOGETHER + 6))
-    assert model.given == [[400] * (TOGETHER + 6)], "what one caller gives at a time stays together"
+    assert [len(one) for one in model.batches] == [1, 2, 2], "200 s fit into a batch, 300 s don't"
+    model.batches.clear()
+    callers.queue.predict([window(400)] * (MAX_BATCH_WINDOWS + 6))
+    assert model.batches == [[400] * (MAX_BATCH_WINDOWS + 6)], "the windows of one request stay together"
 
 
-def test_a_bad_window_spoils_its_owner_s_answer_alone() -> None:
+def test_a_bad_window_fails_its_own_request_alone() -> None:
     model = Held("cuda:0")
     callers = Callers(BatchingQueue(model))
-    callers.ask(RATE)
-    callers.ask(10)  # too short
-    callers.ask(2 * RATE)
-    model.let.set()
+    callers.start(RATE)
+    callers.start(10)  # too short
+    callers.start(2 * RATE)
+    model.released.set()
     callers.finish()
     assert isinstance(callers.answers[10], InferenceError)
     assert right(model, callers.answers[2 * RATE], 2 * RATE)

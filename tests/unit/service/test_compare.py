@@ -31,7 +31,7 @@ FOUR = ("angry", "happy", "neutral", "sad")
 
 def about(emotions: tuple[str, ...]) -> dict[str, object]:
     info = {"name": "x", "engine": "fake", "precision": "fp32", "device": "cpu", "labels": [], "license": "none"}
-    sizes = {"embedding_dim": 4, "frame_rate": 50.0, "has_frame_logits": True, "size_mb": 1.0, "loaded_mb": 10.0}
+    sizes = {"embedding_dim": 4, "frame_rate": 50.0, "size_mb": 1.0, "loaded_mb": 10.0}
     return {"info": info, "emotions": list(emotions), **sizes, "start_s": 1.0, "load_s": 0.5}
 
 

@@ -35,46 +35,47 @@ def files(count: int) -> list[tuple[str, str]]:
     return [(f"{number}.wav", f"/nowhere/{number}.wav") for number in range(count)]
 
 
-def test_people_go_before_background_work_and_each_in_order() -> None:
-    turns, order = PriorityLock(), []
+def test_interactive_callers_go_before_background_work_and_each_in_order() -> None:
+    lock, order = PriorityLock(), []
     arrived = threading.Semaphore(0)
 
-    def wait(name: str, door: str) -> None:
+    def wait(name: str, priority: str) -> None:
         arrived.release()
-        with getattr(turns, door):
+        with getattr(lock, priority):
             order.append(name)
 
     threads = []
-    with turns.background:
-        for name, door in (("b1", "background"), ("b2", "background"), ("p1", "people"), ("p2", "people")):
-            threads.append(threading.Thread(target=wait, args=(name, door)))
+    callers = (("b1", "background"), ("b2", "background"), ("i1", "interactive"), ("i2", "interactive"))
+    with lock.background:
+        for name, priority in callers:
+            threads.append(threading.Thread(target=wait, args=(name, priority)))
             threads[-1].start()
             arrived.acquire()
             deadline = time.monotonic() + 10
-            while turns.waiting < len(threads):
+            while lock.waiting < len(threads):
                 assert time.monotonic() < deadline
                 time.sleep(0.001)
         assert order == []
     for thread in threads:
         thread.join(10)
-    assert order == ["p1", "p2", "b1", "b2"]
+    assert order == ["i1", "i2", "b1", "b2"]
 
 
-def test_a_person_waits_for_one_piece_of_background_work() -> None:
-    turns, done, stop = PriorityLock(), [], threading.Event()
+def test_an_interactive_caller_waits_for_one_step_of_background_work() -> None:
+    lock, done, stop = PriorityLock(), [], threading.Event()
 
     def work() -> None:
         while not stop.is_set():
-            with turns.background:
+            with lock.background:
                 time.sleep(0.02)
-                done.append("piece")
+                done.append("step")
 
     workers = [threading.Thread(target=work) for _ in range(3)]
     for worker in workers:
         worker.start()
     for _ in range(10):
         before = len(done)
-        with turns.people:
+        with lock.interactive:
             assert len(done) - before <= 1
     stop.set()
     for worker in workers:

@@ -1,4 +1,4 @@
-"""Jobs where the model does not run on the CPU: several recordings share its passes, and nothing else changes."""
+"""Jobs where the model does not run on the CPU: several recordings share its batches, and nothing else changes."""
 
 import json
 import threading
@@ -11,33 +11,33 @@ import pytest
 import soundfile
 
 from tests.support.fake_model import FakeModel, FakeRegistry
-from webui.engine.protocol import Prediction, Window
+from webui.engine.protocol import GPU_CONCURRENCY, Prediction, Window
 from webui.progress import Stage
 from webui.service import RecognitionService
-from webui.service.jobs.runner import AT_A_TIME, JobRunner
+from webui.service.jobs.runner import JobRunner
 from webui.service.recognition.options import AnalysisOptions
 from webui.settings import Settings
 from webui.storage.job_store import ItemState, JobStore
 
 RATE = 16_000
 FILES = 60
-PASS_S = 0.03
+BATCH_S = 0.03
 
 
 class Device(FakeModel):
-    """Takes a while for a pass, as a GPU does; remembers how many windows each held, and whether two ran at once."""
+    """Takes a while for a batch, as a GPU does; remembers how many windows each held, and whether two ran at once."""
 
     def __init__(self, device: str) -> None:
         super().__init__()
         self.info = self.info.model_copy(update={"device": device})
-        self.passes: list[int] = []
+        self.batches: list[int] = []
         self.alone = threading.Lock()
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
         assert self.alone.acquire(blocking=False), "a model is one caller's at a time"
         try:
-            self.passes.append(len(windows))
-            time.sleep(PASS_S)
+            self.batches.append(len(windows))
+            time.sleep(BATCH_S)
             return super().predict(windows, with_features=with_features)
         finally:
             self.alone.release()
@@ -88,7 +88,7 @@ class Running:
         return {item.number: item.outcome or "" for item in done}
 
 
-def test_recordings_share_the_passes_of_a_gpu_and_get_their_own_answers(
+def test_recordings_share_the_batches_of_a_gpu_and_get_their_own_answers(
     tmp_path: Path, clips: list[tuple[str, str]]
 ) -> None:
     gpu, cpu = Running(tmp_path / "gpu", "cuda:0"), Running(tmp_path / "cpu", "cpu")
@@ -101,27 +101,27 @@ def test_recordings_share_the_passes_of_a_gpu_and_get_their_own_answers(
         scores[running] = [json.loads(answers[number])["scores"] for number in range(FILES)]
     assert scores[gpu] == scores[cpu]
     assert len({json.dumps(one) for one in scores[cpu]}) > FILES // 2, "the clips differ, and so must their answers"
-    assert sum(gpu.model.passes) == FILES, "every recording was heard once"
-    assert gpu.model.passes[0] == 1, "what it runs on is known once it has answered"
-    assert max(gpu.model.passes) > AT_A_TIME / 2
-    assert len(gpu.model.passes) < FILES / 3
-    assert cpu.model.passes == [1] * FILES
-    assert len(gpu.runner._threads) == AT_A_TIME
+    assert sum(gpu.model.batches) == FILES, "every recording was computed once"
+    assert gpu.model.batches[0] == 1, "how many keep it busy is known once it is loaded"
+    assert max(gpu.model.batches) > GPU_CONCURRENCY / 2
+    assert len(gpu.model.batches) < FILES / 3
+    assert cpu.model.batches == [1] * FILES
+    assert len(gpu.runner._threads) == GPU_CONCURRENCY
     assert len(cpu.runner._threads) == 1
 
 
-def test_a_person_waits_for_the_pass_that_is_under_way(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
+def test_an_interactive_caller_waits_for_the_batch_under_way(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
     running = Running(tmp_path, "cuda:0")
-    job = running.begun(clips * 10, AT_A_TIME)
+    job = running.begun(clips * 10, GPU_CONCURRENCY)
     for _ in range(5):
         seen: list[int] = []
 
         def look(_fraction: float, stage: Stage, seen: list[int] = seen) -> None:
             if stage is Stage.INFERENCE:
-                seen.append(len(running.model.passes))
+                seen.append(len(running.model.batches))
 
         running.service.recognize(Path(clips[0][1]), progress=look)
-        assert seen[-1] - seen[0] <= 3  # its own; one that began just before it asked, and one just after its own
+        assert seen[-1] - seen[0] <= 3  # its own; one that began just before, and one just after
     running.runner.cancel(job)
     running.end()
 
@@ -156,7 +156,7 @@ def test_the_next_process_goes_on_and_repeats_nothing(tmp_path: Path, clips: lis
     second.end()
     answers = second.answers(job)
     assert {number: answers[number] for number in done} == done
-    assert sum(second.model.passes) == FILES - len(done)
+    assert sum(second.model.batches) == FILES - len(done)
 
 
 def test_back_on_the_cpu_it_is_one_at_a_time_again(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
@@ -166,8 +166,8 @@ def test_back_on_the_cpu_it_is_one_at_a_time_again(tmp_path: Path, clips: list[t
     running.until(job, FILES)
     running.model.info = running.model.info.model_copy(update={"device": "cpu"})  # the GPU failed, say
     running.runner.wait(job, 0.1)
-    another = running.runner.submit(clips[: AT_A_TIME * 2], AnalysisOptions()).id
-    running.until(another, AT_A_TIME)
+    another = running.runner.submit(clips[: GPU_CONCURRENCY * 2], AnalysisOptions()).id
+    running.until(another, GPU_CONCURRENCY)
     assert running.counts(another)[ItemState.RUNNING] <= 1
-    running.until(another, AT_A_TIME * 2)
+    running.until(another, GPU_CONCURRENCY * 2)
     running.end()

@@ -10,7 +10,7 @@ import soundfile
 from tests.support.audio_files import voice
 from tests.support.fake_model import FakeModel, FakeRegistry
 from webui.engine.protocol import Window
-from webui.errors import AudioTooLongError, ModelError, OutputError
+from webui.errors import ModelError, OutputError
 from webui.labels import Emotion, LabelSet
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions, Stage
@@ -137,15 +137,6 @@ def test_stopped_anywhere_leaves_nothing(service: RecognitionService, recording:
     options = RecognizeOptions(granularity=Granularity.FRAME, extract_embedding=True, raw_frames=True)
     with pytest.raises(KeyboardInterrupt):
         service.recognize(recording, options, progress=stop)
-    assert left_behind(service) == []
-
-
-def test_a_model_that_hears_only_whole_recordings_says_so(service: RecognitionService, recording: Path) -> None:
-    model = FakeModel()
-    model.has_frame_logits = False
-    registry = FakeRegistry(service.settings, model)
-    with pytest.raises(AudioTooLongError, match="only as a whole"):
-        RecognitionService(service.settings, registry).recognize(recording)
     assert left_behind(service) == []
 
 

@@ -9,7 +9,9 @@ import pytest
 import soundfile
 
 from tests.support.checkpoints import TINY, make_checkpoint, make_clip
+from tests.support.fake_model import FakeModel, FakeRegistry
 from webui.engine.precision import Runtime
+from webui.engine.protocol import CPU_CONCURRENCY, GPU_CONCURRENCY
 from webui.engine.registry import ModelRegistry
 from webui.errors import CheckpointError, ModelNotFoundError
 from webui.results import Notice
@@ -226,3 +228,17 @@ def test_a_model_of_ones_own_training_is_a_choice_like_any(settings: Settings, c
     (mine / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="mine"):
         RecognitionService(settings).recognize(clip, RecognizeOptions(model="mine"))
+
+
+def test_how_many_requests_keep_the_model_busy(settings: Settings) -> None:
+    model = FakeModel()
+    model.info = model.info.model_copy(update={"device": "cuda:0"})
+    service = RecognitionService(settings, FakeRegistry(settings, model))
+    assert service.models.concurrency() == CPU_CONCURRENCY, "what runs it is not known yet"
+    service.load()
+    assert service.models.concurrency() == service.models.concurrency("fake") == GPU_CONCURRENCY
+    assert service.models.concurrency("no_such_model") == CPU_CONCURRENCY
+    elsewhere = Runtime.of(settings, device=Device.AUTO)
+    assert service.models.concurrency("fake", elsewhere) == CPU_CONCURRENCY, "that one is not loaded"
+    model.info = model.info.model_copy(update={"device": "cpu"})  # the GPU failed, say
+    assert service.models.concurrency() == CPU_CONCURRENCY

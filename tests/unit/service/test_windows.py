@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fake_model import FakeModel
 from webui.engine.protocol import Window
-from webui.errors import AudioTooLongError, AudioTooShortError
+from webui.errors import AudioTooShortError
 from webui.service.models.batching_queue import BatchingQueue
 from webui.service.recognition.windows import MAX_WINDOW_S, count_frames, cut_windows, predict_recording
 
@@ -105,15 +105,15 @@ def test_kept_frames_follow_each_other(seconds: float, context: int) -> None:
     waveform = np.arange(int(seconds * RATE), dtype=np.float32)
     frames = count_frames(model, len(waveform))
     following, lengths = 0, []
-    for piece in cut_windows(model, waveform, statistics=(0.0, 1.0)):
-        assert piece.stop is not None
-        left = int(piece.window.samples[0]) // 320
-        right = left + count_frames(model, len(piece.window.samples))
-        assert left + piece.first == following
-        following = left + piece.stop
-        assert left <= max(0, left + piece.first - context)
+    for part in cut_windows(model, waveform, statistics=(0.0, 1.0)):
+        assert part.stop is not None
+        left = int(part.window.samples[0]) // 320
+        right = left + count_frames(model, len(part.window.samples))
+        assert left + part.first == following
+        following = left + part.stop
+        assert left <= max(0, left + part.first - context)
         assert right >= min(frames, following + context)
-        assert int(piece.window.samples[-1]) == (right - 1) * 320 + 399
+        assert int(part.window.samples[-1]) == (right - 1) * 320 + 399
         lengths.append(right - left)
     assert following == frames
     assert max(lengths) <= 1_500
@@ -128,9 +128,9 @@ def test_cuts_lie_in_the_pauses() -> None:
     for start, stop in pauses:
         waveform[int(start * RATE) : int(stop * RATE)] = 0.5
     cuts, frames = [], 0
-    for piece in cut_windows(model, waveform):
-        assert piece.stop is not None
-        frames += piece.stop - piece.first
+    for part in cut_windows(model, waveform):
+        assert part.stop is not None
+        frames += part.stop - part.first
         cuts.append(frames / 50)
     assert len(cuts) == 4
     for cut, (start, stop) in zip(cuts, pauses, strict=False):
@@ -138,26 +138,18 @@ def test_cuts_lie_in_the_pauses() -> None:
 
 
 def test_nothing_to_choose_from_cuts_as_late_as_possible() -> None:
-    pieces = list(cut_windows(FakeModel(), np.zeros(90 * RATE, dtype=np.float32)))
-    assert [piece.stop - piece.first for piece in pieces if piece.stop is not None] == [1_500, 1_500, 1_499]
+    slices = list(cut_windows(FakeModel(), np.zeros(90 * RATE, dtype=np.float32)))
+    assert [part.stop - part.first for part in slices if part.stop is not None] == [1_500, 1_500, 1_499]
 
 
 def test_statistics_are_those_of_the_whole_recording() -> None:
     waveform = noise(100 * RATE)
     waveform[50 * RATE :] *= 3
-    pieces = list(cut_windows(FakeModel(), waveform))
-    assert len(pieces) > 1
-    for piece in pieces:
-        assert piece.window.mean == pytest.approx(np.mean(waveform, dtype=np.float64), rel=1e-9)
-        assert piece.window.variance == pytest.approx(np.var(waveform, dtype=np.float64), rel=1e-9)
-
-
-def test_a_model_without_frame_logits_takes_one_window_or_says_why_not() -> None:
-    model = FakeModel()
-    model.has_frame_logits = False
-    assert predict_recording(model, noise(30 * RATE)).windows == 1
-    with pytest.raises(AudioTooLongError, match=r"fake hears .* only as a whole.* 31\.0 s found, at most 30 s"):
-        predict_recording(model, noise(31 * RATE))
+    slices = list(cut_windows(FakeModel(), waveform))
+    assert len(slices) > 1
+    for part in slices:
+        assert part.window.mean == pytest.approx(np.mean(waveform, dtype=np.float64), rel=1e-9)
+        assert part.window.variance == pytest.approx(np.var(waveform, dtype=np.float64), rel=1e-9)
 
 
 def test_others_come_in_between_two_windows() -> None:
@@ -171,19 +163,19 @@ def test_others_come_in_between_two_windows() -> None:
     long_ended: list[float] = []
 
     def run_long() -> None:
-        predict_recording(slow, noise(60 * RATE), window_s=1.0, ask=queue.predict)
+        predict_recording(slow, noise(60 * RATE), window_s=1.0, predict=queue.predict)
         long_ended.append(time.perf_counter())
 
     worker = threading.Thread(target=run_long)
     worker.start()
     time.sleep(0.1)
-    predict_recording(slow, noise(RATE), ask=queue.predict)
+    predict_recording(slow, noise(RATE), predict=queue.predict)
     short_ended = time.perf_counter()
     worker.join()
     assert short_ended < long_ended[0] - 0.5
 
 
-def test_a_gpu_hears_several_windows_at_once() -> None:
+def test_on_a_gpu_several_windows_share_a_batch() -> None:
     model, batches = FakeModel(), []
     waveform = noise(400 * RATE)
     one_by_one = predict_recording(model, waveform)
@@ -199,3 +191,17 @@ def test_a_gpu_hears_several_windows_at_once() -> None:
     assert together.windows == one_by_one.windows == sum(batches)
     assert batches == [8] * (together.windows // 8) + [together.windows % 8]
     np.testing.assert_array_equal(together.logits, one_by_one.logits)
+
+
+def test_after_a_fallback_to_the_cpu_windows_run_one_by_one() -> None:
+    class Failing(FakeModel):
+        def predict(self, windows, *, with_features=False):  # noqa: ANN001, ANN202
+            batches.append(len(windows))
+            if len(batches) == 2:
+                self.info = self.info.model_copy(update={"device": "cpu"})
+            return super().predict(windows, with_features=with_features)
+
+    model, batches = Failing(), []
+    model.info = model.info.model_copy(update={"device": "cuda:0"})
+    windows = predict_recording(model, noise(600 * RATE)).windows
+    assert batches == [8, 8, *[1] * (windows - 16)]

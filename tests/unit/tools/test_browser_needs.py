@@ -1,4 +1,4 @@
-"""Chromium and fonts for the browser tests: found, installed by root through apt, or asked for. apt is a stand-in."""
+"""Chromium and fonts for the browser tests: found, installed with apt by root, or requested. apt is a fake."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ case "$*" in *install*chromium*) echo > "$here/chromium"; chmod +x "$here/chromi
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A PATH on which nothing is but what the test puts there, and `sh`'s own needs."""
+    """A PATH with nothing but what the test adds, and what `sh` itself needs."""
     for name in ("dirname", "chmod"):
         (tmp_path / name).symlink_to(f"/usr/bin/{name}")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -29,7 +29,7 @@ def add(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def test_what_is_there_is_taken(tools: Path) -> None:
+def test_installed_programs_are_used(tools: Path) -> None:
     add(tools, "google-chrome", "#!/bin/sh\n")
     add(tools, "fc-list", "#!/bin/sh\necho NotoSansCJK\n")
     add(tools, "apt-get", APT)
@@ -54,9 +54,9 @@ def test_root_installs_what_is_missing(tools: Path) -> None:
     ]
 
 
-def test_others_are_told_what_to_install(tools: Path) -> None:
-    said = browser_needs.provide({})
-    assert said is not None
-    assert "sudo apt-get install chromium fonts-noto-cjk fonts-noto-color-emoji" in said
-    assert "SPEECH_EMOTION_SKIP_BROWSER=1" in said
+def test_other_users_get_instructions(tools: Path) -> None:
+    instructions = browser_needs.provide({})
+    assert instructions is not None
+    assert "sudo apt-get install chromium fonts-noto-cjk fonts-noto-color-emoji" in instructions
+    assert "SPEECH_EMOTION_SKIP_BROWSER=1" in instructions
     assert not (tools / "calls").exists()

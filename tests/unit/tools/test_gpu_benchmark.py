@@ -1,4 +1,4 @@
-"""``python -m benchmarks.gpu``: every part on the CPU, with a tiny network; and with nothing but PyTorch and numpy."""
+"""``python -m benchmarks.gpu``: every part on the CPU, with a tiny network; and with only PyTorch and numpy."""
 
 import os
 import re
@@ -14,17 +14,18 @@ from benchmarks import gpu_network
 from benchmarks.gpu_engine import clips, load, make_folder
 from benchmarks.gpu_files import decoders, run_through, write_files
 from benchmarks.gpu_report import LAST, OPTIONAL, parse
+from webui.engine.emotion2vec.prepack import prepack_for_gpu
 from webui.engine.emotion2vec.runner import DeviceRunner
 from webui.engine.protocol import Prediction, Window
 from webui.settings import PROJECT_DIR
 
 CPU = torch.device("cpu")
-NOT_THERE = """import sys
-class Nothing:
+UNAVAILABLE = """import sys
+class Unavailable:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {"pydantic", "yaml", "safetensors", "soundfile", "soxr", "av", "funasr"}:
             raise ModuleNotFoundError(f"No module named {name!r}")
-sys.meta_path.insert(0, Nothing())
+sys.meta_path.insert(0, Unavailable())
 """
 
 
@@ -32,7 +33,7 @@ def run(*arguments: str, path: Path | None = None) -> str:
     command = [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--tiny", "--rounds", "1", *arguments]
     environment = os.environ | ({"PYTHONPATH": str(path)} if path else {})
     ended = subprocess.run(
-        command, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=300, check=False, env=environment
+        command, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=900, check=False, env=environment
     )
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
     return ended.stdout
@@ -40,9 +41,9 @@ def run(*arguments: str, path: Path | None = None) -> str:
 
 def test_every_part_runs_on_the_cpu(tmp_path: Path) -> None:
     page, kernels = tmp_path / "page.md", tmp_path / "kernels.txt"
-    said = run("--out", str(page), "--profile", str(kernels), "--processes", "2")
+    output = run("--out", str(page), "--profile", str(kernels), "--processes", "2")
     written = page.read_text("utf-8")
-    assert "WRONG" not in said + written
+    assert "WRONG" not in output + written
     assert "failed" not in written
     assert written.count("| ok |") == 6 + 12
     assert "memory: skipped, there is no GPU" in written
@@ -56,16 +57,16 @@ def test_every_part_runs_on_the_cpu(tmp_path: Path) -> None:
 
 
 def test_pytorch_and_numpy_are_enough_for_the_network(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(NOT_THERE)
-    said = run(path=tmp_path)
-    assert said.count("| ok |") == 6
-    assert "| fp32, 1 x 0.5 s |" in said
+    (tmp_path / "sitecustomize.py").write_text(UNAVAILABLE)
+    output = run(path=tmp_path)
+    assert output.count("| ok |") == 6
+    assert "| fp32, 1 x 0.5 s |" in output
     for part in OPTIONAL:
-        assert f"{part}: skipped, " in said
-    assert "No module named 'pydantic'" in said
+        assert f"{part}: skipped, " in output
+    assert "No module named 'pydantic'" in output
 
 
-def test_a_part_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_part(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["nothing"])
     assert f"there are: network, passes, stages, {', '.join(OPTIONAL)}, {LAST[0]}" in capsys.readouterr().err
@@ -78,7 +79,7 @@ def test_a_wrong_number_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def slipping(*arguments: object) -> object:
         made.append(copy(*arguments))  # type: ignore[arg-type]
         if len(made) > len(gpu_network.CLIPS_S):  # those for the right answers come first
-            made[-1].blocks[0].norm1.weight.data *= 1.01
+            made[-1].encoder.blocks[0].norm1.weight.data *= 1.01
         return made[-1]
 
     monkeypatch.setattr(gpu_network, "copy_to", slipping)
@@ -92,10 +93,10 @@ def test_the_gpu_s_layout_gives_the_same_numbers() -> None:
     network = gpu_network.draw_network(gpu_network.sizes(tiny=True))
     some = gpu_network.draw_clips((0.7, 0.025, 1.3))
     plain = DeviceRunner(gpu_network.copy_to(network, CPU, torch.float32), CPU)
-    laid_out = DeviceRunner(gpu_network.copy_to(network, CPU, torch.float32), CPU)
-    laid_out.network = gpu_network.copy_to(network, CPU, torch.float32)
-    laid_out.network.lay_out()
-    difference = np.abs(gpu_network.score(plain, some) - gpu_network.score(laid_out, some)).max()
+    prepacked = DeviceRunner(gpu_network.copy_to(network, CPU, torch.float32), CPU)
+    prepacked.network = gpu_network.copy_to(network, CPU, torch.float32)
+    prepack_for_gpu(prepacked.network)
+    difference = np.abs(gpu_network.score(plain, some) - gpu_network.score(prepacked, some)).max()
     assert 0 <= difference <= 1e-6
 
 
@@ -104,23 +105,23 @@ def test_files_come_out_in_order(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     make_folder(tmp_path / "model", tiny=True)
     model = load(tmp_path / "model", CPU, "fp32")
-    paths = write_files(tmp_path / "files", seconds=0.4, kinds=3)["flac"]
-    asked: list[Window] = []
+    paths = write_files(tmp_path / "files", seconds=0.4, different=3)["flac"]
+    received: list[Window] = []
 
-    class Keeps:
+    class RecordingModel:
         def predict(self, windows: list[Window]) -> list[Prediction]:
-            asked.extend(Window(window.samples.copy(), window.mean, window.variance) for window in windows)
+            received.extend(Window(window.samples.copy(), window.mean, window.variance) for window in windows)
             return model.predict(windows)
 
-    with decoders(2, seconds=0.4) as given:
-        answered, took = run_through(paths * 67, *given, Keeps())  # type: ignore[arg-type]
-    assert answered == 201
+    with decoders(2, seconds=0.4) as resources:
+        finished, took = run_through(paths * 67, *resources, RecordingModel())  # type: ignore[arg-type]
+    assert finished == 201
     assert took > 0
     for first in range(3):
-        same = asked[first::3]
+        same = received[first::3]
         assert all(np.array_equal(one.samples, same[0].samples) for one in same)
-    assert not np.array_equal(asked[0].samples, asked[1].samples)
+    assert not np.array_equal(received[0].samples, received[1].samples)
 
 
-def test_clips_are_of_the_lengths_asked_for() -> None:
+def test_clips_have_the_requested_lengths() -> None:
     assert [len(window.samples) for window in clips([0.5, 0.025])] == [8000, 400]

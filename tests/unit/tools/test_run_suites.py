@@ -1,4 +1,4 @@
-"""The runner of checks and tests: what it counts, and that nothing stops or hangs it."""
+"""The runner of checks and tests: its counts, and that no suite can stop or block it."""
 
 import os
 import signal
@@ -37,9 +37,9 @@ CRASHING = "import os\ndef test_good(): pass\ndef test_dies(): os._exit(3)\n"
 
 @pytest.fixture
 def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Suite]:
-    """Suites of our own, in a folder of our own."""
+    """Suites made for these tests, in a temporary folder."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take seconds to start
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # plugins take seconds to start
     files = {"good": GOOD, "mixed": MIXED, "hanging": HANGING, "crashing": CRASHING, "empty": ""}
     found = {}
     for name, content in files.items():
@@ -57,7 +57,7 @@ def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Suite]:
 
 
 @pytest.mark.usefixtures("suites")
-def test_it_goes_on_and_sums_up(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_it_continues_and_sums_up(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a shell
     try:
         assert run_suites.main([]) == 1
@@ -98,12 +98,14 @@ def test_an_unknown_suite_is_refused() -> None:
         run_suites.main(["unitt"])
 
 
-def test_leaving_the_browser_out_is_said(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaving_the_browser_out_is_reported(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(run_suites.SKIP_BROWSER, "1")
     run_suites.main(["browser"])
     out = capfd.readouterr().out
     assert "SKIPPED" in out
-    assert out.splitlines()[-1] == "0 passed, 1 failed, 1 skipped"  # nothing at all was tested
+    assert out.splitlines()[-1] == "0 passed, 1 failed, 1 skipped"  # no test ran at all
 
 
 def test_ctrl_c_ends_what_runs() -> None:

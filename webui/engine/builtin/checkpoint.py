@@ -1,4 +1,4 @@
-"""The two files of the built-in model: ``config.json`` says what it is, ``model.safetensors`` holds the numbers."""
+"""The two files of the built-in model: ``config.json`` describes it, ``model.safetensors`` holds the weights."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 CONFIG_NAME: Final = "config.json"
 WEIGHTS_NAME: Final = "model.safetensors"
 MAX_NAMES_SHOWN: Final = 3
-STATISTICS_BANDS: Final = 8  # builtin_statistics.BANDS, which can't be imported without PyTorch
+STATISTICS_BANDS: Final = 8  # statistics.BANDS, which can't be imported without PyTorch
 
 
 class FrontEndSizes(Document):
-    """Sizes of the front end; ``builtin_frontend.FrontEndConfig`` explains each."""
+    """Sizes of the front end; ``frontend.FrontEndConfig`` explains each."""
 
     sample_rate: int = Field(gt=0)
     frame_samples: int = Field(gt=0)
@@ -35,14 +35,14 @@ class FrontEndSizes(Document):
 
 
 class StatisticsSizes(Document):
-    """Sizes of members that count; ``builtin_statistics.StatisticsConfig`` explains each."""
+    """Sizes of the statistics MLPs; ``statistics.StatisticsConfig`` explains each."""
 
     widths: tuple[int, ...] = Field(min_length=1)
     radius: int = Field(ge=0)
 
 
 class NetworkSizes(Document):
-    """Sizes of the network; ``builtin_network.NetworkConfig`` explains each."""
+    """Sizes of the network; ``network.NetworkConfig`` explains each."""
 
     members: int = Field(gt=0)
     mel_channels: tuple[int, ...] = Field(min_length=1)
@@ -75,7 +75,7 @@ class BuiltinConfig(Document):
     temperature: float = Field(gt=0, description="Frame logits are divided by it, so that scores are calibrated.")
     front_end: FrontEndSizes
     network: NetworkSizes
-    training: dict[str, object] = Field(description="How the weights were made, for people to read.")
+    training: dict[str, object] = Field(description="How the weights were made, for human readers.")
 
     @field_validator("labels")
     @classmethod
@@ -87,7 +87,7 @@ class BuiltinConfig(Document):
     @model_validator(mode="after")
     def _statistics_can_be_made(self) -> Self:
         if self.network.statistics_members and self.front_end.mels % STATISTICS_BANDS:
-            raise ValueError(f"mels has to be a multiple of {STATISTICS_BANDS} for members that count")
+            raise ValueError(f"mels has to be a multiple of {STATISTICS_BANDS} for statistics MLPs")
         return self
 
     def label_set(self) -> LabelSet:
@@ -117,8 +117,8 @@ def read_config(directory: Path) -> BuiltinConfig:
         return BuiltinConfig.model_validate_json(path.read_bytes())
     except ValidationError as err:
         first = err.errors()[0]
-        place = ".".join(str(step) for step in first["loc"]) or "JSON"
-        raise CheckpointError("engine.bad_config", path=path, place=place, reason=first["msg"]) from err
+        location = ".".join(str(step) for step in first["loc"]) or "JSON"
+        raise CheckpointError("engine.bad_config", path=path, place=location, reason=first["msg"]) from err
     except OSError as err:
         raise CheckpointError("engine.unreadable", path=path, reason=err.strerror or str(err)) from err
 
@@ -144,13 +144,13 @@ def read_weights(directory: Path) -> "dict[str, Tensor]":
 def fill_network(network: "BuiltinNetwork", tensors: "dict[str, Tensor]", path: Path) -> None:
     """Copies ``tensors`` into ``network``; names and shapes have to be exactly the network's.
 
-    They may lie in half precision, which halves the file and changes scores by less than 0.001; the network computes in
+    They may be in half precision, which halves the file and changes scores by less than 0.001; the network computes in
     single precision.
 
     Args:
-        network: is filled.
-        tensors: by name.
-        path: where they come from, for the message.
+        network: the network to fill.
+        tensors: the weights by name.
+        path: file of the weights, for the message.
 
     Raises:
         CheckpointError: a tensor is missing, misshapen, of another number format, or unexpected.

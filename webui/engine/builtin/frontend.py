@@ -1,4 +1,4 @@
-"""From samples to what the built-in network sees: a log-mel spectrogram and a pitch image, 50 times a second.
+"""From samples to the built-in network's inputs: a log-mel spectrogram and a pitch image, 50 times a second.
 
 Both are linear in the short-time spectrum, so each is one matrix; the matrices are stored with the weights, and nothing
 but ``torch.stft`` is needed to run them.
@@ -23,15 +23,15 @@ class FrontEndConfig:
     """Sizes of the front end.
 
     Attributes:
-        sample_rate: in Hz.
+        sample_rate: sampling rate in Hz.
         frame_samples: shortest input, and what a frame is centred in.
         hop_samples: distance of two frames.
         window_samples: length of the Hann window, centred on the frame.
         fft_samples: length of the transform; the window is zero-padded to it.
         mels: rows of the mel spectrogram.
         lags: rows of the pitch image, log-spaced in pitch.
-        lowest_pitch_hz: of the pitch image's first row.
-        highest_pitch_hz: of its last row.
+        lowest_pitch_hz: pitch of the pitch image's first row.
+        highest_pitch_hz: pitch of its last row.
     """
 
     sample_rate: int = 16_000

@@ -1,6 +1,6 @@
-"""The built-in model: small, ours, always there; a fallback that is named wherever it answers.
+"""The built-in model: small, ours, always installed; a fallback that is named in each of its results.
 
-It is not Emotion2Vec+ Large. What it can and can't do stands in ``models/builtin/README.md``.
+It is not Emotion2Vec+ Large; ``models/builtin/README.md`` describes what it can and can't do.
 """
 
 from collections import defaultdict
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from webui.engine.builtin.network import BuiltinNetwork
 
-VARIANCE_FLOOR: Final = 1e-10  # -100 dB: silence stays silence, a whisper recorded at -60 dB is heard like any other
-MAX_BATCH_S: Final = 120.0  # of audio in one pass; about 2 MB of activations per second
+VARIANCE_FLOOR: Final = 1e-10  # -100 dB: silence stays silence, and a whisper recorded at -60 dB is normalised
+MAX_BATCH_S: Final = 120.0  # of audio in one batch; about 2 MB of activations per second
 
 
 def load_builtin(
@@ -41,10 +41,10 @@ def load_builtin(
 
     Args:
         directory: holds ``config.json`` and ``model.safetensors``.
-        device: where it shall run; ``auto`` takes CUDA, then Apple's MPS, then the CPU.
+        device: where the model shall run; ``auto`` takes CUDA, then Apple's MPS, then the CPU.
         threads: CPU threads. PyTorch has one number for the whole process: a positive value sets it, for every model
-            and in every thread; 0 leaves it as it is, which is one per core unless somebody else changed it.
-        name: of the model, for its results.
+            and in every thread; 0 leaves it as it is, which is one per core unless other code changed it.
+        name: the model's name, for results.
 
     Raises:
         ModelNotFoundError: a file is missing.
@@ -61,33 +61,33 @@ def load_builtin(
 
     if threads > 0:
         torch.set_num_threads(threads)
-    with torch.random.fork_rng(devices=[]):  # layers draw their first weights: leave the caller's dice alone
+    with torch.random.fork_rng(devices=[]):  # layers draw initial weights: keep the caller's random state
         network = BuiltinNetwork(config.network_config())
     fill_network(network, tensors, directory / WEIGHTS_NAME)
     network.eval().requires_grad_(False)
-    place = choose_device(device)
+    chosen = choose_device(device)
     try:
-        return BuiltinModel(network.to(place), config, place, name)
+        return BuiltinModel(network.to(chosen), config, chosen, name)
     except (RuntimeError, AssertionError) as err:
-        raise DeviceUnavailableError("engine.device_failed", found=str(place), reason=str(err)) from err
+        raise DeviceUnavailableError("engine.device_failed", found=str(chosen), reason=str(err)) from err
 
 
 class BuiltinModel:
     """The network behind the engine protocol. ``predict`` changes nothing, so threads may share it."""
 
     def __init__(
-        self, network: "BuiltinNetwork", config: BuiltinConfig, place: "torch.device", name: str = BUILTIN
+        self, network: "BuiltinNetwork", config: BuiltinConfig, device: "torch.device", name: str = BUILTIN
     ) -> None:
         self._network = network
         self._temperature = config.temperature
         self._sizes = network.config
-        self._place = place
+        self._device = device
         self._labels = config.label_set()
         self._info = ModelInfo(
             name=name,
             engine=BUILTIN,
             precision="fp32",
-            device=str(place),
+            device=str(device),
             labels=self._labels.names,
             license=config.license,
         )
@@ -131,17 +131,24 @@ class BuiltinModel:
 
     @property
     def context_samples(self) -> int:
-        """How far a frame sees to each side."""
+        """How far to each side a frame depends on samples."""
         front_end = self._sizes.front_end
         return self._sizes.context_frames * front_end.hop_samples + front_end.reach_samples
 
     @property
-    def has_frame_logits(self) -> bool:
-        """True: the head is linear."""
-        return True
+    def max_batch_s(self) -> float:
+        """0 on a CPU, where a batch is no faster than its windows one by one."""
+        return 0.0 if self._device.type == "cpu" else MAX_BATCH_S
+
+    @property
+    def concurrency(self) -> int:
+        """What keeps the device busy."""
+        from webui.engine.devices import concurrency_of
+
+        return concurrency_of(self._device)
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
-        """Returns one prediction per window, in order; windows of equal length run together, nothing is padded.
+        """Returns one prediction per window, in order; windows of equal length share a batch, nothing is padded.
 
         Raises:
             InferenceError: a window is too short or not one row of finite numbers, or the network failed.
@@ -150,13 +157,13 @@ class BuiltinModel:
         for index, window in enumerate(windows):
             check_window(window, min_samples=self.min_samples)
             groups[len(window.samples)].append(index)
-        answers: dict[int, Prediction] = {}
+        predictions: dict[int, Prediction] = {}
         for samples, members in groups.items():
             size = max(1, int(MAX_BATCH_S * self.sample_rate) // samples)
             for start in range(0, len(members), size):
                 chosen = members[start : start + size]
-                answers |= zip(chosen, self._run([windows[i] for i in chosen], with_features), strict=True)
-        return [answers[index] for index in range(len(windows))]
+                predictions |= zip(chosen, self._run([windows[i] for i in chosen], with_features), strict=True)
+        return [predictions[index] for index in range(len(windows))]
 
     def _run(self, windows: Sequence[Window], with_features: bool) -> list[Prediction]:
         import torch
@@ -164,7 +171,7 @@ class BuiltinModel:
         batch = torch.from_numpy(np.stack([_normalise(window) for window in windows]))  # (B, samples)
         try:
             with torch.inference_mode():
-                logits, features = self._network(batch.to(self._place))  # (B, T, labels), (B, T, dim)
+                logits, features = self._network(batch.to(self._device))  # (B, T, labels), (B, T, dim)
                 scaled = (logits / self._temperature).float().cpu().numpy()
                 kept = features.float().cpu().numpy() if with_features else None
         except (RuntimeError, MemoryError) as err:

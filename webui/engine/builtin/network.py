@@ -1,21 +1,21 @@
 """The built-in model's network: a small convolutional one, with a limited view of the recording.
 
-Two images (mel spectrogram, pitch) go through 2-D convolutions, are joined to ``width`` channels, and then see their
-surroundings through 1-D convolutions and one attentive pooling over a sliding window. A frame sees ``context_frames``
-frames to each side and no more, so a long recording can be cut into overlapping windows without changing a score.
+Two images (mel spectrogram, pitch) go through 2-D convolutions and are added as ``width`` channels; then come 1-D
+convolutions over time and one attentive pooling over a sliding window. A frame depends on ``context_frames`` frames to
+each side and no more, so a long recording can be cut into overlapping windows without changing a score.
 
 The head is linear on each frame's features: the mean of the frame logits is the head of the mean features.
 
-Beside these members there may be others that count instead of looking for shapes: ``builtin_statistics``.
+Beside these convolutional members there may be statistics MLPs: ``statistics.py``.
 
 Time is thinned out by 4 in the first layers, so features and logits are computed 12.5 times a second, and each is given
 out for the 4 frames it stands for. Computing every frame with dilated kernels gives the same values at the thinned-out
 places and nothing but smoother curves between them, for four times the work.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class NetworkConfig:
     """Sizes of the network.
 
     Attributes:
-        front_end: what the network sees.
+        front_end: sizes of the two images.
         labels: number of classes.
         members: how many networks, trained apart, share the front end; their logits are averaged.
         mel_channels: channels after each 2-D layer of the mel branch; every layer halves the rows.
@@ -43,9 +43,9 @@ class NetworkConfig:
         dilations: of the 1-D layers, in thinned-out frames.
         heads: of the pooling.
         radius: reach of the pooling to each side, in thinned-out frames.
-        statistics_members: how many members there are beside those that count instead.
-        statistics_share: of these in the logits; the rest is the mean of the others.
-        statistics: sizes of these.
+        statistics_members: how many statistics MLPs there are beside them.
+        statistics_share: weight of the MLPs' mean logits; the rest is the weight of the other members'.
+        statistics: sizes of the statistics MLPs.
     """
 
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
@@ -129,8 +129,7 @@ class ImageStack(nn.Module):
     def forward(self, x: Tensor, *, thin: bool) -> Tensor:
         """Runs the branch."""
         step = 1
-        for block in self.blocks:
-            assert isinstance(block, ImageBlock)
+        for block in cast("Sequence[ImageBlock]", self.blocks):
             x = block(x, step, thin=thin)
             step = step if thin else step * block.stride
         projected: Tensor = self.project(x.flatten(1, 2))
@@ -154,7 +153,7 @@ class TimeBlock(nn.Module):
 
 
 class LocalPooling(nn.Module):
-    """Attentive mean and deviation over a sliding window, joined to the frame itself."""
+    """Attentive mean and deviation over a sliding window, mixed with the frame itself."""
 
     def __init__(self, width: int, heads: int, *, batch_norm: bool) -> None:
         super().__init__()
@@ -206,8 +205,8 @@ class MemberNetwork(nn.Module):
         return features
 
 
-def counting_member(config: NetworkConfig, *, batch_norm: bool = False, dropout: float = 0.0) -> StatisticsMember:
-    """Returns a member that counts, of the sizes in ``config``."""
+def statistics_mlp(config: NetworkConfig, *, batch_norm: bool = False, dropout: float = 0.0) -> StatisticsMember:
+    """Returns a statistics MLP of the sizes in ``config``."""
     return StatisticsMember(
         config.statistics,
         config.front_end,
@@ -226,34 +225,25 @@ class BuiltinNetwork(nn.Module):
         self.config = config
         self.front_end = FrontEnd(config.front_end)
         self.members = nn.ModuleList(MemberNetwork(config) for _ in range(config.members))
-        self.counting = nn.ModuleList(counting_member(config) for _ in range(config.statistics_members))
+        # "counting" is what the statistics MLPs are called in the files of weights
+        self.counting = nn.ModuleList(statistics_mlp(config) for _ in range(config.statistics_members))
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Maps ``(B, samples)`` to logits ``(B, T, labels)`` and features ``(B, T, feature_size)``."""
         mel, pitch = self.front_end(samples)
         frames, group = mel.shape[3], self.config.thinning
-        features = [member.thinned(mel, pitch) for member in self._members()]
-        logits = [member.head(own) for member, own in zip(self._members(), features, strict=True)]
-        if self.counting:
-            counting = list(self._counting())
-            counted = counting[0].statistics(mel, pitch)  # the same for all of them
-            features += [member.perceive(counted) for member in counting]
-            logits += [member.head(own) for member, own in zip(counting, features[len(logits) :], strict=True)]
-        share, shapes = self.config.statistics_share, len(self.members)
-        kinds = [torch.stack(kind).mean(0) for kind in (logits[:shapes], logits[shapes:]) if kind]
-        mean = kinds[0] if len(kinds) == 1 else (1 - share) * kinds[0] + share * kinds[1]
-        joined = torch.cat(features, dim=2)
+        members = cast("Sequence[MemberNetwork]", self.members)
+        mlps = cast("Sequence[StatisticsMember]", self.counting)
+        features = [member.thinned(mel, pitch) for member in members]
+        logits = [member.head(own) for member, own in zip(members, features, strict=True)]
+        if mlps:
+            statistics = mlps[0].statistics(mel, pitch)  # the same for all of them
+            features += [mlp.perceive(statistics) for mlp in mlps]
+            logits += [mlp.head(own) for mlp, own in zip(mlps, features[len(members) :], strict=True)]
+        share = self.config.statistics_share
+        means = [torch.stack(kind).mean(0) for kind in (logits[: len(members)], logits[len(members) :]) if kind]
+        mean = means[0] if len(means) == 1 else (1 - share) * means[0] + share * means[1]
         return (
             mean.repeat_interleave(group, dim=1)[:, :frames],
-            joined.repeat_interleave(group, dim=1)[:, :frames],
+            torch.cat(features, dim=2).repeat_interleave(group, dim=1)[:, :frames],
         )
-
-    def _members(self) -> Iterator[MemberNetwork]:
-        for member in self.members:
-            assert isinstance(member, MemberNetwork)
-            yield member
-
-    def _counting(self) -> Iterator[StatisticsMember]:
-        for member in self.counting:
-            assert isinstance(member, StatisticsMember)
-            yield member

@@ -1,11 +1,11 @@
-"""The built-in model's second kind of member: what a voice does on average, told to a small perceptron.
+"""The built-in model's second kind of member: an MLP on statistics of the voice.
 
-A convolutional member looks for shapes in the images; this one counts. How loud is each band and how much does it
-vary, how fast does it change, how high is the voice and how far does it move: means and deviations over the
-surroundings of a frame, weighted by where somebody speaks. That is how emotion was told from a voice before networks
-(openSMILE's functionals: Eyben et al., 2010), and it errs elsewhere than the convolutions do.
+A convolutional member looks for shapes in the images; this one computes functionals: how loud each band is and how much
+it varies, how fast it changes, how high the voice is and how far it moves, as means and deviations over the
+surroundings of a frame, weighted by where speech is. Emotion was recognised this way before deep networks (openSMILE's
+functionals: Eyben et al., 2010), and its errors are others than those of the convolutions.
 
-Values are gathered for groups of ``thinning`` frames; a group sees ``radius`` groups to each side.
+Values are aggregated over groups of ``thinning`` frames; a group depends on ``radius`` groups to each side.
 """
 
 import math
@@ -24,7 +24,7 @@ BANDS: Final = 8  # whose loudness is followed over time
 SCALES: Final = (1, 2, 4, 8, 16, 32)  # frames: from 25 changes a second to less than one
 VOICE_VALUES: Final = 9  # pitch and its movement, how clear it is, how much is speech
 LOUDNESS_VALUES: Final = 3
-SPEECH_REACH: Final = 52  # frames to each side among which the loudest is looked for
+SPEECH_REACH: Final = 52  # frames to each side of which the loudest counts
 SMOOTHING: Final = 2  # frames to each side that loudness is averaged over before
 SPEECH_DEPTH: Final = 0.9  # on the scale of the mel image: what is 16 dB below the loudest is no speech
 SPEECH_EDGE: Final = 0.08
@@ -38,10 +38,10 @@ RIPPLE_FLOOR: Final = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsConfig:
-    """Sizes of a member that counts.
+    """Sizes of a statistics MLP.
 
     Attributes:
-        widths: of the perceptron's layers; the last is the length of the member's feature vector.
+        widths: widths of the layers; the last is the length of the member's feature vector.
         radius: reach to each side, in groups of frames.
     """
 
@@ -49,7 +49,7 @@ class StatisticsConfig:
     radius: int = 26
 
     def context_frames(self, thinning: int) -> int:
-        """How many frames to each side can change what a frame's group of ``thinning`` frames is given."""
+        """How many frames to each side can change the statistics of a frame's group of ``thinning`` frames."""
         return thinning * (self.radius + 1) + max(SPEECH_REACH + SMOOTHING, SCALES[-1])
 
 
@@ -62,9 +62,9 @@ class LocalStatistics(nn.Module):
     def __init__(self, front_end: FrontEndConfig, radius: int, thinning: int) -> None:
         super().__init__()
         self.radius, self.thinning = radius, thinning
-        place = (torch.arange(front_end.mels) + 0.5) / front_end.mels
+        position = (torch.arange(front_end.mels) + 0.5) / front_end.mels
         order = torch.arange(1, CEPSTRA + 1).unsqueeze(1)
-        cosines = torch.cos(math.pi * order * place) * math.sqrt(2 / front_end.mels)
+        cosines = torch.cos(math.pi * order * position) * math.sqrt(2 / front_end.mels)
         low, high = math.log2(front_end.lowest_pitch_hz), math.log2(front_end.highest_pitch_hz)
         self.register_buffer("cosines", cosines, persistent=False)  # (CEPSTRA, mels)
         self.register_buffer(
@@ -108,7 +108,7 @@ class LocalStatistics(nn.Module):
         return [height, movement[:, :2], clear_mean, clear_spread, share, voiced_share]
 
     def _speech(self, loudness: Tensor) -> Tensor:
-        """Returns about 1 where somebody speaks and 0 in pauses, shape ``(B, 1, T)``."""
+        """Returns about 1 where there is speech and 0 in pauses, shape ``(B, 1, T)``."""
         padded = F.pad(_moving_mean(loudness, SMOOTHING), (SPEECH_REACH, SPEECH_REACH), value=QUIET)
         loudest = F.max_pool1d(padded, 2 * SPEECH_REACH + 1, 1)
         return torch.sigmoid((loudness - loudest + SPEECH_DEPTH) / SPEECH_EDGE)
@@ -127,7 +127,7 @@ class LocalStatistics(nn.Module):
 
 
 class StatisticsMember(nn.Module):
-    """One trained perceptron on the statistics, and the head on its features."""
+    """One trained MLP on the statistics, and the head on its features."""
 
     def __init__(
         self,

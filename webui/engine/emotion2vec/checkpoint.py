@@ -17,8 +17,9 @@ import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from webui.engine.emotion2vec.config import Emotion2vecConfig
 from webui.engine.emotion2vec.files import CONFIG_FILE, TOKENS_FILE
-from webui.engine.emotion2vec.network import Emotion2vec, Emotion2vecConfig
+from webui.engine.emotion2vec.network import Emotion2vec
 from webui.engine.emotion2vec.unpickle import read_pickle
 from webui.errors import CheckpointError
 from webui.labels import LabelSet
@@ -48,17 +49,18 @@ _RENAMES: Final = tuple(
         (rf"{_AUDIO}\.project_features\.2\.(weight|bias)", "project.{}".format),
         (
             rf"{_AUDIO}\.relative_positional_encoder\.(\d+)\.0\.(weight|bias)",
-            lambda place, part: f"positions.{int(place) - 1}.conv.{part}",  # place 0 is a transposition
+            lambda number, part: f"positions.{int(number) - 1}.conv.{part}",  # number 0 is a transposition
         ),
-        (rf"{_AUDIO}\.(extra_tokens|alibi_scale)", "{}".format),
-        (rf"{_AUDIO}\.context_encoder\.norm\.(weight|bias)", "context_norm.{}".format),
+        (rf"{_AUDIO}\.(extra_tokens)", "{}".format),
+        (rf"{_AUDIO}\.alibi_(scale)", "alibi.{}".format),
+        (rf"{_AUDIO}\.context_encoder\.norm\.(weight|bias)", "encoder.norm.{}".format),
         (
             rf"{_AUDIO}\.context_encoder\.blocks\.(\d+)\.({_PART})\.(weight|bias)",
-            lambda number, part, kind: f"context_blocks.{number}.{_BLOCK[part]}.{kind}",
+            lambda number, part, kind: f"encoder.context_blocks.{number}.{_BLOCK[part]}.{kind}",
         ),
         (
             rf"(?:d2v_model\.)?blocks\.(\d+)\.({_PART})\.(weight|bias)",
-            lambda number, part, kind: f"blocks.{number}.{_BLOCK[part]}.{kind}",
+            lambda number, part, kind: f"encoder.blocks.{number}.{_BLOCK[part]}.{kind}",
         ),
         (r"proj\.(weight|bias)", "head.{}".format),
     )
@@ -70,7 +72,7 @@ _WRAPPERS: Final = ("model", "state_dict", "model_state_dict")
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """What a checkpoint's small files say.
+    """The contents of a checkpoint's small files.
 
     Attributes:
         config: sizes of the network.
@@ -114,10 +116,9 @@ def load_network(directory: Path, weights: Path) -> tuple[Emotion2vec, Checkpoin
     """
     info = read_info(directory)
     tensors = read_safetensors(weights) if weights.suffix == ".safetensors" else read_published(weights)
-    with torch.device("meta"):  # no memory, no dice thrown for weights that are replaced at once
+    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
         network = Emotion2vec(info.config)
     network.load_state_dict(match_tensors(tensors, network, file_name=weights.name), assign=True)
-    network.reset_slopes()
     return network.eval().requires_grad_(False), info
 
 

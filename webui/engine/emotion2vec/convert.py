@@ -41,7 +41,7 @@ def convert_checkpoint(
         directory: holds the published small files.
         pickle_path: the published ``model.pt``; stays as it is.
         target: folder of the slim checkpoint; may be ``directory``.
-        on_progress: told the fraction done; may raise to stop, which leaves nothing half-made.
+        on_progress: called with the fraction done; may raise to stop, which leaves nothing half-made.
 
     Returns:
         The slim file.
@@ -75,7 +75,7 @@ def convert_checkpoint(
 
 
 def _write(tensors: Mapping[str, Tensor], metadata: dict[str, str], directory: Path, target: Path) -> None:
-    """Writes the slim file and the small ones; the caller holds the lock, so drafts that lie about are nobody's."""
+    """Writes the slim file and the small ones; the caller holds the lock, so drafts found here are leftovers."""
     for leftover in target.glob(f".*{DRAFT_SUFFIX}"):
         leftover.unlink(missing_ok=True)
     needed = sum(tensor.nbytes for tensor in tensors.values()) + SPARE_BYTES

@@ -1,7 +1,8 @@
 """FunASR behind the engine protocol: the reference that the native engine is measured against.
 
-Its habits are contained here: it prints to stdout, configures logging, seeds the global dice, sets the thread count,
-takes a missing key for a remark and a missing GPU for the CPU, and is not re-entrant. Importing it takes seconds.
+Its side effects are contained here: it prints to stdout, configures logging, seeds the global random generators, sets
+the thread count, reports a missing tensor by a line on stdout, takes the CPU without a word where a GPU is missing, and
+is not re-entrant. Importing it takes seconds.
 """
 
 import io
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 
 from webui.arrays import FloatArray
-from webui.engine.devices import choose_device
+from webui.engine.devices import choose_device, concurrency_of
 from webui.engine.emotion2vec.checkpoint import CheckpointInfo, read_info
 from webui.engine.emotion2vec.files import CONFIG_FILE, SLIM_FILE, TOKENS_FILE
 from webui.engine.emotion2vec.network import LAYER_NORM_EPS
@@ -43,21 +44,21 @@ def load_funasr_model(
     """Loads a checkpoint into FunASR.
 
     Args:
-        name: the model's name, as results say it.
+        name: the model's name, for results.
         directory: holds ``config.yaml`` and ``tokens.txt``.
         weights: the slim ``model.safetensors``.
-        license: of the weights.
-        device: where it shall run.
+        license: license of the weights.
+        device: where the model shall run.
         threads: CPU threads; 0 keeps PyTorch's number.
 
     Raises:
         ModelNotFoundError: FunASR is not installed.
-        CheckpointError: the weights do not fit, by our own strict check or by what FunASR says.
+        CheckpointError: the weights do not fit, by our own strict check or by what FunASR prints.
         DeviceUnavailableError: the device is not there or does not work.
     """
     info = read_info(directory)
-    place = choose_device(device)
-    with tempfile.TemporaryDirectory() as folder, _contained() as said:
+    chosen = choose_device(device)
+    with tempfile.TemporaryDirectory() as folder, _contained() as printed:
         stage = Path(folder)
         for source, target in (
             (directory / CONFIG_FILE, CONFIG_FILE),
@@ -65,14 +66,14 @@ def load_funasr_model(
             (weights, SLIM_FILE),
         ):
             (stage / target).symlink_to(source.resolve())
-        pipeline = _build(stage, place, threads or torch.get_num_threads())
-    missing = [key for key in _MISSING_KEY.findall(said.getvalue()) if not _EXPECTED_MISSING.match(key)]
+        pipeline = _build(stage, chosen, threads or torch.get_num_threads())
+    missing = [key for key in _MISSING_KEY.findall(printed.getvalue()) if not _EXPECTED_MISSING.match(key)]
     if missing:
         raise CheckpointError("checkpoint.missing", file=weights.name, count=len(missing), names=", ".join(missing[:5]))
-    return FunasrModel(name, pipeline, info, license=license, place=place)
+    return FunasrModel(name, pipeline, info, license=license, device=chosen)
 
 
-def _build(stage: Path, place: torch.device, threads: int) -> Any:  # noqa: ANN401 - FunASR has no types
+def _build(stage: Path, device: torch.device, threads: int) -> Any:  # noqa: ANN401 - FunASR has no types
     try:
         from funasr import AutoModel
     except ImportError as err:
@@ -81,7 +82,7 @@ def _build(stage: Path, place: torch.device, threads: int) -> Any:  # noqa: ANN4
         return AutoModel(
             model=str(stage),
             init_param=str(stage / SLIM_FILE),
-            device=str(place),
+            device=str(device),
             ncpu=threads,
             disable_update=True,
             disable_pbar=True,
@@ -94,10 +95,14 @@ def _build(stage: Path, place: torch.device, threads: int) -> Any:  # noqa: ANN4
 
 @contextmanager
 def _contained() -> Iterator[io.StringIO]:
-    """Runs FunASR without its side effects: gives what it printed; dice, logging and threads are as before."""
+    """Runs FunASR without its side effects, and gives what it printed.
+
+    Random states, logging and the number of threads are restored.
+    """
     root = logging.getLogger()
     handlers, level, threads = list(root.handlers), root.level, torch.get_num_threads()
-    dice, numpy_dice = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global state is what it seeds
+    random_state = random.getstate()
+    numpy_state = np.random.get_state()  # noqa: NPY002 - the global state is what FunASR seeds
     printed = io.StringIO()
     with _ONE_FUNASR, torch.random.fork_rng(devices=[]), redirect_stdout(printed):
         logging.disable(logging.INFO)  # it logs every tensor
@@ -105,8 +110,8 @@ def _contained() -> Iterator[io.StringIO]:
             yield printed
         finally:
             logging.disable(logging.NOTSET)
-            random.setstate(dice)
-            np.random.set_state(numpy_dice)  # noqa: NPY002
+            random.setstate(random_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
             root.handlers[:] = handlers
             root.setLevel(level)
             if torch.get_num_threads() != threads:
@@ -117,6 +122,7 @@ class FunasrModel(Emotion2vecSizes):
     """``AutoModel.generate`` per window, with frame logits from the features and the linear head."""
 
     notices: tuple[Notice, ...] = ()
+    max_batch_s = 0.0  # FunASR computes one window after the other on every device
 
     def __init__(
         self,
@@ -125,9 +131,10 @@ class FunasrModel(Emotion2vecSizes):
         info: CheckpointInfo,
         *,
         license: str,
-        place: torch.device,
+        device: torch.device,
     ) -> None:
         self._pipeline = pipeline
+        self.concurrency = concurrency_of(device)
         super().__init__(info)
         head = pipeline.model.proj
         self._weight: FloatArray = head.weight.detach().cpu().numpy()  # (L, D)
@@ -136,13 +143,13 @@ class FunasrModel(Emotion2vecSizes):
             name=name,
             engine="funasr",
             precision="fp32",
-            device=str(place),
+            device=str(device),
             labels=info.labels.names,
             license=license,
         )
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
-        """Returns one prediction per window, in order; upstream knows no batches, so one after the other.
+        """Returns one prediction per window, in order.
 
         Raises:
             InferenceError: a window is too short, or FunASR failed.
@@ -160,7 +167,7 @@ class FunasrModel(Emotion2vecSizes):
         own = (float(samples.mean(dtype=np.float64)), float(samples.var(dtype=np.float64)))
         whole = np.allclose(own, (window.mean, window.variance), rtol=STATISTICS_TOLERANCE, atol=1e-9)
         normalizes = bool(self._pipeline.model.cfg.normalize)
-        if normalizes and not whole:  # a piece of a longer recording: FunASR would normalise it by itself alone
+        if normalizes and not whole:  # a part of a longer recording: FunASR would normalise it by its own statistics
             scale = 1.0 / np.sqrt(window.variance + LAYER_NORM_EPS)
             samples = ((samples - np.float32(window.mean)) * np.float32(scale)).astype(np.float32)
         with _contained():

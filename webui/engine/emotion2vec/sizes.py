@@ -8,21 +8,20 @@ from webui.units import SPEECH_RATE
 if TYPE_CHECKING:  # an exported model needs the constants alone, and no PyTorch
     from webui.engine.emotion2vec.checkpoint import CheckpointInfo
 
-CONTEXT_S: Final = 1.5  # of the windows of a long recording: the positional convolutions hear 0.9 s to each side
+CONTEXT_S: Final = 1.5  # of the windows of a long recording: the positional convolutions reach 0.9 s to each side
 
 
 class Emotion2vecSizes:
     """The part of ``EmotionModel`` that a checkpoint's small files decide."""
 
     sample_rate = SPEECH_RATE
-    has_frame_logits = True
 
     def __init__(self, checkpoint: "CheckpointInfo") -> None:
         self._checkpoint = checkpoint
 
     @property
     def labels(self) -> LabelSet:
-        """From the checkpoint's ``tokens.txt``."""
+        """The classes of the checkpoint's ``tokens.txt``."""
         return self._checkpoint.labels
 
     @property
@@ -37,7 +36,7 @@ class Emotion2vecSizes:
 
     @property
     def min_samples(self) -> int:
-        """Samples that one frame sees: 400."""
+        """Samples that one frame depends on: 400."""
         return self._checkpoint.config.receptive_samples
 
     @property

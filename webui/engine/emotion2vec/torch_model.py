@@ -10,13 +10,12 @@ import numpy as np
 import torch
 
 from webui.arrays import FloatArray
-from webui.engine.devices import choose_device
+from webui.engine.devices import choose_device, concurrency_of
 from webui.engine.emotion2vec.checkpoint import CheckpointInfo, load_network
-from webui.engine.emotion2vec.heap import LONG_S, trim_heap
 from webui.engine.emotion2vec.network import Emotion2vec
-from webui.engine.emotion2vec.runner import DeviceRunner
+from webui.engine.emotion2vec.runner import TRIM_S, DeviceRunner, PendingBatch, trim_heap
 from webui.engine.emotion2vec.sizes import Emotion2vecSizes
-from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
+from webui.engine.protocol import GPU_BATCH_S, EmotionModel, Prediction, Window, check_window
 from webui.errors import InferenceError, first_line
 from webui.results import ModelInfo, Notice
 from webui.settings import Device, Precision
@@ -24,10 +23,9 @@ from webui.settings import Device, Precision
 logger = logging.getLogger(__name__)
 
 DTYPES: Final = {Precision.FP32: torch.float32, Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
-NO_MEMORY: Final = re.compile("out of memory|ALLOC_FAILED")  # the libraries of products say it so
+NO_MEMORY: Final = re.compile("out of memory|ALLOC_FAILED")  # how CUDA libraries word an allocation failure
 T = TypeVar("T")
 Finish = Callable[[], list[Prediction]]
-MAX_BATCH_S: Final = 240.0  # of padded audio in one pass on a GPU: about 10 GB with plus_large
 
 
 def load_torch_model(
@@ -43,13 +41,13 @@ def load_torch_model(
     """Loads an Emotion2vec checkpoint.
 
     Args:
-        name: the model's name, as results say it.
+        name: the model's name, for results.
         directory: holds ``config.yaml`` and ``tokens.txt``.
         weights: ``model.safetensors`` or the published ``model.pt``.
         license: of the weights.
-        device: where it shall run; ``auto`` takes a GPU that works, else the CPU.
+        device: where the model shall run; ``auto`` takes a GPU that works, else the CPU.
         threads: CPU threads of the whole process; 0 leaves PyTorch's choice, one per core.
-        precision: of its matrix products; int8 is the engine onnx's.
+        precision: number format of the matrix products; int8 is the engine onnx's.
 
     Raises:
         CheckpointError: the files are not what they should be.
@@ -57,19 +55,19 @@ def load_torch_model(
     """
     if threads > 0:
         torch.set_num_threads(threads)
-    place = choose_device(device)
+    chosen = choose_device(device)
     network, info = load_network(directory, weights)
-    return TorchModel(name, network, info, license=license, place=place, precision=precision)
+    return TorchModel(name, network, info, license=license, device=chosen, precision=precision)
 
 
 class TorchModel(Emotion2vecSizes):
     """The network on a device. One caller at a time: the service keeps a lock per model.
 
-    A GPU that fails or runs out of memory is left for the CPU, for good, and ``notices`` says so from then on; the
-    request that met the failure is answered all the same.
+    After a failure of the GPU, or when its memory runs out, the model stays on the CPU, and ``notices`` says so from
+    then on; the request that met the failure is answered all the same.
 
     Attributes:
-        batch_s: seconds of padded audio that share a pass on a GPU.
+        gpu_batch_s: seconds of padded audio in one batch on a GPU.
     """
 
     def __init__(
@@ -79,16 +77,16 @@ class TorchModel(Emotion2vecSizes):
         info: CheckpointInfo,
         *,
         license: str,
-        place: torch.device,
+        device: torch.device,
         precision: Precision = Precision.FP32,
     ) -> None:
         self._name = name
         self._precision = precision
         super().__init__(info)
         self._network = network  # for the CPU, if the device fails: the weights lie in a mapped file and cost nothing
-        self._passes = DeviceRunner(network, place, DTYPES[precision], normalize=info.normalize)
+        self._runner = DeviceRunner(network, device, DTYPES[precision], normalize=info.normalize)
         self._license = license
-        self.batch_s = MAX_BATCH_S
+        self.gpu_batch_s = GPU_BATCH_S
         self._notices: tuple[Notice, ...] = ()
 
     @property
@@ -98,15 +96,29 @@ class TorchModel(Emotion2vecSizes):
             name=self._name,
             engine="native",
             precision=self._precision.value,
-            device=str(self._passes.place),
+            device=str(self._runner.device),
             labels=self.labels.names,
             license=self._license,
         )
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Why it runs where it runs, if that is not where it was asked to."""
+        """Why the model left the device it was loaded for, if it did."""
         return self._notices
+
+    @property
+    def max_batch_s(self) -> float:
+        """0 on the CPU, where a batch is no faster than its windows one by one."""
+        return 0.0 if self._on_cpu else self.gpu_batch_s
+
+    @property
+    def concurrency(self) -> int:
+        """What keeps the device busy."""
+        return concurrency_of(self._runner.device)
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self._runner.device.type == "cpu"
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
         """Returns one prediction per window, in order. On a GPU windows of similar length share a padded batch.
@@ -116,18 +128,18 @@ class TorchModel(Emotion2vecSizes):
         """
         for window in windows:
             check_window(window, min_samples=self.min_samples)
-        answers: dict[int, Prediction] = {}
+        predictions: dict[int, Prediction] = {}
         before: tuple[list[int], Finish] | None = None
         for batch in self._batches(windows):
             finish = self._start([windows[index] for index in batch], with_features)
-            if before is not None:  # a GPU is at the next batch already
-                answers |= zip(before[0], before[1](), strict=True)
+            if before is not None:  # a GPU computes the next batch meanwhile
+                predictions |= zip(before[0], before[1](), strict=True)
             before = batch, finish
         if before is not None:
-            answers |= zip(before[0], before[1](), strict=True)
-        if self._passes.place.type == "cpu" and any(len(one.samples) > LONG_S * self.sample_rate for one in windows):
+            predictions |= zip(before[0], before[1](), strict=True)
+        if self._on_cpu and any(len(window.samples) > TRIM_S * self.sample_rate for window in windows):
             trim_heap()
-        return [answers[index] for index in range(len(windows))]
+        return [predictions[index] for index in range(len(windows))]
 
     def predict_together(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
         """Returns what ``predict`` does, from one padded batch, however much memory that takes.
@@ -140,27 +152,26 @@ class TorchModel(Emotion2vecSizes):
         return self._start(windows, with_features)()
 
     def _batches(self, windows: Sequence[Window]) -> Iterator[list[int]]:
-        """Yields indices that run together: one by one on the CPU, where a batch is no faster; by length on a GPU."""
+        """Yields indices that run together: by length on a GPU; one by one on the CPU."""
         longest_first = sorted(range(len(windows)), key=lambda index: -len(windows[index].samples))
-        limit = int(self.batch_s * self.sample_rate)
         while longest_first:
-            longest = len(windows[longest_first[0]].samples)
-            size = 1 if self._passes.place.type == "cpu" else max(1, limit // longest)
+            limit = int(self.max_batch_s * self.sample_rate)  # a batch before this one may have left the GPU
+            size = max(1, limit // len(windows[longest_first[0]].samples))
             yield longest_first[:size]
             longest_first = longest_first[size:]
 
     def _start(self, windows: Sequence[Window], with_features: bool) -> Finish:
-        """Starts a pass, and returns what waits for its end; a pass that fails is run again, smaller or elsewhere."""
-        passes = self._passes
-        started = _attempt(lambda: passes.start(windows, with_features=with_features))
-        if isinstance(started, Exception):
-            answers = self._run_again(windows, with_features, passes, started)
-            return lambda: answers
+        """Starts a batch, and returns what waits for its end; one that fails runs again, smaller or on the CPU."""
+        runner = self._runner
+        pending = _result_or_error(lambda: runner.start(windows, with_features=with_features))
+        if not isinstance(pending, PendingBatch):
+            predictions = self._run_again(windows, with_features, runner, pending)
+            return lambda: predictions
 
         def finish() -> list[Prediction]:
-            arrays = _attempt(started.finish)
+            arrays = _result_or_error(pending.finish)
             if isinstance(arrays, Exception):
-                return self._run_again(windows, with_features, passes, arrays)
+                return self._run_again(windows, with_features, runner, arrays)
             return self._to_predictions(arrays)
 
         return finish
@@ -169,33 +180,33 @@ class TorchModel(Emotion2vecSizes):
         self, windows: Sequence[Window], with_features: bool, failed: DeviceRunner, err: Exception
     ) -> list[Prediction]:
         if isinstance(err, torch.OutOfMemoryError) or NO_MEMORY.search(str(err)):
-            if failed.forget():
+            if failed.release_memory():
                 return self._start(windows, with_features)()
             if len(windows) > 1:
                 half = len(windows) // 2
                 first = self._start(windows[:half], with_features)()
                 return first + self._start(windows[half:], with_features)()
-        if self._passes is failed:  # else another batch has left the device already
+        if self._runner is failed:  # else the model has fallen back already, because of another batch
             self._fall_back(err)
         return self._start(windows, with_features)()
 
     def _fall_back(self, err: Exception) -> None:
-        place, reason = self._passes.place, first_line(err)
-        if place.type == "cpu":
+        device, reason = self._runner.device, first_line(err)
+        if self._on_cpu:
             raise InferenceError("engine.failed", model=self._name, reason=reason) from err
-        logger.warning("%s failed (%s); %s goes on with the CPU", place, reason, self._name)
-        self._notices = (Notice(code="engine.fell_back", values={"device": str(place), "reason": reason}),)
+        logger.warning("%s failed (%s); %s falls back to the CPU", device, reason, self._name)
+        self._notices = (Notice(code="engine.fell_back", values={"device": str(device), "reason": reason}),)
         self._precision = Precision.FP32
-        self._passes = DeviceRunner(self._network, torch.device("cpu"), normalize=self._checkpoint.normalize)
+        self._runner = DeviceRunner(self._network, torch.device("cpu"), normalize=self._checkpoint.normalize)
 
-    def _to_predictions(self, answers: list[tuple[FloatArray, FloatArray | None]]) -> list[Prediction]:
-        for answer in answers:
-            if not all(np.isfinite(values).all() for values in answer if values is not None):
+    def _to_predictions(self, arrays: list[tuple[FloatArray, FloatArray | None]]) -> list[Prediction]:
+        for pair in arrays:
+            if not all(np.isfinite(values).all() for values in pair if values is not None):
                 raise InferenceError("engine.not_a_number", model=self._name)
-        return [Prediction(logits, features) for logits, features in answers]
+        return [Prediction(logits, features) for logits, features in arrays]
 
 
-def _attempt(work: Callable[[], T]) -> T | Exception:
+def _result_or_error(work: Callable[[], T]) -> T | Exception:
     """Returns what ``work`` does, or how it failed, without the traceback: that would keep the device's memory."""
     try:
         return work()

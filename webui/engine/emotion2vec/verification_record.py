@@ -1,4 +1,4 @@
-"""What ``verify`` found on this machine, kept beside the weights it is about."""
+"""The record of ``verify``: how the native engine compares with FunASR on this machine, kept beside the weights."""
 
 from pathlib import Path
 from typing import Final
@@ -55,20 +55,20 @@ class VerificationRecord(Document):
 
 
 def record_name(precision: Precision) -> str:
-    """Returns the file that keeps the verdict on a precision."""
+    """Returns the name of a precision's record file."""
     return RECORD_FILE if precision is Precision.FP32 else f"verified.{precision.value}.json"
 
 
-def write_record(directory: Path, verdict: VerificationRecord) -> Path:
+def write_record(directory: Path, record: VerificationRecord) -> Path:
     """Writes ``verified.json`` (or ``verified.<precision>.json``) into ``directory``, whole or not at all.
 
     Raises:
         OutputError: not writable.
     """
-    path = directory / record_name(verdict.precision)
+    path = directory / record_name(record.precision)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        content = verdict.model_dump_json(indent=2) + "\n"
+        content = record.model_dump_json(indent=2) + "\n"
         replace_file(path, lambda draft: draft.write_text(content, encoding="utf-8", newline="\n"))
     except OSError as err:
         raise OutputError("checkpoint.not_written", folder=str(directory), reason=str(err)) from err
@@ -76,16 +76,16 @@ def write_record(directory: Path, verdict: VerificationRecord) -> Path:
 
 
 def has_record(directory: Path, precision: Precision) -> bool:
-    """Returns whether there is a verdict at all, on whatever checkpoint."""
+    """Returns whether there is a record at all, of whatever checkpoint."""
     return (directory / record_name(precision)).is_file()
 
 
 def read_record(
     directory: Path, *, checkpoint_sha256: str, precision: Precision = Precision.FP32
 ) -> VerificationRecord | None:
-    """Returns the verdict on this very checkpoint, or None: not verified, another file's verdict, or unreadable."""
+    """Returns the record of this very checkpoint, or None: not verified, another checkpoint's, or unreadable."""
     try:
-        verdict = VerificationRecord.model_validate_json((directory / record_name(precision)).read_bytes())
+        record = VerificationRecord.model_validate_json((directory / record_name(precision)).read_bytes())
     except (OSError, ValidationError):
         return None
-    return verdict if verdict.checkpoint_sha256 == checkpoint_sha256 else None
+    return record if record.checkpoint_sha256 == checkpoint_sha256 else None

@@ -1,7 +1,7 @@
 """Speech classifiers of Hugging Face transformers behind the engine protocol: Wav2Vec2, HuBERT, WavLM and their kin.
 
 These networks average the frames before a linear classifier, so each frame has logits of its own whose mean is the
-recording's. A classifier that is built otherwise answers for a recording as a whole.
+recording's.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from webui.arrays import FloatArray
-from webui.engine.devices import choose_device
+from webui.engine.devices import choose_device, concurrency_of
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
 from webui.engine.sample_rate import check_sample_rate
 from webui.engine.transformers.family import ENGINE
@@ -83,7 +83,7 @@ def load_transformers(
 class TransformersModel:
     """A classifier on a device. One window at a time: padding would change the numbers of Wav2Vec2-base."""
 
-    has_frame_logits = True  # the head is linear on the mean
+    max_batch_s = 0.0  # it computes one window after the other on every device
     notices: tuple[Notice, ...] = ()
 
     def __init__(
@@ -102,6 +102,7 @@ class TransformersModel:
         self._device = device
         self.sample_rate = sample_rate
         self.context_samples = round(CONTEXT_S * sample_rate)
+        self.concurrency = concurrency_of(device)
         names = tuple(str(config.id2label[number]) for number in range(config.num_labels))
         emotions = tuple(ALIASES.get(label.strip().lower()) for label in names)
         self.labels = LabelSet(names, emotions, (True,) * len(names))

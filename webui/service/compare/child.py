@@ -61,7 +61,6 @@ class _Worker:
             "embedding_dim": model.embedding_dim,
             "sample_rate": model.sample_rate,
             "frame_rate": model.frame_rate,
-            "has_frame_logits": model.has_frame_logits,
             "size_mb": self._listing.size_bytes / BYTES_PER_MB,
             "load_s": self._load_s,
             "start_s": self._start_s,

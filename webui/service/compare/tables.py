@@ -185,7 +185,7 @@ class Tables:
         for model in self._answering():
             names = [self._name(emotion) for emotion in Emotion if emotion in known_emotions(model)]
             rate = model.about["frame_rate"]
-            frames = f"{rate:g} /s" if model.about["has_frame_logits"] else self._text("no")
+            frames = f"{rate:g} /s"
             languages = ", ".join(languages_of(model.model)) or "–"
             rows.append((model.name, f"{len(names)}: {', '.join(names)}", frames, languages))
         return self._table("output", [self._text(key) for key in ("classes", "frames", "languages")], rows)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from webui.engine.precision import Runtime
+from webui.engine.protocol import CPU_CONCURRENCY
 from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError, TooOftenError
 from webui.progress import Stage
 from webui.results import Notice, format_timestamp
@@ -23,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 NOT_READY_S: Final = 5.0  # a model that is being fetched: when to look again
 LOOK_S: Final = 1.0
-AT_A_TIME: Final = 16  # recordings, where the model doesn't run on the CPU: its queue hears them together
-CPU: Final = "cpu"
 
 Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
 
@@ -51,8 +51,8 @@ class _StopError(Exception):
 class JobRunner:
     """Takes items from the store and answers them, in threads of its own.
 
-    One at a time as long as the model runs on the CPU, which several would only share; several at a time as soon as an
-    answer comes from another device, so that its passes are full.
+    One at a time as long as the model runs on the CPU, which several would only share; several at a time once a model
+    is loaded that several keep busy.
 
     Args:
         service: answers.
@@ -188,10 +188,13 @@ class JobRunner:
         if not self.store.unfinished(job):
             self._on_ended(job)
 
-    def _set_device(self, device: str) -> None:
-        """Takes as many at a time from now on as that device likes."""
+    def _follow(self, model: str | None, runtime: Runtime) -> None:
+        """Runs as many items at a time from now on as keep the model busy."""
+        concurrency = self._service.models.concurrency(model, runtime)
         with self._changed:
-            self._at_a_time = 1 if device == CPU else AT_A_TIME
+            self._at_a_time = (
+                concurrency if concurrency > CPU_CONCURRENCY else 1
+            )  # on a CPU the second is for interactive requests
             self._add_threads()
 
     def _forget_old(self) -> None:
@@ -233,7 +236,7 @@ class JobRunner:
             self._fail(item, Notice.of_error("request.job_mistake", {"kind": type(err).__name__}))
         else:
             self.store.finish(item, ItemState.DONE, result.model_dump_json(exclude_none=True))
-            self._set_device(result.model.device)
+            self._follow(options.model, Runtime.of(self._service.settings, precision=options.precision))
 
     def _fail(self, item: Item, notice: Notice) -> None:
         self.store.finish(item, ItemState.FAILED, json.dumps(notice.model_dump(mode="json"), ensure_ascii=False))

@@ -1,8 +1,8 @@
-"""One model for many callers: in turn, people before background work, and together where one pass holds them.
+"""One model for many callers, with dynamic batching: interactive requests before background ones.
 
-Whoever's turn it is takes along what others wait for. That costs nobody a wait, since a batch is what gathered while
-the model was busy, and on a GPU it costs hardly more than one window. A CPU is no faster so: there everybody's windows
-run by themselves, which lets a person in earlier.
+The request whose turn it is shares a batch with others that wait. Nothing waits for a batch to fill: it is what arrived
+while the model was busy, and on a GPU it takes hardly longer than one window. Where batching gains nothing, as on a
+CPU, each request runs by itself, so that an interactive one is served earlier.
 """
 
 import threading
@@ -14,9 +14,7 @@ from webui.engine.protocol import EmotionModel, Prediction, Window
 from webui.errors import InferenceError
 from webui.service.models.priority_lock import PriorityLock
 
-TOGETHER_S: Final = 240.0  # of audio in one pass of a GPU
-TOGETHER: Final = 64  # windows in one pass
-CPU: Final = "cpu"
+MAX_BATCH_WINDOWS: Final = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -24,8 +22,8 @@ class _Request:
     windows: Sequence[Window]
     with_features: bool
     background: bool
-    answers: list[Prediction] = field(default_factory=list)
-    error: Exception | None = None  # what the model said of its windows
+    predictions: list[Prediction] = field(default_factory=list)
+    error: Exception | None = None
     done: bool = False
 
     @property
@@ -34,24 +32,24 @@ class _Request:
 
 
 class BatchingQueue:
-    """Hands a model its windows. Safe for several threads.
+    """Runs a model for several threads.
 
     Args:
         model: the model.
-        on_batch: told how many windows went together.
+        on_batch: called with the number of windows of each batch.
     """
 
     def __init__(self, model: EmotionModel, on_batch: Callable[[int], None] = lambda _size: None) -> None:
         self._model = model
         self._on_batch = on_batch
-        self._turns = PriorityLock()
+        self._turn = PriorityLock()
         self._pending: list[_Request] = []
         self._lock = threading.Lock()
 
     @property
     def waiting(self) -> int:
-        """How many wait for their turn."""
-        return self._turns.waiting
+        """How many requests wait for the model."""
+        return self._turn.waiting
 
     def predict(
         self, windows: Sequence[Window], *, with_features: bool = False, background: bool = False
@@ -59,9 +57,9 @@ class BatchingQueue:
         """Returns one prediction per window, in order; see ``EmotionModel.predict``.
 
         Args:
-            windows: of one caller.
-            with_features: whether features are wanted.
-            background: whether nobody waits for the answer: whoever does comes first.
+            windows: the windows of one request.
+            with_features: whether predictions carry features.
+            background: whether interactive requests go first.
 
         Raises:
             InferenceError: a window is not usable, or the model failed.
@@ -70,7 +68,7 @@ class BatchingQueue:
         with self._lock:
             self._pending.append(request)
         try:
-            with self._turns.background if background else self._turns.people:
+            with self._turn.background if background else self._turn.interactive:
                 if not request.done:
                     self._run(self._gather(request))
         finally:
@@ -79,42 +77,43 @@ class BatchingQueue:
                     self._pending.remove(request)
         if request.error is not None:
             raise request.error
-        return request.answers
+        return request.predictions
 
     def _gather(self, first: _Request) -> list[_Request]:
-        """Returns ``first`` and what fits beside it: people's before background work, each in order."""
-        together, samples = [first], first.samples
+        """Returns ``first`` and the requests that fit beside it: interactive ones first, each class in order."""
+        batch, samples = [first], first.samples
+        limit = self._model.max_batch_s * self._model.sample_rate
         with self._lock:
-            if self._model.info.device != CPU:
-                others = sorted((one for one in self._pending if one is not first), key=lambda one: one.background)
-                for other in others:
-                    count = sum(len(one.windows) for one in (*together, other))
-                    fits = samples + other.samples <= TOGETHER_S * self._model.sample_rate and count <= TOGETHER
-                    if fits and other.with_features == first.with_features:
-                        together.append(other)
-                        samples += other.samples
-            for one in together:
-                self._pending.remove(one)
-        return together
+            others = (request for request in self._pending if request is not first)
+            for other in sorted(others, key=lambda request: request.background):
+                windows = sum(len(request.windows) for request in (*batch, other))
+                fits = samples + other.samples <= limit and windows <= MAX_BATCH_WINDOWS
+                if fits and other.with_features == first.with_features:
+                    batch.append(other)
+                    samples += other.samples
+            for request in batch:
+                self._pending.remove(request)
+        return batch
 
-    def _run(self, together: list[_Request]) -> None:
-        windows = [window for one in together for window in one.windows]
+    def _run(self, batch: list[_Request]) -> None:
+        windows = [window for request in batch for window in request.windows]
         try:
-            answers = self._model.predict(windows, with_features=together[0].with_features)
+            predictions = self._model.predict(windows, with_features=batch[0].with_features)
         except InferenceError as err:
-            if len(together) > 1:  # one caller's window spoils nobody else's answer
-                for one in together:
-                    self._run([one])
+            if len(batch) > 1:  # a bad window of one request must not fail the others
+                for request in batch:
+                    self._run([request])
                 return
-            together[0].error = err
+            batch[0].error = err
         except BaseException as err:
-            for one in together:
-                one.error = err if isinstance(err, Exception) else InterruptedError(str(err))
+            for request in batch:
+                request.error = err if isinstance(err, Exception) else InterruptedError(str(err))
             raise
         else:
             self._on_batch(len(windows))
-            for one in together:
-                one.answers, answers = answers[: len(one.windows)], answers[len(one.windows) :]
+            for request in batch:
+                count = len(request.windows)
+                request.predictions, predictions = predictions[:count], predictions[count:]
         finally:
-            for one in together:
-                one.done = True
+            for request in batch:
+                request.done = True

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
-from typing import Final
 
 from webui.engine.hub.download import DownloadProgress
 from webui.engine.precision import Runtime
-from webui.engine.protocol import EmotionModel
+from webui.engine.protocol import CPU_CONCURRENCY, EmotionModel
 from webui.engine.registry import AUTO, BUILTIN, LARGE, ModelRegistry
 from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
 from webui.results import Notice
@@ -22,8 +21,6 @@ from webui.service.models.acquisition import (
 from webui.service.models.batching_queue import BatchingQueue
 from webui.service.models.status import ActiveModel, PoolStatus
 from webui.settings import Precision, Settings
-
-CPU: Final = "cpu"
 
 OnProgress = Callable[[float], None]
 _Key = tuple[str, Runtime]
@@ -46,7 +43,7 @@ class LoadedModel:
     @property
     def concurrency(self) -> int:
         """How many requests should run at a time."""
-        return 2 if self.model.info.device == CPU else 16
+        return self.model.concurrency
 
 
 @dataclass(slots=True)
@@ -120,6 +117,21 @@ class ModelPool:
         except ModelError:
             return None
 
+    def concurrency(self, name: str | None = None, runtime: Runtime | None = None) -> int:
+        """Returns how many requests should run at a time on a model; None takes the settings' values.
+
+        Never waits, never loads anything. As long as the model isn't loaded, this is a CPU's number.
+        """
+        answering = self._active_name() if name in (None, self._settings.model) else name
+        if answering is None:
+            return CPU_CONCURRENCY
+        try:
+            chosen = self._registry.choose(answering).name
+        except ModelNotFoundError:
+            return CPU_CONCURRENCY
+        slot = self._slots.get(self._key(chosen, runtime if runtime is not None else self._runtime))
+        return slot.model.concurrency if slot is not None and slot.model is not None else CPU_CONCURRENCY
+
     def ready(self) -> tuple[str, ...]:
         """Returns the names of the models whose weights are on this machine, best first."""
         return tuple(status.name for status in self._registry.listings() if status.ready)
@@ -173,8 +185,8 @@ class ModelPool:
         if name is None or name == BUILTIN or self._runtime.precision is not Precision.FP32:
             return ()
         slot = self._slots.get(self._key(name, self._runtime))
-        if slot is None or slot.model is None or slot.model.info.device != CPU:
-            return ()  # on a GPU int8, which runs on the CPU, would be slower
+        if slot is None or slot.model is None or slot.model.concurrency > CPU_CONCURRENCY:
+            return ()  # beside a model on a GPU, int8 would be slower: it runs on the CPU
         return tuple(one for one in (Precision.INT8,) if self._registry.is_verified(name, one))
 
     def _acquisition_status(self) -> AcquisitionStatus | None:

@@ -1,4 +1,4 @@
-"""A lock whose waiters come in turn: people before background work, and within each the first to come first."""
+"""A fair lock with two priority classes: interactive callers before background work, each in order of arrival."""
 
 import threading
 from collections import deque
@@ -7,27 +7,27 @@ from typing import Final
 
 
 class PriorityLock:
-    """Lets one at a time work. Who asks through ``people`` goes before who asks through ``background``.
+    """Lets one caller at a time work. Callers through ``interactive`` have priority over those through ``background``.
 
-    Both are context managers that can be entered again and again, by several threads. Work that gives its turn back
-    between two pieces lets whoever waits come in between: a person waits for one piece of background work at most.
+    Both are context managers that can be entered again and again, by several threads. Background work that releases the
+    lock between two steps lets interactive callers in: they wait for one step at most.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._held = False
-        people: deque[object] = deque()
+        interactive: deque[object] = deque()
         background: deque[object] = deque()
-        self._queues: Final = (people, background)
-        self.people: Final = Turn(self, people)
-        self.background: Final = Turn(self, background)
+        self._queues: Final = (interactive, background)
+        self.interactive: Final = PriorityClass(self, interactive)
+        self.background: Final = PriorityClass(self, background)
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many callers wait."""
         return sum(map(len, self._queues))
 
-    def _take(self, queue: deque[object]) -> None:
+    def _acquire(self, queue: deque[object]) -> None:
         ticket = object()
         with self._changed:
             queue.append(ticket)
@@ -37,7 +37,7 @@ class PriorityLock:
             finally:
                 queue.remove(ticket)
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         with self._changed:
             self._held = False
             self._changed.notify_all()
@@ -46,17 +46,17 @@ class PriorityLock:
         return next(queue[0] for queue in self._queues if queue)
 
 
-class Turn:
-    """One of the two doors of ``PriorityLock``."""
+class PriorityClass:
+    """One of the two priority classes of a ``PriorityLock``, as a context manager."""
 
-    def __init__(self, turns: PriorityLock, queue: deque[object]) -> None:
-        self._turns = turns
+    def __init__(self, lock: PriorityLock, queue: deque[object]) -> None:
+        self._lock = lock
         self._queue = queue
 
     def __enter__(self) -> None:
-        self._turns._take(self._queue)
+        self._lock._acquire(self._queue)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._turns._give_back()
+        self._lock._release()

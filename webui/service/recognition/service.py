@@ -23,7 +23,6 @@ from webui.audio.vad import SpeechSpan, check_vad, detect_speech
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
-from webui.errors import RequestError
 from webui.progress import Progress, Stage, ignore_progress
 from webui.results import Granularity, Notice, RecognitionResult, Timing, format_timestamp
 from webui.service.models.pool import LoadedModel, ModelPool
@@ -167,7 +166,8 @@ class RecognitionService:
             priority: order among the requests that wait for the same model.
             progress: see ``recognize``.
         """
-        run = _Run(self.settings, RecognizeOptions(**dict(options)), progress, lambda _line: None, priority)
+        fields = {name: getattr(options, name) for name in AnalysisOptions.model_fields}
+        run = _Run(self.settings, RecognizeOptions(**fields), progress, lambda _line: None, priority)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             runtime = self._runtime(options)
             with self.budget.charged(caller) as charge:
@@ -311,7 +311,8 @@ class _Run:
         clock = time.perf_counter()
         model, signal = loaded.model, recording.model
         check_labels(model, self._options.labels)  # now, not after hours of inference
-        self._check_segments(model)
+        if self._options.granularity is Granularity.SEGMENT:
+            check_vad()
         with embedding_file(draft, self._options, model, count_frames(model, len(signal.waveform))) as embedding:
             joined = predict_recording(
                 model,
@@ -319,7 +320,7 @@ class _Run:
                 statistics=(signal.mean, signal.variance),
                 on_features=embedding.add if embedding is not None else None,
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
-                ask=partial(loaded.queue.predict, background=self._priority is Priority.BACKGROUND),
+                predict=partial(loaded.queue.predict, background=self._priority is Priority.BACKGROUND),
             )
         spans = self._detect_speech(recording)
         inference_s = time.perf_counter() - clock
@@ -340,14 +341,6 @@ class _Run:
             spans=spans,
         )
         return build_result(model, joined, context, self._log_line)
-
-    def _check_segments(self, model: EmotionModel) -> None:
-        """Refuses segments, if they are asked for and can't be had."""
-        if self._options.granularity is not Granularity.SEGMENT:
-            return
-        if not model.has_frame_logits:
-            raise RequestError("request.no_segments", model=model.info.name)
-        check_vad()
 
     def _detect_speech(self, recording: StoredRecording) -> list[SpeechSpan] | None:
         """Returns where somebody speaks, if segments are asked for."""

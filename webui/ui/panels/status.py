@@ -1,6 +1,7 @@
 """The status line about the models: asked for every second while something is under way, rarely otherwise."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import gradio as gr
@@ -9,14 +10,19 @@ from webui.service.models.status import PoolStatus
 from webui.texts import Language, text
 from webui.ui.context import QUIET, Connect, PageContext, Updates
 from webui.ui.i18n import FIRST_LANGUAGE, parse_language
-from webui.ui.views.status import offer_key, status_html
+from webui.ui.views.status import is_on_disk, offer_key, status_html
 
 BUSY_S: Final = 1.0
 CALM_S: Final = 5.0
 
 
-def build_status(context: PageContext) -> Connect:
-    """Builds the line, its two buttons and its timer inside the current Blocks."""
+def build_status(context: PageContext, *, downloads: bool) -> Connect:
+    """Builds the line, its two buttons and its timer inside the current Blocks.
+
+    Args:
+        context: see ``PageContext``.
+        downloads: whether the two buttons work. Without them there are no events either.
+    """
     with gr.Row(elem_classes="se-status-row"):
         line = gr.HTML("", apply_default_css=False, elem_id="status", min_height=28)
         retry = gr.Button(
@@ -31,11 +37,12 @@ def build_status(context: PageContext) -> Connect:
 
     def refresh(language_value: object, shown_value: str) -> Updates:
         """Returns what changes; nothing, if the page shows it already."""
-        status, ready, language = models.status(), models.ready(), parse_language(language_value)
+        ready, language = models.ready(), parse_language(language_value)
+        status = models.status() if downloads else _without_buttons(models.status())
         content = _fingerprint(status, ready, language)
         if content == shown_value:
             return [gr.skip()] * (5 + sum(len(follower.outputs) for follower in followers))
-        updates = _updates(status, language, content)
+        updates = _updates(status, language, content, buttons=downloads)
         for follower in followers:
             updates += follower.render(status, ready, language)
         return updates
@@ -54,17 +61,26 @@ def build_status(context: PageContext) -> Connect:
         outputs += [component for follower in followers for component in follower.outputs]
         for event in (language_known.then, context.language.input, timer.tick):
             event(refresh, inputs, outputs, **QUIET)
-        retry.click(start, inputs, outputs, **QUIET)
-        cancel.click(stop, inputs, outputs, **QUIET)
+        if downloads:
+            retry.click(start, inputs, outputs, **QUIET)
+            cancel.click(stop, inputs, outputs, **QUIET)
 
     return connect
 
 
-def _updates(status: PoolStatus, language: Language, content: str) -> Updates:
+def _without_buttons(status: PoolStatus) -> PoolStatus:
+    """Returns the status for a page without the two buttons.
+
+    The sentence about weights that are not loaded yet speaks of the button; that about absent weights does not.
+    """
+    return replace(status, can_retry=status.can_retry and not is_on_disk(status), can_cancel=False)
+
+
+def _updates(status: PoolStatus, language: Language, content: str, *, buttons: bool) -> Updates:
     """Returns the updates of the line, the two buttons, the timer and what is shown."""
     return [
         status_html(status, language),
-        gr.update(value=text(offer_key(status), language), visible=status.can_retry),
+        gr.update(value=text(offer_key(status), language), visible=status.can_retry and buttons),
         gr.update(visible=status.can_cancel),
         gr.Timer(BUSY_S if _is_busy(status) else CALM_S),
         content,

@@ -19,7 +19,7 @@ from webui.engine.emotion2vec.checkpoint import CheckpointInfo, load_network, re
 from webui.engine.emotion2vec.convert import LOCK_FILE, SPARE_BYTES, check_space, source_hash
 from webui.engine.emotion2vec.files import SOURCE_HASH, TOKENS_FILE, exported_name, half_name
 from webui.engine.emotion2vec.network import Emotion2vec
-from webui.engine.emotion2vec.onnx.int8_calibration import calibrate_activations
+from webui.engine.emotion2vec.onnx.int8_calibration import calibrate_shifts
 from webui.engine.emotion2vec.onnx.model import ABOUT_KEY, About
 from webui.errors import CheckpointError, OutputError, RequestError
 from webui.files import replace_file
@@ -35,7 +35,7 @@ def export_onnx(directory: Path, weights: Path, target: Path, precision: Precisi
         directory: holds the checkpoint's small files.
         weights: slim or published weights.
         target: folder of the new file, made if it isn't there.
-        precision: of the weights.
+        precision: precision of the file's weights.
 
     Raises:
         CheckpointError: the weights are not what they should be.
@@ -91,8 +91,8 @@ def write_graph(network: Emotion2vec, precision: Precision, about: About, path: 
 
     Args:
         network: on the CPU, in fp32.
-        precision: of the file.
-        about: what the file says of itself.
+        precision: precision of the file's weights.
+        about: metadata of the file.
         path: the file.
         normalize: whether waveforms are normalised over their whole length.
 
@@ -105,9 +105,9 @@ def write_graph(network: Emotion2vec, precision: Precision, about: About, path: 
     from webui.engine.emotion2vec.onnx.weights import halve_weights
 
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    centres = calibrate_activations(network) if precision is Precision.INT8 else None
+    shifts = calibrate_shifts(network) if precision is Precision.INT8 else None
     try:
-        model = Emotion2vecGraph(network.config, weights, normalize=normalize, centres=centres).build()
+        model = Emotion2vecGraph(network.config, weights, normalize=normalize, shifts=shifts).build()
         if precision is Precision.FP16:
             halve_weights(model)
         onnx.helper.set_model_props(model, {ABOUT_KEY: about.as_metadata()})

@@ -1,4 +1,4 @@
-"""Emotion2vec as an ONNX graph: the same network as ``model.py``, written for ONNX Runtime.
+"""Emotion2vec as an ONNX graph: the same network as ``network.py``, written for ONNX Runtime.
 
     waveform -> normalisation -> 7 convolutions -> projection -> 5 positional convolutions -> blocks -> features
     -> linear head -> frame logits; the mean over the frames that count -> embedding, logits
@@ -6,10 +6,10 @@
 A graph is built node by node rather than traced, so that every node is one we chose: strided convolutions are matrix
 products in ``(time, channels)`` layout, the sum and LayerNorm of a block are one node, attention is one node.
 
-In int8 the weights of every matrix product are int8 with a scale per output channel, and its inputs uint8 with a
-scale drawn anew in every run, less their centres (``centres.py``). Weights keep to 7 bits: on CPUs without VNNI the
-sum of two products of 8 bits overflows (ONNX Runtime calls it ``reduce_range``). The first convolution, the projection,
-the positional convolutions, attention and the head stay fp32.
+In int8 the weights of every matrix product are int8 with a scale per output channel, and its inputs uint8 with one
+scale and zero point computed in every run, after a shift of each channel (``int8_calibration.py``). Weights keep to 7
+bits: on CPUs without VNNI the sum of two products of 8 bits overflows (ONNX Runtime calls it ``reduce_range``). The
+first convolution, the projection, the positional convolutions, attention and the head stay fp32.
 
 Shape letters: B batch, S samples, T frames, X extra tokens, D embedding, H heads, L labels.
 """
@@ -22,12 +22,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from webui.engine.emotion2vec.network import LAYER_NORM_EPS, Emotion2vecConfig, alibi_slopes
+from webui.engine.emotion2vec.config import Emotion2vecConfig
+from webui.engine.emotion2vec.network import LAYER_NORM_EPS, alibi_slopes
 from webui.engine.emotion2vec.onnx.graph_builder import GraphBuilder
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
-Rounded = tuple[str, str, str]  # names of uint8 levels, their scale, their zero
+Quantized = tuple[str, str, str]  # names of uint8 values, their scale, their zero point
 
 OPSET: Final = 21
 MICROSOFT: Final = "com.microsoft"  # ONNX Runtime's own nodes; its CPU package has all that are used here
@@ -43,20 +44,20 @@ class Emotion2vecGraph(GraphBuilder):
 
     Args:
         config: its sizes.
-        weights: its tensors, named as in ``model.py``.
+        weights: its tensors, named as in ``network.py``.
         normalize: whether waveforms are normalised over their whole length.
-        centres: what is taken off the inputs of a linear layer before they are quantized, shape ``(inputs,)`` by the
-            layer's name, see ``centres.py``; None builds the graph in fp32.
+        shifts: what is subtracted from the inputs of a linear layer before they are quantized, shape ``(inputs,)`` by
+            the layer's name, see ``int8_calibration.py``; None builds the graph in fp32.
     """
 
     def __init__(
-        self, config: Emotion2vecConfig, weights: Weights, *, normalize: bool, centres: Weights | None = None
+        self, config: Emotion2vecConfig, weights: Weights, *, normalize: bool, shifts: Weights | None = None
     ) -> None:
         super().__init__()
         self._config = config
         self._weights = weights
-        self._int8 = centres is not None
-        self._centres = centres if centres is not None else {}
+        self._int8 = shifts is not None
+        self._shifts = shifts if shifts is not None else {}
         self._normalizes = normalize
 
     def build(self) -> onnx.ModelProto:
@@ -71,7 +72,7 @@ class Emotion2vecGraph(GraphBuilder):
         x = self._with_extra_tokens(x)  # (B, X + T, D)
         bias = self._attention_bias(valid)  # (B, H, X + T, X + T)
         blocks = self._blocks()
-        x = self._norm(x, "context_norm", centre=self._centre(f"{blocks[0]}.qkv"))
+        x = self._norm(x, "encoder.norm", shift=self._shift(f"{blocks[0]}.qkv"))
         for block, following in zip(blocks, [*blocks[1:], None], strict=True):
             x = self._block(x, block, following, bias)
         features = self.slice(x, self._config.num_extra_tokens, LAST)  # (B, T, D)
@@ -113,9 +114,9 @@ class Emotion2vecGraph(GraphBuilder):
         return self.node("Mul", x, self._before(own, self.size(x, 1)))
 
     def _before(self, own: str, length: str) -> str:
-        """1.0 at places before ``own`` ``(B, 1)``, 0.0 from there up to ``length`` ``(1,)``; ``(B, length)``."""
-        places = self.node("Range", self.constant(0), self.node("Squeeze", length), self.constant(1))
-        return self.node("Cast", self.node("Less", places, own), to=TensorProto.FLOAT)
+        """1.0 at positions before ``own`` ``(B, 1)``, 0.0 from there up to ``length`` ``(1,)``; ``(B, length)``."""
+        positions = self.node("Range", self.constant(0), self.node("Squeeze", length), self.constant(1))
+        return self.node("Cast", self.node("Less", positions, own), to=TensorProto.FLOAT)
 
     def _wave_conv(self, x: str, number: int, kernel: int, stride: int) -> str:
         """A strided convolution as one matrix product, then LayerNorm and GELU: ``(B, time, C)`` to the same kind.
@@ -126,8 +127,8 @@ class Emotion2vecGraph(GraphBuilder):
         weight = self._weights[f"wave.{number}.conv.weight"]  # (channels, C, kernel)
         channels, inputs, _ = weight.shape
         matrix = weight.transpose(2, 1, 0).reshape(kernel * inputs, channels)
-        rounded = self._round(x) if self._int8 and number >= FP32_CONVS else None
-        x = x if rounded is None else rounded[0]
+        quantized = self._quantize(x) if self._int8 and number >= FP32_CONVS else None
+        x = x if quantized is None else quantized[0]
         length = self.size(x, 1)
         rows = self._div(self._sub(length, kernel - stride), stride)  # how many outputs
         rows_samples = self.node("Mul", rows, self.constant([stride]))
@@ -137,10 +138,10 @@ class Emotion2vecGraph(GraphBuilder):
             stop = self.node("Add", rows_samples, self.constant([tap]))
             taps.append(self.slice(x, tap, stop, stride))
         x = self.node("Concat", *taps, axis=-1) if len(taps) > 1 else taps[0]  # (B, rows, kernel * C)
-        if rounded is None:
+        if quantized is None:
             x = self._product(x, matrix, None)
         else:
-            x = self._integer_product((x, rounded[1], rounded[2]), matrix, None)
+            x = self._integer_product((x, quantized[1], quantized[2]), matrix, None)
         return self.node("Gelu", self._norm(x, f"wave.{number}.norm"))
 
     def _sub(self, x: str, number: int) -> str:
@@ -149,42 +150,42 @@ class Emotion2vecGraph(GraphBuilder):
     def _div(self, x: str, number: int) -> str:
         return self.node("Div", x, self.constant([number]))
 
-    def _centre(self, name: str) -> Array:
-        """What is taken off the inputs of a linear layer before they are quantized; zeros where nothing is."""
+    def _shift(self, name: str) -> Array:
+        """What is subtracted from the inputs of a linear layer before they are quantized; zeros where nothing is."""
         inputs = self._weights[f"{name}.weight"].shape[1]
-        return self._centres.get(name, np.zeros(inputs, dtype=np.float32))
+        return self._shifts.get(name, np.zeros(inputs, dtype=np.float32))
 
     def _linear(self, x: str, name: str, *, plus: Array | None = None) -> str:
-        """``x @ W.T + b``, and ``plus`` if given; ``x`` is less its centre, which the bias makes up for."""
+        """``x @ W.T + b``, and ``plus`` if given; ``x`` is shifted already, which the bias makes up for."""
         weight, bias = self._weights[f"{name}.weight"].T, self._weights[f"{name}.bias"]
-        bias = bias + self._centre(name) @ weight
+        bias = bias + self._shift(name) @ weight
         bias = bias if plus is None else bias + plus
         if not self._int8 or name == "project":  # as little work as an eighth of a block, and every block sees it
             return self._product(x, weight, bias)
-        return self._integer_product(self._round(x), weight, bias)
+        return self._integer_product(self._quantize(x), weight, bias)
 
     def _product(self, x: str, matrix: Array, bias: Array | None) -> str:
         y = self.node("MatMul", x, self.constant(matrix))
         return y if bias is None else self.node("Add", y, self.constant(bias))
 
-    def _round(self, x: str) -> Rounded:
-        """Rounds a tensor to uint8, with one scale and one zero for all of it."""
-        levels, scale, zero = self.nodes_outputs("DynamicQuantizeLinear", x, outputs=3)
-        return levels, scale, zero
+    def _quantize(self, x: str) -> Quantized:
+        """Rounds a tensor to uint8, with one scale and one zero point for all of it."""
+        values, scale, zero_point = self.nodes_outputs("DynamicQuantizeLinear", x, outputs=3)
+        return values, scale, zero_point
 
-    def _integer_product(self, x: Rounded, matrix: Array, bias: Array | None) -> str:
-        levels, scale, zero = x
+    def _integer_product(self, x: Quantized, matrix: Array, bias: Array | None) -> str:
+        values, scale, zero_point = x
         steps = np.maximum(np.abs(matrix).max(axis=0), np.finfo(np.float32).tiny) / WEIGHT_LEVELS  # (outputs,)
         rounded = np.clip(np.rint(matrix / steps), -WEIGHT_LEVELS, WEIGHT_LEVELS).astype(np.int8)
-        inputs = [levels, self.constant(rounded), scale, self.constant(steps.astype(np.float32)), zero]
+        inputs = [values, self.constant(rounded), scale, self.constant(steps.astype(np.float32)), zero_point]
         if bias is not None:
             inputs += [EMPTY, self.constant(bias)]
         return self.node("MatMulIntegerToFloat", *inputs, domain=MICROSOFT)
 
-    def _norm(self, x: str, name: str, *, centre: Array | None = None) -> str:
-        eps = self._config.norm_eps if name == "context_norm" else LAYER_NORM_EPS
+    def _norm(self, x: str, name: str, *, shift: Array | None = None) -> str:
+        eps = self._config.norm_eps if name == "encoder.norm" else LAYER_NORM_EPS
         weight, bias = (self._weights[f"{name}.{part}"] for part in ("weight", "bias"))
-        bias = bias if centre is None else bias - centre
+        bias = bias if shift is None else bias - shift
         return self.node("LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=eps)
 
     def _valid_frames(self, x: str) -> str:
@@ -217,12 +218,12 @@ class Emotion2vecGraph(GraphBuilder):
     def _attention_bias(self, valid: str) -> str:
         """``-slope * scale * distance``, 0 from and to extra tokens, -1e9 towards frames that don't count."""
         config = self._config
-        scale = np.maximum(self._weights["alibi_scale"], 0).reshape(-1) * np.array(alibi_slopes(config.num_heads))
+        scale = np.maximum(self._weights["alibi.scale"], 0).reshape(-1) * np.array(alibi_slopes(config.num_heads))
         frames = self.node("Squeeze", self.size(valid, 1))
-        places = self.node("Range", self.constant(0), frames, self.constant(1))
-        places = self.node("Cast", places, to=TensorProto.FLOAT)  # (T,)
-        rows = self.node("Unsqueeze", places, self.constant([1]))
-        distance = self.node("Abs", self.node("Sub", rows, places))  # (T, T)
+        positions = self.node("Range", self.constant(0), frames, self.constant(1))
+        positions = self.node("Cast", positions, to=TensorProto.FLOAT)  # (T,)
+        rows = self.node("Unsqueeze", positions, self.constant([1]))
+        distance = self.node("Abs", self.node("Sub", rows, positions))  # (T, T)
         slopes = self.constant(-scale.astype(np.float32).reshape(1, -1, 1, 1))
         bias = self.node("Mul", distance, slopes)  # (1, H, T, T)
         extra = config.num_extra_tokens
@@ -234,36 +235,36 @@ class Emotion2vecGraph(GraphBuilder):
         return self.node("Add", bias, self.node("Unsqueeze", hidden, self.constant([1])))
 
     def _blocks(self) -> list[str]:
-        context = [f"context_blocks.{number}" for number in range(self._config.prenet_depth)]
-        return context + [f"blocks.{number}" for number in range(self._config.depth)]
+        context = [f"encoder.context_blocks.{number}" for number in range(self._config.prenet_depth)]
+        return context + [f"encoder.blocks.{number}" for number in range(self._config.depth)]
 
     def _block(self, x: str, name: str, following: str | None, bias: str) -> str:
-        """``norm1(x + attention)``, then ``norm2(x + mlp)``; ``x`` comes and goes less the next layer's centre."""
-        qkv, fc1, fc2 = (self._centre(f"{name}.{part}") for part in ("qkv", "fc1", "fc2"))
+        """``norm1(x + attention)``, then ``norm2(x + mlp)``; ``x`` comes and goes shifted for the next layer."""
+        qkv, fc1, fc2 = (self._shift(f"{name}.{part}") for part in ("qkv", "fc1", "fc2"))
         attended = self._linear(self._attend(x, name, bias), f"{name}.proj", plus=qkv)
-        x = self._add_and_norm(x, attended, f"{name}.norm1", centre=fc1)
+        x = self._add_and_norm(x, attended, f"{name}.norm1", shift=fc1)
         hidden = self.node("Gelu", self._linear(x, f"{name}.fc1"))
         if fc2.any():
             hidden = self.node("Sub", hidden, self.constant(fc2))
-        centre = self._centre(f"{following}.qkv") if following is not None else np.zeros_like(qkv)
-        return self._add_and_norm(x, self._linear(hidden, f"{name}.fc2", plus=fc1), f"{name}.norm2", centre=centre)
+        shift = self._shift(f"{following}.qkv") if following is not None else np.zeros_like(qkv)
+        return self._add_and_norm(x, self._linear(hidden, f"{name}.fc2", plus=fc1), f"{name}.norm2", shift=shift)
 
     def _attend(self, x: str, name: str, bias: str) -> str:
         weight = self._weights[f"{name}.qkv.weight"].T
-        offsets = self._weights[f"{name}.qkv.bias"] + self._centre(f"{name}.qkv") @ weight
+        offsets = self._weights[f"{name}.qkv.bias"] + self._shift(f"{name}.qkv") @ weight
         query, key, value = np.split(offsets, 3)
-        value = value - self._centre(f"{name}.proj")  # attention's weights sum to 1: it comes out as it goes in
+        value = value - self._shift(f"{name}.proj")  # attention's weights sum to 1: the shift passes unchanged
         pairs = list(zip(np.split(weight, 3, axis=1), (query, key, value), strict=True))
         if self._int8:
-            rounded = self._round(x)  # once for all three
-            parts = [self._integer_product(rounded, *pair) for pair in pairs]
+            quantized = self._quantize(x)  # once for all three
+            parts = [self._integer_product(quantized, *pair) for pair in pairs]
         else:
             parts = [self._product(x, *pair) for pair in pairs]
         inputs = (*parts, EMPTY, EMPTY, bias)  # neither a further bias nor a mask
         return self.node("MultiHeadAttention", *inputs, domain=MICROSOFT, num_heads=self._config.num_heads)
 
-    def _add_and_norm(self, x: str, y: str, name: str, *, centre: Array) -> str:
-        weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"] - centre
+    def _add_and_norm(self, x: str, y: str, name: str, *, shift: Array) -> str:
+        weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"] - shift
         constants = self.constant(weight), self.constant(bias)
         eps = self._config.norm_eps
         return self.node("SkipLayerNormalization", x, y, *constants, domain=MICROSOFT, epsilon=eps)

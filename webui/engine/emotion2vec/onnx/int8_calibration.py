@@ -1,10 +1,10 @@
-"""Where the inputs of the network's linear layers lie on average: what int8 takes off before it rounds.
+"""The channel-wise shifts of int8: the mean inputs of the linear layers, subtracted before quantization.
 
-One scale serves a whole tensor of activations, and channels lie far apart: most of the scale's steps would be spent on
-differences between channels that are the same in every frame. With each channel's mean taken off, and made up for in
-the layer's bias in fp32, rounding only meets what differs from frame to frame. Any centre gives the same function, so
-sounds that are made here do: a better one only makes the steps smaller. (Outlier Suppression+, arXiv 2304.09145,
-shifts channels for the same reason.)
+One scale and one zero point serve a whole tensor of activations, and channels lie far apart: most of the scale's steps
+would be spent on differences between channels that are the same in every frame. With each channel's mean subtracted,
+and added again through the layer's bias in fp32, only what differs from frame to frame is rounded. (Channel-wise
+shifting: Outlier Suppression+, Wei et al., 2023, arXiv 2304.09145.) Any shift gives the same function, so synthetic
+sounds do for calibration: better shifts only make the steps smaller.
 """
 
 from typing import Any, Final
@@ -23,7 +23,7 @@ SOUND_S: Final = 2.0
 
 
 @torch.inference_mode()
-def calibrate_activations(network: Emotion2vec) -> dict[str, NDArray[np.float32]]:
+def calibrate_shifts(network: Emotion2vec) -> dict[str, NDArray[np.float32]]:
     """Returns the mean input of every linear layer of the blocks, shape ``(inputs,)``, by the layer's name."""
     sums: dict[str, Tensor] = {}
     frames = 0

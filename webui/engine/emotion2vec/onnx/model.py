@@ -1,7 +1,7 @@
 """An exported Emotion2vec behind the engine protocol: ONNX Runtime and numpy, without PyTorch.
 
-The file says by itself what a checkpoint's small files would: labels, sizes, precision, which checkpoint it came from.
-Normalisation is part of its graph.
+The file's metadata takes the place of a checkpoint's small files: labels, sizes, precision, and the checkpoint it was
+exported from. Normalisation is part of its graph.
 """
 
 import os
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from webui.arrays import FloatArray
 from webui.engine.emotion2vec.sizes import CONTEXT_S
-from webui.engine.protocol import Prediction, Window, check_window
+from webui.engine.protocol import CPU_CONCURRENCY, Prediction, Window, check_window
 from webui.errors import CheckpointError, DeviceUnavailableError, InferenceError, first_line
 from webui.labels import LabelSet
 from webui.results import ModelInfo, Notice
@@ -24,7 +24,7 @@ from webui.settings import Device
 from webui.units import SPEECH_RATE
 
 ABOUT_KEY: Final = "emotion2vec"  # of the file's metadata
-KEPT_S: Final = 10.0  # the memory of longer windows is given back after the pass: 450 MB at 30 s, for 3 % of its time
+SHRINK_S: Final = 10.0  # the memory of longer windows is freed after the run: 450 MB at 30 s, for 3 % of its time
 _RUNTIME_ERRORS: Final = (
     runtime_errors.Fail,
     runtime_errors.InvalidArgument,
@@ -37,7 +37,7 @@ _RUNTIME_ERRORS: Final = (
 
 
 class About(BaseModel):
-    """What an exported file says of itself.
+    """The metadata of an exported file.
 
     Attributes:
         precision: fp32, fp16 or int8.
@@ -66,9 +66,9 @@ def load_onnx(name: str, path: Path, *, license: str, device: Device = Device.AU
     """Loads an exported model.
 
     Args:
-        name: the model's name, as results say it.
+        name: the model's name, for results.
         path: the file that ``export`` wrote.
-        license: of the weights.
+        license: license of the weights.
         device: ``auto`` or ``cpu``.
         threads: CPU threads; 0 takes one per core.
 
@@ -94,7 +94,8 @@ class OnnxModel:
     """A session of ONNX Runtime on the CPU. One window at a time: there a batch is no faster."""
 
     sample_rate = SPEECH_RATE
-    has_frame_logits = True
+    max_batch_s = 0.0
+    concurrency = CPU_CONCURRENCY
     notices: tuple[Notice, ...] = ()
 
     def __init__(self, name: str, session: Any, about: About, *, license: str) -> None:  # noqa: ANN401 - has no types
@@ -133,15 +134,15 @@ class OnnxModel:
         }
         outputs = ["logits", "features"] if with_features else ["logits"]
         options = onnxruntime.RunOptions()
-        if len(window.samples) > KEPT_S * self.sample_rate:
+        if len(window.samples) > SHRINK_S * self.sample_rate:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         try:
-            answers: list[FloatArray] = self._session.run(outputs, inputs, options)
+            results: list[FloatArray] = self._session.run(outputs, inputs, options)
         except (*_RUNTIME_ERRORS, MemoryError) as err:
             raise InferenceError("engine.failed", model=self.info.name, reason=first_line(err)) from err
-        if not all(np.isfinite(answer).all() for answer in answers):
+        if not all(np.isfinite(values).all() for values in results):
             raise InferenceError("engine.not_a_number", model=self.info.name)
-        return Prediction(answers[0][0], answers[1][0] if with_features else None)
+        return Prediction(results[0][0], results[1][0] if with_features else None)
 
 
 def _cores() -> int:

@@ -1,0 +1,189 @@
+"""Events of the page on a real server: how many a caller may have, and what the server keeps of them."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.server_process import PROGRAM, ROOT, RunningServer, running_server
+from webui.http.page_sessions import MAX_CLOSED
+
+EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
+PER_CALLER = 2
+# Recognizes nothing while a file `hold` lies in the working folder; tells what Gradio keeps; forgets after a second.
+WATCHED = """
+import time
+from pathlib import Path
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+import webui.server.app
+from webui.http import page_sessions
+from webui.service import RecognitionService
+page_sessions.UNREAD_S, page_sessions.SWEEP_S = 1.0, 0.1
+original, create_app = RecognitionService.recognize, webui.server.app.create_app
+def recognize(*given, **options):
+    while Path("hold").exists():
+        time.sleep(0.02)
+    return original(*given, **options)
+RecognitionService.recognize = recognize
+def watched_app(*given):
+    app = create_app(*given)
+    (mount,) = [route for route in app.routes if isinstance(route, Mount) and route.path == ""]
+    page = mount._base_app.get_blocks()
+    def kept(request):
+        queue = page._queue
+        return JSONResponse({
+            "states": len(page.state_holder.session_data),
+            "messages": len(queue.pending_messages_per_session),
+            "undelivered": len(queue.pending_event_ids_session),
+            "events": len(queue.event_ids_to_events),
+        })
+    app.router.routes.insert(0, Route("/kept", kept))
+    return app
+import webui.server.process
+webui.server.process.create_app = watched_app
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    outputs_dir = tmp_path_factory.mktemp("events") / "outputs"
+    with running_server(outputs_dir, program=WATCHED + PROGRAM, max_per_client=PER_CALLER, model="builtin") as started:
+        yield started
+    assert started.errors.read_text() == ""
+
+
+@pytest.fixture
+def hold(server: RunningServer) -> Iterator[Path]:
+    file = server.outputs_dir.parent / "hold"
+    file.touch()
+    yield file
+    file.unlink(missing_ok=True)
+
+
+class Caller:
+    """A program at an address of its own."""
+
+    def __init__(self, server: RunningServer, address: str) -> None:
+        transport = httpx.HTTPTransport(local_address=address)
+        url = server.url.replace("localhost", "127.0.0.1")
+        self.client = httpx.Client(base_url=url, transport=transport, timeout=60)
+        (path,) = self.client.post("/gradio_api/upload", files={"files": ("a.wav", EXAMPLE.read_bytes())}).json()
+        self._data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, "utterance", False]
+        events = self.client.get("/config").json()["dependencies"]
+        (self._index,) = [event["id"] for event in events if event["api_name"] == "recognize"]
+
+    def close(self) -> None:
+        self.client.close()
+
+    def call(self) -> httpx.Response:
+        return self.client.post("/gradio_api/call/recognize", json={"data": self._data})
+
+    def join(self, session: str) -> httpx.Response:
+        body = {"data": self._data, "fn_index": self._index, "session_hash": session}
+        return self.client.post("/gradio_api/queue/join", json=body)
+
+    def answer(self, joined: httpx.Response) -> str:
+        return self.client.get(f"/gradio_api/call/recognize/{joined.json()['event_id']}").text
+
+    def messages(self, session: str) -> list[str]:
+        told = self.client.get("/gradio_api/queue/data", params={"session_hash": session}).text
+        return [json.loads(line.removeprefix("data: "))["msg"] for line in told.split("\n\n") if line]
+
+    def kept(self) -> dict[str, int]:
+        kept: dict[str, int] = self.client.get("/kept").json()
+        return kept
+
+
+@pytest.fixture
+def anna(server: RunningServer) -> Iterator[Caller]:
+    with closing(Caller(server, "127.0.0.2")) as caller:
+        yield caller
+        (server.outputs_dir.parent / "hold").unlink(missing_ok=True)
+        wait_until(lambda: not caller.kept()["events"])
+
+
+@pytest.fixture
+def ben(server: RunningServer) -> Iterator[Caller]:
+    with closing(Caller(server, "127.0.0.3")) as caller:
+        yield caller
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_caller_has_a_share_of_the_queue(anna: Caller, ben: Caller, hold: Path) -> None:
+    with ThreadPoolExecutor(3) as readers:
+        joined = [anna.call(), anna.join("page")]
+        assert [one.status_code for one in joined] == [200, 200]
+        answer, messages = readers.submit(anna.answer, joined[0]), readers.submit(anna.messages, "page")
+        for refused in (anna.call(), anna.join("page"), anna.join("another-page")):
+            assert (refused.status_code, refused.json()["code"]) == (429, "request.too_many")
+            assert refused.headers["retry-after"] == "5"
+            assert refused.json()["values"]["expected"] == PER_CALLER
+        other = ben.call()
+        assert other.status_code == 200
+        others_answer = readers.submit(ben.answer, other)
+        hold.unlink()
+        assert "event: complete" in answer.result(60)
+        assert messages.result(60)[-2:] == ["process_completed", "close_stream"]
+        assert "event: complete" in others_answer.result(60)
+    for _ in range(PER_CALLER + 1):  # what was answered does not count
+        assert "event: complete" in anna.answer(anna.call())
+
+
+def test_answers_that_nobody_reads_are_forgotten(anna: Caller, hold: Path) -> None:
+    first, second = anna.call(), anna.join("forgotten-page")
+    assert (first.status_code, second.status_code, anna.call().status_code) == (200, 200, 429)
+    hold.unlink()
+    wait_until(lambda: anna.call().status_code == 200)
+    wait_until(lambda: not anna.kept()["undelivered"] + anna.kept()["messages"])
+    assert anna.answer(first) == 'event: error\ndata: "404: Not Found"\n\n'
+    assert anna.messages("forgotten-page") == ["unexpected_error"]
+
+
+def test_an_answer_that_is_waited_for_is_not_forgotten(anna: Caller, hold: Path) -> None:
+    joined = anna.join("patient-page")
+    assert joined.status_code == 200
+    with ThreadPoolExecutor(1) as readers:
+        messages = readers.submit(anna.messages, "patient-page")
+        time.sleep(2)  # twice as long as it is kept without a reader
+        hold.unlink()
+        assert messages.result(60)[-2:] == ["process_completed", "close_stream"]
+
+
+def test_sessions_do_not_pile_up(anna: Caller) -> None:
+    events = anna.client.get("/config").json()["dependencies"]
+    stop = next(event for event in events if event["api_name"] == "stop")
+    for number in range(MAX_CLOSED + 30):
+        body = {"data": ["en"], "fn_index": stop["id"], "session_hash": f"page-{number}"}
+        assert anna.client.post("/gradio_api/run/predict", json=body).status_code == 200
+        if number % 10 == 0:  # Gradio makes a session when its heartbeat ends
+            with anna.client.stream("GET", f"/gradio_api/heartbeat/heart-{number}") as heart:
+                assert heart.status_code == 200
+    wait_until(lambda: anna.kept()["states"] <= MAX_CLOSED + 5)
+
+
+def test_odd_session_hashes_are_refused(anna: Caller) -> None:
+    long = "a" * 65
+    for answer in (
+        anna.join(long), anna.client.get(f"/gradio_api/heartbeat/{long}"),
+        anna.client.get("/gradio_api/queue/data", params={"session_hash": long}),
+        anna.client.get("/gradio_api/queue/data"), anna.client.get("/gradio_api/heartbeat/a%20b"),
+    ):  # fmt: skip
+        assert (answer.status_code, answer.json()["code"]) == (422, "request.bad_session_hash")
+
+
+def test_a_large_event_is_refused(anna: Caller) -> None:
+    for path in ("queue/join", "call/recognize", "run/predict", "cancel", "reset"):
+        answer = anna.client.post(f"/gradio_api/{path}", json={"data": ["x" * 200_000]})
+        assert (answer.status_code, answer.json()["code"]) == (413, "request.event_too_large"), path

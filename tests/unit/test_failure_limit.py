@@ -1,0 +1,84 @@
+"""Wrong passwords: counted per caller and per account, and forgotten for the one who got in alone."""
+
+import pytest
+
+from webui.errors import TooOftenError
+from webui.http import sessions
+from webui.http.sessions import ACCOUNT_FAILURES, FAILURES, FAILURES_S, FailureLimit
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def limit(clock: Clock) -> FailureLimit:
+    return FailureLimit(clock)
+
+
+def test_a_caller_waits_whatever_the_account(limit: FailureLimit, clock: Clock) -> None:
+    for number in range(FAILURES):
+        clock.now = float(number)
+        limit.check("caller", f"account {number}")
+    clock.now = 10.0
+    with pytest.raises(TooOftenError) as caught:
+        limit.check("caller", "another")
+    assert caught.value.values["retry_s"] == 51
+    limit.check("other caller", "another")
+    clock.now = FAILURES_S
+    limit.check("caller", "another")  # the first is a minute old
+    with pytest.raises(TooOftenError):
+        limit.check("caller", "another")
+
+
+def test_an_account_waits_whoever_tries(limit: FailureLimit, clock: Clock) -> None:
+    for number in range(ACCOUNT_FAILURES):
+        limit.check(f"caller {number}", "anna")
+    with pytest.raises(TooOftenError) as caught:
+        limit.check("one more", "anna")
+    assert caught.value.values["retry_s"] == 61
+    limit.check("one more", "ben")
+    limit.check("one more", "")  # a key
+    clock.now = FAILURES_S
+    limit.check("one more", "anna")
+
+
+def test_one_caller_alone_keeps_nobody_out(limit: FailureLimit) -> None:
+    for _ in range(FAILURES):
+        limit.check("caller", "anna")
+    with pytest.raises(TooOftenError):
+        limit.check("caller", "anna")
+    limit.check("anna's own machine", "anna")
+
+
+def test_success_forgets_own_failures_with_that_account_alone(limit: FailureLimit) -> None:
+    for _ in range(FAILURES - 1):
+        limit.check("caller", "anna")
+    limit.check("caller", "mallory")
+    limit.succeeded("caller", "mallory")
+    limit.check("caller", "anna")
+    with pytest.raises(TooOftenError):
+        limit.check("caller", "anna")
+    limit.succeeded("anna's own machine", "anna")
+    with pytest.raises(TooOftenError):
+        limit.check("caller", "anna")
+    limit.succeeded("caller", "anna")
+    for _ in range(FAILURES):
+        limit.check("caller", "anna")
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    monkeypatch.setattr(sessions, "MAX_FAILURES", 50)
+    limit = FailureLimit(clock)
+    for number in range(60):
+        limit.check(f"caller {number}", f"{number}" * 1000)
+    assert len(limit._failures) == 50
+    assert max(len(failure.account) for failure in limit._failures) == 64

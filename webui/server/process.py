@@ -1,0 +1,143 @@
+"""The server process: listens, serves, and drains before it ends."""
+
+import asyncio
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from webui.server.app import create_app
+from webui.server.listen import BACKLOG, addresses_of, check_certificate, open_listener
+from webui.service import RecognitionService
+from webui.service.serving.drain import DrainTracker
+from webui.settings import Settings
+from webui.texts import Language, text
+
+if TYPE_CHECKING:
+    from webui.http.connections import Connections
+
+FINISH_S: Final = 18.0  # after SIGTERM, work under way has this long; with what follows, 30 s
+ABORT_S: Final = 5.0
+CLOSE_S: Final = 1.0  # after a signal, answers under way have this long
+SHUTDOWN_S: Final = 5  # uvicorn's own timeout, which ends in a traceback per connection
+
+
+def serve(settings: Settings) -> None:
+    """Serves until Ctrl-C or SIGTERM; prints the address when connections are accepted.
+
+    Raises:
+        RequestError: the address can't be listened on.
+    """
+    check_certificate(settings)
+    listener = open_listener(settings.host, settings.port)
+    port = listener.getsockname()[1]
+    if port != settings.port:
+        _print_line(text("page.port_taken", Language.EN, taken=settings.port, port=port))
+    from webui.http.connections import Connections, room_for
+
+    service = RecognitionService(settings)
+    with listener:
+        config = uvicorn.Config(
+            create_app(settings, service),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=addresses_of(settings.trusted_proxies),
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            ssl_certfile=settings.ssl_certfile,
+            ssl_keyfile=settings.ssl_keyfile,
+        )
+        scheme = "http" if settings.ssl_certfile is None else "https"
+        announce = partial(_print_line, f"Running on local URL: {scheme}://localhost:{port}")
+        connections = Connections(
+            total=room_for(settings.max_connections),
+            per_address=settings.max_connections_per_address,
+            trusted=settings.trusted_proxies,
+        )
+        Server(config, announce, service.scheduler.drain, connections, settings.max_upload_s).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Reports when it accepts connections; ends without tracebacks, on SIGINT at once, on SIGTERM after draining."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        announce: Callable[[], None],
+        drain: DrainTracker,
+        connections: "Connections",
+        max_upload_s: float,
+    ) -> None:
+        super().__init__(config)
+        self._announce = announce
+        self._drain = drain
+        self._connections = connections
+        self._max_upload_s = max_upload_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts the app and listens; silent connections are bounded, unlike in uvicorn."""
+        from webui.http.guarded_http import protocols
+
+        await super().startup(sockets=[])  # the app; uvicorn's own way to listen has no bound on silent connections
+        if not self.started:
+            return
+        protocol = protocols(self.config, self.server_state, self.lifespan.state, self._connections, self._max_upload_s)
+        loop = asyncio.get_running_loop()
+        for listener in sockets or []:
+            self.servers.append(await loop.create_server(protocol, sock=listener, backlog=BACKLOG))
+        self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops listening, and closes what is connected a moment later."""
+        asyncio.get_running_loop().call_later(CLOSE_S, self._close_connections)
+        await super().shutdown(sockets=sockets)
+
+    def _close_connections(self) -> None:
+        """Closes all connections: every open page keeps one that ends only when one side closes it."""
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            if transport is not None:
+                transport.close()
+        self._connections.close_idle()
+
+    def _exit_when_idle(self) -> None:
+        """Ends once nothing is under way; work that takes too long is aborted first."""
+        if not self._drain.wait_idle(FINISH_S):
+            self._drain.abort()
+            self._drain.wait_idle(ABORT_S)
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Like uvicorn's method, but does not raise the signal again afterwards: the process ends with code 0."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            first = not self._drain.stopping
+            self._drain.stop()
+            if number == signal.SIGTERM and first and self._drain.under_way:
+                threading.Thread(target=self._exit_when_idle, daemon=True).start()
+            else:
+                self.handle_exit(number, frame)
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _print_line(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
