@@ -58,7 +58,7 @@ def write(
             tensor.add_(0.3 * torch.randn_like(tensor))
     network.save_pretrained(folder)
     transformers.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=False).save_pretrained(folder)
-    if sample_rate != 16_000:
+    if (type(sample_rate), sample_rate) != (int, 16_000):
         file = folder / "preprocessor_config.json"
         file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"sampling_rate": sample_rate}), "utf-8")
     return folder

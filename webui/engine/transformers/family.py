@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from webui.engine.catalog import ABOUT_FILES, ModelCard, ModelFiles, folder_of
 from webui.engine.family import UNKNOWN_LICENSE, Family, LoadRequest
 from webui.engine.protocol import EmotionModel
+from webui.engine.sample_rate import check_sample_rate
 from webui.engine.transformers.preprocessor import PREPROCESSOR_FILE, read_preprocessor
 from webui.engine.weights import CONFIG_FILE, PICKLE_FILE, SAFETENSORS_FILE, LocatedWeights, read_config
 
@@ -52,13 +53,13 @@ class TransformersFamily(Family):
         """Returns whether a folder holds a checkpoint of transformers."""
         return "model_type" in read_config(folder)
 
-    def sample_rate(self, name: str, located: LocatedWeights | None) -> object:
+    def sample_rate(self, name: str, located: LocatedWeights | None) -> int | None:
         """Returns the rate that ``preprocessor_config.json`` states.
 
         Raises:
-            CheckpointError: the file can't be read.
+            CheckpointError: the file can't be read, or the rate makes no sense; ``null`` is none either.
         """
-        return read_preprocessor(name, located.directory).sample_rate if located is not None else None
+        return check_sample_rate(name, read_preprocessor(name, located.directory).sample_rate) if located else None
 
     def load(self, request: LoadRequest) -> EmotionModel:
         """Loads a classifier, without calling any hub."""
