@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.attacks import content, logins, origins, resources, routes
-from benchmarks.attacks.targets import Found, Server, Target, targets
+from benchmarks.attacks.targets import AttackResult, Server, Target, targets
 
 OPEN, KEYED, NETWORK, NONE = Server
 BOTH_OPEN: Final = (OPEN, NETWORK)
@@ -43,7 +43,7 @@ class Attack:
     name: str
     servers: tuple[Server, ...]
     expected: str
-    run: Callable[[Target], Found]
+    run: Callable[[Target], AttackResult]
     cheap: bool = False
 
 
@@ -59,7 +59,7 @@ ATTACKS: Final = (
         origins.other_names_of_loopback, cheap=True,
     ),
     Attack("2", "a form with the session's cookie from another port", (KEYED,), "403", origins.with_a_login),
-    Attack("2", "a form with Sec-Fetch-Site", BOTH_OPEN, "403", origins.said_to_be_cross_site, cheap=True),
+    Attack("2", "a form with Sec-Fetch-Site", BOTH_OPEN, "403", origins.marked_cross_site, cheap=True),
     Attack("2", "a form from the page, and from curl", ALL, "200", origins.own_origin, cheap=True),
     Attack("3", "addresses for Gradio to fetch", (OPEN,), "404, 0 connections", routes.web_addresses, cheap=True),
     Attack(
@@ -117,7 +117,7 @@ ATTACKS: Final = (
 AFTERWARDS: Final = Attack("all", "after all of this", ALL, "it runs, 0 tracebacks", resources.afterwards)
 
 
-def run_attacks(attacks: Sequence[Attack], folder: Path) -> Iterator[tuple[Attack, Server, Found]]:
+def run_attacks(attacks: Sequence[Attack], folder: Path) -> Iterator[tuple[Attack, Server, AttackResult]]:
     """Runs attacks on servers that are started for them, and then looks how these are."""
     wanted = [server for server in ALL if any(server in attack.servers for attack in attacks)]
     with targets(folder, wanted) as running:
@@ -127,12 +127,12 @@ def run_attacks(attacks: Sequence[Attack], folder: Path) -> Iterator[tuple[Attac
                     yield attack, server, attempt(attack, running.get(server))
 
 
-def attempt(attack: Attack, target: Target | None) -> Found:
+def attempt(attack: Attack, target: Target | None) -> AttackResult:
     """Runs one attack; an answer that it can't make sense of is no answer that held."""
     try:
         return attack.run(target)  # type: ignore[arg-type]
     except Exception as err:  # noqa: BLE001 - the other attacks still run
-        return Found(False, f"{type(err).__name__}: {err}"[:200])
+        return AttackResult(False, f"{type(err).__name__}: {err}"[:200])
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from benchmarks.attacks.targets import EXAMPLE, LEFT_ALONE, Found, Listener, Target, judged
+from benchmarks.attacks.targets import EXAMPLE, LEFT_ALONE, AttackResult, Listener, Target, judged
 from webui.settings import PROJECT_DIR
 
 RECOGNIZE: Final = "/api/v1/recognize"
@@ -78,7 +78,7 @@ print("as before" if not (folder / "owned").exists() else "its code ran")
 """
 
 
-def numbers(target: Target) -> Found:
+def numbers(target: Target) -> AttackResult:
     """Numbers that are too large for a database, a window or JSON."""
     with target.client() as client:
         paths = (f"/api/v1/jobs?offset={HUGE}", f"/api/v1/jobs?limit={HUGE}", f"/api/v1/results?limit={HUGE}")
@@ -93,7 +93,7 @@ def numbers(target: Target) -> Found:
     return judged(seen, (422,))
 
 
-def read_while_deleted(target: Target) -> Found:
+def read_while_deleted(target: Target) -> AttackResult:
     """A file of a result that is deleted while it is sent."""
     seen: dict[str, int] = {}
     with target.client() as client, target.client() as other, ThreadPoolExecutor(1) as pool:
@@ -109,7 +109,7 @@ def read_while_deleted(target: Target) -> Found:
     return judged(seen, (200, 404))
 
 
-def telemetry(target: Target) -> Found:
+def telemetry(target: Target) -> AttackResult:
     """Files that onnxruntime leaves when segments are found; one of them through a link that somebody put there."""
     with target.client() as client:
         answer = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data={"granularity": "segment"})
@@ -117,10 +117,10 @@ def telemetry(target: Target) -> Found:
     changed = (target.temporary / ".ses").read_text() != LEFT_ALONE
     what = f"{answer.status_code}; in the home: {', '.join(kept) or 'nothing'}; "
     what += f"the link's file {'changed' if changed else 'as before'}"
-    return Found(answer.status_code == 200 and not kept and not changed, what)
+    return AttackResult(answer.status_code == 200 and not kept and not changed, what)
 
 
-def paths(target: Target) -> Found:
+def paths(target: Target) -> AttackResult:
     """Files of the machine, by name."""
     with target.client() as client:
         answers = {path: client.post(RECOGNIZE, json={"audio_path": path}) for path in PATHS}
@@ -131,22 +131,22 @@ def paths(target: Target) -> Found:
         seen[path] = answer.status
         texts.append(answer.text)
     found = judged(seen, (400, 403, 404, 422))
-    return Found(found.held and not any("root:" in text for text in texts), found.what)
+    return AttackResult(found.held and not any("root:" in text for text in texts), found.what)
 
 
-def audio_urls(target: Target) -> Found:
+def audio_urls(target: Target) -> AttackResult:
     """Addresses to fetch audio from, which the setting does not allow."""
     listener = Listener()
     hosts = ("127.0.0.1", "localhost", "0x7f000001", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "127.1")
     with target.client() as client:
         urls = {host: {"audio_url": f"http://{host}:{listener.port}/a.wav"} for host in hosts}
-        seen = {host: client.post(RECOGNIZE, json=asked).status_code for host, asked in urls.items()}
+        seen = {host: client.post(RECOGNIZE, json=source).status_code for host, source in urls.items()}
     listener.close()
     found = judged(seen, (403, 422))
-    return Found(found.held and not listener.connections, f"{found.what}, {listener.connections} connections")
+    return AttackResult(found.held and not listener.connections, f"{found.what}, {listener.connections} connections")
 
 
-def bombs(target: Target) -> Found:
+def bombs(target: Target) -> AttackResult:
     """Bodies that grow when they are read."""
     from tests.surfaces.test_hostile import bombs as audio_bombs
 
@@ -167,22 +167,22 @@ def bombs(target: Target) -> Found:
         }
         deep = client.post("/gradio_api/queue/join", content=b"[" * 100_000, headers=kind).status_code
     found = judged(seen | {"a deep event": deep}, (413, 422))
-    return Found(found.held and target.running.process.poll() is None, found.what)
+    return AttackResult(found.held and target.running.process.poll() is None, found.what)
 
 
-def poisoned_checkpoint(_target: Target | None) -> Found:
+def poisoned_checkpoint(_target: Target | None) -> AttackResult:
     """A checkpoint that sets attributes of torch's own functions."""
     return _read_apart(POISON)
 
 
-def code_in_a_checkpoint(_target: Target | None) -> Found:
+def code_in_a_checkpoint(_target: Target | None) -> AttackResult:
     """A checkpoint that names a program to run."""
     return _read_apart(RUN_CODE)
 
 
-def _read_apart(program: str) -> Found:
+def _read_apart(program: str) -> AttackResult:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", program, str(Path(folder))]
         done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
-    said = done.stdout.strip() or (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
-    return Found(said == "as before", said)
+    outcome = done.stdout.strip() or (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
+    return AttackResult(outcome == "as before", outcome)

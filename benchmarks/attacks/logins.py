@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import count
 
-from benchmarks.attacks.targets import PASSWORD, Found, Target, address, judged
+from benchmarks.attacks.targets import PASSWORD, AttackResult, Target, address, judged
 
 GUESSES = 8  # 5 a minute are allowed to a caller
 SPREAD = 24  # and not many more to an account, whoever guesses
@@ -16,7 +16,7 @@ ROUTES = (
 )  # fmt: skip
 
 
-def forwarded_addresses(target: Target) -> Found:
+def forwarded_addresses(target: Target) -> AttackResult:
     """X-Forwarded-For from this machine: another caller with each guess, unless the settings name the proxies."""
     return _limited(
         _guess(target, f"nobody{number}", "127.0.0.1", f"X-Forwarded-For: 198.51.100.{number}\r\n")
@@ -24,12 +24,12 @@ def forwarded_addresses(target: Target) -> Found:
     )
 
 
-def one_account_from_many(target: Target) -> Found:
+def one_account_from_many(target: Target) -> AttackResult:
     """One account, each guess from another address."""
     return _limited(_guess(target, "anna", address(next(_addresses))) for _ in range(SPREAD))
 
 
-def success_between(target: Target) -> Found:
+def success_between(target: Target) -> AttackResult:
     """Guesses at one account, and a success with another one in between, which must forget nothing."""
     where = address(next(_addresses))
 
@@ -42,7 +42,7 @@ def success_between(target: Target) -> Found:
     return _limited(tries())
 
 
-def no_key(target: Target) -> Found:
+def no_key(target: Target) -> AttackResult:
     """Every kind of address, without a key."""
     seen = {path: target.get(path, host=f"127.0.0.1:{target.port}").status for path in ROUTES}
     for path in (
@@ -56,7 +56,7 @@ def no_key(target: Target) -> Found:
     return judged(seen, (401,))
 
 
-def wrong_keys(target: Target) -> Found:
+def wrong_keys(target: Target) -> AttackResult:
     """What is nearly a key."""
     from benchmarks.attacks.targets import KEYS
     from webui.service.serving.keys import hash_key
@@ -68,10 +68,10 @@ def wrong_keys(target: Target) -> Found:
     return judged({line[:20]: target.get("/api/v1/models", line).status for line in lines}, (401,))
 
 
-def _limited(statuses: Iterator[int]) -> Found:
+def _limited(statuses: Iterator[int]) -> AttackResult:
     """Whether guesses were ended with 429."""
     seen = list(statuses)
-    return Found(429 in seen, f"{seen.count(401)} guesses heard, {seen.count(429)} refused with 429")
+    return AttackResult(429 in seen, f"{seen.count(401)} guesses heard, {seen.count(429)} refused with 429")
 
 
 def _guess(target: Target, user: str, source: str, header: str = "", password: str = "a guess") -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from benchmarks.attacks.targets import EXAMPLE, PASSWORD, Found, Target, form, judged
+from benchmarks.attacks.targets import EXAMPLE, PASSWORD, AttackResult, Target, form, judged
 
 RESULTS: Final = "/api/v1/results"
 JOBS: Final = "/api/v1/jobs"
@@ -17,22 +17,22 @@ ANY_ADDRESS: Final = ("0.0.0.0", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"
 OWN: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
-def unparsable_hosts(target: Target) -> Found:
+def unparsable_hosts(target: Target) -> AttackResult:
     """Hosts that no URL can hold: where they can't be parsed, nothing may be taken for the server's own name."""
     return judged({host: target.get(RESULTS, host=host).status for host in UNPARSABLE}, (400, 403))
 
 
-def foreign_hosts(target: Target) -> Found:
+def foreign_hosts(target: Target) -> AttackResult:
     """Names that anybody's DNS can point at this machine."""
     return judged({host: target.get(RESULTS, host=host).status for host in FOREIGN}, (400, 403))
 
 
-def any_address(target: Target) -> Found:
+def any_address(target: Target) -> AttackResult:
     """Ways to reach loopback that browsers take for another site, or don't take for a private address."""
     return judged({host: target.get(RESULTS, host=f"{host}:{target.port}").status for host in ANY_ADDRESS}, (400, 403))
 
 
-def several_hosts(target: Target) -> Found:
+def several_hosts(target: Target) -> AttackResult:
     """Two Host headers, an empty one, none."""
     begin = f"GET {RESULTS} HTTP/1.1\r\nConnection: close\r\n"
     own = f"Host: localhost:{target.port}\r\n"
@@ -45,12 +45,12 @@ def several_hosts(target: Target) -> Found:
     return judged({name: target.send(request).status for name, request in sent.items()}, (400, 403))
 
 
-def own_hosts(target: Target) -> Found:
+def own_hosts(target: Target) -> AttackResult:
     """The other way round: the names of this machine still work."""
     return judged({host: target.get(RESULTS, host=host).status for host in OWN}, (200,))
 
 
-def foreign_origins(target: Target) -> Found:
+def foreign_origins(target: Target) -> AttackResult:
     """What a page of another site may send without asking first: a form. Older browsers leave Sec-Fetch-Site out."""
     own = f"127.0.0.1:{target.port}"
     origins = ["http://evil.example", "null", f"http://evil.example:{target.port}", "http://127.0.0.1:1"]
@@ -58,13 +58,13 @@ def foreign_origins(target: Target) -> Found:
     return _posted(target, {origin: (own, origin) for origin in origins})
 
 
-def other_names_of_loopback(target: Target) -> Found:
+def other_names_of_loopback(target: Target) -> AttackResult:
     """The same through the addresses that browsers let pages of other sites reach."""
     hosts = (f"0.0.0.0:{target.port}", f"[::ffff:7f00:1]:{target.port}")
     return _posted(target, {host: (host, "http://evil.example") for host in hosts})
 
 
-def with_a_login(target: Target) -> Found:
+def with_a_login(target: Target) -> AttackResult:
     """A page on another port of the same host: browsers send the session's cookie along (SameSite is about sites)."""
     with target.client(headers={"X-API-Key": ""}) as client:
         client.post("/login", data={"user": "ben", "password": PASSWORD})
@@ -73,14 +73,14 @@ def with_a_login(target: Target) -> Found:
     return _posted(target, {"another port": (own, "http://127.0.0.1:1"), "null": (own, "null")}, f"Cookie: {cookie}")
 
 
-def said_to_be_cross_site(target: Target) -> Found:
+def marked_cross_site(target: Target) -> AttackResult:
     """What today's browsers say of themselves."""
     body, kind = form(EXAMPLE.read_bytes())
     sites = ("cross-site", "same-site")
     return judged({site: target.post(JOBS, body, kind, f"Sec-Fetch-Site: {site}").status for site in sites}, (403,))
 
 
-def own_origin(target: Target) -> Found:
+def own_origin(target: Target) -> AttackResult:
     """The other way round: the page itself, curl and other programs still may."""
     with target.client() as client:
         own = str(client.base_url).rstrip("/")
@@ -91,7 +91,7 @@ def own_origin(target: Target) -> Found:
     return judged(seen, (200,))
 
 
-def _posted(target: Target, sent: Mapping[str, tuple[str, str]], *more: str) -> Found:
+def _posted(target: Target, sent: Mapping[str, tuple[str, str]], *more: str) -> AttackResult:
     """Sends a form for each pair of host and origin."""
     body, kind = form(EXAMPLE.read_bytes())
     seen = {}

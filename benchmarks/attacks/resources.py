@@ -20,7 +20,7 @@ from benchmarks.attacks.targets import (
     MAX_AUDIO_MB,
     MAX_CONNECTIONS,
     PATIENCE_S,
-    Found,
+    AttackResult,
     Target,
     address,
     event_number,
@@ -38,7 +38,7 @@ HEAD_S: Final = 15.0  # a connection without a whole head is to be closed after 
 _sessions = count()
 
 
-def broken_uploads(target: Target) -> Found:
+def broken_uploads(target: Target) -> AttackResult:
     """Uploads that are given up, and such as are too large: what lies on the disk afterwards."""
     before = _temporary_mb(target)
     body, kind = form(bytes(3 * MB), field="files")
@@ -52,29 +52,29 @@ def broken_uploads(target: Target) -> Found:
         client.post("/gradio_api/upload", files={"files": ("a.wav", bytes((MAX_AUDIO_MB + 1) * MB))})
     wait(lambda: _temporary_mb(target) - before < 0.1, 5.0)
     left = _temporary_mb(target) - before
-    return Found(left < 0.1, f"{left:.1f} MB left")
+    return AttackResult(left < 0.1, f"{left:.1f} MB left")
 
 
-def large_events(target: Target) -> Found:
+def large_events(target: Target) -> AttackResult:
     """JSON of 3.9 MB for the page, which takes audio as an upload."""
     with target.client() as client:
         seen = {size: client.post(JOIN, json=_event(client, size)).status_code for size in (1, 200, 3900)}  # kB
     found = judged({f"{size} kB": status for size, status in seen.items() if size > 1}, (413,))
-    return Found(found.held and seen[1] == 200, f"{found.what}; 1 kB: {seen[1]}")
+    return AttackResult(found.held and seen[1] == 200, f"{found.what}; 1 kB: {seen[1]}")
 
 
-def unread_events(target: Target) -> Found:
+def unread_events(target: Target) -> AttackResult:
     """Events of sessions that never fetch their answers."""
     with target.client() as client:
         event = _event(client, 1)
         for number in range(UNREAD):
             status = client.post(JOIN, json=event | {"session_hash": f"unread{next(_sessions)}"}).status_code
             if status != 200:
-                return Found(status in (429, 503), f"{status} after {number}")
-    return Found(False, f"{UNREAD} taken")
+                return AttackResult(status in (429, 503), f"{status} after {number}")
+    return AttackResult(False, f"{UNREAD} taken")
 
 
-def silent_connections(target: Target) -> Found:
+def silent_connections(target: Target) -> AttackResult:
     """More connections than the server has room for, from one address, that say nothing."""
     links = []
     for _ in range(MAX_CONNECTIONS + 10):
@@ -91,12 +91,12 @@ def silent_connections(target: Target) -> Found:
         for link in links:
             link.close()
     held = health == models == 200 and closed == len(links)
-    return Found(
+    return AttackResult(
         held, f"/healthz {health}, then the API {models} after {waited:.0f} s, {closed} of {len(links)} closed"
     )
 
 
-def one_fills_the_line(target: Target) -> Found:
+def one_fills_the_line(target: Target) -> AttackResult:
     """More events of one caller than the page's line holds; then another caller comes."""
     refused = None
     with target.client() as greedy, target.client() as other:
@@ -110,24 +110,26 @@ def one_fills_the_line(target: Target) -> Found:
             JOIN, json=_recognition(other, EXAMPLE.read_bytes()) | {"session_hash": "other"}
         ).status_code
         wait(lambda: _is_idle(other), PATIENCE_S)
-    return Found(refused is not None and second == 200, f"the first: {refused or 'all taken'}; the second: {second}")
+    return AttackResult(
+        refused is not None and second == 200, f"the first: {refused or 'all taken'}; the second: {second}"
+    )
 
 
-def long_and_small(target: Target) -> Found:
+def long_and_small(target: Target) -> AttackResult:
     """Minutes of silence in a few kilobytes, again and again, by one caller."""
     if BUDGET is None:
-        return Found(False, "there is no setting for it")
+        return AttackResult(False, "there is no setting for it")
     with target.client() as client:
         audio = _flac(np.zeros(16_000 * (BUDGET_S * 2 // 3), dtype=np.int16))
         answers = [client.post("/api/v1/recognize", files={"audio": audio}) for _ in range(2)]
     seen, retry = [answer.status_code for answer in answers], answers[-1].headers.get("retry-after")
-    return Found(seen == [200, 429] and bool(retry), f"{seen[0]}, then {seen[1]}, Retry-After {retry}")
+    return AttackResult(seen == [200, 429] and bool(retry), f"{seen[0]}, then {seen[1]}, Retry-After {retry}")
 
 
-def afterwards(target: Target) -> Found:
+def afterwards(target: Target) -> AttackResult:
     """Whether the server still runs, and what it wrote to its log."""
     alive, traces = target.running.process.poll() is None, target.running.errors.read_text().count("Traceback")
-    return Found(alive and not traces, f"{'it runs' if alive else 'it has ended'}, {traces} tracebacks")
+    return AttackResult(alive and not traces, f"{'it runs' if alive else 'it has ended'}, {traces} tracebacks")
 
 
 def speech_like(seconds: float) -> bytes:

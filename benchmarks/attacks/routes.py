@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.attacks.targets import EXAMPLE, Found, Listener, Target, event_number, form, judged, wait
+from benchmarks.attacks.targets import EXAMPLE, AttackResult, Listener, Target, event_number, form, judged, wait
 
 PAGES: Final = ("/", "/config", "/api/v1/models", "/api/v1/results/none", "/healthz", "/docs", "/nothing", "/metrics")
 UPLOAD: Final = "/gradio_api/upload"
@@ -16,7 +16,7 @@ DONE: Final = "done"
 OWN_WORDS: Final = "File not allowed"  # Gradio's, about an address that its fetcher was given and did not like
 
 
-def web_addresses(target: Target) -> Found:
+def web_addresses(target: Target) -> AttackResult:
     """Addresses for Gradio to fetch: its fetcher has no limits, and takes more than it should for public."""
     listener = Listener()
     where = f"http://127.0.0.1:{listener.port}/x"
@@ -31,11 +31,11 @@ def web_addresses(target: Target) -> Found:
             reached.append(way.replace(where, "http://..."))
     listener.close()
     if reached or listener.connections:
-        return Found(False, f"reach Gradio's fetcher: {', '.join(reached)}; {listener.connections} connections")
-    return Found(True, f"{len(ways)} refused, 0 connections")
+        return AttackResult(False, f"reach Gradio's fetcher: {', '.join(reached)}; {listener.connections} connections")
+    return AttackResult(True, f"{len(ways)} refused, 0 connections")
 
 
-def addresses_in_events(target: Target) -> Found:
+def addresses_in_events(target: Target) -> AttackResult:
     """The same as the file of an event."""
     listener = Listener()
     seen = {}
@@ -50,10 +50,10 @@ def addresses_in_events(target: Target) -> Found:
             ).status_code
     listener.close()
     found = judged(seen, (400, 403, 422))
-    return Found(found.held and not listener.connections, f"{found.what}, {listener.connections} connections")
+    return AttackResult(found.held and not listener.connections, f"{found.what}, {listener.connections} connections")
 
 
-def tools_of_developers(target: Target) -> Found:
+def tools_of_developers(target: Target) -> AttackResult:
     """What a page in production has no use for."""
     with target.client() as client:
         seen = {path: client.get(path).status_code for path in DEVELOPERS}
@@ -61,7 +61,7 @@ def tools_of_developers(target: Target) -> Found:
     return judged(seen, (404,))
 
 
-def headers_of_answers(target: Target) -> Found:
+def headers_of_answers(target: Target) -> AttackResult:
     """Whether each answer forbids guessing its type, framing it and foreign scripts."""
     wrong = []
     with target.client() as client:
@@ -73,12 +73,12 @@ def headers_of_answers(target: Target) -> Found:
         missing = [] if answer.headers.get("x-content-type-options") == "nosniff" else ["nosniff"]
         missing += [word for word in ("frame-ancestors", "-src ") if word not in policy]
         wrong += [f"{path} lacks {', '.join(missing)}"] if missing else []
-    return Found(
+    return AttackResult(
         not wrong, "; ".join(wrong[:2]) + f" and {len(wrong) - 2} more" if wrong else f"on {len(answers)} answers"
     )
 
 
-def downloads_by_anybody(target: Target) -> Found:
+def downloads_by_anybody(target: Target) -> AttackResult:
     """The button that fetches 1.95 GB, pressed by a caller of an open server."""
     before = target.hub.connections
     seen = {}
@@ -87,9 +87,9 @@ def downloads_by_anybody(target: Target) -> Found:
         if seen["retry"] == DONE:
             wait(lambda: target.hub.connections > before, 5.0)
         seen["cancel"] = press(client, "cancel")
-    asked = target.hub.connections - before
+    requests = target.hub.connections - before
     what = ", ".join(f"{name}: {status}" for name, status in seen.items())
-    return Found(not asked and DONE not in seen.values(), f"{what}; the hub was asked {asked} times")
+    return AttackResult(not requests and DONE not in seen.values(), f"{what}; the hub got {requests} requests")
 
 
 def press(client: httpx.Client, name: str) -> str:
@@ -108,14 +108,14 @@ def press(client: httpx.Client, name: str) -> str:
     return "no answer"
 
 
-def control_characters(target: Target) -> Found:
+def control_characters(target: Target) -> AttackResult:
     """Paths that end in what strip() takes away: another route for the budget than for Gradio."""
     body, kind = form(bytes(1000), field="files")
     ends = ("%0a", "%0d", "%00", "%09", "%7f", "/%0a")
     return judged({end: target.post(UPLOAD + end, body, kind).status for end in ends}, (400, 404))
 
 
-def two_lengths(target: Target) -> Found:
+def two_lengths(target: Target) -> AttackResult:
     """A length of 1 beside chunks: charged as one byte, kept as many."""
     body, kind = form(bytes(1000), field="files")
     chunked = b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
@@ -129,7 +129,7 @@ def two_lengths(target: Target) -> Found:
     return judged(seen, (400,))
 
 
-def smuggling(target: Target) -> Found:
+def smuggling(target: Target) -> AttackResult:
     """Requests that two readers would cut differently: one answer at most, to the first."""
     hidden = "GET /api/v1/results HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     head = "POST /api/v1/recognize HTTP/1.1\r\nHost: localhost\r\n"
@@ -142,10 +142,10 @@ def smuggling(target: Target) -> Found:
     }
     answers = {name: target.send(request, more_s=1.0) for name, request in sent.items()}
     wrong = [f"{name}: {one.answers} answers" for name, one in answers.items() if one.answers > 1 or one.status == 200]
-    return Found(not wrong, ", ".join(wrong) or f"{len(sent)} refused with one answer each")
+    return AttackResult(not wrong, ", ".join(wrong) or f"{len(sent)} refused with one answer each")
 
 
-def stored_pages(target: Target) -> Found:
+def stored_pages(target: Target) -> AttackResult:
     """Uploads that a browser would run as a page of this server."""
     script = b"<script>alert(1)</script>"
     wrong = []
@@ -167,4 +167,4 @@ def stored_pages(target: Target) -> Found:
         answer = client.post("/api/v1/recognize", files={"audio": (name, EXAMPLE.read_bytes())})
         if "html" in answer.headers["content-type"]:
             wrong.append("a name in HTML")
-    return Found(not wrong, ", ".join(wrong) or "none is shown as a page")
+    return AttackResult(not wrong, ", ".join(wrong) or "none is shown as a page")

@@ -52,7 +52,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AttackResult:
     """What came of an attack.
 
     Attributes:
@@ -150,14 +150,16 @@ def address(number: int) -> str:
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
-def judged(seen: Mapping[str, int], expected: Collection[int]) -> Found:
+def judged(seen: Mapping[str, int], expected: Collection[int]) -> AttackResult:
     """Returns what statuses say: which were not expected, or how often each came."""
     wrong = [f"{status} for {name}" for name, status in seen.items() if status not in expected]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        return Found(False, ", ".join(wrong[:3]) + more)
+        return AttackResult(False, ", ".join(wrong[:3]) + more)
     statuses = list(seen.values())
-    return Found(True, ", ".join(f"{status} ({statuses.count(status)} times)" for status in sorted(set(statuses))))
+    return AttackResult(
+        True, ", ".join(f"{status} ({statuses.count(status)} times)" for status in sorted(set(statuses)))
+    )
 
 
 def form(data: bytes, name: str = "a.wav", field: str = "audio") -> tuple[bytes, str]:

@@ -24,7 +24,7 @@ from webui.http import guarded_http
 from webui.http.connections import Connections
 from webui.server.listen import open_listener
 from webui.server.process import Server
-from webui.service.serving.drain import Activity
+from webui.service.serving.drain import DrainTracker
 
 LIMIT = 6  # and two more, to ask for a health check
 HEAD_S = 1.0
@@ -59,7 +59,7 @@ def serving(connections: Connections, **tls: Any) -> Iterator[str]:  # noqa: ANN
     started = threading.Event()
     config = uvicorn.Config(app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1, **tls)
     with open_listener("127.0.0.1", PORT) as listener:
-        server = Server(config, started.set, Activity(), connections, max_upload_s=60.0)
+        server = Server(config, started.set, DrainTracker(), connections, max_upload_s=60.0)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         assert started.wait(CLOSED_S)

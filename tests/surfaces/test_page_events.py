@@ -141,7 +141,7 @@ def test_a_caller_has_a_share_of_the_queue(anna: Caller, ben: Caller, hold: Path
         assert "event: complete" in anna.answer(anna.call())
 
 
-def test_answers_that_nobody_reads_are_forgotten(anna: Caller, hold: Path) -> None:
+def test_answers_that_are_not_read_are_dropped(anna: Caller, hold: Path) -> None:
     first, second = anna.call(), anna.join("forgotten-page")
     assert (first.status_code, second.status_code, anna.call().status_code) == (200, 200, 429)
     hold.unlink()
@@ -151,7 +151,7 @@ def test_answers_that_nobody_reads_are_forgotten(anna: Caller, hold: Path) -> No
     assert anna.messages("forgotten-page") == ["unexpected_error"]
 
 
-def test_an_answer_that_is_waited_for_is_not_forgotten(anna: Caller, hold: Path) -> None:
+def test_an_answer_that_is_waited_for_is_kept(anna: Caller, hold: Path) -> None:
     joined = anna.join("patient-page")
     assert joined.status_code == 200
     with ThreadPoolExecutor(1) as readers:

@@ -175,7 +175,7 @@ def test_an_upload_that_is_refused_leaves_nothing(server: RunningServer, cache: 
     unread = part(10, "something") + b"\r\n--b--\r\n"
     refusals = {
         "a file over the limit": ("Transfer-Encoding: chunked", chunked(part(500_000), bytes(600_000), b"", b"")),
-        "a field that nobody reads": (f"Content-Length: {len(unread)}", unread),
+        "another field than files": (f"Content-Length: {len(unread)}", unread),
         "no end": ("Transfer-Encoding: chunked", chunked(part(1000)) + b"0\r\n\r\n"),
     }
     found = {}
@@ -185,7 +185,7 @@ def test_an_upload_that_is_refused_leaves_nothing(server: RunningServer, cache: 
         wait_until(lambda: not temporary(cache))
     assert found == {
         "a file over the limit": 413,
-        "a field that nobody reads": 400,
+        "another field than files": 400,
         "no end": 400,
     }
     wait_until(lambda: not is_charged(server))

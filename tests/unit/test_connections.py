@@ -65,14 +65,14 @@ def test_more_requests_than_the_limit_are_refused() -> None:
     open_now = [must(come(connections, f"192.0.2.{number}"))[1] for number in range(3)]
     for one in open_now[:2]:
         connections.begin(one)
-        assert connections.trouble(one, 1) is None
+        assert connections.refusal_of(one, 1) is None
     connections.begin(open_now[2])
-    error = connections.trouble(open_now[2], 1)
+    error = connections.refusal_of(open_now[2], 1)
     assert isinstance(error, BusyError)
     assert (error.values["found"], error.values["expected"]) == (3, 2)
     connections.leave(open_now[0])
-    assert connections.trouble(open_now[2], 2) is None
-    assert connections.trouble(open_now[2], 3) is not None, "requests whose clients have gone are work as well"
+    assert connections.refusal_of(open_now[2], 2) is None
+    assert connections.refusal_of(open_now[2], 3) is not None, "requests whose clients have gone are work as well"
 
 
 def test_one_address_takes_places_from_itself_alone() -> None:
@@ -82,7 +82,7 @@ def test_one_address_takes_places_from_itself_alone() -> None:
     assert [transport.aborted for transport, _ in own] == [True] * 5 + [False] * 5
     for _, one in own[5:]:
         connections.begin(one)
-    error = connections.trouble(own[9][1], 1)
+    error = connections.refusal_of(own[9][1], 1)
     assert isinstance(error, TooOftenError)
     assert (error.values["found"], error.values["expected"]) == (5, 3)
     assert come(connections)[1] is None

@@ -94,7 +94,7 @@ def test_one_that_the_queue_refused_does_not_count(sessions: PageSessions) -> No
             pass  # it never joins
 
 
-def test_what_nobody_reads_is_dropped_after_a_minute(
+def test_what_is_not_read_is_dropped_after_a_minute(
     queue: Queue, clock: Clock, sessions: PageSessions, join: Callable[..., None]
 ) -> None:
     join("anna", "unread", "first")
@@ -127,7 +127,7 @@ def test_what_is_read_is_kept_and_may_be_read_again_within_a_minute(
     assert sessions.session_of("first") == "page"
 
 
-def test_one_that_runs_counts_whether_anybody_reads_or_not(
+def test_one_that_runs_counts_with_and_without_a_reader(
     clock: Clock, sessions: PageSessions, join: Callable[..., None]
 ) -> None:
     for event in ("first", "second"):

@@ -67,7 +67,7 @@ class JobDocument(Document):
     failed: int
     cancelled: int
     notice: str | None = Field(
-        description="Why none of it is done at the moment: the caller's audio of this hour is used up, for instance."
+        default=None, description="Why none of it is done at the moment: the caller's audio of this hour is used up."
     )
     failures: tuple[FailedItem, ...] = Field(description="What failed, at most 100; the results have them all.")
     links: dict[str, str] = Field(description="Addresses of the results, by format.")

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import uuid4
@@ -81,7 +82,7 @@ class JobsApi:
             self._runner.store.close()
 
     def _add_routes(self) -> None:
-        add = self.router.add_api_route
+        add = partial(self.router.add_api_route, response_model_exclude_none=True)
         add(
             "", self.create, methods=["POST"], status_code=202, response_model=JobDocument,
             summary="Recognize many recordings in the background",

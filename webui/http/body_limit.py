@@ -22,7 +22,7 @@ class _BrokenOffError(Exception):
 
 
 class _Body:
-    """A body while it arrives; breaks off when it is too much or too slow, and then says which in ``trouble``."""
+    """A body while it arrives; breaks off when it is too much or too slow, and then says which in ``refusal``."""
 
     def __init__(self, receive: Receive, limit: int, max_upload_s: float) -> None:
         self._receive = receive
@@ -30,19 +30,19 @@ class _Body:
         self._until = asyncio.get_running_loop().time() + max_upload_s
         self._arrived = 0
         self._complete = False
-        self.trouble: str | None = None
+        self.refusal: str | None = None
 
     async def receive(self) -> Message:
         try:
             async with asyncio.timeout_at(None if self._complete else self._until):
                 message = await self._receive()
         except TimeoutError as err:
-            self.trouble = SLOW
+            self.refusal = SLOW
             raise _BrokenOffError from err
         self._complete = self._complete or not message.get("more_body", False)
         self._arrived += len(message.get("body", b""))
         if self._arrived > self._limit:
-            self.trouble = LARGE
+            self.refusal = LARGE
             raise _BrokenOffError
         return message
 
@@ -76,15 +76,15 @@ class BodyLimit:
 
         async def noted(message: Message) -> None:
             nonlocal begun
-            if begun or body.trouble is None:  # else an answer to our own exception: 500, from whoever met it first
+            if begun or body.refusal is None:  # else an answer to our own exception: 500, from whoever met it first
                 begun = True
                 await send(message)
 
         with suppress(_BrokenOffError):
             await self._app(scope, body.receive, noted)
-        if body.trouble is not None and not begun:
+        if body.refusal is not None and not begun:
             slow = UploadTimeError("api.upload_slow", limit_s=self._max_upload_s)
-            await self._refuse(scope, receive, send, slow if body.trouble == SLOW else self._too_large())
+            await self._refuse(scope, receive, send, slow if body.refusal == SLOW else self._too_large())
 
     def _too_large(self) -> SpeechEmotionError:
         return AudioTooLongError("api.too_large", expected_mb=self._max_audio_mb)

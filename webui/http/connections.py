@@ -121,7 +121,7 @@ class Connections:
         self._put(connection, _State.GONE)
         self._forget_empty(connection.pools)
 
-    def trouble(self, connection: Connection, tasks: int) -> SpeechEmotionError | None:
+    def refusal_of(self, connection: Connection, tasks: int) -> SpeechEmotionError | None:
         """Returns why a request that has begun is not answered, if it isn't.
 
         Args:

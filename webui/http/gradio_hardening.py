@@ -2,7 +2,8 @@
 
 Gradio has some 75 routes; among the closed ones are such that fetch a web address for a caller, resize an icon to any
 size, run ffmpeg on an upload, write a session to the disk, or are tools of a developer. Uploads and files have routes
-of this program's own. tests/surfaces/test_gradio_routes.py fails when Gradio has a route that nobody has judged.
+of this program's own. tests/surfaces/test_gradio_routes.py fails for a
+route of Gradio that is listed neither as open nor as closed.
 """
 
 from collections.abc import Sequence

@@ -125,7 +125,7 @@ class HttpConnection(H11Protocol):
         """Answers one request."""
         error = None
         if self._connection is not None and scope["path"] not in ALWAYS_ANSWERED:
-            error = self._connections.trouble(self._connection, len(self.tasks))
+            error = self._connections.refusal_of(self._connection, len(self.tasks))
         if error is None:
             await self._guarded(scope, receive, send)
         else:

@@ -106,19 +106,19 @@ class OwnHosts:
             return not (self._loopback and _stands_for_loopback(host.address))
         return "." not in host.name and NUMBER.fullmatch(name) is None
 
-    def is_allowed_origin(self, origin: Host, scheme: str, asked: Host | None) -> bool:
+    def is_allowed_origin(self, origin: Host, scheme: str, requested: Host | None) -> bool:
         """Returns whether the setting names the host of an origin: a proxy's, which doesn't pass it on as it is.
 
         Args:
             origin: its host.
             scheme: its scheme.
-            asked: the host that the request names. If it is the origin's, the port has been compared already.
+            requested: the host that the request names. If it is the origin's, the port has been compared already.
         """
         port = origin.port or DEFAULT_PORTS[scheme]
         if Host(origin.name, port) in self._allowed:
             return True
         usual = port == DEFAULT_PORTS[scheme]
-        return usual and Host(origin.name) in self._allowed and (asked is None or asked.name != origin.name)
+        return usual and Host(origin.name) in self._allowed and (requested is None or requested.name != origin.name)
 
 
 def machine_names() -> frozenset[str]:

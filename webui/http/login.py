@@ -43,7 +43,7 @@ class LoginPage:
         self.router = APIRouter(include_in_schema=False)
         self.router.add_api_route(LOGIN, self.show, methods=["GET"])
         self.router.add_api_route(LOGIN, self.enter, methods=["POST"], dependencies=[Depends(_is_small)])
-        self.router.add_api_route(LOGOUT, self.ask_to_leave, methods=["GET"])
+        self.router.add_api_route(LOGOUT, self.confirm_leaving, methods=["GET"])
         self.router.add_api_route(LOGOUT, self.leave, methods=["POST"])
 
     def show(self, request: Request) -> Response:
@@ -75,7 +75,7 @@ class LoginPage:
         )  # fmt: skip
         return response
 
-    def ask_to_leave(self, request: Request) -> Response:
+    def confirm_leaving(self, request: Request) -> Response:
         """Shows a button: a page of another site can make a browser ask this address, but not press it."""
         if self._access.caller_of(request) is None:
             return RedirectResponse(request.scope.get("root_path", "") + LOGIN, 303, {"Cache-Control": "no-store"})

@@ -1,6 +1,7 @@
 """Sessions of the page: what Gradio keeps in memory for them is bounded for each caller, and deleted in time.
 
-Gradio keeps an event's messages until somebody reads them, and the state of 10,000 sessions of any caller's making.
+Gradio keeps an event's messages until a request reads them, and the state of the latest 10,000 sessions, whichever
+caller made them.
 """
 
 import asyncio
@@ -11,8 +12,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-UNREAD_S: Final = 60.0  # messages that nobody reads are kept so long
-STATE_S: Final = 3600.0  # the state of a closed page is kept so long, as Gradio does with the values in it
+UNREAD_S: Final = 60.0  # how long messages are kept that no request reads
+STATE_S: Final = 3600.0  # how long the state of a closed page is kept; Gradio has the same rule for its values
 MAX_CLOSED: Final = 32  # sessions of one caller whose page is closed; 95 kB each before anything was done in them
 SWEEP_S: Final = 5.0
 
@@ -43,7 +44,7 @@ class PageQueue(Protocol):
 class _Session:
     caller: str
     used_s: float
-    unread_s: float  # since when nobody reads its messages
+    unread_s: float  # since when no request reads its messages
     requests: int = 0  # under way; the page keeps one running as long as it is open
     readers: int = 0  # those of them that deliver messages
     events: dict[str, ExitStack] = field(default_factory=dict)  # open ones, with their places in the caller's count
@@ -52,7 +53,7 @@ class _Session:
 class PageSessions:
     """The sessions, and the open events of each caller. To be used from the event loop only.
 
-    An event is open until its answer was delivered, or ``UNREAD_S`` after nobody reads its messages any more.
+    An event is open until its answer is delivered, or dropped because no request has read it for ``UNREAD_S``.
 
     Args:
         queue: Gradio's.

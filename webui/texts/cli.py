@@ -377,7 +377,7 @@ _DOCTOR: Final[Mapping[str, Text]] = {
     ),
 }
 
-_TROUBLE: Final[Mapping[str, Text]] = {
+_DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.error": Text(zh="错误：{message}", en="Error: {message}"),
     "cli.usage": Text(
         zh="命令行有误：{message}\n用法请看：{command} --help", en="Error: {message}\nSee {command} --help"
@@ -449,4 +449,4 @@ _TROUBLE: Final[Mapping[str, Text]] = {
     ),
 }
 
-TEXTS: Final[Mapping[str, Text]] = {**_HELP, **_OPTIONS, **_EXIT_CODES, **_SAYINGS, **_DOCTOR, **_TROUBLE}
+TEXTS: Final[Mapping[str, Text]] = {**_HELP, **_OPTIONS, **_EXIT_CODES, **_SAYINGS, **_DOCTOR, **_DIAGNOSIS}

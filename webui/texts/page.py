@@ -224,7 +224,7 @@ _ANSWER: Final[Mapping[str, Text]] = {
     ),
 }
 
-_TROUBLE: Final[Mapping[str, Text]] = {
+_ERRORS: Final[Mapping[str, Text]] = {
     "page.no_audio": Text(
         zh="还没有音频。请先上传或录一段语音，或点「📝 加载示例音频」，再开始识别。",
         en="There is no audio yet. Upload or record some speech, or press “📝 Load example audio”, then recognize.",
@@ -321,4 +321,4 @@ _SERVER: Final[Mapping[str, Text]] = {
     ),
 }
 
-TEXTS: Final[Mapping[str, Text]] = {**_LABELS, **_STATUS, **_ANSWER, **_TROUBLE, **_PROGRESS, **_GRADIO, **_SERVER}
+TEXTS: Final[Mapping[str, Text]] = {**_LABELS, **_STATUS, **_ANSWER, **_ERRORS, **_PROGRESS, **_GRADIO, **_SERVER}

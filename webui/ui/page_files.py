@@ -1,7 +1,7 @@
 """The page's uploads and downloads, in the place of Gradio's own routes.
 
 Gradio's upload leaves a temporary file behind when a request is cancelled or refused, or when a file is in another
-field than it reads, and keeps form fields of any size in memory. Its download fetches web addresses for whoever asks.
+field than it reads, and keeps form fields of any size in memory. Its download route also fetches web addresses.
 """
 
 import os
@@ -146,7 +146,7 @@ class _Parser(GradioMultiPartParser):
         return len(self._files_to_close_on_error)
 
     def delete_temporary_files(self) -> None:
-        """Deletes every file that the parser has made and nobody has moved away."""
+        """Deletes every file that the parser has made and that was not moved away."""
         for file in self._files_to_close_on_error:
             file.close()
             Path(file.name).unlink(missing_ok=True)

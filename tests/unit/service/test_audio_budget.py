@@ -208,7 +208,17 @@ def test_over_rest(tmp_path: Path) -> None:
         assert HOUR_S - 60 < int(retry) <= HOUR_S + 1
         assert ask(2.0)[0] == 200
         assert ask(0.1)[:2] == (429, "request.audio_budget_spent")
-        assert service.recognize(tmp_path / "a.wav" if (tmp_path / "a.wav").write_bytes(wav(4.0)) else tmp_path).files
+        assert service.recognize(wav(4.0)).files, "the command line has no caller"
+        jobs.start()
+        made = client.post("/api/v1/jobs", files=[("audio", wav(3.0)), ("audio", wav(3.0))])
+        assert made.status_code == 202
+        where = f"/api/v1/jobs/{made.json()['id']}"
+        wait_for(lambda: "notice" in client.get(where).json())
+        job = client.get(where).json()
+        assert (job["state"], job["waiting"], job["failed"]) == ("running", 2, 0)
+        assert "were decoded for you within the last hour" in job["notice"]
+        assert client.post(f"{where}/cancel").json().get("notice") is None
+        jobs.stop()
 
 
 def wait_for(done: Callable[[], bool]) -> None:

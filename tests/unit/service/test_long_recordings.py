@@ -14,8 +14,8 @@ from webui.errors import ModelError, OutputError
 from webui.labels import Emotion, LabelSet
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions, Stage
+from webui.service.recognition import result_builder as answer_module
 from webui.service.recognition.scores import Smoothing, emotion_scores, smooth
-from webui.service.recognition.service import result_builder as answer_module
 from webui.settings import Settings
 from webui.storage import faults
 from webui.texts import Language

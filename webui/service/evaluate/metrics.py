@@ -42,9 +42,9 @@ def average_f1(truth: IntArray, guess: IntArray) -> float:
 
 
 def f1(truth: IntArray, guess: IntArray, label: int) -> float:
-    """Returns the harmonic mean of precision and recall of one class; 0 if it was never meant nor said."""
-    said_or_meant = int((truth == label).sum() + (guess == label).sum())
-    return float(2 * ((truth == label) & (guess == label)).sum() / said_or_meant) if said_or_meant else 0.0
+    """Returns the harmonic mean of precision and recall of one class; 0 if the class does not occur."""
+    occurrences = int((truth == label).sum() + (guess == label).sum())
+    return float(2 * ((truth == label) & (guess == label)).sum() / occurrences) if occurrences else 0.0
 
 
 def calibration_error(truth: IntArray, scores: Scores, bins: int = 15) -> float:

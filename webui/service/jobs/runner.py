@@ -148,7 +148,7 @@ class JobRunner:
     def pause_of(self, job: str) -> Notice | None:
         """Returns why nothing of a job is done at the moment, if that is so."""
         until_s, notice = self._paused.get(job, (0.0, None))
-        return notice if until_s > time.monotonic() else None
+        return notice if until_s > time.monotonic() and job not in self._stopped else None
 
     def _add_threads(self) -> None:
         """Starts the threads that there is work for; those that there is none for any more wait."""

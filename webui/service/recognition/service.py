@@ -281,13 +281,13 @@ class _Run:
     def keep_audio(self, recording: StoredRecording, draft: storage.RunDraft) -> None:
         """Writes ``processed_audio.wav``."""
         self._progress(DECODED, Stage.PREPROCESSING)
-        tell = self._steps(DECODED, STORED)
+        report = self._steps(DECODED, STORED)
         with draft.writing():
             storage.write_wav(
                 draft.path / storage.AUDIO_FILE,
                 recording.speech.waveform,
                 sample_rate=recording.speech.sample_rate,
-                on_progress=tell,
+                on_progress=report,
             )
 
     def load(self, load: Callable[[], LoadedModel]) -> LoadedModel:
@@ -368,14 +368,14 @@ class _Run:
         """Returns what takes the fraction done of a part of the preprocessing; it tells seldom and never backwards."""
         last = 0
 
-        def tell(fraction: float) -> None:
+        def report(fraction: float) -> None:
             nonlocal last
             step = int(fraction * PROGRESS_STEPS)
             if step > last:
                 last = step
                 self._progress(start + (stop - start) * step / PROGRESS_STEPS, Stage.PREPROCESSING)
 
-        return tell
+        return report
 
     def _log_text(self, code: str, **values: float | int | str) -> None:
         self._log_line(Notice(code=code, values=values))

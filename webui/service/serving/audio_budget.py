@@ -120,7 +120,7 @@ class AudioBudget:
             if _sum(entries) > self._limit_s + TOLERANCE_S:
                 raise self._refusal("request.audio_budget", entries, self._limit_s, used_s, used_s)
 
-    def give_back(self, caller: str, seconds: float) -> None:
+    def refund(self, caller: str, seconds: float) -> None:
         """Takes back what was charged and not used, the latest first."""
         with self._lock:
             for entry in reversed(self._entries(caller)):
@@ -230,7 +230,7 @@ class Charge:
     def settle(self) -> None:
         """Gives back what was charged and not decoded."""
         if self._caller is not None and self._charged_s > self._longest_s:
-            self._budget.give_back(self._caller, self._charged_s - self._longest_s)
+            self._budget.refund(self._caller, self._charged_s - self._longest_s)
             self._charged_s = self._longest_s
 
 

@@ -99,8 +99,8 @@ def _strip(curve: Curve, language: Language) -> str:
     total_s = _duration_s(curve)
     spans = leading_spans(curve)
     cells = "".join(_span(span, total_s, language) for span in spans)
-    said = "; ".join(_span_words(span, language) for span in spans[:50])
-    return f'<div class="se-strip" role="img" aria-label="{escape(said)}">{cells}</div>'
+    description = "; ".join(_span_words(span, language) for span in spans[:50])
+    return f'<div class="se-strip" role="img" aria-label="{escape(description)}">{cells}</div>'
 
 
 def _span_words(span: Span, language: Language) -> str:
