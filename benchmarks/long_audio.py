@@ -26,9 +26,10 @@ from benchmarks.concatenated_speech import SYNTHETIC, concatenate, speech_clips,
 from benchmarks.tables import write_line
 from tests.support.checkpoints import LARGE, TINY, make_checkpoint
 from webui.arrays import FloatArray
+from webui.engine.builtin.family import BUILTIN
 from webui.engine.emotion2vec.convert import convert_checkpoint
 from webui.engine.protocol import EmotionModel
-from webui.engine.registry import BUILTIN, ModelRegistry
+from webui.engine.registry import ModelRegistry
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.recognition.scores import Smoothing, emotion_scores, smooth

@@ -18,9 +18,10 @@ from webui.errors import ModelNotFoundError
 from webui.results import Notice
 from webui.settings import Engine, Precision, Settings
 
-__all__ = ["AUTO", "BUILTIN", "LARGE", "ModelListing", "ModelRegistry", "OnProgress", "ResolvedModel"]
+__all__ = ["AUTO", "FALLBACK", "LARGE", "ModelListing", "ModelRegistry", "OnProgress", "ResolvedModel"]
 
 AUTO: Final = "auto"
+FALLBACK: Final = BUILTIN  # answers ``auto`` while no better model can
 ANY_REPOSITORY: Final = "owner/name"  # in messages
 
 
@@ -271,7 +272,7 @@ class ModelRegistry:
                 return ResolvedModel(card.name)
         if not self._settings.builtin:
             raise ModelNotFoundError("request.nothing_answers", model=LARGE)
-        return ResolvedModel(BUILTIN, (self._why_not(LARGE),))
+        return ResolvedModel(FALLBACK, (self._why_not(LARGE),))
 
     def _why_not(self, name: str) -> Notice:
         """Returns why a model that ``auto`` would prefer doesn't answer."""

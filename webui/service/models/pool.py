@@ -8,7 +8,7 @@ from threading import Lock
 from webui.engine.hub.download import DownloadProgress
 from webui.engine.precision import Runtime
 from webui.engine.protocol import CPU_CONCURRENCY, EmotionModel
-from webui.engine.registry import AUTO, BUILTIN, LARGE, ModelRegistry
+from webui.engine.registry import AUTO, FALLBACK, LARGE, ModelRegistry
 from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
 from webui.results import Notice
 from webui.service.models.acquisition import (
@@ -101,19 +101,16 @@ class ModelPool:
         return self._get_named(name, runtime)
 
     def sample_rate(self, name: str | None, runtime: Runtime | None = None) -> int | None:
-        """Returns the sample rate in Hz of the model that would answer; None where only loading it tells.
+        """Returns the sample rate in Hz of the model that would answer; None if its files don't state it.
 
-        Never waits, never loads anything, and raises nothing: ``get`` says what is wrong with a model.
+        Never waits, never loads anything, and raises nothing: ``get`` reports what is wrong with a model.
         """
-        wanted = name if name is not None else self._settings.model
+        chosen = self._chosen_name(name)
+        model = self._loaded_model(chosen, runtime)
+        if model is not None:
+            return model.sample_rate
         try:
-            by_default = wanted == AUTO == self._settings.model
-            chosen = self._active_name() if by_default else self._registry.choose(wanted).name
-            if chosen is None:
-                return None
-            slot = self._slots.get(self._key(chosen, runtime if runtime is not None else self._runtime))
-            loaded = slot.model if slot is not None else None
-            return loaded.sample_rate if loaded is not None else self._registry.sample_rate(chosen)
+            return self._registry.sample_rate(chosen) if chosen is not None else None
         except ModelError:
             return None
 
@@ -122,15 +119,25 @@ class ModelPool:
 
         Never waits, never loads anything. As long as the model isn't loaded, this is a CPU's number.
         """
-        answering = self._active_name() if name in (None, self._settings.model) else name
-        if answering is None:
-            return CPU_CONCURRENCY
+        model = self._loaded_model(self._chosen_name(name), runtime)
+        return model.concurrency if model is not None else CPU_CONCURRENCY
+
+    def _chosen_name(self, name: str | None) -> str | None:
+        """Returns the model that would answer for a name; None where none can."""
+        wanted = name if name is not None else self._settings.model
+        if wanted == AUTO == self._settings.model:
+            return self._active_name()
         try:
-            chosen = self._registry.choose(answering).name
+            return self._registry.choose(wanted).name
         except ModelNotFoundError:
-            return CPU_CONCURRENCY
-        slot = self._slots.get(self._key(chosen, runtime if runtime is not None else self._runtime))
-        return slot.model.concurrency if slot is not None and slot.model is not None else CPU_CONCURRENCY
+            return None
+
+    def _loaded_model(self, name: str | None, runtime: Runtime | None) -> EmotionModel | None:
+        """Returns a model if it is loaded already."""
+        if name is None:
+            return None
+        slot = self._slots.get(self._key(name, runtime if runtime is not None else self._runtime))
+        return slot.model if slot is not None else None
 
     def ready(self) -> tuple[str, ...]:
         """Returns the names of the models whose weights are on this machine, best first."""
@@ -165,7 +172,7 @@ class ModelPool:
         return PoolStatus(
             active=self._active_model(),
             acquisition=acquisition,
-            can_retry=self._settings.model != BUILTIN and idle,
+            can_retry=self._settings.model != FALLBACK and idle,
             can_cancel=acquisition is not None and acquisition.state is AcquisitionState.DOWNLOADING,
             offers=self._offers(),
         )
@@ -182,7 +189,7 @@ class ModelPool:
     def _offers(self) -> tuple[Precision, ...]:
         """Returns the precisions, besides the one that answers, that ``verify`` found good for these weights."""
         name = self._active_name()
-        if name is None or name == BUILTIN or self._runtime.precision is not Precision.FP32:
+        if name is None or name == FALLBACK or self._runtime.precision is not Precision.FP32:
             return ()
         slot = self._slots.get(self._key(name, self._runtime))
         if slot is None or slot.model is None or slot.model.concurrency > CPU_CONCURRENCY:
@@ -192,7 +199,7 @@ class ModelPool:
     def _acquisition_status(self) -> AcquisitionStatus | None:
         """Returns how far the model that isn't the built-in one is; None where none is being acquired."""
         status = self.acquisition.status if self.acquisition is not None else None
-        return None if status is None or status.name == BUILTIN else status
+        return None if status is None or status.name == FALLBACK else status
 
     def _active_model(self) -> ActiveModel | None:
         name = self._active_name()
@@ -214,9 +221,9 @@ class ModelPool:
             best = self._registry.choose(AUTO).name
         except ModelNotFoundError:
             return None
-        if best == BUILTIN or not (pending or self._failure is not None):
+        if best == FALLBACK or not (pending or self._failure is not None):
             return best
-        return BUILTIN if self._settings.builtin else None
+        return FALLBACK if self._settings.builtin else None
 
     def _new_acquisition(self, *, download: bool) -> ModelAcquisition:
         name = self._wanted(download=download)
@@ -227,13 +234,13 @@ class ModelPool:
             name = self._registry.choose(self._settings.model).name
         except ModelNotFoundError:
             name = LARGE if self._settings.model == AUTO else self._settings.model  # loading it says what is wrong
-        if name == BUILTIN and self._settings.model == AUTO and download:
+        if name == FALLBACK and self._settings.model == AUTO and download:
             return LARGE
         return name
 
     def _acquire(self, name: str, download: bool, report: Report, cancelled: Cancelled) -> None:
-        if name != BUILTIN and self._settings.model == AUTO and self._settings.builtin:
-            self._get_named(BUILTIN, self._runtime)  # it answers meanwhile
+        if name != FALLBACK and self._settings.model == AUTO and self._settings.builtin:
+            self._get_named(FALLBACK, self._runtime)  # it answers meanwhile
         if download and self._registry.can_be_fetched(name):
             report(AcquisitionStatus(name, AcquisitionState.DOWNLOADING))
             self._registry.download(
@@ -265,7 +272,7 @@ class ModelPool:
         choice = self._registry.choose(AUTO)
         status = self._acquisition_status()
         why_not = status.notice() if status is not None else None
-        if choice.name == BUILTIN:
+        if choice.name == FALLBACK:
             return self._get_builtin(runtime, (why_not,) if why_not is not None else choice.notices)
         if why_not is not None and self._settings.builtin:
             return self._get_builtin(runtime, (why_not,))
@@ -278,7 +285,7 @@ class ModelPool:
             return self._get_auto(runtime)
 
     def _get_builtin(self, runtime: Runtime, why: tuple[Notice, ...]) -> LoadedModel:
-        loaded = self._get_named(BUILTIN, runtime)
+        loaded = self._get_named(FALLBACK, runtime)
         return LoadedModel(loaded.model, loaded.queue, why)
 
     def _get_named(
