@@ -150,7 +150,7 @@ def _flac(samples: np.ndarray) -> bytes:
 
 def _event(client: httpx.Client, kilobytes: int) -> dict[str, Any]:
     """An event that is soon done: another language is chosen."""
-    number, session = event_number(client, "choose"), f"unread{next(_sessions)}"
+    number, session = event_number(client, "change_language"), f"unread{next(_sessions)}"
     return {"data": ["en", None], "event_data": "x" * 1000 * kilobytes, "fn_index": number, "session_hash": session}
 
 

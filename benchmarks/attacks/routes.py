@@ -83,10 +83,10 @@ def downloads_by_anybody(target: Target) -> AttackResult:
     before = target.hub.connections
     seen = {}
     with target.client() as client:
-        seen["retry"] = press(client, "retry")
+        seen["retry"] = press(client, "start_download")
         if seen["retry"] == DONE:
             wait(lambda: target.hub.connections > before, 5.0)
-        seen["cancel"] = press(client, "cancel")
+        seen["cancel"] = press(client, "cancel_download")
     requests = target.hub.connections - before
     what = ", ".join(f"{name}: {status}" for name, status in seen.items())
     return AttackResult(not requests and DONE not in seen.values(), f"{what}; the hub got {requests} requests")

@@ -128,7 +128,7 @@ def test_a_caller_with_too_many_runs_is_told_in_the_language_of_the_page(open_pa
     error = TooOftenError("request.too_many", found=16, expected=16, retry_s=5)
     body = problem_of(error, Language.ZH).model_dump_json()
     page.route("**/queue/join*", lambda route: route.fulfill(status=429, content_type=PROBLEM_TYPE, body=body))
-    trouble = visitor.recognize().locator(".se-trouble")
+    trouble = visitor.recognize().locator(".se-error")
     assert "too many recognitions of your own are under way" in trouble.inner_text()
     expect(page.get_by_test_id("toast-body")).to_contain_text("16 of your requests are being answered or wait")
     page.unroute("**/queue/join*")

@@ -194,7 +194,7 @@ def test_what_the_page_asks_for_is_there(server: RunningServer) -> None:
 def test_events_of_the_queue_are_not_answered_past_it(server: RunningServer) -> None:
     with httpx.Client(base_url=server.url, timeout=30) as client:
         events = [one for one in client.get("/config").json()["dependencies"] if one["queue"] and one["backend_fn"]]
-        assert {"recognize", "answer_visitor"} <= {event["api_name"] for event in events}
+        assert {"recognize", "run"} <= {event["api_name"] for event in events}
         for event in events:
             body = {"data": [None] * len(event["inputs"]), "fn_index": event["id"], "session_hash": "a"}
             assert client.post("/gradio_api/run/predict", json=body).status_code == 404, event["api_name"]

@@ -187,7 +187,7 @@ def test_without_the_tab_there_are_no_events_of_it_either(tmp_path: Path, switch
         assert ("compare-start" in ids) is (switch == "on")
         names = {event["api_name"] for event in config["dependencies"]}
         assert ("compare" in names) is (switch == "on")
-        assert {"recognize", "answer_visitor"} <= names
+        assert {"recognize", "run"} <= names
         assert "upload" in ids
 
 
@@ -197,10 +197,10 @@ def test_the_download_is_started_and_cancelled_where_models_are_compared(tmp_pat
     with running_server(tmp_path / "outputs", models_dir=tmp_path / "models", **settings) as started:
         events = httpx.get(f"{started.url}/config").json()["dependencies"]
         ids = {event["api_name"]: event["id"] for event in events}
-        assert ("retry" in ids) is (switch == "on")
-        assert ("cancel" in ids) is (switch == "on")
-        body = {"data": ["en", ""], "fn_index": ids["look"], "session_hash": "a"}
-        looked = httpx.post(f"{started.url}/gradio_api/run/look", json=body).json()["data"]
+        assert ("start_download" in ids) is (switch == "on")
+        assert ("cancel_download" in ids) is (switch == "on")
+        body = {"data": ["en", ""], "fn_index": ids["refresh_status"], "session_hash": "a"}
+        looked = httpx.post(f"{started.url}/gradio_api/run/refresh_status", json=body).json()["data"]
         assert looked[1]["visible"] is (switch == "on")
         assert "are not on this machine" in looked[0]
 

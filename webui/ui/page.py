@@ -96,14 +96,14 @@ def _connect_language(context: PageContext, stored: gr.BrowserState) -> gr.event
         chosen = choose_language(request.query_params.get("lang"), stored_value, header)
         return [chosen.value, *render(chosen, values)]
 
-    def change(value: object, *values: Any) -> Updates:  # noqa: ANN401
+    def change_language(value: object, *values: Any) -> Updates:  # noqa: ANN401
         chosen = parse_language(value)
         return [chosen.value, *render(chosen, values)]
 
     speak = browser_function("speak")
     opened = context.page.load(open_page, [stored, *inputs], [language, *outputs], **QUIET)
     opened.then(None, [language], None, js=speak, **QUIET)
-    language.input(change, [language, *inputs], [stored, *outputs], **QUIET)
+    language.input(change_language, [language, *inputs], [stored, *outputs], **QUIET)
     language.input(None, [language], None, js=speak, **QUIET)
     return opened
 

@@ -17,12 +17,12 @@ def build_resources(context: PageContext) -> Connect:
         table = gr.HTML("", apply_default_css=False, elem_id="resources-table")
         again = i18n.add(gr.Button, text_of={"value": "page.resources_again"}, size="sm", elem_id="resources-again")
 
-    def refresh(language_value: object) -> str:
+    def refresh_resources(language_value: object) -> str:
         return resources_html(service.metrics.snapshot(), parse_language(language_value))
 
     def connect(_language_known: gr.events.Dependency) -> None:
         for event in (panel.expand, again.click, language.input):
-            event(refresh, [language], table, **QUIET)
+            event(refresh_resources, [language], table, **QUIET)
 
     return connect
 

@@ -35,7 +35,7 @@ def build_status(context: PageContext, *, downloads: bool) -> Connect:
     timer, shown = gr.Timer(BUSY_S), gr.State("")
     models, followers = context.service.models, context.models_followers
 
-    def refresh(language_value: object, shown_value: str) -> Updates:
+    def refresh_status(language_value: object, shown_value: str) -> Updates:
         """Returns what changes; nothing, if the page shows it already."""
         ready, language = models.ready(), parse_language(language_value)
         status = models.status() if downloads else _without_buttons(models.status())
@@ -47,23 +47,23 @@ def build_status(context: PageContext, *, downloads: bool) -> Connect:
             updates += follower.render(status, ready, language)
         return updates
 
-    def start(language_value: object, shown_value: str) -> Updates:
+    def start_download(language_value: object, shown_value: str) -> Updates:
         models.retry()
-        return refresh(language_value, shown_value)
+        return refresh_status(language_value, shown_value)
 
-    def stop(language_value: object, shown_value: str) -> Updates:
+    def cancel_download(language_value: object, shown_value: str) -> Updates:
         models.cancel()
-        return refresh(language_value, shown_value)
+        return refresh_status(language_value, shown_value)
 
     def connect(language_known: gr.events.Dependency) -> None:
         inputs = [context.language, shown]
         outputs: list[Any] = [line, retry, cancel, timer, shown]
         outputs += [component for follower in followers for component in follower.outputs]
         for event in (language_known.then, context.language.input, timer.tick):
-            event(refresh, inputs, outputs, **QUIET)
+            event(refresh_status, inputs, outputs, **QUIET)
         if downloads:
-            retry.click(start, inputs, outputs, **QUIET)
-            cancel.click(stop, inputs, outputs, **QUIET)
+            retry.click(start_download, inputs, outputs, **QUIET)
+            cancel.click(cancel_download, inputs, outputs, **QUIET)
 
     return connect
 

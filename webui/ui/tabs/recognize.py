@@ -200,7 +200,7 @@ def _connect_run(inputs: _Inputs, outputs: _Outputs, language: gr.Radio, runs: R
     started = [inputs.cancel, outputs.answer, outputs.log, outputs.downloads]
     inputs.recognize.click(None, [language], started, js=browser_function("start"), **QUIET)
     run = inputs.recognize.click(
-        runs.recognize,
+        runs.run,
         values,
         changed,
         concurrency_id=MODEL_QUEUE,

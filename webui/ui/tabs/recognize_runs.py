@@ -42,7 +42,7 @@ class RecognizeRuns:
         self._shared = shared
         self._runs = SessionRuns()
 
-    def recognize(
+    def run(
         self,
         file: str | None,
         recording: str | None,
@@ -71,12 +71,12 @@ class RecognizeRuns:
             caller=caller_of(request),
         )
         names: list[str | None] = chosen_models(self._service, model) if path else [None]
-        run = self._runs.begin(request.session_hash)
+        session_run = self._runs.begin(request.session_hash)
         try:
-            outcome = _run_models(run, recognize, options, names, language, progress)
+            outcome = _run_models(session_run, recognize, options, names, language, progress)
             return [*present(outcome, language, self._shared), _HIDDEN]
         finally:
-            self._runs.end(request.session_hash, run)
+            self._runs.end(request.session_hash, session_run)
 
     def stop(self, language_value: str, request: gr.Request) -> Updates:
         """Stops the run of a session."""
