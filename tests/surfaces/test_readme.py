@@ -69,7 +69,7 @@ def test_modules_and_variables_that_are_named_exist() -> None:
     settings = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
     named = set(re.findall(rf"{ENV_PREFIX}[A-Z_]+", told))
     assert named - settings == {READ_BY_RUN_SH, run_suites.SKIP_BROWSER}
-    hubs = (ROOT / "webui" / "engine" / "hubs.py").read_text("utf-8")
+    hubs = (ROOT / "webui" / "engine" / "hub" / "hubs.py").read_text("utf-8")
     ends = set(re.findall(r"\b\w+_ENDPOINT\b", told))
     assert len(ends) == 2
     assert all(f'environ.get("{name}")' in hubs for name in ends)
