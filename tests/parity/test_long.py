@@ -22,9 +22,9 @@ def make_recording(seconds: float) -> np.ndarray:
 @pytest.mark.parametrize("seconds", [30.0, MAX_WINDOW_S])
 def test_up_to_a_window_it_is_upstream_s_answer(tiny: Pair, seconds: float) -> None:
     recording = make_recording(seconds)
-    joined = predict_recording(tiny.native, recording)
-    assert joined.windows == 1
-    ours = softmax(joined.logits.mean(axis=0, dtype=np.float64))
+    predicted = predict_recording(tiny.native, recording)
+    assert predicted.windows == 1
+    ours = softmax(predicted.logits.mean(axis=0, dtype=np.float64))
     np.testing.assert_allclose(ours, upstream_scores(tiny, recording), atol=1e-5)
 
 

@@ -101,11 +101,11 @@ def draw_tensors(sizes: Sizes, *, seed: int, labels: int = len(TOKENS)) -> dict[
     generator = torch.Generator().manual_seed(seed)
     tensors: dict[str, Tensor] = {}
 
-    def put(name: str, *shape: int, scale: float, centre: float = 0.0) -> None:
-        tensors[name] = centre + scale * torch.randn(*shape, generator=generator)
+    def put(name: str, *shape: int, scale: float, mean: float = 0.0) -> None:
+        tensors[name] = mean + scale * torch.randn(*shape, generator=generator)
 
     def put_norm(name: str, dim: int) -> None:
-        put(f"{name}.weight", dim, scale=0.2, centre=1.0)
+        put(f"{name}.weight", dim, scale=0.2, mean=1.0)
         put(f"{name}.bias", dim, scale=0.2)
 
     def put_linear(name: str, outputs: int, *inputs: int) -> None:
@@ -133,7 +133,7 @@ def draw_tensors(sizes: Sizes, *, seed: int, labels: int = len(TOKENS)) -> dict[
         name = f"{AUDIO}.relative_positional_encoder.{index}.0"
         put_linear(name, dim, dim // sizes.conv_pos_groups, 95 // 5)
     put(f"{AUDIO}.extra_tokens", 1, sizes.num_extra_tokens, dim, scale=1.0)
-    put(f"{AUDIO}.alibi_scale", 1, 1, sizes.num_heads, 1, 1, scale=1.0, centre=0.8)
+    put(f"{AUDIO}.alibi_scale", 1, 1, sizes.num_heads, 1, 1, scale=1.0, mean=0.8)
     tensors[f"{AUDIO}.alibi_scale"][0, 0, 1] = -0.7
     put_norm(f"{AUDIO}.context_encoder.norm", dim)
     for index in range(sizes.prenet_depth):
@@ -178,15 +178,15 @@ def fit_head(tensors: dict[str, Tensor], directory: Path, *, clips: int, seconds
         pooled = torch.cat([network(normalize(make_clip(i, seconds)))[0].mean(dim=1) for i in range(clips)])  # (N, D)
     labels = len(info.labels)
     targets = torch.eye(labels)[torch.arange(clips) % labels]  # (N, L)
-    centre = pooled.mean(dim=0)
-    centred = (pooled - centre).double()
-    gram = centred @ centred.T  # (N, N): ridge regression in its dual form, since D is larger than N
+    mean = pooled.mean(dim=0)
+    centered = (pooled - mean).double()
+    gram = centered @ centered.T  # (N, N): ridge regression in its dual form, since D is larger than N
     ridge = 0.05 * gram.diagonal().mean() * torch.eye(clips, dtype=torch.float64)
-    weight = (centred.T @ torch.linalg.solve(gram + ridge, (targets - targets.mean(dim=0)).double())).T  # (L, D)
-    logits = centred @ weight.T
+    weight = (centered.T @ torch.linalg.solve(gram + ridge, (targets - targets.mean(dim=0)).double())).T  # (L, D)
+    logits = centered @ weight.T
     scale = _scale_for(logits, TOP_SCORE)
     tensors["proj.weight"] = (scale * weight).float().contiguous()
-    tensors["proj.bias"] = -(tensors["proj.weight"] @ centre)
+    tensors["proj.bias"] = -(tensors["proj.weight"] @ mean)
 
 
 def _scale_for(logits: Tensor, top: float) -> float:

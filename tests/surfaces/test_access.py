@@ -291,17 +291,20 @@ def test_open_to_the_network_without_a_lock_is_said_once(tmp_path: Path) -> None
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None
-        url = process.stdout.readline().partition(": ")[2].strip().replace("localhost", "127.0.0.1")
-        with httpx.Client(base_url=url, timeout=60) as client:
-            assert client.get("/config", headers={"Host": "rebound.example"}).json()["code"] == "access.foreign_host"
-            posted = client.post("/api/v1/jobs", headers={"Host": "0.0.0.0:7860", "Origin": "http://evil.example"})
-            assert posted.json()["code"] == "access.foreign_origin"
-            for path in ("/", "/login", "/api/v1/models"):
-                answer = client.get(path)
-                policy = answer.headers["content-security-policy"]
-                assert policy.endswith("; frame-ancestors 'self' https://portal.example:8443")
-                assert "x-frame-options" not in answer.headers
-        process.terminate()
+        try:
+            url = process.stdout.readline().partition(": ")[2].strip().replace("localhost", "127.0.0.1")
+            with httpx.Client(base_url=url, timeout=60) as client:
+                rebound = client.get("/config", headers={"Host": "rebound.example"})
+                assert rebound.json()["code"] == "access.foreign_host"
+                posted = client.post("/api/v1/jobs", headers={"Host": "0.0.0.0:7860", "Origin": "http://evil.example"})
+                assert posted.json()["code"] == "access.foreign_origin"
+                for path in ("/", "/login", "/api/v1/models"):
+                    answer = client.get(path)
+                    policy = answer.headers["content-security-policy"]
+                    assert policy.endswith("; frame-ancestors 'self' https://portal.example:8443")
+                    assert "x-frame-options" not in answer.headers
+        finally:
+            process.terminate()
         _, told = process.communicate(timeout=30)
     assert told.count("open to the network at 0.0.0.0") == 1
     for host, open_to_all in (("0.0.0.0", True), ("192.0.2.1", True), ("127.0.0.2", False), ("::1", False)):

@@ -1,9 +1,8 @@
 """The routes of Gradio that are open: what the page and gradio_client ask for. Everything else is answered 404.
 
-Gradio has some 75 routes; among the closed ones are such that fetch a web address for a caller, resize an icon to any
-size, run ffmpeg on an upload, write a session to the disk, or are tools of a developer. Uploads and files have routes
-of this program's own. tests/surfaces/test_gradio_routes.py fails for a
-route of Gradio that is listed neither as open nor as closed.
+Some of the closed routes fetch a web address for the caller, resize an icon to any size, run ffmpeg on an upload or
+write a session to the disk; others are tools of a developer. Uploads and files have routes of this program's own.
+tests/surfaces/test_gradio_routes.py fails for a route of Gradio that is listed neither as open nor as closed.
 """
 
 from collections.abc import Sequence

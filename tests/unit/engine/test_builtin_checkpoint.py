@@ -57,10 +57,10 @@ def test_a_missing_tensor(copy: Path) -> None:
 
 
 def test_a_tensor_too_many(copy: Path) -> None:
-    change_weights(copy, lambda tensors: tensors.update(stranger=torch.zeros(3)))
+    change_weights(copy, lambda tensors: tensors.update(unknown_tensor=torch.zeros(3)))
     error = refused(copy)
     assert error.code == "engine.extra_tensors"
-    assert "stranger" in str(error)
+    assert "unknown_tensor" in str(error)
 
 
 def test_a_misshapen_tensor(copy: Path) -> None:
@@ -79,12 +79,12 @@ def test_another_number_format(copy: Path) -> None:
 def test_half_precision_on_disk_is_single_precision_at_work(copy: Path) -> None:
     window = Window(np.random.default_rng(0).standard_normal(8000).astype(np.float32), 0.0, 1.0)
 
-    def ask(kind: torch.dtype) -> np.ndarray:
+    def predict(kind: torch.dtype) -> np.ndarray:
         change_weights(copy, lambda tensors: tensors.update({k: v.to(kind) for k, v in tensors.items()}))
         return load_builtin(copy).predict([window])[0].logits
 
     change_weights(copy, lambda tensors: tensors.update({k: v.float() + 1e-5 for k, v in tensors.items()}))
-    whole, half = ask(torch.float32), ask(torch.float16)
+    whole, half = predict(torch.float32), predict(torch.float16)
     assert whole.dtype == half.dtype == np.float32
     assert 0 < np.abs(whole - half).max() < 0.02
 

@@ -69,7 +69,7 @@ def test_fifty_frames_a_second(model: EmotionModel, samples: int, frames: int) -
     assert found.logits.dtype == found.features.dtype == np.float32
 
 
-def test_features_only_if_asked_for(model: EmotionModel) -> None:
+def test_features_only_on_request(model: EmotionModel) -> None:
     assert model.predict([window_of(voice(1))])[0].features is None
     assert model.predict([]) == []
 
@@ -88,13 +88,13 @@ def test_windows_with_context_give_the_whole(model: EmotionModel) -> None:
     whole = model.predict([window_of(samples)])[0].logits
     mean, variance = window_of(samples).mean, window_of(samples).variance
     context = -(-model.context_samples // hop)
-    joined = []
+    kept = []
     for first in range(0, len(whole), piece):
         left, right = max(0, first - context), min(len(whole), first + piece + context)
         cut = samples[left * hop : (right - 1) * hop + model.min_samples]
-        joined.append(model.predict([Window(cut, mean, variance)])[0].logits[first - left :][:piece])
-    assert len(joined) == 3
-    np.testing.assert_allclose(np.concatenate(joined), whole, atol=1e-4, rtol=0)
+        kept.append(model.predict([Window(cut, mean, variance)])[0].logits[first - left :][:piece])
+    assert len(kept) == 3
+    np.testing.assert_allclose(np.concatenate(kept), whole, atol=1e-4, rtol=0)
 
 
 def test_less_context_does_not_give_the_whole(model: EmotionModel) -> None:
@@ -127,11 +127,11 @@ def test_the_same_twice_and_from_threads(model: EmotionModel) -> None:
     expected = [model.predict([window])[0].logits for window in windows]
     found: dict[int, FloatArray] = {}
 
-    def ask(number: int) -> None:
+    def predict(number: int) -> None:
         for _ in range(3):
             found[number] = model.predict([windows[number]])[0].logits
 
-    threads = [threading.Thread(target=ask, args=(n,)) for n in range(4)]
+    threads = [threading.Thread(target=predict, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -43,8 +43,8 @@ def test_number_of_frames(samples: int, frames: int) -> None:
 def test_up_to_the_window_length_nothing_is_cut() -> None:
     model = FakeModel()
     waveform = noise(int(30.0 * RATE))
-    joined = predict_recording(model, waveform)
-    assert joined.windows == 1
+    predicted = predict_recording(model, waveform)
+    assert predicted.windows == 1
     assert model.window_lengths == [480_000]
 
 
@@ -54,14 +54,14 @@ def test_windows_give_what_the_whole_gives(kind: type[FakeModel], seconds: float
     model = kind()
     waveform = noise(int(seconds * RATE)) + np.float32(0.02)
     features: list[np.ndarray] = []
-    joined = predict_recording(model, waveform, on_features=features.append)
+    predicted = predict_recording(model, waveform, on_features=features.append)
     windows = count_frames(model, len(waveform)) / 1500
-    assert windows < joined.windows <= windows * 30 / 24.8 + 1
+    assert windows < predicted.windows <= windows * 30 / 24.8 + 1
     whole = model.predict(
         [Window(waveform, float(waveform.mean(dtype=np.float64)), float(waveform.var(dtype=np.float64)))],
         with_features=True,
     )[0]
-    np.testing.assert_allclose(joined.logits, whole.logits, atol=1e-5)
+    np.testing.assert_allclose(predicted.logits, whole.logits, atol=1e-5)
     np.testing.assert_allclose(np.concatenate(features), whole.features, atol=1e-5)
 
 
@@ -99,7 +99,7 @@ def test_where_it_is_cut_changes_nothing_for_a_model_that_looks_no_further(windo
 @pytest.mark.parametrize("seconds", [30.03, 46.0, 59.7, 60.0, 301.3])
 @pytest.mark.parametrize("context", [0, 5, 250])
 def test_kept_frames_follow_each_other(seconds: float, context: int) -> None:
-    """The samples are their own numbers, so that every window says where it lies."""
+    """The samples are their own numbers, so that every window shows where it lies."""
     model = FakeModel()
     model.context_samples = context * 320
     waveform = np.arange(int(seconds * RATE), dtype=np.float32)

@@ -6,7 +6,7 @@ The numbers stay the same up to rounding; docs/BENCHMARKS.md says what each step
   CPU they are computed in pieces of 2 s.
 - On a GPU a positional convolution becomes one product per group of channels.
 - On the CPU weights are reordered once for oneDNN's kernels; ``torch.nn.functional.linear`` does so at each call.
-  oneDNN keeps buffers for every number of rows it meets, so rows are padded to one of 75 lengths, and attention
+  oneDNN keeps buffers for every number of rows it meets, so rows are padded to one of 74 lengths, and attention
   ignores the spare ones.
 """
 
@@ -92,7 +92,7 @@ def can_prepack() -> bool:
 def grid_length(frames: int) -> int:
     """Returns the length that ``frames`` are padded to: oneDNN never frees its buffers for a number of rows.
 
-    One of 75 up to 30 s. With every length that occurs, a few hundred clips would take more memory than the weights.
+    One of 74 up to 30 s. With every length that occurs, a few hundred clips would take more memory than the weights.
     """
     step = next(step for least, step in GRIDS if frames >= least)
     return -(-frames // step) * step
