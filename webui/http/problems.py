@@ -63,6 +63,7 @@ STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] 
     (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),
 )
 EXAMPLES: Final[tuple[SpeechEmotionError, ...]] = (  # of each status, for the description of the API
+    MalformedRequestError("request.two_lengths"),
     UnauthorizedError("access.unauthorized"),
     ForbiddenPathError("api.no_audio_roots"),
     RunNotFoundError("api.no_result", found="outputs_20260101_120000.AbCdEfGhIjKlMnOpQrStUv"),
@@ -142,7 +143,7 @@ def language_of(request: Request) -> Language:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Returns what OpenAPI is told of the errors of a route."""
+    """Returns the description of a route's errors for OpenAPI; every route refuses malformed requests with 400."""
     examples = {problem.status: problem for problem in (problem_of(error, Language.EN) for error in EXAMPLES)}
     return {
         status: {
@@ -150,7 +151,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "content": {PROBLEM_TYPE: {"schema": PROBLEM_REF, "example": examples[status].model_dump()}},
             **({"headers": _RETRY_AFTER} if status in WITH_RETRY_AFTER else {}),
         }
-        for status in statuses
+        for status in (HTTPStatus.BAD_REQUEST.value, *statuses)
     }
 
 
