@@ -25,7 +25,7 @@ from tests.support import browser_needs
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATIC: Final = ("lint", "format", "types", "shell")
-SIDE_BY_SIDE: Final = ("-n", "2", "--dist", "loadfile")  # mostly waits for processes that start
+SIDE_BY_SIDE: Final = ("-n", "2", "--dist", "loadfile")  # one process per core; most tests wait for others
 NO_TESTS: Final = 5  # pytest's exit code
 STOP_S: Final = 10
 HANGING_S: Final = 240  # of one test; then pytest prints where it stands
@@ -45,7 +45,7 @@ class Suite:
 
     name: str
     command: tuple[str, ...]
-    limit_s: float = 900
+    limit_s: float = 1500
     tests: bool = True
 
 
@@ -63,7 +63,7 @@ class Outcome:
 
 def all_suites() -> list[Suite]:
     structure = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_*.py"))
-    folders = {"unit": (), "parity": (), "surfaces": SIDE_BY_SIDE, "browser": (), "faults": ()}
+    folders = dict.fromkeys(("unit", "parity", "surfaces", "browser", "faults"), SIDE_BY_SIDE)
     return [
         Suite("lint", ("-m", "ruff", "check", "."), 120, tests=False),
         Suite("format", ("-m", "ruff", "format", "--check", "."), 120, tests=False),
