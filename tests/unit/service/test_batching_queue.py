@@ -11,6 +11,7 @@ from tests.support.fake_model import FakeModel
 from webui.engine.protocol import Prediction, Window
 from webui.errors import InferenceError
 from webui.service.models.batching_queue import MAX_BATCH_WINDOWS, BatchingQueue
+from webui.service.serving.priority_semaphore import Priority
 
 RATE = 16_000
 
@@ -43,13 +44,11 @@ class Callers:
         self.answers: dict[int, list[Prediction] | Exception] = {}
         self.threads: list[threading.Thread] = []
 
-    def start(self, *samples: int, with_features: bool = False, background: bool = False) -> None:
+    def start(self, *samples: int, with_features: bool = False, priority: Priority = Priority.INTERACTIVE) -> None:
         def run() -> None:
             windows = [window(count) for count in samples]
             try:
-                self.answers[samples[0]] = self.queue.predict(
-                    windows, with_features=with_features, background=background
-                )
+                self.answers[samples[0]] = self.queue.predict(windows, with_features=with_features, priority=priority)
             except InferenceError as err:
                 self.answers[samples[0]] = err
 
@@ -84,7 +83,7 @@ def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_go_first()
     model, sizes = Held("cuda:0"), []
     callers = Callers(BatchingQueue(model, sizes.append))
     callers.start(RATE)
-    callers.start(2 * RATE, background=True)
+    callers.start(2 * RATE, priority=Priority.BACKGROUND)
     callers.start(3 * RATE, 4 * RATE)
     callers.start(5 * RATE, with_features=True)
     callers.start(6 * RATE)

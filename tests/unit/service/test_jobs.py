@@ -17,8 +17,8 @@ from webui.labels import Emotion
 from webui.service import RecognitionService
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import COLUMNS, TableFormat, write_table
-from webui.service.models.priority_lock import PriorityLock
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
+from webui.service.serving.priority_semaphore import Priority, PrioritySemaphore
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobStore
 
@@ -35,38 +35,12 @@ def files(count: int) -> list[tuple[str, str]]:
     return [(f"{number}.wav", f"/nowhere/{number}.wav") for number in range(count)]
 
 
-def test_interactive_callers_go_before_background_work_and_each_in_order() -> None:
-    lock, order = PriorityLock(), []
-    arrived = threading.Semaphore(0)
-
-    def wait(name: str, priority: str) -> None:
-        arrived.release()
-        with getattr(lock, priority):
-            order.append(name)
-
-    threads = []
-    callers = (("b1", "background"), ("b2", "background"), ("i1", "interactive"), ("i2", "interactive"))
-    with lock.background:
-        for name, priority in callers:
-            threads.append(threading.Thread(target=wait, args=(name, priority)))
-            threads[-1].start()
-            arrived.acquire()
-            deadline = time.monotonic() + 10
-            while lock.waiting < len(threads):
-                assert time.monotonic() < deadline
-                time.sleep(0.001)
-        assert order == []
-    for thread in threads:
-        thread.join(10)
-    assert order == ["i1", "i2", "b1", "b2"]
-
-
 def test_an_interactive_caller_waits_for_one_step_of_background_work() -> None:
-    lock, done, stop = PriorityLock(), [], threading.Event()
+    lock, done, stop = PrioritySemaphore(), [], threading.Event()
 
     def work() -> None:
         while not stop.is_set():
-            with lock.background:
+            with lock.slot(Priority.BACKGROUND):
                 time.sleep(0.02)
                 done.append("step")
 
@@ -75,7 +49,7 @@ def test_an_interactive_caller_waits_for_one_step_of_background_work() -> None:
         worker.start()
     for _ in range(10):
         before = len(done)
-        with lock.interactive:
+        with lock.slot():
             assert len(done) - before <= 1
     stop.set()
     for worker in workers:

@@ -12,7 +12,7 @@ from typing import Final
 
 from webui.engine.protocol import EmotionModel, Prediction, Window
 from webui.errors import InferenceError
-from webui.service.models.priority_lock import PriorityLock
+from webui.service.serving.priority_semaphore import Priority, PrioritySemaphore
 
 MAX_BATCH_WINDOWS: Final = 64
 
@@ -21,7 +21,7 @@ MAX_BATCH_WINDOWS: Final = 64
 class _Request:
     windows: Sequence[Window]
     with_features: bool
-    background: bool
+    priority: Priority
     predictions: list[Prediction] = field(default_factory=list)
     error: Exception | None = None
     done: bool = False
@@ -42,7 +42,7 @@ class BatchingQueue:
     def __init__(self, model: EmotionModel, on_batch: Callable[[int], None] = lambda _size: None) -> None:
         self._model = model
         self._on_batch = on_batch
-        self._turn = PriorityLock()
+        self._turn = PrioritySemaphore()
         self._pending: list[_Request] = []
         self._lock = threading.Lock()
 
@@ -52,23 +52,23 @@ class BatchingQueue:
         return self._turn.waiting
 
     def predict(
-        self, windows: Sequence[Window], *, with_features: bool = False, background: bool = False
+        self, windows: Sequence[Window], *, with_features: bool = False, priority: Priority = Priority.INTERACTIVE
     ) -> list[Prediction]:
         """Returns one prediction per window, in order; see ``EmotionModel.predict``.
 
         Args:
             windows: the windows of one request.
             with_features: whether predictions carry features.
-            background: whether interactive requests go first.
+            priority: order among the requests that wait for this model.
 
         Raises:
             InferenceError: a window is not usable, or the model failed.
         """
-        request = _Request(windows, with_features, background)
+        request = _Request(windows, with_features, priority)
         with self._lock:
             self._pending.append(request)
         try:
-            with self._turn.background if background else self._turn.interactive:
+            with self._turn.slot(priority):
                 if not request.done:
                     self._run(self._gather(request))
         finally:
@@ -85,7 +85,7 @@ class BatchingQueue:
         limit = self._model.max_batch_s * self._model.sample_rate
         with self._lock:
             others = (request for request in self._pending if request is not first)
-            for other in sorted(others, key=lambda request: request.background):
+            for other in sorted(others, key=lambda request: request.priority):
                 windows = sum(len(request.windows) for request in (*batch, other))
                 fits = samples + other.samples <= limit and windows <= MAX_BATCH_WINDOWS
                 if fits and other.with_features == first.with_features:

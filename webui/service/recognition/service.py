@@ -320,7 +320,7 @@ class _Run:
                 statistics=(signal.mean, signal.variance),
                 on_features=embedding.add if embedding is not None else None,
                 on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
-                predict=partial(loaded.queue.predict, background=self._priority is Priority.BACKGROUND),
+                predict=partial(loaded.queue.predict, priority=self._priority),
             )
         spans = self._detect_speech(recording)
         inference_s = time.perf_counter() - clock
