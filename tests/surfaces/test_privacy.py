@@ -27,10 +27,10 @@ TRAIN = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from tests.unit.test_training_run import OPTIONS, SMALL
+from tests.unit.training.test_run import OPTIONS, SMALL
 from training.cache import build_cache
 from training.data import read_manifest
-from training.jobs import do_all, pair_of
+from training.tasks import member_pair, train_members
 from training.splits import hold_out
 
 if __name__ == "__main__":
@@ -38,10 +38,10 @@ if __name__ == "__main__":
     clips = read_manifest(data)
     cache = build_cache(data, clips, out / "cache")
     options = replace(OPTIONS, epochs=1, clips_per_epoch=8, variants=1)
-    pair = pair_of(
+    pair = member_pair(
         out / "run", cache_dir=cache.directory, split=hold_out(clips, ["a_2"]), config=SMALL, options=options
     )
-    do_all(pair[:1], processes=2)
+    train_members(pair[:1], processes=2)
 """
 GIVE_AWAY = """
 import socket
