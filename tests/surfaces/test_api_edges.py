@@ -20,6 +20,7 @@ from tests.support.fake_model import FakeRegistry
 from webui.api.documents import JobRequest, RecognizeRequest
 from webui.api.jobs import JobsApi
 from webui.api.routes import MAX_OFFSET, Api
+from webui.engine.emotion2vec.verification_record import ClipComparison
 from webui.errors import RequestError, SpeechEmotionError
 from webui.http.opened_file import OpenedFileResponse
 from webui.http.problems import answer_error
@@ -122,6 +123,17 @@ def test_no_document_takes_what_json_does_not_have(document: Any) -> None:  # no
     for written in ("NaN", "Infinity", "-Infinity", "1e999"):
         with pytest.raises(ValueError, match="finite"):
             document.model_validate_json(f'{{"max_segment_s": {written}}}')
+
+
+def test_what_is_kept_on_the_disk_can_be_read_again() -> None:
+    """A NaN was written as null, which is no number when it is read."""
+    clip = ClipComparison(
+        clip="a.wav", duration_s=1.0, feature_difference=None, score_difference=0.0, native_emotion="sad",
+        native_confidence=1.0, reference_emotion="sad", reference_confidence=1.0,
+    )  # fmt: skip
+    assert ClipComparison.model_validate_json(clip.model_dump_json()) == clip
+    with pytest.raises(ValueError, match="finite"):
+        clip.model_validate(clip.model_dump() | {"score_difference": math.nan})
 
 
 def test_a_header_s_endless_rate_is_told_as_json(client: TestClient) -> None:

@@ -42,6 +42,10 @@ async def at_once(_request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
+async def short(_request: Request) -> Response:
+    return Response(bytes(60_000))
+
+
 async def long(_request: Request) -> Response:
     return Response(bytes(20_000_000))
 
@@ -49,16 +53,18 @@ async def long(_request: Request) -> Response:
 def app() -> Starlette:
     """A server's own paths, without the page, which takes seconds to build."""
     routes = [Route(path, at_once) for path in ("/healthz", "/readyz", "/models")]
-    routes += [Route("/recognize", answer, methods=["POST"]), Route("/long", long)]
+    routes += [Route("/short", short), Route("/recognize", answer, methods=["POST"]), Route("/long", long)]
     return Starlette(routes=routes)
 
 
 @contextmanager
-def serving(connections: Connections, **tls: Any) -> Iterator[str]:  # noqa: ANN401
+def serving(connections: Connections, send_buffer: int = 0, **tls: Any) -> Iterator[str]:  # noqa: ANN401
     """The server as ``serve`` runs it, in a thread; gives its address."""
     started = threading.Event()
     config = uvicorn.Config(app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1, **tls)
     with open_listener("127.0.0.1", PORT) as listener:
+        if send_buffer:  # accepted sockets take it over
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         server = Server(config, started.set, DrainTracker(), connections, max_upload_s=60.0)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
@@ -97,6 +103,14 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def connect(server: str) -> socket.socket:
     link = socket.create_connection(("127.0.0.1", int(server.rsplit(":", 1)[1])), timeout=CLOSED_S)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return link
+
+
+def slow_reader(server: str) -> socket.socket:
+    link = socket.socket()
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    link.settimeout(CLOSED_S)
+    link.connect(("127.0.0.1", int(server.rsplit(":", 1)[1])))
     return link
 
 
@@ -220,6 +234,17 @@ def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
         assert got.startswith(b"HTTP/1.1 200")
     with serving(connections) as url:
         assert len(httpx.get(f"{url}/long", timeout=CLOSED_S).content) == 20_000_000
+
+
+def test_the_end_of_an_answer_may_be_read_slowly() -> None:
+    """It is all written, and lies in the server's own buffer, when the time for the next request is over."""
+    connections = Connections(total=LIMIT, per_address=1)
+    with serving(connections, send_buffer=4096) as url, slow_reader(url) as kept, slow_reader(url) as ended:
+        kept.sendall(b"GET /short HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        ended.sendall(b"GET /short HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        time.sleep(2.5 * HEAD_S)
+        for link in (kept, ended):
+            assert answer_of(link).endswith(bytes(60_000))
 
 
 def test_a_body_that_nobody_reads_but_that_ends(server: str) -> None:

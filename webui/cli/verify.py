@@ -76,7 +76,7 @@ def _print_record(record: VerificationRecord, terminal: Terminal) -> None:
             f"{clip.native_emotion} {clip.native_confidence:.4f}",
             f"{clip.reference_emotion} {clip.reference_confidence:.4f}",
             f"{clip.score_difference:.1e}",
-            f"{clip.feature_difference:.1e}",
+            f"{clip.feature_difference:.1e}" if clip.feature_difference is not None else "–",
         )
     terminal.print_result(table, wrap=True)
     if record.published is not None:

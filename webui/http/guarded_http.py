@@ -65,6 +65,7 @@ class HttpConnection(H11Protocol):
         self._waits = _Waits.HEAD
         self._request: object = None  # that began last
         self._request_s = 0.0
+        self._lingers = False
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -161,9 +162,10 @@ class HttpConnection(H11Protocol):
         """Closes the connection: what was waited for did not come. The rest of an answer may still be read."""
         if self._connection is None:
             return
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self._lingers:
             self._connection.transport.abort()
         else:
+            self._lingers = True
             self.transport.close()
             self._wait(LINGER_S)
 

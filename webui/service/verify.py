@@ -123,9 +123,8 @@ def _compare(native: EmotionModel, reference: EmotionModel, clip: Clip) -> tuple
     ours, theirs = (model.predict([window], with_features=True)[0] for model in (native, reference))
     our_scores = emotion_scores(ours.logits.mean(axis=0, dtype=np.float64), native)
     their_scores = emotion_scores(theirs.logits.mean(axis=0, dtype=np.float64), reference)
-    if ours.features is None or theirs.features is None:
-        feature_difference = float("nan")
-    else:
+    feature_difference = None  # not NaN, which JSON doesn't have
+    if ours.features is not None and theirs.features is not None:
         feature_difference = float(np.abs(ours.features - theirs.features).max())
     comparison = ClipComparison(
         clip=clip.name,

@@ -18,7 +18,9 @@ class ClipComparison(Document):
 
     clip: str
     duration_s: Seconds
-    feature_difference: float = Field(description="Largest absolute difference of the features.")
+    feature_difference: float | None = Field(
+        description="Largest absolute difference of the features; null where an engine has none."
+    )
     score_difference: float = Field(description="Largest absolute difference of the utterance scores.")
     native_emotion: str
     native_confidence: float
