@@ -136,15 +136,21 @@ def is_closed(link: socket.socket) -> bool:
     return True
 
 
+def received(link: socket.socket) -> bytes:
+    piece = link.recv(65536)
+    assert piece, "the answer is cut off"
+    return piece
+
+
 def answer_of(link: socket.socket) -> bytes:
     """Returns an answer with its body, which a Content-Length says the end of."""
     got = b""
     while b"\r\n\r\n" not in got:
-        got += link.recv(65536)
+        got += received(link)
     head, _, body = got.partition(b"\r\n\r\n")
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
     while len(body) < length:
-        body += link.recv(65536)
+        body += received(link)
     return head + b"\r\n\r\n" + body
 
 
