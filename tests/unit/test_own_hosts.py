@@ -5,12 +5,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from webui.errors import ForbiddenRequestError, RequestError, UnauthorizedError
 from webui.http import host
-from webui.http.access import Access
-from webui.http.host import machine_names
+from webui.http.access import Access, caller_name
+from webui.http.host import machine_names, site_of
 from webui.http.security_headers import SecurityHeaders
 from webui.service.serving.keys import hash_key
 from webui.settings import PROJECT_DIR, Settings
@@ -172,3 +172,21 @@ def test_settings_that_make_no_sense() -> None:
     for origin in ("portal.example", "https://portal.example/", "https://a; script-src *", "*", "data:"):
         with pytest.raises(RequestError, match="SPEECH_EMOTION_FRAME_ANCESTORS"):
             SecurityHeaders(None, frame_ancestors=(origin,))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("client", "site"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+        ("", ""),
+    ],
+)
+def test_addresses_of_one_client_count_as_one(client: str, site: str) -> None:
+    assert site_of(client) == site
+    scope = {"type": "http", "headers": [], "client": (client, 1), "state": {}}
+    assert caller_name(HTTPConnection(scope)) == f"ip:{site}"

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webui.errors import ForbiddenRequestError, UnauthorizedError
-from webui.http.host import DEFAULT_PORTS, Host, OwnHosts, ip_address, parse_host, requested_host
+from webui.http.host import DEFAULT_PORTS, Host, OwnHosts, ip_address, parse_host, requested_host, site_of
 from webui.http.problems import answer_error
 from webui.http.sessions import Sessions
 from webui.service.serving.keys import Accounts, KeyRing, read_accounts, read_keys
@@ -141,9 +141,9 @@ class AccessGuard:
 
 
 def caller_name(request: HTTPConnection) -> str:
-    """Returns who asks, for counting: a key, a user, or else an address."""
+    """Returns who asks, for counting: a key, a user, or else an address (of IPv6, a site's)."""
     named: str | None = getattr(request.state, "caller", None)
-    return named or f"ip:{request.client.host if request.client else ''}"
+    return named or f"ip:{site_of(request.client.host) if request.client else ''}"
 
 
 def page_user(request: HTTPConnection) -> str | None:

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Final
 
 from webui.errors import BusyError, SpeechEmotionError, TooOftenError
+from webui.http.host import site_of
 from webui.service.serving.retry import RETRY_AFTER_S
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # A reverse proxy on this machine speaks for many, and whoever is on this machine has other ways to keep it busy.
 LOOPBACK: Final[tuple[Network, ...]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-SITE_BITS: Final = 64  # of an IPv6 address: what follows, a client chooses itself
 SPARE: Final = 16  # for so many connections one more may be open than may be answered, to ask for a health check
 FILES: Final = 256  # that the process has open besides: models, uploads, results, the store of jobs
 
@@ -174,7 +174,7 @@ class Connections:
             address = address.ipv4_mapped
         if any(address in network for network in self._trusted):
             return None
-        return str(address) if address.version == 4 else str(ipaddress.ip_network((address, SITE_BITS), strict=False))
+        return site_of(host)
 
     def _forget_empty(self, pools: Iterable[_Pool]) -> None:
         for pool in pools:

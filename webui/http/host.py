@@ -28,6 +28,7 @@ MAX_PORT: Final = 65535
 SHOWN: Final = 80
 THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+SITE_BITS: Final = 64  # of an IPv6 address: what follows, a client chooses itself
 HOSTS_FILE: Final = Path("/etc/hosts")
 
 
@@ -142,6 +143,22 @@ def ip_address(text: str) -> IpAddress | None:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
+
+
+def site_of(client: str) -> str:
+    """Returns what one client's addresses have in common: an IPv4 address whole, the first 64 bits of an IPv6 address.
+
+    Args:
+        client: an address as a socket gives it; any other text is returned as it is.
+    """
+    address = ip_address(client.partition("%")[0])
+    if address is None:
+        return client
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((address, SITE_BITS), strict=False))
+        address = address.ipv4_mapped
+    return str(address)
 
 
 def _allowed_host(text: str) -> Host:
