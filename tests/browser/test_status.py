@@ -11,10 +11,9 @@ from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
 from tests.support.paths import EXAMPLE
 from tests.support.server_process import RunningServer, running_server
-from webui.engine.emotion2vec.files import read_source_hash
-from webui.engine.emotion2vec.verification_record import VerificationRecord, write_record
+from tests.support.verification import int8_record
+from webui.engine.emotion2vec.verification_record import write_record
 from webui.engine.registry import LARGE
-from webui.settings import Precision
 
 SOON_MS = 30_000
 
@@ -118,7 +117,7 @@ def test_weights_that_are_copied_in_while_the_page_is_open(
     assert "emotion2vec_plus_large" in visitor.recognize().locator(".se-model").inner_text()
     expect(page.locator("#fast")).to_be_hidden()
 
-    write_record(tmp_path / "models" / LARGE, int8_verdict(tmp_path / "models" / LARGE))  # what `verify` finds
+    write_record(tmp_path / "models" / LARGE, int8_record(tmp_path / "models" / LARGE))  # what `verify` finds
     expect(page.locator("#fast")).to_be_visible(timeout=SOON_MS)
     visitor.photograph("status_fast_zh_1280")
     page.locator("#fast input").check()
@@ -127,21 +126,3 @@ def test_weights_that_are_copied_in_while_the_page_is_open(
     assert "int8" in words
     page.locator("#fast input").uncheck()
     assert "fp32" in visitor.recognize().locator(".se-model").inner_text()
-
-
-def int8_verdict(folder: Path) -> VerificationRecord:
-    digest = read_source_hash(folder / "model.safetensors")
-    assert digest is not None
-    return VerificationRecord(
-        model=LARGE,
-        checkpoint_sha256=digest,
-        verified=True,
-        tolerance=5e-3,
-        largest_score_difference=1e-3,
-        device="cpu",
-        timestamp="2026-01-01 00:00:00",
-        versions={},
-        clips=(),
-        precision=Precision.INT8,
-        top1_agreement=1.0,
-    )

@@ -18,6 +18,7 @@ import pytest
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 from webui.engine.emotion2vec.family import EMOTION2VEC
 from webui.engine.hub.client_process import NO_SESSION
 from webui.engine.hub.download import DownloadProgress
@@ -221,7 +222,7 @@ def test_cancelled_in_the_middle_it_goes_on_from_there(
         with pytest.raises(DownloadCancelledError, match="it goes on from there"):
             download_weights(LARGE, target, cancelled=lambda: hub.served_bytes > 40_000_000)
         assert not (target / "model.pt").exists()
-        wait_for(lambda: stands_still(hub))
+        wait_until(lambda: stands_still(hub), PATIENCE_S)
         hub.pause_s, before = 0.0, hub.served_bytes
         download_weights(LARGE, target)
         assert same_bytes(target, large)
@@ -278,23 +279,16 @@ def test_the_client_does_not_outlive_the_program(hub: Hub, target: Path, monkeyp
     monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
     hub.pause_s = 0.05
     program = subprocess.Popen([sys.executable, str(ROOT / "app.py"), "download", LARGE], stderr=subprocess.DEVNULL)
-    wait_for(lambda: hub.served_bytes > 100_000)
+    wait_until(lambda: hub.served_bytes > 100_000, PATIENCE_S)
     os.kill(program.pid, signal.SIGKILL)
     program.wait(PATIENCE_S)
-    wait_for(lambda: stands_still(hub))
+    wait_until(lambda: stands_still(hub), PATIENCE_S)
     assert hub.served_bytes < 2_000_000
 
 
 def test_a_model_that_nobody_publishes(registry: ModelRegistry) -> None:
     with pytest.raises(ModelNotFoundError, match="emotion2vec_plus_large"):
         registry.download("whisper")
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def stands_still(hub: Hub) -> bool:

@@ -6,9 +6,22 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from webui.engine.builtin.frontend import FrontEndConfig
+from webui.engine.builtin.network import NetworkConfig
+
 RATE = 16_000
 EMOTIONS = {"angry": (240.0, 6.0), "neutral": (140.0, 3.0), "sad": (100.0, 1.5)}  # pitch in Hz, syllables a second
 SPEAKERS = ("a_1", "a_2", "b_1", "b_2")
+SMALL = NetworkConfig(  # learns them within seconds
+    labels=3,
+    front_end=FrontEndConfig(mels=16, lags=16),
+    mel_channels=(4, 6, 8, 8),
+    pitch_channels=(4, 4, 4, 4),
+    width=16,
+    heads=2,
+    dilations=(1,),
+    radius=4,
+)
 
 
 def write_corpus(folder: Path, takes: int = 4) -> Path:

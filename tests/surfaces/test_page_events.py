@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +11,12 @@ import httpx
 import pytest
 
 from tests.support.server_process import PROGRAM, ROOT, RunningServer, running_server
+from tests.support.waiting import wait_until
 from webui.http.page_sessions import MAX_CLOSED
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 PER_CALLER = 2
+PATIENCE_S = 60
 # Recognizes nothing while a file `hold` lies in the working folder; tells what Gradio keeps; forgets after a second.
 WATCHED = """
 import time
@@ -105,20 +107,13 @@ def anna(server: RunningServer) -> Iterator[Caller]:
     with closing(Caller(server, "127.0.0.2")) as caller:
         yield caller
         (server.outputs_dir.parent / "hold").unlink(missing_ok=True)
-        wait_until(lambda: not caller.kept()["events"])
+        wait_until(lambda: not caller.kept()["events"], PATIENCE_S)
 
 
 @pytest.fixture
 def ben(server: RunningServer) -> Iterator[Caller]:
     with closing(Caller(server, "127.0.0.3")) as caller:
         yield caller
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_caller_has_a_share_of_the_queue(anna: Caller, ben: Caller, hold: Path) -> None:
@@ -145,8 +140,8 @@ def test_answers_that_are_not_read_are_dropped(anna: Caller, hold: Path) -> None
     first, second = anna.call(), anna.join("forgotten-page")
     assert (first.status_code, second.status_code, anna.call().status_code) == (200, 200, 429)
     hold.unlink()
-    wait_until(lambda: anna.call().status_code == 200)
-    wait_until(lambda: not anna.kept()["undelivered"] + anna.kept()["messages"])
+    wait_until(lambda: anna.call().status_code == 200, PATIENCE_S)
+    wait_until(lambda: not anna.kept()["undelivered"] + anna.kept()["messages"], PATIENCE_S)
     assert anna.answer(first) == 'event: error\ndata: "404: Not Found"\n\n'
     assert anna.messages("forgotten-page") == ["unexpected_error"]
 
@@ -170,7 +165,7 @@ def test_sessions_do_not_pile_up(anna: Caller) -> None:
         if number % 10 == 0:  # Gradio makes a session when its heartbeat ends
             with anna.client.stream("GET", f"/gradio_api/heartbeat/heart-{number}") as heart:
                 assert heart.status_code == 200
-    wait_until(lambda: anna.kept()["states"] <= MAX_CLOSED + 5)
+    wait_until(lambda: anna.kept()["states"] <= MAX_CLOSED + 5, PATIENCE_S)
 
 
 def test_odd_session_hashes_are_refused(anna: Caller) -> None:

@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import re
 import socket
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support.file_watch import supported
 from tests.support.server_process import RunningServer, running_server
+from tests.support.waiting import Clock, wait_until
 from webui.errors import BusyError, SpeechEmotionError, TooOftenError
 from webui.http.upload_quota import UploadQuota
 from webui.service.serving.keys import hash_key, new_key
@@ -22,13 +22,6 @@ from webui.ui.page import UPLOADS_KEPT_S
 
 MB = 1_000_000
 KEYS = [new_key() for _ in range(3)]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -144,13 +137,6 @@ def chunked(*bodies: bytes) -> bytes:
 
 def temporary(cache: Path) -> list[str]:
     return [path.name for path in cache.iterdir() if path.is_file()]
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def is_charged(server: RunningServer) -> bool:

@@ -2,16 +2,10 @@
 
 import pytest
 
+from tests.support.waiting import Clock
 from webui.errors import TooOftenError
 from webui.http import sessions
 from webui.http.sessions import ACCOUNT_FAILURES, FAILURES, FAILURES_S, FailureLimit
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.support.waiting import Clock
 from webui.errors import TooOftenError
 from webui.http import page_sessions
 from webui.http.page_sessions import MAX_CLOSED, STATE_S, UNREAD_S, PageSessions
@@ -35,13 +36,6 @@ class Queue:
 
     def drop_state(self, session_hash: str) -> None:
         self.states.discard(session_hash)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

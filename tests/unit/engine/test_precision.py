@@ -7,10 +7,10 @@ import pytest
 
 from tests.support.checkpoints import TINY, make_checkpoint, make_clip
 from tests.support.parity_pairs import softmax, whole
+from tests.support.verification import int8_record
 from webui.engine.emotion2vec.convert import convert_checkpoint
-from webui.engine.emotion2vec.files import read_source_hash
 from webui.engine.emotion2vec.torch_model import TorchModel
-from webui.engine.emotion2vec.verification_record import VerificationRecord, write_record
+from webui.engine.emotion2vec.verification_record import write_record
 from webui.engine.precision import Runtime, engine_for
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.errors import RequestError
@@ -80,25 +80,11 @@ def test_int8_is_offered_once_it_was_verified_on_these_weights(models_dir: Path)
     service = RecognitionService(settings)
     service.load()
     assert service.models.status().offers == ()
-    digest = read_source_hash(models_dir / LARGE / "model.safetensors")
-    assert digest is not None
-    record = VerificationRecord(
-        model=LARGE,
-        checkpoint_sha256="of another file",
-        verified=True,
-        tolerance=5e-3,
-        largest_score_difference=1e-3,
-        device="cpu",
-        timestamp="2026-01-01 00:00:00",
-        versions={},
-        clips=(),
-        precision=Precision.INT8,
-        top1_agreement=1.0,
-    )
+    record = int8_record(models_dir / LARGE)
     for changed, offered in (
-        ({}, ()),
-        ({"checkpoint_sha256": digest, "verified": False}, ()),
-        ({"checkpoint_sha256": digest}, (Precision.INT8,)),
+        ({"checkpoint_sha256": "of another file"}, ()),
+        ({"verified": False}, ()),
+        ({}, (Precision.INT8,)),
     ):
         write_record(models_dir / LARGE, record.model_copy(update=changed))
         assert service.models.status().offers == offered

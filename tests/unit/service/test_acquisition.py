@@ -1,7 +1,6 @@
 """The large model on its way, with real downloads from a hub on loopback: who answers meanwhile, cancel, retry."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import soundfile
 
 from tests.support.checkpoints import TINY, make_checkpoint, make_clip
 from tests.support.hub import Hub, serve
+from tests.support.waiting import wait_until
 from webui.errors import ModelNotFoundError, ModelNotReadyError
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.models.acquisition import AcquisitionState
@@ -46,19 +46,12 @@ def clip(tmp_path: Path) -> Path:
     return tmp_path / "clip.wav"
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_server_fetches_it_while_the_builtin_answers(hub: Hub, settings: Settings, clip: Path) -> None:
     hub.pause_s = 0.02
     service = RecognitionService(settings)
     pool = service.models
     acquisition = pool.prepare()
-    wait_for(lambda: hub.served_bytes > 100_000)
+    wait_until(lambda: hub.served_bytes > 100_000, PATIENCE_S)
     meanwhile = service.recognize(clip).result
     assert meanwhile.model.name == "builtin"
     assert [warning.code for warning in meanwhile.warnings] == ["request.builtin_answered", "acquisition.downloading"]
@@ -82,7 +75,7 @@ def test_cancelled_and_taken_up_again(hub: Hub, settings: Settings, clip: Path) 
     service = RecognitionService(settings)
     pool = service.models
     acquisition = pool.prepare()
-    wait_for(lambda: hub.served_bytes > 100_000)
+    wait_until(lambda: hub.served_bytes > 100_000, PATIENCE_S)
     pool.cancel()
     acquisition.wait(PATIENCE_S)
     assert acquisition.status.state is AcquisitionState.CANCELLED
@@ -125,7 +118,7 @@ def test_a_named_model_is_fetched_and_nobody_answers_meanwhile(hub: Hub, setting
     hub.pause_s = 0.02
     service = RecognitionService(settings.model_copy(update={"model": LARGE}))
     acquisition = service.models.prepare()
-    wait_for(lambda: hub.served_bytes > 100_000)
+    wait_until(lambda: hub.served_bytes > 100_000, PATIENCE_S)
     assert service.models.status().active is None
     with pytest.raises(ModelNotReadyError):
         service.recognize(clip)

@@ -1,6 +1,5 @@
 """How much audio of one caller is decoded within an hour: charged before, corrected after, free again in time."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from starlette.testclient import TestClient
 
 from tests.support.audio_files import pcm16, riff, voice, with_pyav
 from tests.support.fake_model import FakeRegistry
+from tests.support.waiting import Clock, wait_until
 from webui.api.jobs import JobsApi
 from webui.api.routes import Api
 from webui.audio.decode import DecodeLimits, decode_into
@@ -30,16 +30,9 @@ RATE = 16_000
 LIMITS = DecodeLimits(max_bytes=10**9, max_duration_s=20.0)
 
 
-class Clock:
-    now = 100_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100_000.0)
 
 
 @pytest.fixture
@@ -213,19 +206,12 @@ def test_over_rest(tmp_path: Path) -> None:
         made = client.post("/api/v1/jobs", files=[("audio", wav(3.0)), ("audio", wav(3.0))])
         assert made.status_code == 202
         where = f"/api/v1/jobs/{made.json()['id']}"
-        wait_for(lambda: "notice" in client.get(where).json())
+        wait_until(lambda: "notice" in client.get(where).json())
         job = client.get(where).json()
         assert (job["state"], job["waiting"], job["failed"]) == ("running", 2, 0)
         assert "were decoded for you within the last hour" in job["notice"]
         assert client.post(f"{where}/cancel").json().get("notice") is None
         jobs.stop()
-
-
-def wait_for(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -251,13 +237,13 @@ def test_a_job_goes_on_when_there_is_budget_again(runner: JobRunner, tmp_path: P
     free = runner.submit(files(tmp_path, 3.0, 3.0, 3.0), AnalysisOptions()).id
     runner.start()
     try:
-        wait_for(lambda: runner.pause_of(first) is not None)
+        wait_until(lambda: runner.pause_of(first) is not None)
         notice = runner.pause_of(first)
         assert notice is not None
         assert notice.code == "request.audio_budget"
         for job in (other, free):
-            wait_for(lambda job=job: not runner.store.unfinished(job))  # type: ignore[misc]
-        wait_for(lambda: not runner.store.unfinished(first))
+            wait_until(lambda job=job: not runner.store.unfinished(job))  # type: ignore[misc]
+        wait_until(lambda: not runner.store.unfinished(first))
         states = [item.state for item in runner.store.items(first)]
         assert states == [ItemState.DONE, ItemState.DONE, ItemState.FAILED, ItemState.DONE]
         assert '"audio.over_budget"' in str([item.outcome for item in runner.store.items(first)][2])
@@ -271,9 +257,9 @@ def test_a_job_that_waits_for_budget_can_be_stopped(runner: JobRunner, tmp_path:
     job = runner.submit(files(tmp_path, 3.0, 3.0, 3.0), AnalysisOptions(), caller="anna").id
     runner.start()
     try:
-        wait_for(lambda: runner.pause_of(job) is not None)
+        wait_until(lambda: runner.pause_of(job) is not None)
         runner.cancel(job)
-        wait_for(lambda: not runner.store.unfinished(job))
+        wait_until(lambda: not runner.store.unfinished(job))
         states = {item.state for item in runner.store.items(job)}
         assert states == {ItemState.DONE, ItemState.CANCELLED}
     finally:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.fake_model import FakeModel
+from tests.support.waiting import wait_until
 from webui.engine.protocol import Prediction, Window
 from webui.errors import InferenceError
 from webui.service.models.batching_queue import MAX_BATCH_WINDOWS, BatchingQueue
@@ -56,20 +57,13 @@ class Callers:
         self.threads.append(threading.Thread(target=run))
         self.threads[-1].start()
         if len(self.threads) > 1:
-            wait_until(lambda: self.queue.waiting == waiting + 1)
+            wait_until(lambda: self.queue.waiting == waiting + 1, 20)
         else:
             time.sleep(0.05)
 
     def finish(self) -> None:
         for thread in self.threads:
             thread.join(20)
-
-
-def wait_until(condition: object) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def right(model: Held, answer: object, *samples: int) -> bool:

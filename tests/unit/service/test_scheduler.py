@@ -1,10 +1,10 @@
 """Admission, order and draining of requests."""
 
 import threading
-import time
 
 import pytest
 
+from tests.support.waiting import wait_until
 from webui.errors import BusyError, StoppingError, TooOftenError
 from webui.service.serving.drain import DrainTracker
 from webui.service.serving.priority_semaphore import Priority, PrioritySemaphore
@@ -25,13 +25,6 @@ def scheduler_of(*, running: int = 1, waiting: int = 0, per_caller: int = 2) -> 
     return scheduler
 
 
-def wait_for(found: object, expected: int) -> None:
-    deadline = time.monotonic() + 10
-    while found() != expected:  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def run_in_order(semaphore: PrioritySemaphore, priorities: list[Priority]) -> list[int]:
     """Queues a thread per priority while the only slot is taken; returns their numbers in the order they ran."""
     served: list[int] = []
@@ -45,7 +38,7 @@ def run_in_order(semaphore: PrioritySemaphore, priorities: list[Priority]) -> li
         for number, priority in enumerate(priorities):
             threads.append(threading.Thread(target=work, args=(number, priority)))
             threads[-1].start()
-            wait_for(lambda: semaphore.waiting, number + 1)
+            wait_until(lambda queued=number + 1: semaphore.waiting == queued, 10)
     for thread in threads:
         thread.join(10)
     return served
@@ -92,7 +85,7 @@ def test_more_capacity_lets_waiters_in_at_once() -> None:
     for thread in threads:
         thread.start()
     assert inside.acquire(timeout=10)
-    wait_for(lambda: semaphore.waiting, 2)
+    wait_until(lambda: semaphore.waiting == 2, 10)
     semaphore.capacity = 3
     assert inside.acquire(timeout=10)
     assert inside.acquire(timeout=10)

@@ -5,22 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.support.training_corpus import SMALL
 from training.members import combine, fold_batch_norm, fold_statistics, make_member
 from webui.engine.builtin.checkpoint import STATISTICS_BANDS
-from webui.engine.builtin.frontend import FrontEndConfig
 from webui.engine.builtin.network import MemberNetwork, NetworkConfig
 from webui.engine.builtin.statistics import BANDS, StatisticsMember
-
-SMALL = NetworkConfig(
-    labels=3,
-    front_end=FrontEndConfig(mels=16, lags=16),
-    mel_channels=(4, 6, 8, 8),
-    pitch_channels=(4, 4, 4, 4),
-    width=16,
-    heads=2,
-    dilations=(1,),
-    radius=4,
-)
 
 
 def random_member(config: NetworkConfig) -> MemberNetwork:
@@ -100,7 +89,10 @@ def test_members_are_averaged() -> None:
 
 
 def test_statistics_mlps_have_their_share_and_the_head_is_linear() -> None:
-    convolutional, statistics = random_member(SMALL), [random_statistics_mlp(SMALL), random_statistics_mlp(SMALL)]
+    convolutional, statistics = (
+        random_member(SMALL),
+        [random_statistics_mlp(SMALL), random_statistics_mlp(SMALL)],
+    )
     for tensor in statistics[1].head.parameters():
         tensor.data.add_(0.3)
     network = combine([statistics[0], convolutional, statistics[1]], SMALL)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.training_corpus import write_corpus
+from tests.support.training_corpus import SMALL, write_corpus
 from training import train as loop
 from training.cache import WaveformCache, build_cache, read_waveform
 from training.card import write_card
@@ -27,9 +27,7 @@ from training.teacher import label_with_teacher
 from training.train import learning_rate_at, train
 from training.transfer import measure_transfer
 from webui.engine.builtin.checkpoint import read_config
-from webui.engine.builtin.frontend import FrontEndConfig
 from webui.engine.builtin.model import load_builtin
-from webui.engine.builtin.network import NetworkConfig
 from webui.engine.emotion2vec.torch_model import load_torch_model
 from webui.engine.registry import ModelRegistry
 from webui.labels import Emotion
@@ -37,16 +35,6 @@ from webui.service.recognition.scores import emotion_scores
 from webui.service.recognition.windows import predict_recording
 from webui.settings import Settings
 
-SMALL = NetworkConfig(
-    labels=3,
-    front_end=FrontEndConfig(mels=16, lags=16),
-    mel_channels=(4, 6, 8, 8),
-    pitch_channels=(4, 4, 4, 4),
-    width=16,
-    heads=2,
-    dilations=(1,),
-    radius=4,
-)
 OPTIONS = TrainOptions(
     threads=1,
     epochs=5,
