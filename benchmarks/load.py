@@ -12,7 +12,6 @@ Prints the tables of docs/RELIABILITY.md. The callers run on the same cores as t
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ import httpx
 import numpy as np
 
 from benchmarks.tables import write_line
-from tests.support.server_process import RunningServer, running_server
+from tests.support.server_process import RunningServer, rss_mb, running_server
 from webui.settings import PROJECT_DIR
 
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
@@ -238,12 +237,12 @@ def show_overload(seconds: float) -> None:
 def show_memory(requests: int) -> None:
     """Prints the memory of the process between requests."""
     with server() as started:
-        measured = [(0, rss_mb(started))]
+        measured = [(0, memory_mb(started))]
         each = max(1, requests // SAMPLES)
         for done in range(each, requests + 1, each):
             left = iter(range(each))
             run_callers(started, 4, lambda left=left: next(left, None) is not None)  # type: ignore[misc]
-            measured.append((done, rss_mb(started)))
+            measured.append((done, memory_mb(started)))
     write_line("| requests | memory MB |")
     write_line("|---|---|")
     for done, megabytes in measured:
@@ -253,13 +252,12 @@ def show_memory(requests: int) -> None:
     write_line(f"\nFrom a quarter on: {min(later):.0f} to {max(later):.0f} MB; last minus first {grown:+.0f} MB.")
 
 
-def rss_mb(started: RunningServer) -> float:
+def memory_mb(started: RunningServer) -> float:
     """Returns the resident memory from the metrics of a server."""
-    shown = httpx.get(f"{started.url}/metrics").text
-    match = re.search(r"^process_resident_memory_bytes (\S+)", shown, re.MULTILINE)
-    if match is None:
+    found = rss_mb(started)
+    if found is None:
         raise SystemExit("The memory of a process is not available on this system; it is on Linux.")
-    return float(match[1]) / 1e6
+    return found
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 import soundfile
 
-from benchmarks.load import rss_mb
+from benchmarks.load import memory_mb
 from benchmarks.tables import machine, write_line
 from tests.support.checkpoints import LARGE, TINY, make_checkpoint
 from tests.support.server_process import running_server
@@ -72,14 +72,14 @@ def measure(models_dir: Path, folder: Path, precision: str, *, clips: int, longe
         httpx.Client(base_url=started.url, timeout=300) as client,
     ):
         client.get("/").raise_for_status()
-        opened = rss_mb(started)
+        opened = memory_mb(started)
         _recognize(client, 3.0)
-        first = rss_mb(started)
+        first = memory_mb(started)
         measured = []
         for number, seconds in enumerate(lengths):
             _recognize(client, float(seconds))
             if (number + 1) % max(1, clips // SAMPLES) == 0:
-                measured.append(rss_mb(started))
+                measured.append(memory_mb(started))
     quarter = measured[len(measured) // 4]
     return opened, first, quarter, statistics.median(measured[-3:]), max(measured)
 

@@ -1,5 +1,6 @@
-"""Writing a file so that no reader ever sees half of it."""
+"""Files: writing one so that no reader ever sees half of it, and hashing one in pieces."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Final
 from uuid import uuid4
 
 DRAFT_SUFFIX: Final = ".partial"
+HASH_BLOCK: Final = 1 << 24
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -30,3 +32,23 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def hash_file(path: Path, on_progress: Callable[[float], None] = lambda _fraction: None) -> str:
+    """Returns the SHA-256 of a file in hex.
+
+    Args:
+        path: the file.
+        on_progress: called with the fraction that is read.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    digest = hashlib.sha256()
+    done, total = 0, max(1, path.stat().st_size)
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK):
+            digest.update(block)
+            done += len(block)
+            on_progress(done / total)
+    return digest.hexdigest()

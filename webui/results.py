@@ -9,7 +9,7 @@ import numbers
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -45,6 +45,11 @@ class Document(BaseModel):
 
     # JSON has no infinity and no NaN; as an input either would be an error later, as an output now.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+
+def fields_of(document: BaseModel, kind: type[BaseModel]) -> dict[str, Any]:
+    """Returns those fields of a document that ``kind``, a class above its own, has too; nothing is copied."""
+    return {name: getattr(document, name) for name in kind.model_fields}
 
 
 def plain_value(value: object) -> float | int | str:
@@ -86,6 +91,11 @@ class Notice(Document):
     def of_error(cls, code: str, values: Mapping[str, object]) -> Self:
         """Returns an error's sentence as a notice, for an answer that was given in spite of it."""
         return cls(code=code, values={name: plain_value(value) for name, value in values.items()})
+
+    @property
+    def is_log(self) -> bool:
+        """Whether it is a line of the log, and no warning."""
+        return self.code.startswith("log.")
 
     def message(self, language: Language = Language.EN) -> str:
         """Returns the sentence in ``language``."""

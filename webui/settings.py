@@ -13,9 +13,9 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from webui.texts import text
+from webui.units import DAY_S
 
 ENV_PREFIX: Final = "SPEECH_EMOTION_"
-DAY_S: Final = 86_400.0
 WEEK_S: Final = 7 * DAY_S  # of what is waited for: the operating system's timers end after 24 days
 CENTURY_DAYS: Final = 36_500.0
 MAX_BUDGET_S: Final = 1e9

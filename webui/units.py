@@ -4,6 +4,8 @@ from typing import Final
 
 BYTES_PER_MB: Final = 1_000_000
 BYTES_PER_GB: Final = 1_000_000_000
+MINUTE_S: Final = 60.0
+DAY_S: Final = 86_400.0
 SPEECH_RATE: Final = 16_000  # Hz: of processed_audio.wav, of speech detection, and of every published model here
 
 

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 import httpx
 
 from benchmarks.attacks.targets import EXAMPLE, LEFT_ALONE, AttackResult, Listener, Target, judged
+from tests.support.bombs import JSON_BOMBS, audio_bombs
 from webui.settings import PROJECT_DIR
 
 RECOGNIZE: Final = "/api/v1/recognize"
@@ -148,13 +148,6 @@ def audio_urls(target: Target) -> AttackResult:
 
 def bombs(target: Target) -> AttackResult:
     """Bodies that grow when they are read."""
-    from tests.surfaces.test_hostile import bombs as audio_bombs
-
-    json_bombs: Mapping[str, bytes] = {
-        "deep lists": b"[" * 100_000,
-        "deep objects": b'{"a":' * 50_000,
-        "a long number": b'{"window_s":' + b"9" * 6000 + b"}",
-    }
     kind = {"Content-Type": "application/json"}
     with target.client() as client:
         seen = {
@@ -163,7 +156,7 @@ def bombs(target: Target) -> AttackResult:
             if "hour" not in name  # is heard where the limit allows 12 hours
         }
         seen |= {
-            name: client.post(RECOGNIZE, content=body, headers=kind).status_code for name, body in json_bombs.items()
+            name: client.post(RECOGNIZE, content=body, headers=kind).status_code for name, body in JSON_BOMBS.items()
         }
         deep = client.post("/gradio_api/queue/join", content=b"[" * 100_000, headers=kind).status_code
     found = judged(seen | {"a deep event": deep}, (413, 422))

@@ -14,7 +14,6 @@ import numpy as np
 import soundfile
 
 from benchmarks.attacks.targets import (
-    BUDGET,
     BUDGET_S,
     EXAMPLE,
     MAX_AUDIO_MB,
@@ -117,8 +116,6 @@ def one_fills_the_line(target: Target) -> AttackResult:
 
 def long_and_small(target: Target) -> AttackResult:
     """Minutes of silence in a few kilobytes, again and again, by one caller."""
-    if BUDGET is None:
-        return AttackResult(False, "there is no setting for it")
     with target.client() as client:
         audio = _flac(np.zeros(16_000 * (BUDGET_S * 2 // 3), dtype=np.int16))
         answers = [client.post("/api/v1/recognize", files={"audio": audio}) for _ in range(2)]
@@ -181,8 +178,10 @@ def _sizes(target: Target) -> Iterator[int]:
 def _is_closed(link: socket.socket) -> bool:
     link.setblocking(False)
     try:
-        return link.recv(1) == b"" or _is_closed(link)
+        while link.recv(65536):
+            pass
     except BlockingIOError:
         return False
     except OSError:
-        return True
+        pass
+    return True

@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from tests.support.paths import ROOT
+from webui.units import BYTES_PER_MB
 
 PROGRAM = "from webui.server.process import serve; from webui.settings import Settings; serve(Settings())"
 ADDRESS = re.compile(r"^Running on local URL: (https?://localhost:(\d+))$")
@@ -70,3 +73,10 @@ def running_server(outputs_dir: Path, *, program: str = PROGRAM, **settings: obj
                 process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+def rss_mb(server: RunningServer) -> float | None:
+    """Returns the resident memory of a server by its metrics; None where the system has no figure."""
+    shown = httpx.get(f"{server.url}/metrics").text
+    found = re.search(r"^process_resident_memory_bytes (\S+)", shown, re.MULTILINE)
+    return float(found[1]) / BYTES_PER_MB if found else None

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from webui.results import Document, RecognitionResult
+from webui.results import Document, RecognitionResult, fields_of
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 
 
@@ -27,7 +27,7 @@ class RecognizeRequest(RecognizeOptions):
 
     def options(self) -> RecognizeOptions:
         """Returns the options of the recognition."""
-        values = {name: getattr(self, name) for name in RecognizeOptions.model_fields}
+        values = fields_of(self, RecognizeOptions)
         return RecognizeOptions(**values | {"extract_embedding": self.extract_embedding or self.inline_embedding})
 
 
@@ -43,7 +43,7 @@ class JobRequest(AnalysisOptions):
 
     def options(self) -> AnalysisOptions:
         """Returns the options of every recording."""
-        return AnalysisOptions(**{name: getattr(self, name) for name in AnalysisOptions.model_fields})
+        return AnalysisOptions(**fields_of(self, AnalysisOptions))
 
 
 class FailedItem(Document):

@@ -1,4 +1,4 @@
-"""Jobs over REST: many recordings body at once, answered behind whoever waits, kept until they are deleted."""
+"""Jobs over REST: many recordings asked at once, answered behind whoever waits, kept until they are deleted."""
 
 import shutil
 import tempfile
@@ -11,19 +11,28 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
-from pydantic import ValidationError
 from starlette.background import BackgroundTask
 from starlette.datastructures import FormData, UploadFile
 
 from webui.api.documents import FailedItem, JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, shown
-from webui.api.routes import AUDIO_FIELD, MAX_OFFSET, MAX_PAGE, PREFIX, form_fields, inlined, plain_name
+from webui.api.routes import (
+    AUDIO_FIELD,
+    COPY_BYTES,
+    MAX_OFFSET,
+    MAX_PAGE,
+    PREFIX,
+    form_fields,
+    inlined,
+    parse_body,
+    plain_name,
+)
 from webui.api.sources import allowed_path
 from webui.api.url_source import UrlSource
 from webui.errors import BusyError, OutputError, RequestError, RunNotFoundError
 from webui.http.access import caller_name
+from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.problems import responses
 from webui.results import Notice
 from webui.service import RecognitionService
@@ -63,7 +72,7 @@ class JobsApi:
         self._add_routes()
 
     def start(self) -> None:
-        """Opens the file of jobs and goes on with what was left; a file that can't be opened is told when body for."""
+        """Opens the file of jobs and goes on with what was left; a file that can't be opened is told when asked for."""
         try:
             store = JobStore(self._folder / STORE)
         except OutputError as err:
@@ -124,16 +133,18 @@ class JobsApi:
             raise BusyError("request.too_many_jobs", found=found, expected=expected, retry_s=RETRY_JOB_S)
 
     async def _read_and_submit(self, request: Request, runner: JobRunner) -> JobDocument:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = media_type_of(request, JSON, FORM)
         job, caller = uuid4().hex, caller_name(request)
-        if kind == "application/json":
-            body = await run_in_threadpool(_parse, await request.body())
-            return await run_in_threadpool(self._submit, runner, job, self._named(body), body, caller)
-        if kind != "multipart/form-data":
-            raise RequestError("api.media_type", found=kind or "missing")
+        if kind == JSON:
+            given = await request.body()
+            return await run_in_threadpool(self._parse_and_submit, runner, job, given, caller)
         async with request.form(max_files=MAX_FILES, max_fields=32) as form:
-            body = _parse(form_fields(form))
+            body = parse_body(JobRequest, form_fields(form))
             return await run_in_threadpool(self._keep_and_submit, runner, job, form, body, caller)
+
+    def _parse_and_submit(self, runner: JobRunner, job: str, given: bytes, caller: str) -> JobDocument:
+        body = parse_body(JobRequest, given)
+        return self._submit(runner, job, self._named(body), body, caller)
 
     def _keep_and_submit(
         self, runner: JobRunner, job: str, form: FormData, body: JobRequest, caller: str
@@ -155,7 +166,7 @@ class JobsApi:
             for number, upload in enumerate(uploads):
                 path = folder / str(number)
                 with path.open("wb") as file:
-                    shutil.copyfileobj(upload.file, file, 1 << 20)
+                    shutil.copyfileobj(upload.file, file, COPY_BYTES)
                 kept.append((plain_name(upload.filename) or f"{number}", str(path)))
         except OSError as err:
             raise OutputError("storage.jobs_not_written", file=FOLDER, reason=err.strerror or str(err)) from err
@@ -271,14 +282,6 @@ def _found(runner: JobRunner, job_id: str) -> JobRecord:
     if record is None:
         raise RunNotFoundError("api.no_job", found=job_id[:80])
     return record
-
-
-def _parse(given: bytes | dict[str, str]) -> JobRequest:
-    try:
-        return JobRequest.model_validate_json(given) if isinstance(given, bytes) else JobRequest.model_validate(given)
-    except ValidationError as err:
-        parts = [{**part, "loc": ("body", *part["loc"])} for part in err.errors(include_input=False, include_url=False)]
-        raise RequestValidationError(parts) from err
 
 
 def _request_body() -> dict[str, Any]:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import numpy as np
 from anyio import CapacityLimiter
@@ -33,14 +33,17 @@ from webui.api.url_source import UrlSource, file_name_of
 from webui.api.work import run_for
 from webui.errors import RequestError, RunNotFoundError
 from webui.http.access import caller_name
+from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.opened_file import OpenedFileResponse
 from webui.http.problems import responses
-from webui.results import Granularity, RecognitionResult
+from webui.results import Document, Granularity, RecognitionResult, fields_of
 from webui.service import Progress, Recognition, RecognitionService
 from webui.service.serving.metrics import CONTENT_TYPE
 from webui.storage import EMBEDDING_FILE, RESULT_FILE
 from webui.storage.faults import writing_to
 from webui.storage.run_ids import RunIds
+
+Body = TypeVar("Body", bound=Document)
 
 PREFIX: Final = "/api/v1"
 LOOKING: Final = 2  # threads for the question whether a model is ready
@@ -128,19 +131,16 @@ class Api:
             return await self._read_and_answer(request)
 
     async def _read_and_answer(self, request: Request) -> Response:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "multipart/form-data":
+        if media_type_of(request, FORM, JSON) == FORM:
             async with request.form(max_files=1, max_fields=32) as form:
                 upload = _upload_in(form)
-                body = _parse(form_fields(form))
+                body = parse_body(RecognizeRequest, form_fields(form))
                 if any(getattr(body, source) is not None for source in SOURCES):
                     raise RequestError("api.one_source", found="audio + another source")
                 return await self._answer(request, body, lambda _progress: _kept(upload), upload.filename)
-        if kind == "application/json":
-            body = await run_in_threadpool(_parse, await request.body())
-            name = file_name_of(body.audio_url) if body.audio_url is not None else None
-            return await self._answer(request, body, source_of(body, self._settings, self._urls), name)
-        raise RequestError("api.media_type", found=kind or "missing")
+        body = await run_in_threadpool(parse_body, RecognizeRequest, await request.body())
+        name = file_name_of(body.audio_url) if body.audio_url is not None else None
+        return await self._answer(request, body, source_of(body, self._settings, self._urls), name)
 
     async def _answer(self, request: Request, body: RecognizeRequest, source: Opened, name: str | None) -> Response:
         if body.inline_embedding and body.granularity is Granularity.FRAME:
@@ -170,9 +170,10 @@ class Api:
     def _linked(
         self, result: RecognitionResult, folder: Path, files: Iterable[str], values: tuple[float, ...] | None = None
     ) -> RecognizedAudio:
-        fields = {name: getattr(result, name) for name in RecognitionResult.model_fields}
         links = self._links(folder, files)
-        return RecognizedAudio(**fields, id=self._ids.id_of(folder), links=links, embedding_values=values)
+        return RecognizedAudio(
+            **fields_of(result, RecognitionResult), id=self._ids.id_of(folder), links=links, embedding_values=values
+        )
 
     def _links(self, folder: Path, files: Iterable[str]) -> dict[str, str]:
         address = f"{PREFIX}/results/{self._ids.id_of(folder)}"
@@ -294,11 +295,14 @@ def plain_name(name: str | None) -> str:
     return "".join(sign for sign in last if sign.isprintable()).strip()[:255]
 
 
-def _parse(given: bytes | dict[str, str]) -> RecognizeRequest:
+def parse_body(kind: type[Body], given: bytes | dict[str, str]) -> Body:
+    """Returns what a request says, in JSON or in the fields of a form.
+
+    Raises:
+        RequestValidationError: a field is unknown, missing or out of range.
+    """
     try:
-        if isinstance(given, bytes):
-            return RecognizeRequest.model_validate_json(given)
-        return RecognizeRequest.model_validate(given)
+        return kind.model_validate_json(given) if isinstance(given, bytes) else kind.model_validate(given)
     except ValidationError as err:
         parts = [{**part, "loc": ("body", *part["loc"])} for part in err.errors(include_input=False, include_url=False)]
         raise RequestValidationError(parts) from err

@@ -1,7 +1,9 @@
 """How much audio is accepted, and what is the least that makes sense."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
+
+from webui.units import BYTES_PER_MB
 
 MIN_SAMPLES: Final = 400  # 25 ms at 16 kHz: one model frame
 MAX_CHANNELS: Final = 512
@@ -21,3 +23,8 @@ class DecodeLimits:
 
     max_bytes: int
     max_duration_s: float
+
+    @classmethod
+    def of(cls, max_mb: float, max_duration_s: float) -> Self:
+        """Returns the limits of the settings, which count megabytes."""
+        return cls(int(max_mb * BYTES_PER_MB), max_duration_s)

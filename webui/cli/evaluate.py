@@ -18,7 +18,6 @@ from webui.cli.options import (
 from webui.cli.terminal import Terminal
 from webui.errors import OutputError
 from webui.texts import text
-from webui.units import BYTES_PER_MB
 
 REPORT_FILE: Final = "evaluation.md"
 DOCUMENT_FILE: Final = "evaluation.json"
@@ -54,7 +53,7 @@ def evaluate(
         if labelled.agreement is not None:
             terminal.print_text("evaluate.agreement", **agreement_values(labelled.agreement))
         loaded = RecognitionService(settings, ModelRegistry(settings)).load()
-        limits = DecodeLimits(max_bytes=int(settings.max_audio_mb * BYTES_PER_MB), max_duration_s=settings.max_audio_s)
+        limits = DecodeLimits.of(settings.max_audio_mb, settings.max_audio_s)
         with terminal.busy(text("cli.evaluate_busy", terminal.language, done=0, clips=len(clips))) as status:
 
             def show_progress(done: int, all_clips: int) -> None:

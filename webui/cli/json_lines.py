@@ -10,7 +10,7 @@ from pydantic import Field
 
 from webui.cli.exit_codes import exit_code_of
 from webui.errors import SpeechEmotionError
-from webui.results import Document, Notice, RecognitionResult
+from webui.results import Document, Notice, RecognitionResult, fields_of
 from webui.service import Recognition
 
 UNEXPECTED: Final = "cli.unexpected"
@@ -34,7 +34,7 @@ class FailedFile(Document):
 
 def recognized_line(recognition: Recognition, given: str) -> str:
     """Returns the line of a file that was recognized."""
-    fields = {name: getattr(recognition.result, name) for name in RecognitionResult.model_fields}
+    fields = fields_of(recognition.result, RecognitionResult)
     files = tuple(file.name for file in recognition.files)
     line = RecognizedFile(**fields, input=_printable(given), folder=str(recognition.folder), files=files)
     return line.model_dump_json(exclude_none=True)

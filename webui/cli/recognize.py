@@ -146,7 +146,7 @@ class _Files:
         return label + text(stage.text_key, self._terminal.language)
 
     def _print_notice(self, notice: Notice, label: str) -> None:
-        if notice.code.startswith("log."):
+        if notice.is_log:
             if self._verbose:
                 self._terminal.print_notice(notice, about=label)
             return

@@ -63,7 +63,7 @@ class Terminal:
 
     def print_notice(self, notice: Notice, *, about: str = "") -> None:
         """Prints a warning or a line of the log to stderr."""
-        self._print_line(f"{about}{notice.message(self.language)}", style="" if _is_log(notice) else "yellow")
+        self._print_line(f"{about}{notice.message(self.language)}", style="" if notice.is_log else "yellow")
 
     def print_error(self, error: SpeechEmotionError, *, about: str = "") -> None:
         """Prints an error to stderr."""
@@ -141,7 +141,3 @@ def _console(stream: TextIO) -> Console:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")  # a locale without Chinese or emoji
     return _OpenEndedConsole(file=stream, width=None if stream.isatty() else WIDTH_OF_A_FILE, emoji=False, markup=False)
-
-
-def _is_log(notice: Notice) -> bool:
-    return notice.code.startswith("log.")

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webui.errors import ForbiddenRequestError, UnauthorizedError
-from webui.http.host import DEFAULT_PORTS, Host, OwnHosts, ip_address, parse_host, requested_host, site_of
+from webui.http.host import DEFAULT_PORTS, SHOWN, Host, OwnHosts, ip_address, parse_host, requested_host, site_of
 from webui.http.problems import answer_error
 from webui.http.sessions import Sessions
 from webui.service.serving.keys import Accounts, KeyRing, read_accounts, read_keys
@@ -18,7 +18,6 @@ LOGIN: Final = "/login"
 OPEN_TO_ALL: Final = frozenset({"/healthz", "/readyz", LOGIN, "/favicon.ico"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OTHER_SITES: Final = frozenset({"cross-site", "same-site"})  # what a browser says of a page of another origin
-SHOWN: Final = 80
 
 
 class Access:
@@ -26,6 +25,12 @@ class Access:
 
     Args:
         settings: keys, logins, origins and hosts.
+
+    Attributes:
+        keys: the API keys.
+        accounts: users with their passwords.
+        sessions: who is logged in.
+        restricted: whether callers have to say who they are.
 
     Raises:
         RequestError: a key, a login or a host in the settings makes no sense.
@@ -35,16 +40,9 @@ class Access:
         self.keys: KeyRing = read_keys(settings.api_keys, settings.api_keys_file)
         self.accounts: Accounts = read_accounts(settings.login, settings.login_file)
         self.sessions = Sessions()
-        self._configured = bool(
-            settings.api_keys or settings.api_keys_file or settings.login or settings.login_file
-        )  # an empty file of keys lets nobody in; it does not open the server
+        self.restricted = is_restricted(settings)
         self._origins = frozenset(settings.cors_origins)
         self._own_hosts = OwnHosts(settings.allowed_hosts, loopback=is_loopback(settings.host))
-
-    @property
-    def restricted(self) -> bool:
-        """Whether callers have to say who they are."""
-        return self._configured
 
     def caller_of(self, connection: HTTPConnection) -> str | None:
         """Returns a short name of who asks, by key or by session; None for somebody unknown."""
@@ -136,8 +134,18 @@ class AccessGuard:
     async def _refusal(self, request: Request, error: Exception) -> Response:
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         if isinstance(error, UnauthorizedError) and wants_page:
-            return RedirectResponse(request.scope.get("root_path", "") + LOGIN, 303, {"Cache-Control": "no-store"})
+            return to_login(request)
         return await answer_error(request, error)
+
+
+def to_login(request: HTTPConnection) -> RedirectResponse:
+    """Returns the answer that sends a browser to the login."""
+    return RedirectResponse(request.scope.get("root_path", "") + LOGIN, 303, {"Cache-Control": "no-store"})
+
+
+def is_restricted(settings: Settings) -> bool:
+    """Returns whether callers have to say who they are. An empty file of keys lets nobody in; it opens no server."""
+    return bool(settings.api_keys or settings.api_keys_file or settings.login or settings.login_file)
 
 
 def caller_name(request: HTTPConnection) -> str:

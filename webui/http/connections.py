@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Final
 
 from webui.errors import BusyError, SpeechEmotionError, TooOftenError
-from webui.http.host import site_of
+from webui.http.host import client_address, site_of
 from webui.service.serving.retry import RETRY_AFTER_S
 
 log = logging.getLogger(__name__)
@@ -166,13 +166,8 @@ class Connections:
 
     def _bounded(self, host: str) -> str | None:
         """Returns what a client's connections count under; None if they have no bound of their own."""
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return host
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        if any(address in network for network in self._trusted):
+        address = client_address(host)
+        if address is not None and any(address in network for network in self._trusted):
             return None
         return site_of(host)
 

@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 
 from webui.errors import SpeechEmotionError
 from webui.http.connections import Connection, Connections
-from webui.http.problems import PROBLEM_TYPE, language_of, problem_of
+from webui.http.problems import language_of, problem_of, problem_response
 
 HEAD_S: Final = 15.0  # from the connection, or the last answer, to the end of a request's head
 LINGER_S: Final = 60.0  # for a client to read the rest of an answer
@@ -242,4 +242,4 @@ def protocols(
 def _refusal(error: SpeechEmotionError, scope: Scope) -> JSONResponse:
     problem = problem_of(error, language_of(Request(scope)))
     headers = {"Retry-After": str(error.values["retry_s"]), "Connection": "close"}
-    return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
+    return problem_response(problem, headers)

@@ -151,14 +151,17 @@ def site_of(client: str) -> str:
     Args:
         client: an address as a socket gives it; any other text is returned as it is.
     """
-    address = ip_address(client.partition("%")[0])
+    address = client_address(client)
     if address is None:
         return client
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return str(ipaddress.ip_network((address, SITE_BITS), strict=False))
-        address = address.ipv4_mapped
-    return str(address)
+    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, SITE_BITS), strict=False))
+
+
+def client_address(client: str) -> IpAddress | None:
+    """Returns a client's address without its zone, an IPv4-mapped one as IPv4; None for text that is no address."""
+    address = ip_address(client.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped if mapped is not None else address
 
 
 def _allowed_host(text: str) -> Host:

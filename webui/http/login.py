@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from webui.errors import AudioTooLongError, TooOftenError
-from webui.http.access import COOKIE, LOGIN, Access, caller_name
+from webui.http.access import COOKIE, LOGIN, Access, caller_name, to_login
 from webui.http.problems import language_of
 from webui.http.sessions import SESSION_S, FailureLimit
 from webui.texts import Language, text
+from webui.units import BYTES_PER_MB
 
 LOGOUT: Final = "/logout"
 MAX_FORM_BYTES: Final = 8192
@@ -78,13 +79,13 @@ class LoginPage:
     def confirm_leaving(self, request: Request) -> Response:
         """Shows a button: a page of another site can make a browser ask this address, but not press it."""
         if self._access.caller_of(request) is None:
-            return RedirectResponse(request.scope.get("root_path", "") + LOGIN, 303, {"Cache-Control": "no-store"})
+            return to_login(request)
         return _form(language_of(request), "access.logout_title", "access.logout_button")
 
     def leave(self, request: Request) -> Response:
         """Ends the session."""
         self._access.sessions.end(request.cookies.get(COOKIE, ""))
-        response = RedirectResponse(request.scope.get("root_path", "") + LOGIN, 303, {"Cache-Control": "no-store"})
+        response = to_login(request)
         response.delete_cookie(COOKIE, path=_home(request))
         return response
 
@@ -150,4 +151,4 @@ def _is_small(request: Request) -> None:
     """Refuses a form that is no login before it is read."""
     length = request.headers.get("content-length", "")
     if not length.isdigit() or int(length) > MAX_FORM_BYTES:
-        raise AudioTooLongError("api.too_large", expected_mb=MAX_FORM_BYTES / 1e6)
+        raise AudioTooLongError("api.too_large", expected_mb=MAX_FORM_BYTES / BYTES_PER_MB)

@@ -133,6 +133,11 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     metrics = getattr(request.app.state, "metrics", None)
     if isinstance(metrics, Metrics):
         metrics.rejected(problem.code)
+    return problem_response(problem, headers)
+
+
+def problem_response(problem: Problem, headers: dict[str, str]) -> JSONResponse:
+    """Returns the answer that carries a problem."""
     return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
 
 

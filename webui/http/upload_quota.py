@@ -7,12 +7,9 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from webui.errors import BusyError, TooOftenError
-from webui.units import BYTES_PER_MB, as_megabytes
-
-MINUTE_S: Final = 60
+from webui.units import BYTES_PER_MB, MINUTE_S, as_megabytes
 
 
 class Charge:

@@ -27,7 +27,7 @@ def may_start_downloads(settings: Settings) -> bool:
 
 def _has_known_callers(settings: Settings) -> bool:
     """Returns whether callers have to log in or give a key, or are all on this machine."""
-    from webui.http.access import Access, is_loopback
+    from webui.http.access import is_loopback, is_restricted
 
     behind_proxy = bool(settings.allowed_hosts or settings.trusted_proxies)
-    return Access(settings).restricted or (is_loopback(settings.host) and not behind_proxy)
+    return is_restricted(settings) or (is_loopback(settings.host) and not behind_proxy)

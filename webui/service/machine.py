@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from webui.settings import PROJECT_DIR
+from webui.units import BYTES_PER_MB
 
 NVIDIA_SMI_S: Final = 10
 _QUERY: Final = "--query-gpu=name,memory.total,driver_version"
@@ -27,7 +28,7 @@ def cpu_cores() -> int:
 def memory_mb() -> float | None:
     """Returns the machine's memory, or None where the system doesn't say."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / BYTES_PER_MB
     except (ValueError, OSError, AttributeError):
         return None
 

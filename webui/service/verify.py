@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from webui.engine.emotion2vec.verification_record import ClipComparison, Publish
 from webui.engine.protocol import EmotionModel, Window
 from webui.labels import Emotion
 from webui.results import format_timestamp
+from webui.service.machine import version_of
 from webui.service.recognition.scores import Scores, emotion_scores
 from webui.settings import Precision
 from webui.units import SPEECH_RATE
@@ -155,8 +155,5 @@ def _beside_published(scores: Scores) -> PublishedComparison:
 def _versions() -> dict[str, str]:
     versions = {"python": sys.version.split()[0]}
     for package in ("torch", "funasr", "numpy"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
+        versions[package] = version_of(package) or "not installed"
     return versions

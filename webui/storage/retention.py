@@ -16,9 +16,8 @@ from typing import Final
 from uuid import uuid4
 
 from webui.storage.run_ids import DELETED_PREFIX, FOLDER
+from webui.units import BYTES_PER_GB, DAY_S
 
-DAY_S: Final = 86_400.0
-GB: Final = 1_000_000_000
 EACH_S: Final = 600.0
 YOUNG_S: Final = 60.0  # its caller has hardly seen it; and a deletion that is younger may be under way
 
@@ -52,7 +51,7 @@ def sweep(outputs_dir: Path, *, keep_days: float, keep_gb: float, now_s: float) 
     for run in runs:
         age_s = now_s - run.made_s
         too_old = keep_days > 0 and age_s > keep_days * DAY_S
-        too_much = keep_gb > 0 and total > keep_gb * GB
+        too_much = keep_gb > 0 and total > keep_gb * BYTES_PER_GB
         if age_s < YOUNG_S or not (too_old or too_much):
             continue
         if _delete(run.path):

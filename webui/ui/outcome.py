@@ -75,7 +75,7 @@ class Outcome:
 def _line(notice: Notice, language: Language) -> str:
     """Returns a line of the log; a warning among the stages is marked as one."""
     sentence = notice.message(language)
-    return sentence if notice.code.startswith("log.") else text("page.log_note", language, message=sentence)
+    return sentence if notice.is_log else text("page.log_note", language, message=sentence)
 
 
 def error_card_of(error: Exception) -> ErrorCard:
@@ -127,6 +127,6 @@ def recognize_source(
         )
     except CancelledByUserError:
         return Outcome(None, None, tuple(lines), cancelled=True)
-    except Exception as error:  # noqa: BLE001 - the page's edge; `trouble_of` logs what it doesn't know
+    except Exception as error:  # noqa: BLE001 - the page's edge; `error_card_of` logs what it doesn't know
         return Outcome(None, error_card_of(error), tuple(lines))
     return Outcome(recognition, None, recognition.log)

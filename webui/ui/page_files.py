@@ -20,8 +20,10 @@ from gradio_client.utils import strip_invalid_filename_characters
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 
-from webui.errors import AudioTooLongError, MalformedRequestError, RequestError
+from webui.errors import AudioTooLongError, MalformedRequestError
 from webui.http.access import caller_name
+from webui.http.gradio_hardening import PREFIX
+from webui.http.media_types import FORM, media_type_of
 from webui.http.upload_quota import UploadQuota
 from webui.ui.upload_progress import UploadProgress
 from webui.units import BYTES_PER_MB
@@ -49,7 +51,7 @@ class PageFiles:
         self._quota = quota
         self._max_audio_mb = max_audio_mb
         self._progress = UploadProgress()
-        self.router = APIRouter(prefix="/gradio_api", include_in_schema=False)
+        self.router = APIRouter(prefix=PREFIX, include_in_schema=False)
         add = self.router.add_api_route
         add("/upload", self.upload, methods=["POST"], response_model=list[str])
         add("/upload_progress", self.progress, response_class=StreamingResponse)
@@ -57,9 +59,7 @@ class PageFiles:
 
     async def upload(self, request: Request, upload_id: UploadId | None = None) -> list[str]:
         """Takes files; returns their paths, by which events name them."""
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "multipart/form-data":
-            raise RequestError("api.media_type", found=kind or "missing")
+        media_type_of(request, FORM)
         self._cache_dir.mkdir(parents=True, exist_ok=True)
         announced = int(request.headers.get("content-length", 0))  # the server accepts nothing but digits
         with self._quota.charged(caller_name(request), announced) as charge:

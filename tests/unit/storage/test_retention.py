@@ -4,8 +4,9 @@ from datetime import datetime
 from pathlib import Path
 
 from webui import storage
-from webui.storage.retention import DAY_S, GB, Cleaner, sweep
+from webui.storage.retention import Cleaner, sweep
 from webui.storage.run_ids import DELETED_PREFIX, RunIds
+from webui.units import BYTES_PER_GB, DAY_S
 
 NOW = time.time()
 
@@ -38,7 +39,7 @@ def test_by_age(tmp_path: Path) -> None:
 def test_by_size_the_oldest_go_first(tmp_path: Path) -> None:
     for number, days in enumerate((3, 1, 2)):
         run(tmp_path, f"outputs_20260101_00000{number}", days=days, size=4000)
-    assert sweep(tmp_path, keep_days=0, keep_gb=9000 / GB, now_s=NOW) == 1
+    assert sweep(tmp_path, keep_days=0, keep_gb=9000 / BYTES_PER_GB, now_s=NOW) == 1
     assert left(tmp_path) == ["outputs_20260101_000001", "outputs_20260101_000002"]
     folders, total = RunIds(tmp_path).newest_first(offset=0, limit=10)
     assert (len(folders), total) == (2, 2)
@@ -51,10 +52,12 @@ def test_what_is_being_written_or_not_ours_stays(tmp_path: Path) -> None:
     with storage.open_draft(tmp_path, started=datetime(2020, 1, 1).astimezone()) as draft:
         (draft.path / "result.json").write_text("{}\n")
         before = left(tmp_path)
-        assert sweep(tmp_path, keep_days=1, keep_gb=1 / GB, now_s=NOW) == 0
+        assert sweep(tmp_path, keep_days=1, keep_gb=1 / BYTES_PER_GB, now_s=NOW) == 0
         assert left(tmp_path) == before
         published = draft.publish()
-    assert sweep(tmp_path, keep_days=1, keep_gb=1 / GB, now_s=time.time()) == 0  # young, whatever its name says
+    assert (
+        sweep(tmp_path, keep_days=1, keep_gb=1 / BYTES_PER_GB, now_s=time.time()) == 0
+    )  # young, whatever its name says
     assert (published / "result.json").is_file()
 
 

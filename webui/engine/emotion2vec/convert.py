@@ -4,7 +4,6 @@ The slim file holds the network's tensors alone, as float32, under their publish
 its metadata. It appears whole or not at all, however the conversion ends.
 """
 
-import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Mapping
@@ -22,12 +21,12 @@ from webui.engine.emotion2vec.checkpoint import SMALL_FILES, match_tensors, read
 from webui.engine.emotion2vec.files import SLIM_FILE, SOURCE_HASH
 from webui.engine.emotion2vec.network import Emotion2vec
 from webui.errors import CheckpointError, OutputError
-from webui.files import DRAFT_SUFFIX, replace_file
+from webui.files import DRAFT_SUFFIX, hash_file, replace_file
+from webui.units import BYTES_PER_MB
 
 logger = logging.getLogger(__name__)
 
 SOURCE_BYTES: Final = "source_bytes"
-HASH_BLOCK: Final = 1 << 24
 LOCK_FILE: Final = ".convert.lock"
 SPARE_BYTES: Final = 50_000_000  # of disk that a conversion leaves free
 
@@ -52,7 +51,7 @@ def convert_checkpoint(
     """
     info = read_info(directory)
     on_progress(0.0)
-    digest = hash_file(pickle_path, on_progress=lambda fraction: on_progress(0.6 * fraction))
+    digest = _hash(pickle_path, lambda fraction: on_progress(0.6 * fraction))
     published = read_published(pickle_path)
     with torch.device("meta"):
         network = Emotion2vec(info.config)
@@ -94,27 +93,24 @@ def check_space(folder: Path, needed_bytes: int) -> None:
     """
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
-        raise OutputError("checkpoint.no_space", folder=str(folder), free_mb=free / 1e6, needed_mb=needed_bytes / 1e6)
+        raise OutputError(
+            "checkpoint.no_space",
+            folder=str(folder),
+            free_mb=free / BYTES_PER_MB,
+            needed_mb=needed_bytes / BYTES_PER_MB,
+        )
 
 
-def hash_file(path: Path, *, on_progress: Callable[[float], None] = lambda _fraction: None) -> str:
+def _hash(path: Path, on_progress: Callable[[float], None] = lambda _fraction: None) -> str:
     """Returns the SHA-256 of a file in hex.
 
     Raises:
         CheckpointError: it can't be read.
     """
-    digest = hashlib.sha256()
     try:
-        total = max(1, path.stat().st_size)
-        done = 0
-        with path.open("rb") as file:
-            while block := file.read(HASH_BLOCK):
-                digest.update(block)
-                done += len(block)
-                on_progress(done / total)
+        return hash_file(path, on_progress)
     except OSError as err:
         raise CheckpointError("checkpoint.damaged", file=path.name, reason=str(err)) from err
-    return digest.hexdigest()
 
 
 def source_hash(weights: Path) -> str:
@@ -131,4 +127,4 @@ def source_hash(weights: Path) -> str:
             raise CheckpointError("checkpoint.damaged", file=weights.name, reason=str(err)) from err
         if SOURCE_HASH in metadata:
             return str(metadata[SOURCE_HASH])
-    return hash_file(weights)
+    return _hash(weights)

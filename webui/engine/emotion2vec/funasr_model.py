@@ -26,7 +26,7 @@ from webui.engine.emotion2vec.files import CONFIG_FILE, SLIM_FILE, TOKENS_FILE
 from webui.engine.emotion2vec.network import LAYER_NORM_EPS
 from webui.engine.emotion2vec.sizes import Emotion2vecSizes
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
-from webui.errors import CheckpointError, InferenceError, ModelNotFoundError
+from webui.errors import CheckpointError, InferenceError, ModelNotFoundError, first_line
 from webui.results import ModelInfo, Notice
 from webui.settings import Device
 
@@ -90,7 +90,7 @@ def _build(stage: Path, device: torch.device, threads: int) -> Any:  # noqa: ANN
             log_level="WARNING",
         )
     except (RuntimeError, KeyError, ValueError, AssertionError, OSError) as err:
-        raise CheckpointError("checkpoint.damaged", file=SLIM_FILE, reason=str(err).splitlines()[0]) from err
+        raise CheckpointError("checkpoint.damaged", file=SLIM_FILE, reason=first_line(err)) from err
 
 
 @contextmanager
@@ -177,7 +177,7 @@ class FunasrModel(Emotion2vecSizes):
                     samples, granularity="frame", extract_embedding=True, disable_pbar=True
                 )
             except (RuntimeError, MemoryError, ValueError) as err:
-                raise InferenceError("engine.failed", model=self.info.name, reason=str(err).splitlines()[0]) from err
+                raise InferenceError("engine.failed", model=self.info.name, reason=first_line(err)) from err
             finally:
                 self._pipeline.model.cfg.normalize = normalizes
         features: FloatArray = np.asarray(answer[0]["feats"], dtype=np.float32)

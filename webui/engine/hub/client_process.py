@@ -7,7 +7,6 @@ It writes lines of JSON to stdout: ``{"total_bytes": 1}``, ``{"done_bytes": 1}``
 ``{"problem": "...", ...}``. It ends when its stdin does, so that it doesn't outlive the program that started it.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -23,9 +22,9 @@ from typing import Final, TextIO
 
 from webui.engine.catalog import ModelFiles
 from webui.engine.hub.hubs import Hub
+from webui.files import hash_file
 
 REPORT_S: Final = 0.25
-HASH_BLOCK: Final = 1 << 24
 SPARE_BYTES: Final = 50_000_000  # of disk that a download leaves free
 NO_SESSION: Final = "0" * 32  # as long as ModelScope's client makes one
 LONGEST_S: Final = 24 * 3600  # ModelScope's client gives a file an hour, which a slow line exceeds
@@ -258,17 +257,9 @@ def _check(files: list[HubFile], target: Path, *, hashed: bool = False) -> None:
         if found != file.size_bytes:
             path.unlink()
             raise _UnusableError(f"{file.path} has {found} bytes, {file.size_bytes} were listed")
-        if hashed and file.sha256 and _sha256(path) != file.sha256:
+        if hashed and file.sha256 and hash_file(path) != file.sha256:
             path.unlink()
             raise _UnusableError(f"{file.path} has another SHA-256 than the one listed")
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _problem(err: BaseException) -> str:

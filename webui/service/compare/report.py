@@ -23,12 +23,14 @@ class ComparisonReport:
     """A report.
 
     Attributes:
+        intro: where and how it was measured.
         files: the content of every file by its name.
         tables: the tables in order.
         advice: a sentence per rule.
         complete: whether no model failed.
     """
 
+    intro: str
     files: dict[str, str]
     tables: tuple[Table, ...]
     advice: tuple[str, ...]
@@ -74,7 +76,7 @@ def report_files(
         JSON_FILE: json.dumps(document, ensure_ascii=False) + "\n",
         **{f"{table.name}.csv": table_csv(table) for table in tables},
     }
-    return ComparisonReport(files, tuple(tables), tuple(advice), all(model.error is None for model in models))
+    return ComparisonReport(intro, files, tuple(tables), tuple(advice), all(model.error is None for model in models))
 
 
 def _charts_of_times(models: Sequence[MeasuredModel], language: Language) -> list[tuple[str, dict[str, float]]]:

@@ -13,7 +13,6 @@ from webui.service.compare.kept import AnswerLog, read_answers, read_times, writ
 from webui.service.compare.process import ModelProcess
 from webui.service.evaluate.manifest import LabelledClip
 from webui.settings import Device, Settings
-from webui.units import BYTES_PER_MB
 
 LENGTHS_S: Final = (3.0, 10.0, 30.0)
 OnStep = Callable[[int, int], None]
@@ -104,7 +103,7 @@ class _Steps:
 
 def _limits(settings: dict[str, Any]) -> DecodeLimits:
     given = Settings(**settings)
-    return DecodeLimits(int(given.max_audio_mb * BYTES_PER_MB), given.max_audio_s)
+    return DecodeLimits.of(given.max_audio_mb, given.max_audio_s)
 
 
 def _start(

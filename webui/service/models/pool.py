@@ -141,7 +141,7 @@ class ModelPool:
 
     def ready(self) -> tuple[str, ...]:
         """Returns the names of the models whose weights are on this machine, best first."""
-        return tuple(status.name for status in self._registry.listings() if status.ready)
+        return tuple(name for name in self._registry.names() if self._registry.find(name) is not None)
 
     def prepare(self) -> ModelAcquisition:
         """Makes ready, in the background, the model that answers by default; until then the built-in one answers.
@@ -167,14 +167,14 @@ class ModelPool:
 
     def status(self) -> PoolStatus:
         """Returns the status of the models. Never waits, never loads anything."""
-        acquisition = self._acquisition_status()
+        acquisition, name = self._acquisition_status(), self._active_name()
         idle = acquisition is None or acquisition.state in {AcquisitionState.FAILED, AcquisitionState.CANCELLED}
         return PoolStatus(
-            active=self._active_model(),
+            active=self._active_model(name) if name is not None else None,
             acquisition=acquisition,
             can_retry=self._settings.model != FALLBACK and idle,
             can_cancel=acquisition is not None and acquisition.state is AcquisitionState.DOWNLOADING,
-            offers=self._offers(),
+            offers=self._offers(name) if name is not None else (),
         )
 
     def why_builtin(self) -> Notice | None:
@@ -186,10 +186,9 @@ class ModelPool:
         except ModelNotFoundError:
             return None
 
-    def _offers(self) -> tuple[Precision, ...]:
+    def _offers(self, name: str) -> tuple[Precision, ...]:
         """Returns the precisions, besides the one that answers, that ``verify`` found good for these weights."""
-        name = self._active_name()
-        if name is None or name == FALLBACK or self._runtime.precision is not Precision.FP32:
+        if name == FALLBACK or self._runtime.precision is not Precision.FP32:
             return ()
         slot = self._slots.get(self._key(name, self._runtime))
         if slot is None or slot.model is None or slot.model.concurrency > CPU_CONCURRENCY:
@@ -201,14 +200,10 @@ class ModelPool:
         status = self.acquisition.status if self.acquisition is not None else None
         return None if status is None or status.name == FALLBACK else status
 
-    def _active_model(self) -> ActiveModel | None:
-        name = self._active_name()
-        if name is None:
-            return None
-        engine = self._registry.engine_name(name, self._runtime)
+    def _active_model(self, name: str) -> ActiveModel:
         slot = self._slots.get(self._key(name, self._runtime))
         if slot is None or slot.model is None:
-            return ActiveModel(name, engine)
+            return ActiveModel(name, self._registry.engine_name(name, self._runtime))
         info = slot.model.info
         return ActiveModel(name, info.engine, info.precision, info.device, slot.verified)
 

@@ -24,7 +24,7 @@ from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.progress import Progress, Stage, ignore_progress
-from webui.results import Granularity, Notice, RecognitionResult, Timing, format_timestamp
+from webui.results import Granularity, Notice, RecognitionResult, Timing, fields_of, format_timestamp
 from webui.service.models.pool import LoadedModel, ModelPool
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
@@ -37,7 +37,7 @@ from webui.service.serving.metrics import Metrics
 from webui.service.serving.priority_semaphore import Priority
 from webui.service.serving.scheduler import Scheduler
 from webui.settings import Settings
-from webui.units import BYTES_PER_MB, SPEECH_RATE
+from webui.units import SPEECH_RATE
 
 OnLog = Callable[[Notice], None]
 DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # fractions of the progress at which these are done
@@ -132,14 +132,7 @@ class RecognitionService:
             nullcontext() if admitted else drain.open_track(),
             storage.open_draft(self.settings.outputs_dir, started=run.started) as draft,
         ):
-            with self.budget.charged(caller) as charge:
-                rate = self._expected_rate(options, runtime)
-                recording = run.decode(source, file_name, draft, rate, charge)
-            with closing(recording):
-                run.keep_audio(recording, draft)
-                loaded = run.load(lambda: self._load(options, runtime))
-                with run.at_rate_of(loaded.model, recording, source, file_name, draft) as signals:
-                    built = run.infer(signals, loaded, draft)
+            built = self._build(run, source, file_name, caller, runtime, draft, keep_audio=True)
             recognition = run.save(built, draft)
             self.metrics.recognized(recognition.result)
             return recognition
@@ -166,21 +159,36 @@ class RecognitionService:
             priority: order among the requests that wait for the same model.
             progress: see ``recognize``.
         """
-        fields = {name: getattr(options, name) for name in AnalysisOptions.model_fields}
-        run = _Run(self.settings, RecognizeOptions(**fields), progress, lambda _line: None, priority)
+        recognize_options = RecognizeOptions(**fields_of(options, AnalysisOptions))
+        run = _Run(self.settings, recognize_options, progress, lambda _line: None, priority)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             runtime = self._runtime(options)
-            with self.budget.charged(caller) as charge:
-                rate = self._expected_rate(options, runtime)
-                recording = run.decode(source, file_name, draft, rate, charge)
-            with closing(recording):
-                loaded = run.load(lambda: self._load(options, runtime))
-                with run.at_rate_of(loaded.model, recording, source, file_name, draft) as signals:
-                    result = run.infer(signals, loaded, draft).result
+            result = self._build(run, source, file_name, caller, runtime, draft, keep_audio=False).result
         self.metrics.recognized(result)
         if result.frames is None or result.frames.file is None:
             return result
         return result.model_copy(update={"frames": result.frames.model_copy(update={"file": None})})
+
+    def _build(
+        self,
+        run: "_Run",
+        source: Path | bytes,
+        file_name: str | None,
+        caller: str | None,
+        runtime: Runtime,
+        draft: storage.RunDraft,
+        *,
+        keep_audio: bool,
+    ) -> BuiltResult:
+        """Decodes a recording, charges it, and builds its document; the samples are gone afterwards."""
+        with self.budget.charged(caller) as charge:
+            recording = run.decode(source, file_name, draft, self._expected_rate(run.options, runtime), charge)
+        with closing(recording):
+            if keep_audio:
+                run.keep_audio(recording, draft)
+            loaded = run.load(lambda: self._load(run.options, runtime))
+            with run.at_rate_of(loaded.model, recording, source, file_name, draft) as signals:
+                return run.infer(signals, loaded, draft)
 
     def _runtime(self, options: AnalysisOptions, runtime: Runtime | None = None) -> Runtime:
         return runtime if runtime is not None else Runtime.of(self.settings, precision=options.precision)
@@ -204,7 +212,7 @@ class _Run:
     ) -> None:
         self._priority = priority
         self._settings = settings
-        self._options = options
+        self.options = options
         self._progress = progress
         self._on_log = on_log
         self._log: list[Notice] = []
@@ -269,8 +277,7 @@ class _Run:
         model_rate: int,
         on_progress: Callable[[float], None],
     ) -> StoredRecording:
-        max_bytes = int(self._settings.max_audio_mb * BYTES_PER_MB)
-        limits = DecodeLimits(max_bytes=max_bytes, max_duration_s=self._settings.max_audio_s)
+        limits = DecodeLimits.of(self._settings.max_audio_mb, self._settings.max_audio_s)
         clock = time.perf_counter()
         recording = decode_into(
             new_store, source, limits=limits, file_name=file_name, model_rate=model_rate, on_progress=on_progress
@@ -310,10 +317,10 @@ class _Run:
         """Returns the answer, and leaves the embedding in the draft."""
         clock = time.perf_counter()
         model, signal = loaded.model, recording.model
-        check_labels(model, self._options.labels)  # now, not after hours of inference
-        if self._options.granularity is Granularity.SEGMENT:
+        check_labels(model, self.options.labels)  # now, not after hours of inference
+        if self.options.granularity is Granularity.SEGMENT:
             check_vad()
-        with embedding_file(draft, self._options, model, count_frames(model, len(signal.waveform))) as embedding:
+        with embedding_file(draft, self.options, model, count_frames(model, len(signal.waveform))) as embedding:
             joined = predict_recording(
                 model,
                 signal.waveform,
@@ -332,7 +339,7 @@ class _Run:
         context = ResultContext(
             source=recording.source,
             embedding_shape=embedding.shape if embedding is not None else None,
-            options=self._options,
+            options=self.options,
             smoothing_s=self._smoothing_s,
             max_json_rows=self._settings.max_json_rows,
             timestamp=format_timestamp(self.started),
@@ -344,11 +351,11 @@ class _Run:
 
     def _detect_speech(self, recording: StoredRecording) -> list[SpeechSpan] | None:
         """Returns where somebody speaks, if segments are asked for."""
-        if self._options.granularity is not Granularity.SEGMENT:
+        if self.options.granularity is not Granularity.SEGMENT:
             return None
         return detect_speech(
             recording.speech.waveform,
-            longest_s=self._options.max_segment_s,
+            longest_s=self.options.max_segment_s,
             on_progress=lambda _fraction: self._progress(INFERRED, Stage.INFERENCE),
         )
 

@@ -10,10 +10,9 @@ from typing import Final
 from webui.arrays import FloatArray
 from webui.audio.sample_store import NewStore, SampleStore
 from webui.errors import AudioTooLongError, TooOftenError
-from webui.units import SPEECH_RATE
+from webui.units import MINUTE_S, SPEECH_RATE
 
 HOUR_S: Final = 3600.0
-MINUTE_S: Final = 60.0
 GRAIN_S: Final = 10.0  # what is charged within that long is one entry
 TOLERANCE_S: Final = 1.0  # a recording that fits exactly is not refused for a codec's padding
 

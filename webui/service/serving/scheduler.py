@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from webui.errors import BusyError, TooOftenError
-from webui.progress import Progress
 from webui.service.serving.drain import DrainTracker
 from webui.service.serving.priority_semaphore import Priority, PrioritySemaphore
 from webui.service.serving.retry import RETRY_AFTER_S
@@ -107,7 +106,3 @@ class Scheduler:
     ) -> AbstractContextManager[None]:
         """Waits for a slot and holds it during the block; see ``PrioritySemaphore.slot``."""
         return self._slots.slot(priority, on_wait)
-
-    def watched(self, progress: Progress) -> Progress:
-        """Returns a ``progress`` that ends the work once the process can wait for it no longer."""
-        return self.drain.watched(progress)

@@ -6,7 +6,7 @@ from webui.service.serving.metrics import Snapshot
 from webui.texts import Language, text
 from webui.ui.context import QUIET, Connect, PageContext
 from webui.ui.i18n import parse_language
-from webui.ui.views.markup import escape
+from webui.ui.views.markup import escape, table_html
 from webui.units import BYTES_PER_MB
 
 
@@ -38,11 +38,8 @@ def resources_html(now: Snapshot, language: Language) -> str:
     }
     if now.gpu_bytes is not None:
         rows["page.resources_gpu"] = _megabytes(now.gpu_bytes)
-    cells = "".join(
-        f"<tr><th scope='row'>{escape(text(key, language))}</th><td>{escape(value)}</td></tr>"
-        for key, value in rows.items()
-    )
-    return f"<table class='se-resources'>{cells}</table>"
+    cells = [[escape(text(key, language)), escape(value)] for key, value in rows.items()]
+    return table_html((), cells, css="se-resources", row_heads=True)
 
 
 def _megabytes(count: float | None) -> str:

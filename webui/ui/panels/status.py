@@ -39,10 +39,11 @@ def build_status(context: PageContext, *, downloads: bool) -> Connect:
         """Returns what changes; nothing, if the page shows it already."""
         ready, language = models.ready(), parse_language(language_value)
         status = models.status() if downloads else _without_buttons(models.status())
-        content = _fingerprint(status, ready, language)
+        line_html = status_html(status, language)
+        content = _fingerprint(line_html, status, ready)
         if content == shown_value:
             return [gr.skip()] * (5 + sum(len(follower.outputs) for follower in followers))
-        updates = _updates(status, language, content, buttons=downloads)
+        updates = _updates(line_html, status, language, content, buttons=downloads)
         for follower in followers:
             updates += follower.render(status, ready, language)
         return updates
@@ -76,10 +77,10 @@ def _without_buttons(status: PoolStatus) -> PoolStatus:
     return replace(status, can_retry=status.can_retry and not is_on_disk(status), can_cancel=False)
 
 
-def _updates(status: PoolStatus, language: Language, content: str, *, buttons: bool) -> Updates:
+def _updates(line_html: str, status: PoolStatus, language: Language, content: str, *, buttons: bool) -> Updates:
     """Returns the updates of the line, the two buttons, the timer and what is shown."""
     return [
-        status_html(status, language),
+        line_html,
         gr.update(value=text(offer_key(status), language), visible=status.can_retry and buttons),
         gr.update(visible=status.can_cancel),
         gr.Timer(BUSY_S if _is_busy(status) else CALM_S),
@@ -87,10 +88,10 @@ def _updates(status: PoolStatus, language: Language, content: str, *, buttons: b
     ]
 
 
-def _fingerprint(status: PoolStatus, ready: Sequence[str], language: Language) -> str:
+def _fingerprint(line_html: str, status: PoolStatus, ready: Sequence[str]) -> str:
     """Returns a string that is equal for what looks equal on the page."""
     offers = " ".join(precision.value for precision in status.offers)
-    return f"{status_html(status, language)}<!-- {offers} | {' '.join(ready)} -->"
+    return f"{line_html}<!-- {offers} | {' '.join(ready)} -->"
 
 
 def _is_busy(status: PoolStatus) -> bool:

@@ -66,7 +66,7 @@ def build(context: PageContext, tab: gr.Tab) -> Connect:
             api_visibility="private",
         )
         components.cancel.click(runs.stop, None, None, cancels=[run], **QUIET)
-        context.page.unload(runs.leave)
+        context.page.unload(runs.stop)
 
     return connect
 
@@ -156,11 +156,7 @@ class CompareRuns:
             self._runs.end(request.session_hash, run)
 
     def stop(self, request: gr.Request) -> None:
-        """Stops the comparison of a session at its next step."""
-        self._runs.stop(request.session_hash)
-
-    def leave(self, request: gr.Request) -> None:
-        """Stops the comparison of a session whose page was closed."""
+        """Stops the comparison of a session, whose page may have been closed, at its next step."""
         self._runs.stop(request.session_hash)
 
     def _compare(

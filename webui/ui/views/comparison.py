@@ -1,8 +1,6 @@
 """The report of a comparison of models as HTML."""
 
-import json
-
-from webui.service.compare.report import JSON_FILE, ComparisonReport
+from webui.service.compare.report import ComparisonReport
 from webui.service.compare.tables import Table
 from webui.texts import Language, text
 from webui.ui.views.markup import escape, table_html
@@ -10,11 +8,10 @@ from webui.ui.views.markup import escape, table_html
 
 def comparison_html(made: ComparisonReport, language: Language) -> str:
     """Returns the tables and the advice."""
-    intro = json.loads(made.files[JSON_FILE])["machine"]
     advice = "".join(f"<li>{escape(line)}</li>" for line in made.advice)
     tables = "".join(_table_html(table) for table in made.tables)
     return (
-        f'<div class="se-card se-report"><h2>{escape(text("compare.title", language))}</h2><p>{escape(intro)}</p>'
+        f'<div class="se-card se-report"><h2>{escape(text("compare.title", language))}</h2><p>{escape(made.intro)}</p>'
         f"<h2>{escape(text('compare.advice', language))}</h2><ul>{advice}</ul></div>{tables}"
     )
 

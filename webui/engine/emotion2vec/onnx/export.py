@@ -21,7 +21,7 @@ from webui.engine.emotion2vec.files import SOURCE_HASH, TOKENS_FILE, exported_na
 from webui.engine.emotion2vec.network import Emotion2vec
 from webui.engine.emotion2vec.onnx.int8_calibration import calibrate_shifts
 from webui.engine.emotion2vec.onnx.model import ABOUT_KEY, About
-from webui.errors import CheckpointError, OutputError, RequestError
+from webui.errors import CheckpointError, OutputError, RequestError, first_line
 from webui.files import replace_file
 from webui.settings import Precision
 
@@ -113,7 +113,7 @@ def write_graph(network: Emotion2vec, precision: Precision, about: About, path: 
         onnx.helper.set_model_props(model, {ABOUT_KEY: about.as_metadata()})
         onnx.save(model, str(path))
     except (onnx.checker.ValidationError, ValueError) as err:
-        raise CheckpointError("checkpoint.not_exported", file=path.name, reason=str(err).splitlines()[0]) from err
+        raise CheckpointError("checkpoint.not_exported", file=path.name, reason=first_line(err)) from err
 
 
 def _about(directory: Path, info: CheckpointInfo, digest: str, precision: Precision) -> About:
