@@ -5,16 +5,13 @@
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from benchmarks.random_weights import models
 from benchmarks.tables import PAGE, Table, write_line, write_sections
-from webui.engine.registry import LARGE, ModelRegistry
-from webui.settings import Engine, Precision, Settings
 
 Measure = Callable[..., Iterator[Table]]
 SECTIONS: Final = {
@@ -63,24 +60,6 @@ def main(arguments: Sequence[str]) -> int:
                 if page is not None:  # after each table, so that an interruption loses only the next one
                     write_sections(page, {name: tables}, f"{command} --rounds {given.rounds}")
     return 0
-
-
-@contextmanager
-def models(*, quick: bool) -> Iterator[Path]:
-    """Yields a folder with a random checkpoint of plus_large's sizes (or tiny), converted and exported to ONNX."""
-    from tests.support.checkpoints import LARGE as LARGE_SIZES
-    from tests.support.checkpoints import TINY, make_checkpoint
-    from webui.engine.emotion2vec.convert import convert_checkpoint
-
-    with tempfile.TemporaryDirectory() as folder:
-        directory = Path(folder) / LARGE
-        published = make_checkpoint(directory, TINY if quick else LARGE_SIZES, training=False)
-        convert_checkpoint(directory, published, directory)
-        published.unlink()
-        for precision in (Precision.FP32, Precision.INT8):
-            settings = Settings(models_dir=Path(folder), engine=Engine.ONNX, precision=precision)
-            ModelRegistry(settings).export(LARGE, directory)
-        yield Path(folder)
 
 
 if __name__ == "__main__":

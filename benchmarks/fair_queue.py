@@ -17,6 +17,7 @@ from typing import Final
 import httpx
 import numpy as np
 
+from benchmarks.random_weights import weights_for
 from benchmarks.tables import write_line
 from tests.support.server_process import RunningServer, running_server
 from webui.settings import PROJECT_DIR
@@ -70,7 +71,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=10_000)
     parser.add_argument("--calls", type=int, default=60)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with weights_for(given.model), tempfile.TemporaryDirectory() as folder:
         settings = {"model": given.model, "audio_roots": EXAMPLE.parent, "auto_download": False}
         with running_server(Path(folder) / "outputs", **settings) as server:
             measure(server, given.recordings, given.calls)

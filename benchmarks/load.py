@@ -26,6 +26,7 @@ from typing import Final
 import httpx
 import numpy as np
 
+from benchmarks.random_weights import weights_for
 from benchmarks.tables import write_line
 from tests.support.server_process import RunningServer, rss_mb, running_server
 from webui.settings import PROJECT_DIR
@@ -270,7 +271,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=5000)
     given = parser.parse_args()
     if given.what == "callers":
-        show_callers(given.seconds, given.model, given.precision)
+        with weights_for(given.model):
+            show_callers(given.seconds, given.model, given.precision)
     elif given.what == "overload":
         show_overload(given.seconds)
     else:
