@@ -15,7 +15,7 @@ import os
 
 from webui.privacy import switch_off_telemetry
 
-switch_off_telemetry()  # before any import of a library, which reads these variables when it is imported
+switch_off_telemetry()  # libraries read these variables when they are imported
 
 # By default OpenMP's threads spin while they wait, one team for each thread that ever ran a model, and take CPU time
 # from threads with work: on two cores, a call to the built-in model took 41 ms instead of 23 (docs/RELIABILITY.md,

@@ -48,7 +48,7 @@ _FACES: Final = {
     Emotion.UNKNOWN: _Face("❓", "未知"),
 }
 
-_NAMES_ELSEWHERE: Final = {  # of the classes of other models and corpora
+_NAMES_IN_OTHER_MODELS: Final = {
     Emotion.ANGRY: "ang anger angry",
     Emotion.DISGUSTED: "dis disgust disgusted",
     Emotion.FEARFUL: "fea fear fearful",
@@ -59,7 +59,7 @@ _NAMES_ELSEWHERE: Final = {  # of the classes of other models and corpora
     Emotion.SURPRISED: "sur surprise surprised",
     Emotion.UNKNOWN: "unk unknown",
 }
-ALIASES: Final = {name: emotion for emotion, names in _NAMES_ELSEWHERE.items() for name in names.split()}
+ALIASES: Final = {name: emotion for emotion, names in _NAMES_IN_OTHER_MODELS.items() for name in names.split()}
 
 UNKNOWN_TOKEN: Final = "<unk>"
 UNUSED_PREFIX: Final = "unuse"  # `unuse_N` lines in uploads before 2024-06-24; FunASR masks these classes

@@ -1,7 +1,7 @@
 """Reads the channels, rate and length from the headers of the chunk formats (WAV, RF64, AIFF, CAF).
 
 The decoders silently correct a length that is too great, and report all invalid headers with the same error. With the
-header's own values, a truncated recording can be told from a complete one, and zero channels from an unknown codec.
+header's own values, a truncated recording differs from a complete one, and zero channels from an unknown codec.
 """
 
 import struct
