@@ -2,12 +2,12 @@
 
 Layers, from the lowest; a module imports modules of lower layers and of its own folder (``tests/test_layers.py``):
 
-* L0 ``results`` ``labels`` ``settings`` ``errors`` ``texts`` and small shared modules: the vocabulary.
+* L0 ``results`` ``labels`` ``settings`` ``errors`` ``texts`` and small modules: what all layers share.
 * L1 ``audio`` ``engine`` ``storage``: decode files, run models, write results. None of them imports another.
 * L2 ``service``: the use cases, without HTTP and without Gradio.
-* L3 ``http``: access, limits and errors in front of the page and the API.
+* L3 ``http``: access control, limits and error responses for the page and the API.
 * L4 ``ui`` ``api``: the page and the REST API.
-* L5 ``server``: the app, its socket, its start and end.
+* L5 ``server``: the app, its listening socket, start-up and shutdown.
 * L6 ``cli``: the command line.
 """
 
@@ -15,11 +15,11 @@ import os
 
 from webui.privacy import switch_off_telemetry
 
-switch_off_telemetry()  # the libraries look at import
+switch_off_telemetry()  # libraries read these variables when they are imported
 
-# OpenMP's threads otherwise spin while they wait, one team for each thread that ever ran a model, and take the cores
-# from the others: with two cores, a call to the built-in model took 41 ms instead of 23 (docs/RELIABILITY.md, Load).
-# OpenMP reads this once, when PyTorch is imported; nothing that imports it is imported before this line.
+# By default OpenMP's threads spin while they wait, one team for each thread that ever ran a model, and take CPU time
+# from threads with work: on two cores, a call to the built-in model took 41 ms instead of 23 (docs/RELIABILITY.md,
+# Load). OpenMP reads this once, when PyTorch is imported, so this line must run before any import of PyTorch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"

@@ -9,7 +9,7 @@ FloatArray = NDArray[np.float32]
 
 
 class Samples(Protocol):
-    """A waveform that is read slice by slice: signal values, shape ``(samples,)``. An array is one."""
+    """A waveform that is read slice by slice: signal values, shape ``(samples,)``. A NumPy array qualifies."""
 
     def __len__(self) -> int: ...
 

@@ -1,19 +1,19 @@
-"""Every error this project raises on purpose.
+"""All errors that this project raises on purpose.
 
-A message says what was found, what was expected and what to do, in Chinese and English: an error carries the key of
-its text (``code``) and the values of the placeholders; ``str(error)`` is the English sentence. The domain knows no
-HTTP: each surface has one table from these classes to REST status, page message or exit code.
+A message states what was found, what was expected and what to do, in Chinese and English: an error has the key of its
+text (``code``) and the values of the placeholders; ``str(error)`` is the English message. The lower layers don't depend
+on HTTP: the API, the page and the command line each have a table from these classes to a status, heading or exit code.
 """
 
 from webui.texts import Language, text
 
 
 class SpeechEmotionError(Exception):
-    """Anything that went wrong in a way the user can act on.
+    """An error that the user can act on.
 
     Args:
         code: key of the message in ``webui.texts``, for instance ``"audio.too_short"``; stable, fit for programs.
-        values: the placeholders of the message, with units in their names (``found_ms=12.0``).
+        values: values of the message's placeholders, with units in their names (``found_ms=12.0``).
     """
 
     def __init__(self, code: str, **values: object) -> None:
@@ -27,7 +27,7 @@ class SpeechEmotionError(Exception):
 
 
 class AudioError(SpeechEmotionError):
-    """The audio that was given can't be used."""
+    """The audio can't be used."""
 
 
 class AudioDecodeError(AudioError):
@@ -35,23 +35,23 @@ class AudioDecodeError(AudioError):
 
 
 class EmptyAudioError(AudioError):
-    """There are no bytes, or no samples in them."""
+    """The file has no bytes, or no samples."""
 
 
 class AudioTooShortError(AudioError):
-    """There are samples, but not enough for one model frame."""
+    """The audio is shorter than one model frame."""
 
 
 class AudioTooLongError(AudioError):
-    """More bytes or more seconds than the settings allow."""
+    """The audio has more bytes or seconds than the settings allow."""
 
 
 class AudioFetchError(AudioError):
-    """The audio could not be read from where it lies (a path, a URL)."""
+    """The audio could not be read from its path or URL."""
 
 
 class ModelError(SpeechEmotionError):
-    """The model can't answer."""
+    """The model can't be used."""
 
 
 class ModelNotFoundError(ModelError):
@@ -59,81 +59,81 @@ class ModelNotFoundError(ModelError):
 
 
 class ModelNotReadyError(ModelNotFoundError):
-    """The model is on its way: asking again later will do."""
+    """The model is still being prepared; the request can be repeated later."""
 
 
 class DownloadError(ModelError):
-    """The weights could not be fetched from any hub."""
+    """The weights could not be downloaded from any hub."""
 
 
 class DownloadCancelledError(DownloadError):
-    """Somebody cancelled the download; what arrived is kept."""
+    """The download was cancelled; the downloaded part is kept."""
 
 
 class CheckpointError(ModelError):
-    """The weights are there, but they are not what they should be."""
+    """The weights are on this machine but are damaged or not the expected ones."""
 
 
 class DeviceUnavailableError(ModelError):
-    """The device that was asked for does not exist or does not work."""
+    """The requested device does not exist or does not work."""
 
 
 class InferenceError(ModelError):
-    """The model failed on an input it should have answered."""
+    """The model failed on a valid input."""
 
 
 class RequestError(SpeechEmotionError):
-    """A parameter that makes no sense."""
+    """A parameter or the request itself is invalid."""
 
 
 class ForbiddenPathError(RequestError):
-    """A path outside of the folders that the settings allow."""
+    """The path is outside the folders that the settings allow."""
 
 
 class BusyError(RequestError):
-    """Too many are waiting already: asking again a little later will do."""
+    """Too many requests are waiting; the request can be repeated a little later."""
 
 
 class StoppingError(BusyError):
-    """The server ends: another one, or this one started again, will answer."""
+    """The server is shutting down; the request can be repeated after a restart or on another server."""
 
 
 class TimeLimitError(RequestError):
-    """It took longer than the settings allow."""
+    """The request took longer than the settings allow."""
 
 
 class UploadTimeError(TimeLimitError):
-    """What was sent took longer to arrive than the settings allow."""
+    """The upload took longer than the settings allow."""
 
 
 class TooOftenError(RequestError):
-    """One caller asks for more than its share: asking again a little later will do."""
+    """One caller exceeded its rate or share; the request can be repeated a little later."""
 
 
 class UnauthorizedError(RequestError):
-    """Who asks did not say who they are, or can't prove it."""
+    """The request has no valid credentials."""
 
 
 class ForbiddenRequestError(RequestError):
-    """A request that nobody may make from where it comes."""
+    """The request is not allowed from its origin or host."""
 
 
 class MalformedRequestError(RequestError):
-    """A request that HTTP does not allow, or that two parsers may read differently."""
+    """The request is invalid HTTP, or two parsers could interpret it differently."""
 
 
 class EventTooLargeError(RequestError):
-    """An event of the page with a larger body than any that the page sends."""
+    """The body of a page event is larger than any that the page sends."""
 
 
 class RunNotFoundError(RequestError):
-    """There is no such result, or it was deleted."""
+    """The result does not exist or was deleted."""
 
 
 class OutputError(SpeechEmotionError):
-    """The results can't be written: disk full, or not writable."""
+    """The results can't be written, because the disk is full or not writable."""
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, or the name of its class where it has none."""
+    """Returns the first line of an error's message, or the name of its class if it has no message."""
     return (str(error).splitlines() or [type(error).__name__])[0]

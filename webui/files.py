@@ -1,4 +1,4 @@
-"""Files: writing one so that no reader ever sees half of it, and hashing one in pieces."""
+"""Replaces files atomically, and hashes them in blocks."""
 
 import hashlib
 import os
@@ -12,17 +12,17 @@ HASH_BLOCK: Final = 1 << 24
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Has ``write`` write a draft beside ``path``, flushes it to the disk and renames it to ``path``.
+    """Calls ``write`` for a draft beside ``path``, flushes the draft to the disk and renames it to ``path``.
 
-    A reader sees the old file or the new one; after a power cut too. Two writers at once don't disturb each other: the
-    last one to finish wins.
+    A reader sees either the old or the complete new file, even after a power cut. Concurrent writers don't interfere
+    with each other: the file of the last one to finish remains.
 
     Args:
-        path: the file to make or replace; its folder exists.
-        write: writes the whole file to the path that it is given.
+        path: path of the file to create or replace, in an existing folder.
+        write: writes the whole file to the path that it is called with.
 
     Raises:
-        OSError: not writable, or no space. The draft is removed and the old file stays.
+        OSError: the disk is full or not writable. The draft is removed and the old file stays.
     """
     draft = path.with_name(f".{path.name}.{uuid4().hex}{DRAFT_SUFFIX}")
     try:
@@ -38,11 +38,11 @@ def hash_file(path: Path, on_progress: Callable[[float], None] = lambda _fractio
     """Returns the SHA-256 of a file in hex.
 
     Args:
-        path: the file.
-        on_progress: called with the fraction that is read.
+        path: path of the file.
+        on_progress: called with the fraction that has been read.
 
     Raises:
-        OSError: it can't be read.
+        OSError: the file can't be read.
     """
     digest = hashlib.sha256()
     done, total = 0, max(1, path.stat().st_size)

@@ -9,7 +9,7 @@ from webui.texts import Language
 
 
 class Emotion(StrEnum):
-    """The nine classes of Emotion2Vec+, in the order of its ``tokens.txt`` and of every table here."""
+    """The nine classes of Emotion2Vec+, in the order of its ``tokens.txt``, which every table here follows."""
 
     ANGRY = "angry"
     DISGUSTED = "disgusted"
@@ -27,7 +27,7 @@ class Emotion(StrEnum):
         return _FACES[self].emoji
 
     def display_name(self, language: Language = Language.EN) -> str:
-        """Returns the name as a person reads it: ``"快乐"`` or ``"Happy"``."""
+        """Returns the name to display: ``"快乐"`` or ``"Happy"``."""
         return _FACES[self].zh if language is Language.ZH else self.value.capitalize()
 
 
@@ -48,7 +48,7 @@ _FACES: Final = {
     Emotion.UNKNOWN: _Face("❓", "未知"),
 }
 
-_WORDS: Final = {
+_NAMES_IN_OTHER_MODELS: Final = {
     Emotion.ANGRY: "ang anger angry",
     Emotion.DISGUSTED: "dis disgust disgusted",
     Emotion.FEARFUL: "fea fear fearful",
@@ -59,10 +59,10 @@ _WORDS: Final = {
     Emotion.SURPRISED: "sur surprise surprised",
     Emotion.UNKNOWN: "unk unknown",
 }
-ALIASES: Final = {word: emotion for emotion, words in _WORDS.items() for word in words.split()}  # as others write them
+ALIASES: Final = {name: emotion for emotion, names in _NAMES_IN_OTHER_MODELS.items() for name in names.split()}
 
 UNKNOWN_TOKEN: Final = "<unk>"
-UNUSED_PREFIX: Final = "unuse"  # uploads before 2024-06-24 had `unuse_N` lines; FunASR masks them
+UNUSED_PREFIX: Final = "unuse"  # `unuse_N` lines in uploads before 2024-06-24; FunASR masks these classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ class LabelSet:
     """The classes of one model, in the order of its logits.
 
     Attributes:
-        names: one name per logit. A name that is none of the nine emotions stays the model's own.
-        emotions: for every name the emotion it stands for, or None.
-        used: for every name whether it takes part in the softmax (``unuse_N`` lines don't).
+        names: name of each class, one per logit. A name that isn't one of the nine emotions stays as the model has it.
+        emotions: emotion that each name stands for; None if it stands for none of the nine.
+        used: whether each class takes part in the softmax (``unuse_N`` classes don't).
     """
 
     names: tuple[str, ...]
@@ -85,15 +85,15 @@ class LabelSet:
 
     @classmethod
     def from_emotions(cls, emotions: Iterable[Emotion]) -> "LabelSet":
-        """Builds the labels of a model whose classes are (some of) the nine emotions themselves."""
+        """Builds the labels of a model whose classes are all or some of the nine emotions."""
         listed = tuple(emotions)
         return cls(names=tuple(e.value for e in listed), emotions=listed, used=(True,) * len(listed))
 
     @classmethod
     def from_tokens(cls, tokens: Iterable[str]) -> "LabelSet":
-        """Reads the lines of a ``tokens.txt``: ``生气/angry``, ``<unk>``, ``unuse_3``.
+        """Parses the lines of a ``tokens.txt``: ``生气/angry``, ``<unk>``, ``unuse_3``.
 
-        The English half names the class; one that is no emotion of the nine stays as it is and maps to None.
+        The English half is the name of the class. A name that isn't one of the nine emotions is kept and maps to None.
         """
         names: list[str] = []
         emotions: list[Emotion | None] = []
@@ -108,7 +108,7 @@ class LabelSet:
         return cls(tuple(names), tuple(emotions), tuple(used))
 
     def unmapped(self) -> tuple[str, ...]:
-        """Returns the used names that stand for none of the nine emotions."""
+        """Returns the names of used classes that stand for none of the nine emotions."""
         rows = zip(self.names, self.emotions, self.used, strict=True)
         return tuple(name for name, emotion, used in rows if used and emotion is None)
 

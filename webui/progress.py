@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Stage(StrEnum):
-    """A stage of a recognition, named as in the processing log."""
+    """A stage of a recognition, with its name in the processing log."""
 
     VALIDATION = "validation"
     PREPROCESSING = "preprocessing"
@@ -26,8 +26,8 @@ _STAGE_TEXTS: Final = {
     Stage.RESULTS: "page.stage_results",
 }
 
-Progress = Callable[[float, Stage], None]  # called with the fraction done and the stage; may raise to stop the work
+Progress = Callable[[float, Stage], None]  # called with the fraction done and the stage; may raise to cancel
 
 
 def ignore_progress(fraction: float, stage: Stage) -> None:
-    """A ``Progress`` that does nothing."""
+    """A ``Progress`` callback that does nothing."""

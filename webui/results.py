@@ -1,7 +1,7 @@
-"""The one result document: ``result.json``, the REST body, the CLI's ``--json`` and the page are this model.
+"""The result document, which ``result.json``, the REST API, the CLI's ``--json`` and the page share.
 
-The first five keys of ``RecognitionResult`` (emotion, confidence, scores, granularity, timestamp) are a contract with
-the users of the first WebUI: names, order and formats stay; keys may only be added.
+Users of the first WebUI rely on the first five keys of ``RecognitionResult`` (emotion, confidence, scores, granularity,
+timestamp): their names, order and formats must not change, and keys may only be added.
 """
 
 import math
@@ -20,12 +20,12 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
 
 from webui.labels import Emotion
 from webui.texts import Language, text
 
-TIMESTAMP_FORMAT: Final = "%Y-%m-%d %H:%M:%S"  # local time, as the first WebUI wrote it
+TIMESTAMP_FORMAT: Final = "%Y-%m-%d %H:%M:%S"  # local time, the format of the first WebUI
 SCORE_DIGITS: Final = 6
 
 Score = Annotated[float, Field(ge=0, le=1), PlainSerializer(lambda value: round(value, SCORE_DIGITS), when_used="json")]
@@ -33,7 +33,7 @@ Seconds = Annotated[float, Field(ge=0), PlainSerializer(lambda value: round(valu
 
 
 class Granularity(StrEnum):
-    """How finely an answer is cut: one for the recording, a curve over time, or one per stretch of speech."""
+    """Granularity of the result: one emotion for the recording, scores over time, or one emotion per speech segment."""
 
     UTTERANCE = "utterance"
     FRAME = "frame"
@@ -41,19 +41,19 @@ class Granularity(StrEnum):
 
 
 class Document(BaseModel):
-    """Base of everything written as JSON: immutable, and no unknown keys."""
+    """Base of all JSON documents: immutable, without unknown keys."""
 
-    # JSON has no infinity and no NaN; as an input either would be an error later, as an output now.
+    # JSON has no infinity and no NaN, so they are rejected in requests as well as in results.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 def fields_of(document: BaseModel, kind: type[BaseModel]) -> dict[str, Any]:
-    """Returns those fields of a document that ``kind``, a class above its own, has too; nothing is copied."""
+    """Returns the fields of a document that its base class ``kind`` also has, without copying their values."""
     return {name: getattr(document, name) for name in kind.model_fields}
 
 
 def plain_value(value: object) -> float | int | str:
-    """Returns a value of a sentence as JSON can hold it: a number that is not finite becomes its name."""
+    """Returns a message's value in a form that JSON allows: a number that is not finite becomes a string."""
     if isinstance(value, int | str):
         return value
     if isinstance(value, numbers.Real):
@@ -62,7 +62,7 @@ def plain_value(value: object) -> float | int | str:
 
 
 class _SpokenNotice(TypedDict):
-    """A notice as it is written, with its English sentence."""
+    """A notice in a result, with its message in English."""
 
     code: str
     message: str
@@ -70,10 +70,10 @@ class _SpokenNotice(TypedDict):
 
 
 class Notice(Document):
-    """A warning or a log line: a key of ``webui.texts`` with its values, so that it can be said in both languages."""
+    """A warning or a log line: a key of ``webui.texts`` with its values, so that it can be shown in both languages."""
 
     code: str = Field(description="Stable key, fit for programs, for instance `audio.narrow_band`.")
-    values: Mapping[str, float | int | str] = Field(default_factory=dict, description="What the sentence is about.")
+    values: Mapping[str, float | int | str] = Field(default_factory=dict, description="Values in the message.")
 
     @model_validator(mode="before")
     @classmethod
@@ -89,46 +89,46 @@ class Notice(Document):
 
     @classmethod
     def of_error(cls, code: str, values: Mapping[str, object]) -> Self:
-        """Returns an error's sentence as a notice, for an answer that was given in spite of it."""
+        """Returns an error's message as a notice, for a result that was produced in spite of the error."""
         return cls(code=code, values={name: plain_value(value) for name, value in values.items()})
 
     @property
     def is_log(self) -> bool:
-        """Whether it is a line of the log, and no warning."""
+        """Whether the notice is a log line and not a warning."""
         return self.code.startswith("log.")
 
     def message(self, language: Language = Language.EN) -> str:
-        """Returns the sentence in ``language``."""
+        """Returns the message in ``language``."""
         return text(self.code, language, **self.values)
 
 
 class ModelInfo(Document):
-    """Which model answered, and how it ran."""
+    """The model that was used, and how it ran."""
 
     name: str = Field(description="The model's name, as `--model` takes it.")
-    engine: str = Field(description="The implementation that ran it, as `models` lists it.")
+    engine: str = Field(description="The implementation that ran the model, as listed by `models`.")
     precision: str = Field(description="Number format of the weights: fp32, int8, ...")
-    device: str = Field(description="Where it ran: cpu, cuda:0, mps.")
+    device: str = Field(description="The device that the model ran on: cpu, cuda:0, mps.")
     labels: tuple[str, ...] = Field(description="The model's own classes, in the order of its logits.")
     license: str = Field(description="Licence of the weights.")
 
 
 class SourceInfo(Document):
-    """The recording as it came in, before it was decoded to 16 kHz mono."""
+    """The original recording, before it was decoded to 16 kHz mono."""
 
-    file_name: str = Field(description="Name of the file as the user gave it, without folders.")
+    file_name: str = Field(description="Name of the file as the user supplied it, without folders.")
     size_bytes: int = Field(ge=0)
-    duration_s: Seconds = Field(description="Length of what was decoded.")
+    duration_s: Seconds = Field(description="Length of the decoded audio.")
     sample_rate_hz: int = Field(gt=0)
     channels: int = Field(gt=0)
     format: str = Field(description="Container and codec, for instance `wav/pcm_s16le` or `mp3/mp3`.")
 
 
 class FrameScores(Document):
-    """Scores over time. Row i covers `start_s[i]` up to `end_s[i]`; with a file, the columns are in the file instead.
+    """Scores over time. Row i covers `start_s[i]` up to `end_s[i]`; if `file` is set, it holds the columns.
 
     The mean of the rows' logits, weighted by the rows' length, is the utterance's logits (logarithms of the scores
-    serve as logits). The mean of the rows' scores is something else.
+    serve as logits). The mean of the rows' scores differs from the utterance's scores.
     """
 
     frame_rate_hz: float = Field(gt=0, description="Model frames per second, before smoothing.")
@@ -142,7 +142,7 @@ class FrameScores(Document):
 
 
 class Segment(Document):
-    """A stretch of speech and its emotion; the scores are the softmax of the mean of its frames' logits."""
+    """A segment of speech and its emotion; the scores are the softmax of the mean of its frames' logits."""
 
     start_s: Seconds
     end_s: Seconds
@@ -152,25 +152,27 @@ class Segment(Document):
 
 
 class EmbeddingInfo(Document):
-    """Where the embedding lies and what shape it has."""
+    """File and shape of the embedding."""
 
     file: str = Field(description="NumPy file (float32) beside result.json.")
     shape: tuple[int, ...] = Field(description="(dim,) for the utterance, (frames, dim) for frames.")
 
 
 class Timing(Document):
-    """What the answer cost, in wall-clock seconds."""
+    """Duration of the processing steps, in wall-clock seconds."""
 
     decode_s: Seconds
     inference_s: Seconds
 
 
 class RecognitionResult(Document):
-    """The answer for one recording."""
+    """The result for one recording."""
 
     emotion: Emotion = Field(description="The emotion with the highest score.")
     confidence: Score = Field(description="Its score.")
-    scores: Mapping[Emotion, Score] = Field(description="All nine; a class that the model does not know scores 0.0.")
+    scores: Mapping[Emotion, Score] = Field(
+        description="Scores of all nine emotions; 0.0 for one that the model does not know."
+    )
     granularity: Granularity
     timestamp: str = Field(
         description="Local time, `YYYY-MM-DD HH:MM:SS`.", pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
@@ -180,19 +182,19 @@ class RecognitionResult(Document):
     timing: Timing
     frames: FrameScores | None = Field(default=None, description="Only with granularity `frame`.")
     segments: tuple[Segment, ...] | None = Field(
-        default=None, description="Only with granularity `segment`; empty if nobody speaks."
+        default=None, description="Only with granularity `segment`; empty if there is no speech."
     )
     labels: tuple[Emotion, ...] | None = Field(
-        default=None, description="The emotions that share all scores here, if only some were asked for."
+        default=None, description="The emotions that the scores were limited to, if only some were requested."
     )
-    embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was asked for.")
+    embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was requested.")
     warnings: tuple[Notice, ...] = ()
 
     def to_json(self) -> str:
-        """Returns the document as it stands in ``result.json``: UTF-8, indented, absent parts left out."""
+        """Returns the document as written to ``result.json``: indented JSON without absent parts."""
         return self.model_dump_json(indent=2, exclude_none=True)
 
 
 def format_timestamp(moment: datetime) -> str:
-    """Returns ``moment`` as the contract writes it."""
+    """Returns ``moment`` in the format of ``timestamp``."""
     return moment.strftime(TIMESTAMP_FORMAT)

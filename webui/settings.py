@@ -1,6 +1,6 @@
-"""Everything that can be set, in one frozen object; every setting is also an environment variable.
+"""All settings in one frozen object; every setting is read from an environment variable.
 
-``SPEECH_EMOTION_PORT=8000 bash run.sh`` sets ``port``. Nothing here is read at import: ``Settings()`` reads it.
+``SPEECH_EMOTION_PORT=8000 bash run.sh`` sets ``port``. The environment is read by ``Settings()``, not at import.
 """
 
 import os
@@ -16,18 +16,18 @@ from webui.texts import text
 from webui.units import DAY_S
 
 ENV_PREFIX: Final = "SPEECH_EMOTION_"
-WEEK_S: Final = 7 * DAY_S  # of what is waited for: the operating system's timers end after 24 days
+WEEK_S: Final = 7 * DAY_S  # maximum of timeouts: the operating system's timers are limited to 24 days
 CENTURY_DAYS: Final = 36_500.0
 MAX_BUDGET_S: Final = 1e9
 MAX_MB: Final = 1e9  # a petabyte
 MAX_THREADS: Final = 1024
-MAX_SMOOTHING_S: Final = 3600.0  # a row of frame scores averages over that much at most
-LONGEST_WAV_S: Final = 129_600.0  # 36 h: the length of processed_audio.wav is a 32-bit number of bytes
+MAX_SMOOTHING_S: Final = 3600.0  # the longest window that a row of frame scores averages over
+LONGEST_WAV_S: Final = 129_600.0  # 36 h: the size of processed_audio.wav is a 32-bit number of bytes
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 
 
 class Device(StrEnum):
-    """Where a model runs; ``auto`` takes the best device that works."""
+    """The device that a model runs on; ``auto`` selects the best one that works."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -36,7 +36,7 @@ class Device(StrEnum):
 
 
 class Engine(StrEnum):
-    """Which implementation runs an Emotion2Vec model; ``auto`` takes the fastest that has the precision."""
+    """Which implementation runs an Emotion2Vec model; ``auto`` selects the fastest one that supports the precision."""
 
     AUTO = "auto"
     NATIVE = "native"
@@ -45,7 +45,7 @@ class Engine(StrEnum):
 
 
 class Precision(StrEnum):
-    """Number format of a model's weights and products; norms and sums are in fp32 wherever they aren't int8's."""
+    """Number format of weights and matrix products; norms and sums are in fp32, except the sums of int8 products."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -54,7 +54,7 @@ class Precision(StrEnum):
 
 
 class Switch(StrEnum):
-    """Whether a part of the page is there; ``auto`` asks who may reach it."""
+    """Whether a part of the page is shown; ``auto`` depends on who can reach the page."""
 
     AUTO = "auto"
     ON = "on"

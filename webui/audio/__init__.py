@@ -1,1 +1,1 @@
-"""Audio that comes in: decoding, downmixing and resampling."""
+"""Audio input: decoding, downmixing, resampling and voice activity detection."""

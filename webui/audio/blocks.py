@@ -1,4 +1,4 @@
-"""What the two readers have in common: samples come in blocks, and damage does not lose those before it."""
+"""The interface of the two readers: samples are read in blocks, so damage does not lose the blocks before it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from typing import Final, Protocol, Self
 
 from webui.arrays import FloatArray
 
-BLOCK_VALUES: Final = 1 << 17  # samples x channels of a block: half a megabyte, whatever the file claims
+BLOCK_VALUES: Final = 1 << 17  # samples x channels per block: half a megabyte, whatever the header claims
 
 
 class CannotOpenError(Exception):
-    """This library can't open the file; another may. Never leaves the audio package."""
+    """This library can't open the file, but another one may; caught inside the audio package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a recording.
+    """Consecutive samples of a recording.
 
     Attributes:
         samples: signal values of shape ``(samples, channels)``; full scale is -1 to 1.
-        sample_rate: the sample rate in Hz. It can change from block to block.
+        sample_rate: sample rate in Hz; it can change from block to block.
     """
 
     samples: FloatArray
@@ -31,11 +31,11 @@ class AudioReader(Protocol):
 
     Attributes:
         format: container and codec, for instance ``wav/pcm_s16le``.
-        tracks: how many audio tracks there are; the reader reads one.
-        declared_s: length in seconds that an index in the file states; None if nothing trustworthy does.
-        length_s: length in seconds to expect by the file's header; it may be an estimate, or false. None if there is
-            none.
-        failure: what went wrong while reading; None as long as everything could be decoded.
+        tracks: number of audio tracks in the file, of which the reader reads one.
+        declared_s: length in seconds that an index in the file states; None if the file has no reliable index.
+        length_s: expected length in seconds according to the file's header, which may be an estimate or wrong. None if
+            the header states no length.
+        failure: the first error while reading; None as long as everything could be decoded.
     """
 
     format: str
@@ -45,7 +45,7 @@ class AudioReader(Protocol):
     failure: Exception | None
 
     def blocks(self) -> Iterator[Block]:
-        """Yields the recording in order. Never raises for damage: see ``failure`` afterwards."""
+        """Yields the blocks in order. Damage does not raise an error but sets ``failure``."""
         ...
 
     def __enter__(self) -> Self: ...

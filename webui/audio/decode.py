@@ -1,20 +1,23 @@
-"""Decodes audio: a path or bytes of any format in, mono at 16 kHz and at the model's rate out.
+"""Decodes audio of any format, from a path or bytes, to mono at 16 kHz and at the model's sample rate.
 
-Decoding goes by content, never by name. libsndfile reads what it reads well, PyAV the rest, soxr resamples. (pydub
-is not used: it starts an ffmpeg process, and its resampler has no filter against aliasing.)
+The format is detected from the content, never from the file name. libsndfile reads the formats that it supports well,
+PyAV reads the others, and soxr resamples. (pydub is not used: it starts an ffmpeg process, and its resampler has no
+anti-aliasing filter.)
 
-``decode`` gives the waveform as an array. ``decode_into`` streams it to a store, half a megabyte of the file at a time,
-so that hours of audio need no more memory than seconds; the samples are the same.
+``decode`` returns the waveform as an array. ``decode_into`` streams it to a store in blocks of half a megabyte, so that
+hours of audio need no more memory than seconds. Both give the same samples.
 
-A recording that is not perfect is treated like this:
+Imperfect recordings are handled as follows:
 
-- Damaged or cut off: what could be decoded is used, with a warning that names the seconds kept, as long as it is at
-  least one model frame (25 ms); otherwise it is an error. A damaged packet is skipped; what follows is kept.
-- Several channels: their mean. If they cancel each other (opposite polarity), the loudest alone, with a warning.
-- Samples beyond full scale (float files, overshoot of codecs and of resampling): the whole signal is scaled so that
-  its peak is 1. That changes the level, not the shape; from 3 dB on a warning says so. Nothing is clipped. Each rate is
-  scaled by its own peak, so the 16 kHz signal is the same whatever model is used.
-- NaN and infinity are an error.
+- Damaged or truncated file: the part that could be decoded is used, with a warning that states its length, if it has
+  at least one model frame (25 ms); otherwise decoding fails. A damaged packet is skipped, and the packets after it are
+  used.
+- Several channels: they are averaged. If they cancel each other (opposite polarity), only the loudest channel is used,
+  with a warning.
+- Samples beyond full scale (float files, overshoot of codecs and of resampling): the whole signal is scaled to a peak
+  of 1. This changes its level, not its shape; if it exceeded full scale by more than 3 dB, there is a warning. Nothing
+  is clipped. Each sample rate is scaled by its own peak, so the 16 kHz signal does not depend on the model.
+- NaN and infinity: decoding fails.
 """
 
 from dataclasses import dataclass
@@ -38,18 +41,18 @@ from webui.units import SPEECH_RATE
 
 __all__ = ["DecodeLimits", "Recording", "StoredRecording", "StoredSignal", "decode", "decode_into"]
 
-MISSING_S: Final = 0.25  # a promise that falls short by less is a codec's padding
+MISSING_S: Final = 0.25  # a smaller gap between the stated and the decoded length is codec padding
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording as a model takes it.
+    """A decoded recording, ready for a model.
 
     Attributes:
         waveform: signal values in [-1, 1], shape ``(samples,)``, float32.
-        sample_rate: their rate in Hz.
-        source: the file that it was decoded from.
-        warnings: what the user should know about it.
+        sample_rate: sample rate of the waveform in Hz.
+        source: description of the file that was decoded.
+        warnings: problems of the recording that the user should know about.
     """
 
     waveform: FloatArray
@@ -64,9 +67,9 @@ class StoredSignal:
 
     Attributes:
         waveform: signal values in [-1, 1], float32, read slice by slice.
-        sample_rate: their rate in Hz.
-        mean: the mean of all of them.
-        variance: the population variance of all of them.
+        sample_rate: sample rate of the waveform in Hz.
+        mean: mean of the signal values.
+        variance: population variance of the signal values.
     """
 
     waveform: SampleStore
@@ -77,13 +80,13 @@ class StoredSignal:
 
 @dataclass(frozen=True, slots=True)
 class StoredRecording:
-    """A recording whose samples lie in stores; the caller of ``decode_into`` closes it.
+    """A decoded recording whose samples are in stores; the caller of ``decode_into`` closes it.
 
     Attributes:
-        speech: the recording at 16 kHz: what is saved, played and searched for speech.
-        model: the recording at the model's rate; the same object where that is 16 kHz.
-        source: the file that it was decoded from.
-        warnings: what the user should know about it.
+        speech: the recording at 16 kHz, which is saved, played back and searched for speech.
+        model: the recording at the model's sample rate; the same object as ``speech`` if that rate is 16 kHz.
+        source: description of the file that was decoded.
+        warnings: problems of the recording that the user should know about.
     """
 
     speech: StoredSignal
@@ -92,7 +95,7 @@ class StoredRecording:
     warnings: tuple[Notice, ...]
 
     def close(self) -> None:
-        """Gives the stores' space back."""
+        """Frees the space of the stores."""
         self.speech.waveform.close()
         self.model.waveform.close()
 
@@ -103,20 +106,36 @@ def decode(
     """Decodes a recording to mono float32.
 
     Args:
-        source: a file in any known format, or its bytes.
-        limits: how much is accepted, checked before reading (bytes) and while decoding (seconds).
-        file_name: the name the user knows it by; by default the path's. It plays no part in decoding.
-        sample_rate: the rate to resample to, in Hz.
+        source: path of a file in any supported format, or its bytes.
+        limits: maximum size, checked before reading, and maximum length, checked while decoding.
+        file_name: the file name known to the user, by default that of the path. It does not affect decoding.
+        sample_rate: sample rate to resample to, in Hz.
 
     Returns:
-        At least 25 ms. Mono integer PCM of up to 24 bits that has the rate already passes bit by bit.
+        The recording, at least 25 ms long. Mono integer PCM of up to 24 bits that already has the sample rate is
+        returned unchanged, bit for bit.
 
     Raises:
         AudioFetchError: the path can't be read.
-        EmptyAudioError: no bytes, or no samples.
-        AudioTooShortError: less than 25 ms.
-        AudioTooLongError: more bytes or seconds than the limits.
-        AudioDecodeError: no audio in a known format, or nothing of it can be decoded.
+        EmptyAudioError: there are no bytes, or no samples.
+        AudioTooShortError: the recording is shorter than 25 ms.
+        AudioTooLongError: the recording exceeds the limits.
+        AudioDecodeError: the bytes are not audio in a supported format, or none of it can be decoded.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> import soundfile
+        >>> tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4_000) / 8_000)  # half a second at 8 kHz
+        >>> wav = io.BytesIO()
+        >>> soundfile.write(wav, tone, 8_000, format="WAV")
+        >>> recording = decode(wav.getvalue(), limits=DecodeLimits.of(max_mb=10, max_duration_s=60))
+        >>> recording.waveform.shape, recording.sample_rate
+        ((8000,), 16000)
+        >>> recording.source.format
+        'wav/pcm_s16le'
+        >>> [warning.code for warning in recording.warnings]
+        ['audio.narrow_band']
     """
     stored = decode_into(MemoryStore, source, limits=limits, file_name=file_name, model_rate=sample_rate)
     return Recording(stored.model.waveform[:], stored.model.sample_rate, stored.source, stored.warnings)
@@ -131,25 +150,24 @@ def decode_into(
     model_rate: int = SPEECH_RATE,
     on_progress: OnProgress = lambda _fraction: None,
 ) -> StoredRecording:
-    """Decodes a recording of any length; the samples are those of ``decode``.
+    """Decodes a recording of any length to stores; the samples are the same as those of ``decode``.
 
     Args:
-        new_store: makes an empty store. A model whose rate is not 16 kHz needs two. A damaged file may be read twice,
-            and the stores of both lie side by side for a while.
-        source: a file in any known format, or its bytes.
-        limits: how much is accepted; a store is never given a second more than that.
-        file_name: the name the user knows it by; by default the path's.
-        model_rate: the sample rate that the model takes, in Hz. Its samples are resampled from the source, not from
-            16 kHz.
-        on_progress: called with the fraction done, several times a minute of audio; goes back when a file is read once
-            more. May raise to stop: then no store is left open.
+        new_store: creates an empty store. Two are needed if the model's rate is not 16 kHz. A damaged file may be read
+            twice, and the stores of both attempts then exist at the same time for a while.
+        source: path of a file in any supported format, or its bytes.
+        limits: maximum size and length; at most one second more than the maximum length is stored.
+        file_name: the file name known to the user, by default that of the path.
+        model_rate: sample rate of the model in Hz. Its waveform is resampled from the source, not from 16 kHz.
+        on_progress: called with the fraction done, several times per minute of audio. The fraction starts again if the
+            file is read a second time. The callback may raise to cancel; all stores are then closed.
 
     Raises:
-        AudioError: as ``decode``.
-        OutputError: the store can't take more.
+        AudioError: as in ``decode``.
+        OutputError: a store can't hold the samples.
     """
     stores: list[SampleStore] = []
-    chosen: tuple[SampleStore, ...] = ()
+    returned: tuple[SampleStore, ...] = ()
     try:
         with open_source(source, limits, file_name) as opened:
             reject_other_formats(opened.head, opened.file_name)
@@ -158,11 +176,11 @@ def decode_into(
                 check_shape(header.channels, header.sample_rate, opened.file_name)
             attempt = read_best(DecodeTask(opened, limits, model_rate, new_store, on_progress, stores))
             recording = _to_recording(opened, attempt, header)
-        chosen = (recording.speech.waveform, recording.model.waveform)
+        returned = (recording.speech.waveform, recording.model.waveform)
         return recording
     finally:
         for store in stores:
-            if not any(store is one for one in chosen):
+            if not any(store is other for other in returned):
                 store.close()
 
 
@@ -197,7 +215,7 @@ def _to_recording(source: Source, attempt: DecodeAttempt, header: ChunkHeader | 
 
 
 def _within_full_scale(signal: ResampledSignal) -> StoredSignal:
-    """Returns a signal with its statistics, scaled down if it exceeds full scale."""
+    """Returns the signal, scaled down if it exceeds full scale, with its statistics."""
     statistics = signal.statistics
     if signal.peak > 1.0:
         signal.waveform.divide_by(signal.peak)
@@ -206,7 +224,7 @@ def _within_full_scale(signal: ResampledSignal) -> StoredSignal:
 
 
 def _incomplete(attempt: DecodeAttempt, header: ChunkHeader | None) -> tuple[Notice, ...]:
-    """Returns a warning if the file promises more than could be decoded, or parts of it were damaged."""
+    """Returns a warning if the file states a greater length than was decoded, or if parts of it were damaged."""
     kept_s = attempt.decoded.duration_s
     declared_s = attempt.declared_s
     if header is not None and header.missing_share > 0.0:

@@ -1,22 +1,22 @@
-"""What the user should know about a recording that can be used: the warnings."""
+"""Warnings about the quality of a recording that could be decoded."""
 
 from typing import Final
 
 from webui.audio.signal.mixdown import DecodedSignal
 from webui.results import Notice
 
-SILENCE_DBFS: Final = -65.0  # the quietest of 5,019 clips of acted speech reaches -55
-LOUD_PEAK: Final = 1.41  # 3 dB over full scale; codecs and resampling overshoot by less
+SILENCE_DBFS: Final = -65.0  # the quietest of 5,019 clips of acted speech still reaches -55
+LOUD_PEAK: Final = 1.41  # 3 dB above full scale; codecs and resampling overshoot by less
 CLIPPED_SHARE: Final = 0.001
-CANCELLED_DB: Final = 30.0
+CANCELLED_DB: Final = 30.0  # how far the mean of cancelling channels is below the loudest channel
 
 
 def quality_warnings(decoded: DecodedSignal, *, tracks: int) -> tuple[Notice, ...]:
-    """Returns the warnings about a recording that is whole.
+    """Returns the warnings about the quality of a recording.
 
     Args:
-        decoded: the recording, before its peak is brought to full scale.
-        tracks: how many audio tracks the file has.
+        decoded: the recording, before it is scaled to full scale.
+        tracks: number of audio tracks in the file.
     """
     found: list[Notice] = []
     level = decoded.level_dbfs
@@ -35,7 +35,7 @@ def quality_warnings(decoded: DecodedSignal, *, tracks: int) -> tuple[Notice, ..
 
 
 def cancelled_channel(decoded: DecodedSignal) -> int | None:
-    """Returns the loudest channel if the channels' mean cancels them (opposite polarity), else None."""
+    """Returns the loudest channel if the channels cancel each other in their mean (opposite polarity), else None."""
     if decoded.channels < 2:
         return None
     loudest = int(decoded.channel_powers.argmax())

@@ -1,4 +1,4 @@
-"""Reads one recording with the library that gets through it."""
+"""Reads one recording with the first library that can decode all of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,15 +20,15 @@ OnProgress = Callable[[float], None]
 
 @dataclass(slots=True)
 class DecodeTask:
-    """What every decode of one recording needs.
+    """Inputs that all attempts to decode one recording share.
 
     Attributes:
-        source: the bytes.
-        limits: how much is accepted.
-        model_rate: the sample rate that the model takes, in Hz.
-        new_store: makes an empty store.
-        on_progress: called with how much of the file has been read, 0 to 1.
-        stores: all that were made, for cleaning up.
+        source: the opened file.
+        limits: maximum size and length of the recording.
+        model_rate: sample rate of the model in Hz.
+        new_store: creates an empty store.
+        on_progress: called with the fraction of the file that has been read, 0 to 1.
+        stores: every store that was created, so that the caller can close them.
     """
 
     source: Source
@@ -39,26 +39,26 @@ class DecodeTask:
     stores: list[SampleStore]
 
     def make_store(self) -> SampleStore:
-        """Returns an empty store."""
+        """Creates an empty store and adds it to ``stores``."""
         self.stores.append(self.new_store())
         return self.stores[-1]
 
     def report_progress(self) -> None:
-        """Reports the position in the file, the one measure that every format has."""
+        """Reports the position in the file, the only measure of progress that every format has."""
         self.on_progress(min(1.0, max(0, self.source.stream.tell()) / self.source.size_bytes))
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeAttempt:
-    """What one reader made of the file.
+    """Result of reading the file with one library.
 
     Attributes:
-        decoded: the samples, and what was found on the way.
+        decoded: the samples and their measurements.
         format: container and codec.
-        tracks: how many audio tracks the file has.
-        declared_s: length that an index states, in seconds; None if nothing trustworthy does.
-        failure: what went wrong while reading.
-        channel: the one channel that was taken because the others cancel it; None: the mean of all.
+        tracks: number of audio tracks in the file.
+        declared_s: length in seconds that an index in the file states; None if the file has no reliable index.
+        failure: the first error while reading; None if everything could be decoded.
+        channel: the only channel used, because the channels cancel each other; None if all were averaged.
         cut_off: whether the end of the file is missing.
     """
 
@@ -72,7 +72,11 @@ class DecodeAttempt:
 
 
 def read_best(task: DecodeTask) -> DecodeAttempt:
-    """Reads with the first library that gets through; if none does, the one that got furthest counts."""
+    """Reads with the first library that decodes everything; if none does, returns the attempt that got furthest.
+
+    Raises:
+        AudioDecodeError: no library can open the file.
+    """
     source = task.source
     container = detect_container(source.head)
     best: DecodeAttempt | None = None
@@ -90,9 +94,8 @@ def read_best(task: DecodeTask) -> DecodeAttempt:
         if attempt.failure is None and len(attempt.decoded.speech.waveform):
             break
     if best is not None:
-        return replace(
-            best, failure=failure, cut_off=is_cut_off(source, container)
-        )  # PyAV plays over a FLAC frame whose checksum libsndfile refuses
+        # The first failure of any library counts: PyAV decodes a FLAC frame whose checksum libsndfile rejects.
+        return replace(best, failure=failure, cut_off=is_cut_off(source, container))
     code = "audio.unknown_format" if container is None else "audio.damaged_header"
     raise AudioDecodeError(code, found=source.file_name, container=container or "") from not_opened
 
@@ -121,7 +124,7 @@ def _read_with(task: DecodeTask, container: str | None, *, by_soundfile: bool) -
             if cancelled is None:
                 return DecodeAttempt(decoded, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
             decoded.close()
-            channel = cancelled  # once more, with that channel alone
+            channel = cancelled  # read again, using only that channel
 
 
 def _open_reader(source: Source, container: str | None, *, by_soundfile: bool) -> AudioReader:

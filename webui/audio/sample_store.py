@@ -1,4 +1,4 @@
-"""Stores of decoded samples: one in memory here, and the protocol that any other follows."""
+"""The protocol of stores for decoded samples, and the store that keeps them in memory."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,22 +9,22 @@ from webui.arrays import FloatArray, Samples
 
 
 class SampleStore(Samples, Protocol):
-    """A waveform that grows while it is decoded."""
+    """A waveform to which samples are appended while they are decoded."""
 
     def expect(self, samples: int) -> None:
-        """Receives, before the first sample, how many are expected by the file's header; may raise OutputError."""
+        """Called before the first sample with the number that the header leads to expect; may raise OutputError."""
         ...
 
     def append(self, samples: FloatArray) -> None:
-        """Stores the next samples, ``(samples,)``."""
+        """Appends samples, ``(samples,)``."""
         ...
 
     def divide_by(self, peak: float) -> None:
-        """Divides every sample, once all are stored."""
+        """Divides every sample by ``peak``; called after the last sample."""
         ...
 
     def close(self) -> None:
-        """Frees the space; nothing can be read after. Closing twice does no harm."""
+        """Frees the space; the samples can't be read afterwards. Closing twice is allowed."""
         ...
 
 
@@ -39,22 +39,22 @@ class MemoryStore:
         self._scaled: FloatArray | None = None
 
     def expect(self, samples: int) -> None:
-        """Does nothing: memory is taken as it is needed, and a file that promises hours costs none."""
+        """Does nothing: memory is allocated as samples arrive, so a wrong length in the header costs none."""
 
     def append(self, samples: FloatArray) -> None:
-        """Stores the next samples, ``(samples,)``."""
+        """Appends samples, ``(samples,)``."""
         self._bytes += np.ascontiguousarray(samples, dtype=np.float32).data.cast("B")
 
     def divide_by(self, peak: float) -> None:
-        """Divides every sample."""
+        """Divides every sample by ``peak``."""
         self._scaled = self.whole() / np.float32(peak)
 
     def whole(self) -> FloatArray:
-        """Returns all samples, ``(samples,)``; nothing can be appended while they are in use."""
+        """Returns all samples, ``(samples,)``; nothing can be appended while the array is in use."""
         return self._scaled if self._scaled is not None else np.frombuffer(self._bytes, dtype=np.float32)
 
     def close(self) -> None:
-        """Forgets the samples; arrays that were read stay."""
+        """Releases the samples; arrays that were read earlier stay valid."""
         self._bytes = bytearray()
         self._scaled = None
 

@@ -1,4 +1,4 @@
-"""The bytes of one recording, from a path or from memory, as a stream that never raises into a C library."""
+"""The bytes of one recording, from a path or from memory, as a stream whose methods never raise I/O errors."""
 
 import io
 import stat
@@ -19,9 +19,9 @@ NAMELESS: Final = "recording"
 class ByteStream:
     """A seekable stream for the readers.
 
-    Decoders call back into it from C, where an exception would be printed and lost: an impossible seek (damaged files
-    cause it) leaves the position where it is, a failing read returns nothing and is kept in ``failure``.
-    It has no name on purpose: the decoders go by content alone, and so can't find any file beside this one.
+    Decoders call it from C code, where an exception would be printed and lost. Therefore an impossible seek, which
+    damaged files cause, leaves the position unchanged; a failed read returns no bytes and is recorded in ``failure``.
+    The stream deliberately has no file name: decoders must use the content alone and can't open files beside this one.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -29,7 +29,7 @@ class ByteStream:
         self.failure: OSError | None = None
 
     def read(self, size: int = -1) -> bytes:
-        """Returns up to ``size`` bytes, none at the end."""
+        """Returns up to ``size`` bytes; an empty result means the end of the file."""
         try:
             return self._file.read(size)
         except OSError as err:
@@ -44,14 +44,14 @@ class ByteStream:
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves, if it can, and returns the new position; -1 if there is no such position."""
+        """Moves to a position and returns it; returns -1 and stays if there is no such position."""
         try:
             return self._file.seek(offset, whence)
         except (OSError, ValueError, OverflowError):
             return -1
 
     def tell(self) -> int:
-        """Returns the position in bytes."""
+        """Returns the current position in bytes."""
         return self._file.tell()
 
 
@@ -60,10 +60,10 @@ class Source:
     """An opened recording.
 
     Attributes:
-        stream: its bytes.
-        head: the first bytes, up to ``HEAD_BYTES``.
-        size_bytes: the number of bytes.
-        file_name: the name the user knows it by, without folders.
+        stream: stream of the file's bytes.
+        head: the first bytes of the file, up to ``HEAD_BYTES``.
+        size_bytes: size of the file.
+        file_name: the file name known to the user, without folders.
     """
 
     stream: ByteStream
@@ -72,7 +72,7 @@ class Source:
     file_name: str
 
     def rewound(self) -> ByteStream:
-        """Returns the stream, at its start."""
+        """Returns the stream, positioned at its start."""
         self.stream.seek(0)
         return self.stream
 
@@ -82,14 +82,14 @@ def open_source(given: Path | bytes, limits: DecodeLimits, file_name: str | None
     """Opens a recording.
 
     Args:
-        given: an ordinary file, or its bytes.
-        limits: how much is accepted; the bytes are checked here.
-        file_name: what the user calls it; by default the path's name.
+        given: path of a regular file, or its bytes.
+        limits: maximum size and length, of which the size is checked here.
+        file_name: the file name known to the user, by default that of the path.
 
     Raises:
-        AudioFetchError: the path leads nowhere, to a folder or another thing that is no file, or can't be read.
-        EmptyAudioError: there are no bytes.
-        AudioTooLongError: there are too many bytes.
+        AudioFetchError: the path does not exist, is not a regular file, or can't be read.
+        EmptyAudioError: the file is empty.
+        AudioTooLongError: the file is too large.
     """
     name = display_name(file_name if file_name is not None else given.name if isinstance(given, Path) else NAMELESS)
     with io.BytesIO(given) if isinstance(given, bytes) else _open_file(given) as file:
@@ -103,19 +103,19 @@ def open_source(given: Path | bytes, limits: DecodeLimits, file_name: str | None
         try:
             yield Source(stream, head, size_bytes, name)
         finally:
-            if stream.failure is not None:  # whatever the decoders made of it
+            if stream.failure is not None:  # the decoders may have treated it as the end of the file
                 raise _unreadable(name, stream.failure) from stream.failure
 
 
 def display_name(name: str) -> str:
-    """Returns a file name fit for a log line: no folders of any system, nothing unprintable, never empty."""
+    """Returns a file name fit for a log line: without folders or unprintable characters, and never empty."""
     base = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in base) or NAMELESS
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in base) or NAMELESS
 
 
 def _open_file(path: Path) -> BinaryIO:
     try:
-        mode = path.stat().st_mode  # before opening: to open a pipe would wait for its other end
+        mode = path.stat().st_mode  # checked first, because opening a pipe would wait for its other end
         if stat.S_ISDIR(mode):
             raise AudioFetchError("audio.is_folder", found=str(path))
         if not stat.S_ISREG(mode):

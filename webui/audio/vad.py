@@ -1,7 +1,7 @@
-"""Voice activity detection: silero-vad's network and its rules, over recordings of any length.
+"""Voice activity detection with silero-vad, for recordings of any length.
 
-The network (MIT licence) comes inside the package ``silero-vad``. Its file is run with ONNX Runtime block by block,
-so that hours of audio are never in memory; the probabilities of the 32 ms frames go through the package's own rules.
+The network (MIT licence) is a file in the package ``silero-vad``. ONNX Runtime runs it block by block, so that a long
+recording is never in memory as a whole. The package's own rules turn the probabilities of the 32 ms frames into spans.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,19 +18,20 @@ from webui.arrays import Samples
 from webui.errors import RequestError
 from webui.units import SPEECH_RATE
 
-FRAME: Final = 512  # samples per probability: 32 ms
-CONTEXT: Final = 64  # samples before a frame that the network takes as well
+FRAME: Final = 512  # samples per frame: 32 ms
+CONTEXT: Final = 64  # samples before each frame that are part of the network's input
 BLOCK_FRAMES: Final = 512  # 16 s
 NETWORK: Final = "silero_vad_16k_sequence.onnx"
 MIN_SPEECH_MS: Final = 250
-MIN_SILENCE_MS: Final = 300  # a breath doesn't end a sentence
-SMOOTH_FRAMES: Final = 3  # 96 ms: the shortest pause that counts where a stretch has to be cut
-PAD_MS: Final = 30  # 60 would put most ends more than 0.1 s after the last sound: the network itself is some 40 ms late
+MIN_SILENCE_MS: Final = 300  # shorter pauses, such as a breath, don't end a span
+SMOOTH_FRAMES: Final = 3  # 96 ms: the shortest pause that matters where a long span is split
+# The network itself is about 40 ms late; with 60 ms most spans would end more than 0.1 s after the last sound.
+PAD_MS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechSpan:
-    """A stretch of speech: samples from ``start`` up to ``stop``, at 16 kHz."""
+    """A span of speech, from sample ``start`` up to but not including ``stop``, at 16 kHz."""
 
     start: int
     stop: int
@@ -39,13 +40,13 @@ class SpeechSpan:
 def detect_speech(
     waveform: Samples, *, longest_s: float, on_progress: Callable[[float], None] = lambda _fraction: None
 ) -> list[SpeechSpan]:
-    """Returns the stretches of speech, in order and without overlap.
+    """Returns the spans of speech, in order and without overlap.
 
     Args:
         waveform: ``(samples,)`` at 16 kHz, read block by block.
-        longest_s: the longest stretch in seconds. A longer one is cut in the second half of that length, where speech
-            is least likely: a pause if there is one. Nothing of it is lost.
-        on_progress: called with the fraction done; may raise to stop.
+        longest_s: maximum length of a span in seconds. A longer span is split in the second half of that length, at
+            the frame where speech is least likely, which is a pause if there is one. No samples are lost.
+        on_progress: called with the fraction done; may raise to cancel.
 
     Raises:
         RequestError: silero-vad or PyTorch, which it imports, is not installed.
@@ -53,7 +54,7 @@ def detect_speech(
     probabilities = _probabilities(waveform, on_progress)
     if not len(probabilities):
         return []
-    found = _rules()(
+    timestamps = _rules()(
         probabilities.tolist(),
         sampling_rate=SPEECH_RATE,
         min_speech_duration_ms=MIN_SPEECH_MS,
@@ -61,25 +62,26 @@ def detect_speech(
         speech_pad_ms=PAD_MS,
         audio_length_samples=len(waveform),
     )
-    spans = [SpeechSpan(int(one["start"]), int(one["end"])) for one in found if one["end"] > one["start"]]
-    return [piece for span in spans for piece in _cut(span, probabilities, int(longest_s * SPEECH_RATE))]
+    spans = [SpeechSpan(int(part["start"]), int(part["end"])) for part in timestamps if part["end"] > part["start"]]
+    return [piece for span in spans for piece in _split(span, probabilities, int(longest_s * SPEECH_RATE))]
 
 
-def _cut(span: SpeechSpan, probabilities: NDArray[np.float32], longest: int) -> Iterator[SpeechSpan]:
-    """Yields pieces of at most ``longest`` samples that together are ``span``."""
+def _split(span: SpeechSpan, probabilities: NDArray[np.float32], longest: int) -> Iterator[SpeechSpan]:
+    """Yields consecutive pieces of ``span``, each of at most ``longest`` samples."""
     smooth = np.convolve(probabilities, np.full(SMOOTH_FRAMES, 1 / SMOOTH_FRAMES), mode="same")
     start = span.start
     while span.stop - start > longest:
         first, last = -(-(start + longest // 2) // FRAME), (start + longest) // FRAME
-        quiet = smooth[first : last + 1]
-        at = min(start + longest, (first + int(quiet.argmin())) * FRAME + FRAME // 2) if len(quiet) else start + longest
-        yield SpeechSpan(start, at)
-        start = at
+        candidates = smooth[first : last + 1]
+        middle = (first + int(candidates.argmin())) * FRAME + FRAME // 2 if len(candidates) else start + longest
+        stop = min(start + longest, middle)
+        yield SpeechSpan(start, stop)
+        start = stop
     yield SpeechSpan(start, span.stop)
 
 
 def check_vad() -> None:
-    """Refuses, before minutes of inference, what ``detect_speech`` would refuse after them.
+    """Checks that ``detect_speech`` can run, so that a missing package is reported before inference, not after it.
 
     Raises:
         RequestError: a package is not installed.
@@ -89,7 +91,7 @@ def check_vad() -> None:
 
 
 def _probabilities(waveform: Samples, on_progress: Callable[[float], None]) -> NDArray[np.float32]:
-    """Returns how likely each 32 ms are speech, ``(frames,)``; the last frame is padded with silence."""
+    """Returns the speech probability of each 32 ms frame, ``(frames,)``; the last one is padded with silence."""
     session = _session()
     state = {name: np.zeros((1, 1, 128), np.float32) for name in ("h", "c")}
     before = np.zeros(CONTEXT, np.float32)
@@ -110,13 +112,13 @@ def _probabilities(waveform: Samples, on_progress: Callable[[float], None]) -> N
 
 @lru_cache(maxsize=1)
 def _session() -> Any:  # noqa: ANN401 - ONNX Runtime has no types
-    import onnxruntime  # imported late: only segments need it
+    import onnxruntime  # imported late: only segmentation needs it
 
     spec = find_spec("silero_vad")
     if spec is None or spec.origin is None:
         raise RequestError("audio.no_speech_finder", package="silero-vad")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # its matrices are tiny
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # the matrices are too small to gain from more
     path = Path(spec.origin).parent / "data" / NETWORK
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 

@@ -1,4 +1,4 @@
-"""Results that go out: run folders and the files in them."""
+"""Stores results: run folders with their files, and the database of batch jobs."""
 
 from webui.storage.embedding_rows import EmbeddingRows
 from webui.storage.run_folder import RunDraft, open_draft

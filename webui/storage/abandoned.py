@@ -1,7 +1,7 @@
-"""Drafts of runs whose process was killed: a long recording's can hold gigabytes, so the next run removes them.
+"""Removes drafts of run folders whose process was killed; the draft of a long recording can take gigabytes.
 
-A run holds a lock on its draft, which the system drops when the process ends, however it ends. Where there are no such
-locks (Windows, some network file systems) nothing is removed.
+A run holds a lock on its draft, which the operating system releases when the process ends for any reason. The next run
+removes drafts without a lock. Where there are no such locks (Windows, some network file systems), nothing is removed.
 """
 
 import os
@@ -17,12 +17,12 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-GRACE_S: Final = 60.0  # a draft that is younger may not have its lock yet
+GRACE_S: Final = 60.0  # a younger draft may not be locked yet
 
 
 @contextmanager
-def held(draft: Path) -> Iterator[None]:
-    """Marks ``draft`` as in use while the block runs."""
+def draft_lock(draft: Path) -> Iterator[None]:
+    """Holds the lock on ``draft`` while the block runs."""
     descriptor = _lock(draft)
     try:
         yield
@@ -32,7 +32,7 @@ def held(draft: Path) -> Iterator[None]:
 
 
 def remove_abandoned(folder: Path, prefix: str) -> None:
-    """Removes the drafts in ``folder``, whose names begin with ``prefix``, that nobody holds."""
+    """Removes the drafts in ``folder``, whose names begin with ``prefix``, that are not locked."""
     if fcntl is None:
         return
     with suppress(OSError):
@@ -42,7 +42,7 @@ def remove_abandoned(folder: Path, prefix: str) -> None:
 
 
 def _remove_if_abandoned(draft: Path) -> None:
-    with suppress(OSError):  # gone meanwhile, or another user's
+    with suppress(OSError):  # removed in the meantime, or owned by another user
         if time.time() - draft.stat().st_mtime < GRACE_S:
             return
         descriptor = _lock(draft)
@@ -52,7 +52,7 @@ def _remove_if_abandoned(draft: Path) -> None:
 
 
 def _lock(draft: Path) -> int | None:
-    """Returns an open descriptor that holds the lock, or None if it can't be had."""
+    """Returns an open descriptor that holds the lock, or None if the lock can't be taken."""
     if fcntl is None:
         return None
     try:

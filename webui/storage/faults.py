@@ -1,4 +1,4 @@
-"""What the operating system says when writing fails, in the words of this program."""
+"""Translates operating system errors of writing into errors of this program."""
 
 import errno
 import shutil
@@ -16,7 +16,7 @@ _NOT_WRITABLE: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, e
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Turns every OSError of the block into an OutputError about ``folder``."""
+    """Turns an OSError raised in the block into an OutputError about ``folder``."""
     try:
         yield
     except OSError as err:
@@ -24,14 +24,14 @@ def writing_to(folder: Path) -> Iterator[None]:
 
 
 def check_space(folder: Path, needed_bytes: int) -> None:
-    """Refuses what would fill the disk, before anything is written.
+    """Checks that the disk has enough free space, before anything is written.
 
     Args:
-        folder: an existing folder on that disk.
-        needed_bytes: how much is going to be written.
+        folder: an existing folder on the disk.
+        needed_bytes: number of bytes that are going to be written.
 
     Raises:
-        OutputError: less is free.
+        OutputError: less space is free.
     """
     free_mb = _free_mb(folder)
     needed_mb = needed_bytes / BYTES_PER_MB

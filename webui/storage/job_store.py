@@ -1,22 +1,22 @@
-"""Jobs of many recordings, in one SQLite file: what is asked, what is done, and every answer.
+"""Jobs of many recordings in one SQLite file: their options, the state of every recording, and the results.
 
-An answer and the state of its item are one transaction, so that a process that is killed at any moment leaves an item
-either done with its answer or not done. The file survives the process; what was under way waits again when it is
-opened anew.
+A result and the state of its item are written in one transaction, so that an item is either done with its result or
+not done, at whatever moment the process is killed. When the file is opened again, items that were running wait again.
 """
 
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
 
 from webui.errors import OutputError
+from webui.storage.job_records import Item, ItemState, JobRecord
+
+__all__ = ["Item", "ItemState", "JobRecord", "JobStore"]
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -30,85 +30,23 @@ CREATE TABLE IF NOT EXISTS items (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_by_state ON items(state, job, number);
 """
-# Named, because SQLite would go through the job's items by number, done ones and their answers first.
+# The index is named because SQLite would otherwise scan a job's items by number, through all finished results.
 BY_STATE: Final = "items INDEXED BY items_by_state"
 VERSION: Final = 1
 BUSY_S: Final = 30.0
 ROWS_AT_A_TIME: Final = 500
-
-
-class ItemState(StrEnum):
-    """Where one recording of a job is."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
 TO_DO: Final = (ItemState.WAITING, ItemState.RUNNING)
-UNFINISHED: Final = f"EXISTS (SELECT 1 FROM {BY_STATE} WHERE state IN (?, ?) AND job = jobs.id)"  # of ``jobs``; TO_DO
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One recording of a job.
-
-    Attributes:
-        job: the job's id.
-        number: its place in the job, from 0.
-        name: as the user knows it.
-        place: the path of the file, or an address.
-        state: where it is.
-        outcome: JSON: the result document, or of a failed one the error; None before.
-    """
-
-    job: str
-    number: int
-    name: str
-    place: str
-    state: ItemState
-    outcome: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class JobRecord:
-    """A job as it stands.
-
-    Attributes:
-        id: its name.
-        created: local time, as results write it.
-        options: JSON, as they were given.
-        cancelled: whether somebody stopped it.
-        counts: how many items are in each state.
-    """
-
-    id: str
-    created: str
-    options: str
-    cancelled: bool
-    counts: dict[ItemState, int]
-
-    @property
-    def total(self) -> int:
-        """How many recordings it has."""
-        return sum(self.counts.values())
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing is left to do."""
-        return not (self.counts[ItemState.WAITING] or self.counts[ItemState.RUNNING])
+UNFINISHED: Final = f"EXISTS (SELECT 1 FROM {BY_STATE} WHERE state IN (?, ?) AND job = jobs.id)"  # parameters: TO_DO
 
 
 class JobStore:
-    """The file. Safe for several threads; one process at a time may have it open.
+    """The database of jobs. It is thread-safe; only one process at a time can have it open.
 
     Args:
-        path: of the file, made if it isn't there.
+        path: path of the file, which is created if it does not exist.
 
     Raises:
-        OutputError: it can't be opened or written, or another process has it.
+        OutputError: the file can't be opened or written, or another process has it open.
     """
 
     def __init__(self, path: Path) -> None:
@@ -116,14 +54,14 @@ class JobStore:
         self._lock = threading.RLock()
         with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._own = FileLock(path.with_name(f".{path.name}.lock"))
+            self._process_lock = FileLock(path.with_name(f".{path.name}.lock"))
             try:
-                self._own.acquire(blocking=False)
+                self._process_lock.acquire(blocking=False)
             except Timeout as err:
                 raise OutputError("storage.jobs_in_use", file=path.name) from err
             self._db = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")  # a process that is killed loses nothing; a power cut may
+            self._db.execute("PRAGMA synchronous = NORMAL")  # only a power cut can lose transactions
             self._db.execute("PRAGMA foreign_keys = ON")
             (found,) = self._db.execute("PRAGMA user_version").fetchone()
             if found not in {0, VERSION}:
@@ -136,12 +74,12 @@ class JobStore:
         """Closes the file."""
         with self._lock:
             self._db.close()
-            self._own.release()
+            self._process_lock.release()
 
     def add(self, job: str, created: str, options: str, files: Iterable[tuple[str, str]]) -> None:
-        """Adds a job of ``files``: pairs of a name and a path or address. All of it or, if that fails, nothing."""
+        """Adds a job of ``files``, pairs of a name and a path or URL; adds nothing if an error occurs."""
         with self._writing(), self._transaction():
-            # A new job begins where the others are: it neither waits for them nor makes them wait.
+            # A new job starts level with the least served waiting job: it neither waits for the others nor delays them.
             (served,) = self._db.execute(
                 "SELECT COALESCE(MIN(served), 0) FROM jobs"
                 f" WHERE EXISTS (SELECT 1 FROM {BY_STATE} WHERE state = ? AND job = jobs.id)",
@@ -154,17 +92,17 @@ class JobStore:
             self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
 
     def extend(self, job: str, files: Sequence[tuple[str, str]]) -> None:
-        """Adds ``files`` to a job, after those it has."""
+        """Appends ``files`` to a job."""
         with self._writing(), self._transaction():
             (count,) = self._db.execute("SELECT COUNT(*) FROM items WHERE job = ?", (job,)).fetchone()
             rows = ((job, number, name, place) for number, (name, place) in enumerate(files, count))
             self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
 
     def claim(self, besides: Sequence[str] = ()) -> Item | None:
-        """Returns the next item, which runs from now on; jobs take turns. None: there is nothing to do.
+        """Returns the next waiting item and marks it as running, or returns None if there is none. Jobs take turns.
 
         Args:
-            besides: jobs whose turn it isn't.
+            besides: ids of jobs to skip.
         """
         with self._writing(), self._transaction():
             row = self._db.execute(
@@ -180,17 +118,17 @@ class JobStore:
             return item
 
     def finish(self, item: Item, state: ItemState, outcome: str | None) -> bool:
-        """Writes how an item ended; False if its job was deleted meanwhile."""
+        """Stores the state and outcome of an item; returns False if its job was deleted in the meantime."""
         with self._writing(), self._transaction():
             return self._set(item, state, outcome)
 
     def release(self, item: Item) -> None:
-        """Lets an item wait again that was not finished."""
+        """Sets an unfinished item back to waiting."""
         with self._writing(), self._transaction():
             self._set(item, ItemState.WAITING, None)
 
     def retry_failed(self, job: str) -> None:
-        """Lets what failed or was cancelled wait again."""
+        """Sets the failed and cancelled items of a job back to waiting."""
         with self._writing(), self._transaction():
             states = (job, ItemState.FAILED, ItemState.CANCELLED)
             self._db.execute(
@@ -199,7 +137,7 @@ class JobStore:
             self._db.execute("UPDATE jobs SET cancelled = 0 WHERE id = ?", (job,))
 
     def cancel(self, job: str) -> None:
-        """Lets nothing more of a job begin; what is done stays."""
+        """Cancels a job and its waiting items; finished items keep their results."""
         with self._writing(), self._transaction():
             self._db.execute("UPDATE jobs SET cancelled = 1 WHERE id = ?", (job,))
             self._db.execute(
@@ -208,12 +146,12 @@ class JobStore:
             )
 
     def delete(self, job: str) -> None:
-        """Forgets a job and its answers."""
+        """Deletes a job and its results."""
         with self._writing(), self._transaction():
             self._db.execute("DELETE FROM jobs WHERE id = ?", (job,))
 
     def forget_before(self, created: str) -> list[str]:
-        """Deletes the jobs that have ended and were made before ``created``; returns their ids."""
+        """Deletes the finished jobs that were created before ``created`` and returns their ids."""
         with self._writing(), self._transaction():
             rows = self._db.execute(
                 f"DELETE FROM jobs WHERE created < ? AND NOT {UNFINISHED} RETURNING id",
@@ -222,55 +160,56 @@ class JobStore:
         return [job for (job,) in rows]
 
     def job(self, job: str) -> JobRecord | None:
-        """Returns a job, or None."""
+        """Returns a job, or None if there is no such job."""
         return next(iter(self._records("WHERE id = ?", (job,))), None)
 
     def options(self, job: str) -> str | None:
-        """Returns a job's options as they were given, or None if there is no such job."""
+        """Returns the JSON of a job's options as submitted, or None if there is no such job."""
         with self._lock:
             row = self._db.execute("SELECT options FROM jobs WHERE id = ?", (job,)).fetchone()
         return str(row[0]) if row is not None else None
 
     def unfinished(self, job: str) -> bool:
-        """Returns whether a job has something left to do."""
+        """Returns whether a job has waiting or running items."""
         with self._lock:
             query = f"SELECT 1 FROM jobs WHERE {UNFINISHED} AND id = ?"
             return self._db.execute(query, (*TO_DO, job)).fetchone() is not None
 
     def jobs(self, *, offset: int = 0, limit: int = 50) -> tuple[list[JobRecord], int]:
-        """Returns jobs, newest first, and how many there are in all."""
+        """Returns a page of jobs, newest first, and the total number of jobs."""
         with self._lock:
             (total,) = self._db.execute("SELECT COUNT(*) FROM jobs").fetchone()
             return self._records("ORDER BY rowid DESC LIMIT ? OFFSET ?", (limit, offset)), int(total)
 
     def under_way(self) -> int:
-        """Returns how many jobs have something left to do."""
+        """Returns the number of jobs with waiting or running items."""
         with self._lock:
             (count,) = self._db.execute(f"SELECT COUNT(*) FROM jobs WHERE {UNFINISHED}", TO_DO).fetchone()
         return int(count)
 
     def items(self, job: str) -> Iterator[Item]:
-        """Yields a job's items in order, some at a time, as they are when they are read."""
+        """Yields a job's items in order; they are read in batches, so later items may have changed meanwhile."""
         last = -1
         while rows := self._read("job = ? AND number > ?", (job, last), limit=ROWS_AT_A_TIME):
             yield from rows
             last = rows[-1].number
 
     def failed(self, job: str, *, limit: int) -> list[Item]:
-        """Returns the first items of a job that failed."""
+        """Returns the first ``limit`` failed items of a job."""
         return self._read("state = ? AND job = ?", (ItemState.FAILED, job), limit=limit, table=BY_STATE)
 
-    def _records(self, which: str, values: Sequence[object]) -> list[JobRecord]:
+    def _records(self, clause: str, values: Sequence[object]) -> list[JobRecord]:
         with self._lock:
-            rows = self._db.execute(f"SELECT id, created, options, cancelled FROM jobs {which}", values).fetchall()
+            rows = self._db.execute(f"SELECT id, created, options, cancelled FROM jobs {clause}", values).fetchall()
             return [JobRecord(row[0], row[1], row[2], bool(row[3]), self._counts(row[0])) for row in rows]
 
     def _counts(self, job: str) -> dict[ItemState, int]:
         query = f"SELECT COUNT(*) FROM {BY_STATE} WHERE state = ? AND job = ?"
         return {state: int(self._db.execute(query, (state, job)).fetchone()[0]) for state in ItemState}
 
-    def _read(self, which: str, values: Sequence[object], *, limit: int, table: str = "items") -> list[Item]:
-        query = f"SELECT job, number, name, place, state, outcome FROM {table} WHERE {which} ORDER BY number LIMIT ?"
+    def _read(self, condition: str, values: Sequence[object], *, limit: int, table: str = "items") -> list[Item]:
+        columns = "job, number, name, place, state, outcome"
+        query = f"SELECT {columns} FROM {table} WHERE {condition} ORDER BY number LIMIT ?"
         with self._lock:
             rows = self._db.execute(query, (*values, limit)).fetchall()
         return [Item(job, number, name, place, ItemState(state), out) for job, number, name, place, state, out in rows]

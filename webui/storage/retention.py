@@ -1,7 +1,7 @@
-"""Deletes results by age and by what they take in all. Only finished run folders of our own names are looked at.
+"""Deletes results by age and by total size. Only finished run folders, recognised by their names, are deleted.
 
-What is being written has another name until it is complete, and what is being read stays readable to whoever has it
-open. A folder is renamed before it is emptied, so that nobody finds half of one.
+A folder that is still being written has another name, and files that are open stay readable. A folder is renamed
+before its files are deleted, so that an incomplete result is never found.
 """
 
 import logging
@@ -18,15 +18,15 @@ from uuid import uuid4
 from webui.storage.run_ids import DELETED_PREFIX, FOLDER
 from webui.units import BYTES_PER_GB, DAY_S
 
-EACH_S: Final = 600.0
-YOUNG_S: Final = 60.0  # its caller has hardly seen it; and a deletion that is younger may be under way
+EACH_S: Final = 600.0  # time between two sweeps
+MIN_AGE_S: Final = 60.0  # a younger result may not have been read yet; a younger deletion may be in progress
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A finished run folder: when it was made, and what it takes."""
+    """A finished run folder with its time of creation and its size."""
 
     made_s: float
     path: Path
@@ -34,16 +34,16 @@ class _Run:
 
 
 def sweep(outputs_dir: Path, *, keep_days: float, keep_gb: float, now_s: float) -> int:
-    """Deletes what is older than ``keep_days``, then the oldest until the rest takes ``keep_gb``; 0 keeps everything.
+    """Deletes results older than ``keep_days``, then the oldest ones until the rest fits in ``keep_gb``.
 
     Args:
         outputs_dir: the folder of run folders.
-        keep_days: age in days.
-        keep_gb: size of all in gigabytes.
-        now_s: seconds since 1970.
+        keep_days: maximum age in days; 0 means no limit.
+        keep_gb: maximum total size in gigabytes; 0 means no limit.
+        now_s: current time in seconds since 1970.
 
     Returns:
-        How many results were deleted.
+        The number of deleted results.
     """
     runs = sorted(_runs(outputs_dir), key=lambda run: (run.made_s, run.path.name))
     total = sum(run.size_bytes for run in runs)
@@ -52,7 +52,7 @@ def sweep(outputs_dir: Path, *, keep_days: float, keep_gb: float, now_s: float) 
         age_s = now_s - run.made_s
         too_old = keep_days > 0 and age_s > keep_days * DAY_S
         too_much = keep_gb > 0 and total > keep_gb * BYTES_PER_GB
-        if age_s < YOUNG_S or not (too_old or too_much):
+        if age_s < MIN_AGE_S or not (too_old or too_much):
             continue
         if _delete(run.path):
             total -= run.size_bytes
@@ -62,13 +62,13 @@ def sweep(outputs_dir: Path, *, keep_days: float, keep_gb: float, now_s: float) 
 
 
 class Cleaner:
-    """Sweeps from time to time while the server runs, if the settings ask for it.
+    """Sweeps periodically while the server is running, if an age or size limit is set.
 
     Args:
         outputs_dir: the folder of run folders.
-        keep_days: age in days; 0 keeps everything.
-        keep_gb: size of all in gigabytes; 0 is no limit.
-        clock: seconds since 1970.
+        keep_days: maximum age in days; 0 means no limit.
+        keep_gb: maximum total size in gigabytes; 0 means no limit.
+        clock: returns the current time in seconds since 1970.
     """
 
     def __init__(
@@ -81,12 +81,12 @@ class Cleaner:
         self._ended = threading.Event()
 
     def start(self) -> None:
-        """Begins, in a thread of its own."""
+        """Starts sweeping in a background thread."""
         if self._keep_days > 0 or self._keep_gb > 0:
             threading.Thread(target=self._run, name="retention", daemon=True).start()
 
     def stop(self) -> None:
-        """Ends after the sweep under way."""
+        """Stops sweeping after the current sweep."""
         self._ended.set()
 
     def _run(self) -> None:
@@ -102,25 +102,25 @@ def _runs(outputs_dir: Path) -> Iterator[_Run]:
         for path in outputs_dir.iterdir():
             if not FOLDER.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
                 continue
-            with suppress(OSError):  # deleted meanwhile
+            with suppress(OSError):  # deleted in the meantime
                 size = sum(file.stat().st_size for file in path.iterdir())
                 yield _Run(path.stat().st_mtime, path, size)
 
 
 def _delete(folder: Path) -> bool:
-    doomed = folder.with_name(f"{DELETED_PREFIX}{uuid4().hex}")
+    renamed = folder.with_name(f"{DELETED_PREFIX}{uuid4().hex}")
     try:
-        folder.rename(doomed)
-    except OSError:  # its owner was faster
+        folder.rename(renamed)
+    except OSError:  # already deleted, or not permitted
         return False
-    shutil.rmtree(doomed, ignore_errors=True)
+    shutil.rmtree(renamed, ignore_errors=True)
     return True
 
 
 def _finish_deletions(outputs_dir: Path, now_s: float) -> None:
-    """Removes what a killed process was deleting."""
+    """Removes folders that a killed process was deleting."""
     with suppress(OSError):
         for path in outputs_dir.glob(f"{DELETED_PREFIX}*"):
             with suppress(OSError):
-                if now_s - path.stat().st_mtime > YOUNG_S:
+                if now_s - path.stat().st_mtime > MIN_AGE_S:
                     shutil.rmtree(path, ignore_errors=True)

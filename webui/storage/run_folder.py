@@ -1,8 +1,8 @@
-"""One folder per run, ``outputs_YYYYMMDD_HHMMSS``, that appears complete or not at all.
+"""One folder per run, ``outputs_YYYYMMDD_HHMMSS``, which appears complete or not at all.
 
-Files are written to a hidden draft beside the final place, flushed to the disk, and the draft is renamed. A rename onto
-a folder that is not empty fails, in every process alike, so two runs of the same second get two names. What a killed
-process left is removed by the next run.
+Files are written to a hidden draft folder beside the final one and flushed to the disk, then the draft is renamed.
+Renaming it onto a folder that is not empty fails, so two runs in the same second get different names even if they are
+in different processes. The next run removes the drafts of killed processes.
 """
 
 import errno
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from webui.storage.abandoned import held, remove_abandoned
+from webui.storage.abandoned import draft_lock, remove_abandoned
 from webui.storage.embedding_rows import EmbeddingRows
 from webui.storage.faults import check_space, writing_to
 from webui.storage.spool import Spool
@@ -26,18 +26,18 @@ DRAFT_PREFIX: Final = ".draft_"
 NAME_FORMAT: Final = "outputs_%Y%m%d_%H%M%S"
 _TAKEN: Final = {errno.EEXIST, errno.ENOTEMPTY, errno.EACCES if os.name == "nt" else errno.ENOTEMPTY}
 
-REMEMBERED: Final = 10_000
-_given: dict[Path, int] = {}  # the last number after each second's name: a deleted result's name is not given again
+MAX_REMEMBERED: Final = 10_000
+_last_numbers: dict[Path, int] = {}  # the last number used for each second: names of deleted results are not reused
 
 
 def _remember(base: Path, number: int) -> None:
-    while len(_given) >= REMEMBERED:
-        _given.pop(next(iter(_given)), None)
-    _given[base] = max(number, _given.get(base, 0))
+    while len(_last_numbers) >= MAX_REMEMBERED:
+        _last_numbers.pop(next(iter(_last_numbers)), None)
+    _last_numbers[base] = max(number, _last_numbers.get(base, 0))
 
 
 class RunDraft:
-    """A run folder that nobody sees yet. Write files into ``path``, then ``publish``."""
+    """A run folder that is not visible yet. Write files into ``path``, then call ``publish``."""
 
     def __init__(self, outputs_dir: Path, path: Path, started: datetime) -> None:
         self._outputs_dir = outputs_dir
@@ -45,34 +45,34 @@ class RunDraft:
         self.path = path
 
     def writing(self) -> AbstractContextManager[None]:
-        """A block in which every OSError is one of writing the results, and becomes an OutputError."""
+        """Returns a context that turns an OSError of its block into an OutputError about the outputs folder."""
         return writing_to(self._outputs_dir)
 
     def spool(self) -> Spool:
-        """Returns an empty spool on the same disk; whoever asks for it closes it."""
+        """Returns an empty spool on the same disk; the caller closes it."""
         return Spool(self.path, place=self._outputs_dir)
 
     def embedding_rows(self, frames: int, dim: int) -> EmbeddingRows:
-        """Returns ``embedding.npy``, open for ``frames`` rows of ``dim`` numbers; checks first that they find room."""
+        """Opens ``embedding.npy`` for ``frames`` rows of ``dim`` values, after checking the free disk space."""
         self.check_space(4 * frames * dim)
         return EmbeddingRows(self.path / EMBEDDING_FILE, (frames, dim), place=self._outputs_dir)
 
     def check_space(self, needed_bytes: int) -> None:
-        """Raises OutputError if the disk has less room than that."""
+        """Raises OutputError if the disk has less free space."""
         check_space(self._outputs_dir, needed_bytes)
 
     def publish(self) -> Path:
-        """Flushes every file and moves the folder to its final name, which is returned."""
+        """Flushes every file, renames the folder to its final name and returns the new path."""
         for file in sorted(self.path.iterdir()):
             _sync(file)
         _sync(self.path)
         base = self._started.strftime(NAME_FORMAT)
-        for number in count(1 + _given.get(self._outputs_dir / base, 0)):
+        for number in count(1 + _last_numbers.get(self._outputs_dir / base, 0)):
             target = self._outputs_dir / (base if number == 1 else f"{base}_{number}")
             try:
                 self.path.rename(target)
             except OSError as err:
-                # The one that was in the way may be deleted by now; Windows says EACCES for other things as well.
+                # That folder may have been deleted since; on Windows EACCES also has other causes.
                 if err.errno not in _TAKEN or (err.errno == errno.EACCES and not target.exists()):
                     raise
             else:
@@ -85,15 +85,15 @@ class RunDraft:
 
 @contextmanager
 def open_draft(outputs_dir: Path, *, started: datetime) -> Iterator[RunDraft]:
-    """Gives a draft of a run folder; whatever is not published when the block ends is removed.
+    """Creates a draft of a run folder; unless it is published in the block, it is removed at the end.
 
     Args:
-        outputs_dir: the folder of run folders, made if it is not there.
-        started: local time at which the run started; it names the folder.
+        outputs_dir: the folder of run folders, which is created if it does not exist.
+        started: local time at which the run started, which becomes the folder's name.
 
     Raises:
-        OutputError: the draft cannot be made: disk full, or not writable. OSErrors of the block pass unchanged; write
-            files inside of ``draft.writing()``, which translates them.
+        OutputError: the draft can't be created, because the disk is full or not writable. An OSError of the block is
+            not translated; write files within ``draft.writing()``, which does so.
     """
     path = outputs_dir / f"{DRAFT_PREFIX}{uuid4().hex}"  # not mkdtemp: its mode 0700 ignores the user's umask
     with writing_to(outputs_dir):
@@ -101,7 +101,7 @@ def open_draft(outputs_dir: Path, *, started: datetime) -> Iterator[RunDraft]:
         remove_abandoned(outputs_dir, DRAFT_PREFIX)
         path.mkdir()
     try:
-        with held(path):
+        with draft_lock(path):
             yield RunDraft(outputs_dir, path, started)
     finally:
         if path.exists():  # not published: a published draft has another name

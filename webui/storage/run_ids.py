@@ -1,7 +1,7 @@
-"""Public names of run folders that can't be guessed.
+"""Public ids of run folders that can't be guessed.
 
-A folder's own name is its time, which anybody can guess. Its public id carries a signature made with a secret that lies
-in the outputs folder, so ids need no table and outlive a restart.
+A folder's own name is its time, which is easy to guess. Its public id adds a signature made with a secret that is kept
+in the outputs folder, so ids need no table and stay valid after a restart.
 """
 
 import base64
@@ -26,7 +26,7 @@ DELETED_PREFIX: Final = ".deleted_"
 
 
 class RunIds:
-    """Names run folders for the outside world.
+    """Converts between run folders and their public ids.
 
     Args:
         outputs_dir: the folder of run folders.
@@ -40,12 +40,12 @@ class RunIds:
         """Returns the public id of a run folder.
 
         Raises:
-            OutputError: the secret can't be kept in the outputs folder.
+            OutputError: the secret can't be written to or read from the outputs folder.
         """
         return f"{folder.name}.{self._sign(folder.name)}"
 
     def find(self, run_id: str) -> Path | None:
-        """Returns the run folder of a public id, or None: never given out, or deleted."""
+        """Returns the run folder of a public id, or None if the id is invalid or the folder was deleted."""
         found = RUN_ID.fullmatch(run_id)
         if found is None or not hmac.compare_digest(found[2], self._sign(found[1])):
             return None
@@ -53,33 +53,33 @@ class RunIds:
         return folder if folder.is_dir() else None
 
     def newest_first(self, *, offset: int, limit: int) -> tuple[list[Path], int]:
-        """Returns a page of the run folders, newest first, and how many there are."""
+        """Returns a page of the run folders, newest first, and the total number of run folders."""
         try:
             names = [entry.name for entry in os.scandir(self._outputs_dir) if FOLDER.fullmatch(entry.name)]
         except FileNotFoundError:
             return [], 0
-        names.sort(key=_order, reverse=True)
+        names.sort(key=_time_and_number, reverse=True)
         return [self._outputs_dir / name for name in names[offset : offset + limit]], len(names)
 
     def delete(self, folder: Path) -> bool:
-        """Deletes a run folder; from the first moment on it can't be found.
+        """Deletes a run folder; it is renamed first, so that it can't be found while it is being deleted.
 
         Returns:
-            Whether it was there: another request or the retention may have been faster.
+            Whether the folder existed; another request or a sweep may have deleted it first.
 
         Raises:
-            OutputError: not writable.
+            OutputError: the folder can't be deleted.
         """
-        doomed = self._outputs_dir / f"{DELETED_PREFIX}{uuid4().hex}"
+        renamed = self._outputs_dir / f"{DELETED_PREFIX}{uuid4().hex}"
         try:
-            folder.rename(doomed)
+            folder.rename(renamed)
         except FileNotFoundError:
             return False
         except OSError as err:
             raise self._not_writable(folder, err) from err
         try:
-            shutil.rmtree(doomed)
-        except FileNotFoundError:  # the retention, which takes what was left for a deletion that was killed, empties it
+            shutil.rmtree(renamed)
+        except FileNotFoundError:  # a retention sweep is deleting it too, as the rest of an interrupted deletion
             pass
         except OSError as err:
             raise self._not_writable(folder, err) from err
@@ -94,12 +94,12 @@ class RunIds:
 
     def _key(self) -> bytes:
         if self._secret is None:
-            self._secret = _kept_secret(self._outputs_dir)
+            self._secret = _load_or_create_secret(self._outputs_dir)
         return self._secret
 
 
-def _kept_secret(outputs_dir: Path) -> bytes:
-    """Returns the secret of an outputs folder; the first process to ask makes it."""
+def _load_or_create_secret(outputs_dir: Path) -> bytes:
+    """Returns the secret of an outputs folder; the first process creates it."""
     path = outputs_dir / SECRET_FILE
     draft = path.with_name(f"{SECRET_FILE}.{uuid4().hex}")
     try:
@@ -109,7 +109,7 @@ def _kept_secret(outputs_dir: Path) -> bytes:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(secrets.token_bytes(SECRET_BYTES))
             try:
-                os.link(draft, path)  # fails if another process was faster
+                os.link(draft, path)  # fails if another process has just created it
             except FileExistsError:
                 pass
             finally:
@@ -119,7 +119,7 @@ def _kept_secret(outputs_dir: Path) -> bytes:
         raise OutputError("storage.not_writable", folder=str(outputs_dir), reason=err.strerror or str(err)) from err
 
 
-def _order(name: str) -> tuple[str, int]:
+def _time_and_number(name: str) -> tuple[str, int]:
     base, number = name[:23], name[24:]
     return base, int(number or 1)
 

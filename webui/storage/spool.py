@@ -1,10 +1,10 @@
-"""A waveform on its way through a run, beside the draft of its run folder.
+"""Holds the waveform of a run, in memory or in a temporary file in the draft of its run folder.
 
-The model is given the decoded float32 samples, not the 16-bit ones of ``processed_audio.wav``: so a long recording's
-numbers are those that the same windows would get from memory. Up to two minutes stay in memory. More goes to a file
-without a name, which the system gives back when it is closed, and also when the process is killed. It is read with
-ordinary reads and not memory-mapped: mapped pages count as the process's memory, and a full disk would kill the process
-where a write gives an error.
+The model gets the decoded float32 samples, not the 16-bit samples of ``processed_audio.wav``, so the results of a long
+recording don't depend on where its samples are held. Up to two minutes stay in memory. Longer recordings go to a file
+without a name, whose space the operating system frees when it is closed, even if the process is killed. The file is
+read with ordinary reads and not memory-mapped: mapped pages count as memory of the process, and a full disk would kill
+the process instead of raising an error.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ from webui.storage.faults import check_space, writing_to
 
 MEMORY_BYTES: Final = 8_000_000  # 125 s
 SAMPLE_BYTES: Final = 4
-WAV_SAMPLE_BYTES: Final = 2  # of the wav file that will be made of it
+WAV_SAMPLE_BYTES: Final = 2  # in the wav file that is written later
 
 
 class Spool:
-    """Float32 samples that are appended, then read slice by slice.
+    """Float32 samples that are appended and then read slice by slice.
 
     Args:
-        folder: where the file lies if one is needed; the disk of the results.
-        place: the folder that errors speak of.
-        memory_bytes: up to this size no file is needed.
+        folder: folder of the temporary file, on the disk of the results.
+        place: folder that error messages name.
+        memory_bytes: size up to which the samples stay in memory.
     """
 
     def __init__(self, folder: Path, *, place: Path, memory_bytes: int = MEMORY_BYTES) -> None:
@@ -41,33 +41,33 @@ class Spool:
         self._divisor: np.float32 | None = None
 
     def expect(self, samples: int) -> None:
-        """Refuses a recording of ``samples`` samples that would not find room on the disk, with its wav file.
+        """Checks that the disk has enough free space for ``samples`` samples and their wav file.
 
         Raises:
-            OutputError: there is too little space.
+            OutputError: there is not enough space.
         """
         if samples * SAMPLE_BYTES > self._memory_bytes:
             check_space(self._place, samples * (SAMPLE_BYTES + WAV_SAMPLE_BYTES))
 
     def append(self, samples: FloatArray) -> None:
-        """Takes the next samples, ``(samples,)``.
+        """Appends samples, ``(samples,)``.
 
         Raises:
-            OutputError: disk full, or not writable.
+            OutputError: the disk is full or not writable.
         """
         with writing_to(self._place):
             self._file.seek(self._samples * SAMPLE_BYTES)
             self._file.write(np.ascontiguousarray(samples, dtype=np.float32).tobytes())
-            self._file.flush()  # so that a full disk is met here
+            self._file.flush()  # so that a full disk raises an error here
         self._samples += len(samples)
 
     def divide_by(self, peak: float) -> None:
-        """Makes every sample that much smaller, when it is read."""
+        """Divides every sample by ``peak`` when it is read."""
         self._divisor = np.float32(peak)
 
     def close(self) -> None:
-        """Gives the space back."""
-        with contextlib.suppress(OSError):  # closing tries to write what a full disk refused
+        """Frees the space."""
+        with contextlib.suppress(OSError):  # closing retries the write that failed on a full disk
             self._file.close()
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
-"""The files of a run folder: one writer each, and the table of those that are made from a finished result.
+"""Writers for the files of a run folder, and the table of the files that are written from a finished result.
 
-Every writer lets OSError through; ``RunDraft.writing`` translates it.
+The writers don't catch OSError; ``RunDraft.writing`` translates it.
 """
 
 import wave
@@ -22,7 +22,7 @@ EMBEDDING_FILE: Final = "embedding.npy"
 FRAMES_FILE: Final = "frames.parquet"
 
 _INT16_SCALE: Final = 32768.0
-_WAV_BLOCK: Final = 1 << 20  # samples
+_WAV_BLOCK: Final = 1 << 20  # samples per block
 
 Columns = Mapping[str, Sequence[float] | NDArray[np.float64]]
 
@@ -39,13 +39,13 @@ def write_wav(
     sample_rate: int,
     on_progress: Callable[[float], None] = lambda _fraction: None,
 ) -> None:
-    """Writes a 16-bit PCM wav; samples that came from 16 bits come back bit for bit.
+    """Writes a 16-bit PCM wav file; samples that were decoded from 16 bits are written back bit for bit.
 
     Args:
-        path: where to.
-        waveform: signal values in [-1, 1], shape ``(samples,)``; what lies outside is clipped. Read in blocks.
-        sample_rate: in Hz.
-        on_progress: told the fraction done after each block.
+        path: path of the file.
+        waveform: signal values in [-1, 1], shape ``(samples,)``, read in blocks; values outside are clipped.
+        sample_rate: sample rate in Hz.
+        on_progress: called with the fraction done after each block.
     """
     with path.open("wb") as file, wave.open(file, "wb") as wav:
         wav.setnchannels(1)
@@ -59,19 +59,19 @@ def write_wav(
 
 
 def write_embedding(path: Path, embedding: FloatArray) -> None:
-    """Writes float32 ``(dim,)`` or ``(frames, dim)`` for ``np.load``."""
+    """Writes an embedding, ``(dim,)`` or ``(frames, dim)``, as float32 for ``np.load``."""
     with path.open("wb") as file:
         np.save(file, np.asarray(embedding, dtype=np.float32), allow_pickle=False)
 
 
 def write_parquet_groups(path: Path, groups: Iterable[Columns]) -> None:
-    """Writes named columns as float64, zstd-compressed, one group of rows after the other.
+    """Writes named columns as float64, zstd-compressed, one row group after the other.
 
     Args:
-        path: the file to write.
-        groups: at least one; the columns of a group have equal lengths. One group is in memory at a time.
+        path: path of the file.
+        groups: at least one group of rows, whose columns have equal lengths. Only one group at a time is in memory.
     """
-    import pyarrow as pa  # imported late: half a second, and most runs write none
+    import pyarrow as pa  # imported late: it takes half a second, and most runs don't need it
     import pyarrow.parquet as pq
 
     writer: pq.ParquetWriter | None = None
@@ -87,12 +87,12 @@ def write_parquet_groups(path: Path, groups: Iterable[Columns]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RunContent:
-    """What the files of a run folder are made from.
+    """The content of the files of a run folder.
 
     Attributes:
         result: the result document.
         log: lines of the processing log.
-        frame_groups: groups of rows of the frame scores, where they go to a file of their own; else None.
+        frame_groups: row groups of the frame scores if they are written to a separate file; otherwise None.
     """
 
     result: RecognitionResult
@@ -102,12 +102,12 @@ class RunContent:
 
 @dataclass(frozen=True, slots=True)
 class RunWriter:
-    """One file of a run folder that is made from a finished result.
+    """One file of a run folder that is written from a finished result.
 
     Attributes:
         file_name: name of the file.
         applies: returns whether a run has this file.
-        write: writes it to a path.
+        write: writes the file to a path.
     """
 
     file_name: str
@@ -127,7 +127,7 @@ def _write_log(path: Path, content: RunContent) -> None:
     write_text(path, "\n".join(line.message() for line in content.log))
 
 
-# A new output format is a line here. processed_audio.wav and embedding.npy are written while the recording is read.
+# Add new output formats here. processed_audio.wav and embedding.npy are written earlier, during recognition.
 RUN_WRITERS: Final = (
     RunWriter(FRAMES_FILE, lambda content: content.frame_groups is not None, _write_frames),
     RunWriter(RESULT_FILE, lambda _content: True, _write_result),

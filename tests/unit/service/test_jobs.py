@@ -122,7 +122,7 @@ def test_what_was_under_way_waits_again_and_what_is_done_stays(tmp_path: Path) -
     assert first is not None
     store.finish(first, ItemState.DONE, "{}")
     store.claim()
-    store._own.release()  # a killed process says no goodbye, and its lock goes with it
+    store._process_lock.release()  # as the operating system does when a process is killed
     again = JobStore(path)
     record = again.job("job")
     assert record is not None

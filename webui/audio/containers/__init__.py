@@ -1,1 +1,1 @@
-"""Facts read from the bytes of a file, without decoding it: formats, damage, tables of MP4 and RIFF."""
+"""Inspects the bytes of a file without decoding it: format, damage, and the tables of MP4 and RIFF."""

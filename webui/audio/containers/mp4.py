@@ -1,6 +1,7 @@
-"""A guard in front of FFmpeg's MP4 reader, which trusts a sample table before it looks for the samples.
+"""Detects MP4 files with forged sample tables, which FFmpeg would load before it reads any samples.
 
-Twenty kilobytes that claim eighty million samples of one byte make it take two gigabytes of memory and ten seconds.
+A file of twenty kilobytes that claims eighty million one-byte samples costs FFmpeg two gigabytes of memory and ten
+seconds.
 """
 
 from collections.abc import Iterator
@@ -12,15 +13,15 @@ MAX_BOXES: Final = 100_000
 HARMLESS_SAMPLES: Final = 4_000_000
 SAMPLES_BOX: Final = b"mdat"
 _BLOCK_BYTES: Final = 1 << 20
-_OVERLAP_BYTES: Final = 16  # the longest entry looked at: name, version, size, count
+_OVERLAP_BYTES: Final = 16  # the longest field that is read: name, version, size, count
 
 
 def claims_impossible_samples(source: Source) -> bool:
     """Returns whether an MP4 or MOV file claims many more samples than it has bytes.
 
-    Examines every ``stsz`` and ``trun`` table outside of the media data, however they are nested. Up to
-    ``HARMLESS_SAMPLES`` (about 130 MB in FFmpeg) are accepted, so that a file that was cut off is still read. A
-    compressed index (``cmov``), whose claims can't be read, counts as impossible.
+    Examines every ``stsz`` and ``trun`` table outside the media data, at any depth. Up to ``HARMLESS_SAMPLES`` (about
+    130 MB in FFmpeg) are always accepted, so that a truncated file is still read. A compressed index (``cmov``) counts
+    as impossible, because its tables can't be read here.
     """
     claimed = 0
     for data in _index_bytes(source):
@@ -31,7 +32,7 @@ def claims_impossible_samples(source: Source) -> bool:
 
 
 def _counts(data: bytes, name: bytes, offset: int) -> Iterator[int]:
-    """Yields the number of samples of each table of that name; it stands ``offset`` bytes after the name's start."""
+    """Yields the sample count of each table called ``name``; it is ``offset`` bytes after the start of the name."""
     at = data.find(name)
     while 0 <= at <= len(data) - _OVERLAP_BYTES:
         yield int.from_bytes(data[at + offset : at + offset + 4], "big")
@@ -39,17 +40,17 @@ def _counts(data: bytes, name: bytes, offset: int) -> Iterator[int]:
 
 
 def _index_bytes(source: Source) -> Iterator[bytes]:
-    """Yields the bytes of all outer boxes but the media data, in pieces that overlap by one entry less a byte."""
+    """Yields the top-level boxes except the media data, in pieces that overlap by one byte less than a field."""
     position = 0
     for _ in range(MAX_BOXES):
         source.stream.seek(position)
         head = source.stream.read(16)
-        if len(head) < 8 or not all(32 <= letter < 127 or letter == 0xA9 for letter in head[4:8]):
+        if len(head) < 8 or not all(32 <= byte < 127 or byte == 0xA9 for byte in head[4:8]):
             return
         size = int.from_bytes(head[:4], "big")
         if size == 1:
             size = int.from_bytes(head[8:], "big")
-        end = position + size if size >= 8 else source.size_bytes  # 0: up to the end of the file
+        end = position + size if size >= 8 else source.size_bytes  # a size of 0 means up to the end of the file
         if head[4:8] != SAMPLES_BOX:
             yield from _pieces(source, position, min(end, source.size_bytes))
         position = end

@@ -1,6 +1,6 @@
-"""Files that are certainly no audio, by kind, so that the error can name what was given.
+"""Recognises files that are certainly not audio, so that the error can name their kind.
 
-Playlists and concat scripts matter most: a decoder that took one would open other files of this machine.
+Playlists and concat scripts matter most: a decoder that accepts one would open other files on this machine.
 """
 
 import codecs
@@ -9,7 +9,7 @@ from typing import Final
 from webui.audio.containers.sniff import detect_container
 from webui.errors import AudioDecodeError
 
-# What such files start with, after blanks and in small letters.
+# The start of such files, in lower case and without leading white space.
 _PLAYLISTS: Final = {
     "#extm3u": "M3U / HLS",
     "ffconcat": "ffconcat",
@@ -46,43 +46,43 @@ _TEXT_BLANKS: Final = "\t\n\r\f"
 
 
 def reject_other_formats(head: bytes, file_name: str) -> None:
-    """Raises if the file is certainly no audio.
+    """Raises an error if the file is certainly not audio.
 
     Args:
         head: the first bytes of the file.
-        file_name: the file's name, for the message.
+        file_name: name of the file, for the message.
 
     Raises:
-        AudioDecodeError: it is a playlist, a text, a picture, a document or an archive.
+        AudioDecodeError: the file is a playlist, a text, an image, a document or an archive.
     """
     for table, code in ((_IMAGES, "audio.image"), (_OTHERS, "audio.not_audio")):
         for offset, magic, kind in table:
             if head.startswith(magic, offset):
                 raise AudioDecodeError(code, found=file_name, kind=kind)
-    words = _as_text(head) if detect_container(head) is None else None
-    if words is None:
+    content = _as_text(head) if detect_container(head) is None else None
+    if content is None:
         return
-    playlist = _playlist_kind(words.lstrip().lower())
+    playlist = _playlist_kind(content.lstrip().lower())
     if playlist is not None:
         raise AudioDecodeError("audio.playlist", found=file_name, kind=playlist)
     raise AudioDecodeError("audio.text", found=file_name)
 
 
-def _playlist_kind(words: str) -> str | None:
-    starts = (kind for start, kind in _PLAYLISTS.items() if words.startswith(start))
-    if words.startswith("<?xml"):
-        starts = (kind for start, kind in _XML_PLAYLISTS.items() if start in words)
-    return next(starts, None)
+def _playlist_kind(content: str) -> str | None:
+    kinds = (kind for start, kind in _PLAYLISTS.items() if content.startswith(start))
+    if content.startswith("<?xml"):
+        kinds = (kind for tag, kind in _XML_PLAYLISTS.items() if tag in content)
+    return next(kinds, None)
 
 
 def _as_text(head: bytes) -> str | None:
-    """Returns the head as text, or None if it holds anything that a text doesn't."""
+    """Returns the head as text, or None if it contains anything other than text."""
     utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     for encoding in ("utf-16",) if utf_16 else ("utf-8-sig", "gb18030"):
         try:
-            words = codecs.getincrementaldecoder(encoding)().decode(head)  # the head may end within a letter
+            content = codecs.getincrementaldecoder(encoding)().decode(head)  # the head may end within a character
         except UnicodeDecodeError:
             continue
-        if words and all(letter.isprintable() or letter in _TEXT_BLANKS for letter in words):
-            return words
+        if content and all(char.isprintable() or char in _TEXT_BLANKS for char in content):
+            return content
     return None

@@ -6,24 +6,24 @@ from webui.audio.source import Source
 
 OGG_PAGE: Final = b"OggS"
 OGG_PAGE_BYTES: Final = 65_307  # the longest page
-OGG_TABLE_AT: Final = 26  # number of segments, then the length of each
+OGG_TABLE_AT: Final = 26  # offset of the segment table: the number of segments, then the length of each
 MATROSKA_SEGMENT: Final = b"\x18\x53\x80\x67"
 ID3_HEAD_BYTES: Final = 10
 MP3_FRAME_BYTES: Final = 1_441  # the longest MPEG-1 layer III frame
 
 
 def is_chained_ogg(source: Source) -> bool:
-    """Returns whether an Ogg file holds several logical streams, of which libsndfile would read the first alone."""
+    """Returns whether an Ogg file holds several logical streams, of which libsndfile would read only the first."""
     page = _last_ogg_page(source)
     return page != b"" and page[14:18] != source.head[14:18]  # the serial number of the logical stream
 
 
 def is_cut_off(source: Source, container: str | None) -> bool:
-    """Returns whether the end is missing: of an Ogg file's last page, or of a Matroska segment.
+    """Returns whether the end of an Ogg file's last page or of a Matroska segment is missing.
 
     Args:
-        source: the bytes.
-        container: what they were detected to be.
+        source: the opened file.
+        container: short name of the detected container; None if none was detected.
     """
     if container == "ogg":
         page = _last_ogg_page(source)
@@ -31,7 +31,7 @@ def is_cut_off(source: Source, container: str | None) -> bool:
         return page != b"" and len(page) < OGG_TABLE_AT + 1 + len(lengths) + sum(lengths)
     if container in ("mkv", "webm"):
         at = source.head.find(MATROSKA_SEGMENT)
-        size = source.head[at + 4 : at + 12]  # a first byte of 1 announces seven bytes of size; all ones: unknown
+        size = source.head[at + 4 : at + 12]  # after a first byte of 1: seven bytes of size; all ones: unknown
         if at < 0 or len(size) < 8 or size[0] != 1 or size[1:] == b"\xff" * 7:
             return False
         return at + 12 + int.from_bytes(size[1:], "big") > source.size_bytes
@@ -41,11 +41,11 @@ def is_cut_off(source: Source, container: str | None) -> bool:
 def has_mp3_index(source: Source) -> bool:
     """Returns whether an MP3 begins with a Xing or Info frame, which holds the true number of frames.
 
-    Without it the length of an MP3 is an estimate from its bit rate.
+    Without such a frame, the length of an MP3 is an estimate from its bit rate.
     """
     start = 0
     if source.head.startswith(b"ID3") and len(source.head) >= ID3_HEAD_BYTES:
-        size = source.head[6:ID3_HEAD_BYTES]  # seven bits a byte
+        size = source.head[6:ID3_HEAD_BYTES]  # seven bits per byte
         start = ID3_HEAD_BYTES + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3])
     source.stream.seek(start)
     frame = source.stream.read(MP3_FRAME_BYTES)
@@ -53,7 +53,7 @@ def has_mp3_index(source: Source) -> bool:
 
 
 def _last_ogg_page(source: Source) -> bytes:
-    """Returns the last page from its start on; nothing if there is none."""
+    """Returns the file from the start of its last page; empty if it has no page."""
     source.stream.seek(max(0, source.size_bytes - OGG_PAGE_BYTES))
     tail = source.stream.read(OGG_PAGE_BYTES)
     last = tail.rfind(OGG_PAGE)

@@ -1,10 +1,10 @@
-"""What a file is, by its first bytes and never by its name."""
+"""Detects the container format of a file from its first bytes, never from its name."""
 
 from typing import Final
 
 W64_START: Final = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 
-# Offset and bytes of each container; ID3 tags and bare frames (mp3, adts) are left to the prober of PyAV.
+# Offset and bytes of each container; FFmpeg detects ID3 tags and bare frames (mp3, adts).
 _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (8, b"WAVE", "wav"),
     (0, W64_START, "w64"),
@@ -26,7 +26,7 @@ _BRANDS: Final = {b"M4A ": "m4a", b"M4B ": "m4a", b"qt  ": "mov", b"3gp": "3gp",
 
 
 def detect_container(head: bytes) -> str | None:
-    """Returns the container's usual short name (``"wav"``, ``"m4a"``, ``"webm"``), or None if it is not obvious.
+    """Returns the container's usual short name (``"wav"``, ``"m4a"``, ``"webm"``), or None if it isn't known.
 
     Args:
         head: the first bytes of the file.

@@ -1,1 +1,1 @@
-"""Decoders behind one interface: blocks of samples from PyAV or libsndfile."""
+"""The decoders PyAV and libsndfile behind one interface that yields blocks of samples."""

@@ -1,7 +1,7 @@
-"""Reads with PyAV: MP3, AAC, M4A, MP4, MOV, Matroska, WebM, AMR, and whatever libsndfile can't.
+"""Reads MP3, AAC, M4A, MP4, MOV, Matroska, WebM, AMR and files that libsndfile can't read, with PyAV.
 
 Only containers that hold their own samples are allowed. Playlists and concat scripts are texts that name other files;
-FFmpeg would recognise them under any file name and open what they name.
+FFmpeg would recognise them under any file name and open the files they name.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 ALLOWED_FORMATS: Final = "wav,w64,mp3,flac,ogg,mov,matroska,aac,amr,amrnb,amrwb,aiff,caf"
 _OPEN_OPTIONS: Final = {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist": "none"}
 _SHORT_NAMES: Final = {"mov": "mp4", "matroska": "mkv", "amrnb": "amr", "amrwb": "amr"}
-_INDEXED: Final = frozenset({"mov", "matroska", "flac"})  # their length is written down; the others' is an estimate
-_SAFE_PLANES: Final = 7  # with 8 planar channels and more PyAV 18.1 reads beyond the frame's pointers and crashes
+_INDEXED: Final = frozenset({"mov", "matroska", "flac"})  # these state the true length; others give an estimate
+_SAFE_PLANES: Final = 7  # with 8 or more planar channels PyAV 18.1 reads past the frame's pointers and crashes
 _TO_FULL_SCALE: Final = {"i2": np.float32(2.0**-15), "i4": np.float32(2.0**-31)}
 
 
@@ -36,12 +36,12 @@ class PyavReader:
     """Reads the best audio track of one recording; see ``AudioReader`` for the attributes.
 
     Args:
-        source: the bytes.
-        container: what they were detected to be, if they were.
+        source: the opened file.
+        container: short name of the detected container; None if none was detected.
 
     Raises:
-        CannotOpenError: no allowed container, or its header is damaged.
-        AudioDecodeError: it holds no audio, or the codec is unknown.
+        CannotOpenError: the container is not allowed, or its header is damaged.
+        AudioDecodeError: the file has no audio, or the codec is unknown.
     """
 
     def __init__(self, source: Source, container: str | None) -> None:
@@ -65,11 +65,11 @@ class PyavReader:
         if self._stream.duration is not None and self._stream.time_base is not None:
             return float(self._stream.duration * self._stream.time_base)
         if self._container.duration is not None and len(self._container.streams) == 1:
-            return self._container.duration / 1_000_000  # in microseconds
+            return self._container.duration / 1_000_000  # PyAV states it in microseconds
         return None
 
     def blocks(self) -> Iterator[Block]:
-        """Yields the recording in order; what can't be decoded is left out, and ``failure`` holds the first of it."""
+        """Yields the blocks in order. Parts that can't be decoded are left out; ``failure`` is the first error."""
         pending: list[FloatArray] = []
         values, shape = 0, (0, 0)
         for frame in self._frames():
@@ -86,14 +86,14 @@ class PyavReader:
             yield Block(np.concatenate(pending), shape[0])
 
     def _frames(self) -> Iterator[AudioFrame]:
-        """Yields decoded frames; a packet that can't be decoded is skipped."""
+        """Yields decoded frames; packets that can't be decoded are skipped."""
         import av
 
         packets = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(packets, None)
-            except (av.FFmpegError, ValueError) as err:  # the end of the container is invalid
+            except (av.FFmpegError, ValueError) as err:  # the rest of the container is invalid
                 self.failure = self.failure or err
                 return
             if packet is None:
@@ -109,7 +109,7 @@ class PyavReader:
                 yield frame
 
     def _samples(self, frame: AudioFrame) -> FloatArray | None:
-        """Returns a frame's samples, ``(samples, channels)``; None if its format is none of PCM."""
+        """Returns a frame's samples, ``(samples, channels)``; None if they can't be converted."""
         import av
 
         channels = frame.layout.nb_channels
@@ -145,23 +145,23 @@ def _best_stream(container: InputContainer, file_name: str) -> AudioStream:
 
     streams = container.streams
     if not streams.audio:
-        kind = "video" if streams.video else "data"
-        raise AudioDecodeError("audio.video_without_sound" if kind == "video" else "audio.no_track", found=file_name)
+        code = "audio.video_without_sound" if streams.video else "audio.no_track"
+        raise AudioDecodeError(code, found=file_name)
     best = streams.best("audio")
     stream = best if best in streams.audio else streams.audio[0]
     if stream.codec_context is None:
         raise AudioDecodeError("audio.unknown_codec", found=file_name)
     for other in streams:
         if other is not stream:
-            other.discard = Discard.all  # so that pictures are not even read
+            other.discard = Discard.all  # video packets are then not read at all
     return stream
 
 
 def _to_float(array: NDArray[np.generic], *, planar: bool, channels: int) -> FloatArray:
-    """Returns PCM of any kind, ``(channels, samples)`` or interleaved, as float32 ``(samples, channels)``."""
+    """Returns PCM of any type, planar ``(channels, samples)`` or interleaved, as float32 ``(samples, channels)``."""
     samples = array.T if planar else array.reshape(-1, channels)
     kind = array.dtype.str[1:]
     if kind == "u1":
         return (samples.astype(np.float32) - 128.0) / 128.0
-    with np.errstate(all="ignore"):  # what becomes infinite here is refused later
+    with np.errstate(all="ignore"):  # values that become infinite are rejected later
         return samples.astype(np.float32) * _TO_FULL_SCALE.get(kind, np.float32(1))

@@ -1,6 +1,6 @@
-"""Reads with libsndfile: WAV, RF64, W64, AIFF, CAF, AU, FLAC and Ogg.
+"""Reads WAV, RF64, W64, AIFF, CAF, AU, FLAC and Ogg with libsndfile.
 
-MP3 is left to PyAV: on a damaged one the mpg123 inside libsndfile writes to the process's stderr and can't be silenced.
+PyAV reads MP3: for a damaged file, the mpg123 inside libsndfile writes to the process's stderr and can't be silenced.
 """
 
 from collections.abc import Iterator
@@ -34,12 +34,12 @@ _CODECS: Final = {
     "ALAC_32": "alac",
 }
 _BIG_ENDIAN_BY_DEFAULT: Final = frozenset({"AIFF", "CAF", "AU"})
-_DECLARING: Final = frozenset({"flac", "ogg"})  # for the others libsndfile corrects the length to what is there
-_LENGTH_UNKNOWN: Final = 1 << 48  # libsndfile gives the largest integer for a FLAC without a length
+_DECLARING: Final = frozenset({"flac", "ogg"})  # for others libsndfile corrects the length to that of the data
+_LENGTH_UNKNOWN: Final = 1 << 48  # libsndfile states the largest integer for a FLAC without a length
 
 
 class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # the library has no complete types
-    """A sound file read from start to end: no seek after each block, no trust in the header's length."""
+    """A file opened as not seekable: soundfile then neither seeks after a block nor relies on the header's length."""
 
     def seekable(self) -> bool:
         return False
@@ -49,11 +49,11 @@ class SoundfileReader:
     """Reads one recording with libsndfile; see ``AudioReader`` for the attributes.
 
     Args:
-        source: the bytes.
-        container: what they were detected to be.
+        source: the opened file.
+        container: short name of the detected container.
 
     Raises:
-        CannotOpenError: libsndfile doesn't know the format or codec, or the header is damaged.
+        CannotOpenError: libsndfile doesn't support the format or codec, or the header is damaged.
     """
 
     def __init__(self, source: Source, container: str) -> None:
@@ -72,7 +72,7 @@ class SoundfileReader:
         self.declared_s = self.length_s if container in _DECLARING else None
 
     def blocks(self) -> Iterator[Block]:
-        """Yields the recording in order; ends at the first damage, which ``failure`` then holds."""
+        """Yields the blocks in order. The first damage ends the iteration and sets ``failure``."""
         frames = max(1, BLOCK_VALUES // self._file.channels)
         while True:
             try:

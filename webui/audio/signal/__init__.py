@@ -1,1 +1,1 @@
-"""Signal processing: mixing channels down, resampling, levels, statistics."""
+"""Signal processing: downmixing, resampling, level and statistics."""

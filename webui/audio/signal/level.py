@@ -1,4 +1,4 @@
-"""How loud a recording gets, measured while it is decoded."""
+"""Measures the highest level of a recording while it is decoded."""
 
 import math
 from typing import Final
@@ -12,19 +12,19 @@ LOWEST_DBFS: Final = -120.0  # the level reported for digital silence; JSON has 
 
 
 class LevelMeter:
-    """The loudest 25 ms of all samples added so far, at 16 kHz, whatever the blocks they came in.
+    """Level of the loudest 25 ms of all samples added so far, at 16 kHz, in blocks of any size.
 
-    The mean of each 25 ms is taken out first, so a constant offset is silence too. Speech, however soft, has
-    moments above -65 dB; a muted input and an open one without a voice have not.
+    The mean of each 25 ms is removed first, so a constant offset counts as silence. Even soft speech has moments above
+    -65 dB; a muted microphone, or an open one without a voice, does not.
     """
 
     def __init__(self) -> None:
         self._loudest = 0.0  # variance
-        self._rest = np.empty(0, dtype=np.float32)  # what doesn't fill 25 ms yet
-        self._tail = np.empty(0, dtype=np.float32)  # the last 25 ms, which need not begin where a piece begins
+        self._rest = np.empty(0, dtype=np.float32)  # samples that don't fill 25 ms yet
+        self._tail = np.empty(0, dtype=np.float32)  # the last 25 ms, which may not begin where a piece begins
 
     def add(self, samples: FloatArray) -> None:
-        """Takes ``(samples,)``, at least one."""
+        """Adds samples, ``(samples,)``, at least one."""
         pending = np.concatenate([self._rest, samples])
         whole = len(pending) // MIN_SAMPLES * MIN_SAMPLES
         pieces = pending[:whole].reshape(-1, MIN_SAMPLES).astype(np.float64)  # (pieces, 400)
@@ -34,7 +34,7 @@ class LevelMeter:
 
     @property
     def level_dbfs(self) -> float:
-        """Level of the loudest 25 ms, in dB below full scale (a full-scale square wave has 0 dB)."""
+        """Level of the loudest 25 ms, in dB relative to full scale (a full-scale square wave has 0 dB)."""
         last = float(self._tail.astype(np.float64).var()) if len(self._tail) else 0.0
         loudest = max(self._loudest, last)
         return max(LOWEST_DBFS, 10.0 * math.log10(loudest)) if loudest > 0.0 else LOWEST_DBFS

@@ -1,8 +1,8 @@
-"""Takes a reader's blocks, checks them while they come, and makes mono waveforms of them.
+"""Checks the blocks of a reader and mixes them down to mono waveforms.
 
-One waveform is at 16 kHz: it is what is saved, played and searched for speech. A model of another rate gets a second
-one, resampled from the source in the same pass: what 16 kHz has lost is not lost to a model of 24 kHz, and what a model
-of 8 kHz can't take is filtered once.
+One waveform is at 16 kHz; it is saved, played back and searched for speech. A model with another rate gets a second
+one, resampled from the source in the same pass: a 24 kHz model keeps the frequencies that 16 kHz can't represent, and
+the input of an 8 kHz model is filtered only once.
 """
 
 import math
@@ -22,23 +22,23 @@ from webui.audio.signal.output import ResampledSignal, ResamplingOutput
 from webui.errors import AudioDecodeError, AudioTooLongError
 from webui.units import SPEECH_RATE
 
-CLIPPED_FROM: Final = 0.99  # of full scale
-LONGEST_NUMBER: Final = 1e15  # above it a rate is printed with an exponent
-DURATION_TOLERANCE_S: Final = 0.001  # rounding must not refuse a recording of exactly the limit
+CLIPPED_FROM: Final = 0.99  # fraction of full scale
+LONGEST_NUMBER: Final = 1e15  # Hz; a greater rate is printed with an exponent
+DURATION_TOLERANCE_S: Final = 0.001  # a recording of exactly the limit must not fail because of rounding
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedSignal:
-    """A decoded recording with what was found on the way.
+    """A decoded recording and its measurements.
 
     Attributes:
         speech: the recording at 16 kHz.
-        model: the recording at the model's rate; the same object where that is 16 kHz.
-        level_dbfs: level of its loudest 25 ms, measured at 16 kHz.
-        source_rate: the sample rate of the source, in Hz.
-        channels: how many channels the source has.
-        duration_s: length of what was decoded, in seconds.
-        clipped_share: share of the source's samples that stand flat at full scale.
+        model: the recording at the model's sample rate; the same object as ``speech`` if that rate is 16 kHz.
+        level_dbfs: level of the loudest 25 ms, measured at 16 kHz.
+        source_rate: sample rate of the source in Hz.
+        channels: number of channels of the source.
+        duration_s: length of the decoded audio in seconds.
+        clipped_share: fraction of the source's samples that stay at the same value near full scale.
         channel_powers: mean square of each source channel, shape ``(channels,)``; zero if there is only one.
         mono_power: mean square of the downmix; zero if there is only one channel.
     """
@@ -54,7 +54,7 @@ class DecodedSignal:
     mono_power: float
 
     def close(self) -> None:
-        """Gives the stores' space back."""
+        """Frees the space of the stores."""
         self.speech.waveform.close()
         self.model.waveform.close()
 
@@ -69,20 +69,21 @@ def downmix_and_resample(
     channel: int | None = None,
     on_block: Callable[[], None] = lambda: None,
 ) -> DecodedSignal:
-    """Reads everything.
+    """Reads a whole recording and returns it as mono.
 
     Args:
         reader: an opened recording.
-        new_store: makes an empty store; one, or two if the model has a rate of its own.
-        limits: how much is accepted; the duration is checked here, and decoding stops as soon as it is exceeded.
-        file_name: the recording's name, for messages.
-        model_rate: the sample rate that the model takes, in Hz.
-        channel: the one channel to take; by default the mean of all.
-        on_block: called after every block; may raise to stop.
+        new_store: creates an empty store; called a second time if the model's rate is not 16 kHz.
+        limits: maximum size and length; decoding stops as soon as the length is exceeded.
+        file_name: name of the recording, for messages.
+        model_rate: sample rate of the model in Hz.
+        channel: index of the only channel to use; None: the mean of all channels.
+        on_block: called after every block; may raise to cancel.
 
     Raises:
-        AudioTooLongError: there is more than the limit.
-        AudioDecodeError: samples that are not numbers, or a sample rate or channel count that makes no sense.
+        AudioTooLongError: the recording is longer than the limit.
+        AudioDecodeError: a sample is NaN or infinite, or the sample rate or channel count is implausible.
+        OutputError: a store can't hold the samples.
     """
     meter = LevelMeter()
     outputs = [ResamplingOutput(new_store(), SPEECH_RATE, limits, file_name, meter=meter)]
@@ -93,7 +94,7 @@ def downmix_and_resample(
         for output in outputs:
             expected = output.expect(seconds, before=expected)
     mixdown = _Mixdown(outputs, limits, file_name, channel)
-    with np.errstate(over="ignore", invalid="ignore"):  # such sums are looked for, and refused
+    with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are detected and rejected
         for block in reader.blocks():
             mixdown.add(block)
             on_block()
@@ -101,7 +102,7 @@ def downmix_and_resample(
 
 
 def check_shape(channels: int, sample_rate: float, file_name: str) -> None:
-    """Raises if no recording has so few channels or so many, or such a rate (in Hz)."""
+    """Raises AudioDecodeError if the channel count or the sample rate (in Hz) is implausible."""
     if not 1 <= channels <= MAX_CHANNELS:
         raise AudioDecodeError("audio.bad_channels", found=file_name, channels=channels, expected_max=MAX_CHANNELS)
     if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE:
@@ -115,7 +116,7 @@ def check_shape(channels: int, sample_rate: float, file_name: str) -> None:
 
 
 def _printable(rate_hz: float) -> float | int | str:
-    """Returns a rate from a header in a form that fits a sentence and JSON: AIFF and CAF have room for any number."""
+    """Returns a header's rate in a form that fits a message and JSON: AIFF and CAF can state any number."""
     if not math.isfinite(rate_hz):
         return str(rate_hz)
     return round(rate_hz) if abs(rate_hz) < LONGEST_NUMBER else rate_hz
@@ -138,7 +139,7 @@ class _Mixdown:
         self._shape = (0, 0)
         self._samples = 0
         self._duration_s = 0.0
-        self._flat = 0
+        self._clipped = 0
         self._values = 0
         self._energies = np.zeros(0)
         self._mono_energy = 0.0
@@ -161,7 +162,7 @@ class _Mixdown:
             source_rate=self._shape[0],
             channels=self._shape[1],
             duration_s=self._duration_s,
-            clipped_share=self._flat / max(1, self._values),
+            clipped_share=self._clipped / max(1, self._values),
             channel_powers=self._energies / samples,
             mono_power=self._mono_energy / samples,
         )
@@ -188,7 +189,7 @@ class _Mixdown:
         if self._channel is not None:
             return samples[:, min(self._channel, samples.shape[1] - 1)]
         mono = samples[:, 0].copy()
-        for column in samples.T[1:]:  # ten times as fast as a mean along the short axis
+        for column in samples.T[1:]:  # ten times faster than a mean along the short axis
             mono += column
         mono /= samples.shape[1]
         return mono
@@ -201,4 +202,4 @@ class _Mixdown:
         peak = max(float(samples.max()), -float(samples.min()))
         if CLIPPED_FROM <= peak <= 1.0:
             level = np.abs(samples)
-            self._flat += int(((level[1:] >= CLIPPED_FROM) & (samples[1:] == samples[:-1])).sum())
+            self._clipped += int(((level[1:] >= CLIPPED_FROM) & (samples[1:] == samples[:-1])).sum())

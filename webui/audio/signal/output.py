@@ -1,4 +1,4 @@
-"""One sample rate that a recording is brought to, on its way into a store."""
+"""Resamples the mono signal to one sample rate and stores it."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ from webui.errors import AudioDecodeError, AudioTooLongError
 
 @dataclass(frozen=True, slots=True)
 class ResampledSignal:
-    """A recording as mono at one sample rate, as decoded: it can exceed [-1, 1].
+    """A recording as mono at one sample rate, not yet scaled: values can exceed [-1, 1].
 
     Attributes:
         waveform: the samples, shape ``(samples,)``.
-        sample_rate: their rate in Hz.
-        statistics: their mean and variance.
-        peak: their greatest absolute value; 0 if there are none.
+        sample_rate: sample rate of the waveform in Hz.
+        statistics: mean and variance of the samples.
+        peak: greatest absolute value of the samples; 0 if there are none.
     """
 
     waveform: SampleStore
@@ -34,11 +34,11 @@ class ResamplingOutput:
     """Resamples the mono signal to one rate, checks it and stores it.
 
     Args:
-        store: the store of the samples; empty.
-        sample_rate: their rate in Hz.
-        limits: how much is accepted; the duration is checked here.
-        file_name: the recording's name, for messages.
-        meter: measures what is stored; None: the level is measured elsewhere.
+        store: an empty store for the samples.
+        sample_rate: sample rate to resample to, in Hz.
+        limits: maximum size and length, of which the length is checked here.
+        file_name: name of the recording, for messages.
+        meter: measures the level of the stored samples; None: the level is not measured.
     """
 
     def __init__(
@@ -61,36 +61,42 @@ class ResamplingOutput:
         self._peak = 0.0
 
     def expect(self, seconds: float, *, before: int = 0) -> int:
-        """Announces the length to the store, which may refuse it; returns how many samples are expected in all.
+        """Passes the expected number of samples to the store, which may reject it.
 
         Args:
-            seconds: the length that the file leads one to expect.
-            before: the samples that other outputs of the same recording expect on the same disk.
+            seconds: expected length of the recording.
+            before: number of samples that other outputs of the recording are expected to write to the same disk.
+
+        Returns:
+            The expected number of samples, including ``before``.
+
+        Raises:
+            OutputError: there is not enough space.
         """
         expected = before + int(seconds * self._sample_rate)
         self._store.expect(expected)
         return expected
 
     def add(self, mono: FloatArray, source_rate: int) -> None:
-        """Takes the next samples, ``(samples,)``, at ``source_rate`` Hz, which may change in the middle."""
+        """Adds samples, ``(samples,)``, at ``source_rate`` Hz, which may change within a recording."""
         if self._resampler is None or self._resampler.source_rate != source_rate:
             self._flush()
             self._resampler = Resampler(source_rate, self._sample_rate)
-        self._keep(self._resampler.add(mono))
+        self._append(self._resampler.add(mono))
 
     def finish(self) -> ResampledSignal:
-        """Returns the signal; nothing may be added after."""
+        """Returns the signal; nothing can be added afterwards."""
         self._flush()
         return ResampledSignal(self._store, self._sample_rate, self._statistics, self._peak)
 
     def _flush(self) -> None:
         if self._resampler is not None:
-            self._keep(self._resampler.finish())
+            self._append(self._resampler.finish())
 
-    def _keep(self, ready: FloatArray) -> None:
+    def _append(self, ready: FloatArray) -> None:
         if len(ready) == 0:
             return
-        if not np.isfinite(ready).all():  # values near the end of float32's range, which the filter summed up
+        if not np.isfinite(ready).all():  # the filter's sums overflow for values near float32's maximum
             at_s = len(self._store) / self._sample_rate
             raise AudioDecodeError("audio.not_finite", found=self._file_name, at_s=at_s)
         if len(self._store) + len(ready) > self._max_samples:

@@ -1,4 +1,4 @@
-"""From any sample rate to the one that is wanted, block by block."""
+"""Resamples a signal to another sample rate, block by block."""
 
 from typing import Final
 
@@ -7,15 +7,15 @@ import soxr
 
 from webui.arrays import FloatArray
 
-QUALITY: Final = "HQ"  # linear phase, no shift in time; what would alias comes out below -100 dB
+QUALITY: Final = "HQ"  # linear phase, no delay; aliases are below -100 dB
 
 
 class Resampler:
-    """Resamples one signal; where both rates are the same it comes out unchanged, bit by bit.
+    """Resamples one signal; if both rates are equal, the signal is returned unchanged, bit for bit.
 
     Args:
-        source_rate: the sample rate of what comes in, in Hz.
-        target_rate: the sample rate of what goes out, in Hz.
+        source_rate: sample rate of the input in Hz.
+        target_rate: sample rate of the output in Hz.
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
@@ -24,14 +24,14 @@ class Resampler:
         self._stream = None if unchanged else soxr.ResampleStream(source_rate, target_rate, 1, quality=QUALITY)
 
     def add(self, samples: FloatArray) -> FloatArray:
-        """Takes ``(samples,)`` and returns what is ready, ``(resampled,)``."""
+        """Adds samples, ``(samples,)``, and returns the output that is ready, ``(resampled,)``."""
         if self._stream is None:
             return samples
         ready: FloatArray = self._stream.resample_chunk(np.ascontiguousarray(samples, dtype=np.float32))
         return ready
 
     def finish(self) -> FloatArray:
-        """Returns the rest, ``(resampled,)``; nothing may be added after."""
+        """Returns the rest of the output, ``(resampled,)``; nothing can be added afterwards."""
         nothing = np.empty(0, dtype=np.float32)
         if self._stream is None:
             return nothing

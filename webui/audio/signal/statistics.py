@@ -1,4 +1,4 @@
-"""Mean and variance of a recording that is never in memory whole."""
+"""Mean and variance of a recording that is never in memory as a whole."""
 
 from typing import Final
 
@@ -10,13 +10,13 @@ BLOCK: Final = 1 << 20  # samples read at a time: 4 MB
 
 
 class RunningStatistics:
-    """Mean and population variance of all samples added so far, whatever the blocks they came in.
+    """Mean and population variance of all samples added so far, in blocks of any size.
 
     Each block is summed around its own mean and then merged (Chan, Golub and LeVeque, 1979): sums of squares of the raw
     samples would lose a small variance on a large offset.
 
-    BLAS spreads a dot product of a block over all cores, and waking them took most of the time of decoding where the
-    cores were busy, or where every core decoded a recording of its own.
+    The sums avoid BLAS, which spreads the dot product of a block over all cores: waking them took most of the decoding
+    time when the cores were busy or when each of them was decoding a recording.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class RunningStatistics:
         self._deviations = 0.0  # sum of the squared distances from the mean
 
     def add(self, samples: FloatArray) -> None:
-        """Takes ``(samples,)``."""
+        """Adds samples, ``(samples,)``."""
         count = len(samples)
         if count == 0:
             return
@@ -34,7 +34,7 @@ class RunningStatistics:
         values -= mean
         total = self._count + count
         distance = mean - self._mean
-        squares = float(np.square(values, out=values).sum())  # no BLAS
+        squares = float(np.square(values, out=values).sum())  # not np.dot, which uses BLAS
         self._deviations += squares + distance * distance * (self._count * count / total)
         self._mean += distance * (count / total)
         self._count = total

@@ -1,0 +1,64 @@
+"""The jobs of the database and their recordings."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ItemState(StrEnum):
+    """State of one recording of a job."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One recording of a job.
+
+    Attributes:
+        job: id of the job.
+        number: index of the recording in the job, from 0.
+        name: the file name known to the user.
+        place: path of the file, or its URL.
+        state: state of the recording.
+        outcome: JSON of the result document, or of the error if the recording failed; None before that.
+    """
+
+    job: str
+    number: int
+    name: str
+    place: str
+    state: ItemState
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job and its progress.
+
+    Attributes:
+        id: id of the job.
+        created: local time of creation, in the format of results.
+        options: JSON of the options, as submitted.
+        cancelled: whether the job was cancelled.
+        counts: number of items in each state.
+    """
+
+    id: str
+    created: str
+    options: str
+    cancelled: bool
+    counts: dict[ItemState, int]
+
+    @property
+    def total(self) -> int:
+        """Number of recordings in the job."""
+        return sum(self.counts.values())
+
+    @property
+    def ended(self) -> bool:
+        """Whether no item is waiting or running."""
+        return not (self.counts[ItemState.WAITING] or self.counts[ItemState.RUNNING])
