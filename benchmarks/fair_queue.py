@@ -2,10 +2,10 @@
 
     python -m benchmarks.fair_queue [--model NAME]
 
-A real server on loopback. One caller sends the example clip (3.65 s) again and again, first alone, then while a job
-runs whose recordings are the same clip. Interactive requests have priority over the job at every window: a request
-only waits for the window that is being computed. As that window is as long as its own, it should take twice as long as
-alone.
+Runs a real server on loopback. One caller sends the example clip (3.65 s) repeatedly, first alone, then while a job
+with the same clip as every recording is running. Interactive requests have priority over the job at every window: a
+request only waits for the window that is being computed. As that window is as long as its own, the request should take
+twice as long as alone.
 """
 
 import argparse
@@ -28,7 +28,7 @@ WARM_UP: Final = 5
 
 
 def call_repeatedly(client: httpx.Client, calls: int) -> list[float]:
-    """Returns the time of each call in milliseconds; between two calls there is a pause."""
+    """Returns the time of each call in milliseconds; pauses before each call."""
     times = []
     for _call in range(calls):
         time.sleep(PAUSE_S)

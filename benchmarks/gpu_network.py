@@ -1,4 +1,4 @@
-"""The network alone on a GPU: its numerical accuracy, and the time of each part, computed in several ways.
+"""The network without the engine, on a GPU: numerical accuracy, and the time of each part, computed in several ways.
 
 Needs PyTorch, numpy and this project's files, but no weights: these are random.
 """
