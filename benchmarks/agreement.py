@@ -45,7 +45,7 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
         " for trained weights."
     )
     columns = ("engine", "median score difference", "largest", "same emotion")
-    yield Table(f"{len(clips)} clips of {name}, beside native fp32", columns, tuple(rows), (remark,))
+    yield Table(f"{len(clips)} clips of {name}, compared with native fp32", columns, tuple(rows), (remark,))
 
 
 def speech(count: int) -> tuple[str, list[FloatArray]]:

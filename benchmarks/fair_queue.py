@@ -49,15 +49,15 @@ def measure(server: RunningServer, recordings: int, calls: int) -> None:
         begun = time.perf_counter()
         while client.get(f"{JOBS}/{job}").json()["done"] < 1:
             time.sleep(0.01)
-        beside = call_repeatedly(client, calls)
+        during = call_repeatedly(client, calls)
         record, seconds = client.get(f"{JOBS}/{job}").json(), time.perf_counter() - begun
         client.post(f"{JOBS}/{job}/cancel")
     write_line("| | p50 ms | p95 ms | longest ms |")
     write_line("|---|---|---|---|")
-    for name, times in (("alone", alone), (f"beside a job of {recordings:,}", beside)):
+    for name, times in (("alone", alone), (f"during a job of {recordings:,}", during)):
         write_line(f"| {name} | " + " | ".join(f"{np.percentile(times, one):.0f}" for one in (50, 95, 100)) + " |")
-    ratio = float(np.percentile(beside, 95) / np.median(alone))
-    write_line(f"\np95 beside the job over the median alone: {ratio:.2f}")
+    ratio = float(np.percentile(during, 95) / np.median(alone))
+    write_line(f"\np95 during the job divided by the median without it: {ratio:.2f}")
     write_line(
         f"The job meanwhile: {record['done']} of {recordings:,} done in {seconds:.0f} s, {record['failed']} failed."
     )

@@ -35,7 +35,7 @@ def make_folder(directory: Path, *, tiny: bool) -> None:
 
 
 def load(directory: Path, device: torch.device, precision: str, *, record: bool = True) -> TorchModel:
-    """Loads the checkpoint; ``record`` says whether to use CUDA graphs."""
+    """Loads the checkpoint; ``record`` enables CUDA graphs."""
     network, info = load_network(directory, directory / "model.safetensors")
     model = TorchModel("drawn", network, info, license="none", device=device, precision=Precision(precision))
     if not record and device.type == "cuda":
@@ -72,7 +72,7 @@ def correctness(directory: Path, device: torch.device) -> tuple[Table, bool]:
             right &= fine
             rows.append((f"{name}, {what}", f"{worst:.1e}", f"{limit:.0e}", "ok" if fine else "WRONG"))
     columns = ("what", "largest score difference", "allowed", "")
-    return Table("`predict` beside fp32 on the CPU, 8 clips of 0.025 to 10 s", columns, tuple(rows)), right
+    return Table("`predict` compared with fp32 on the CPU, 8 clips of 0.025 to 10 s", columns, tuple(rows)), right
 
 
 def memory_runs_out(directory: Path, device: torch.device, *, seconds: float, batch: int) -> tuple[Table, bool]:
@@ -179,7 +179,7 @@ def beside_funasr(directory: Path, device: torch.device, *, seconds: float, coun
         many = clips([seconds] * count)
         each = statistics.median(time_all(lambda model=model, many=many: model.predict(many), 3, warm=1)) / count
         rows.append((f"{name}, {count} clips at once", f"{each:.2f}", f"{theirs / each:.1f}"))
-    return Table(f"A clip of {seconds:g} s beside FunASR", ("way", "ms a clip", "x FunASR"), tuple(rows))
+    return Table(f"A clip of {seconds:g} s, compared with FunASR", ("way", "ms a clip", "x FunASR"), tuple(rows))
 
 
 def time_all(run: Callable[[], object], rounds: int, *, warm: int) -> list[float]:

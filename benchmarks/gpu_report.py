@@ -150,8 +150,8 @@ def _optional(given: argparse.Namespace, device: torch.device, folder: Path) -> 
     def run(name: str, *arguments: object, **options: object) -> Table | tuple[Table, bool]:
         import benchmarks.gpu_engine as engine
 
-        answer: Table | tuple[Table, bool] = getattr(engine, name)(checkpoint(), device, *arguments, **options)
-        return answer
+        result: Table | tuple[Table, bool] = getattr(engine, name)(checkpoint(), device, *arguments, **options)
+        return result
 
     def memory() -> Table | tuple[Table, bool]:
         if device.type != "cuda":

@@ -1,6 +1,6 @@
 """What the server costs on top of the engine, how it behaves under overload, and whether its memory stays constant.
 
-    python -m benchmarks.load callers [--seconds 10]      1, 4 and 16 callers beside the engine alone
+    python -m benchmarks.load callers [--seconds 10]      1, 4 and 16 callers, compared with the engine alone
         [--model emotion2vec_plus_large --precision int8] with another model than the built-in one
     python -m benchmarks.load overload [--seconds 10]     four times as many callers as the server admits, and one more
                                                           in its own process, with a plain socket
@@ -205,7 +205,7 @@ def show_callers(seconds: float, model: str, precision: str) -> None:
             _row(f"server, {callers} callers" if callers > 1 else "server, 1 caller", load, best)
     assert one is not None
     over = one.percentile_ms(50) - alone[1].percentile_ms(50)
-    write_line(f"\nThe server adds {over:.1f} ms to a call (median, 1 caller beside 1 at a time).")
+    write_line(f"\nThe server adds {over:.1f} ms to a call (median, 1 caller compared with 1 at a time).")
 
 
 def _row(name: str, load: Load, best: float) -> None:

@@ -182,7 +182,7 @@ def _differences(model: EmotionModel, pairs: list[tuple[RecordingLogits, Recordi
 
 
 def measure_memory(models: list[str], hours: list[float], speech: Path, corpus: str, folder: Path) -> None:
-    """Prints time and peak memory of complete runs (raw frames, frame embedding), each in a process of its own."""
+    """Prints time and peak memory of complete runs (raw frames, frame embedding), each in its own process."""
     write_line("| model | audio | decoding | inference | all | CPU time | idle | peak over idle | result on disk |")
     write_line("|---|---|---|---|---|---|---|---|---|")
     for name in models:

@@ -84,8 +84,8 @@ def numbers(target: Target) -> AttackResult:
         paths = (f"/api/v1/jobs?offset={HUGE}", f"/api/v1/jobs?limit={HUGE}", f"/api/v1/results?limit={HUGE}")
         seen = {path: client.get(path).status_code for path in paths}
         for form in NUMBERS:
-            answer = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data=form)
-            seen[str(form)] = answer.status_code
+            response = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data=form)
+            seen[str(form)] = response.status_code
         body = b'{"audio_base64": "AAAA", "window_s": 1e999}'
         seen["1e999 in JSON"] = client.post(
             RECOGNIZE, content=body, headers={"Content-Type": "application/json"}
@@ -112,24 +112,24 @@ def read_while_deleted(target: Target) -> AttackResult:
 def telemetry(target: Target) -> AttackResult:
     """Files that onnxruntime writes when segments are found, one of them through a symbolic link that was planted."""
     with target.client() as client:
-        answer = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data={"granularity": "segment"})
+        response = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data={"granularity": "segment"})
     kept = [path.name for path in target.home.rglob("*") if path.is_file()]
     changed = (target.temporary / ".ses").read_text() != PRIVATE_CONTENT
-    what = f"{answer.status_code}; in the home folder: {', '.join(kept) or 'nothing'}; "
+    what = f"{response.status_code}; in the home folder: {', '.join(kept) or 'nothing'}; "
     what += f"target of the link {'changed' if changed else 'unchanged'}"
-    return AttackResult(answer.status_code == 200 and not kept and not changed, what)
+    return AttackResult(response.status_code == 200 and not kept and not changed, what)
 
 
 def paths(target: Target) -> AttackResult:
     """Paths of files on the machine."""
     with target.client() as client:
-        answers = {path: client.post(RECOGNIZE, json={"audio_path": path}) for path in PATHS}
-    seen = {name: answer.status_code for name, answer in answers.items()}
-    texts = [answer.text for answer in answers.values()]
+        responses = {path: client.post(RECOGNIZE, json={"audio_path": path}) for path in PATHS}
+    seen = {name: response.status_code for name, response in responses.items()}
+    texts = [response.text for response in responses.values()]
     for path in FILES:
-        answer = target.get(path)
-        seen[path] = answer.status
-        texts.append(answer.text)
+        response = target.get(path)
+        seen[path] = response.status
+        texts.append(response.text)
     found = judged(seen, (400, 403, 404, 422))
     return AttackResult(found.held and not any("root:" in text for text in texts), found.what)
 

@@ -86,8 +86,8 @@ def own_origin(target: Target) -> AttackResult:
         own = str(client.base_url).rstrip("/")
         seen = {}
         for name, headers in (("the page", {"Origin": own, "Sec-Fetch-Site": "same-origin"}), ("curl", {})):
-            answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, headers=headers)
-            seen[name] = answer.status_code
+            response = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, headers=headers)
+            seen[name] = response.status_code
     return judged(seen, (200,))
 
 

@@ -118,8 +118,8 @@ def long_audio_in_small_files(target: Target) -> AttackResult:
     """Minutes of silence in files of a few kilobytes, sent repeatedly by one caller."""
     with target.client() as client:
         audio = _flac(np.zeros(16_000 * (BUDGET_S * 2 // 3), dtype=np.int16))
-        answers = [client.post("/api/v1/recognize", files={"audio": audio}) for _ in range(2)]
-    seen, retry = [answer.status_code for answer in answers], answers[-1].headers.get("retry-after")
+        responses = [client.post("/api/v1/recognize", files={"audio": audio}) for _ in range(2)]
+    seen, retry = [response.status_code for response in responses], responses[-1].headers.get("retry-after")
     return AttackResult(seen == [200, 429] and bool(retry), f"{seen[0]}, then {seen[1]}, Retry-After {retry}")
 
 

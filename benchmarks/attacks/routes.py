@@ -26,8 +26,8 @@ def urls_to_fetch(target: Target) -> AttackResult:
     )  # fmt: skip
     reached = []
     for way in ways:
-        answer = target.get(f"/gradio_api/{way}")
-        if answer.status == 200 or GRADIO_REFUSAL in answer.text:
+        response = target.get(f"/gradio_api/{way}")
+        if response.status == 200 or GRADIO_REFUSAL in response.text:
             reached.append(way.replace(url, "http://..."))
     listener.close()
     if reached or listener.connections:
@@ -67,16 +67,16 @@ def response_headers(target: Target) -> AttackResult:
     """Each response must have headers against type sniffing, framing and foreign scripts."""
     wrong = []
     with target.client() as client:
-        answers = {path: client.get(path) for path in PAGES}
-        answers["a refusal"] = client.post("/api/v1/recognize")
-    answers["401 or 403"] = httpx.get(target.running.url + "/api/v1/models", headers={"Host": "evil.example"})
-    for path, answer in answers.items():
-        policy = answer.headers.get("content-security-policy", "")
-        missing = [] if answer.headers.get("x-content-type-options") == "nosniff" else ["nosniff"]
+        responses = {path: client.get(path) for path in PAGES}
+        responses["a refusal"] = client.post("/api/v1/recognize")
+    responses["401 or 403"] = httpx.get(target.running.url + "/api/v1/models", headers={"Host": "evil.example"})
+    for path, response in responses.items():
+        policy = response.headers.get("content-security-policy", "")
+        missing = [] if response.headers.get("x-content-type-options") == "nosniff" else ["nosniff"]
         missing += [word for word in ("frame-ancestors", "-src ") if word not in policy]
         wrong += [f"{path} lacks {', '.join(missing)}"] if missing else []
     return AttackResult(
-        not wrong, "; ".join(wrong[:2]) + f" and {len(wrong) - 2} more" if wrong else f"on {len(answers)} responses"
+        not wrong, "; ".join(wrong[:2]) + f" and {len(wrong) - 2} more" if wrong else f"on {len(responses)} responses"
     )
 
 
@@ -142,8 +142,8 @@ def smuggling(target: Target) -> AttackResult:
         "a length that is not a number": f"{head}Content-Length: +{len(hidden)}\r\n\r\n{hidden}",
         "a chunk with a wrong length": f"{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{hidden}",
     }
-    answers = {name: target.send(request, more_s=1.0) for name, request in sent.items()}
-    wrong = [f"{name}: {one.count} responses" for name, one in answers.items() if one.count > 1 or one.status == 200]
+    responses = {name: target.send(request, more_s=1.0) for name, request in sent.items()}
+    wrong = [f"{name}: {one.count} responses" for name, one in responses.items() if one.count > 1 or one.status == 200]
     return AttackResult(not wrong, ", ".join(wrong) or f"{len(sent)} refused with one response each")
 
 
@@ -160,13 +160,13 @@ def stored_pages(target: Target) -> AttackResult:
             sent = client.post(UPLOAD, files={"files": (name, data)})
             if sent.status_code != 200:
                 continue
-            answer = client.get(f"/gradio_api/file={sent.json()[0]}")
-            shown = "attachment" not in answer.headers.get("content-disposition", "")
-            kind = answer.headers.get("content-type", "")
-            if answer.status_code == 200 and shown and any(word in kind for word in ("html", "xml", "svg")):
+            response = client.get(f"/gradio_api/file={sent.json()[0]}")
+            shown = "attachment" not in response.headers.get("content-disposition", "")
+            kind = response.headers.get("content-type", "")
+            if response.status_code == 200 and shown and any(word in kind for word in ("html", "xml", "svg")):
                 wrong.append(f"{name} is served as {kind}")
         name = "<img src=x onerror=alert(1)>.wav"
-        answer = client.post("/api/v1/recognize", files={"audio": (name, EXAMPLE.read_bytes())})
-        if "html" in answer.headers["content-type"]:
+        response = client.post("/api/v1/recognize", files={"audio": (name, EXAMPLE.read_bytes())})
+        if "html" in response.headers["content-type"]:
             wrong.append("a file name in HTML")
     return AttackResult(not wrong, ", ".join(wrong) or "none is rendered as a page")

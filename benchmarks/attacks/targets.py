@@ -41,7 +41,7 @@ class Server(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """Response received by a raw socket.
 
     Attributes:
@@ -101,7 +101,7 @@ class Target:
         with httpx.Client(base_url=url, timeout=PATIENCE_S, transport=transport, **options) as client:
             yield client
 
-    def send(self, request: bytes | str, *, source: str = "", more_s: float = PATIENCE_S) -> Answer:
+    def send(self, request: bytes | str, *, source: str = "", more_s: float = PATIENCE_S) -> Response:
         """Sends raw bytes, and reads until the server closes the connection or sends nothing for ``more_s`` seconds."""
         data = request.encode("latin-1") if isinstance(request, str) else request
         received, source_address = b"", (source or address(next(_callers)), 0)
@@ -114,11 +114,11 @@ class Target:
                     link.settimeout(more_s)
         return _parsed(received)
 
-    def get(self, path: str, *headers: str, host: str = "localhost") -> Answer:
+    def get(self, path: str, *headers: str, host: str = "localhost") -> Response:
         """Sends a GET request with raw header lines."""
         return self.send("\r\n".join((f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close", *headers, "", "")))
 
-    def post(self, path: str, body: bytes, *headers: str, host: str = "localhost") -> Answer:
+    def post(self, path: str, body: bytes, *headers: str, host: str = "localhost") -> Response:
         """Sends a POST request with raw header lines."""
         lines = (
             f"POST {path} HTTP/1.1",
@@ -187,13 +187,13 @@ def wait(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def _parsed(received: bytes) -> Answer:
+def _parsed(received: bytes) -> Response:
     head, _, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     if not first.startswith("HTTP/1.1 "):
-        return Answer(0, {}, "", 0)
+        return Response(0, {}, "", 0)
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Answer(int(first.split()[1]), headers, body.decode("utf-8", "replace"), received.count(b"HTTP/1.1 "))
+    return Response(int(first.split()[1]), headers, body.decode("utf-8", "replace"), received.count(b"HTTP/1.1 "))
 
 
 @contextmanager

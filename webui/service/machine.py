@@ -40,7 +40,7 @@ def nvidia_gpus() -> tuple[str, ...]:
     if tool is None:
         return ()
     try:
-        answer = subprocess.run(
+        done = subprocess.run(
             [tool, _QUERY, "--format=csv,noheader"],
             capture_output=True,
             text=True,
@@ -49,7 +49,7 @@ def nvidia_gpus() -> tuple[str, ...]:
         )
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(line.strip() for line in answer.stdout.splitlines() if line.strip())
+    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip())
 
 
 def resident_mb() -> float | None:
