@@ -1,6 +1,6 @@
 """``bash run.sh bench [SECTION ...] [--quick]``: measures, prints, and writes docs/BENCHMARKS.md.
 
-``bash run.sh bench attack`` attacks the server instead; see attack.py.
+``bash run.sh bench attack`` attacks the server instead; see ``attack.py``.
 """
 
 import argparse
@@ -26,15 +26,15 @@ SECTIONS: Final = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measures the given sections, or all of them."""
+    """Parses the command line, and measures the given sections, or all of them."""
     if arguments[:1] == ["attack"]:
         from benchmarks import attack
 
         return attack.main(arguments[1:])
     parser = argparse.ArgumentParser(
         prog="bash run.sh bench",
-        description="Measures this program beside its peers.",
-        epilog="`bash run.sh bench attack` attacks its server instead, and reports which attacks got through.",
+        description="Measures this program in comparison with similar ones.",
+        epilog="`bash run.sh bench attack` attacks its server instead, and reports which attacks succeeded.",
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a tiny model and short clips: a smoke test")

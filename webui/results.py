@@ -40,11 +40,23 @@ class Granularity(StrEnum):
     SEGMENT = "segment"
 
 
+def _without_example(schema: dict[str, Any]) -> None:
+    """Removes the Python example of a docstring from the description in the JSON schema."""
+    if "description" in schema:
+        schema["description"] = schema["description"].partition("\n\nExample:\n")[0]
+
+
 class Document(BaseModel):
     """Base of all JSON documents: immutable, without unknown keys."""
 
     # JSON has no infinity and no NaN, so they are rejected in requests as well as in results.
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        json_schema_extra=_without_example,
+    )
 
 
 def fields_of(document: BaseModel, kind: type[BaseModel]) -> dict[str, Any]:
@@ -129,6 +141,20 @@ class FrameScores(Document):
 
     The mean of the rows' logits, weighted by the rows' length, is the utterance's logits (logarithms of the scores
     serve as logits). The mean of the rows' scores differs from the utterance's scores.
+
+    Example:
+        >>> import tempfile
+        >>> from webui.service import RecognitionService, RecognizeOptions
+        >>> from webui.settings import PROJECT_DIR, Settings
+        >>> options = RecognizeOptions(granularity=Granularity.FRAME, window_s=1.0, hop_s=0.5)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     service = RecognitionService(Settings(model="builtin", outputs_dir=folder))
+        ...     clip = PROJECT_DIR / "examples" / "example_synthetic.wav"
+        ...     frames = service.recognize(clip, options).result.frames
+        >>> frames.rows, frames.hop_s, frames.start_s[:3]
+        (8, 0.5, (0.0, 0.5, 1.0))
+        >>> len(frames.scores[Emotion.HAPPY]) == frames.rows
+        True
     """
 
     frame_rate_hz: float = Field(gt=0, description="Model frames per second, before smoothing.")
@@ -143,6 +169,13 @@ class FrameScores(Document):
 
 class Segment(Document):
     """A segment of speech and its emotion; the scores are the softmax of the mean of its frames' logits."""
+
+    Example:
+        >>> scores = dict.fromkeys(Emotion, 0.0) | {Emotion.HAPPY: 0.9, Emotion.NEUTRAL: 0.1}
+        >>> segment = Segment(start_s=0.52, end_s=2.1, emotion=Emotion.HAPPY, confidence=0.9, scores=scores)
+        >>> segment.model_dump(mode="json", include={"start_s", "end_s", "emotion", "confidence"})
+        {'start_s': 0.52, 'end_s': 2.1, 'emotion': 'happy', 'confidence': 0.9}
+    """
 
     start_s: Seconds
     end_s: Seconds
@@ -167,6 +200,21 @@ class Timing(Document):
 
 class RecognitionResult(Document):
     """The result for one recording."""
+
+    Example:
+        >>> import tempfile
+        >>> from webui.service import RecognitionService
+        >>> from webui.settings import PROJECT_DIR, Settings
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     service = RecognitionService(Settings(model="builtin", outputs_dir=folder))
+        ...     result = service.recognize(PROJECT_DIR / "examples" / "example_synthetic.wav").result
+        >>> result.emotion.value == max(result.scores, key=result.scores.get).value
+        True
+        >>> result.source.format, result.source.duration_s
+        ('wav/pcm_s16le', 3.65)
+        >>> RecognitionResult.model_validate_json(result.to_json()).emotion == result.emotion
+        True
+    """
 
     emotion: Emotion = Field(description="The emotion with the highest score.")
     confidence: Score = Field(description="Its score.")
