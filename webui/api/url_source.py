@@ -1,8 +1,9 @@
-"""Audio from an address that a caller names, fetched so that it can't be turned against the server's own network.
+"""Fetches audio from a caller's URL without giving the caller access to the server's own network.
 
-A name is resolved once, every address it has is checked, and the connection goes to a checked address, so what a name
-means later doesn't matter. The request keeps the name: for its Host header, for TLS and for the certificate. Each
-redirect begins anew. No proxy, no cookie, no password of the environment takes part.
+A host name is resolved once, every address it has is checked, and the connection goes to a checked address, so it makes
+no difference if the name resolves to something else later. The name itself is still used for the Host header, for TLS
+and for checking the certificate. Each redirect is checked in the same way. Proxies, cookies and passwords of the
+environment are not used.
 """
 
 import ssl
@@ -25,17 +26,17 @@ from webui.units import BYTES_PER_MB
 SCHEMES: Final = ("http", "https")
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS: Final = 5
-STEP_S: Final = 10.0  # the longest silence of the other side
+STEP_S: Final = 10.0  # longest time without any data from the other server
 OK: Final = 200
 HEADERS: Final = [(b"User-Agent", b"speech-emotion-webui"), (b"Accept", b"*/*"), (b"Accept-Encoding", b"identity")]
 
 
 class UrlSource:
-    """Fetches audio into a file of its own.
+    """Fetches audio into a temporary file.
 
     Args:
-        settings: whether, from where besides public addresses, how many bytes, how long.
-        resolver: names to addresses; the system's.
+        settings: whether URLs are allowed, which networks besides public ones, and the limits of size and time.
+        resolver: returns the addresses of a host name; by default the system's resolver.
     """
 
     def __init__(self, settings: Settings, resolver: Resolver = resolve) -> None:
@@ -47,17 +48,18 @@ class UrlSource:
 
     @contextmanager
     def fetched(self, url: str, on_block: Callable[[], None] = lambda: None) -> Iterator[Path]:
-        """Gives the audio at ``url`` as a file, gone at the end of the block.
+        """Yields the audio at ``url`` as a file, which is deleted at the end of the block.
 
         Args:
             url: http or https.
-            on_block: called while it arrives; may raise to stop.
+            on_block: called for each block that arrives; may raise to stop the transfer.
 
         Raises:
-            ForbiddenRequestError: the setting is off, or the address is none that may be asked.
-            RequestError: it is no URL.
-            AudioFetchError: the other side doesn't give it.
-            AudioTooLongError: it is too large.
+            ForbiddenRequestError: the setting for URLs is off, or the URL leads to an address that is not allowed.
+            RequestError: ``url`` is not a URL.
+            AudioFetchError: the other server does not deliver the audio.
+            AudioTooLongError: the audio is too large.
+            OutputError: the temporary file can't be written.
         """
         self.check_enabled()
         until = time.monotonic() + self._limit_s
@@ -69,13 +71,13 @@ class UrlSource:
                 raise AudioFetchError("api.url_too_slow", limit_s=self._limit_s) from err
             except (httpcore.NetworkError, httpcore.ProtocolError) as err:
                 raise AudioFetchError("api.url_unreachable") from err
-            except OSError as err:  # the library has words of its own for the network's: this is the disk's
+            except OSError as err:  # the library's own errors cover the network, so this one is of the disk
                 folder, reason = tempfile.gettempdir(), err.strerror or str(err)
                 raise OutputError("storage.not_writable", folder=folder, reason=reason) from err
             yield Path(kept.name)
 
     def check_enabled(self) -> None:
-        """Raises ForbiddenRequestError where the setting is off."""
+        """Raises ForbiddenRequestError if the setting for URLs is off."""
         if not self._enabled:
             raise ForbiddenRequestError("api.no_audio_urls")
 
@@ -114,11 +116,15 @@ class UrlSource:
 
 
 def parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
-    """Returns an address that may be tried.
+    """Returns a URL in its parts.
+
+    Args:
+        url: the URL; it may be relative if there is a ``base``.
+        base: the URL that redirected to ``url``.
 
     Raises:
-        RequestError: it is no URL.
-        ForbiddenRequestError: it is not of http or https, or carries a name or a password.
+        RequestError: it is not a URL.
+        ForbiddenRequestError: its scheme is neither http nor https, or it contains a user name or a password.
     """
     try:
         found = httpx.URL(url) if base is None else base.join(url)
@@ -132,7 +138,7 @@ def parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
 
 
 def file_name_of(url: str) -> str:
-    """Returns the last part of an address's path."""
+    """Returns the last part of a URL's path."""
     try:
         return httpx.URL(url).path.rsplit("/", 1)[-1]
     except (httpx.InvalidURL, ValueError):
@@ -140,7 +146,7 @@ def file_name_of(url: str) -> str:
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Opens connections to checked addresses alone, and closes them when time is up."""
+    """Opens connections to checked addresses only, and limits the time that each may take."""
 
     def __init__(self, rule: AddressRule, resolver: Resolver, until: float) -> None:
         self._rule = rule
@@ -156,10 +162,10 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connects to one of the host's addresses, if all of them may be asked."""
+        """Connects to one of the host's addresses, if all of them are allowed."""
         try:
             addresses = self._resolver(host, port)
-        except (OSError, UnicodeError) as err:  # told like a refusal: which names exist inside is nobody's business
+        except (OSError, UnicodeError) as err:  # the same error as a refusal, to reveal no names
             raise ForbiddenRequestError("api.url_refused") from err
         if not addresses or not all(self._rule.allows(address) for address in addresses):
             raise ForbiddenRequestError("api.url_refused")
@@ -175,7 +181,7 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection on which everything together takes a bounded time, however slowly the other side drips."""
+    """A connection with a limit on the total time, however slowly the other server sends."""
 
     def __init__(self, inner: httpcore.NetworkStream, until: float) -> None:
         self._inner = inner
@@ -201,7 +207,7 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 def left(until: float, timeout: float | None) -> float:
-    """Returns how long one step may take.
+    """Returns how long one step may take, in seconds.
 
     Raises:
         TimeoutError: no time is left.

@@ -31,9 +31,9 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     """
     from fastapi_offline import FastAPIOffline  # FastAPI's own page about the API loads scripts from the internet
 
+    from webui.api import PREFIX as API_PREFIX
     from webui.api.description import describe
     from webui.api.jobs import JobsApi
-    from webui.api.routes import PREFIX as API_PREFIX
     from webui.api.routes import Api
     from webui.http.access import Access
     from webui.http.login import LoginPage
