@@ -88,7 +88,7 @@ class Problem(Document):
     type: str = "about:blank"
     title: str = Field(description="The phrase of the HTTP status.")
     status: int
-    detail: str = Field(description="What was found, what was expected, what to do; in Chinese if the caller prefers it.")
+    detail: str = Field(description="What was found, what was expected, what to do; Chinese if the caller prefers it.")
     code: str = Field(description="Stable key of the kind of error, for instance `audio.too_short`.")
     values: Mapping[str, float | int | str] = Field(default_factory=dict, description="The values in `detail`.")
 
