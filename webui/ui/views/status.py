@@ -1,4 +1,4 @@
-"""Status of the models as a line on the page: the active model, the progress of a download, and the reason."""
+"""The status line of the models: the active model, the progress of a download, or why it failed."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from webui.service.models.status import ActiveModel, PoolStatus
 from webui.texts import Language, text
 from webui.ui.views.markup import escape
 
-_MOODS: Final = {
+_STATES: Final = {
     AcquisitionState.READY: "ready",
     AcquisitionState.FAILED: "failed",
     AcquisitionState.CANCELLED: "failed",
@@ -16,20 +16,20 @@ _MOODS: Final = {
 
 
 def status_html(status: PoolStatus, language: Language) -> str:
-    """Returns the line. A screen reader is told who answers and why, not every percent of a download."""
+    """Returns the line. Screen readers announce the model and the reason, but not the progress of a download."""
     announcement = escape(_announcement(status, language))
     return (
-        f'<div class="se-status" data-mood="{_mood(status)}" data-announce="{announcement}">'
+        f'<div class="se-status" data-state="{_state(status)}" data-announce="{announcement}">'
         f'<div><span class="se-dot" aria-hidden="true"></span>{_active_html(status, language)}</div>'
         f"{_acquisition_html(status, language)}</div>"
     )
 
 
-def _mood(status: PoolStatus) -> str:
+def _state(status: PoolStatus) -> str:
     """Returns ``ready``, ``busy``, ``failed`` or ``idle``."""
     if status.acquisition is None:
         return "idle" if status.can_retry else "ready"
-    return _MOODS.get(status.acquisition.state, "busy")
+    return _STATES.get(status.acquisition.state, "busy")
 
 
 def _announcement(status: PoolStatus, language: Language) -> str:
@@ -49,7 +49,7 @@ def is_on_disk(status: PoolStatus) -> bool:
 
 
 def offer_key(status: PoolStatus) -> str:
-    """Returns the key of the words on the button that starts or retries."""
+    """Returns the key of the text on the button that starts or retries a download."""
     if status.acquisition is not None:
         return "page.status_retry"
     return "page.status_load" if is_on_disk(status) else "page.status_download"
@@ -76,7 +76,7 @@ def _details_html(active: ActiveModel, waiting_key: str, language: Language) -> 
 
 
 def _acquisition_html(status: PoolStatus, language: Language) -> str:
-    """Returns the sentence why the large model doesn't answer, and how far it is."""
+    """Returns why the large model is not in use, and the progress of its download."""
     acquisition = status.acquisition
     if acquisition is None:
         if not status.can_retry:
