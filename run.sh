@@ -257,7 +257,7 @@ still_room() { [ "$(free_mb)" -ge 200 ]; }
 explain_failure() { # explain_failure [unfinished]
     still_room || fail "磁盘已满（可用 $(free_mb) MB），安装没有完成。请清理磁盘后重新运行。" \
         "The disk is full ($(free_mb) MB free); set-up did not finish. Free some space and start again."
-    if [ -z "${1:-}" ]; then made_line "$TORCH" >"$VENV/made"; fi # the next start continues with what is installed
+    if [ -z "${1:-}" ]; then made_line "$TORCH" >"$VENV/made"; fi # what is in is sound: the next start goes on from it
     fail "安装没有完成，原因见上。请检查网络（或 pip 的镜像设置）后重新运行。" \
         "Set-up did not finish; the reason stands above. Check the network (or pip's index settings) and start again."
 }
