@@ -87,7 +87,7 @@ def test_without_a_network_the_page_says_so_and_offers_another_try(
     expect(visitor.page.locator("#retry")).to_have_text("🔄 重试")
     visitor.photograph("status_unreachable_zh_390")
     visitor.page.click("#retry")
-    expect(status.locator('[data-state="failed"]')).to_be_visible(timeout=SOON_MS)
+    expect(status.locator('[data-mood="failed"]')).to_be_visible(timeout=SOON_MS)
     expect(visitor.page.locator("#retry")).to_be_visible(timeout=SOON_MS)
 
 

@@ -8,7 +8,7 @@ from webui.service.models.status import ActiveModel, PoolStatus
 from webui.texts import Language, text
 from webui.ui.views.markup import escape
 
-_STATES: Final = {
+_MOODS: Final = {
     AcquisitionState.READY: "ready",
     AcquisitionState.FAILED: "failed",
     AcquisitionState.CANCELLED: "failed",
@@ -19,17 +19,17 @@ def status_html(status: PoolStatus, language: Language) -> str:
     """Returns the line. Screen readers announce the model and the reason, but not the progress of a download."""
     announcement = escape(_announcement(status, language))
     return (
-        f'<div class="se-status" data-state="{_state(status)}" data-announce="{announcement}">'
+        f'<div class="se-status" data-mood="{_mood(status)}" data-announce="{announcement}">'
         f'<div><span class="se-dot" aria-hidden="true"></span>{_active_html(status, language)}</div>'
         f"{_acquisition_html(status, language)}</div>"
     )
 
 
-def _state(status: PoolStatus) -> str:
+def _mood(status: PoolStatus) -> str:
     """Returns ``ready``, ``busy``, ``failed`` or ``idle``."""
     if status.acquisition is None:
         return "idle" if status.can_retry else "ready"
-    return _STATES.get(status.acquisition.state, "busy")
+    return _MOODS.get(status.acquisition.state, "busy")
 
 
 def _announcement(status: PoolStatus, language: Language) -> str:
