@@ -67,10 +67,10 @@ def decoded(given: str) -> bytes:
     pieces: list[bytes] = []
     try:
         for start in range(0, len(given), DECODE_SIGNS):
-            signs = given[start : start + DECODE_SIGNS]
-            if signs.endswith("=") and start + DECODE_SIGNS < len(given):
+            piece = given[start : start + DECODE_SIGNS]
+            if piece.endswith("=") and start + DECODE_SIGNS < len(given):
                 raise ValueError("data after the padding")
-            pieces.append(base64.b64decode(signs, validate=True))
+            pieces.append(base64.b64decode(piece, validate=True))
     except ValueError as err:  # the base class of binascii.Error
         raise RequestError("api.bad_base64", reason=str(err)) from err
     return b"".join(pieces)

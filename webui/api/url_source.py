@@ -63,10 +63,10 @@ class UrlSource:
         """
         self.check_enabled()
         until = time.monotonic() + self._limit_s
-        with tempfile.NamedTemporaryFile(prefix="speech-emotion-url-") as kept:
+        with tempfile.NamedTemporaryFile(prefix="speech-emotion-url-") as file:
             try:
-                self._follow(parsed(url), kept, _Backend(self._rule, self._resolver, until), on_block)
-                kept.flush()
+                self._follow(parsed(url), file, _Backend(self._rule, self._resolver, until), on_block)
+                file.flush()
             except (httpcore.TimeoutException, TimeoutError) as err:
                 raise AudioFetchError("api.url_too_slow", limit_s=self._limit_s) from err
             except (httpcore.NetworkError, httpcore.ProtocolError) as err:
@@ -74,14 +74,14 @@ class UrlSource:
             except OSError as err:  # the library's own errors cover the network, so this one is of the disk
                 folder, reason = tempfile.gettempdir(), err.strerror or str(err)
                 raise OutputError("storage.not_writable", folder=folder, reason=reason) from err
-            yield Path(kept.name)
+            yield Path(file.name)
 
     def check_enabled(self) -> None:
         """Raises ForbiddenRequestError if the setting for URLs is off."""
         if not self._enabled:
             raise ForbiddenRequestError("api.no_audio_urls")
 
-    def _follow(self, url: httpx.URL, kept: IO[bytes], backend: "_Backend", on_block: Callable[[], None]) -> None:
+    def _follow(self, url: httpx.URL, file: IO[bytes], backend: "_Backend", on_block: Callable[[], None]) -> None:
         with httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend, max_connections=1) as pool:
             for _ in range(MAX_REDIRECTS + 1):
                 target = httpcore.URL(
@@ -96,11 +96,11 @@ class UrlSource:
                         continue
                     if response.status != OK:
                         raise AudioFetchError("api.url_status", found=response.status)
-                    self._keep(response, kept, on_block)
+                    self._save(response, file, on_block)
                     return
         raise AudioFetchError("api.url_redirects", expected=MAX_REDIRECTS)
 
-    def _keep(self, response: httpcore.Response, kept: IO[bytes], on_block: Callable[[], None]) -> None:
+    def _save(self, response: httpcore.Response, file: IO[bytes], on_block: Callable[[], None]) -> None:
         limit = int(self._max_mb * BYTES_PER_MB)
         announced = _header(response, b"content-length") or "0"
         arrived = int(announced) if announced.isdigit() else 0
@@ -112,7 +112,7 @@ class UrlSource:
             arrived += len(block)
             if arrived > limit:
                 raise AudioTooLongError("api.too_large", expected_mb=self._max_mb)
-            kept.write(block)
+            file.write(block)
 
 
 def parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
@@ -177,7 +177,7 @@ class _Backend(httpcore.NetworkBackend):
         return self._connect(addresses[-1], port, timeout)
 
     def _connect(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
-        return _TimedStream(self._inner.connect_tcp(address, port, left(self._until, timeout)), self._until)
+        return _TimedStream(self._inner.connect_tcp(address, port, _step_timeout(self._until, timeout)), self._until)
 
 
 class _TimedStream(httpcore.NetworkStream):
@@ -188,10 +188,10 @@ class _TimedStream(httpcore.NetworkStream):
         self._until = until
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, left(self._until, timeout))
+        return self._inner.read(max_bytes, _step_timeout(self._until, timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, left(self._until, timeout))
+        self._inner.write(buffer, _step_timeout(self._until, timeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -199,14 +199,14 @@ class _TimedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        secured = self._inner.start_tls(ssl_context, server_hostname, left(self._until, timeout))
+        secured = self._inner.start_tls(ssl_context, server_hostname, _step_timeout(self._until, timeout))
         return _TimedStream(secured, self._until)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the library's
         return self._inner.get_extra_info(info)
 
 
-def left(until: float, timeout: float | None) -> float:
+def _step_timeout(until: float, timeout: float | None) -> float:
     """Returns how long one step may take, in seconds.
 
     Raises:

@@ -50,7 +50,7 @@ def _print_key(terminal: Terminal) -> None:
 
 def _print_login(terminal: Terminal, user: str) -> None:
     """Prompts for the password on a terminal, otherwise reads it from stdin."""
-    if not user or any(sign.isspace() or sign in f",{COMMENT}" for sign in user):
+    if not user or any(character.isspace() or character in f",{COMMENT}" for character in user):
         raise RequestError("access.bad_user", found=repr(user))
     if sys.stdin.isatty():
         password = getpass.getpass(text("access.ask_password", terminal.language, user=user) + " ")

@@ -150,7 +150,7 @@ def is_restricted(settings: Settings) -> bool:
 
 
 def caller_name(request: HTTPConnection) -> str:
-    """Returns the name that limits count a caller under: key, user, or else IP address (of IPv6, its /64 network)."""
+    """Returns the name of a caller for counting: the key, the user, or else the IP address (of IPv6, its /64)."""
     named: str | None = getattr(request.state, "caller", None)
     return named or f"ip:{site_of(request.client.host) if request.client else ''}"
 

@@ -23,7 +23,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # A reverse proxy on this machine forwards the requests of many clients; and a local process that wants to overload the
 # machine has other means.
 LOOPBACK: Final[tuple[Network, ...]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-# Per this many requests at a time, one connection more may be open than requests are answered, for health checks.
+# For this many requests allowed at a time, one more connection may be open, so that health checks can still connect.
 SPARE: Final = 16
 FILES: Final = 256  # other files that the process has open: models, uploads, results, the database of jobs
 

@@ -41,7 +41,7 @@ class MalformedRequests:
 
 def _check(scope: Scope) -> None:
     path = scope["path"] + scope.get("raw_path", b"").decode("latin-1")
-    found = next((sign for sign in path if unicodedata.category(sign) == CONTROL), None)
+    found = next((character for character in path if unicodedata.category(character) == CONTROL), None)
     if found is not None:
         raise MalformedRequestError("request.control_character", found=f"U+{ord(found):04X}")
     names = {name for name, _ in scope["headers"]}

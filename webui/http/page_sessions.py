@@ -21,10 +21,10 @@ CallerCount = Callable[[str], AbstractContextManager[None]]
 
 
 class PageQueue(Protocol):
-    """What Gradio keeps for events and sessions."""
+    """Access to what Gradio keeps for events and sessions."""
 
     def is_open(self, session_hash: str, event_id: str) -> bool:
-        """Returns whether an event waits, runs, or has an answer that was not delivered."""
+        """Returns whether an event waits, runs, or has a response that was not delivered."""
 
     def has_messages(self, session_hash: str) -> bool:
         """Returns whether there are or will be messages for a session."""
@@ -52,7 +52,7 @@ class _Session:
 class PageSessions:
     """The sessions, and the open events of each caller. To be used from the event loop only.
 
-    An event is open until its answer is delivered, or dropped because no request has read it for ``UNREAD_S``.
+    An event is open until its response is delivered, or dropped because no request has read it for ``UNREAD_S``.
 
     Args:
         queue: Gradio's queue and session states.

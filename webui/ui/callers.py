@@ -6,5 +6,5 @@ from webui.http.access import caller_name
 
 
 def caller_of(request: gr.Request) -> str | None:
-    """Returns the name that limits count the sender of an event under; None without an HTTP request."""
+    """Returns the name of an event's caller for counting; None if there is no HTTP request."""
     return caller_name(request.request) if request.request is not None else None

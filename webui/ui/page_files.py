@@ -91,7 +91,7 @@ class PageFiles:
         return StreamingResponse(self._progress.messages(upload_id), media_type="text/event-stream")
 
     def file(self, path: str, request: Request) -> Response:
-        """Sends a file in the cache folder; for a file elsewhere, Gradio's function answers 403."""
+        """Sends a file in the cache folder; Gradio's function refuses other files with 403."""
         if not Path(path).is_absolute():  # for instance a URL, which this route does not fetch
             raise HTTPException(404)
         return send_file(path, request, self._page, str(self._cache_dir))

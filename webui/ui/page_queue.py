@@ -16,7 +16,7 @@ class GradioQueue:
         self._page = page
 
     def is_open(self, session_hash: str, event_id: str) -> bool:
-        """Returns whether an event waits, runs, or has an answer that was not delivered."""
+        """Returns whether an event waits, runs, or has a response that was not delivered."""
         queue = self._queue
         undelivered = queue.pending_event_ids_session.get(session_hash, ())
         return event_id in queue.event_ids_to_events or event_id in undelivered

@@ -5,7 +5,7 @@
 (texts) => (file, language) => {
   if (!file || !file.url) return "";
   const sentence = texts["page.unplayable"][language] || texts["page.unplayable"].en;
-  const hex = (sign) => "%" + sign.charCodeAt(0).toString(16);
+  const hex = (character) => "%" + character.charCodeAt(0).toString(16);
   const path = file.url.replace(/^https?:\/\/[^/]*/, "");
   const source = encodeURI(decodeURI(path)).replace(/[&"'<>{}$`\\]/g, hex);
   return `<audio controls preload="metadata" src="${source}"></audio>

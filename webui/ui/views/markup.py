@@ -8,12 +8,12 @@ from webui.labels import Emotion
 from webui.texts import Language
 
 # gr.HTML passes its content through two template languages; their special characters become character references.
-_TEMPLATE_SIGNS: Final = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;", "\\": "&#92;"})
+_TEMPLATE_CHARACTERS: Final = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;", "\\": "&#92;"})
 
 
 def escape(content: str) -> str:
     """Returns ``content`` escaped for HTML and for the template languages of gr.HTML."""
-    return html.escape(content).translate(_TEMPLATE_SIGNS)
+    return html.escape(content).translate(_TEMPLATE_CHARACTERS)
 
 
 def percent(score: float) -> str:

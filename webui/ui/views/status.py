@@ -71,8 +71,8 @@ def _details_html(active: ActiveModel, waiting_key: str, language: Language) -> 
     parts = " · ".join((active.engine, active.precision, active.device))
     if active.verified is None:
         return f"<small>{escape(parts)}</small>"
-    key, sign = ("page.status_verified", "✓") if active.verified else ("page.status_unverified", "○")
-    return f'<small>{escape(parts)}</small> <span class="se-badge">{sign} {escape(text(key, language))}</span>'
+    key, symbol = ("page.status_verified", "✓") if active.verified else ("page.status_unverified", "○")
+    return f'<small>{escape(parts)}</small> <span class="se-badge">{symbol} {escape(text(key, language))}</span>'
 
 
 def _acquisition_html(status: PoolStatus, language: Language) -> str:
