@@ -106,7 +106,7 @@ class ResultPage(Document):
     """Results, newest first."""
 
     results: tuple[ListedResult, ...]
-    total: int = Field(description="Number of all results.")
+    total: int = Field(description="Total number of results.")
     offset: int
     limit: int
 

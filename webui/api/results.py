@@ -84,7 +84,7 @@ class ResultsApi:
         )
 
     def read_result(self, run_id: str) -> RecognizedAudio:
-        """Returns the document that the recognition returned."""
+        """Returns a result as its recognition returned it."""
         folder = self._folder(run_id)
         try:
             return self.document(_read_result(folder), folder, _names_in(folder))
