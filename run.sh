@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# bash run.sh              sets everything up in .venv beside this file, then starts the page
-# bash run.sh test         sets up, then runs every check and test
-# bash run.sh train ...    sets up, then trains a small model on recordings of yours: training/README.md
-# bash run.sh bench        sets up, then measures the program beside its peers: docs/BENCHMARKS.md
-# bash run.sh COMMAND ...  sets up, then runs a command of the program: recognize, models, doctor, --help
+# bash run.sh              installs everything into .venv beside this file, then starts the server with the page
+# bash run.sh test         installs, then runs every check and test
+# bash run.sh train ...    installs, then trains a small model on your recordings: training/README.md
+# bash run.sh bench        installs, then runs the benchmarks against other programs: docs/BENCHMARKS.md
+# bash run.sh COMMAND ...  installs, then runs a command of the program: recognize, models, doctor, --help
 #
-# SPEECH_EMOTION_TORCH chooses the build of PyTorch: cpu, auto (what the NVIDIA driver takes), cu126 and the like, or
-# plain (whatever pip is configured for). Unset: cpu on Linux without an NVIDIA GPU, auto with one, plain on macOS.
+# SPEECH_EMOTION_TORCH selects the build of PyTorch: cpu, auto (the one that suits the NVIDIA driver), cu126 and the
+# like, or plain (the one that pip installs by itself). Default: cpu on Linux without an NVIDIA GPU, auto with one, plain
+# on macOS.
 #
-# Written for bash 3.2, which macOS still ships. Set-up speaks on stderr and reads nothing: stdin and stdout belong to
-# the command.
+# Written for bash 3.2, which macOS still ships. The installation prints to stderr only and does not read stdin: both
+# stdin and stdout are for the command.
 
 if [ -z "${BASH_VERSION:-}" ]; then exec bash "$0" "$@"; fi # `sh run.sh`
 set -euo pipefail
@@ -34,13 +35,13 @@ main() {
     fi
     if [ "${1:-}" = train ]; then
         shift
-        export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" # paths that are given stay relative to where the user is
+        export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" # relative paths in the arguments refer to the current folder
         exec "$PY" -m training ${1+"$@"}
     fi
     exec "$PY" "$ROOT/app.py" ${1+"$@"}
 }
 
-folder_of() { # the folder a script really lies in, behind any symbolic links (macOS has no `readlink -f`)
+folder_of() { # prints the folder of a script after resolving symbolic links (macOS has no `readlink -f`)
     local path=$1 target
     while [ -L "$path" ]; do
         target=$(readlink "$path")
@@ -64,8 +65,8 @@ fail() {
     exit 1
 }
 
-# What was made is written down in .venv, word for word: `made` (the place, Python and torch; "unfinished" while it is
-# being changed), `installed-runtime` and `installed-dev` (the requirements). Anything else means work to do.
+# Three files in .venv record its content: `made` (path, versions of Python and torch; "unfinished" during a change),
+# `installed-runtime` and `installed-dev` (the requirements). If they differ from what is needed, something is installed.
 
 is_ready() { # is_ready KIND
     local made
@@ -89,7 +90,7 @@ python_version() { # python_version PYTHON: prints 3.11, or nothing if it doesn'
     "$1" -I -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
 }
 
-requirements() { # requirements KIND: what has to be installed
+requirements() { # requirements KIND: prints the requirements
     cat "$ROOT/requirements.txt"
     if [ "$1" = dev ]; then cat "$ROOT/requirements-dev.txt"; fi
 }
@@ -104,9 +105,9 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
             "$ROOT can't be written to. Change its permissions, or copy the project to a folder of your own."
     fi
     lock "$base"
-    if is_ready "$kind"; then return 0; fi # another run.sh has done it
-    export PIP_USER=0                      # a `--user` from pip.conf has no place in .venv
-    export TMPDIR="$ROOT/.setup/tmp"       # not /tmp, which may be small
+    if is_ready "$kind"; then return 0; fi # another run.sh has finished it meanwhile
+    export PIP_USER=0                      # `user = true` in pip.conf does not work in a .venv
+    export TMPDIR="$ROOT/.setup/tmp"       # not /tmp, which may have too little space
     rm -rf "$TMPDIR"
     mkdir -p "$TMPDIR"
     make_venv "$base"
@@ -119,9 +120,9 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
     say "安装完成。" "Set-up is done."
 }
 
-find_python() { # prints a Python that can make virtual environments, outside of .venv
+find_python() { # prints the path of a Python that can create virtual environments, but not one inside a .venv
     local name path version found="" bare="" PATH=":$PATH:"
-    PATH=${PATH//":$VENV/bin:"/:} # not the one that may have to be remade, nor another
+    PATH=${PATH//":$VENV/bin:"/:} # ours may have to be replaced; nor the active one
     PATH=${PATH//":${VIRTUAL_ENV:-$VENV}/bin:"/:}
     PATH=${PATH#:}
     PATH=${PATH%:}
@@ -148,7 +149,7 @@ find_python() { # prints a Python that can make virtual environments, outside of
   Debian/Ubuntu: sudo apt install python3.11 python3.11-venv    Fedora: sudo dnf install python3.12    macOS: brew install python@3.12"
 }
 
-lock() { # lock PYTHON: one set-up at a time. The lock is on the open file, so the system drops it when we end.
+lock() { # lock PYTHON: one installation at a time. The lock is on an open file, so it ends with this process.
     exec 9>"$ROOT/.setup/lock"
     "$1" -I -c '
 import fcntl, signal, sys
@@ -163,16 +164,16 @@ except OSError:
 ' "$(say "另一个 run.sh 正在安装，等待它完成……" "Another run.sh is setting up; waiting for it ..." 2>&1)"
 }
 
-make_venv() { # make_venv PYTHON: keeps a sound .venv, makes or remakes it otherwise; sets TORCH
+make_venv() { # make_venv PYTHON: keeps a .venv that fits, otherwise creates or replaces it; sets TORCH
     local made=""
     if [ -f "$VENV/made" ]; then made=$(cat "$VENV/made"); fi
     TORCH=${SPEECH_EMOTION_TORCH:-$(made_torch "${made#unfinished}")}
     TORCH=${TORCH:-$(torch_for_this_machine)}
     if [ -n "$made" ] && [ "$made" = "$(made_line "$TORCH")" ]; then
-        printf 'unfinished' >"$VENV/made" # until the new requirements are in
+        printf 'unfinished' >"$VENV/made" # until the new requirements are installed
         return 0
     fi
-    if [ -z "$made" ] && is_usable; then return 0; fi # somebody's own
+    if [ -z "$made" ] && is_usable; then return 0; fi # created by the user
     check_disk
     say "[1/3] 创建 .venv（Python $(python_version "$1")）" "[1/3] Making .venv (Python $(python_version "$1"))"
     rm -rf "$VENV"
@@ -181,7 +182,7 @@ make_venv() { # make_venv PYTHON: keeps a sound .venv, makes or remakes it other
     "$1" -m venv "$VENV" || explain_failure unfinished
 }
 
-is_usable() { # whether .venv runs, is new enough and has pip
+is_usable() { # whether the Python of .venv runs, is new enough and has pip
     local version
     version=$(python_version "$PY")
     [ -n "$version" ] && [ "${version#3.}" -ge "$MIN_MINOR" ] && "$PY" -m pip --version >/dev/null 2>&1
@@ -197,7 +198,7 @@ torch_for_this_machine() {
     fi
 }
 
-check_disk() { # refuses to start what can't be finished
+check_disk() { # fails before the installation if there is too little disk space
     local need_mb=9000 free_mb
     case $TORCH in cpu | plain) need_mb=2500 ;; esac
     free_mb=$(free_mb)
@@ -207,7 +208,7 @@ check_disk() { # refuses to start what can't be finished
     fi
 }
 
-free_mb() { # the number before the percentage, since the name of a file system can hold spaces
+free_mb() { # the number before the percentage, since the name of a file system can contain spaces
     df -Pk "$ROOT" | awk '{ for (i = NF; i > 1; i--) if ($i ~ /^[0-9]+%$/) { print int($(i - 1) / 1024); exit } }'
 }
 
@@ -229,7 +230,7 @@ torch_installed() { # prints the version, 2.13.0+cpu for instance, or nothing
     "$PY" -I -c 'from importlib.metadata import version; print(version("torch"))' 2>/dev/null || true
 }
 
-install_requirements() { # install_requirements KIND: everything else; the torch that is there stays
+install_requirements() { # install_requirements KIND: installs the rest without changing torch
     local file="$ROOT/requirements.txt" torch constraints="$ROOT/.setup/constraints.txt"
     if [ "$1" = dev ]; then file="$ROOT/requirements-dev.txt"; fi
     torch=$(torch_installed)
@@ -242,7 +243,7 @@ install_requirements() { # install_requirements KIND: everything else; the torch
 
 pip() { "$PY" -m pip install --disable-pip-version-check --no-input "$@"; }
 
-get_uv() { # uv is much faster than pip, and knows where the builds of PyTorch are
+get_uv() { # uv is much faster than pip, and finds the builds of PyTorch
     local index
     "$PY" -m uv --version >/dev/null 2>&1 || pip --quiet "$UV" 2>/dev/null || return 1
     index=${PIP_INDEX_URL:-$("$PY" -m pip config get global.index-url 2>/dev/null || true)}

@@ -18,7 +18,7 @@ from tests.support.server_process import PROGRAM, RunningServer, running_server
 from webui.errors import AudioTooLongError, TooOftenError
 from webui.http.problems import PROBLEM_TYPE, problem_of
 from webui.texts import Language
-from webui.ui.tabs.recognize import MODEL_CONCURRENCY
+from webui.ui.tabs.recognize_runs import MODEL_CONCURRENCY
 
 BROKEN = """
 from webui.service import RecognitionService

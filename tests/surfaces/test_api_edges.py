@@ -19,7 +19,8 @@ from tests.support.audio_files import voice, with_soundfile
 from tests.support.fake_model import FakeRegistry
 from webui.api.documents import JobRequest, RecognizeRequest
 from webui.api.jobs import JobsApi
-from webui.api.routes import MAX_OFFSET, Api
+from webui.api.results import MAX_OFFSET
+from webui.api.routes import Api
 from webui.engine.emotion2vec.verification_record import ClipComparison
 from webui.errors import RequestError, SpeechEmotionError
 from webui.http.opened_file import OpenedFileResponse

@@ -14,12 +14,12 @@ from webui.ui.views.outcome import render
 def test_a_run_can_be_stopped_until_it_writes() -> None:
     runs = SessionRuns()
     first, other = runs.begin("a"), runs.begin("b")
-    assert first.goes_on(writing=False)
+    assert first.may_continue(writing=False)
     assert runs.stop("a")
-    assert not first.goes_on(writing=True)
-    assert other.goes_on(writing=True)
+    assert not first.may_continue(writing=True)
+    assert other.may_continue(writing=True)
     assert not runs.stop("b")
-    assert other.goes_on(writing=True)
+    assert other.may_continue(writing=True)
     runs.end("b", other)
     assert runs.stop("b")  # nothing is under way: what waits in the queue is taken out of it
 
@@ -29,8 +29,8 @@ def test_a_new_run_is_not_forgotten_with_the_old_one() -> None:
     first, second = runs.begin("a"), runs.begin("a")
     runs.end("a", first)
     assert runs.stop("a")
-    assert first.goes_on(writing=False)
-    assert not second.goes_on(writing=False)
+    assert first.may_continue(writing=False)
+    assert not second.may_continue(writing=False)
 
 
 def test_what_is_said_of_a_stopped_run_is_true() -> None:

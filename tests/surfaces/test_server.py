@@ -22,7 +22,7 @@ from webui.service import RecognitionService
 from webui.service.serving.keys import hash_key, new_key
 from webui.settings import Settings
 from webui.ui.page import MAX_WAITING, build_page
-from webui.ui.tabs.recognize import MODEL_CONCURRENCY, MODEL_QUEUE
+from webui.ui.tabs.recognize_runs import MODEL_CONCURRENCY, MODEL_QUEUE
 
 
 @pytest.fixture(scope="module")

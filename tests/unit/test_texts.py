@@ -14,6 +14,8 @@ from webui.texts import TEXTS, Language, text
 WEBUI = ROOT / "webui"
 SOURCES = [path for path in sorted(WEBUI.rglob("*.py")) if "texts" not in path.relative_to(WEBUI).parts]
 AREAS = sorted({key.split(".")[0] for key in TEXTS})
+USERS = SOURCES + [path for folder in ("training", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+BUILT = ("compare.", "evaluate.")  # keys of these areas are still put together in f-strings
 KEY = re.compile(rf"(?:{'|'.join(AREAS)})\.[a-z0-9_]+")
 FILE_SUFFIXES = (".css", ".js", ".txt", ".json", ".py")  # page.css and log.txt are files
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -29,9 +31,9 @@ def strings(source: Path) -> Iterator[tuple[ast.AST, str]]:
             yield node, node.value
 
 
-def used_keys() -> dict[str, Path]:
+def used_keys(sources: list[Path] = SOURCES) -> dict[str, Path]:
     found = {}
-    for source in SOURCES:
+    for source in sources:
         for _, value in strings(source):
             if KEY.fullmatch(value) and not value.endswith(FILE_SUFFIXES):
                 found[value] = source
@@ -39,7 +41,7 @@ def used_keys() -> dict[str, Path]:
 
 
 def used_prefixes() -> set[str]:
-    """The constant starts of keys put together in f-strings, `page.stage_` for instance."""
+    """The constant starts of keys that are put together in f-strings, for instance `compare.`."""
     starts = set()
     for source in SOURCES:
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
@@ -56,8 +58,17 @@ def test_every_text_used_exists() -> None:
     assert missing == {}
 
 
+def test_every_key_occurs_literally_in_the_code() -> None:
+    used = used_keys(USERS)
+    assert [key for key in TEXTS if key not in used and not key.startswith(BUILT)] == []
+
+
+def test_no_key_is_put_together_in_an_f_string() -> None:
+    assert [start for start in used_prefixes() if not start.startswith(BUILT)] == []
+
+
 def test_every_text_is_used() -> None:
-    used, starts = used_keys(), tuple(used_prefixes())
+    used, starts = used_keys(USERS), tuple(used_prefixes())
     assert [key for key in TEXTS if key not in used and not (starts and key.startswith(starts))] == []
 
 

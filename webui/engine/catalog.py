@@ -26,6 +26,7 @@ class ModelCard:
         weights_bytes: size of the published weights; None if unknown.
         sha256: SHA-256 of the published weights; None if unknown.
         answers_auto: whether ``auto`` may choose it.
+        compared: whether ``compare`` includes it by default.
         included: whether it is part of the program.
         accuracy_note: key of the text to show below figures about its accuracy; "" if there is none.
     """
@@ -39,6 +40,7 @@ class ModelCard:
     weights_bytes: int | None = None
     sha256: str | None = None
     answers_auto: bool = False
+    compared: bool = False
     included: bool = False
     accuracy_note: str = ""
 

@@ -64,6 +64,11 @@ def exportable_names() -> tuple[str, ...]:
     return tuple(card.name for family in FAMILIES if isinstance(family, ExportingFamily) for card in family.catalog())
 
 
+def compared_by_default() -> tuple[str, ...]:
+    """Returns the names of the models that ``compare`` includes by default, best first."""
+    return tuple(card.name for card in cards() if card.compared)
+
+
 def is_included(name: str) -> bool:
     """Returns whether the model ``name`` is part of the program."""
     card = card_of(name)

@@ -33,6 +33,7 @@ def _card(size: str, *, weights_bytes: int | None = None, sha256: str | None = N
         weights_bytes=weights_bytes,
         sha256=sha256,
         answers_auto=True,
+        compared=name == LARGE,
     )
 
 

@@ -1,4 +1,4 @@
-"""An answer as HTML: the main emotion, who answered, the warnings, and the nine scores."""
+"""A result as HTML: the main emotion, the model, the warnings, and the nine scores."""
 
 from webui.engine.families import is_included
 from webui.labels import Emotion
@@ -8,14 +8,14 @@ from webui.ui.views.markup import emotion_title, emotion_title_html, escape, fac
 
 
 def empty_html(language: Language) -> str:
-    """Returns what is shown before there is an answer."""
+    """Returns the card that is shown before the first recognition."""
     return (
         f'<div class="se-card se-empty"><span aria-hidden="true">🎧</span>{escape(text("page.empty", language))}</div>'
     )
 
 
 def answer_html(result: RecognitionResult, language: Language) -> str:
-    """Returns the main emotion with its confidence, the model that answered, and the warnings."""
+    """Returns the card with the main emotion, its confidence, the model, and the warnings."""
     confidence = text("page.confidence", language, confidence=result.confidence)
     source = text(
         "page.source",
@@ -39,19 +39,19 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
 
 
 def cancelled_html(language: Language, *, too_late: bool = False) -> str:
-    """Returns what replaces the answer of a run that the user stopped."""
+    """Returns the card for a run that the user cancelled."""
     sentence = escape(text("page.cancelled_late" if too_late else "page.cancelled", language))
     return f'<div class="se-card se-empty" data-announce="{sentence}"><span aria-hidden="true">⏹️</span>{sentence}</div>'
 
 
 def error_card_html(title_key: str, sentence: str, language: Language) -> str:
-    """Returns an error as a card: the kind of error, and the sentence that says what to do."""
+    """Returns the card of an error: the kind of error as title, and the message."""
     title = escape(text(title_key, language))
     return f'<div class="se-card se-error" role="alert"><strong>⚠️ {title}</strong><p>{escape(sentence)}</p></div>'
 
 
 def scores_html(result: RecognitionResult, language: Language) -> str:
-    """Returns the nine scores as a list of bars, in the order of the nine, with numbers as text."""
+    """Returns the nine scores as bars, in the order of ``Emotion``, with the numbers as text."""
     rows = "".join(_score_row(emotion, result.scores[emotion], result.emotion, language) for emotion in Emotion)
     title = escape(text("page.scores", language))
     return f'<section class="se-card"><h2>{title}</h2><ul class="se-scores">{rows}</ul></section>'

@@ -1,4 +1,4 @@
-"""Status of the models as a line on the page: the active model, the progress of a download, and the reason."""
+"""The status line of the models: the active model, the progress of a download, or why it failed."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ _MOODS: Final = {
 
 
 def status_html(status: PoolStatus, language: Language) -> str:
-    """Returns the line. A screen reader is told who answers and why, not every percent of a download."""
+    """Returns the line. Screen readers announce the model and the reason, but not the progress of a download."""
     announcement = escape(_announcement(status, language))
     return (
         f'<div class="se-status" data-mood="{_mood(status)}" data-announce="{announcement}">'
@@ -49,7 +49,7 @@ def is_on_disk(status: PoolStatus) -> bool:
 
 
 def offer_key(status: PoolStatus) -> str:
-    """Returns the key of the words on the button that starts or retries."""
+    """Returns the key of the text on the button that starts or retries a download."""
     if status.acquisition is not None:
         return "page.status_retry"
     return "page.status_load" if is_on_disk(status) else "page.status_download"
@@ -71,12 +71,12 @@ def _details_html(active: ActiveModel, waiting_key: str, language: Language) -> 
     parts = " · ".join((active.engine, active.precision, active.device))
     if active.verified is None:
         return f"<small>{escape(parts)}</small>"
-    key, sign = ("page.status_verified", "✓") if active.verified else ("page.status_unverified", "○")
-    return f'<small>{escape(parts)}</small> <span class="se-badge">{sign} {escape(text(key, language))}</span>'
+    key, symbol = ("page.status_verified", "✓") if active.verified else ("page.status_unverified", "○")
+    return f'<small>{escape(parts)}</small> <span class="se-badge">{symbol} {escape(text(key, language))}</span>'
 
 
 def _acquisition_html(status: PoolStatus, language: Language) -> str:
-    """Returns the sentence why the large model doesn't answer, and how far it is."""
+    """Returns why the large model is not in use, and the progress of its download."""
     acquisition = status.acquisition
     if acquisition is None:
         if not status.can_retry:
