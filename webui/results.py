@@ -168,7 +168,7 @@ class FrameScores(Document):
 
 
 class Segment(Document):
-    """A segment of speech and its emotion; the scores are the softmax of the mean of its frames' logits."""
+    """A segment of speech and its emotion; the scores are the softmax of the mean of its frames' logits.
 
     Example:
         >>> scores = dict.fromkeys(Emotion, 0.0) | {Emotion.HAPPY: 0.9, Emotion.NEUTRAL: 0.1}
@@ -199,7 +199,7 @@ class Timing(Document):
 
 
 class RecognitionResult(Document):
-    """The result for one recording."""
+    """The result for one recording.
 
     Example:
         >>> import tempfile
