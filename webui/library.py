@@ -72,7 +72,7 @@ def recognize(
         >>> from webui import recognize
         >>> answer = recognize("examples/example_synthetic.wav", model="builtin", extract_embedding=True)
         >>> answer.result.emotion.value, answer.embedding.shape
-        ('disgusted', (192,))
+        ('disgusted', (1920,))
     """
     requested = RecognizeOptions.of(**options)
     service = _service(settings if settings is not None else Settings())

@@ -39,6 +39,13 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Change the value."
         ),
     ),
+    "request.bad_array": Text(
+        zh="数组的类型或形状不对：{found}。应为 (采样数,) 或 (采样数, 声道数)，类型为 {expected} 之一。",
+        en=(
+            "The array has the type and shape {found}; expected is the shape (samples,) or (samples, channels) "
+            "and one of the types {expected}."
+        ),
+    ),
     "request.no_speech": Text(
         zh="{duration_s:.1f} 秒的录音中没有听到有人说话，所以没有片段；得分是整段录音的。请检查录音是否有人声。",
         en=(

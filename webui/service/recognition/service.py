@@ -79,7 +79,7 @@ class RecognitionService:
         >>> service = RecognitionService(Settings(model="builtin", outputs_dir=Path(folder.name)))
         >>> recognition = service.recognize(PROJECT_DIR / "examples" / "example_synthetic.wav")
         >>> recognition.result.emotion.value
-        'happy'
+        'disgusted'
         >>> [file.name for file in recognition.files]
         ['log.txt', 'processed_audio.wav', 'result.json']
         >>> folder.cleanup()
@@ -112,6 +112,7 @@ class RecognitionService:
         caller: str | None = None,
         runtime: Runtime | None = None,
         admitted: bool = False,
+        outputs_dir: Path | None = None,
         progress: Progress = ignore_progress,
         on_log: OnLog = lambda _line: None,
     ) -> Recognition:
@@ -125,6 +126,7 @@ class RecognitionService:
             runtime: device, engine and precision; None takes the settings' values and the precision of the options.
             admitted: whether the scheduler has already admitted this request. If not, the work is tracked here, and
                 refused once the process is about to end.
+            outputs_dir: folder in which the run folder is written; None takes the settings' value.
             progress: called with the fraction done and the stage; may raise to stop the recognition, which then leaves
                 no files behind.
             on_log: called with each line of the processing log as it is added.
@@ -143,7 +145,7 @@ class RecognitionService:
         run = _Run(self.settings, options, drain.watched(progress), on_log, Priority.INTERACTIVE)
         with (
             nullcontext() if admitted else drain.open_track(),
-            storage.open_draft(self.settings.outputs_dir, started=run.started) as draft,
+            storage.open_draft(outputs_dir or self.settings.outputs_dir, started=run.started) as draft,
         ):
             built = self._build(run, source, file_name, caller, runtime, draft, keep_audio=True)
             recognition = run.save(built, draft)
