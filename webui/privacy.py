@@ -3,8 +3,8 @@
 import os
 from typing import Final
 
-# Whatever the user's environment says is overwritten, even an explicit "on": README promises that the network is used
-# for weights alone, and a variable set for other programs must not break that. Child processes inherit these.
+# Whatever the user's environment says is overwritten, even an explicit "on": docs/FAQ.md promises that the network is
+# used for weights alone, and a variable set for other programs must not break that. Child processes inherit these.
 SWITCHES: Final = {
     # onnxruntime keeps a device ID and a database in ~/.cache/Microsoft, opens $TMPDIR/.ses (through a symbolic link
     # that somebody else put there), and sends events to mobile.events.data.microsoft.com. All of that begins with the
