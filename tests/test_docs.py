@@ -38,9 +38,6 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(PROJECT_DIR))
 
 
-each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-
-
 @pytest.mark.parametrize("language", Language)
 def test_the_tables_are_the_program_s(language: Language) -> None:
     now = {path: DOCUMENTS[path] for path in write_docs.DOCUMENTS[language]}
