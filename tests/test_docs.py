@@ -19,6 +19,7 @@ from webui.settings import PROJECT_DIR, Settings
 from webui.texts import Language
 
 DOCUMENTS = {path: path.read_text("utf-8") for paths in write_docs.DOCUMENTS.values() for path in paths}
+PAIRS = list(zip(*write_docs.DOCUMENTS.values(), strict=True))  # Chinese, English
 BILINGUAL = PROJECT_DIR / "models" / "README.md"
 OTHERS = sorted(
     {*PROJECT_DIR.glob("*.md"), *write_docs.DOCS.glob("*.md"), BILINGUAL, PROJECT_DIR / "training" / "README.md"}
@@ -48,7 +49,7 @@ def test_the_description_of_the_api_is_the_program_s() -> None:
     assert write_docs.OPENAPI.read_text("utf-8") == write_docs.openapi() + "\n", "run `python -m tests.write_docs`"
 
 
-@pytest.mark.parametrize("paths", zip(*write_docs.DOCUMENTS.values(), strict=True), ids=lambda paths: paths[1].name)
+@pytest.mark.parametrize("paths", PAIRS, ids=lambda paths: paths[1].name)
 def test_both_languages_have_the_same_parts(paths: tuple[Path, Path]) -> None:
     one, other = (shape(DOCUMENTS[path]) for path in paths)
     assert one == other
@@ -128,7 +129,7 @@ def anchors(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", write_docs.DOCUMENTS[Language.ZH], ids=name_of)
 def test_chinese_pages_lead_to_chinese_pages_or_say_that_they_are_english(path: Path) -> None:
-    counterpart = dict(zip(*write_docs.DOCUMENTS.values(), strict=True))[path]
+    counterpart = dict(PAIRS)[path]
     unmarked = {*write_docs.DOCUMENTS[Language.ZH], counterpart, BILINGUAL}
     for target, after in links(path):
         found = (path.parent / target.partition("#")[0]).resolve()
