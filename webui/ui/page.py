@@ -23,7 +23,6 @@ COMPARE: Final = Tab("page.tab_compare", compare.build, "tab-compare")
 TABS: Final = (RECOGNIZE, COMPARE)  # in their order on the page
 
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
-PROGRAM: Final = "speech-emotion-webui"
 API_DOCS: Final = "docs"  # address of the server's own documentation, relative to the page
 MAX_WAITING: Final = 32
 CACHE_SWEEP_S: Final = 600
@@ -118,4 +117,5 @@ def _header(language: Language) -> dict[str, Any]:
 def _footer(language: Language) -> dict[str, Any]:
     label = escape(text("page.api_docs", language))
     link = f'<a href="{API_DOCS}" target="_blank" rel="noopener">{label}</a>'
-    return {"value": f'<p class="se-footer">{link}</p><p class="se-version">{PROGRAM} {__version__}</p>'}
+    version = escape(text("page.version", language, version=__version__))
+    return {"value": f'<p class="se-footer">{link}</p><p class="se-version">{version}</p>'}
