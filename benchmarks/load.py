@@ -194,7 +194,7 @@ def show_callers(seconds: float, model: str, precision: str) -> None:
     """Prints throughput and latency in comparison with the engine alone."""
     alone = {threads: engine_alone(seconds, threads, model, precision) for threads in (1, 2)}
     best = max(load.per_second for load in alone.values())
-    write_line("| | calls/s | of the engine's | p50 ms | p95 ms | p99 ms |")
+    write_line("| | calls/s | relative to the engine | p50 ms | p95 ms | p99 ms |")
     write_line("|---|---|---|---|---|---|")
     for threads, load in alone.items():
         _row(f"engine alone, {threads} at a time", load, best)

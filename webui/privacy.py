@@ -3,7 +3,7 @@
 import os
 from typing import Final
 
-# These values replace those of the user's environment, even an explicit "on": README promises that the network is used
+# These values replace those of the user's environment, even an explicit "on": docs/FAQ.md promises that the network is used
 # only for weights, and a variable that was set for other programs must not break that. Child processes inherit them.
 SWITCHES: Final = {
     # onnxruntime keeps a device ID and a database in ~/.cache/Microsoft, opens $TMPDIR/.ses (even through a symbolic

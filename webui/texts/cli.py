@@ -22,12 +22,13 @@ _HELP: Final[Mapping[str, Text]] = {
     ),
     "cli.help_epilog": Text(
         zh=(
-            "每个设置也是环境变量，例如 SPEECH_EMOTION_PORT=8000；全部列在 README.md。\n\n"
+            "每个设置也是环境变量，例如 SPEECH_EMOTION_PORT=8000；全部列在 docs/zh/SETTINGS.md。\n\n"
             "退出码：\n{exit_codes}\n\n某个命令的帮助：{program} recognize --help"
         ),
         en=(
             "Every setting is an environment variable too, SPEECH_EMOTION_PORT=8000 for instance; "
-            "README.en.md lists them.\n\nExit codes:\n{exit_codes}\n\nHelp on one command: {program} recognize --help"
+            "docs/SETTINGS.md lists them.\n\n"
+            "Exit codes:\n{exit_codes}\n\nHelp on one command: {program} recognize --help"
         ),
     ),
     "cli.help_serve": Text(
@@ -141,10 +142,10 @@ _HELP: Final[Mapping[str, Text]] = {
         en="Examines this machine: what is installed, graphics card, models, disk, port; and loads the model once.",
     ),
     "cli.help_doctor_epilog": Text(
-        zh="发现妨碍程序运行的问题时，退出码为 7。常见问题见 README.md；报告问题时请附上其输出。",
+        zh="发现妨碍程序运行的问题时，退出码为 7。常见问题见 docs/zh/FAQ.md；报告问题时请附上其输出。",
         en=(
             "The exit code is 7 if something keeps the program from working. "
-            "README.en.md answers common questions; a bug report needs the output."
+            "docs/FAQ.md answers common questions; a bug report needs the output."
         ),
     ),
 }

@@ -11,6 +11,7 @@ _LABELS: Final[Mapping[str, Text]] = {
         zh="上传或录一段语音，得到主要情感、九种得分和结果文件。",
         en="Upload or record some speech; get its main emotion, nine scores and the result files.",
     ),
+    "page.version": Text(zh="版本 {version}", en="Version {version}"),
     "page.api_docs": Text(zh="供程序调用：REST 接口文档", en="For programs: docs of the REST API"),
     "page.language": Text(zh="语言", en="Language"),
     "page.tab_recognize": Text(zh="🎯 识别", en="🎯 Recognize"),

@@ -1,4 +1,4 @@
-"""What each setting means: the README's tables and the settings' own descriptions."""
+"""What each setting means: the tables of docs/SETTINGS.md and the settings' own descriptions."""
 
 from collections.abc import Mapping
 from typing import Final

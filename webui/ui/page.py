@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import gradio as gr
 
+from webui import __version__
 from webui.service import RecognitionService
 from webui.settings import PROJECT_DIR
 from webui.texts import Language, text
@@ -117,4 +118,6 @@ def _header(language: Language) -> dict[str, Any]:
 
 def _footer(language: Language) -> dict[str, Any]:
     label = escape(text("page.api_docs", language))
-    return {"value": f'<p class="se-footer"><a href="{API_DOCS}" target="_blank" rel="noopener">{label}</a></p>'}
+    link = f'<a href="{API_DOCS}" target="_blank" rel="noopener">{label}</a>'
+    version = escape(text("page.version", language, version=__version__))
+    return {"value": f'<p class="se-footer">{link}</p><p class="se-version">{version}</p>'}
