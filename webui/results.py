@@ -33,7 +33,7 @@ Seconds = Annotated[float, Field(ge=0), PlainSerializer(lambda value: round(valu
 
 
 class Granularity(StrEnum):
-    """How finely an answer is cut: one for the recording, a curve over time, or one per stretch of speech."""
+    """Level of detail of a result: the whole recording, a curve over time, or each speech segment."""
 
     UTTERANCE = "utterance"
     FRAME = "frame"
@@ -41,9 +41,9 @@ class Granularity(StrEnum):
 
 
 class Document(BaseModel):
-    """Base of everything written as JSON: immutable, and no unknown keys."""
+    """Base of every JSON document: immutable, no unknown keys."""
 
-    # JSON has no infinity and no NaN; as an input either would be an error later, as an output now.
+    # JSON has neither infinity nor NaN.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
@@ -53,7 +53,7 @@ def fields_of(document: BaseModel, kind: type[BaseModel]) -> dict[str, Any]:
 
 
 def plain_value(value: object) -> float | int | str:
-    """Returns a value of a sentence as JSON can hold it: a number that is not finite becomes its name."""
+    """Returns a placeholder's value as JSON allows it: a number that is not finite becomes its name."""
     if isinstance(value, int | str):
         return value
     if isinstance(value, numbers.Real):
@@ -62,7 +62,7 @@ def plain_value(value: object) -> float | int | str:
 
 
 class _SpokenNotice(TypedDict):
-    """A notice as it is written, with its English sentence."""
+    """A notice as it is serialized, with its English message."""
 
     code: str
     message: str
@@ -70,10 +70,10 @@ class _SpokenNotice(TypedDict):
 
 
 class Notice(Document):
-    """A warning or a log line: a key of ``webui.texts`` with its values, so that it can be said in both languages."""
+    """A warning or a log line: a key of ``webui.texts`` with its values, so that it can be shown in both languages."""
 
-    code: str = Field(description="Stable key, fit for programs, for instance `audio.narrow_band`.")
-    values: Mapping[str, float | int | str] = Field(default_factory=dict, description="What the sentence is about.")
+    code: str = Field(description="Stable key for programs, for example `audio.narrow_band`.")
+    values: Mapping[str, float | int | str] = Field(default_factory=dict, description="Values in the message.")
 
     @model_validator(mode="before")
     @classmethod
@@ -89,60 +89,60 @@ class Notice(Document):
 
     @classmethod
     def of_error(cls, code: str, values: Mapping[str, object]) -> Self:
-        """Returns an error's sentence as a notice, for an answer that was given in spite of it."""
+        """Returns an error's message as a notice, for a result that was produced in spite of the error."""
         return cls(code=code, values={name: plain_value(value) for name, value in values.items()})
 
     @property
     def is_log(self) -> bool:
-        """Whether it is a line of the log, and no warning."""
+        """Whether it is a line of the log and not a warning."""
         return self.code.startswith("log.")
 
     def message(self, language: Language = Language.EN) -> str:
-        """Returns the sentence in ``language``."""
+        """Returns the full message in ``language``."""
         return text(self.code, language, **self.values)
 
 
 class ModelInfo(Document):
-    """Which model answered, and how it ran."""
+    """The model that was used, and how it ran."""
 
-    name: str = Field(description="The model's name, as `--model` takes it.")
-    engine: str = Field(description="The implementation that ran it, as `models` lists it.")
+    name: str = Field(description="Name of the model, as `--model` takes it.")
+    engine: str = Field(description="Implementation that ran the model, as `models` lists it.")
     precision: str = Field(description="Number format of the weights: fp32, int8, ...")
-    device: str = Field(description="Where it ran: cpu, cuda:0, mps.")
+    device: str = Field(description="Device that the model ran on: cpu, cuda:0, mps.")
     labels: tuple[str, ...] = Field(description="The model's own classes, in the order of its logits.")
     license: str = Field(description="Licence of the weights.")
 
 
 class SourceInfo(Document):
-    """The recording as it came in, before it was decoded to 16 kHz mono."""
+    """The recording as it was submitted, before decoding to 16 kHz mono."""
 
     file_name: str = Field(description="Name of the file as the user gave it, without folders.")
     size_bytes: int = Field(ge=0)
-    duration_s: Seconds = Field(description="Length of what was decoded.")
+    duration_s: Seconds = Field(description="Length of the decoded audio.")
     sample_rate_hz: int = Field(gt=0)
     channels: int = Field(gt=0)
-    format: str = Field(description="Container and codec, for instance `wav/pcm_s16le` or `mp3/mp3`.")
+    format: str = Field(description="Container and codec, for example `wav/pcm_s16le` or `mp3/mp3`.")
 
 
 class FrameScores(Document):
-    """Scores over time. Row i covers `start_s[i]` up to `end_s[i]`; with a file, the columns are in the file instead.
+    """Scores over time. Row i covers `start_s[i]` to `end_s[i]`. If `file` is given, the columns are in that file.
 
-    The mean of the rows' logits, weighted by the rows' length, is the utterance's logits (logarithms of the scores
-    serve as logits). The mean of the rows' scores is something else.
+    The mean of the rows' logits, weighted by the rows' length, equals the utterance's logits (logarithms of the scores
+    serve as logits). The mean of the rows' scores does not equal the utterance's scores.
     """
 
     frame_rate_hz: float = Field(gt=0, description="Model frames per second, before smoothing.")
-    window_s: Seconds = Field(description="Length of audio that a row averages over; one model frame when raw.")
+    window_s: Seconds = Field(description="Length of audio averaged per row; one model frame if raw.")
     hop_s: Seconds = Field(description="Distance between the starts of two rows.")
     rows: int = Field(ge=1)
-    file: str | None = Field(default=None, description="Parquet file beside result.json that holds the columns.")
+    file: str | None = Field(default=None, description="Parquet file beside result.json with the columns.")
     start_s: tuple[Seconds, ...] | None = None
     end_s: tuple[Seconds, ...] | None = None
     scores: Mapping[Emotion, tuple[Score, ...]] | None = None
 
 
 class Segment(Document):
-    """A stretch of speech and its emotion; the scores are the softmax of the mean of its frames' logits."""
+    """A speech segment and its emotion; the scores are the softmax of the mean of its frames' logits."""
 
     start_s: Seconds
     end_s: Seconds
@@ -152,25 +152,25 @@ class Segment(Document):
 
 
 class EmbeddingInfo(Document):
-    """Where the embedding lies and what shape it has."""
+    """File and shape of the embedding."""
 
     file: str = Field(description="NumPy file (float32) beside result.json.")
     shape: tuple[int, ...] = Field(description="(dim,) for the utterance, (frames, dim) for frames.")
 
 
 class Timing(Document):
-    """What the answer cost, in wall-clock seconds."""
+    """Processing times, in wall-clock seconds."""
 
     decode_s: Seconds
     inference_s: Seconds
 
 
 class RecognitionResult(Document):
-    """The answer for one recording."""
+    """The result for one recording."""
 
     emotion: Emotion = Field(description="The emotion with the highest score.")
-    confidence: Score = Field(description="Its score.")
-    scores: Mapping[Emotion, Score] = Field(description="All nine; a class that the model does not know scores 0.0.")
+    confidence: Score = Field(description="Score of that emotion.")
+    scores: Mapping[Emotion, Score] = Field(description="Scores of all nine; 0.0 for an emotion that the model does not have.")
     granularity: Granularity
     timestamp: str = Field(
         description="Local time, `YYYY-MM-DD HH:MM:SS`.", pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
@@ -180,16 +180,16 @@ class RecognitionResult(Document):
     timing: Timing
     frames: FrameScores | None = Field(default=None, description="Only with granularity `frame`.")
     segments: tuple[Segment, ...] | None = Field(
-        default=None, description="Only with granularity `segment`; empty if nobody speaks."
+        default=None, description="Only with granularity `segment`; empty if no speech was detected."
     )
     labels: tuple[Emotion, ...] | None = Field(
-        default=None, description="The emotions that share all scores here, if only some were asked for."
+        default=None, description="The emotions that the scores were restricted to, if any were requested."
     )
-    embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was asked for.")
+    embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was requested.")
     warnings: tuple[Notice, ...] = ()
 
     def to_json(self) -> str:
-        """Returns the document as it stands in ``result.json``: UTF-8, indented, absent parts left out."""
+        """Returns the document as written to ``result.json``: indented, absent parts omitted."""
         return self.model_dump_json(indent=2, exclude_none=True)
 
 

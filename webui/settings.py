@@ -1,4 +1,4 @@
-"""Everything that can be set, in one frozen object; every setting is also an environment variable.
+"""All settings in one frozen object; every setting is also an environment variable.
 
 ``SPEECH_EMOTION_PORT=8000 bash run.sh`` sets ``port``. Nothing here is read at import: ``Settings()`` reads it.
 """
@@ -16,18 +16,18 @@ from webui.texts import text
 from webui.units import DAY_S
 
 ENV_PREFIX: Final = "SPEECH_EMOTION_"
-WEEK_S: Final = 7 * DAY_S  # of what is waited for: the operating system's timers end after 24 days
+WEEK_S: Final = 7 * DAY_S  # upper bound of time limits: timers of the operating system end after 24 days
 CENTURY_DAYS: Final = 36_500.0
 MAX_BUDGET_S: Final = 1e9
 MAX_MB: Final = 1e9  # a petabyte
 MAX_THREADS: Final = 1024
-MAX_SMOOTHING_S: Final = 3600.0  # a row of frame scores averages over that much at most
+MAX_SMOOTHING_S: Final = 3600.0  # longest window of a row of frame scores
 LONGEST_WAV_S: Final = 129_600.0  # 36 h: the length of processed_audio.wav is a 32-bit number of bytes
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 
 
 class Device(StrEnum):
-    """Where a model runs; ``auto`` takes the best device that works."""
+    """Device of a model; ``auto`` takes the best device that works."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -45,7 +45,7 @@ class Engine(StrEnum):
 
 
 class Precision(StrEnum):
-    """Number format of a model's weights and products; norms and sums are in fp32 wherever they aren't int8's."""
+    """Number format of a model's weights and matrix products; normalisation and sums are in fp32, or integers for int8."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -54,7 +54,7 @@ class Precision(StrEnum):
 
 
 class Switch(StrEnum):
-    """Whether a part of the page is there; ``auto`` asks who may reach it."""
+    """Whether a part of the page is shown; ``auto`` depends on who can reach the server."""
 
     AUTO = "auto"
     ON = "on"

@@ -108,7 +108,7 @@ def test_weights_that_are_copied_in_while_the_page_is_open(
     make_checkpoint(tmp_path / "elsewhere", TINY, clips=9, seconds=0.5)
     (tmp_path / "models").mkdir(exist_ok=True)
     (tmp_path / "elsewhere").rename(tmp_path / "models" / "emotion2vec_plus_large")
-    expect(status).to_contain_text("权重已在本机，尚未载入", timeout=SOON_MS)
+    expect(status).to_contain_text("权重已在本机，尚未加载", timeout=SOON_MS)
     visitor.photograph("status_here_zh_1280")
     page.click("#retry")
     expect(status).to_contain_text("当前模型： Emotion2Vec+ Large native · fp32 · cpu", timeout=SOON_MS)

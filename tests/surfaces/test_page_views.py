@@ -89,7 +89,7 @@ def test_an_unknown_language_is_english(value: object) -> None:
 def test_main_emotion_reads_as_users_know_it() -> None:
     chinese = words(answer_html(make_result(), Language.ZH))
     assert "😊 快乐 (Happy)" in chinese
-    assert "置信度: 85.3%" in chinese
+    assert "置信度：85.3%" in chinese
     english = words(answer_html(make_result(), Language.EN))
     assert "😊 Happy (快乐)" in english
     assert "Confidence: 85.3%" in english
