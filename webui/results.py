@@ -6,7 +6,7 @@ the users of the first WebUI: names, order and formats stay; keys may only be ad
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
@@ -23,10 +23,27 @@ from pydantic import (
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from webui.labels import Emotion
-from webui.texts import Language, text
+from webui.texts import TEXTS, Language, text
 
 TIMESTAMP_FORMAT: Final = "%Y-%m-%d %H:%M:%S"  # local time, as the first WebUI wrote it
 SCORE_DIGITS: Final = 6
+
+BUILTIN_USED: Final = "request.builtin_answered"
+# Warnings of a result, the most important first. Any other code is a reason why the built-in model was used.
+WARNING_ORDER: Final = (
+    "audio.no_speech",
+    "request.no_speech",
+    BUILTIN_USED,
+    "audio.incomplete",
+    "audio.damaged_parts",
+    "audio.channels_cancel",
+    "audio.clipped",
+    "audio.narrow_band",
+    "audio.several_tracks",
+    "engine.fell_back",
+    "windows.cut",
+    "audio.above_full_scale",
+)
 
 Score = Annotated[float, Field(ge=0, le=1), PlainSerializer(lambda value: round(value, SCORE_DIGITS), when_used="json")]
 Seconds = Annotated[float, Field(ge=0), PlainSerializer(lambda value: round(value, 3), when_used="json")]
@@ -97,9 +114,28 @@ class Notice(Document):
         """Whether it is a line of the log and not a warning."""
         return self.code.startswith("log.")
 
+    @property
+    def is_reason(self) -> bool:
+        """Whether it is a warning that only explains why the built-in model was used."""
+        return not self.is_log and self.code not in WARNING_ORDER
+
     def message(self, language: Language = Language.EN) -> str:
         """Returns the full message in ``language``."""
         return text(self.code, language, **self.values)
+
+    def short(self, language: Language = Language.EN) -> str | None:
+        """Returns the message as one short line in ``language``; None if the code has no short form."""
+        key = f"notice.{self.code.replace('.', '_')}"
+        return text(key, language, **self.values) if key in TEXTS else None
+
+
+def by_importance(warnings: Iterable[Notice]) -> tuple[Notice, ...]:
+    """Returns the warnings of a result in the order of ``WARNING_ORDER``, reasons directly after ``BUILTIN_USED``."""
+
+    def rank(warning: Notice) -> tuple[int, bool]:
+        return WARNING_ORDER.index(BUILTIN_USED if warning.is_reason else warning.code), warning.is_reason
+
+    return tuple(sorted(warnings, key=rank))
 
 
 class ModelInfo(Document):
@@ -170,7 +206,9 @@ class RecognitionResult(Document):
 
     emotion: Emotion = Field(description="The emotion with the highest score.")
     confidence: Score = Field(description="Score of that emotion.")
-    scores: Mapping[Emotion, Score] = Field(description="Scores of all nine; 0.0 for an emotion that the model does not have.")
+    scores: Mapping[Emotion, Score] = Field(
+        description="Scores of all nine; 0.0 for an emotion that the model does not have."
+    )
     granularity: Granularity
     timestamp: str = Field(
         description="Local time, `YYYY-MM-DD HH:MM:SS`.", pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
@@ -186,7 +224,7 @@ class RecognitionResult(Document):
         default=None, description="The emotions that the scores were restricted to, if any were requested."
     )
     embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was requested.")
-    warnings: tuple[Notice, ...] = ()
+    warnings: tuple[Notice, ...] = Field(default=(), description="The most important first.")
 
     def to_json(self) -> str:
         """Returns the document as written to ``result.json``: indented, absent parts omitted."""

@@ -45,7 +45,7 @@ class Engine(StrEnum):
 
 
 class Precision(StrEnum):
-    """Number format of a model's weights and matrix products; normalisation and sums are in fp32, or integers for int8."""
+    """Number format of a model's weights and matrix products; sums are in fp32, of int8 in integers."""
 
     FP32 = "fp32"
     FP16 = "fp16"

@@ -53,8 +53,13 @@ def test_the_whole_way(open_page: OpenPage, server: RunningServer, recording: Pa
     assert recording.name in answer.locator(".se-source").inner_text()
     assert result.emotion.emoji in answer.locator(".se-emotion").inner_text()
     assert "内置小模型" in answer.locator(".se-model").inner_text()
-    assert "不是 Emotion2Vec+ Large" in answer.locator(".se-model").inner_text()
     assert result.model.license in answer.locator(".se-model").inner_text()
+    warnings = answer.locator(".se-warnings")
+    assert warnings.inner_text().count("Emotion2Vec+ Large") == 1
+    assert "而非 Emotion2Vec+ Large" in warnings.inner_text()
+    expect(warnings.get_by_text("bash run.sh download emotion2vec_plus_large")).to_be_hidden()
+    warnings.get_by_text("更多").click()
+    expect(warnings.get_by_text("bash run.sh download emotion2vec_plus_large")).to_be_visible()
     numbers = [row.locator(".se-number").inner_text() for row in answer.locator(".se-score").all()]
     assert numbers == [f"{result.scores[emotion]:.1%}" for emotion in Emotion]
 
@@ -154,6 +159,9 @@ def test_a_silent_file_is_a_sentence(open_page: OpenPage, server: RunningServer,
     visitor.upload(silent)
     warnings = visitor.recognize().locator(".se-warnings")
     assert "没有检测到类似语音的信号" in warnings.inner_text()
+    assert "内置小模型" not in warnings.inner_text()  # behind "more": one line is shown
+    warnings.get_by_text("更多（另有 1 条提示）").click()
+    assert "内置小模型" in warnings.inner_text()
     assert "没有检测到类似语音的信号" in visitor.log()
     visitor.photograph("silent_zh")
 

@@ -82,7 +82,10 @@ def test_without_a_network_the_page_says_so_and_offers_another_try(
 ) -> None:
     visitor = open_page(at=without_network, width=390)
     status = visitor.page.locator("#status")
-    expect(status).to_contain_text("连不上 ModelScope", timeout=SOON_MS)
+    expect(status).to_contain_text("无法连接 ModelScope 和 Hugging Face", timeout=SOON_MS)
+    assert "ConnectError" not in status.inner_text()
+    status.get_by_text("更多").click()
+    expect(status.get_by_text("ConnectError")).to_be_visible()
     expect(status).to_contain_text("内置小模型（不是 Emotion2Vec+ Large） builtin · fp32 · cpu", timeout=SOON_MS)
     expect(visitor.page.locator("#retry")).to_have_text("🔄 重试")
     visitor.photograph("status_unreachable_zh_390")

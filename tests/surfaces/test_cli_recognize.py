@@ -27,7 +27,9 @@ def test_for_people(command_line: CommandLine) -> None:
         assert f"{result.scores[emotion]:.1%}" in line
     assert f"Results: {folder} (log.txt, processed_audio.wav, result.json)" in ended.text
     assert "\x1b" not in ended.text + ended.err  # no colours in a file
-    assert "not Emotion2Vec+ Large" in ended.err
+    assert ended.err.count("Emotion2Vec+ Large") == 1  # one line, and no download command
+    assert "Built-in small model used, not Emotion2Vec+ Large: much less accurate" in ended.err
+    assert "run.sh download" not in ended.err
     assert "Model: builtin (engine builtin, precision fp32, device" in ended.err
     assert f"weights {result.model.license})" in ended.err
 
@@ -142,6 +144,8 @@ def test_frames_for_people(command_line: CommandLine) -> None:
     assert "窗口 0.02 秒" in ended.text
     assert "[推理] 18" in ended.err  # the log, since it was asked for
     assert "[结果] 已保存到" in ended.err
+    assert "本次使用的是内置小模型，而非 Emotion2Vec+ Large" in ended.err  # the warnings in full
+    assert "bash run.sh download emotion2vec_plus_large" in ended.err
 
 
 @pytest.mark.parametrize("clip", ["jfk.flac"])

@@ -248,6 +248,7 @@ _MESSAGES: Final[Mapping[str, Text]] = {
         zh="所用模型：{name}（引擎 {engine}，精度 {precision}，设备 {device}，权重许可证 {license}）",
         en="Model: {name} (engine {engine}, precision {precision}, device {device}, licence of the weights {license})",
     ),
+    "cli.short_notice": Text(zh="{message}（详情：--verbose）", en="{message} (details: --verbose)"),
     "cli.saved": Text(zh="结果：{folder}（{files}）", en="Results: {folder} ({files})"),
     "cli.course": Text(
         zh="随时间的变化（{rows} 行，窗口 {window_s:.2f} 秒，步长 {hop_s:.2f} 秒）：",

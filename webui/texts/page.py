@@ -171,6 +171,7 @@ _STATUS: Final[Mapping[str, Text]] = {
             "otherwise the next recognition loads them and takes longer."
         ),
     ),
+    "page.status_failed": Text(zh="{model} 未能就绪。", en="{model} could not be prepared."),
     "page.status_idle": Text(zh="尚未加载", en="not loaded yet"),
     "page.status_load": Text(zh="▶️ 加载", en="▶️ Load"),
     "page.status_retry": Text(zh="🔄 重试", en="🔄 Try again"),
@@ -203,10 +204,7 @@ _ANSWER: Final[Mapping[str, Text]] = {
     "page.curve_span": Text(zh="{start_s:.1f}–{end_s:.1f} 秒：{emotion}", en="{start_s:.1f}-{end_s:.1f} s: {emotion}"),
     "page.seconds": Text(zh="秒", en="s"),
     "page.answered_by": Text(zh="所用模型", en="Model"),
-    "page.model_builtin": Text(
-        zh="内置小模型（{name}），不是 Emotion2Vec+ Large",
-        en="built-in small model ({name}), not Emotion2Vec+ Large",
-    ),
+    "page.model_builtin": Text(zh="内置小模型（{name}）", en="built-in small model ({name})"),
     "page.model_other": Text(zh="{name}", en="{name}"),
     "page.model_details": Text(
         zh="引擎 {engine} · 精度 {precision} · 设备 {device} · 权重许可证 {license}",
@@ -217,6 +215,8 @@ _ANSWER: Final[Mapping[str, Text]] = {
         en="{file_name} · {duration_s:.2f} s · {sample_rate_hz} Hz · inference {inference_s:.2f} s",
     ),
     "page.warnings": Text(zh="提示", en="Please note"),
+    "page.more": Text(zh="更多", en="more"),
+    "page.more_warnings": Text(zh="更多（另有 {count} 条提示）", en="more (+{count})"),
     "page.honest": Text(
         zh="得分只反映这段声音在模型“听”来更像哪种情感，不代表说话人的真实内心。",
         en="A score describes what a voice sounds like to a model, not what the speaker really feels.",
