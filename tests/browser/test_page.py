@@ -56,7 +56,7 @@ def test_the_whole_way(open_page: OpenPage, server: RunningServer, recording: Pa
     assert result.model.license in answer.locator(".se-model").inner_text()
     warnings = answer.locator(".se-warnings")
     assert warnings.inner_text().count("Emotion2Vec+ Large") == 1
-    assert "而非 Emotion2Vec+ Large" in warnings.inner_text()
+    assert "使用内置小模型，非 Emotion2Vec+ Large" in warnings.inner_text()
     expect(warnings.get_by_text("bash run.sh download emotion2vec_plus_large")).to_be_hidden()
     warnings.get_by_text("更多").click()
     expect(warnings.get_by_text("bash run.sh download emotion2vec_plus_large")).to_be_visible()

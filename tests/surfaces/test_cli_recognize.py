@@ -28,7 +28,7 @@ def test_for_people(command_line: CommandLine) -> None:
     assert f"Results: {folder} (log.txt, processed_audio.wav, result.json)" in ended.text
     assert "\x1b" not in ended.text + ended.err  # no colours in a file
     assert ended.err.count("Emotion2Vec+ Large") == 1  # one line, and no download command
-    assert "Built-in small model used, not Emotion2Vec+ Large: much less accurate" in ended.err
+    assert "Built-in model, not Emotion2Vec+ Large: much less accurate" in ended.err
     assert "run.sh download" not in ended.err
     assert "Model: builtin (engine builtin, precision fp32, device" in ended.err
     assert f"weights {result.model.license})" in ended.err

@@ -144,7 +144,7 @@ def test_a_failed_download_is_one_line_with_the_reason_behind_it(language: Langu
     )
     line, details = html.split("<summary>")[1].split("</summary>")
     assert "ConnectError" not in html.split("<summary>")[0] + line
-    assert text("notice.download_unreachable", language, model=LARGE) in words(line)
+    assert escape(text("notice.download_unreachable", language, model=LARGE)) in line
     assert escape(problem.message(language)) in details
     broken = replace(failed, problem=CheckpointError("checkpoint.not_finite", file="f", name="n"))
     html = status_html(

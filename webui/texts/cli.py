@@ -210,7 +210,7 @@ _OPTIONS: Final[Mapping[str, Text]] = {
     "cli.option_json": Text(zh="标准输出只有 JSON。", en="Writes only JSON to stdout."),
     "cli.option_files": Text(zh="音频文件；“-” 为标准输入。", en="Audio files; `-` is standard input."),
     "cli.option_granularity": Text(
-        zh="utterance：整段一个结果；frame：另给出随时间的变化；segment：另给出每个语音片段的结果。",
+        zh="utterance：整段一个结果； frame：另给出随时间的变化； segment：另给出各语音片段。",
         en="utterance: one result; frame: also scores over time; segment: also one result per speech segment.",
     ),
     "cli.option_embedding": Text(zh="另存特征 embedding.npy。", en="Also writes the embedding to embedding.npy."),
@@ -224,7 +224,7 @@ _OPTIONS: Final[Mapping[str, Text]] = {
         zh="frame：模型的每一帧一行，不做平滑。", en="frame: one row per model frame, without smoothing."
     ),
     "cli.option_verbose": Text(
-        zh="在标准错误上显示处理日志和提示的详情。", en="Shows the processing log and full warnings on stderr."
+        zh="在标准错误上显示处理日志，以及提示的详情。", en="Shows the processing log and full warnings on stderr."
     ),
 }
 
@@ -402,8 +402,8 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
         "{variable}.",
     ),
     "cli.option_compare_models": Text(
-        zh="模型名，以逗号分隔；默认为 Emotion2Vec+ Large、Wav2Vec2-base 和 HuBERT-large。",
-        en="Names separated by commas; by default Emotion2Vec+ Large, Wav2Vec2-base and HuBERT-large.",
+        zh="模型名，以逗号分隔； 默认为 Large、 Wav2Vec2-base 和 HuBERT-large。",
+        en="Names separated by commas; by default Large, Wav2Vec2-base and HuBERT-large.",
     ),
     "cli.option_compare_data": Text(
         zh="带标注的录音，格式同 evaluate。", en="Labelled recordings, in the formats of `evaluate`."
@@ -416,7 +416,7 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
         zh="用于建议：10 秒音频最多允许处理几秒。", en="For the advice: how long 10 s of audio may take."
     ),
     "cli.option_compare_language": Text(
-        zh="用于建议：语音的语言，例如 zh。", en="For the advice: language of the speech, for example zh."
+        zh="用于建议：语音语言，例如 zh。", en="For the advice: language of the speech, for example zh."
     ),
     "cli.option_compare_out": Text(zh="保存报告的文件夹。", en="Folder for the report."),
     "cli.option_compare_rounds": Text(zh="每种长度测几轮。", en="Rounds per length."),

@@ -16,8 +16,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="没有检测到语音，因此没有片段。", en="No speech was detected, so there are no segments."
     ),
     "notice.request_builtin_answered": Text(
-        zh="使用的是内置小模型，而非 Emotion2Vec+ Large：准确率低得多，权重仅限非商业用途。",
-        en="Built-in small model used, not Emotion2Vec+ Large: much less accurate; non-commercial weights.",
+        zh="使用内置小模型，非 Emotion2Vec+ Large：准确率低得多，仅限非商业用途。",
+        en="Built-in model, not Emotion2Vec+ Large: much less accurate; non-commercial.",
     ),
     "notice.audio_incomplete": Text(
         zh="文件不完整：只识别了 {expected_s} 秒中的 {kept_s} 秒。",

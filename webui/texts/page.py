@@ -155,10 +155,9 @@ _STATUS: Final[Mapping[str, Text]] = {
     "page.status_verified": Text(zh="数值已与 FunASR 核对一致", en="numbers verified against FunASR"),
     "page.status_unverified": Text(zh="数值未核对（bash run.sh verify）", en="not verified (bash run.sh verify)"),
     "page.status_absent": Text(
-        zh="本机没有 Emotion2Vec+ Large 的权重，目前使用内置小模型，准确率低得多。",
+        zh="本机没有 Emotion2Vec+ Large 的权重；内置小模型的准确率低得多。",
         en=(
-            "The weights of Emotion2Vec+ Large are not on this machine; "
-            "the built-in small model is used, which is much less accurate."
+            "The weights of Emotion2Vec+ Large are not on this machine; the built-in small model is much less accurate."
         ),
     ),
     "page.status_download": Text(
@@ -203,12 +202,12 @@ _ANSWER: Final[Mapping[str, Text]] = {
     "page.curve_peak": Text(zh="最高 {score:.0%}，在 {time_s:.1f} 秒", en="peak {score:.0%} at {time_s:.1f} s"),
     "page.curve_span": Text(zh="{start_s:.1f}–{end_s:.1f} 秒：{emotion}", en="{start_s:.1f}-{end_s:.1f} s: {emotion}"),
     "page.seconds": Text(zh="秒", en="s"),
-    "page.answered_by": Text(zh="所用模型", en="Model"),
+    "page.answered_by": Text(zh="所用模型：", en="Model:"),
     "page.model_builtin": Text(zh="内置小模型（{name}）", en="built-in small model ({name})"),
     "page.model_other": Text(zh="{name}", en="{name}"),
     "page.model_details": Text(
-        zh="引擎 {engine} · 精度 {precision} · 设备 {device} · 权重许可证 {license}",
-        en="engine {engine} · precision {precision} · device {device} · licence of the weights {license}",
+        zh="引擎 {engine} · 精度 {precision} · 设备 {device} · 许可证 {license}",
+        en="engine {engine} · precision {precision} · device {device} · licence {license}",
     ),
     "page.source": Text(
         zh="{file_name} · {duration_s:.2f} 秒 · {sample_rate_hz} Hz · 推理 {inference_s:.2f} 秒",
