@@ -97,7 +97,7 @@ requirements() { # requirements KIND: prints the requirements
 
 set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and lock end with it
     local kind=$1 base
-    trap 'echo >&2; say "安装被中断；下次运行会接着完成。" "Set-up was interrupted; the next start finishes it."; exit 130' INT
+    trap 'echo >&2; say "安装已中断，下次运行时会继续。" "Set-up was interrupted; the next run resumes it."; exit 130' INT
     trap 'exit 143' TERM HUP
     base=$(find_python)
     if ! mkdir -p "$ROOT/.setup" 2>/dev/null || [ ! -w "$ROOT/.setup" ]; then
@@ -117,7 +117,7 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
     requirements "$kind" >"$VENV/installed-$kind"
     if [ "$kind" = dev ]; then requirements runtime >"$VENV/installed-runtime"; fi
     made_line "$TORCH" >"$VENV/made"
-    say "安装完成。" "Set-up is done."
+    say "安装完成。" "Set-up finished."
 }
 
 find_python() { # prints the path of a Python that can create virtual environments, but not one inside a .venv
@@ -141,7 +141,7 @@ find_python() { # prints the path of a Python that can create virtual environmen
     done
     if [ -n "$bare" ]; then
         fail "Python $bare 缺少 venv 模块。请安装后重试，例如：sudo apt install python$bare-venv" \
-            "Python $bare lacks its venv module. Install it and try again, for example: sudo apt install python$bare-venv"
+            "Python $bare lacks the venv module. Install it and try again, for example: sudo apt install python$bare-venv"
     fi
     fail "需要 Python 3.$MIN_MINOR 或更高版本，找到的是：${found:- 无}。请安装后重试，例如：
   Debian/Ubuntu: sudo apt install python3.11 python3.11-venv    Fedora: sudo dnf install python3.12    macOS: brew install python@3.12" \
@@ -161,7 +161,7 @@ except BlockingIOError:
     fcntl.flock(9, fcntl.LOCK_EX)
 except OSError:
     pass  # a file system without locks
-' "$(say "另一个 run.sh 正在安装，等待它完成……" "Another run.sh is setting up; waiting for it ..." 2>&1)"
+' "$(say "另一个 run.sh 正在安装，请等待其完成……" "Another run.sh is installing; waiting for it ..." 2>&1)"
 }
 
 make_venv() { # make_venv PYTHON: keeps a .venv that fits, otherwise creates or replaces it; sets TORCH
@@ -175,7 +175,7 @@ make_venv() { # make_venv PYTHON: keeps a .venv that fits, otherwise creates or 
     fi
     if [ -z "$made" ] && is_usable; then return 0; fi # created by the user
     check_disk
-    say "[1/3] 创建 .venv（Python $(python_version "$1")）" "[1/3] Making .venv (Python $(python_version "$1"))"
+    say "[1/3] 创建 .venv（Python $(python_version "$1")）" "[1/3] Creating .venv (Python $(python_version "$1"))"
     rm -rf "$VENV"
     mkdir "$VENV"
     printf 'unfinished' >"$VENV/made"
@@ -204,7 +204,7 @@ check_disk() { # fails before the installation if there is too little disk space
     free_mb=$(free_mb)
     if [ "$free_mb" -lt "$need_mb" ]; then
         fail "磁盘空间不足：$ROOT 所在磁盘可用 $free_mb MB，安装约需 $need_mb MB。请清理磁盘，或把项目移到更大的磁盘。" \
-            "Not enough disk space: $free_mb MB are free where $ROOT lies, set-up takes about $need_mb MB. Free some space, or move the project to a larger disk."
+            "Not enough disk space: $free_mb MB are free on the disk of $ROOT, set-up needs about $need_mb MB. Free some space, or move the project to a larger disk."
     fi
 }
 
@@ -255,11 +255,11 @@ uv() { "$PY" -m uv pip install --python "$PY" "$@"; }
 still_room() { [ "$(free_mb)" -ge 200 ]; }
 
 explain_failure() { # explain_failure [unfinished]
-    still_room || fail "磁盘已满（可用 $(free_mb) MB），安装没有完成。请清理磁盘后重新运行。" \
-        "The disk is full ($(free_mb) MB free); set-up did not finish. Free some space and start again."
+    still_room || fail "磁盘已满（可用 $(free_mb) MB），安装未完成。请清理磁盘后重新运行。" \
+        "The disk is full ($(free_mb) MB free); set-up did not finish. Free some space and run it again."
     if [ -z "${1:-}" ]; then made_line "$TORCH" >"$VENV/made"; fi # what is in is sound: the next start goes on from it
-    fail "安装没有完成，原因见上。请检查网络（或 pip 的镜像设置）后重新运行。" \
-        "Set-up did not finish; the reason stands above. Check the network (or pip's index settings) and start again."
+    fail "安装未完成，原因见上文。请检查网络（或 pip 的镜像设置）后重新运行。" \
+        "Set-up did not finish; see the error above. Check the network (or pip's index settings) and run it again."
 }
 
 main "$@"

@@ -56,7 +56,7 @@ def test_a_model_that_the_visitor_chose(guest: Visitor) -> None:
 def test_all_side_by_side(guest: Visitor, server_with_peers: RunningServer) -> None:
     before = len(list(server_with_peers.outputs_dir.glob("outputs_*")))
     guest.load_example()
-    choose(guest, "All, side by side")
+    choose(guest, "Compare all models")
     answer = guest.recognize()
     rows = answer.locator(".se-side tbody tr")
     expect(rows).to_have_count(4)
@@ -70,7 +70,7 @@ def test_all_side_by_side(guest: Visitor, server_with_peers: RunningServer) -> N
 
 
 def test_a_comparison_on_labelled_recordings(guest: Visitor, tmp_path: Path) -> None:
-    guest.page.get_by_role("tab", name="Models").click()
+    guest.page.get_by_role("tab", name="Compare models").click()
     guest.page.locator("#compare-models").get_by_label("hubert_large_superb").uncheck()
     table = tmp_path / "labels.csv"
     table.write_text("path,annotator_1,annotator_2\nexample_synthetic.wav,other,boredom\n", "utf-8")
@@ -92,7 +92,7 @@ def test_a_comparison_on_labelled_recordings(guest: Visitor, tmp_path: Path) -> 
 
 
 def test_what_cannot_be_compared_is_said(guest: Visitor) -> None:
-    guest.page.get_by_role("tab", name="Models").click()
+    guest.page.get_by_role("tab", name="Compare models").click()
     guest.page.locator("#compare-files input[type=file]").set_input_files([EXAMPLE])
     expect(guest.page.locator("#compare-files")).to_contain_text(EXAMPLE.stem)
     guest.page.click("#compare-start")
@@ -103,7 +103,7 @@ def test_what_cannot_be_compared_is_said(guest: Visitor) -> None:
 def test_a_table_reads_no_file_of_the_server(guest: Visitor, tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     table.write_text(f"path,label\n{EXAMPLE},other\n", "utf-8")  # it is there, and was not uploaded
-    guest.page.get_by_role("tab", name="Models").click()
+    guest.page.get_by_role("tab", name="Compare models").click()
     guest.page.locator("#compare-files input[type=file]").set_input_files([table])
     expect(guest.page.locator("#compare-files")).to_contain_text(LABELS_CSV)
     guest.page.click("#compare-start")
@@ -113,7 +113,7 @@ def test_a_table_reads_no_file_of_the_server(guest: Visitor, tmp_path: Path) -> 
 
 
 def test_a_comparison_that_is_cancelled_ends(guest: Visitor) -> None:
-    guest.page.get_by_role("tab", name="Models").click()
+    guest.page.get_by_role("tab", name="Compare models").click()
     guest.page.click("#compare-start")
     expect(guest.page.locator("#compare-report")).to_contain_text("Comparing", timeout=ANSWER_MS)
     guest.page.click("#compare-cancel")

@@ -49,12 +49,17 @@ def test_the_whole_way(open_page: OpenPage, server: RunningServer, recording: Pa
     assert sum(result.scores.values()) == pytest.approx(1.0, abs=1e-4)
 
     assert answer.locator(".se-emotion").inner_text().endswith(result.emotion.value.capitalize() + ")")
-    assert answer.locator(".se-confidence").inner_text() == f"置信度: {result.confidence:.1%}"
+    assert answer.locator(".se-confidence").inner_text() == f"置信度：{result.confidence:.1%}"
     assert recording.name in answer.locator(".se-source").inner_text()
     assert result.emotion.emoji in answer.locator(".se-emotion").inner_text()
     assert "内置小模型" in answer.locator(".se-model").inner_text()
-    assert "不是 Emotion2Vec+ Large" in answer.locator(".se-model").inner_text()
     assert result.model.license in answer.locator(".se-model").inner_text()
+    warnings = answer.locator(".se-warnings")
+    assert warnings.inner_text().count("Emotion2Vec+ Large") == 1
+    assert "使用内置小模型，非 Emotion2Vec+ Large" in warnings.inner_text()
+    expect(warnings.get_by_text("bash run.sh download emotion2vec_plus_large")).to_be_hidden()
+    warnings.get_by_text("更多").click()
+    expect(warnings.get_by_text("bash run.sh download emotion2vec_plus_large")).to_be_visible()
     numbers = [row.locator(".se-number").inner_text() for row in answer.locator(".se-score").all()]
     assert numbers == [f"{result.scores[emotion]:.1%}" for emotion in Emotion]
 
@@ -82,7 +87,7 @@ def test_frame_mode_shows_the_curve(open_page: OpenPage, recording: Path, tmp_pa
     result = RecognitionResult.model_validate_json(visitor.download("result.json", tmp_path).read_text("utf-8"))
     assert result.frames is not None
     assert answer.locator(".se-curve .se-plot polyline").count() == len(Emotion)
-    assert f"{result.frames.rows} in all" in answer.locator(".se-curve figcaption").inner_text()
+    assert f"{result.frames.rows} in total" in answer.locator(".se-curve figcaption").inner_text()
     widths = [float(s.get_attribute("style").split(":")[1].rstrip("%")) for s in answer.locator(".se-span").all()]
     assert sum(widths) == pytest.approx(100.0, abs=0.1)
     visitor.photograph("curve_en_dark_1280")
@@ -154,6 +159,9 @@ def test_a_silent_file_is_a_sentence(open_page: OpenPage, server: RunningServer,
     visitor.upload(silent)
     warnings = visitor.recognize().locator(".se-warnings")
     assert "没有检测到类似语音的信号" in warnings.inner_text()
+    assert "内置小模型" not in warnings.inner_text()  # behind "more": one line is shown
+    warnings.get_by_text("更多（另有 1 条提示）").click()
+    assert "内置小模型" in warnings.inner_text()
     assert "没有检测到类似语音的信号" in visitor.log()
     visitor.photograph("silent_zh")
 
@@ -194,7 +202,7 @@ def test_language_follows_the_browser_until_the_visitor_chooses(open_page: OpenP
 
     page.locator("#language label").first.click()
     expect(page.locator("#recognize")).to_have_text("🎯 开始识别")
-    expect(answer).to_contain_text("置信度:")
+    expect(answer).to_contain_text("置信度：")
     expect(page.locator("#granularity")).to_contain_text("整句级别")
     assert "[验证]" in visitor.log()
     assert page.evaluate("document.documentElement.lang") == "zh-CN"

@@ -113,7 +113,7 @@ def test_a_server_that_refuses_is_a_sentence(open_page: OpenPage) -> None:
     full = '{"detail": "Queue is full. Max size is 32 and size is 32."}'
     page.route("**/queue/join*", lambda route: route.fulfill(status=503, content_type="application/json", body=full))
     trouble = visitor.recognize().locator(".se-error")
-    assert "The server did not take it" in trouble.inner_text()
+    assert "The server did not accept the request" in trouble.inner_text()
     expect(page.get_by_test_id("toast-body")).to_contain_text("The server is busy; try again in a moment.")
     expect(page.locator("#cancel")).to_be_hidden()
     page.unroute("**/queue/join*")
@@ -129,8 +129,8 @@ def test_a_caller_with_too_many_runs_is_told_in_the_language_of_the_page(open_pa
     body = problem_of(error, Language.ZH).model_dump_json()
     page.route("**/queue/join*", lambda route: route.fulfill(status=429, content_type=PROBLEM_TYPE, body=body))
     trouble = visitor.recognize().locator(".se-error")
-    assert "too many recognitions of your own are under way" in trouble.inner_text()
-    expect(page.get_by_test_id("toast-body")).to_contain_text("16 of your requests are being answered or wait")
+    assert "too many of your own recognitions are in progress" in trouble.inner_text()
+    expect(page.get_by_test_id("toast-body")).to_contain_text("16 of your requests are being processed or waiting")
     page.unroute("**/queue/join*")
     expect(visitor.recognize().locator(".se-answer")).to_be_visible()
 
@@ -145,7 +145,7 @@ def test_an_upload_that_is_refused_is_a_sentence(open_page: OpenPage) -> None:
     with visitor.page.expect_file_chooser() as chooser:
         visitor.page.locator("#upload button").first.click()
     chooser.value.set_files(EXAMPLE)
-    expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("上传没有被接受")
+    expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("上传被拒绝")
     expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("SPEECH_EMOTION_MAX_AUDIO_MB")
     expect(visitor.page.get_by_test_id("toast-body")).not_to_contain_text("{")
 

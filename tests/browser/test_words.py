@@ -66,7 +66,7 @@ def test_a_german_reads_english(open_page: OpenPage) -> None:
     visitor = open_page(locale="de-DE")
     visitor.page.get_by_role("tab", name="Microphone").click()
     expect(visitor.page.locator("#microphone")).to_contain_text("Record")
-    expect(visitor.page.locator(".se-footer")).to_have_text("For programs: docs of the REST API")
+    expect(visitor.page.locator(".se-footer")).to_have_text("For programs: REST API documentation")
 
 
 def test_a_file_over_the_limit_is_refused_in_words(open_page: OpenPage, tmp_path: Path) -> None:
@@ -118,12 +118,12 @@ def test_a_microphone_that_is_refused(open_page: OpenPage, server: RunningServer
     hint = page.locator('.se-microphone[data-when="refused"]')
     expect(hint).to_be_hidden()
     page.locator("#microphone button.record").click()
-    expect(hint).to_contain_text({"zh-CN": "浏览器没有允许使用麦克风", "en-US": "did not allow the microphone"}[locale])
+    expect(hint).to_contain_text({"zh-CN": "浏览器未允许使用麦克风", "en-US": "did not allow the microphone"}[locale])
     expect(page.locator("#recognize")).to_be_enabled()
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [("zh", "每位访客 0.1 MB 的上限"), ("en", "the 0.1 MB that one visitor")], ids=["zh", "en"]
+    ("language", "said"), [("zh", "每位用户 0.1 MB 的上限"), ("en", "the limit of 0.1 MB per user")], ids=["zh", "en"]
 )
 def test_too_much_in_all_is_said_in_the_language_of_the_page(
     open_page: OpenPage, tmp_path: Path, language: str, said: str

@@ -270,7 +270,7 @@ def test_key_new_and_key_login() -> None:
     made = run("key", "new", "--lang", "en")
     key, kept = made.stdout.split()
     assert hash_key(key) == kept
-    assert "shown this once" in made.stderr
+    assert "shown only once" in made.stderr
     login = run("key", "login", "anna", stdin=PASSWORD + "\n").stdout.strip()
     user, _, written = login.partition(":")
     assert user == "anna"
@@ -332,7 +332,7 @@ def test_tls(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
 
 
 def test_a_certificate_that_can_not_be_used_is_a_sentence(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
-    with pytest.raises(RequestError, match="expected together"):
+    with pytest.raises(RequestError, match="must be used together"):
         check_certificate(Settings(ssl_certfile=certificate[0]))
     for cert, key in ((tmp_path / "none.pem", certificate[1]), (certificate[1], certificate[0])):
         with pytest.raises(RequestError, match="can't be used"):

@@ -194,14 +194,14 @@ def test_bad_bodies(client: httpx.Client) -> None:
 def test_a_named_model_is_that_model_or_an_error(client: httpx.Client) -> None:
     assert upload(client, model="builtin").json()["model"]["name"] == "builtin"
     response = upload(client, model=LARGE)
-    assert "no other model answers in its name" in problem(response, 503, "request.weights_absent")
+    assert "never replaced by another one" in problem(response, 503, "request.weights_absent")
     assert int(response.headers["retry-after"]) > 0
     problem(upload(client, model="whisper"), 422, "request.unknown_model")
 
 
 def test_chinese_for_those_who_prefer_it(client: httpx.Client) -> None:
     response = client.post("/api/v1/recognize", json={}, headers={"accept-language": "zh-CN,zh;q=0.9"})
-    assert "需要 audio_path" in problem(response, 422, "api.one_source")
+    assert "应为 audio_path" in problem(response, 422, "api.one_source")
 
 
 def test_too_large_is_known_before_it_has_arrived(client: httpx.Client) -> None:

@@ -80,7 +80,7 @@ def test_it_goes_on_where_it_was_ended(
         assert sorted(row["path"] for row in rows(table) if row["state"] == "done") == sorted(before)
     ended = command_line.run("batch", str(recordings), "--out", str(table), "--resume")
     assert ended.code == 0, ended.err
-    assert f"{len(before)} of {FILES} are done already" in ended.err
+    assert f"{len(before)} of {FILES} are already done" in ended.err
     assert len(rows(table)) == FILES
     assert {row["state"] for row in rows(table)} == {"done"}
 
@@ -103,7 +103,7 @@ def test_what_makes_no_sense_is_said(command_line: CommandLine, recordings: Path
     (tmp_path / "empty").mkdir()
     for arguments, said in (
         (("empty", "--out", "r.csv"), "No recording was found"),
-        ((str(recordings), "--out", "r.xlsx"), "doesn't tell its format"),
+        ((str(recordings), "--out", "r.xlsx"), "The format can't be told"),
         ((str(recordings), "--out", "r.csv", "--granularity", "frame"), "--format jsonl"),
         ((str(recordings), "--out", "r.csv", "--labels", "joy"), "no emotion joy"),
     ):

@@ -21,7 +21,7 @@ def test_a_report_and_going_on(command_line: CommandLine, tmp_path: Path) -> Non
         assert title in ended.text
     document = json.loads((out / "comparison.json").read_text("utf-8"))
     assert document["accuracy"]["builtin"]["right"]["value"] == 1.0
-    assert "learnt from EMO-DB" in ended.text
+    assert "trained on EMO-DB" in ended.text
     assert set(document["models"][0]["times"]) == {"3.0", "10.0", "30.0"}
     assert (out / "comparison.html").read_text("utf-8").startswith("<!doctype html>")
     ended = command_line.run(*asked)

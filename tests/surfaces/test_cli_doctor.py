@@ -120,11 +120,11 @@ def test_models(command_line: CommandLine) -> None:
     }
     people = command_line.run("models")
     assert re.search(r"^builtin +yes ", people.text, re.MULTILINE)
-    assert "auto stands for builtin" in people.err
+    assert "auto currently means builtin" in people.err
 
 
 def test_a_setting_that_makes_no_sense(command_line: CommandLine) -> None:
     ended = command_line.run("doctor", SPEECH_EMOTION_PORT="many", LC_ALL="zh_CN.UTF-8")
     assert (ended.code, ended.out) == (2, b"")
-    assert "设置 port 的值 'many' 不合理" in ended.err
+    assert "设置 port 的值 'many' 无效" in ended.err
     assert "SPEECH_EMOTION_PORT" in ended.err

@@ -79,7 +79,7 @@ def test_a_peer_by_name_and_any_classifier_by_its_repository(command_line: Comma
 def test_no_hub_is_an_error_with_the_way_out(command_line: CommandLine, tmp_path: Path) -> None:
     ended = command_line.run("download", LARGE, "--lang", "zh", **surroundings(tmp_path, "http://127.0.0.1:9"))
     assert (ended.code, ended.out) == (4, b"")
-    assert "连不上 ModelScope" in ended.err
+    assert "未能连接到 ModelScope" in ended.err
     assert "models/README.md" in ended.err
 
 

@@ -27,8 +27,10 @@ def test_for_people(command_line: CommandLine) -> None:
         assert f"{result.scores[emotion]:.1%}" in line
     assert f"Results: {folder} (log.txt, processed_audio.wav, result.json)" in ended.text
     assert "\x1b" not in ended.text + ended.err  # no colours in a file
-    assert "not Emotion2Vec+ Large" in ended.err
-    assert "Answered by the model builtin (engine builtin, precision fp32, device" in ended.err
+    assert ended.err.count("Emotion2Vec+ Large") == 1  # one line, and no download command
+    assert "Built-in model, not Emotion2Vec+ Large: much less accurate" in ended.err
+    assert "run.sh download" not in ended.err
+    assert "Model: builtin (engine builtin, precision fp32, device" in ended.err
     assert f"weights {result.model.license})" in ended.err
 
 
@@ -59,7 +61,7 @@ def test_a_bad_file_does_not_stop_the_others(command_line: CommandLine, tmp_path
     first, second, third = ended.documents  # in the order of the files
     assert FailedFile.model_validate(first).error.code == "audio.text"
     assert first["input"] == str(text)
-    assert "is a text, not audio" in first["error"]["message"]
+    assert "is text, not audio" in first["error"]["message"]
     assert first["exit_code"] == 3
     assert second["input"] == str(EXAMPLE)
     assert third["error"]["code"] == "audio.no_such_file"
@@ -94,14 +96,14 @@ def test_standard_input_is_read_up_to_the_limit(command_line: CommandLine) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["--window", "2"], 2, "--window is about frame scores"),
+        (["--window", "2"], 2, "--window only applies to frame scores"),
         (["--raw"], 2, "Add --granularity frame"),
         (["-g", "frame", "--raw", "--hop", "1"], 2, "--hop, --raw contradict each other"),
-        (["-g", "frame", "--window", "1", "--hop", "2"], 2, "window >= hop > 0 is expected"),
-        (["-g", "frame", "--window", "0"], 2, "more than 0 s and at most 3600 s is expected"),
+        (["-g", "frame", "--window", "1", "--hop", "2"], 2, "window >= hop > 0 is required"),
+        (["-g", "frame", "--window", "0"], 2, "more than 0 s and at most 3600 s is required"),
         (["--granularity", "word"], 2, "'utterance', 'frame'"),
         (["--nonsense"], 2, "See bash run.sh recognize --help"),
-        (["--model", "large"], 4, "There is no model named large; known are: auto, emotion2vec_plus_large, "),
+        (["--model", "large"], 4, "There is no model named large; available: auto, emotion2vec_plus_large, "),
         (["--outputs-dir", EXAMPLE / "inside"], 5, "can't be written to (Not a directory)"),
     ],
 )
@@ -142,6 +144,8 @@ def test_frames_for_people(command_line: CommandLine) -> None:
     assert "窗口 0.02 秒" in ended.text
     assert "[推理] 18" in ended.err  # the log, since it was asked for
     assert "[结果] 已保存到" in ended.err
+    assert "本次使用的是内置小模型，而非 Emotion2Vec+ Large" in ended.err  # the warnings in full
+    assert "bash run.sh download emotion2vec_plus_large" in ended.err
 
 
 @pytest.mark.parametrize("clip", ["jfk.flac"])

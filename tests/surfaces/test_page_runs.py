@@ -36,15 +36,15 @@ def test_a_new_run_is_not_forgotten_with_the_old_one() -> None:
 def test_what_is_said_of_a_stopped_run_is_true() -> None:
     stopped = render(Outcome(None, None, (), cancelled=True), Language.EN)
     assert "nothing was written" in stopped[0]
-    assert stopped[1] == "[cancelled] stopped as asked."
+    assert stopped[1] == "[cancelled] stopped by the user."
     late = render(Outcome(None, None, (), cancelled=True, too_late=True), Language.EN)
-    assert "its files are in the outputs folder" in late[0]
+    assert "its files are in the output folder" in late[0]
     assert late[1] == ""
 
 
 def test_a_warning_in_the_log_is_marked() -> None:
     log = (Notice(code="request.builtin_answered", values={"license": "CC BY-NC-SA 4.0"}),)
-    assert Outcome(None, None, log).log_text(Language.ZH).startswith("[提示] 本次由内置小模型作答")
+    assert Outcome(None, None, log).log_text(Language.ZH).startswith("[提示] 本次使用的是内置小模型")
 
 
 def test_what_gradio_says_is_said_in_both_languages() -> None:

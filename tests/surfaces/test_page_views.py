@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 
 from tests.support.fake_model import FakeModel
 from webui import storage
+from webui.engine.registry import LARGE
 from webui.errors import (
     AudioDecodeError,
+    CheckpointError,
+    DownloadError,
     InferenceError,
     OutputError,
     RequestError,
@@ -26,14 +30,18 @@ from webui.results import (
     Timing,
 )
 from webui.service import RecognitionService, RecognizeOptions
+from webui.service.models.acquisition import AcquisitionState, AcquisitionStatus
+from webui.service.models.status import ActiveModel, PoolStatus
 from webui.settings import Settings
 from webui.storage.writers import write_parquet_groups
 from webui.texts import Language, text
 from webui.ui.i18n import parse_language, preferred_language
 from webui.ui.outcome import Outcome, error_card_of, recognize_source
-from webui.ui.views.answer import answer_html, empty_html, error_card_html, scores_html
+from webui.ui.views.answer import answer_html, empty_html, error_card_html, scores_html, warnings_html
 from webui.ui.views.curve import curve_html
 from webui.ui.views.curve_data import Curve, Span, leading_spans, load_curve, thin
+from webui.ui.views.markup import escape
+from webui.ui.views.status import status_html
 
 SCORES = [0.012, 0.008, 0.015, 0.853, 0.045, 0.023, 0.018, 0.021, 0.005]
 
@@ -89,7 +97,7 @@ def test_an_unknown_language_is_english(value: object) -> None:
 def test_main_emotion_reads_as_users_know_it() -> None:
     chinese = words(answer_html(make_result(), Language.ZH))
     assert "😊 快乐 (Happy)" in chinese
-    assert "置信度: 85.3%" in chinese
+    assert "置信度：85.3%" in chinese
     english = words(answer_html(make_result(), Language.EN))
     assert "😊 Happy (快乐)" in english
     assert "Confidence: 85.3%" in english
@@ -102,7 +110,47 @@ def test_the_model_that_answered_is_named(language: Language) -> None:
     assert "Emotion2Vec+ Large" in answer
     assert answer.count("CC BY-NC-SA 4.0") == 2  # beside the name, and in the warning
     assert text("page.honest", language).split("，")[0].split(",")[0] in answer
-    assert "Emotion2Vec+ Large" not in words(answer_html(make_result(engine="native"), language)).split("CC BY")[0]
+    native = answer_html(make_result(engine="native"), language)
+    assert "Emotion2Vec+ Large" not in words(native[native.index("se-model") :])
+
+
+OFFLINE = {"seconds": "3", "model": LARGE, "modelscope_reason": "ConnectError: m", "huggingface_reason": "no: h"}
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_warnings_are_one_line_with_the_details_behind_it(language: Language) -> None:
+    builtin = Notice(code="request.builtin_answered", values={"license": "CC BY-NC-SA 4.0"})
+    offline = Notice(code="download.unreachable", values=OFFLINE)
+    clipped = Notice(code="audio.clipped", values={"share": 0.25})
+    html = warnings_html((clipped, offline, builtin), language)
+    assert html.count("<details") == 1
+    line, details = html.split("</summary>")
+    assert escape(builtin.short(language) or "") in line
+    assert "ConnectError" not in line
+    assert text("page.more_warnings", language, count=1) in words(line)  # the reason is no warning of its own
+    items = re.findall("<li>(.*?)</li>", details)
+    assert items == [escape(notice.message(language)) for notice in (builtin, offline, clipped)]
+    alone = words(warnings_html((offline, builtin), language).split("</summary>")[0])
+    assert alone.endswith(f" {text('page.more', language)}")
+    assert warnings_html((), language) == ""
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_failed_download_is_one_line_with_the_reason_behind_it(language: Language) -> None:
+    problem = DownloadError("download.unreachable", **OFFLINE)
+    failed = AcquisitionStatus(LARGE, AcquisitionState.FAILED, problem=problem)
+    html = status_html(
+        PoolStatus(ActiveModel("builtin", "builtin"), failed, can_retry=True, can_cancel=False), language
+    )
+    line, details = html.split("<summary>")[1].split("</summary>")
+    assert "ConnectError" not in html.split("<summary>")[0] + line
+    assert escape(text("notice.download_unreachable", language, model=LARGE)) in line
+    assert escape(problem.message(language)) in details
+    broken = replace(failed, problem=CheckpointError("checkpoint.not_finite", file="f", name="n"))
+    html = status_html(
+        PoolStatus(ActiveModel("builtin", "builtin"), broken, can_retry=True, can_cancel=False), language
+    )
+    assert text("page.status_failed", language, model="Emotion2Vec+ Large") in words(html.split("</summary>")[0])
 
 
 def test_nine_scores_in_order_with_names_in_both_languages() -> None:

@@ -31,7 +31,7 @@ from webui.cli.options import (
 )
 from webui.cli.terminal import Terminal
 from webui.errors import AudioError, InferenceError, RequestError, SpeechEmotionError
-from webui.results import Granularity, Notice
+from webui.results import BUILTIN_USED, Granularity, Notice
 from webui.service import Recognition, RecognitionService, RecognizeOptions, Stage
 from webui.service.recognition.options import MAX_SEGMENT_S, parse_labels
 from webui.settings import Settings
@@ -150,12 +150,14 @@ class _Files:
             if self._verbose:
                 self._terminal.print_notice(notice, about=label)
             return
-        about_model = notice.code.startswith("request.")  # the same for every file, so printed only once
-        if not about_model:
-            self._terminal.print_notice(notice, about=label)
-        elif notice.code not in self._printed:
+        if notice.is_reason and not self._verbose:
+            return
+        if notice.is_reason or notice.code == BUILTIN_USED:  # the same for every file: printed once
+            if notice.code in self._printed:
+                return
             self._printed.add(notice.code)
-            self._terminal.print_notice(notice)
+            label = ""
+        self._terminal.print_notice(notice, about=label, short=not self._verbose)
 
     def _print_recognition(self, recognition: Recognition, given: str) -> None:
         info = recognition.result.model

@@ -61,9 +61,12 @@ class Terminal:
         """Prints the text with ``key`` to stderr."""
         self._print_line(text(key, self.language, **values))
 
-    def print_notice(self, notice: Notice, *, about: str = "") -> None:
-        """Prints a warning or a line of the log to stderr."""
-        self._print_line(f"{about}{notice.message(self.language)}", style="" if notice.is_log else "yellow")
+    def print_notice(self, notice: Notice, *, about: str = "", short: bool = False) -> None:
+        """Prints a warning or a line of the log to stderr; ``short``: the short form of a warning, if it has one."""
+        line = notice.short(self.language) if short else None
+        if line is not None:
+            line = text("cli.short_notice", self.language, message=line)
+        self._print_line(f"{about}{line or notice.message(self.language)}", style="" if notice.is_log else "yellow")
 
     def print_error(self, error: SpeechEmotionError, *, about: str = "") -> None:
         """Prints an error to stderr."""

@@ -143,7 +143,7 @@ def test_advice_within_limits(clips: list[LabelledClip]) -> None:
 
     def advised(limits: Limits) -> str:
         made = report_files([large, small], accuracy, len(clips), "", Language.EN, "", limits)
-        line = next(line for line in made.advice if line.startswith("Within your limits"))
+        line = next(line for line in made.advice if line.startswith("Within the given limits"))
         return line.rpartition("): ")[2].rstrip(".")
 
     assert advised(Limits()) == "emotion2vec_plus_large, hubert_large_superb"

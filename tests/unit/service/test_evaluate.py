@@ -69,8 +69,8 @@ def test_figures_of_a_model(corpus: Path) -> None:
     report = render_report(found, Language.EN)
     assert f"**{found.average_recall.value:.3f}**" in report
     assert "4 speakers" in report
-    assert "learnt from EMO-DB" in report
-    assert "learnt from" not in render_report(found.model_copy(update={"model": "another"}), Language.EN)
+    assert "trained on EMO-DB" in report
+    assert "trained on" not in render_report(found.model_copy(update={"model": "another"}), Language.EN)
 
 
 def test_intervals_draw_speakers_inside_their_corpus() -> None:

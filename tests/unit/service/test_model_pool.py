@@ -73,13 +73,13 @@ def test_a_named_builtin_has_nothing_to_explain(settings: Settings, clip: Path) 
 
 
 def test_a_named_model_without_weights_is_an_error(settings: Settings, clip: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match="no other model answers in its name"):
+    with pytest.raises(ModelNotFoundError, match="never replaced by another one"):
         RecognitionService(settings).recognize(clip, RecognizeOptions(model=LARGE))
 
 
 def test_without_the_builtin_auto_is_an_error(settings: Settings, clip: Path) -> None:
     alone = settings.model_copy(update={"builtin": False})
-    with pytest.raises(ModelNotFoundError, match="No model can answer"):
+    with pytest.raises(ModelNotFoundError, match="No model is available"):
         RecognitionService(alone).recognize(clip)
 
 

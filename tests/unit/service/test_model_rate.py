@@ -106,7 +106,7 @@ def test_the_model_gets_the_source_at_its_own_rate(name: str, settings: Settings
     scores = list(recognition.result.scores.values())
     np.testing.assert_allclose(scores, expected_scores(settings, name, samples), atol=1e-5)
     check_files(recognition, samples)
-    assert f"[model] takes {RATES[name]} Hz" in (recognition.folder / "log.txt").read_text("utf-8")
+    assert f"[model] sample rate {RATES[name]} Hz" in (recognition.folder / "log.txt").read_text("utf-8")
 
 
 def check_files(recognition: Recognition, samples: Samples) -> None:

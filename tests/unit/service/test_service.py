@@ -220,7 +220,7 @@ def test_silence_is_answered_with_a_warning(service: RecognitionService) -> None
 
 
 def test_refusals_leave_nothing(service: RecognitionService, settings: Settings) -> None:
-    with pytest.raises(ModelNotFoundError, match="no model named whisper; known are: auto, fake"):
+    with pytest.raises(ModelNotFoundError, match="no model named whisper; available: auto, fake"):
         service.recognize(wav_bytes(1.0), RecognizeOptions(model="whisper"))
     with pytest.raises(AudioTooShortError):
         service.recognize(wav_bytes(0.02))

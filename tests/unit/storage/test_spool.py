@@ -61,7 +61,7 @@ def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> 
     spool = storage.Spool(tmp_path, place=tmp_path)
     spool.expect(16_000)
     spool.expect(16_000 * 600)
-    with pytest.raises(OutputError, match=r"too little disk space.* 96000000000 MB more, \d+ MB are free") as caught:
+    with pytest.raises(OutputError, match=r"Not enough disk space.* 96000000000 MB more, \d+ MB are free") as caught:
         spool.expect(16_000 * 10**12)
     assert caught.value.code == "storage.too_little_space"
     spool.close()

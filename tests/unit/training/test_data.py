@@ -49,8 +49,8 @@ def test_no_manifest(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("emotion_raw,emotion,", "emotion_raw,mood,", "It needs path and label (or emotion"),
-        (",angry,angry,", ",angry,cross,", "manifest.csv has labels that are no known emotion: 'cross' 1x: line 2"),
-        ("a_1_angry_0.wav", "gone.wav", "line 2: the recording gone.wav is not there"),
+        (",angry,angry,", ",angry,cross,", "manifest.csv has unknown emotion labels: 'cross' 1x: line 2"),
+        ("a_1_angry_0.wav", "gone.wav", "line 2: the recording gone.wav does not exist"),
     ],
     ids=["column", "emotion", "file"],
 )

@@ -24,7 +24,7 @@ from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.progress import Progress, Stage, ignore_progress
-from webui.results import Granularity, Notice, RecognitionResult, Timing, fields_of, format_timestamp
+from webui.results import Granularity, Notice, RecognitionResult, Timing, by_importance, fields_of, format_timestamp
 from webui.service.models.pool import LoadedModel, ModelPool
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
@@ -348,7 +348,9 @@ class _Run:
         inference_s = time.perf_counter() - clock
         self._log_text("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
         no_speech = () if spans is None or spans else (_no_speech(recording),)
-        warnings = (*recording.warnings, *_cut_warning(model, joined), *no_speech, *model.notices, *loaded.notices)
+        warnings = by_importance(
+            (*recording.warnings, *_cut_warning(model, joined), *no_speech, *model.notices, *loaded.notices)
+        )
         for warning in warnings:
             self._log_line(warning)
         context = ResultContext(

@@ -42,6 +42,19 @@ def emotion_title_html(emotion: Emotion, language: Language) -> str:
     return f"{face(emotion)}{escape(emotion_title(emotion, language).removeprefix(emotion.emoji))}"
 
 
+def details_html(line: str, more: str, content: str, *, css: str) -> str:
+    """Returns a line of which a click on ``more`` shows the details.
+
+    Args:
+        line: the line, as HTML.
+        more: label of the details, as text.
+        content: the details, as HTML.
+        css: class of the element.
+    """
+    summary = f'<summary>{line} <span class="se-more">{escape(more)}</span></summary>'
+    return f'<details class="{css}">{summary}{content}</details>'
+
+
 def table_html(columns: Sequence[str], rows: Iterable[Sequence[str]], *, css: str, row_heads: bool = False) -> str:
     """Returns a table.
 

@@ -3,10 +3,11 @@
 from typing import Final
 
 from webui.engine.families import is_included, model_title
-from webui.service.models.acquisition import AcquisitionState
+from webui.results import Notice
+from webui.service.models.acquisition import AcquisitionState, AcquisitionStatus
 from webui.service.models.status import ActiveModel, PoolStatus
 from webui.texts import Language, text
-from webui.ui.views.markup import escape
+from webui.ui.views.markup import details_html, escape
 
 _MOODS: Final = {
     AcquisitionState.READY: "ready",
@@ -39,7 +40,15 @@ def _announcement(status: PoolStatus, language: Language) -> str:
         active = text("page.status_model", language) + " " + model_title(status.active.name, language)
     acquisition = status.acquisition
     notice = acquisition.notice() if acquisition is not None and not acquisition.state.under_way else None
-    return active if notice is None else f"{active} {notice.message(language)}"
+    if acquisition is None or notice is None:
+        return active
+    return f"{active} {_failure_line(acquisition, notice, language)}"
+
+
+def _failure_line(acquisition: AcquisitionStatus, notice: Notice, language: Language) -> str:
+    """Returns a failure or cancellation in short."""
+    title = model_title(acquisition.name, language)
+    return notice.short(language) or text("page.status_failed", language, model=title)
 
 
 def is_on_disk(status: PoolStatus) -> bool:
@@ -76,7 +85,7 @@ def _details_html(active: ActiveModel, waiting_key: str, language: Language) -> 
 
 
 def _acquisition_html(status: PoolStatus, language: Language) -> str:
-    """Returns why the large model is not in use, and the progress of its download."""
+    """Returns why the large model is not used yet: its progress, or in short why it failed, with details."""
     acquisition = status.acquisition
     if acquisition is None:
         if not status.can_retry:
@@ -90,7 +99,8 @@ def _acquisition_html(status: PoolStatus, language: Language) -> str:
         return ""
     sentence = f"<p>{escape(notice.message(language))}</p>"
     if not acquisition.state.under_way:
-        return sentence
+        line = escape(_failure_line(acquisition, notice, language))
+        return details_html(line, text("page.more", language), sentence, css="se-failure")
     label = escape(model_title(acquisition.name, language))
     value = f' value="{acquisition.fraction:.3f}"' if acquisition.fraction is not None else ""
     return f'{sentence}<progress max="1"{value} aria-label="{label}"></progress>'
