@@ -1,5 +1,6 @@
 """Another kind of model is one file and one line: then it is listed, fetched, found, loaded, shown, and answers."""
 
+import doctest
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.support.hub import Hub, serve
 from tests.support.toy_family import TOY, TOY_FILE
+from webui.engine import family as family_module
 from webui.engine.families import FAMILIES, all_packages, languages_of, model_title, packages_of
 from webui.engine.registry import ModelRegistry
 from webui.engine.weights import Origin
@@ -100,3 +102,8 @@ def test_a_rate_that_only_the_loaded_model_states_is_checked_too(
     assert ModelRegistry(settings).sample_rate("toy_loud") is None
     with pytest.raises(CheckpointError, match="999"):
         ModelRegistry(settings).load("toy_loud")
+
+
+def test_the_example_in_the_docstring_runs() -> None:
+    result = doctest.testmod(family_module)
+    assert (result.failed, result.attempted) == (0, 5)
