@@ -71,8 +71,8 @@ RAVDESS (English, speech part), EMO-DB (German), nEMO (Polish): credits in LICEN
 USER_USE: Final = """
 ## Data
 
-Recordings supplied by whoever ran the training. The model has not been trained on any other languages, speaking styles
-or groups of people.
+Recordings supplied by the person who ran the training. The model has not been trained on any other languages, speaking
+styles or groups of people.
 """
 
 TRANSFER_INTRODUCTION: Final = """
