@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.audio_files import FORMATS, AudioFormat, amr_wb, pcm16, riff, stereo, video_only, voice, with_pyav
+from tests.support.proofs import sizes
 from webui.audio import source as source_module
 from webui.audio.decode import DecodeLimits, Recording, decode
 from webui.errors import AudioDecodeError, AudioError, AudioFetchError, EmptyAudioError
@@ -163,14 +164,15 @@ def _fuzz_seeds() -> dict[str, list[bytes]]:
     return seeds
 
 
-def test_mutations_give_a_recording_or_an_audio_error(capfd: pytest.CaptureFixture[str]) -> None:
+@sizes("count", small=15, full=1000)
+def test_mutations_give_a_recording_or_an_audio_error(capfd: pytest.CaptureFixture[str], count: int) -> None:
     """No other exception, no sample out of range, no word on stderr, no numpy warning."""
     chance = random.Random(20_240_104)
     outcomes = {"recording": 0, "error": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for label, seeds in _fuzz_seeds().items():
-            for turn in range(15):
+            for turn in range(count):
                 data = _mutated(chance.choice(seeds), chance)
                 try:
                     recording = decode(data, limits=LIMITS)

@@ -141,12 +141,12 @@ def test_an_mp4_that_claims_millions_of_samples_costs_nothing(box: str) -> None:
         at = data.index(b"trak")
         data[at : at + 4] = b"cmov"
 
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(AudioDecodeError) as caught:
         decode(bytes(data), limits=LIMITS)
 
     assert caught.value.code == "audio.damaged_header"
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 2.0
 
 
 def test_an_honest_mp4_that_was_cut_off_is_still_read(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import random
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,9 +19,10 @@ import pytest
 
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
-from tests.support.paths import ROOT
+from tests.support.paths import PATIENT_APP
 from tests.support.waiting import wait_until
 from webui.engine.emotion2vec.family import EMOTION2VEC
+from webui.engine.hub import hubs
 from webui.engine.hub.client_process import NO_SESSION
 from webui.engine.hub.download import DownloadProgress
 from webui.engine.hub.download import download_weights as download_card
@@ -30,7 +33,7 @@ from webui.settings import Settings
 LARGE = "emotion2vec_plus_large"
 VARIABLES = {"modelscope": "MODELSCOPE_ENDPOINT", "huggingface": "HF_ENDPOINT"}
 BOTH = pytest.mark.parametrize("client", VARIABLES)
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hub(published: Path) -> Iterator[Hub]:
+def hub(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setitem(hubs.reachable_hubs.__kwdefaults__, "timeout_s", PATIENCE_S)  # type: ignore[arg-type]
     with serve(Hub(published)) as hub:
         yield hub
 
@@ -209,7 +213,7 @@ def test_no_hub_at_all_is_known_soon(target: Path, monkeypatch: pytest.MonkeyPat
         started = time.monotonic()
         with pytest.raises(DownloadError, match=r"Neither ModelScope .* nor Hugging Face") as caught:
             download_weights(LARGE, target)
-        assert time.monotonic() - started < 10  # 3 s, and what a busy machine adds
+        assert time.monotonic() - started < 60  # 3 s on an idle machine
     assert caught.value.code == "download.unreachable"
 
 
@@ -265,7 +269,7 @@ def test_two_starts_download_once(hub: Hub, target: Path, published: Path, monke
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
     monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
     hub.pause_s = 0.005
-    command = [sys.executable, str(ROOT / "app.py"), "download", LARGE]
+    command = [sys.executable, str(PATIENT_APP), "download", LARGE]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
     outputs = [process.communicate(timeout=PATIENCE_S)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
@@ -278,7 +282,7 @@ def test_the_client_does_not_outlive_the_program(hub: Hub, target: Path, monkeyp
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
     monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
     hub.pause_s = 0.05
-    program = subprocess.Popen([sys.executable, str(ROOT / "app.py"), "download", LARGE], stderr=subprocess.DEVNULL)
+    program = subprocess.Popen([sys.executable, str(PATIENT_APP), "download", LARGE], stderr=subprocess.DEVNULL)
     wait_until(lambda: hub.served_bytes > 100_000, PATIENCE_S)
     os.kill(program.pid, signal.SIGKILL)
     program.wait(PATIENCE_S)
@@ -286,7 +290,33 @@ def test_the_client_does_not_outlive_the_program(hub: Hub, target: Path, monkeyp
     assert hub.served_bytes < 2_000_000
 
 
-def test_a_model_that_nobody_publishes(registry: ModelRegistry) -> None:
+@pytest.mark.long  # the small form: test_the_client_does_not_outlive_the_program
+@BOTH
+def test_forty_kills_of_a_download(client: str, large: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGKILL at random places: the next start resumes, and no incomplete file ever has the name of the weights."""
+    monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
+    command = [sys.executable, str(PATIENT_APP), "download", LARGE]
+    chance = random.Random(1)
+    weights = target / "model.pt"
+    with serve(Hub(large, pause_s=0.002)) as hub:
+        monkeypatch.setenv(VARIABLES[client], hub.endpoint)
+        for _ in range(40):
+            goal = hub.served_bytes + chance.randrange(30_000_000)
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+                wait_until(lambda goal=goal, process=process: hub.served_bytes > goal or process.poll() is not None)
+                process.kill()
+            wait_until(lambda: stands_still(hub), PATIENCE_S)
+            if weights.exists():
+                assert weights.read_bytes() == (large / "model.pt").read_bytes()
+                shutil.rmtree(target)
+        hub.pause_s = 0.0
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert same_bytes(target, large)
+    assert not list(target.glob("*.incomplete"))
+
+
+def test_an_unknown_model_is_refused(registry: ModelRegistry) -> None:
     with pytest.raises(ModelNotFoundError, match="emotion2vec_plus_large"):
         registry.download("whisper")
 

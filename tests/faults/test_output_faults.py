@@ -6,25 +6,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.support.paths import ROOT
-from webui import storage
+from tests.support.run_folders import write_run
 from webui.errors import OutputError
-
-STARTED = datetime(2024, 1, 4, 22, 30, 0).astimezone()
-
-
-def write_run(outputs_dir: Path, seconds: float) -> Path:
-    waveform = np.random.default_rng(0).uniform(-1, 1, int(seconds * 16_000)).astype(np.float32)
-    with storage.open_draft(outputs_dir, started=STARTED) as draft, draft.writing():
-        storage.write_wav(draft.path / storage.AUDIO_FILE, waveform, sample_rate=16_000)
-        (draft.path / storage.RESULT_FILE).write_text("{}\n")
-        return draft.publish()
 
 
 @pytest.fixture
@@ -56,7 +44,7 @@ def test_file_size_limit_reads_as_disk_full(tmp_path: Path) -> None:
         "import resource, signal, sys; from pathlib import Path\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "from tests.faults.test_output_faults import write_run\n"
+        "from tests.support.run_folders import write_run\n"
         "from webui.errors import OutputError\n"
         "try:\n    write_run(Path(sys.argv[1]), 60.0)\n"
         "except OutputError as err:\n    print(err.code)\n"

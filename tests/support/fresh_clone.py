@@ -1,7 +1,7 @@
 """A copy of ``run.sh`` in a folder of its own, and stand-ins for the programs it calls.
 
-The stand-ins write down how they were called. They are shell scripts, since CUDA, a full index and another operating
-system can't be had in a test; what is real (virtual environments, locks, signals, a full disk) is tested for real.
+The stand-ins are shell scripts that record their arguments; they replace CUDA, package indexes and other operating
+systems. Virtual environments, locks, signals and full disks are real.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.support.paths import ROOT
 SYSTEM_PATH: Final = "/usr/bin:/bin"
 REQUIREMENTS: Final = "torch==2.13.0\nnumpy\n"
 
-# A Python whose `venv`, `pip` and `uv` write down their arguments. FAIL holds patterns of calls that fail.
+# A Python whose `venv`, `pip` and `uv` record their arguments. FAIL: patterns of calls that fail.
 STAND_IN: Final = r"""#!/bin/bash
 call="$*"
 case "$call" in
@@ -44,7 +44,7 @@ esac
 
 @dataclass(frozen=True)
 class Clone:
-    """A clone with nothing set up yet."""
+    """A clone before set-up."""
 
     folder: Path
     environment: dict[str, str]
@@ -54,7 +54,7 @@ class Clone:
         return (self.folder / ".venv" / "made").read_text()
 
     def calls(self) -> list[str]:
-        """What the stand-ins were asked for since the last time."""
+        """Returns the calls of the stand-ins since the last time."""
         record = Path(self.environment["CALLS"])
         lines = record.read_text().splitlines() if record.exists() else []
         record.unlink(missing_ok=True)
@@ -70,7 +70,7 @@ class Clone:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored where the tests run
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the parent process may ignore it
         )
 
     def run(
@@ -82,12 +82,12 @@ class Clone:
 
 
 def make_clone(folder: Path, *, programs: dict[str, str] | None = None, requirements: str = REQUIREMENTS) -> Clone:
-    """Makes a clone with stand-ins on PATH.
+    """Creates a clone with stand-ins on PATH.
 
     Args:
-        folder: where to; may have any name.
+        folder: folder of the clone; any name.
         programs: more stand-ins by name, as shell scripts.
-        requirements: of requirements.txt.
+        requirements: content of requirements.txt.
     """
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "run.sh", folder)
@@ -111,7 +111,7 @@ def make_clone(folder: Path, *, programs: dict[str, str] | None = None, requirem
 
 
 def make_real_clone(folder: Path, requirements: str = "") -> Clone:
-    """Makes a clone that uses the Python of this test, without the network."""
+    """Creates a clone that uses the Python of this test, without a network."""
     clone = make_clone(folder, requirements=requirements)
     python = folder.parent / "tools" / "python3.12"
     python.unlink()

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import pytest
 import soundfile
 
 from tests.support.server_process import ROOT, RunningServer, running_server
+from tests.support.waiting import wait_until
 from webui.api.documents import RecognizedAudio
 from webui.labels import Emotion
 from webui.results import RecognitionResult
@@ -248,10 +248,7 @@ def test_a_result_can_not_be_guessed(client: httpx.Client, server: RunningServer
 
 def test_health_models_and_openapi(client: httpx.Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
-    deadline = time.monotonic() + 60
-    while client.get("/readyz").status_code != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: client.get("/readyz").status_code == 200)
     document = client.get("/api/v1/models").json()
     assert document["models"][0]["name"] == LARGE
     assert (document["answering"], document["verified"]) == ("builtin", None)
@@ -331,10 +328,7 @@ def test_work_ends_when_its_caller_has_gone(tmp_path: Path) -> None:
             httpx.post(where, files={"audio": clip.getvalue()}, timeout=httpx.Timeout(30, read=0.5))
         answer = httpx.post(where, files={"audio": EXAMPLE.read_bytes()}, timeout=60)
         assert answer.status_code == 200
-        deadline = time.monotonic() + 30
-        while list(started.outputs_dir.glob(".draft*")):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: not list(started.outputs_dir.glob(".draft*")))
         assert len(list(started.outputs_dir.glob("outputs_*"))) == 1
         assert "Traceback" not in started.errors.read_text()
 
@@ -350,8 +344,5 @@ def test_a_caller_that_hangs_up_while_it_sends_is_no_mistake_of_the_server(
         with socket.create_connection(("127.0.0.1", port)) as link:
             head = f"POST /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
             link.sendall(f"{head}Content-Type: {kind}\r\n\r\n--a\r\n".encode())
-    deadline = time.monotonic() + 20
-    while gone() < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: gone() >= 2)
     assert "api.unexpected" not in client.get("/metrics").text

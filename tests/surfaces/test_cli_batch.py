@@ -7,12 +7,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli_process import CommandLine
+from tests.support.waiting import wait_until
 from webui.settings import PROJECT_DIR
 
 FILES = 60  # more than are done before a signal arrives
@@ -66,11 +66,8 @@ def test_it_goes_on_where_it_was_ended(
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored where the tests run
     )
-    deadline = time.monotonic() + 120
-    while count_done(state) < 2:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_until(lambda: count_done(state) >= 2 or process.poll() is not None)
+    assert process.poll() is None
     os.kill(process.pid, kill)
     process.communicate(timeout=60)
     assert process.returncode == (130 if kill is signal.SIGINT else -signal.SIGKILL)

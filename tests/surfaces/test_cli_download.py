@@ -11,7 +11,8 @@ import pytest
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.cli_process import EXAMPLE, ROOT, CommandLine
 from tests.support.hub import Hub, serve
-from tests.unit.engine.test_transformers_model import write
+from tests.support.paths import PATIENT_APP
+from tests.support.transformers_checkpoints import write_classifier
 
 LARGE = "emotion2vec_plus_large"
 
@@ -35,10 +36,10 @@ def test_from_nothing_to_the_large_model_and_back(command_line: CommandLine, pub
     models_dir = tmp_path / "models"
     with serve(Hub(published)) as hub:
         around = surroundings(models_dir, hub.endpoint)
-        ended = command_line.run("download", **around)
+        ended = command_line.run("download", program=PATIENT_APP, **around)
         assert (ended.code, ended.out) == (0, b"")
         assert f"Downloading {LARGE} from ModelScope" in ended.err
-        again = command_line.run("download", LARGE, **around)
+        again = command_line.run("download", LARGE, program=PATIENT_APP, **around)
         assert again.code == 0
         assert hub.requests_for("model.pt") == 1
     (document,) = command_line.run("recognize", EXAMPLE, "--json", "--model", LARGE, **around).documents
@@ -54,14 +55,14 @@ def test_from_nothing_to_the_large_model_and_back(command_line: CommandLine, pub
 
 def test_a_peer_by_name_and_any_classifier_by_its_repository(command_line: CommandLine, tmp_path: Path) -> None:
     models_dir, files = tmp_path / "models", tmp_path / "files"
-    write(files, "wav2vec2", weighted=True)
+    write_classifier(files, "wav2vec2", weighted=True)
     (files / "pytorch_model.bin").write_bytes(b"the same again, for old readers")
     with serve(Hub(files)) as hub:
         around = surroundings(models_dir, hub.endpoint)
         absent = command_line.run("recognize", EXAMPLE, "--model", "wav2vec2_base_superb", **around)
         assert (absent.code, "bash run.sh download wav2vec2_base_superb" in absent.err) == (4, True)
         for asked, folder in (("wav2vec2_base_superb",) * 2, ("somebody/voices", "somebody--voices")):
-            ended = command_line.run("download", asked, **around)
+            ended = command_line.run("download", asked, program=PATIENT_APP, **around)
             assert ended.code == 0, ended.err
             assert (models_dir / folder / "model.safetensors").read_bytes() == (
                 files / "model.safetensors"

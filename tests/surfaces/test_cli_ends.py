@@ -1,9 +1,13 @@
 """How commands end before their time: Ctrl-C, termination, a reader that leaves, a mistake of the program."""
 
+import fcntl
 import signal
 import subprocess
+import sys
+import termios
 import wave
 from pathlib import Path
+from typing import IO
 
 import httpx
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 
 from tests.support.cli_process import EXAMPLE, LIMIT_S, ROOT, CommandLine, read_until
 from tests.support.server_process import free_port
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +49,16 @@ def test_stopped_before_it_began(command_line: CommandLine) -> None:
     assert process.stdin is not None
     process.stdin.write(b"RIFF")
     process.stdin.flush()
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(3)
+    wait_until(lambda: not unread_bytes(process.stdin))
+    assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=LIMIT_S)
     assert (process.returncode, err.strip()) == (130, b"Interrupted.")
+
+
+def unread_bytes(pipe: IO[bytes]) -> int:
+    """Returns how many bytes in a pipe the other side has not read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def test_the_reader_leaves(command_line: CommandLine) -> None:

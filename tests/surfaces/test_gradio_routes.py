@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.server_process import PROGRAM, ROOT, RunningServer, running_server
-from tests.surfaces.test_server_doors import WATCHED
+from tests.support.server_scripts import FOREIGN, REPORT_CONNECTIONS
 from webui.http import gradio_hardening as open_to_callers
 from webui.http.gradio_hardening import PREFIX
 
@@ -103,7 +103,7 @@ print(json.dumps(sorted(set(walk(mount.routes)))))
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     outputs_dir = tmp_path_factory.mktemp("routes") / "outputs"
-    with running_server(outputs_dir, program=WATCHED + PROGRAM, model="builtin") as started:
+    with running_server(outputs_dir, program=REPORT_CONNECTIONS + PROGRAM, model="builtin") as started:
         yield started
     assert "Traceback" not in started.errors.read_text()
 
@@ -166,7 +166,7 @@ def test_a_web_address_is_fetched_in_no_spelling(server: RunningServer) -> None:
         for path in spelled:
             for method in ("GET", "HEAD"):
                 assert raw(server, prefix + path, method) in (400, 403, 404, 405), prefix + path
-    assert "STRANGER" not in server.errors.read_text(), "a name was looked up"
+    assert FOREIGN not in server.errors.read_text(), "a name was looked up"
 
 
 def test_what_the_page_asks_for_is_there(server: RunningServer) -> None:

@@ -13,17 +13,17 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.faults.test_audio_playlists import scripts
 from tests.support.audio_files import pcm16, riff, voice
 from tests.support.audio_hosts import AudioHost, audio_host
 from tests.support.bombs import JSON_BOMBS, audio_bombs
 from tests.support.file_watch import Watch, supported, watching
 from tests.support.mutations import mutated_files
+from tests.support.playlists import playlists
+from tests.support.proofs import sizes
 from tests.support.server_process import ROOT, RunningServer, rss_mb, running_server
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 WHERE = "/api/v1/recognize"
-MUTATED = 66
 REVEALING = re.compile(r"Traceback|/tmp/|/home/|/root/|site-packages|\.py\b|line \d+, in")
 
 
@@ -42,8 +42,8 @@ def uploads(tmp_path_factory: pytest.TempPathFactory, secrets: Path) -> Path:
     (folder / "out.wav").symlink_to(secrets / "secret.wav")
     (folder / "out").symlink_to(secrets)
     (folder / "inside" / "twice.wav").symlink_to(folder / "out.wav")
-    for name, script in scripts(secrets).items():
-        (folder / f"{name}.mp3").write_text(script)
+    for name, playlist in playlists(secrets).items():
+        (folder / f"{name}.mp3").write_text(playlist)
     return folder
 
 
@@ -109,22 +109,22 @@ def test_what_is_no_file_inside(client: httpx.Client, uploads: Path, path: str) 
 
 
 def test_files_that_name_others(client: httpx.Client, uploads: Path, secrets: Path, watch: Watch) -> None:
-    for name, script in scripts(secrets).items():
-        check(upload(client, script.encode(), "a.mp3"), 422)
-        check(client.post(WHERE, json={"audio_base64": base64.b64encode(script.encode()).decode()}), 422)
+    for name, playlist in playlists(secrets).items():
+        check(upload(client, playlist.encode(), "a.mp3"), 422)
+        check(client.post(WHERE, json={"audio_base64": base64.b64encode(playlist.encode()).decode()}), 422)
         check(client.post(WHERE, json={"audio_path": f"{uploads}/{name}.mp3"}), 422)
     assert watch.opened() == []
 
 
 def test_files_that_name_addresses(client: httpx.Client) -> None:
     with audio_host() as host:
-        for script in network_scripts(host):
+        for playlist in network_playlists(host):
             for name in ("a.m3u8", "a.mp3", "a.sdp", "a.wav"):
-                check(upload(client, script, name), 422)
+                check(upload(client, playlist, name), 422)
         assert host.connections == 0
 
 
-def network_scripts(host: AudioHost) -> list[bytes]:
+def network_playlists(host: AudioHost) -> list[bytes]:
     url = host.url()
     hls = f'#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-KEY:METHOD=AES-128,URI="{url}"\n#EXTINF:2.0,\n{url}\n'
     return [
@@ -145,7 +145,7 @@ def test_bombs(client: httpx.Client, server: RunningServer) -> None:
     for name, bomb in audio_bombs().items():
         begun = time.monotonic()
         check(upload(client, bomb, f"{name}.wav"), 413, 422)
-        assert time.monotonic() - begun < 20, name
+        assert time.monotonic() - begun < 60, name
     headers = {"content-type": "application/json"}
     for body in (*JSON_BOMBS.values(), b'{"window_s":1e999}', b"\xff"):
         check(client.post(WHERE, content=body, headers=headers), 422)
@@ -171,14 +171,15 @@ def test_silent_connections(server: RunningServer) -> None:
         assert silent[0].recv(1) == b""
 
 
-def test_mutated_files_over_all_formats(client: httpx.Client, server: RunningServer) -> None:
+@sizes("count", small=66, full=3000)
+def test_mutated_files_over_all_formats(client: httpx.Client, server: RunningServer, count: int) -> None:
     statuses = []
-    for name, data in mutated_files(MUTATED):
+    for name, data in mutated_files(count):
         answer = upload(client, data, name)
         statuses.append(answer.status_code)
         if answer.status_code != 200:
             check(answer, 413, 422)
-    assert len(statuses) == MUTATED
+    assert len(statuses) == count
     assert statuses.count(200) > 5
     assert statuses.count(422) > 5
     assert server.process.poll() is None

@@ -5,7 +5,6 @@ import io
 import json
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.support.cli_process import CommandLine
 from tests.support.server_process import ROOT, RunningServer, running_server
+from tests.support.waiting import wait_until
 from webui.results import RecognitionResult
 
 OLD = ROOT / "tests" / "data" / "version_1"
@@ -64,10 +64,8 @@ def test_the_results_of_the_version_before_are_listed_and_served(server: Running
 
 
 def test_a_job_of_the_version_before_goes_on(server: RunningServer) -> None:
-    deadline = time.monotonic() + 120
-    while (document := httpx.get(f"{server.url}/api/v1/jobs/{JOB}").json())["state"] != "done":
-        assert time.monotonic() < deadline, document
-        time.sleep(0.1)
+    wait_until(lambda: httpx.get(f"{server.url}/api/v1/jobs/{JOB}").json()["state"] == "done")
+    document = httpx.get(f"{server.url}/api/v1/jobs/{JOB}").json()
     assert (document["done"], document["failed"]) == (6, 1)
     table = httpx.get(f"{server.url}/api/v1/jobs/{JOB}/results?format=csv").content.decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(table)))

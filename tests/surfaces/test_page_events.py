@@ -11,28 +11,21 @@ import httpx
 import pytest
 
 from tests.support.server_process import PROGRAM, ROOT, RunningServer, running_server
+from tests.support.server_scripts import HOLD_RECOGNITION
 from tests.support.waiting import wait_until
 from webui.http.page_sessions import MAX_CLOSED
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 PER_CALLER = 2
-PATIENCE_S = 60
-# Recognizes nothing while a file `hold` lies in the working folder; tells what Gradio keeps; forgets after a second.
-WATCHED = """
-import time
-from pathlib import Path
+PATIENCE_S = 180
+# Shows what Gradio keeps at /kept, and deletes answers that are not read after a second.
+SHOW_KEPT = """
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 import webui.server.app
 from webui.http import page_sessions
-from webui.service import RecognitionService
 page_sessions.UNREAD_S, page_sessions.SWEEP_S = 1.0, 0.1
-original, create_app = RecognitionService.recognize, webui.server.app.create_app
-def recognize(*given, **options):
-    while Path("hold").exists():
-        time.sleep(0.02)
-    return original(*given, **options)
-RecognitionService.recognize = recognize
+create_app = webui.server.app.create_app
 def watched_app(*given):
     app = create_app(*given)
     (mount,) = [route for route in app.routes if isinstance(route, Mount) and route.path == ""]
@@ -55,7 +48,8 @@ webui.server.process.create_app = watched_app
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     outputs_dir = tmp_path_factory.mktemp("events") / "outputs"
-    with running_server(outputs_dir, program=WATCHED + PROGRAM, max_per_client=PER_CALLER, model="builtin") as started:
+    program = HOLD_RECOGNITION + SHOW_KEPT + PROGRAM
+    with running_server(outputs_dir, program=program, max_per_client=PER_CALLER, model="builtin") as started:
         yield started
     assert started.errors.read_text() == ""
 
@@ -74,7 +68,7 @@ class Caller:
     def __init__(self, server: RunningServer, address: str) -> None:
         transport = httpx.HTTPTransport(local_address=address)
         url = server.url.replace("localhost", "127.0.0.1")
-        self.client = httpx.Client(base_url=url, transport=transport, timeout=60)
+        self.client = httpx.Client(base_url=url, transport=transport, timeout=PATIENCE_S)
         (path,) = self.client.post("/gradio_api/upload", files={"files": ("a.wav", EXAMPLE.read_bytes())}).json()
         self._data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, "utterance", False]
         events = self.client.get("/config").json()["dependencies"]
@@ -129,9 +123,9 @@ def test_a_caller_has_a_share_of_the_queue(anna: Caller, ben: Caller, hold: Path
         assert other.status_code == 200
         others_answer = readers.submit(ben.answer, other)
         hold.unlink()
-        assert "event: complete" in answer.result(60)
-        assert messages.result(60)[-2:] == ["process_completed", "close_stream"]
-        assert "event: complete" in others_answer.result(60)
+        assert "event: complete" in answer.result(PATIENCE_S)
+        assert messages.result(PATIENCE_S)[-2:] == ["process_completed", "close_stream"]
+        assert "event: complete" in others_answer.result(PATIENCE_S)
     for _ in range(PER_CALLER + 1):  # what was answered does not count
         assert "event: complete" in anna.answer(anna.call())
 
@@ -153,7 +147,7 @@ def test_an_answer_that_is_waited_for_is_kept(anna: Caller, hold: Path) -> None:
         messages = readers.submit(anna.messages, "patient-page")
         time.sleep(2)  # twice as long as it is kept without a reader
         hold.unlink()
-        assert messages.result(60)[-2:] == ["process_completed", "close_stream"]
+        assert messages.result(PATIENCE_S)[-2:] == ["process_completed", "close_stream"]
 
 
 def test_sessions_do_not_pile_up(anna: Caller) -> None:

@@ -27,7 +27,7 @@ TRAIN = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from tests.unit.training.test_run import OPTIONS, SMALL
+from tests.support.training_corpus import OPTIONS, SMALL
 from training.cache import build_cache
 from training.data import read_manifest
 from training.tasks import member_pair, train_members

@@ -12,31 +12,17 @@ from gradio_client import Client, handle_file
 
 from tests.support.paths import EXAMPLE
 from tests.support.server_process import PROGRAM, RunningServer, running_server
+from tests.support.server_scripts import FOREIGN, REPORT_CONNECTIONS
 from webui.service import RecognitionService
 from webui.settings import Settings
 from webui.ui.page import CACHE_AGE_S, CACHE_SWEEP_S, build_page
 from webui.ui.shared_files import SharedFiles
 
-# Tells on stderr who the process would talk to besides itself; an audit hook sees what any library does.
-WATCHED = """
-import sys
-def watch(event, arguments):
-    if event == "socket.connect" and isinstance(arguments[1], tuple):
-        host = arguments[1][0]
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-    else:
-        return
-    if host not in (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0"):
-        sys.stderr.write(f"STRANGER {host}" + chr(10))
-sys.addaudithook(watch)
-"""
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     outputs_dir = tmp_path_factory.mktemp("doors") / "outputs"
-    with running_server(outputs_dir, program=WATCHED + PROGRAM, max_audio_s_per_hour=10) as started:
+    with running_server(outputs_dir, program=REPORT_CONNECTIONS + PROGRAM, max_audio_s_per_hour=10) as started:
         yield started
     assert started.errors.read_text() == ""
 
@@ -61,9 +47,9 @@ def test_the_page_and_the_api_share_a_budget_of_audio(server: RunningServer) -> 
 
 
 def test_the_watch_would_see_it() -> None:
-    ask = "import socket\ntry:\n    socket.getaddrinfo('nobody.invalid', 80)\nexcept OSError:\n    pass\n"
-    told = subprocess.run([sys.executable, "-c", WATCHED + ask], capture_output=True, text=True, check=True)
-    assert told.stderr == "STRANGER nobody.invalid\n"
+    ask = "import socket\ntry:\n    socket.getaddrinfo('unknown.invalid', 80)\nexcept OSError:\n    pass\n"
+    told = subprocess.run([sys.executable, "-c", REPORT_CONNECTIONS + ask], capture_output=True, text=True, check=True)
+    assert told.stderr == f"{FOREIGN} unknown.invalid\n"
 
 
 def test_what_is_off_is_off(server: RunningServer) -> None:

@@ -9,13 +9,14 @@ import soundfile
 from tests.support.checkpoints import TINY, make_checkpoint, make_clip
 from tests.support.hub import Hub, serve
 from tests.support.waiting import wait_until
+from webui.engine.hub import hubs
 from webui.errors import ModelNotFoundError, ModelNotReadyError
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.models.acquisition import AcquisitionState
 from webui.settings import Device, Settings
 
 LARGE = "emotion2vec_plus_large"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hub(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setitem(hubs.reachable_hubs.__kwdefaults__, "timeout_s", PATIENCE_S)  # type: ignore[arg-type]
     with serve(Hub(published)) as hub:
         monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
         yield hub

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from tests.support.audio_files import pcm16, riff, voice, with_pyav
 from tests.support.fake_model import FakeRegistry
-from tests.support.waiting import Clock, wait_until
+from tests.support.waiting import Clock, wait_for, wait_until
 from webui.api.jobs import JobsApi
 from webui.api.routes import Api
 from webui.audio.decode import DecodeLimits, decode_into
@@ -206,8 +206,7 @@ def test_over_rest(tmp_path: Path) -> None:
         made = client.post("/api/v1/jobs", files=[("audio", wav(3.0)), ("audio", wav(3.0))])
         assert made.status_code == 202
         where = f"/api/v1/jobs/{made.json()['id']}"
-        wait_until(lambda: "notice" in client.get(where).json())
-        job = client.get(where).json()
+        job = wait_for(lambda: job if "notice" in (job := client.get(where).json()) else None)
         assert (job["state"], job["waiting"], job["failed"]) == ("running", 2, 0)
         assert "were decoded for you within the last hour" in job["notice"]
         assert client.post(f"{where}/cancel").json().get("notice") is None
@@ -237,10 +236,7 @@ def test_a_job_goes_on_when_there_is_budget_again(runner: JobRunner, tmp_path: P
     free = runner.submit(files(tmp_path, 3.0, 3.0, 3.0), AnalysisOptions()).id
     runner.start()
     try:
-        wait_until(lambda: runner.pause_of(first) is not None)
-        notice = runner.pause_of(first)
-        assert notice is not None
-        assert notice.code == "request.audio_budget"
+        assert wait_for(lambda: runner.pause_of(first)).code == "request.audio_budget"
         for job in (other, free):
             wait_until(lambda job=job: not runner.store.unfinished(job))  # type: ignore[misc]
         wait_until(lambda: not runner.store.unfinished(first))

@@ -1,7 +1,6 @@
 """One model for many callers: batches, order, features, and errors that fail their own request alone."""
 
 import threading
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +27,7 @@ class Held(FakeModel):
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
         self.batches.append([len(window.samples) for window in windows])
-        assert self.released.wait(20)
+        assert self.released.wait(120)
         return super().predict(windows, with_features=with_features)
 
 
@@ -38,9 +37,10 @@ def window(samples: int) -> Window:
 
 
 class Callers:
-    """Callers in threads of their own; the first has the model before the others start."""
+    """Callers in threads of their own; the first uses the model before the others start."""
 
-    def __init__(self, queue: BatchingQueue) -> None:
+    def __init__(self, model: Held, queue: BatchingQueue) -> None:
+        self.model = model
         self.queue = queue
         self.answers: dict[int, list[Prediction] | Exception] = {}
         self.threads: list[threading.Thread] = []
@@ -57,13 +57,13 @@ class Callers:
         self.threads.append(threading.Thread(target=run))
         self.threads[-1].start()
         if len(self.threads) > 1:
-            wait_until(lambda: self.queue.waiting == waiting + 1, 20)
+            wait_until(lambda: self.queue.waiting == waiting + 1)
         else:
-            time.sleep(0.05)
+            wait_until(lambda: self.model.batches)
 
     def finish(self) -> None:
         for thread in self.threads:
-            thread.join(20)
+            thread.join(120)
 
 
 def right(model: Held, answer: object, *samples: int) -> bool:
@@ -75,7 +75,7 @@ def right(model: Held, answer: object, *samples: int) -> bool:
 
 def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_go_first() -> None:
     model, sizes = Held("cuda:0"), []
-    callers = Callers(BatchingQueue(model, sizes.append))
+    callers = Callers(model, BatchingQueue(model, sizes.append))
     callers.start(RATE)
     callers.start(2 * RATE, priority=Priority.BACKGROUND)
     callers.start(3 * RATE, 4 * RATE)
@@ -94,7 +94,7 @@ def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_go_first()
 
 def test_on_a_cpu_requests_run_one_by_one() -> None:
     model = Held("cpu")
-    callers = Callers(BatchingQueue(model))
+    callers = Callers(model, BatchingQueue(model))
     for seconds in (1, 2, 3):
         callers.start(seconds * RATE)
     model.released.set()
@@ -104,7 +104,7 @@ def test_on_a_cpu_requests_run_one_by_one() -> None:
 
 def test_a_batch_has_a_limit_of_seconds() -> None:
     model = Held("cuda:0")
-    callers = Callers(BatchingQueue(model))
+    callers = Callers(model, BatchingQueue(model))
     callers.start(RATE)
     for number in range(4):
         callers.start(100 * RATE + number)
@@ -118,7 +118,7 @@ def test_a_batch_has_a_limit_of_seconds() -> None:
 
 def test_a_bad_window_fails_its_own_request_alone() -> None:
     model = Held("cuda:0")
-    callers = Callers(BatchingQueue(model))
+    callers = Callers(model, BatchingQueue(model))
     callers.start(RATE)
     callers.start(10)  # too short
     callers.start(2 * RATE)

@@ -157,17 +157,17 @@ def test_while_it_is_prepared_the_builtin_answers(settings: Settings, clip: Path
         def load(self, name, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
             if name == LARGE:
                 asked.set()
-                assert go_on.wait(60)
+                assert go_on.wait(180)
             return super().load(name, *args, **kwargs)
 
     service = RecognitionService(settings, SlowRegistry(settings))
     acquisition = service.models.prepare()
-    assert asked.wait(60)
+    assert asked.wait(180)
     meanwhile = service.recognize(clip).result
     assert meanwhile.model.name == "builtin"
     assert codes(meanwhile.warnings) == ["request.builtin_answered", "acquisition.loading"]
     go_on.set()
-    acquisition.wait(60)
+    acquisition.wait(180)
     assert acquisition.status.state is AcquisitionState.READY
     assert service.recognize(clip).result.model.name == LARGE
 
@@ -180,14 +180,14 @@ def test_a_preparation_that_fails_says_why_and_can_be_started_again(
     (folder / "model.pt").write_bytes(b"nothing")
     service = RecognitionService(settings)
     acquisition = service.models.prepare()
-    acquisition.wait(60)
+    acquisition.wait(180)
     assert acquisition.status.state is AcquisitionState.FAILED
     assert codes(service.recognize(clip).result.warnings) == ["request.builtin_answered", "checkpoint.damaged"]
     status = service.models.status()
     assert (status.active.name, status.can_retry, status.can_cancel) == ("builtin", True, False)
     (folder / "model.pt").write_bytes(whole)
     service.models.retry()
-    service.models.acquisition.wait(60)
+    service.models.acquisition.wait(180)
     status = service.models.status()
     assert status.acquisition.state is AcquisitionState.READY
     assert (status.active.name, status.active.precision, status.active.verified) == (

@@ -15,7 +15,7 @@ from tests.support.audio_files import Samples, tone, voice
 from tests.support.cli_process import CommandLine
 from tests.support.fake_model import FakeModel, FakeRegistry
 from tests.support.parity_pairs import whole
-from tests.unit.engine.test_transformers_model import write
+from tests.support.transformers_checkpoints import write_classifier
 from webui.audio.decode import StoredRecording, decode_into
 from webui.engine.protocol import Prediction, Window
 from webui.engine.registry import ModelRegistry
@@ -39,7 +39,7 @@ BOTH = pytest.mark.parametrize("name", RATES)
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     for name, rate in RATES.items():
-        write(folder / name, "wav2vec2", weighted=True, sample_rate=rate)
+        write_classifier(folder / name, "wav2vec2", weighted=True, sample_rate=rate)
     shutil.copytree(PROJECT_DIR / "models" / "builtin", folder / "mine")
     return folder
 

@@ -38,9 +38,9 @@ def run_in_order(semaphore: PrioritySemaphore, priorities: list[Priority]) -> li
         for number, priority in enumerate(priorities):
             threads.append(threading.Thread(target=work, args=(number, priority)))
             threads[-1].start()
-            wait_until(lambda queued=number + 1: semaphore.waiting == queued, 10)
+            wait_until(lambda queued=number + 1: semaphore.waiting == queued)
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     return served
 
 
@@ -79,19 +79,19 @@ def test_more_capacity_lets_waiters_in_at_once() -> None:
     def work() -> None:
         with semaphore.slot():
             inside.release()
-            leave_now.wait(10)
+            leave_now.wait(120)
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
-    assert inside.acquire(timeout=10)
-    wait_until(lambda: semaphore.waiting == 2, 10)
+    assert inside.acquire(timeout=120)
+    wait_until(lambda: semaphore.waiting == 2)
     semaphore.capacity = 3
-    assert inside.acquire(timeout=10)
-    assert inside.acquire(timeout=10)
+    assert inside.acquire(timeout=120)
+    assert inside.acquire(timeout=120)
     leave_now.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     semaphore.capacity = 1
     with semaphore.slot():
         assert not semaphore.waiting
@@ -131,4 +131,4 @@ def test_new_work_is_refused_once_the_process_is_to_end() -> None:
         with scheduler.slot():  # what was admitted before goes on
             pass
         assert not scheduler.drain.wait_idle(0.01)
-    assert scheduler.drain.wait_idle(10)
+    assert scheduler.drain.wait_idle(120)

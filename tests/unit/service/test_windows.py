@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.support.fake_model import FakeModel
+from tests.support.waiting import wait_until
 from webui.engine.protocol import Window
 from webui.errors import AudioTooShortError
 from webui.service.models.batching_queue import BatchingQueue
@@ -160,19 +161,15 @@ def test_others_come_in_between_two_windows() -> None:
 
     slow = Slow()
     queue = BatchingQueue(slow)
-    long_ended: list[float] = []
-
-    def run_long() -> None:
-        predict_recording(slow, noise(60 * RATE), window_s=1.0, predict=queue.predict)
-        long_ended.append(time.perf_counter())
-
-    worker = threading.Thread(target=run_long)
+    short = noise(RATE // 2)
+    worker = threading.Thread(
+        target=predict_recording, args=(slow, noise(60 * RATE)), kwargs={"window_s": 1.0, "predict": queue.predict}
+    )
     worker.start()
-    time.sleep(0.1)
-    predict_recording(slow, noise(RATE), predict=queue.predict)
-    short_ended = time.perf_counter()
+    wait_until(lambda: slow.window_lengths)
+    predict_recording(slow, short, predict=queue.predict)
     worker.join()
-    assert short_ended < long_ended[0] - 0.5
+    assert slow.window_lengths.index(len(short)) < len(slow.window_lengths) - 10
 
 
 def test_on_a_gpu_several_windows_share_a_batch() -> None:

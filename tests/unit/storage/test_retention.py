@@ -3,6 +3,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from tests.support.waiting import wait_until
 from webui import storage
 from webui.storage.retention import Cleaner, sweep
 from webui.storage.run_ids import DELETED_PREFIX, RunIds
@@ -78,10 +79,7 @@ def test_the_cleaner_sweeps_at_the_start(tmp_path: Path) -> None:
     run(tmp_path, "outputs_20260101_000000", days=9)
     cleaner = Cleaner(tmp_path, keep_days=1, keep_gb=0)
     cleaner.start()
-    deadline = time.monotonic() + 10
-    while left(tmp_path):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not left(tmp_path))
     cleaner.stop()
 
 

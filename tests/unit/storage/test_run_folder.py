@@ -42,7 +42,7 @@ def test_four_processes_in_the_same_second_lose_nothing(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(timeout=60)
+        worker.join(timeout=180)
     assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
     contents = [path.read_text() for path in tmp_path.glob("outputs_*/result.json")]
     assert len(contents) == len(set(contents)) == 40

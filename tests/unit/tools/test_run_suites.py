@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -127,9 +126,7 @@ def test_ctrl_c_ends_what_runs() -> None:
     while process.stdout.readline() != "1\n":
         pass
     process.send_signal(signal.SIGINT)
-    started = time.monotonic()
-    assert process.wait(20) == 130
-    assert time.monotonic() - started < 15
+    assert process.wait(120) == 130
     assert process.stdout.read() == ""
     process.stdout.close()
 
