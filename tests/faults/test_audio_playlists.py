@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.audio_files import pcm16, riff, voice, with_pyav
 from tests.support.playlists import playlists
-from webui.audio import decode as door
+from webui.audio import decode as decode_module
 from webui.audio.decode import DecodeLimits, decode
 from webui.audio.readers import pyav_reader
 from webui.errors import AudioDecodeError
@@ -17,14 +17,14 @@ LIMITS = DecodeLimits(max_bytes=5_000_000, max_duration_s=60)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with recordings that nobody asked for."""
+    """A folder with recordings that must not be opened."""
     (tmp_path / "secret.wav").write_bytes(riff(pcm16(voice(2.0))))
     (tmp_path / "secret.aac").write_bytes(with_pyav(voice(2.0), 16_000, container="adts", codec="aac"))
     return tmp_path
 
 
-def test_the_danger_is_real(folder: Path) -> None:
-    """FFmpeg left alone plays the other file."""
+def test_ffmpeg_alone_opens_other_files(folder: Path) -> None:
+    """Without this project's checks FFmpeg decodes the other file."""
     path = folder / "song.mp3"
     path.write_text(playlists(folder)["ffconcat"])
 
@@ -33,7 +33,7 @@ def test_the_danger_is_real(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", playlists(Path()))
-def test_playlists_are_named_and_refused(name: str, folder: Path) -> None:
+def test_playlists_are_refused(name: str, folder: Path) -> None:
     path = folder / "song.mp3"
     path.write_text(playlists(folder)[name])
 
@@ -45,9 +45,9 @@ def test_playlists_are_named_and_refused(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("kept", ["format_whitelist", "protocol_whitelist"])
 @pytest.mark.parametrize("name", playlists(Path()))
-def test_either_whitelist_alone_would_do(name: str, kept: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the look at the first bytes, and with one of the two options alone, still nothing is opened."""
-    monkeypatch.setattr(door, "reject_other_formats", lambda *_: None)
+def test_either_whitelist_is_sufficient(name: str, kept: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the check of the first bytes, and with only one of the two options, nothing is opened."""
+    monkeypatch.setattr(decode_module, "reject_other_formats", lambda *_: None)
     options = {key: value for key, value in pyav_reader._OPEN_OPTIONS.items() if key == kept}
     assert len(options) == 1
     monkeypatch.setattr(pyav_reader, "_OPEN_OPTIONS", options | {"safe": "0"})
@@ -59,7 +59,7 @@ def test_either_whitelist_alone_would_do(name: str, kept: str, folder: Path, mon
             decode(given, limits=LIMITS)
 
 
-def test_a_script_disguised_by_a_byte_that_is_no_text(folder: Path) -> None:
+def test_a_playlist_with_binary_bytes(folder: Path) -> None:
     data = playlists(folder)["ffconcat"].encode() + b"# \x00\x01\n"
 
     with pytest.raises(AudioDecodeError) as caught:

@@ -1,4 +1,4 @@
-"""A disk that is full, a folder that can't be written to: the clear error, and nothing half-made."""
+"""Full disks and read-only folders: clear errors, and no incomplete files."""
 
 import os
 import resource
@@ -17,7 +17,7 @@ from webui.errors import OutputError
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 256 kB."""
+    """A file system of 256 kB."""
     mount = shutil.which("mount")
     if mount is None or os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
@@ -36,10 +36,10 @@ def test_disk_full(small_disk: Path) -> None:
         write_run(small_disk, seconds=60.0)
     assert caught.value.code == "storage.disk_full"
     assert list(small_disk.iterdir()) == [first]
-    assert write_run(small_disk, seconds=1.0).name == "outputs_20240104_223000_2"  # there is room again
+    assert write_run(small_disk, seconds=1.0).name == "outputs_20240104_223000_2"  # there is space again
 
 
-def test_file_size_limit_reads_as_disk_full(tmp_path: Path) -> None:
+def test_a_file_size_limit_is_reported_as_a_full_disk(tmp_path: Path) -> None:
     program = (
         "import resource, signal, sys; from pathlib import Path\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

@@ -19,7 +19,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 @pytest.mark.parametrize("attack", CHEAP, ids=lambda attack: f"{attack.item}: {attack.name}")
-def test_it_holds(target: Target, attack: Attack) -> None:
+def test_cheap_attacks_are_repelled(target: Target, attack: Attack) -> None:
     found = attempt(attack, target)
     assert found.held, f"{found.what}; expected: {attack.expected}"
 

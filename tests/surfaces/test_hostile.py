@@ -1,4 +1,4 @@
-"""What strangers send to the API of a real server: no file read, nobody connected to, no crash, no hang."""
+"""Hostile input to the API of a real server: no foreign file is read, no connection made, no crash, no hang."""
 
 import base64
 import re
@@ -67,7 +67,7 @@ def watch(secrets: Path) -> Iterator[Watch]:
         pytest.skip("no inotify")
     with watching(secrets) as seen:
         (secrets / "secret.aac").read_bytes()
-        assert "secret.aac" in seen.opened()  # the watch works
+        assert "secret.aac" in seen.opened()  # recording works
         yield seen
 
 
@@ -102,13 +102,13 @@ def test_paths_out_of_the_roots(client: httpx.Client, uploads: Path, secrets: Pa
 
 
 @pytest.mark.parametrize("path", ["", "/inside", "/missing.wav", "/" + "a" * 300, "/inside/../missing.wav"])
-def test_what_is_no_file_inside(client: httpx.Client, uploads: Path, path: str) -> None:
+def test_paths_within_the_roots_that_are_no_file(client: httpx.Client, uploads: Path, path: str) -> None:
     answer = client.post(WHERE, json={"audio_path": f"{uploads}{path}"})
     check(answer, 422)
     assert str(uploads) not in answer.text
 
 
-def test_files_that_name_others(client: httpx.Client, uploads: Path, secrets: Path, watch: Watch) -> None:
+def test_files_that_name_other_files(client: httpx.Client, uploads: Path, secrets: Path, watch: Watch) -> None:
     for name, playlist in playlists(secrets).items():
         check(upload(client, playlist.encode(), "a.mp3"), 422)
         check(client.post(WHERE, json={"audio_base64": base64.b64encode(playlist.encode()).decode()}), 422)
@@ -116,7 +116,7 @@ def test_files_that_name_others(client: httpx.Client, uploads: Path, secrets: Pa
     assert watch.opened() == []
 
 
-def test_files_that_name_addresses(client: httpx.Client) -> None:
+def test_files_that_name_urls(client: httpx.Client) -> None:
     with audio_host() as host:
         for playlist in network_playlists(host):
             for name in ("a.m3u8", "a.mp3", "a.sdp", "a.wav"):
@@ -162,7 +162,7 @@ def test_bombs(client: httpx.Client, server: RunningServer) -> None:
 
 
 def test_silent_connections(server: RunningServer) -> None:
-    """The longest silent ones make room; `tests/surfaces/test_connections.py` has what else a connection may not do."""
+    """The longest idle ones are closed; tests/surfaces/test_connections.py has more about connections."""
     port = int(server.url.rsplit(":", 1)[1])
     with ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(60)]
@@ -191,13 +191,13 @@ def test_base64_may_be_as_large_as_an_upload(client: httpx.Client) -> None:
     assert check(answer, 422) == "audio.unknown_format"
 
 
-def test_addresses_are_not_fetched_unless_allowed(client: httpx.Client) -> None:
+def test_urls_are_not_fetched_by_default(client: httpx.Client) -> None:
     with audio_host() as host:
         assert check(client.post(WHERE, json={"audio_url": host.url()}), 403) == "api.no_audio_urls"
         assert host.connections == 0
 
 
-def test_odd_requests_have_plain_answers(client: httpx.Client) -> None:
+def test_unusual_requests(client: httpx.Client) -> None:
     for path in (
         "/api/v1/results/%00",
         "/api/v1/results/..%2f..%2fetc",

@@ -1,4 +1,4 @@
-"""Limits of the server, and how it ends: nobody takes everything, nothing waits for ever, no work is lost."""
+"""Limits of the server, and its shutdown: fair shares, no endless waiting, no lost work."""
 
 import io
 import json
@@ -28,7 +28,7 @@ LIMIT_S = 12.0  # enough for a short request on a busy machine
 
 @pytest.fixture(scope="module")
 def long_clip() -> bytes:
-    """An hour of sound in little more than a megabyte a minute: far more than any test waits for."""
+    """An hour of audio with about a megabyte a minute: far longer than any test waits."""
     clip = io.BytesIO()
     noise = np.random.default_rng(3).integers(-8, 8, 16_000 * 60, dtype=np.int16)
     with soundfile.SoundFile(clip, "w", 16_000, 1, format="FLAC") as file:
@@ -86,7 +86,7 @@ def under_way(server: RunningServer) -> float:
     return float(count)
 
 
-def test_a_full_server_says_so_at_once(busy: RunningServer) -> None:
+def test_a_full_server_refuses_immediately(busy: RunningServer) -> None:
     took, for_comparison = [], []
     headers = {"X-API-Key": KEYS[1]}
     with httpx.Client(base_url=busy.url, headers=headers, timeout=60) as client:
@@ -102,13 +102,13 @@ def test_a_full_server_says_so_at_once(busy: RunningServer) -> None:
     assert statistics.median(took) < 0.05 + 5 * statistics.median(for_comparison)  # a busy machine delays both
 
 
-def test_one_caller_has_a_share(busy: RunningServer) -> None:
+def test_one_client_has_a_limited_share(busy: RunningServer) -> None:
     answer = post(busy, EXAMPLE.read_bytes(), KEYS[0])
     assert code_of(answer) == (429, "request.too_many")
     assert answer.headers["retry-after"] == "5"
 
 
-def test_a_body_has_to_arrive(busy: RunningServer) -> None:
+def test_an_incomplete_body_times_out(busy: RunningServer) -> None:
     port = int(busy.url.rsplit(":", 1)[1])
     for path in ("/gradio_api/upload", "/gradio_api/queue/join", "/login"):
         with socket.create_connection(("127.0.0.1", port)) as link:
@@ -144,7 +144,7 @@ def stop_during_work(server: RunningServer, clip: bytes) -> tuple[Future[httpx.R
         return work, time.monotonic() - begun
 
 
-def test_work_under_way_is_finished(tmp_path: Path, long_clip: bytes) -> None:
+def test_shutdown_finishes_work_in_progress(tmp_path: Path, long_clip: bytes) -> None:
     samples = soundfile.read(io.BytesIO(long_clip), frames=16_000 * 300)[0]
     clip = io.BytesIO()
     soundfile.write(clip, samples, 16_000, format="FLAC")
@@ -156,7 +156,7 @@ def test_work_under_way_is_finished(tmp_path: Path, long_clip: bytes) -> None:
         assert started.errors.read_text() == ""
 
 
-def test_work_that_takes_too_long_is_handed_back(tmp_path: Path, long_clip: bytes) -> None:
+def test_shutdown_aborts_work_that_takes_too_long(tmp_path: Path, long_clip: bytes) -> None:
     program = "import webui.server.process\nwebui.server.process.FINISH_S = 1.0\n" + PROGRAM
     with running_server(tmp_path / "outputs", program=program) as started:
         work, took = stop_during_work(started, long_clip)
@@ -167,13 +167,13 @@ def test_work_that_takes_too_long_is_handed_back(tmp_path: Path, long_clip: byte
         assert started.errors.read_text() == ""
 
 
-def test_the_time_to_end_is_within_thirty_seconds() -> None:
+def test_shutdown_takes_less_than_thirty_seconds() -> None:
     from webui.server import lifespan, process
 
     assert process.FINISH_S + process.ABORT_S + process.CLOSE_S + lifespan.ACQUISITION_END_S < 30
 
 
-def test_what_gradio_would_not_limit(busy: RunningServer) -> None:
+def test_limits_of_gradio_s_configuration(busy: RunningServer) -> None:
     with httpx.Client(base_url=busy.url, headers={"X-API-Key": KEYS[1]}, timeout=30) as client:
         config = client.get("/config").json()
         assert config["max_file_size"] == 2_000_000_000

@@ -1,4 +1,4 @@
-"""Requests made up from the OpenAPI description, sent to a real server: its answers are those that it describes."""
+"""Requests generated from the OpenAPI description: a real server responds as described."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,8 @@ from tests.support.server_process import RunningServer, running_server
 from webui.service.serving.keys import hash_key, new_key
 
 KEY = new_key()
-# No schema can say that a string is the base64 of real audio, or which of the sources belong together.
-UNKNOWABLE = [positive_data_acceptance]
+# A schema cannot express that a string is base64 of real audio, or which sources exclude each other.
+NOT_IN_SCHEMA = [positive_data_acceptance]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_answers_are_as_described(server: RunningServer, examples: int) -> None:
             phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(case=operation.as_strategy())
-        def ask(case: schemathesis.Case) -> None:
-            case.call_and_validate(headers=headers, timeout=30, excluded_checks=UNKNOWABLE)
+        def send(case: schemathesis.Case) -> None:
+            case.call_and_validate(headers=headers, timeout=30, excluded_checks=NOT_IN_SCHEMA)
 
-        ask()
+        send()
