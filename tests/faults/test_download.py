@@ -45,7 +45,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def large(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with 110 MB of noise: Hugging Face's client writes pieces of 10 MB, so smaller files can't be resumed."""
+    """The same with 110 MB of noise: Hugging Face's client writes pieces of 10 MB, smaller files are not resumed."""
     folder = tmp_path_factory.mktemp("large")
     for file in published.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())

@@ -45,7 +45,7 @@ def test_the_numbers_are_the_pipeline_s(tmp_path: Path, kind: str, weighted: boo
     np.testing.assert_allclose(answer.features, last.numpy(), atol=2e-5)
 
 
-def test_a_batch_is_what_its_members_are(tmp_path: Path) -> None:
+def test_a_batch_gives_the_same_as_its_members(tmp_path: Path) -> None:
     model = load_transformers(
         "peer", write_classifier(tmp_path, "wav2vec2", weighted=True), license="none", device=Device.CPU
     )
@@ -58,7 +58,7 @@ def test_a_batch_is_what_its_members_are(tmp_path: Path) -> None:
         model.predict([whole(make_clip(1, 0.02))])
 
 
-def test_labels_become_the_nine(tmp_path: Path) -> None:
+def test_labels_are_mapped_to_the_nine_emotions(tmp_path: Path) -> None:
     named = {0: "Anger", 1: "happiness", 2: "Disgust", 3: "fear", 4: "surprised", 5: "calm"}
     model = load_transformers(
         "peer", write_classifier(tmp_path, "wav2vec2", weighted=False, labels=named), license="none"
@@ -94,8 +94,8 @@ def test_it_is_found_under_models_and_in_the_hub_s_cache(settings: Settings, tmp
     assert registry.names()[-1] == "my_own"
 
 
-@pytest.mark.parametrize("name", ["..", "../models/my_own", "/etc", "", ".hidden", "my_own/", "nobody"])
-def test_a_name_leads_nowhere_else(settings: Settings, name: str) -> None:
+@pytest.mark.parametrize("name", ["..", "../models/my_own", "/etc", "", ".hidden", "my_own/", "missing"])
+def test_names_cannot_leave_the_folder(settings: Settings, name: str) -> None:
     write_classifier(settings.models_dir / "my_own", "wav2vec2", weighted=False)
     with pytest.raises(ModelNotFoundError):
         ModelRegistry(settings).load(name)
@@ -103,7 +103,7 @@ def test_a_name_leads_nowhere_else(settings: Settings, name: str) -> None:
         ModelRegistry(settings).choose(name)
 
 
-def test_it_answers_like_any_other(settings: Settings) -> None:
+def test_it_is_used_by_the_service(settings: Settings) -> None:
     write_classifier(settings.models_dir / "my_own", "wav2vec2", weighted=True)
     service = RecognitionService(settings)
     result = service.recognize(EXAMPLE, RecognizeOptions(model="my_own", extract_embedding=True)).result
@@ -119,26 +119,26 @@ def test_it_answers_like_any_other(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("rate", [1, 0, -16_000, 10_000_000, 16_000.0, "16000", None, True])
-def test_a_rate_that_makes_no_sense_is_refused(settings: Settings, rate: object) -> None:
+def test_an_invalid_sample_rate_is_refused(settings: Settings, rate: object) -> None:
     write_classifier(settings.models_dir / "odd", "wav2vec2", weighted=False, sample_rate=rate)
     registry = ModelRegistry(settings)
-    for ask in (registry.load, registry.sample_rate):
+    for call in (registry.load, registry.sample_rate):
         with pytest.raises(CheckpointError, match=r"preprocessor_config\.json") as caught:
-            ask("odd")
+            call("odd")
         assert caught.value.code == "checkpoint.bad_sample_rate"
     with pytest.raises(CheckpointError, match="odd"):
         RecognitionService(settings).recognize(EXAMPLE, RecognizeOptions(model="odd"))
 
 
 @pytest.mark.parametrize("content", ["[]", "{", "\udcff"])
-def test_a_preprocessor_that_is_none_is_refused(settings: Settings, content: str) -> None:
+def test_an_invalid_preprocessor_file_is_refused(settings: Settings, content: str) -> None:
     folder = write_classifier(settings.models_dir / "odd", "wav2vec2", weighted=False)
     (folder / "preprocessor_config.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(CheckpointError, match="odd"):
         ModelRegistry(settings).load("odd")
 
 
-def test_what_is_no_classifier_is_said(settings: Settings) -> None:
+def test_files_that_are_not_a_classifier_are_refused(settings: Settings) -> None:
     folder = write_classifier(settings.models_dir / "broken", "wav2vec2", weighted=True)
     (folder / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="broken"):

@@ -1,4 +1,4 @@
-"""One model for many callers: batches, order, features, and errors that fail their own request alone."""
+"""One model for many callers: batches, order, features, and errors that affect only their own request."""
 
 import threading
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ RATE = 16_000
 
 
 class Held(FakeModel):
-    """Computes once it is released; remembers the lengths of each batch."""
+    """Waits until it is released; records the lengths of each batch."""
 
     def __init__(self, device: str) -> None:
         super().__init__()
@@ -66,14 +66,14 @@ class Callers:
             thread.join(120)
 
 
-def right(model: Held, answer: object, *samples: int) -> bool:
+def is_correct(model: Held, answer: object, *samples: int) -> bool:
     expected = FakeModel().predict([window(count) for count in samples])
     assert isinstance(answer, list)
     pairs = zip(expected, answer, strict=True)
     return all(np.array_equal(one.logits, other.logits) for one, other in pairs)
 
 
-def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_go_first() -> None:
+def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_are_first() -> None:
     model, sizes = Held("cuda:0"), []
     callers = Callers(model, BatchingQueue(model, sizes.append))
     callers.start(RATE)
@@ -86,7 +86,7 @@ def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_go_first()
     assert model.batches == [[RATE], [3 * RATE, 4 * RATE, 6 * RATE, 2 * RATE], [5 * RATE]]
     assert sizes == [1, 4, 1]
     for samples in ((RATE,), (2 * RATE,), (3 * RATE, 4 * RATE), (5 * RATE,), (6 * RATE,)):
-        assert right(model, callers.answers[samples[0]], *samples)
+        assert is_correct(model, callers.answers[samples[0]], *samples)
     with_features = callers.answers[5 * RATE]
     assert isinstance(with_features, list)
     assert with_features[0].features is not None
@@ -116,7 +116,7 @@ def test_a_batch_has_a_limit_of_seconds() -> None:
     assert model.batches == [[400] * (MAX_BATCH_WINDOWS + 6)], "the windows of one request stay together"
 
 
-def test_a_bad_window_fails_its_own_request_alone() -> None:
+def test_an_invalid_window_affects_only_its_request() -> None:
     model = Held("cuda:0")
     callers = Callers(model, BatchingQueue(model))
     callers.start(RATE)
@@ -125,7 +125,7 @@ def test_a_bad_window_fails_its_own_request_alone() -> None:
     model.released.set()
     callers.finish()
     assert isinstance(callers.answers[10], InferenceError)
-    assert right(model, callers.answers[2 * RATE], 2 * RATE)
+    assert is_correct(model, callers.answers[2 * RATE], 2 * RATE)
     with pytest.raises(InferenceError):
         callers.queue.predict([window(10)])
     assert callers.queue.waiting == 0

@@ -55,7 +55,7 @@ def test_interactive_work_goes_before_background_work() -> None:
     assert run_in_order(PrioritySemaphore(), [first, first, then, first, then]) == [2, 4, 0, 1, 3]
 
 
-def test_a_waiter_that_gives_up_blocks_no_other() -> None:
+def test_a_cancelled_waiter_does_not_block_others() -> None:
     semaphore = PrioritySemaphore()
     with semaphore.slot(), pytest.raises(LeftError), semaphore.slot(on_wait=leave):
         pass
@@ -73,7 +73,7 @@ def test_a_failure_frees_the_slot() -> None:
         pass
 
 
-def test_more_capacity_lets_waiters_in_at_once() -> None:
+def test_more_capacity_admits_waiters_immediately() -> None:
     semaphore, inside, leave_now = PrioritySemaphore(), threading.Semaphore(0), threading.Event()
 
     def work() -> None:
@@ -97,7 +97,7 @@ def test_more_capacity_lets_waiters_in_at_once() -> None:
         assert not semaphore.waiting
 
 
-def test_requests_beyond_the_room_are_refused_at_once() -> None:
+def test_requests_over_the_limit_are_refused_immediately() -> None:
     scheduler = scheduler_of(running=1, waiting=1)
     with scheduler.admit(), scheduler.admit():
         assert scheduler.waiting == 1
@@ -120,7 +120,7 @@ def test_requests_of_one_caller_are_counted_together() -> None:
         pass
 
 
-def test_new_work_is_refused_once_the_process_is_to_end() -> None:
+def test_new_work_is_refused_during_shutdown() -> None:
     scheduler = scheduler_of()
     with scheduler.admit():
         assert scheduler.drain.under_way == 1
@@ -128,7 +128,7 @@ def test_new_work_is_refused_once_the_process_is_to_end() -> None:
         for refused in (scheduler.admit(), scheduler.caller("a"), scheduler.drain.open_track()):
             with pytest.raises(StoppingError), refused:
                 pass
-        with scheduler.slot():  # what was admitted before goes on
+        with scheduler.slot():  # admitted work continues
             pass
         assert not scheduler.drain.wait_idle(0.01)
     assert scheduler.drain.wait_idle(120)

@@ -1,4 +1,4 @@
-"""The runner of checks and tests: its counts, and that no suite can stop or block it."""
+"""The test runner: its counts, its groups, and that no suite can stop or block it."""
 
 import os
 import signal
@@ -56,7 +56,7 @@ def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Suite]:
 
 
 @pytest.mark.usefixtures("suites")
-def test_it_continues_and_sums_up(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_it_continues_after_failures_and_counts(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a shell
     try:
         assert run_suites.main([]) == 1
@@ -79,7 +79,7 @@ def test_it_continues_and_sums_up(capfd: pytest.CaptureFixture[str], tmp_path: P
 
 
 @pytest.mark.usefixtures("suites")
-def test_a_part(capfd: pytest.CaptureFixture[str]) -> None:
+def test_some_suites(capfd: pytest.CaptureFixture[str]) -> None:
     assert run_suites.main(["good", "check"]) == 0
     assert capfd.readouterr().out.splitlines()[-1] == "3 passed, 0 failed, 0 skipped"
     assert run_suites.main(["good", "mixed", "--", "-k", "good and not two or one"]) == 0
@@ -97,9 +97,7 @@ def test_an_unknown_suite_is_refused() -> None:
         run_suites.main(["unitt"])
 
 
-def test_leaving_the_browser_out_is_reported(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_skipping_the_browser_is_reported(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(run_suites.SKIP_BROWSER, "1")
     run_suites.main(["browser"])
     out = capfd.readouterr().out
@@ -107,7 +105,7 @@ def test_leaving_the_browser_out_is_reported(
     assert out.splitlines()[-1] == "0 passed, 1 failed, 1 skipped"  # no test ran at all
 
 
-def test_ctrl_c_ends_what_runs() -> None:
+def test_ctrl_c_ends_the_running_suite() -> None:
     slow = Suite("slow", ("-c", "import time; print(1, flush=True); time.sleep(600)"), tests=False)
     program = (
         "import sys; from tests import run_suites as r; from tests.run_suites import Suite\n"
