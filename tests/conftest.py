@@ -49,7 +49,7 @@ def _is_in(part: str | None, marks: set[str]) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _quick_tests_load_no_torch(request: pytest.FixtureRequest) -> Iterator[None]:
+def _no_torch(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.config.getoption("--part") != "quick":
         yield
         return

@@ -121,7 +121,7 @@ def test_microphone(open_page: OpenPage, tmp_path: Path) -> None:
     user = open_page(locale="zh-CN")
     user.page.get_by_role("tab", name="录音").click()
     user.page.locator("#microphone button.record").click()
-    user.page.wait_for_timeout(1500)
+    user.page.wait_for_timeout(1500)  # the length of the recording
     places = [user.page.locator(part).bounding_box() for part in ("#recognize", "#log")]
     assert places[0] is not None
     assert places[1] is not None

@@ -59,7 +59,7 @@ def test_a_recognition_can_be_cancelled(slow_server: RunningServer, open_page: O
     expect(page.locator("#cancel")).to_be_hidden()
     assert page.evaluate("document.activeElement.id") == "recognize"
     assert "[取消]" in user.log()
-    page.wait_for_timeout(500)  # what Gradio reports of a run that was stopped does not replace these words
+    page.wait_for_timeout(500)  # time for a late message of Gradio about the run, which must not replace this text
     expect(page.locator("#answer")).to_contain_text("识别已取消，没有写入任何文件")
     assert list(slow_server.outputs_dir.glob("outputs_*")) == []
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.support.checkpoints import Sizes, make_checkpoint
+from tests.support.checkpoints import LARGE, Sizes, make_checkpoint
 from webui.engine.emotion2vec.convert import convert_checkpoint
 from webui.engine.emotion2vec.funasr_model import FunasrModel, load_funasr_model
 from webui.engine.emotion2vec.network import Emotion2vec
@@ -38,7 +38,9 @@ class Pair:
 
 
 def load_pair(directory: Path, sizes: Sizes, *, clips: int = 27) -> Pair:
-    published = make_checkpoint(directory, sizes, clips=clips, seconds=1.0)
+    """Creates a random checkpoint in ``directory`` and loads it with both engines."""
+    training = sizes is not LARGE  # its training state would be 1.3 GB
+    published = make_checkpoint(directory, sizes, clips=clips, seconds=1.0, training=training)
     slim = convert_checkpoint(directory, published, directory)
     published.unlink()
     native = load_torch_model("pair", directory, slim, license="none", device=Device.CPU)

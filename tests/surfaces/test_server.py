@@ -180,23 +180,16 @@ def test_who_can_compare_models_and_start_downloads(settings: dict[str, str], th
 
 
 @pytest.mark.parametrize("switch", ["on", "off"])
-def test_the_compare_tab_and_its_events_can_be_disabled(tmp_path: Path, switch: str) -> None:
-    with running_server(tmp_path / "outputs", host="127.0.0.1", compare_tab=switch, model="builtin") as started:
-        config = httpx.get(f"{started.url}/config").json()
-        ids = {part["props"].get("elem_id") for part in config["components"]}
-        assert ("compare-start" in ids) is (switch == "on")
-        names = {event["api_name"] for event in config["dependencies"]}
-        assert ("compare" in names) is (switch == "on")
-        assert {"recognize", "run"} <= names
-        assert "upload" in ids
-
-
-@pytest.mark.parametrize("switch", ["on", "off"])
-def test_events_of_downloads_exist_only_where_models_can_be_compared(tmp_path: Path, switch: str) -> None:
+def test_comparisons_and_downloads_can_be_disabled(tmp_path: Path, switch: str) -> None:
     settings = {"allowed_hosts": "emotion.example.org", "compare_tab": switch, "auto_download": False}
     with running_server(tmp_path / "outputs", models_dir=tmp_path / "models", **settings) as started:
-        events = httpx.get(f"{started.url}/config").json()["dependencies"]
-        ids = {event["api_name"]: event["id"] for event in events}
+        config = httpx.get(f"{started.url}/config").json()
+        elements = {part["props"].get("elem_id") for part in config["components"]}
+        assert ("compare-start" in elements) is (switch == "on")
+        assert "upload" in elements
+        ids = {event["api_name"]: event["id"] for event in config["dependencies"]}
+        assert ("compare" in ids) is (switch == "on")
+        assert {"recognize", "run"} <= ids.keys()
         assert ("start_download" in ids) is (switch == "on")
         assert ("cancel_download" in ids) is (switch == "on")
         body = {"data": ["en", ""], "fn_index": ids["refresh_status"], "session_hash": "a"}

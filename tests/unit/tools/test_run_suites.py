@@ -1,6 +1,7 @@
 """The test runner: its counts, its groups, and that no suite can stop or block it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from tests import run_suites
 from tests.run_suites import Suite
+from tests.support.marks import marks_of
 from tests.support.paths import ROOT
 
 GOOD = "def test_one(): pass\ndef test_two(): pass\n"
@@ -127,6 +129,79 @@ def test_ctrl_c_ends_the_running_suite() -> None:
     assert process.wait(120) == 130
     assert process.stdout.read() == ""
     process.stdout.close()
+
+
+def suites_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[str, Suite]:
+    ran: list[Suite] = []
+
+    def record(suite: Suite, _for_pytest: list[str]) -> run_suites.Outcome:
+        ran.append(suite)
+        return run_suites.Outcome(suite.name, 1, 0, 0, 0.0)
+
+    monkeypatch.setattr(run_suites, "_run", record)
+    assert run_suites.main(arguments) == 0
+    return {suite.name: suite for suite in ran}
+
+
+def test_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = suites_of(monkeypatch)
+    assert set(everything) == {suite.name for suite in run_suites.all_suites()} - {"long"}
+    for folder in run_suites.FOLDERS:  # their other tests are in `light`
+        assert everything[folder].command[-2:] == ("--part", "heavy")
+        assert suites_of(monkeypatch, folder)[folder].command[-2:] != ("--part", "heavy")
+    quick = suites_of(monkeypatch, "quick")
+    assert set(quick) == {*run_suites.STATIC, "structure", "light"}
+    assert all("quick" in suite.command for suite in quick.values() if suite.tests)
+    assert set(suites_of(monkeypatch, "long")) == {"long"}
+    assert set(suites_of(monkeypatch, "static")) == set(run_suites.STATIC)
+
+
+LOADING = """
+import sys
+def test_one(): sys.modules["torch"] = None
+"""
+IMPORTING = "import torch\ndef test_two(): pass\n"
+MARKED = """
+import pytest
+@pytest.mark.model
+def test_three(): pass
+@pytest.mark.long
+def test_four(): pass
+def test_five(): pass
+"""
+
+
+def part(folder: Path, name: str, part: str | None = None) -> dict[str, int]:
+    """Runs the folder with the conftest of the project; returns the counts of pytest's last line."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(folder / "pytest.ini"), name]
+    command += ["--part", part] if part else []
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ | {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)
+    })  # fmt: skip
+    return {word: int(count) for count, word in re.findall(r"(\d+) (passed|failed|deselected|error)", done.stdout)}
+
+
+def test_parts(tmp_path: Path) -> None:
+    """Quick tests must not load PyTorch, whether in a test or by an import."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n model\n long\n server\n browser\n")
+    (tmp_path / "conftest.py").write_text("from tests.conftest import *\nfrom tests.conftest import _no_torch\n")
+    for name, content in {"loading": LOADING, "importing": IMPORTING, "marked": MARKED}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"test_{name}.py").write_text(content)
+    assert part(tmp_path, "loading", "quick") == {"passed": 1, "error": 1}
+    assert part(tmp_path, "importing", "quick") == {}  # not even imported
+    assert part(tmp_path, "marked", "quick") == {"passed": 1, "deselected": 2}
+    assert part(tmp_path, "marked", "heavy") == {"passed": 1, "deselected": 2}
+    assert part(tmp_path, "marked", "long") == {"passed": 1, "deselected": 2}
+    assert part(tmp_path, "marked") == {"passed": 2, "deselected": 1}
+
+
+def test_marks_of_files() -> None:
+    tests = ROOT / "tests"
+    assert marks_of(tests / "browser" / "test_page.py") >= {"browser", "server"}
+    assert marks_of(tests / "parity" / "test_funasr.py") == {"model"}
+    assert marks_of(tests / "surfaces" / "test_api.py") == {"server"}
+    assert marks_of(tests / "unit" / "test_settings.py") == frozenset()
 
 
 def test_every_test_file_is_in_a_suite() -> None:
