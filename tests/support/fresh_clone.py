@@ -18,7 +18,7 @@ from tests.support.paths import ROOT
 SYSTEM_PATH: Final = "/usr/bin:/bin"
 REQUIREMENTS: Final = "torch==2.13.0\nnumpy\n"
 
-# A Python whose `venv`, `pip` and `uv` record their arguments. FAIL: patterns of calls that fail.
+# A Python whose `venv`, `pip` and `uv` write down their arguments. FAIL holds patterns of calls that fail.
 STAND_IN: Final = r"""#!/bin/bash
 call="$*"
 case "$call" in
@@ -82,12 +82,12 @@ class Clone:
 
 
 def make_clone(folder: Path, *, programs: dict[str, str] | None = None, requirements: str = REQUIREMENTS) -> Clone:
-    """Creates a clone with stand-ins on PATH.
+    """Makes a clone with stand-ins on PATH.
 
     Args:
-        folder: folder of the clone; any name.
+        folder: where to; may have any name.
         programs: more stand-ins by name, as shell scripts.
-        requirements: content of requirements.txt.
+        requirements: of requirements.txt.
     """
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "run.sh", folder)
@@ -111,7 +111,7 @@ def make_clone(folder: Path, *, programs: dict[str, str] | None = None, requirem
 
 
 def make_real_clone(folder: Path, requirements: str = "") -> Clone:
-    """Creates a clone that uses the Python of this test, without a network."""
+    """Makes a clone that uses the Python of this test, without the network."""
     clone = make_clone(folder, requirements=requirements)
     python = folder.parent / "tools" / "python3.12"
     python.unlink()
