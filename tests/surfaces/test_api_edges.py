@@ -100,6 +100,7 @@ def test_invalid_seconds_of_a_request(client: TestClient, field: str) -> None:
                 assert code_of(client.post("/api/v1/jobs", content=body, headers=headers), 422) == "api.bad_request"
 
 
+@pytest.mark.model  # finding segments loads PyTorch
 def test_the_largest_allowed_seconds(client: TestClient) -> None:
     fields = {"granularity": "frame", "window_s": str(MAX_SMOOTHING_S), "hop_s": str(MAX_SMOOTHING_S)}
     answer = client.post("/api/v1/recognize", data=fields, files={"audio": EXAMPLE.read_bytes()})

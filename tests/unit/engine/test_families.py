@@ -64,6 +64,7 @@ def test_it_is_downloaded_from_a_hub(settings: Settings, tmp_path: Path, monkeyp
     assert ModelRegistry(settings).load("toy_loud").sample_rate == 8_000
 
 
+@pytest.mark.model  # the built-in one
 @pytest.mark.parametrize("rate", [8_000, 24_000])
 def test_it_is_used_by_the_service(settings: Settings, rate: int) -> None:
     install(settings, "toy_loud", rate)

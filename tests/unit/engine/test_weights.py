@@ -78,6 +78,7 @@ def test_caches_in_other_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert found.directory == directory
 
 
+@pytest.mark.model  # ModelScope's client imports PyTorch
 def test_the_layouts_are_those_of_the_clients(tmp_path: Path) -> None:
     """ModelScope's and Hugging Face's installed clients look in the same places."""
     from huggingface_hub import try_to_load_from_cache

@@ -155,6 +155,7 @@ def test_advice_within_limits(clips: list[LabelledClip]) -> None:
     assert advised(Limits(language="fi")) == "none"
 
 
+@pytest.mark.model
 def test_models_in_separate_processes(tmp_path: Path) -> None:
     missing = tmp_path / "gone.wav"
     clips = [LabelledClip(EXAMPLE, Emotion.OTHER), LabelledClip(missing, Emotion.SAD)]
@@ -194,6 +195,7 @@ def test_models_in_separate_processes(tmp_path: Path) -> None:
     assert set(read_answers(kept)) == {str(EXAMPLE), str(missing)}
 
 
+@pytest.mark.model
 def test_with_and_without_a_gpu(tmp_path: Path) -> None:
     clips = [LabelledClip(EXAMPLE, Emotion.OTHER)]
     settings = {"models_dir": str(tmp_path / "models")}
@@ -208,6 +210,7 @@ def test_with_and_without_a_gpu(tmp_path: Path) -> None:
     assert {name for name, count in rows.items() if count} == {"speed.csv", "memory.csv"}
 
 
+@pytest.mark.model
 def test_a_dead_process_is_reported(tmp_path: Path) -> None:
     process = ModelProcess("builtin", {"models_dir": str(tmp_path)})
     assert "error" not in process.about
