@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.model
+
 MODULES = (
     "webui.audio.decode",
     "webui.engine.family",

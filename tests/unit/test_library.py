@@ -13,6 +13,9 @@ from webui.library import _service
 from webui.settings import Settings
 
 
+pytestmark = pytest.mark.model
+
+
 def scores(answer: object) -> list[float]:
     return list(answer.result.scores.values())  # type: ignore[attr-defined]
 

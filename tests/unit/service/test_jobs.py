@@ -162,7 +162,7 @@ def test_another_version_of_the_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     store = JobStore(path)
     store._db.execute("PRAGMA user_version = 9")
-    with pytest.raises(OutputError, match="Another process"):
+    with pytest.raises(OutputError, match="another process"):
         JobStore(path)
     store.close()
     with pytest.raises(OutputError, match="version 9"):
