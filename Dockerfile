@@ -15,16 +15,21 @@ ARG PIP_INDEX_URL=https://pypi.org/simple
 ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
 WORKDIR /app
-COPY requirements.txt ./
+COPY requirements.txt requirements.lock ./
+# The same three steps as in run.sh: torch alone, the lock, then the CUDA libraries if the build of torch needs them.
 # Compiled here: the program's user can't write beside the packages, so every start would compile them anew.
 RUN pip install "uv>=0.13,<0.14" \
-    && uv pip install --system --no-cache --compile-bytecode --default-index "${PIP_INDEX_URL}" \
-        --torch-backend="${TORCH}" -r requirements.txt
+    && torch=$(grep '^torch==' requirements.txt) \
+    && add() { uv pip install --system --no-cache --compile-bytecode --default-index "${PIP_INDEX_URL}" "$@"; } \
+    && add --torch-backend="${TORCH}" --no-deps "${torch}" \
+    && add --no-deps --require-hashes -r requirements.lock --build-constraints requirements.lock \
+    && add --torch-backend="${TORCH}" "${torch}"
 
 COPY app.py LICENSE README.md README.en.md ./
 COPY webui ./webui
 COPY models ./models
 COPY examples ./examples
+COPY docs ./docs
 
 RUN useradd --create-home --uid 1000 speech \
     && mkdir -p /data/models /data/outputs \

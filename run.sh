@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # bash run.sh              installs everything into .venv beside this file, then starts the server with the page
 # bash run.sh test         installs, then runs every check and test
+# bash run.sh test --newest ...  the same in .venv-newest, with the newest versions that requirements*.txt allow
+# bash run.sh lock ...     renews the locked versions, requirements*.lock: CONTRIBUTING.md
 # bash run.sh train ...    installs, then trains a small model on your recordings: training/README.md
 # bash run.sh bench        installs, then runs the benchmarks against other programs: docs/BENCHMARKS.md
 # bash run.sh COMMAND ...  installs, then runs a command of the program: recognize, models, doctor, --help
@@ -22,11 +24,21 @@ readonly UV="uv>=0.13,<0.14"
 main() {
     ROOT=$(folder_of "${BASH_SOURCE[0]}")
     VENV="$ROOT/.venv"
-    PY="$VENV/bin/python"
     local kind=runtime
     case ${1:-} in test | bench) kind=dev ;; esac
+    if [ "${1:-} ${2:-}" = "test --newest" ]; then
+        shift
+        kind=newest
+        VENV="$ROOT/.venv-newest"
+    fi
+    PY="$VENV/bin/python"
+    if [ "${1:-}" = lock ]; then
+        shift
+        (renew_locks ${1+"$@"}) </dev/null >&2
+        return 0
+    fi
     if ! is_ready "$kind"; then (set_up "$kind") </dev/null >&2; fi
-    if [ "$kind" = dev ]; then
+    if [ "$kind" != runtime ]; then
         local module=tests.run_suites
         if [ "$1" = bench ]; then module=benchmarks; fi
         shift
@@ -66,15 +78,16 @@ fail() {
 }
 
 # Three files in .venv record its content: `made` (path, versions of Python and torch; "unfinished" during a change),
-# `installed-runtime` and `installed-dev` (the requirements). If they differ from what is needed, something is installed.
+# `installed-runtime` and `installed-dev` (torch and the lock). If they differ from what is needed, something is installed.
 
 is_ready() { # is_ready KIND
     local made
+    [ "$1" != newest ] || return 1 # the newest versions may have changed since
     [ -x "$PY" ] && [ -f "$VENV/made" ] || return 1
     made=$(cat "$VENV/made")
     [ "$made" = "$(made_line "$(made_torch "$made")")" ] || return 1
     [ -z "${SPEECH_EMOTION_TORCH:-}" ] || [ "$SPEECH_EMOTION_TORCH" = "$(made_torch "$made")" ] || return 1
-    requirements "$1" | cmp -s - "$VENV/installed-$1"
+    wanted "$1" | cmp -s - "$VENV/installed-$1"
 }
 
 made_line() { # made_line TORCH
@@ -90,9 +103,21 @@ python_version() { # python_version PYTHON: prints 3.11, or nothing if it doesn'
     "$1" -I -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
 }
 
-requirements() { # requirements KIND: prints the requirements
-    cat "$ROOT/requirements.txt"
-    if [ "$1" = dev ]; then cat "$ROOT/requirements-dev.txt"; fi
+wanted() { # wanted KIND: prints what has to be installed
+    wanted_torch
+    cat "$(lock_file "$1")"
+}
+
+wanted_torch() { # prints torch==2.13.0, or nothing; its build depends on the machine, so the locks leave it out
+    sed -n 's/^\(torch==[^ ;#]*\).*/\1/p' "$ROOT/requirements.txt"
+}
+
+lock_file() { # lock_file KIND
+    case $1 in
+        runtime) printf '%s' "$ROOT/requirements.lock" ;;
+        dev) printf '%s' "$ROOT/requirements-dev.lock" ;;
+        newest) printf '%s' "$ROOT/.setup/newest.lock" ;;
+    esac
 }
 
 set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and lock end with it
@@ -104,7 +129,7 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
         fail "无法写入 $ROOT。请修改权限，或把项目复制到可写的目录。" \
             "$ROOT can't be written to. Change its permissions, or copy the project to a folder of your own."
     fi
-    lock "$base"
+    wait_for_others "$base"
     if is_ready "$kind"; then return 0; fi # another run.sh has finished it meanwhile
     export PIP_USER=0                      # `user = true` in pip.conf does not work in a .venv
     export TMPDIR="$ROOT/.setup/tmp"       # not /tmp, which may have too little space
@@ -112,10 +137,14 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
     mkdir -p "$TMPDIR"
     make_venv "$base"
     install_torch
-    install_requirements "$kind"
+    if [ "$kind" = newest ]; then
+        resolve requirements-dev.txt "" "$(lock_file newest)" || explain_failure
+    fi
+    install_locked "$(lock_file "$kind")"
+    complete_torch
     rm -rf "$TMPDIR"
-    requirements "$kind" >"$VENV/installed-$kind"
-    if [ "$kind" = dev ]; then requirements runtime >"$VENV/installed-runtime"; fi
+    wanted "$kind" >"$VENV/installed-$kind"
+    if [ "$kind" = dev ]; then wanted runtime >"$VENV/installed-runtime"; fi # the dev lock holds all of it
     made_line "$TORCH" >"$VENV/made"
     say "安装完成。" "Set-up finished."
 }
@@ -149,7 +178,7 @@ find_python() { # prints the path of a Python that can create virtual environmen
   Debian/Ubuntu: sudo apt install python3.11 python3.11-venv    Fedora: sudo dnf install python3.12    macOS: brew install python@3.12"
 }
 
-lock() { # lock PYTHON: one installation at a time. The lock is on an open file, so it ends with this process.
+wait_for_others() { # wait_for_others PYTHON: one installation at a time. The lock is on an open file, so it ends with this process.
     exec 9>"$ROOT/.setup/lock"
     "$1" -I -c '
 import fcntl, signal, sys
@@ -170,7 +199,7 @@ make_venv() { # make_venv PYTHON: keeps a .venv that fits, otherwise creates or 
     TORCH=${SPEECH_EMOTION_TORCH:-$(made_torch "${made#unfinished}")}
     TORCH=${TORCH:-$(torch_for_this_machine)}
     if [ -n "$made" ] && [ "$made" = "$(made_line "$TORCH")" ]; then
-        printf 'unfinished' >"$VENV/made" # until the new requirements are installed
+        printf 'unfinished' >"$VENV/made" # until the new versions are installed
         return 0
     fi
     if [ -z "$made" ] && is_usable; then return 0; fi # created by the user
@@ -212,17 +241,33 @@ free_mb() { # the number before the percentage, since the name of a file system 
     df -Pk "$ROOT" | awk '{ for (i = NF; i > 1; i--) if ($i ~ /^[0-9]+%$/) { print int($(i - 1) / 1024); exit } }'
 }
 
+# torch comes first and alone: what it depends on is in the lock, with its hashes. Only the CUDA libraries are not: which
+# ones are needed is the build's affair, so they come last, when nothing else is missing.
+
 install_torch() {
     local wanted installed
-    wanted=$(sed -n 's/^\(torch==[^ ;#]*\).*/\1/p' "$ROOT/requirements.txt")
+    wanted=$(wanted_torch)
     installed=$(torch_installed)
     if [ -z "$wanted" ] || [ "${installed%%+*}" = "${wanted#torch==}" ]; then return 0; fi
     say "[2/3] 安装 PyTorch（$TORCH）" "[2/3] Installing PyTorch ($TORCH)"
+    fetch_torch "$wanted" --no-deps || explain_failure
+}
+
+complete_torch() { # adds nvidia-*, cuda-* and triton where the build needs them
+    local wanted
+    wanted=$(wanted_torch)
+    if [ -z "$wanted" ] || [ "$TORCH" = cpu ]; then return 0; fi
+    fetch_torch "$wanted" || explain_failure
+}
+
+fetch_torch() { # fetch_torch torch==VERSION [--no-deps]
+    local wanted=$1
+    shift
     case $TORCH in
-        plain) pip "$wanted" || explain_failure ;;
-        cpu) pip "$wanted+cpu" 2>/dev/null || { get_uv && uv --torch-backend=cpu "$wanted"; } || explain_failure ;;
-        auto) { get_uv && uv --torch-backend=auto "$wanted"; } || pip "$wanted" || explain_failure ;;
-        *) { get_uv && uv "--torch-backend=$TORCH" "$wanted"; } || explain_failure ;;
+        plain) pip ${1+"$@"} "$wanted" ;;
+        cpu) pip ${1+"$@"} "$wanted+cpu" 2>/dev/null || { get_uv && uv --torch-backend=cpu ${1+"$@"} "$wanted"; } ;;
+        auto) { get_uv && uv --torch-backend=auto ${1+"$@"} "$wanted"; } || pip ${1+"$@"} "$wanted" ;;
+        *) get_uv && uv "--torch-backend=$TORCH" ${1+"$@"} "$wanted" ;;
     esac
 }
 
@@ -230,18 +275,45 @@ torch_installed() { # prints the version, 2.13.0+cpu for instance, or nothing
     "$PY" -I -c 'from importlib.metadata import version; print(version("torch"))' 2>/dev/null || true
 }
 
-install_requirements() { # install_requirements KIND: installs the rest without changing torch
-    local file="$ROOT/requirements.txt" torch constraints="$ROOT/.setup/constraints.txt"
-    if [ "$1" = dev ]; then file="$ROOT/requirements-dev.txt"; fi
-    torch=$(torch_installed)
-    if [ -n "$torch" ]; then torch="torch==$torch"; fi
-    printf '%s\n' "$torch" >"$constraints"
+install_locked() { # install_locked LOCK: installs exactly the files whose hashes the lock holds, from any index
+    local file=$1 constraints="$ROOT/.setup/constraints.txt"
+    # A package without wheels is built here, with the locked setuptools and not with its newest version.
+    sed -n 's/^\(setuptools==[^ ;]*\).*/\1/p' "$file" >"$constraints"
     say "[3/3] 安装 $(basename "$file")" "[3/3] Installing $(basename "$file")"
-    { get_uv && uv -r "$file" --constraint "$constraints"; } ||
-        { still_room && pip -r "$file" --constraint "$constraints"; } || explain_failure
+    { get_uv && uv --no-deps --require-hashes -r "$file" --build-constraints "$constraints"; } ||
+        { still_room && pip_constrained --no-deps --require-hashes -r "$file"; } || explain_failure
+}
+
+resolve() { # resolve RANGES OLD NEW [OPTION ...]: writes the lock NEW, with the versions of OLD where they may stay
+    local ranges=$1 old=$2 new=$3 draft="$ROOT/.setup/draft.lock"
+    shift 3
+    get_uv || return 1
+    rm -f "$draft"
+    if [ -f "$old" ]; then cp "$old" "$draft"; fi
+    # "fewest": a newer Python gets the versions that were tested on the oldest, and not newer ones
+    (cd "$ROOT" && "$PY" -m uv pip compile "$ranges" --universal --python-version "3.$MIN_MINOR" --python "$PY" \
+        --fork-strategy fewest --generate-hashes --no-header --output-file "$draft" ${1+"$@"} >/dev/null) || return 1
+    # without torch and what only its CUDA builds need: complete_torch
+    awk '/^[a-z0-9]/ { torch = /^(torch|triton|nvidia-[^=]*|cuda-[^=]*)==/ } !torch' "$draft" >"$draft.part" &&
+        mv "$draft.part" "$new"
+}
+
+renew_locks() { # renew_locks [OPTION ...]: of `uv pip compile`, --upgrade for instance
+    local dev runtime
+    if ! is_usable; then (set_up runtime); fi
+    dev=$(lock_file dev)
+    runtime=$(lock_file runtime)
+    mkdir -p "$ROOT/.setup"
+    # The tests need more packages than the program, so their versions are chosen first and the program takes the same.
+    { resolve requirements-dev.txt "$dev" "$dev" ${1+"$@"} && resolve requirements.txt "$dev" "$runtime"; } ||
+        fail "锁定文件没有更新，原因见上。" "The locks were not renewed; the reason stands above."
 }
 
 pip() { "$PY" -m pip install --disable-pip-version-check --no-input "$@"; }
+
+pip_constrained() { # builds follow the constraints too; the path is relative, because pip splits it at spaces
+    (cd "$ROOT" && export PIP_CONSTRAINT=.setup/constraints.txt PIP_BUILD_CONSTRAINT=.setup/constraints.txt && pip "$@")
+}
 
 get_uv() { # uv is much faster than pip, and finds the builds of PyTorch
     local index

@@ -1,9 +1,7 @@
-"""The documentation matches the program: generated parts, examples, links, version, requirements."""
+"""The documentation matches the program: generated parts, examples, links, version."""
 
-import ast
 import json
 import re
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -26,13 +24,6 @@ OTHERS = sorted(
     - DOCUMENTS.keys()
 )
 README_LINES = 170
-REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+)(==|>=)[0-9.]+(,<[0-9.]+)?$")
-STANDARD_OR_OWN = {*sys.stdlib_module_names, "webui", "training", "tests", "benchmarks"}
-FOR_FUNASR = {"librosa", "pydub", "pyyaml"}  # not imported by us, or under another name
-COMES_WITH_FASTAPI = {"starlette", "anyio"}
-COMES_WITH_PYDANTIC = {"typing_extensions", "pydantic_core"}
-COMES_WITH_GRADIO = {"gradio_client"}
-COMES_WITH_OTHERS = COMES_WITH_FASTAPI | COMES_WITH_PYDANTIC | COMES_WITH_GRADIO | {"h11"}  # uvicorn's HTTP
 
 
 def name_of(path: Path) -> str:
@@ -146,31 +137,6 @@ def test_one_version() -> None:
     dockerfile = (PROJECT_DIR / "Dockerfile").read_text("utf-8")
     assert re.findall(r"^LABEL org\.opencontainers\.image\.version=(\S+)$", dockerfile, re.MULTILINE) == [__version__]
     assert json.loads(write_docs.openapi())["info"]["version"] == __version__
-
-
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
-def test_requirements_are_pinned_to_a_range(name: str) -> None:
-    for line in (PROJECT_DIR / name).read_text("utf-8").splitlines():
-        if line and not line.startswith(("#", "-r ")):
-            found = REQUIREMENT.match(line)
-            assert found, line
-            assert found[2] == "==" or found[3], f"{line}: no upper bound"
-
-
-def test_requirements_are_what_the_program_imports() -> None:
-    required = {
-        found[1].replace("-", "_")
-        for line in (PROJECT_DIR / "requirements.txt").read_text("utf-8").splitlines()
-        if (found := REQUIREMENT.match(line))
-    }
-    imported = set()
-    for source in (PROJECT_DIR / "webui").rglob("*.py"):
-        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                imported.add((node.module or "").split(".")[0])
-    assert imported - STANDARD_OR_OWN - COMES_WITH_OTHERS == (required - FOR_FUNASR) | {"yaml"}
 
 
 def test_run_sh_is_for_the_python_of_the_project() -> None:

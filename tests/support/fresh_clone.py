@@ -17,8 +17,10 @@ from tests.support.paths import ROOT
 
 SYSTEM_PATH: Final = "/usr/bin:/bin"
 REQUIREMENTS: Final = "torch==2.13.0\nnumpy\n"
+LOCK: Final = "numpy==2.4.6 --hash=sha256:00\nsetuptools==84.2.1 ; python_version >= '3' --hash=sha256:00\n"
 
-# A Python whose `venv`, `pip` and `uv` write down their arguments. FAIL holds patterns of calls that fail.
+# A Python whose `venv`, `pip` and `uv` write down their arguments. FAIL holds patterns of calls that fail; RESOLVED is
+# what `uv pip compile` finds.
 STAND_IN: Final = r"""#!/bin/bash
 call="$*"
 case "$call" in
@@ -33,6 +35,7 @@ index=${UV_DEFAULT_INDEX:+" index=$UV_DEFAULT_INDEX"}
 echo "${call#"$CLONE/"}$index" | sed "s#$CLONE#.#g" >>"$CALLS"
 for pattern in $FAIL; do case "$call" in *"$pattern"*) echo "stand-in fails: $call" >&2 ; exit 1 ;; esac; done
 case "$call" in
+    *"pip compile"*) while [ "$1" != --output-file ]; do shift; done ; printf "$RESOLVED" >"$2" ;;
     "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
     *install*torch==2.13.0+cpu) echo 2.13.0+cpu >"$(dirname "$0")/torch-version" ;;
     *install*torch==2.13.0) echo 2.13.0 >"$(dirname "$0")/torch-version" ;;
@@ -81,18 +84,23 @@ class Clone:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def make_clone(folder: Path, *, programs: dict[str, str] | None = None, requirements: str = REQUIREMENTS) -> Clone:
+def make_clone(
+    folder: Path, *, programs: dict[str, str] | None = None, requirements: str = REQUIREMENTS, lock: str = LOCK
+) -> Clone:
     """Makes a clone with stand-ins on PATH.
 
     Args:
         folder: where to; may have any name.
         programs: more stand-ins by name, as shell scripts.
         requirements: of requirements.txt.
+        lock: of requirements.lock.
     """
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "run.sh", folder)
     (folder / "requirements.txt").write_text(requirements)
     (folder / "requirements-dev.txt").write_text("-r requirements.txt\npytest\n")
+    (folder / "requirements.lock").write_text(lock)
+    (folder / "requirements-dev.lock").write_text(lock + "pytest==9.2.0 --hash=sha256:00\n")
     tools = folder.parent / "tools"
     tools.mkdir()
     scripts = {"python3.12": STAND_IN, "uname": "#!/bin/sh\necho ${SYSTEM:-Linux}\n"} | (programs or {})
@@ -110,9 +118,10 @@ def make_clone(folder: Path, *, programs: dict[str, str] | None = None, requirem
     return Clone(folder, environment)
 
 
-def make_real_clone(folder: Path, requirements: str = "") -> Clone:
+def make_real_clone(folder: Path, requirements: str = "", lock: str = "") -> Clone:
     """Makes a clone that uses the Python of this test, without the network."""
-    clone = make_clone(folder, requirements=requirements)
+    clone = make_clone(folder, requirements=requirements, lock=lock)
+    (folder / "requirements-dev.lock").write_text(lock)
     python = folder.parent / "tools" / "python3.12"
     python.unlink()
     python.symlink_to(os.path.realpath(sys.executable))

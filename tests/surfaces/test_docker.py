@@ -161,14 +161,56 @@ def test_it_runs_as_nobody_special_on_the_python_of_the_project(image: Image) ->
     assert f">=3.{found[1]}" in (ROOT / "pyproject.toml").read_text("utf-8")
 
 
-def test_packages_come_as_run_sh_brings_them(image: Image) -> None:
+RECORDING = """#!/bin/sh
+echo "$(basename "$0") $*" >>"$CALLS"
+for word; do case $word in *.lock | *.txt) [ -r "$word" ] || exit 3 ;; esac; done
+case " $* " in *" $FAIL "*) exit 1 ;; esac
+"""
+
+
+def build(image: Image, tree: Path, place: Path, **arguments: str) -> tuple[int, list[str]]:
+    """Runs the instruction that installs packages, with stand-ins for pip and uv.
+
+    Returns:
+        Its exit code, and the calls of the stand-ins.
+    """
+    calls = place / "calls"
+    calls.unlink(missing_ok=True)
+    (place / "bin").mkdir(exist_ok=True)
+    for name in ("pip", "uv"):
+        (place / "bin" / name).write_text(RECORDING)
+        (place / "bin" / name).chmod(0o755)
+    (line,) = [run for run in image.runs if "requirements.lock" in run]
+    around = {"PATH": f"{place / 'bin'}:/usr/bin:/bin", "CALLS": str(calls), "FAIL": "nothing"}
+    around |= image.arguments | arguments
+    code = subprocess.run(["/bin/sh", "-c", line], cwd=tree, env=around, check=False).returncode
+    return code, calls.read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize("torch", ["cpu", "cu130"])
+def test_packages_come_as_run_sh_brings_them(image: Image, tree: Path, place: Path, torch: str) -> None:
     assert image.arguments == {"TORCH": "cpu", "PIP_INDEX_URL": "https://pypi.org/simple"}
-    (line,) = [run for run in image.runs if "requirements.txt" in run]
+    mirror = "https://mirror.example/simple"  # pip reads PIP_INDEX_URL by itself, uv doesn't
+    code, calls = build(image, tree, place, TORCH=torch, PIP_INDEX_URL=mirror)
     uv = re.search(r'UV="(uv[^"]+)"', (ROOT / "run.sh").read_text("utf-8"))
+    wanted = re.search(r"^torch==[0-9.]+$", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
     assert uv is not None
-    assert f'pip install "{uv[1]}"' in line  # pip reads PIP_INDEX_URL by itself, uv doesn't
-    assert '--default-index "${PIP_INDEX_URL}"' in line
-    assert '--torch-backend="${TORCH}"' in line
+    assert wanted is not None
+    install = f"uv pip install --system --no-cache --compile-bytecode --default-index {mirror}"
+    assert calls == [
+        f"pip install {uv[1]}",
+        f"{install} --torch-backend={torch} --no-deps {wanted[0]}",
+        f"{install} --no-deps --require-hashes -r requirements.lock --build-constraints requirements.lock",
+        f"{install} --torch-backend={torch} {wanted[0]}",
+    ]
+    assert code == 0
+
+
+@pytest.mark.parametrize("failing", ["install", "--torch-backend=cpu", "--require-hashes"])
+def test_no_image_without_its_packages(image: Image, tree: Path, place: Path, failing: str) -> None:
+    code, calls = build(image, tree, place, FAIL=failing)
+    assert code != 0
+    assert failing in calls[-1].split()
 
 
 def test_uv_knows_the_builds_of_torch_that_are_named() -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli_process import EXAMPLE
-from tests.support.fresh_clone import ROOT, Clone, make_clone, make_real_clone
+from tests.support.fresh_clone import LOCK, ROOT, Clone, make_clone, make_real_clone
 from tests.support.server_process import free_port
 
 FRESH = [
     "-m venv ./.venv",
-    "-m pip install --disable-pip-version-check --no-input torch==2.13.0+cpu",
-    "-m uv pip install --python ./.venv/bin/python -r ./requirements.txt --constraint ./.setup/constraints.txt",
+    "-m pip install --disable-pip-version-check --no-input --no-deps torch==2.13.0+cpu",
+    "-m uv pip install --python ./.venv/bin/python --no-deps --require-hashes -r ./requirements.lock "
+    "--build-constraints ./.setup/constraints.txt",
 ]
 
 
@@ -36,9 +37,9 @@ def test_first_start_sets_up_and_second_does_not(clone: Clone) -> None:
     done = clone.run()
     assert done.returncode == 0, done.stderr
     assert clone.calls() == [*FRESH, "app.py"]
-    assert (clone.folder / ".setup" / "constraints.txt").read_text() == "torch==2.13.0+cpu\n"
+    assert (clone.folder / ".setup" / "constraints.txt").read_text() == "setuptools==84.2.1\n"
     assert done.stdout == f"{clone.folder} serves\n"  # set-up speaks on stderr
-    assert "[3/3] Installing requirements.txt" in done.stderr
+    assert "[3/3] Installing requirements.lock" in done.stderr
 
     again = clone.run("recognize", "a b.wav", "--json")
     assert clone.calls() == ["app.py recognize a b.wav --json"]
@@ -79,22 +80,38 @@ def test_a_copy_with_its_venv_needs_no_network(clone: Clone) -> None:
     assert clone.calls() == ["app.py models"]
 
 
-def test_changed_requirements_are_installed_alone(clone: Clone) -> None:
+def test_a_changed_lock_is_installed_alone(clone: Clone) -> None:
     clone.run()
     clone.calls()
-    (clone.folder / "requirements.txt").write_text("torch==2.13.0\nnumpy\nscipy\n")
+    (clone.folder / "requirements.lock").write_text(LOCK.replace("2.4.6", "2.4.7"))
     clone.run()
     assert clone.calls() == [FRESH[2], "app.py"]
     clone.run()
     assert clone.calls() == ["app.py"]
 
 
-def test_the_tests_have_requirements_of_their_own(clone: Clone) -> None:
+def test_changed_ranges_alone_change_nothing(clone: Clone) -> None:
+    clone.run()
+    clone.calls()
+    (clone.folder / "requirements.txt").write_text("torch==2.13.0\nnumpy>=2\n")
+    clone.run()
+    assert clone.calls() == ["app.py"]
+
+
+def test_another_torch_is_installed(clone: Clone) -> None:
+    clone.run()
+    clone.calls()
+    (clone.folder / "requirements.txt").write_text("torch==2.14.0\nnumpy\n")
+    clone.run()
+    assert clone.calls() == [FRESH[1].replace("2.13.0", "2.14.0"), FRESH[2], "app.py"]
+
+
+def test_the_tests_have_a_lock_of_their_own(clone: Clone) -> None:
     clone.run()
     clone.calls()
     clone.run("test", "unit", "--", "-k", "a b")
     assert clone.calls() == [
-        FRESH[2].replace("requirements.txt", "requirements-dev.txt"),
+        FRESH[2].replace("requirements.lock", "requirements-dev.lock"),
         "-m tests.run_suites unit -- -k a b",
     ]
     clone.run()
@@ -143,19 +160,21 @@ def test_a_sound_venv_of_somebody_else_is_used(clone: Clone) -> None:
 
 
 def test_a_failed_installation_is_taken_up_again(clone: Clone) -> None:
-    failed = clone.run(FAIL="requirements.txt")
+    failed = clone.run(FAIL="requirements.lock")
     assert failed.returncode == 1
     assert "Check the network" in failed.stderr
-    assert clone.calls()[-1].startswith("-m pip install")  # pip is tried where uv fails
+    assert clone.calls()[-1] == (  # pip is tried where uv fails
+        "-m pip install --disable-pip-version-check --no-input --no-deps --require-hashes -r ./requirements.lock"
+    )
     assert clone.run().returncode == 0
     assert clone.calls() == [FRESH[2], "app.py"]  # the torch that is in stays in
 
 
 def test_a_failed_update_leaves_the_venv_usable(clone: Clone) -> None:
     clone.run()
-    (clone.folder / "requirements.txt").write_text("torch==2.13.0\nnumpy\nscipy\n")
-    assert clone.run(FAIL="requirements.txt").returncode == 1
-    (clone.folder / "requirements.txt").write_text("torch==2.13.0\nnumpy\n")
+    (clone.folder / "requirements.lock").write_text(LOCK.replace("2.4.6", "2.4.7"))
+    assert clone.run(FAIL="requirements.lock").returncode == 1
+    (clone.folder / "requirements.lock").write_text(LOCK)
     clone.calls()
     assert clone.run().returncode == 0
     assert clone.calls() == ["app.py"]
@@ -175,7 +194,7 @@ def test_two_at_once_set_up_once(clone: Clone) -> None:
 def test_ctrl_c_while_setting_up(clone: Clone) -> None:
     process = clone.start(SLOW="30")
     deadline = time.monotonic() + 30
-    while "requirements.txt" not in _read(Path(clone.environment["CALLS"])):
+    while "requirements.lock" not in _read(Path(clone.environment["CALLS"])):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
@@ -224,7 +243,7 @@ def test_too_small_a_disk_is_refused_before_anything_is_done(tmp_path: Path) -> 
 def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
     full = '#!/bin/sh\n[ -d "$CLONE/.venv" ] && free=100 || free=9000000\necho "disk 9 9 $free 84% /"\n'
     clone = make_clone(tmp_path / "clone", programs={"df": full})
-    done = clone.run(FAIL="requirements.txt")
+    done = clone.run(FAIL="requirements.lock")
     assert done.returncode == 1
     assert "The disk is full (0 MB free)" in done.stderr
     assert not any("pip install" in call and "requirements" in call and "uv" not in call for call in clone.calls())

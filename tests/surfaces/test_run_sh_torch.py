@@ -16,6 +16,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def in_two_steps(install: str) -> list[str]:
+    """torch alone at first, what its build needs besides the lock at last."""
+    return [install.replace("torch==", "--no-deps torch=="), install]
+
+
 def torch_calls(clone: Clone, **environment: str) -> list[str]:
     done = clone.run(**environment)
     assert done.returncode == 0, done.stderr
@@ -23,12 +28,12 @@ def torch_calls(clone: Clone, **environment: str) -> list[str]:
 
 
 def test_without_a_card_the_cpu_build(tmp_path: Path) -> None:
-    assert torch_calls(make_clone(tmp_path / "clone", programs=NO_GPU)) == [f"{PIP} torch==2.13.0+cpu"]
+    assert torch_calls(make_clone(tmp_path / "clone", programs=NO_GPU)) == [f"{PIP} --no-deps torch==2.13.0+cpu"]
 
 
 def test_uv_knows_the_cpu_build_where_pip_does_not(tmp_path: Path) -> None:
     calls = torch_calls(make_clone(tmp_path / "clone"), FAIL="+cpu")
-    assert calls == [f"{PIP} torch==2.13.0+cpu", f"{UV} --torch-backend=cpu torch==2.13.0"]
+    assert calls == [f"{PIP} --no-deps torch==2.13.0+cpu", f"{UV} --torch-backend=cpu --no-deps torch==2.13.0"]
 
 
 def test_never_cuda_without_a_card(tmp_path: Path) -> None:
@@ -36,36 +41,47 @@ def test_never_cuda_without_a_card(tmp_path: Path) -> None:
     done = clone.run(FAIL="+cpu --torch-backend=cpu")
     assert done.returncode == 1
     assert "Set-up did not finish" in done.stderr
-    assert [call for call in clone.calls() if call.startswith(PIP)] == [f"{PIP} torch==2.13.0+cpu"]
+    assert [call for call in clone.calls() if call.startswith(PIP)] == [f"{PIP} --no-deps torch==2.13.0+cpu"]
 
 
 def test_with_a_card_what_its_driver_takes(tmp_path: Path) -> None:
     clone = make_clone(tmp_path / "clone", programs=GPU)
-    assert torch_calls(clone) == [f"{UV} --torch-backend=auto torch==2.13.0"]
+    done = clone.run()
+    assert done.returncode == 0, done.stderr
+    first, last = in_two_steps(f"{UV} --torch-backend=auto torch==2.13.0")
+    _venv, *calls, lock, completed, _app = clone.calls()
+    assert (calls, completed) == ([first], last)
+    assert "-r ./requirements.lock" in lock
     assert " torch=auto " in clone.made
 
 
 def test_with_a_card_but_without_uv_the_default_build(tmp_path: Path) -> None:
     calls = torch_calls(make_clone(tmp_path / "clone", programs=GPU), FAIL="--torch-backend")
-    assert calls == [f"{UV} --torch-backend=auto torch==2.13.0", f"{PIP} torch==2.13.0"]
+    alone, completed = (
+        [uv, pip]
+        for uv, pip in zip(
+            in_two_steps(f"{UV} --torch-backend=auto torch==2.13.0"), in_two_steps(f"{PIP} torch==2.13.0"), strict=True
+        )
+    )
+    assert calls == [*alone, *completed]
 
 
 def test_on_macos_the_plain_wheel(tmp_path: Path) -> None:
-    assert torch_calls(make_clone(tmp_path / "clone"), SYSTEM="Darwin") == [f"{PIP} torch==2.13.0"]
+    assert torch_calls(make_clone(tmp_path / "clone"), SYSTEM="Darwin") == in_two_steps(f"{PIP} torch==2.13.0")
 
 
 @pytest.mark.parametrize(
-    ("chosen", "call"),
+    ("chosen", "calls"),
     [
-        ("cpu", f"{PIP} torch==2.13.0+cpu"),
-        ("auto", f"{UV} --torch-backend=auto torch==2.13.0"),
-        ("cu126", f"{UV} --torch-backend=cu126 torch==2.13.0"),
-        ("plain", f"{PIP} torch==2.13.0"),
+        ("cpu", [f"{PIP} --no-deps torch==2.13.0+cpu"]),
+        ("auto", in_two_steps(f"{UV} --torch-backend=auto torch==2.13.0")),
+        ("cu126", in_two_steps(f"{UV} --torch-backend=cu126 torch==2.13.0")),
+        ("plain", in_two_steps(f"{PIP} torch==2.13.0")),
     ],
 )
-def test_one_variable_decides(tmp_path: Path, chosen: str, call: str) -> None:
+def test_one_variable_decides(tmp_path: Path, chosen: str, calls: list[str]) -> None:
     clone = make_clone(tmp_path / "clone", programs=GPU if chosen == "cpu" else NO_GPU)
-    assert torch_calls(clone, SPEECH_EMOTION_TORCH=chosen) == [call]
+    assert torch_calls(clone, SPEECH_EMOTION_TORCH=chosen) == calls
     assert torch_calls(clone) == []  # what was chosen stays chosen
     assert torch_calls(clone, SPEECH_EMOTION_TORCH=chosen) == []
 
@@ -73,14 +89,23 @@ def test_one_variable_decides(tmp_path: Path, chosen: str, call: str) -> None:
 def test_another_choice_remakes_the_venv(tmp_path: Path) -> None:
     clone = make_clone(tmp_path / "clone")
     torch_calls(clone)
-    assert torch_calls(clone, SPEECH_EMOTION_TORCH="cu130") == [f"{UV} --torch-backend=cu130 torch==2.13.0"]
+    calls = torch_calls(clone, SPEECH_EMOTION_TORCH="cu130")
+    assert calls == in_two_steps(f"{UV} --torch-backend=cu130 torch==2.13.0")
+
+
+def test_an_interrupted_cuda_set_up_is_completed(tmp_path: Path) -> None:
+    clone = make_clone(tmp_path / "clone")
+    cuda = in_two_steps(f"{UV} --torch-backend=cu130 torch==2.13.0")
+    assert clone.run(SPEECH_EMOTION_TORCH="cu130", FAIL="requirements.lock").returncode == 1
+    assert [call for call in clone.calls() if "torch==" in call] == cuda[:1]
+    assert torch_calls(clone) == cuda[1:]
 
 
 def test_cuda_needs_more_room(tmp_path: Path) -> None:
     small = {"df": "#!/bin/sh\necho 'disk 9 9 5120000 50% /'\n"}
     clone = make_clone(tmp_path / "clone", programs=GPU | small)
     assert "5000 MB are free" in clone.run().stderr
-    assert torch_calls(clone, SPEECH_EMOTION_TORCH="cpu") == [f"{PIP} torch==2.13.0+cpu"]
+    assert torch_calls(clone, SPEECH_EMOTION_TORCH="cpu") == [f"{PIP} --no-deps torch==2.13.0+cpu"]
 
 
 def test_the_mirror_of_pip_is_the_mirror_of_uv(tmp_path: Path) -> None:

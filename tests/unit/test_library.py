@@ -12,7 +12,6 @@ from webui.errors import AudioFetchError, RequestError
 from webui.library import _service
 from webui.settings import Settings
 
-
 pytestmark = pytest.mark.model
 
 

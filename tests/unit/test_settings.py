@@ -116,7 +116,9 @@ def test_other_variables_with_the_prefix_are_ignored(monkeypatch: pytest.MonkeyP
 )
 def test_invalid_values(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", value)
-    with pytest.raises(RequestError, match=f"Invalid value '{value}' for the setting {name} .*{ENV_PREFIX}{name.upper()}"):
+    with pytest.raises(
+        RequestError, match=f"Invalid value '{value}' for the setting {name} .*{ENV_PREFIX}{name.upper()}"
+    ):
         load_settings()
 
 
