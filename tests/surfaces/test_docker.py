@@ -28,7 +28,7 @@ from tests.support.server_process import ROOT, free_port
 from webui.settings import ENV_PREFIX, Settings
 
 DEAD_PROXY: Final = "http://127.0.0.1:9"
-FORBIDDEN: Final = ("tests", "training", "outputs", ".git", ".venv", "docs", "benchmarks")
+FORBIDDEN: Final = ("tests", "training", "outputs", ".git", ".venv", "benchmarks")
 
 
 @dataclass
@@ -231,6 +231,8 @@ def test_uv_knows_the_builds_of_torch_that_are_named() -> None:
 def test_nothing_else_is_in_it(tree: Path) -> None:
     names = {path.relative_to(tree).parts[0] for path in tree.rglob("*") if path.is_file()}
     assert names.isdisjoint(FORBIDDEN)
+    assert {path.name for path in (tree / "docs").iterdir()} >= {"SETTINGS.md", "FAQ.md", "zh"}  # `--help` names them
+    assert not (tree / "docs" / "images").exists()
     assert {path.name for path in (tree / "models").iterdir()} == {"README.md", "builtin"}
     assert sum(path.stat().st_size for path in tree.rglob("*") if path.is_file()) < 15_000_000
 
