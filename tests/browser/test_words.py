@@ -120,7 +120,7 @@ def test_a_denied_microphone_shows_a_hint(open_page: OpenPage, server: RunningSe
 
 
 @pytest.mark.parametrize(
-    ("language", "message"), [("zh", "每位访客 0.1 MB 的上限"), ("en", "the 0.1 MB that one user")], ids=["zh", "en"]
+    ("language", "message"), [("zh", "每位访客 0.1 MB 的上限"), ("en", "the 0.1 MB that one visitor")], ids=["zh", "en"]
 )
 def test_the_upload_quota_shows_an_error_in_the_language_of_the_page(
     open_page: OpenPage, tmp_path: Path, language: str, message: str
