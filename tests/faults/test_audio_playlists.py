@@ -6,7 +6,7 @@ import av
 import pytest
 
 from tests.support.audio_files import pcm16, riff, voice, with_pyav
-from webui.audio import decode as door
+from webui.audio import layout as door
 from webui.audio.decode import DecodeLimits, decode
 from webui.audio.readers import pyav_reader
 from webui.errors import AudioDecodeError
