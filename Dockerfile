@@ -2,9 +2,12 @@
 # docker build -t speech-emotion --build-arg TORCH=cu130 .          NVIDIA GPU; run it with --gpus all
 # docker run -p 127.0.0.1:7860:7860 -v speech-models:/data/models -v speech-outputs:/data/outputs speech-emotion
 #
-# The program listens on 0.0.0.0 inside the container, because nothing outside would reach it otherwise. There is no
-# login: publish the port on 127.0.0.1 as above; `-p 7860:7860` opens it to everybody on the network.
+# The program listens on 0.0.0.0 inside the container, because nothing outside could reach it otherwise. Without keys or
+# a login (docs/DEPLOY.md), publish the port on 127.0.0.1 as above: `-p 7860:7860` opens it to the whole network.
 FROM python:3.11-slim-bookworm
+
+LABEL org.opencontainers.image.title="speech-emotion-webui"
+LABEL org.opencontainers.image.version=0.1.0
 
 ARG TORCH=cpu
 # A mirror near you: --build-arg PIP_INDEX_URL=https://...

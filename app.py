@@ -1,4 +1,4 @@
-"""Entry: ``python app.py`` serves, ``python app.py --help`` says what else there is. ``bash run.sh`` calls this."""
+"""Entry point: ``python app.py`` starts the server, ``python app.py --help`` lists the commands. run.sh calls it."""
 
 from webui.cli import main
 

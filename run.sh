@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# bash run.sh              sets everything up in .venv beside this file, then starts the page
-# bash run.sh test         sets up, then runs every check and test
-# bash run.sh train ...    sets up, then trains a small model on recordings of yours: training/README.md
-# bash run.sh bench        sets up, then measures the program beside its peers: docs/BENCHMARKS.md
-# bash run.sh COMMAND ...  sets up, then runs a command of the program: recognize, models, doctor, --help
+# bash run.sh              installs everything into .venv beside this file, then starts the server with the page
+# bash run.sh test         installs, then runs every check and test
+# bash run.sh train ...    installs, then trains a small model on your recordings: training/README.md
+# bash run.sh bench        installs, then runs the benchmarks against other programs: docs/BENCHMARKS.md
+# bash run.sh COMMAND ...  installs, then runs a command of the program: recognize, models, doctor, --help
 #
-# SPEECH_EMOTION_TORCH chooses the build of PyTorch: cpu, auto (what the NVIDIA driver takes), cu126 and the like, or
-# plain (whatever pip is configured for). Unset: cpu on Linux without an NVIDIA GPU, auto with one, plain on macOS.
+# SPEECH_EMOTION_TORCH selects the build of PyTorch: cpu, auto (the one that suits the NVIDIA driver), cu126 and the
+# like, or plain (the one that pip installs by itself). Default: cpu on Linux without an NVIDIA GPU, auto with one, plain
+# on macOS.
 #
-# Written for bash 3.2, which macOS still ships. Set-up speaks on stderr and reads nothing: stdin and stdout belong to
-# the command.
+# Written for bash 3.2, which macOS still ships. The installation prints to stderr only and does not read stdin: both
+# stdin and stdout are for the command.
 
 if [ -z "${BASH_VERSION:-}" ]; then exec bash "$0" "$@"; fi # `sh run.sh`
 set -euo pipefail
@@ -34,13 +35,13 @@ main() {
     fi
     if [ "${1:-}" = train ]; then
         shift
-        export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" # paths that are given stay relative to where the user is
+        export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" # relative paths in the arguments refer to the current folder
         exec "$PY" -m training ${1+"$@"}
     fi
     exec "$PY" "$ROOT/app.py" ${1+"$@"}
 }
 
-folder_of() { # the folder a script really lies in, behind any symbolic links (macOS has no `readlink -f`)
+folder_of() { # prints the folder of a script after resolving symbolic links (macOS has no `readlink -f`)
     local path=$1 target
     while [ -L "$path" ]; do
         target=$(readlink "$path")
@@ -64,8 +65,8 @@ fail() {
     exit 1
 }
 
-# What was made is written down in .venv, word for word: `made` (the place, Python and torch; "unfinished" while it is
-# being changed), `installed-runtime` and `installed-dev` (the requirements). Anything else means work to do.
+# Three files in .venv record its content: `made` (path, versions of Python and torch; "unfinished" during a change),
+# `installed-runtime` and `installed-dev` (the requirements). If they differ from what is needed, something is installed.
 
 is_ready() { # is_ready KIND
     local made
@@ -89,14 +90,14 @@ python_version() { # python_version PYTHON: prints 3.11, or nothing if it doesn'
     "$1" -I -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
 }
 
-requirements() { # requirements KIND: what has to be installed
+requirements() { # requirements KIND: prints the requirements
     cat "$ROOT/requirements.txt"
     if [ "$1" = dev ]; then cat "$ROOT/requirements-dev.txt"; fi
 }
 
 set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and lock end with it
     local kind=$1 base
-    trap 'echo >&2; say "安装被中断；下次运行会接着完成。" "Set-up was interrupted; the next start finishes it."; exit 130' INT
+    trap 'echo >&2; say "安装已中断，下次运行时会继续。" "Set-up was interrupted; the next run resumes it."; exit 130' INT
     trap 'exit 143' TERM HUP
     base=$(find_python)
     if ! mkdir -p "$ROOT/.setup" 2>/dev/null || [ ! -w "$ROOT/.setup" ]; then
@@ -104,9 +105,9 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
             "$ROOT can't be written to. Change its permissions, or copy the project to a folder of your own."
     fi
     lock "$base"
-    if is_ready "$kind"; then return 0; fi # another run.sh has done it
-    export PIP_USER=0                      # a `--user` from pip.conf has no place in .venv
-    export TMPDIR="$ROOT/.setup/tmp"       # not /tmp, which may be small
+    if is_ready "$kind"; then return 0; fi # another run.sh has finished it meanwhile
+    export PIP_USER=0                      # `user = true` in pip.conf does not work in a .venv
+    export TMPDIR="$ROOT/.setup/tmp"       # not /tmp, which may have too little space
     rm -rf "$TMPDIR"
     mkdir -p "$TMPDIR"
     make_venv "$base"
@@ -116,12 +117,12 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
     requirements "$kind" >"$VENV/installed-$kind"
     if [ "$kind" = dev ]; then requirements runtime >"$VENV/installed-runtime"; fi
     made_line "$TORCH" >"$VENV/made"
-    say "安装完成。" "Set-up is done."
+    say "安装完成。" "Set-up finished."
 }
 
-find_python() { # prints a Python that can make virtual environments, outside of .venv
+find_python() { # prints the path of a Python that can create virtual environments, but not one inside a .venv
     local name path version found="" bare="" PATH=":$PATH:"
-    PATH=${PATH//":$VENV/bin:"/:} # not the one that may have to be remade, nor another
+    PATH=${PATH//":$VENV/bin:"/:} # ours may have to be replaced; nor the active one
     PATH=${PATH//":${VIRTUAL_ENV:-$VENV}/bin:"/:}
     PATH=${PATH#:}
     PATH=${PATH%:}
@@ -140,7 +141,7 @@ find_python() { # prints a Python that can make virtual environments, outside of
     done
     if [ -n "$bare" ]; then
         fail "Python $bare 缺少 venv 模块。请安装后重试，例如：sudo apt install python$bare-venv" \
-            "Python $bare lacks its venv module. Install it and try again, for example: sudo apt install python$bare-venv"
+            "Python $bare lacks the venv module. Install it and try again, for example: sudo apt install python$bare-venv"
     fi
     fail "需要 Python 3.$MIN_MINOR 或更高版本，找到的是：${found:- 无}。请安装后重试，例如：
   Debian/Ubuntu: sudo apt install python3.11 python3.11-venv    Fedora: sudo dnf install python3.12    macOS: brew install python@3.12" \
@@ -148,7 +149,7 @@ find_python() { # prints a Python that can make virtual environments, outside of
   Debian/Ubuntu: sudo apt install python3.11 python3.11-venv    Fedora: sudo dnf install python3.12    macOS: brew install python@3.12"
 }
 
-lock() { # lock PYTHON: one set-up at a time. The lock is on the open file, so the system drops it when we end.
+lock() { # lock PYTHON: one installation at a time. The lock is on an open file, so it ends with this process.
     exec 9>"$ROOT/.setup/lock"
     "$1" -I -c '
 import fcntl, signal, sys
@@ -160,28 +161,28 @@ except BlockingIOError:
     fcntl.flock(9, fcntl.LOCK_EX)
 except OSError:
     pass  # a file system without locks
-' "$(say "另一个 run.sh 正在安装，等待它完成……" "Another run.sh is setting up; waiting for it ..." 2>&1)"
+' "$(say "另一个 run.sh 正在安装，请等待其完成……" "Another run.sh is installing; waiting for it ..." 2>&1)"
 }
 
-make_venv() { # make_venv PYTHON: keeps a sound .venv, makes or remakes it otherwise; sets TORCH
+make_venv() { # make_venv PYTHON: keeps a .venv that fits, otherwise creates or replaces it; sets TORCH
     local made=""
     if [ -f "$VENV/made" ]; then made=$(cat "$VENV/made"); fi
     TORCH=${SPEECH_EMOTION_TORCH:-$(made_torch "${made#unfinished}")}
     TORCH=${TORCH:-$(torch_for_this_machine)}
     if [ -n "$made" ] && [ "$made" = "$(made_line "$TORCH")" ]; then
-        printf 'unfinished' >"$VENV/made" # until the new requirements are in
+        printf 'unfinished' >"$VENV/made" # until the new requirements are installed
         return 0
     fi
-    if [ -z "$made" ] && is_usable; then return 0; fi # somebody's own
+    if [ -z "$made" ] && is_usable; then return 0; fi # created by the user
     check_disk
-    say "[1/3] 创建 .venv（Python $(python_version "$1")）" "[1/3] Making .venv (Python $(python_version "$1"))"
+    say "[1/3] 创建 .venv（Python $(python_version "$1")）" "[1/3] Creating .venv (Python $(python_version "$1"))"
     rm -rf "$VENV"
     mkdir "$VENV"
     printf 'unfinished' >"$VENV/made"
     "$1" -m venv "$VENV" || explain_failure unfinished
 }
 
-is_usable() { # whether .venv runs, is new enough and has pip
+is_usable() { # whether the Python of .venv runs, is new enough and has pip
     local version
     version=$(python_version "$PY")
     [ -n "$version" ] && [ "${version#3.}" -ge "$MIN_MINOR" ] && "$PY" -m pip --version >/dev/null 2>&1
@@ -197,17 +198,17 @@ torch_for_this_machine() {
     fi
 }
 
-check_disk() { # refuses to start what can't be finished
+check_disk() { # fails before the installation if there is too little disk space
     local need_mb=9000 free_mb
     case $TORCH in cpu | plain) need_mb=2500 ;; esac
     free_mb=$(free_mb)
     if [ "$free_mb" -lt "$need_mb" ]; then
         fail "磁盘空间不足：$ROOT 所在磁盘可用 $free_mb MB，安装约需 $need_mb MB。请清理磁盘，或把项目移到更大的磁盘。" \
-            "Not enough disk space: $free_mb MB are free where $ROOT lies, set-up takes about $need_mb MB. Free some space, or move the project to a larger disk."
+            "Not enough disk space: $free_mb MB are free on the disk of $ROOT, set-up needs about $need_mb MB. Free some space, or move the project to a larger disk."
     fi
 }
 
-free_mb() { # the number before the percentage, since the name of a file system can hold spaces
+free_mb() { # the number before the percentage, since the name of a file system can contain spaces
     df -Pk "$ROOT" | awk '{ for (i = NF; i > 1; i--) if ($i ~ /^[0-9]+%$/) { print int($(i - 1) / 1024); exit } }'
 }
 
@@ -229,7 +230,7 @@ torch_installed() { # prints the version, 2.13.0+cpu for instance, or nothing
     "$PY" -I -c 'from importlib.metadata import version; print(version("torch"))' 2>/dev/null || true
 }
 
-install_requirements() { # install_requirements KIND: everything else; the torch that is there stays
+install_requirements() { # install_requirements KIND: installs the rest without changing torch
     local file="$ROOT/requirements.txt" torch constraints="$ROOT/.setup/constraints.txt"
     if [ "$1" = dev ]; then file="$ROOT/requirements-dev.txt"; fi
     torch=$(torch_installed)
@@ -242,7 +243,7 @@ install_requirements() { # install_requirements KIND: everything else; the torch
 
 pip() { "$PY" -m pip install --disable-pip-version-check --no-input "$@"; }
 
-get_uv() { # uv is much faster than pip, and knows where the builds of PyTorch are
+get_uv() { # uv is much faster than pip, and finds the builds of PyTorch
     local index
     "$PY" -m uv --version >/dev/null 2>&1 || pip --quiet "$UV" 2>/dev/null || return 1
     index=${PIP_INDEX_URL:-$("$PY" -m pip config get global.index-url 2>/dev/null || true)}
@@ -254,11 +255,11 @@ uv() { "$PY" -m uv pip install --python "$PY" "$@"; }
 still_room() { [ "$(free_mb)" -ge 200 ]; }
 
 explain_failure() { # explain_failure [unfinished]
-    still_room || fail "磁盘已满（可用 $(free_mb) MB），安装没有完成。请清理磁盘后重新运行。" \
-        "The disk is full ($(free_mb) MB free); set-up did not finish. Free some space and start again."
+    still_room || fail "磁盘已满（可用 $(free_mb) MB），安装未完成。请清理磁盘后重新运行。" \
+        "The disk is full ($(free_mb) MB free); set-up did not finish. Free some space and run it again."
     if [ -z "${1:-}" ]; then made_line "$TORCH" >"$VENV/made"; fi # what is in is sound: the next start goes on from it
-    fail "安装没有完成，原因见上。请检查网络（或 pip 的镜像设置）后重新运行。" \
-        "Set-up did not finish; the reason stands above. Check the network (or pip's index settings) and start again."
+    fail "安装未完成，原因见上文。请检查网络（或 pip 的镜像设置）后重新运行。" \
+        "Set-up did not finish; see the error above. Check the network (or pip's index settings) and run it again."
 }
 
 main "$@"

@@ -1,3 +1,3 @@
 """Measures speed, memory and numerical accuracy of this program. Imports webui; webui never imports this."""
 
-import webui  # noqa: F401 - its environment variables come before the libraries that read them
+import webui  # noqa: F401 - sets environment variables before the libraries that read them are imported

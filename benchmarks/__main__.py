@@ -1,20 +1,17 @@
 """``bash run.sh bench [SECTION ...] [--quick]``: measures, prints, and writes docs/BENCHMARKS.md.
 
-``bash run.sh bench attack`` attacks the server instead; see attack.py.
+``bash run.sh bench attack`` attacks the server instead; see ``attack.py``.
 """
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from benchmarks.random_weights import models
 from benchmarks.tables import PAGE, Table, write_line, write_sections
-from webui.engine.registry import LARGE, ModelRegistry
-from webui.settings import Engine, Precision, Settings
 
 Measure = Callable[..., Iterator[Table]]
 SECTIONS: Final = {
@@ -29,15 +26,15 @@ SECTIONS: Final = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measures the given sections, or all of them."""
+    """Parses the command line, and measures the given sections, or all of them."""
     if arguments[:1] == ["attack"]:
         from benchmarks import attack
 
         return attack.main(arguments[1:])
     parser = argparse.ArgumentParser(
         prog="bash run.sh bench",
-        description="Measures this program beside its peers.",
-        epilog="`bash run.sh bench attack` attacks its server instead, and reports which attacks got through.",
+        description="Measures this program in comparison with similar ones.",
+        epilog="`bash run.sh bench attack` attacks its server instead, and reports which attacks succeeded.",
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a tiny model and short clips: a smoke test")
@@ -63,24 +60,6 @@ def main(arguments: Sequence[str]) -> int:
                 if page is not None:  # after each table, so that an interruption loses only the next one
                     write_sections(page, {name: tables}, f"{command} --rounds {given.rounds}")
     return 0
-
-
-@contextmanager
-def models(*, quick: bool) -> Iterator[Path]:
-    """Yields a folder with a random checkpoint of plus_large's sizes (or tiny), converted and exported to ONNX."""
-    from tests.support.checkpoints import LARGE as LARGE_SIZES
-    from tests.support.checkpoints import TINY, make_checkpoint
-    from webui.engine.emotion2vec.convert import convert_checkpoint
-
-    with tempfile.TemporaryDirectory() as folder:
-        directory = Path(folder) / LARGE
-        published = make_checkpoint(directory, TINY if quick else LARGE_SIZES, training=False)
-        convert_checkpoint(directory, published, directory)
-        published.unlink()
-        for precision in (Precision.FP32, Precision.INT8):
-            settings = Settings(models_dir=Path(folder), engine=Engine.ONNX, precision=precision)
-            ModelRegistry(settings).export(LARGE, directory)
-        yield Path(folder)
 
 
 if __name__ == "__main__":

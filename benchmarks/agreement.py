@@ -17,14 +17,14 @@ from webui.engine.protocol import EmotionModel
 from webui.engine.registry import LARGE, ModelRegistry
 from webui.settings import PROJECT_DIR, Device, Engine, Precision, Settings
 
-SPEECH: Final = PROJECT_DIR.parent / "shared" / "data" / "speech"  # not part of the project
+SPEECH: Final = PROJECT_DIR.parent / "shared" / "data" / "speech"  # not part of the repository
 CLIPS: Final = 40
 _LIMITS: Final = DecodeLimits(max_bytes=100_000_000, max_duration_s=60.0)
 
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
-    """Yields one row per precision of the engine onnx, beside the native fp32."""
-    del rounds  # the numbers are the same every time
+    """Yields one row per precision of the ONNX engine, compared with the native engine in fp32."""
+    del rounds  # every round would give the same numbers
     name, clips = speech(2 if quick else CLIPS)
     exact = ModelRegistry(Settings(models_dir=models_dir, device=Device.CPU)).load(LARGE)
     references = [_scores(exact, clip) for clip in clips]
@@ -39,16 +39,17 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
         rows.append((f"onnx {precision.value}", f"{np.median(gaps):.1e}", f"{max(gaps):.1e}", f"{same:.1%}"))
     margin = float(np.median([np.diff(np.sort(one))[-1] for one in references]))
     remark = (
-        f"{classes} emotions occur; the best leads the second by {margin:.2f} (median). With random weights all real"
-        " clips have similar features, so the head of a random checkpoint turns small errors of the features into large"
-        " ones of the scores: `bash run.sh verify NAME --precision int8` gives the figures for trained weights."
+        f"{classes} emotions occur; the highest score exceeds the second by {margin:.2f} (median). With random weights"
+        " all real clips have similar features, so the classifier of a random checkpoint turns small differences of the"
+        " features into large differences of the scores: `bash run.sh verify NAME --precision int8` gives the figures"
+        " for trained weights."
     )
     columns = ("engine", "median score difference", "largest", "same emotion")
-    yield Table(f"{len(clips)} clips of {name}, beside native fp32", columns, tuple(rows), (remark,))
+    yield Table(f"{len(clips)} clips of {name}, compared with native fp32", columns, tuple(rows), (remark,))
 
 
 def speech(count: int) -> tuple[str, list[FloatArray]]:
-    """Returns the kind of the clips, and ``count`` waveforms ``(samples,)``: real speech if there are corpora."""
+    """Returns a description of the clips and ``count`` waveforms ``(samples,)``: real speech if there are corpora."""
     manifest = SPEECH / "manifest.csv"
     if not manifest.is_file():
         return "synthetic sound", [make_clip(number, 2.0) for number in range(count)]

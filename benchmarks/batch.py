@@ -1,4 +1,4 @@
-"""Clips of different lengths in one batch and one by one: speed, and difference of the scores."""
+"""Clips of different lengths, one by one and in one batch: speed, and difference of the scores."""
 
 import time
 from collections.abc import Callable, Iterator

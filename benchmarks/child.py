@@ -1,6 +1,6 @@
-"""Runs one contender in a process of its own and prints JSON.
+"""Runs one contender in its own process, and prints time and memory as JSON.
 
-python -m benchmarks.child NUMBER MODELS_DIR SECONDS QUICK
+Usage: python -m benchmarks.child NUMBER MODELS_DIR SECONDS QUICK
 """
 
 import json
@@ -16,11 +16,12 @@ def main(number: int, models_dir: Path, seconds: float, quick: bool) -> None:
     import numpy as np
 
     from benchmarks.contenders import contenders
+    from webui.service.machine import peak_resident_mb, resident_mb
 
     contender = contenders()[number]
     run = contender.load(models_dir, quick)
     loaded = time.time()
-    idle_mb = _resident_mb("VmRSS")
+    idle_mb = _or_nan(resident_mb())
     generator = np.random.default_rng(1)
     run((0.1 * generator.normal(size=round(seconds * 16_000))).astype(np.float32))
     predicted = time.time()
@@ -29,20 +30,15 @@ def main(number: int, models_dir: Path, seconds: float, quick: bool) -> None:
         "load_s": loaded - STARTED,
         "predict_s": predicted - loaded,
         "idle_mb": idle_mb,
-        "peak_mb": _resident_mb("VmHWM"),
+        "peak_mb": _or_nan(peak_resident_mb()),
         "torch": "torch" in sys.modules,
         "funasr": "funasr" in sys.modules,
     }
     sys.stdout.write(json.dumps(report) + "\n")
 
 
-def _resident_mb(field: str) -> float:
-    """Returns the resident memory (VmRSS) or its peak (VmHWM); ``ru_maxrss`` would include the parent's."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return float("nan")
-    line = next(line for line in status.read_text("utf-8").splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1000
+def _or_nan(megabytes: float | None) -> float:
+    return megabytes if megabytes is not None else float("nan")
 
 
 if __name__ == "__main__":

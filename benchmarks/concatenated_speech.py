@@ -19,7 +19,7 @@ SYNTHETIC: Final = "synthetic"
 
 
 def speech_clips(folder: Path, corpus: str) -> Iterator[FloatArray]:
-    """Yields the clips of a corpus, ``(samples,)`` each, speaker by speaker, in random order of emotions.
+    """Yields the clips of a corpus, shape ``(samples,)``, speaker by speaker, with emotions in random order.
 
     Args:
         folder: folder of ``manifest.csv`` with the columns corpus, path and speaker.
@@ -48,7 +48,7 @@ def concatenate(clips: Iterator[FloatArray], seconds: float) -> FloatArray:
 
 
 def write_hours(path: Path, hours: float, folder: Path, corpus: str) -> None:
-    """Writes a 16-bit WAV file of that length: ten minutes of speech, repeated at different levels."""
+    """Writes a 16-bit WAV file of ``hours`` hours: ten minutes of speech, repeated at different levels."""
     block = concatenate(iter(speech_clips(folder, corpus)), 600.0)
     generator = np.random.default_rng(1)
     remaining = round(hours * 3600 * SPEECH_RATE)

@@ -1,4 +1,4 @@
-"""What is measured: this program's engines, FunASR as its users call it, and classifiers of transformers."""
+"""What is measured: the engines of this program, FunASR as its users call it, and classifiers of transformers."""
 
 import contextlib
 import io
@@ -52,7 +52,7 @@ def _load_ours(engine: Engine, precision: Precision, threads: int) -> Callable[[
             models_dir=models_dir, engine=engine, precision=precision, device=Device.CPU, threads=threads
         )
         model = ModelRegistry(settings).load(LARGE)
-        return lambda waveform: predict_recording(model, waveform).logits  # in windows, if it is long
+        return lambda waveform: predict_recording(model, waveform).logits  # a long recording is cut into windows
 
     return load
 

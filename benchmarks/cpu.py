@@ -1,4 +1,4 @@
-"""CPU time of a prediction on one thread: other programs on the machine hardly change this figure."""
+"""CPU time of a prediction on one thread, which hardly depends on other programs on the machine."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     for seconds in (1.0,) if quick else (3.0, 10.0):
         clip = make_clip(5, seconds)
         for contender, run in loaded:
-            _time(contender, run, clip[:16_000])  # warms it up
+            _time(contender, run, clip[:16_000])  # warm-up
         times: dict[str, list[float]] = {contender.name: [] for contender, _ in loaded}
         for _ in range(rounds):
             for contender, run in loaded:

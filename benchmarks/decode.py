@@ -20,7 +20,7 @@ _LIMITS: Final = DecodeLimits(max_bytes=1_000_000_000, max_duration_s=3600.0)
 
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
-    """Yields milliseconds per format for this program and for librosa, with which FunASR reads files."""
+    """Yields the time in ms per format, for this program and for librosa, which FunASR uses to read files."""
     del models_dir
     seconds = 2.0 if quick else 60.0
     rows = []
@@ -42,7 +42,7 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
 def _with_librosa(path: Path) -> np.ndarray | None:
     try:
         return librosa.load(io.BytesIO(path.read_bytes()), sr=SPEECH_RATE, mono=True)[0]
-    except Exception:  # noqa: BLE001 - each reader of librosa raises errors of its own
+    except Exception:  # noqa: BLE001 - librosa's readers raise many kinds of errors
         return None
 
 

@@ -2,10 +2,10 @@
 
     python -m benchmarks.fair_queue [--model NAME]
 
-A real server on loopback. One caller sends the example clip (3.65 s) again and again, first alone, then while a job
-runs whose recordings are the same clip. Interactive requests have priority over the job at every window: a request
-only waits for the window that is being computed. As that window is as long as its own, it should take twice as long as
-alone.
+Runs a real server on loopback. One caller sends the example clip (3.65 s) repeatedly, first alone, then while a job
+with the same clip as every recording is running. Interactive requests have priority over the job at every window: a
+request only waits for the window that is being computed. As that window is as long as its own, the request should take
+twice as long as alone.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import Final
 import httpx
 import numpy as np
 
+from benchmarks.random_weights import weights_for
 from benchmarks.tables import write_line
 from tests.support.server_process import RunningServer, running_server
 from webui.settings import PROJECT_DIR
@@ -28,7 +29,7 @@ WARM_UP: Final = 5
 
 
 def call_repeatedly(client: httpx.Client, calls: int) -> list[float]:
-    """Returns the time of each call in milliseconds; between two calls there is a pause."""
+    """Returns the time of each call in milliseconds; pauses before each call."""
     times = []
     for _call in range(calls):
         time.sleep(PAUSE_S)
@@ -49,15 +50,15 @@ def measure(server: RunningServer, recordings: int, calls: int) -> None:
         begun = time.perf_counter()
         while client.get(f"{JOBS}/{job}").json()["done"] < 1:
             time.sleep(0.01)
-        beside = call_repeatedly(client, calls)
+        during = call_repeatedly(client, calls)
         record, seconds = client.get(f"{JOBS}/{job}").json(), time.perf_counter() - begun
         client.post(f"{JOBS}/{job}/cancel")
     write_line("| | p50 ms | p95 ms | longest ms |")
     write_line("|---|---|---|---|")
-    for name, times in (("alone", alone), (f"beside a job of {recordings:,}", beside)):
+    for name, times in (("alone", alone), (f"during a job of {recordings:,}", during)):
         write_line(f"| {name} | " + " | ".join(f"{np.percentile(times, one):.0f}" for one in (50, 95, 100)) + " |")
-    ratio = float(np.percentile(beside, 95) / np.median(alone))
-    write_line(f"\np95 beside the job over the median alone: {ratio:.2f}")
+    ratio = float(np.percentile(during, 95) / np.median(alone))
+    write_line(f"\np95 during the job divided by the median without it: {ratio:.2f}")
     write_line(
         f"The job meanwhile: {record['done']} of {recordings:,} done in {seconds:.0f} s, {record['failed']} failed."
     )
@@ -70,7 +71,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=10_000)
     parser.add_argument("--calls", type=int, default=60)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with weights_for(given.model), tempfile.TemporaryDirectory() as folder:
         settings = {"model": given.model, "audio_roots": EXAMPLE.parent, "auto_download": False}
         with running_server(Path(folder) / "outputs", **settings) as server:
             measure(server, given.recordings, given.calls)

@@ -1,6 +1,6 @@
 """Checks the engine on this GPU and measures its speed: ``python -m benchmarks.gpu [--help]``.
 
-The decoding processes import this file, so it imports nothing at their start; the rest is in ``gpu_report.py``.
+Decoding processes import this file when they start, so it imports nothing itself; the rest is in ``gpu_report.py``.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The native engine on a GPU, as users run it: accuracy, speed, and that no clip is lost when memory runs out."""
+"""The native engine on a GPU, as users run it: numerical accuracy, speed, and behaviour when memory runs out."""
 
 import statistics
 import time
@@ -25,7 +25,6 @@ from webui.units import SPEECH_RATE
 UNEQUAL_S: Final = (3.3, 0.5, 10.0, 1.0, 7.7, 2.0, 5.0, 0.025)
 BATCHES_S: Final = (120.0, 240.0, 480.0, 960.0)
 PICKLED: Final = "model.pt"
-AIMS: Final = {"single_ms": 5.0, "real_time": 10_000.0, "funasr": 20.0}
 
 
 def make_folder(directory: Path, *, tiny: bool) -> None:
@@ -36,7 +35,7 @@ def make_folder(directory: Path, *, tiny: bool) -> None:
 
 
 def load(directory: Path, device: torch.device, precision: str, *, record: bool = True) -> TorchModel:
-    """Loads the checkpoint; ``record`` says whether to use CUDA graphs."""
+    """Loads the checkpoint; ``record`` enables CUDA graphs."""
     network, info = load_network(directory, directory / "model.safetensors")
     model = TorchModel("drawn", network, info, license="none", device=device, precision=Precision(precision))
     if not record and device.type == "cuda":
@@ -45,7 +44,7 @@ def load(directory: Path, device: torch.device, precision: str, *, record: bool 
 
 
 def clips(seconds: Sequence[float]) -> list[Window]:
-    """Returns synthetic clips of these lengths in seconds, of a dozen kinds."""
+    """Returns synthetic clips of these lengths in seconds, with twelve different contents."""
     made: dict[tuple[int, float], Window] = {}
     windows = []
     for number, length in enumerate(seconds):
@@ -73,7 +72,7 @@ def correctness(directory: Path, device: torch.device) -> tuple[Table, bool]:
             right &= fine
             rows.append((f"{name}, {what}", f"{worst:.1e}", f"{limit:.0e}", "ok" if fine else "WRONG"))
     columns = ("what", "largest score difference", "allowed", "")
-    return Table("`predict` beside fp32 on the CPU, 8 clips of 0.025 to 10 s", columns, tuple(rows)), right
+    return Table("`predict` compared with fp32 on the CPU, 8 clips of 0.025 to 10 s", columns, tuple(rows)), right
 
 
 def memory_runs_out(directory: Path, device: torch.device, *, seconds: float, batch: int) -> tuple[Table, bool]:
@@ -83,7 +82,7 @@ def memory_runs_out(directory: Path, device: torch.device, *, seconds: float, ba
     total = torch.cuda.get_device_properties(device).total_memory
     rows, right = [], True
     for what, spare_mb, expected in (("for a few clips at once", 1500, str(device)), ("for no clip", 0, "cpu")):
-        few = batch if spare_mb else 3  # a CPU is slow
+        few = batch if spare_mb else 3  # fewer clips, as the CPU will compute them
         model = load(directory, device, "fp32", record=False)
         sizes = _record_batch_sizes(model)
         torch.cuda.empty_cache()
@@ -180,7 +179,7 @@ def beside_funasr(directory: Path, device: torch.device, *, seconds: float, coun
         many = clips([seconds] * count)
         each = statistics.median(time_all(lambda model=model, many=many: model.predict(many), 3, warm=1)) / count
         rows.append((f"{name}, {count} clips at once", f"{each:.2f}", f"{theirs / each:.1f}"))
-    return Table(f"A clip of {seconds:g} s beside FunASR", ("way", "ms a clip", "x FunASR"), tuple(rows))
+    return Table(f"A clip of {seconds:g} s, compared with FunASR", ("way", "ms a clip", "x FunASR"), tuple(rows))
 
 
 def time_all(run: Callable[[], object], rounds: int, *, warm: int) -> list[float]:

@@ -1,4 +1,4 @@
-"""From files to predictions on a GPU: processes decode, the GPU predicts in batches. Which of the two is the limit?
+"""From files to predictions on a GPU: processes decode, the GPU predicts in batches. Shows which of them is the limit.
 
 Decoders write 16 kHz samples to a memory-mapped file that all processes share, so that only a length and two numbers
 per clip go through a pipe.
@@ -28,12 +28,12 @@ from webui.units import SPEECH_RATE
 
 LABELS: Final = ("wav-s16", "flac", "ogg-vorbis", "ogg-opus", "mp3", "m4a")
 LIMITS: Final = DecodeLimits(max_bytes=1_000_000_000, max_duration_s=3600.0)
-FILES_PER_TASK: Final = 4  # decoded by one process
-WINDOWS_PER_CALL: Final = 96  # of ``predict``
+FILES_PER_TASK: Final = 4  # files that a process decodes at a time
+WINDOWS_PER_CALL: Final = 96  # windows in a call of ``predict``
 SHARED_MEMORY: Final = Path("/dev/shm")
 CALLS_AHEAD: Final = 4  # calls of ``predict`` whose windows are being decoded
 
-_opened: dict[Path, NDArray[np.float32]] = {}  # in a decoding process
+_opened: dict[Path, NDArray[np.float32]] = {}  # open buffers in a decoding process
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,11 @@ class ClipBuffer:
 
 
 def decode_into_buffer(paths: Sequence[Path], buffer: ClipBuffer, first: int) -> list[tuple[int, float, float]]:
-    """Decodes files into the rows from ``first`` on, in a decoding process; returns samples, mean, variance of each."""
+    """Decodes files into the rows from ``first`` on, in a decoding process.
+
+    Returns:
+        Number of samples, mean and variance of each file.
+    """
     if buffer.path not in _opened:
         _opened[buffer.path] = buffer.rows()
     decoded = []

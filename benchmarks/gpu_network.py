@@ -1,4 +1,4 @@
-"""The network alone on a GPU: its numerical accuracy, and the time of each part, computed in several ways.
+"""The network without the engine, on a GPU: numerical accuracy, and the time of each part, computed in several ways.
 
 Needs PyTorch, numpy and this project's files, but no weights: these are random.
 """
@@ -110,7 +110,9 @@ def correctness(network: Emotion2vec, device: torch.device) -> tuple[Table, bool
     for what, difference, limit in check(network, device):
         right &= difference <= limit
         rows.append((what, f"{difference:.1e}", f"{limit:.0e}", "ok" if difference <= limit else "WRONG"))
-    return Table("Beside fp32 on the CPU", ("what", "largest score difference", "allowed", ""), tuple(rows)), right
+    return Table(
+        "Compared with fp32 on the CPU", ("what", "largest score difference", "allowed", ""), tuple(rows)
+    ), right
 
 
 def speed(network: Emotion2vec, device: torch.device, *, seconds: float, batch: int, rounds: int) -> Table:

@@ -27,10 +27,10 @@ EVERY: Final = (*BARE, *OPTIONAL, *LAST, "compile")
 
 
 class Report:
-    """Prints every table at once, and keeps the section of the document up to date."""
+    """Prints each table when it is ready, and updates the section of the document."""
 
     def __init__(self, given: argparse.Namespace, device: torch.device) -> None:
-        self.right = True
+        self.passed = True
         self._page: Path | None = given.out
         self._device = device
         self._tables: list[Table] = []
@@ -47,10 +47,10 @@ class Report:
         except Exception as err:  # noqa: BLE001 - the tables of the other parts must not be lost
             traceback.print_exc()
             self._remark(f"{name}: failed, {type(err).__name__}: {err}"[:300])
-            self.right = False
+            self.passed = False
             return
-        table, right = result if isinstance(result, tuple) else (result, True)
-        self.right &= right
+        table, passed = result if isinstance(result, tuple) else (result, True)
+        self.passed &= passed
         if table is not None:
             self._tables.append(table)
             self._print("\n".join(table.lines()))
@@ -111,14 +111,14 @@ def main(arguments: Sequence[str]) -> int:
     """Prints the tables; returns 1 if a number is wrong or a part failed."""
     given = parse(arguments)
     device = torch.device(given.device)
-    torch.backends.cuda.matmul.allow_tf32 = False  # fp32 means fp32
+    torch.backends.cuda.matmul.allow_tf32 = False  # full precision for fp32
     torch.backends.cudnn.allow_tf32 = False
     report = Report(given, device)
     with tempfile.TemporaryDirectory() as folder:
         parts = _bare(given, device) | _optional(given, device, Path(folder))
         for name in given.parts:
             report.add(name, parts[name])
-    return 0 if report.right else 1
+    return 0 if report.passed else 1
 
 
 Parts = dict[str, Callable[[], Table | tuple[Table, bool] | None]]
@@ -150,8 +150,8 @@ def _optional(given: argparse.Namespace, device: torch.device, folder: Path) -> 
     def run(name: str, *arguments: object, **options: object) -> Table | tuple[Table, bool]:
         import benchmarks.gpu_engine as engine
 
-        answer: Table | tuple[Table, bool] = getattr(engine, name)(checkpoint(), device, *arguments, **options)
-        return answer
+        result: Table | tuple[Table, bool] = getattr(engine, name)(checkpoint(), device, *arguments, **options)
+        return result
 
     def memory() -> Table | tuple[Table, bool]:
         if device.type != "cuda":

@@ -1,9 +1,9 @@
 """Kills a process that runs a job and writes results, 200 times: ``python -m benchmarks.kill_jobs``.
 
-Each time a process opens the same job file and the same outputs folder, resumes the job, and meanwhile recognizes other
-recordings and writes their run folders, as for interactive requests; after a random time it gets SIGKILL. Then the job
-file must be intact, no finished result may have changed, and every visible run folder must be complete. At the end the
-job must finish with the right results.
+Each time, a process opens the same job file and outputs folder and resumes the job. Meanwhile it recognizes other
+recordings and writes their run folders, as for interactive requests. After a random time it is killed with SIGKILL.
+Then the job file must be intact, no finished result may have changed, and every visible run folder must be complete.
+At the end, the job must finish with the right results.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from webui.settings import PROJECT_DIR
 
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 JOB: Final = "job"
-LONGEST_S: Final = 1.5  # from the start of the job to the kill
+LONGEST_S: Final = 1.5  # longest time from the start of the job to the kill
 TIMEOUT_S: Final = 120.0
 WORKER: Final = """
 import sys, threading

@@ -1,9 +1,9 @@
 """What the server costs on top of the engine, how it behaves under overload, and whether its memory stays constant.
 
-    python -m benchmarks.load callers [--seconds 10]      1, 4 and 16 callers beside the engine alone
+    python -m benchmarks.load callers [--seconds 10]      1, 4 and 16 callers, compared with the engine alone
         [--model emotion2vec_plus_large --precision int8] with another model than the built-in one
     python -m benchmarks.load overload [--seconds 10]     four times as many callers as the server admits, and one more
-                                                          with a plain socket in a process of its own
+                                                          in its own process, with a plain socket
     python -m benchmarks.load memory [--requests 5000]    memory of the process while it serves requests
 
 A real server process on loopback, the example clip (3.65 s); results are deleted at once.
@@ -26,6 +26,7 @@ from typing import Final
 import httpx
 import numpy as np
 
+from benchmarks.random_weights import weights_for
 from benchmarks.tables import write_line
 from tests.support.server_process import RunningServer, rss_mb, running_server
 from webui.settings import PROJECT_DIR
@@ -34,7 +35,7 @@ EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 CALLERS: Final = (1, 4, 16)
 CAPACITY: Final = 8  # requests that the overloaded server admits: 2 running, 6 waiting
 OVERLOAD: Final = 4
-REFUSAL_LIMIT_MS: Final = 50  # time in which a request should be refused
+REFUSAL_LIMIT_MS: Final = 50  # longest acceptable time to refuse a request
 WARM_UP: Final = 20
 SAMPLES: Final = 20  # measurements of memory
 ENGINE: Final = """
@@ -116,7 +117,7 @@ class Load:
 
 
 def engine_alone(seconds: float, threads: int, model: str, precision: str) -> Load:
-    """Measures the same work by the service in a process of its own, without a server."""
+    """Measures the same work done by the service in its own process, without a server."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", ENGINE, str(EXAMPLE), folder, str(seconds), str(threads), model, precision]
         done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
@@ -137,7 +138,7 @@ def server(**settings: object) -> Iterator[RunningServer]:
 
 
 def run_callers(started: RunningServer, callers: int, keep_on: Callable[[], bool]) -> Load:
-    """Lets ``callers`` callers send one request after the other while ``keep_on()`` is true."""
+    """Runs ``callers`` callers, each of which sends one request after the other while ``keep_on()`` is true."""
     times: list[float] = []
     refused: list[float] = []
     results: set[str] = set()
@@ -177,7 +178,7 @@ def _recognize(client: httpx.Client) -> None:
 
 
 def _for(seconds: float) -> Callable[[], bool]:
-    """Returns a function that is true for that long after its first call."""
+    """Returns a function that returns True for ``seconds`` after its first call."""
     begun: list[float] = []
 
     def keep_on() -> bool:
@@ -193,7 +194,7 @@ def show_callers(seconds: float, model: str, precision: str) -> None:
     """Prints throughput and latency in comparison with the engine alone."""
     alone = {threads: engine_alone(seconds, threads, model, precision) for threads in (1, 2)}
     best = max(load.per_second for load in alone.values())
-    write_line("| | calls/s | of the engine's | p50 ms | p95 ms | p99 ms |")
+    write_line("| | calls/s | relative to the engine | p50 ms | p95 ms | p99 ms |")
     write_line("|---|---|---|---|---|---|")
     for threads, load in alone.items():
         _row(f"engine alone, {threads} at a time", load, best)
@@ -205,7 +206,7 @@ def show_callers(seconds: float, model: str, precision: str) -> None:
             _row(f"server, {callers} callers" if callers > 1 else "server, 1 caller", load, best)
     assert one is not None
     over = one.percentile_ms(50) - alone[1].percentile_ms(50)
-    write_line(f"\nThe server adds {over:.1f} ms to a call (median, 1 caller beside 1 at a time).")
+    write_line(f"\nThe server adds {over:.1f} ms to a call (median, 1 caller compared with 1 at a time).")
 
 
 def _row(name: str, load: Load, best: float) -> None:
@@ -270,7 +271,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=5000)
     given = parser.parse_args()
     if given.what == "callers":
-        show_callers(given.seconds, given.model, given.precision)
+        with weights_for(given.model):
+            show_callers(given.seconds, given.model, given.precision)
     elif given.what == "overload":
         show_overload(given.seconds)
     else:

@@ -1,4 +1,4 @@
-"""How much scores of windows differ from those of the whole recording, and what hours of audio cost.
+"""How much the scores of windows differ from those of the whole recording, and what hours of audio cost.
 
     python -m benchmarks.long_audio windows [--speech FOLDER] [--models builtin tiny large]
     python -m benchmarks.long_audio context [--speech FOLDER] [--models tiny large]
@@ -11,7 +11,6 @@ tiny and in the published size. Any other name is a model on this machine, as fo
 import argparse
 import json
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
+from webui.service.machine import peak_resident_mb, resident_mb
 from webui.service.recognition.scores import Smoothing, emotion_scores, smooth
 from webui.service.recognition.windows import MAX_WINDOW_S, RecordingLogits, predict_recording
 from webui.settings import PROJECT_DIR, Device, Settings
@@ -133,7 +133,7 @@ class _OtherContext:
 
 
 def compare_contexts(models: list[str], speech: Path, corpora: tuple[str, ...], folder: Path) -> None:
-    """Prints the same for each model and context, with windows of ``MAX_WINDOW_S``."""
+    """Prints the differences of ``compare_windows`` for each model and context, with windows of ``MAX_WINDOW_S``."""
     write_line("| model | recordings | context | utterance mean, max | same emotion | frames mean, 99 % | cost |")
     write_line("|---|---|---|---|---|---|---|")
     for name in models:
@@ -182,7 +182,7 @@ def _differences(model: EmotionModel, pairs: list[tuple[RecordingLogits, Recordi
 
 
 def measure_memory(models: list[str], hours: list[float], speech: Path, corpus: str, folder: Path) -> None:
-    """Prints time and peak memory of complete runs (raw frames, frame embedding), each in a process of its own."""
+    """Prints time and peak memory of complete runs (raw frames, frame embedding), each in its own process."""
     write_line("| model | audio | decoding | inference | all | CPU time | idle | peak over idle | result on disk |")
     write_line("|---|---|---|---|---|---|---|---|---|")
     for name in models:
@@ -210,8 +210,8 @@ def _measure_one(name: str, path: Path, folder: Path) -> None:
             own = {"model": NAME_OF_LARGE, "model_dir": folder / name, "models_dir": folder / "models"}
             settings = settings.model_copy(update=own)
         service = RecognitionService(settings)
-        service.recognize(EXAMPLE)  # so that the weights, which are read lazily, are in memory
-        idle_mb = _resident_mb()
+        service.recognize(EXAMPLE)  # loads the weights, which are read on first use
+        idle_mb = resident_mb()
         clock, cpu_clock = time.perf_counter(), time.process_time()
         options = RecognizeOptions(granularity=Granularity.FRAME, extract_embedding=True, raw_frames=True)
         recognition = service.recognize(path, options)
@@ -222,15 +222,10 @@ def _measure_one(name: str, path: Path, folder: Path) -> None:
             "all_s": all_s,
             "cpu_s": time.process_time() - cpu_clock,
             "idle_mb": idle_mb,
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / BYTES_PER_MB,
+            "peak_mb": peak_resident_mb(),
             "disk_mb": sum(file.stat().st_size for file in recognition.files) / BYTES_PER_MB,
         }
     write_line(json.dumps(figures))
-
-
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    return pages * resource.getpagesize() / BYTES_PER_MB
 
 
 if __name__ == "__main__":

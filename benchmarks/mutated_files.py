@@ -1,4 +1,4 @@
-"""Sends damaged audio files of every format to a real server, which must neither crash nor hang nor fail internally.
+"""Sends damaged audio files of every format to a real server, which must not crash, hang or fail with an error 500.
 
     python -m benchmarks.mutated_files [--count 2000] [--seed 1]
 

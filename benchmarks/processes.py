@@ -1,4 +1,4 @@
-"""Memory and start-up time, each contender in processes of its own."""
+"""Memory and start-up time; each contender runs in its own processes."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from webui.settings import PROJECT_DIR
 
 def measure_memory(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     """Yields resident memory after loading, and its peak after one clip of each length."""
-    del rounds  # memory hardly varies
+    del rounds  # memory hardly varies between rounds
     for seconds in (1.0,) if quick else (10.0, 60.0):
         results = [_run_child(number, models_dir, seconds, quick)[0] for number in _numbers(quick)]
         rows = tuple((result["name"], f"{result['idle_mb']:.0f}", f"{result['peak_mb']:.0f}") for result in results)

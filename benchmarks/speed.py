@@ -11,7 +11,7 @@ from benchmarks.contenders import REFERENCE, Contender, Run, contenders, set_thr
 from benchmarks.tables import Table, ratio, spread
 from tests.support.checkpoints import make_clip
 
-TOO_SLOW: Final = 5.0  # times the reference: such a contender is measured once, and its cell has a single value
+TOO_SLOW: Final = 5.0  # as a multiple of the reference: a slower contender is only measured once
 
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
@@ -21,7 +21,7 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
         clip = make_clip(5, seconds)
         times: dict[str, list[float]] = {contender.name: [] for contender, _ in loaded}
         for contender, run in loaded:
-            _time(contender, run, clip[: max(len(clip) // 4, 16_000)])  # warms it up
+            _time(contender, run, clip[: max(len(clip) // 4, 16_000)])  # warm-up
         for _ in range(rounds):
             for contender, run in loaded:
                 if not _is_too_slow(times[contender.name], times[REFERENCE]):

@@ -1,9 +1,9 @@
-"""Memory of a server's process with a model, idle and after many clips of different lengths.
+"""Memory of a server process with a model, when idle and after many clips of different lengths.
 
     python -m benchmarks.steady_memory [--sizes large] [--precisions int8 fp32] [--clips 100] [--longest 30]
 
-A real server process on loopback with random weights of the published size (or ``--sizes tiny``), whose page is opened
-once; then clips are sent one after the other over REST. Prints the table of docs/BENCHMARKS.md.
+Runs a real server on loopback, with random weights of the published size (or ``--sizes tiny``). Opens its page once,
+then sends clips one after the other to its REST API. Prints the table of docs/BENCHMARKS.md.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from webui.units import SPEECH_RATE
 NAME: Final = "emotion2vec_plus_large"
 SIZES: Final = {"tiny": TINY, "large": LARGE}
 SHORTEST_S: Final = 0.5
-SAMPLES: Final = 20  # measurements of memory
+SAMPLES: Final = 20  # number of measurements of memory
 COLUMNS: Final = (
     "model", "page opened, no model", "first result, 3 s", "after a quarter", "after all", "largest", "clips",
 )  # fmt: skip
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> None:
 
 
 def measure(models_dir: Path, folder: Path, precision: str, *, clips: int, longest_s: float) -> tuple[float, ...]:
-    """Returns the resident memory in MB: one value per column but the first and the last."""
+    """Returns the resident memory in MB: one value for each column except the first and the last."""
     generator = np.random.default_rng(3)
     lengths = SHORTEST_S * (longest_s / SHORTEST_S) ** generator.random(clips)
     settings = {"model": NAME, "precision": precision, "models_dir": models_dir, "auto_download": False}

@@ -10,7 +10,7 @@ LAYERS = {
     0: ("arrays", "errors", "files", "labels", "privacy", "progress", "results", "settings", "texts", "units"),
     1: ("audio", "engine", "storage"),
     2: ("service",),
-    3: ("http",),
+    3: ("http", "library"),
     4: ("ui", "api"),
     5: ("server",),
     6: ("cli",),

@@ -1,7 +1,7 @@
-"""Writes what the program itself knows into the docs; ``tests/test_docs.py`` fails when they drift.
+"""Writes the generated parts of the documentation; ``tests/test_docs.py`` fails when they are out of date.
 
-python -m tests.write_docs             docs/result.schema.json, docs/openapi.json, the tables of both READMEs
-python -m tests.write_docs --example   also the examples of the READMEs: real runs, with their real times
+python -m tests.write_docs             docs/result.schema.json, docs/openapi.json, the tables of both languages
+python -m tests.write_docs --example   also the examples: real runs, with their real times
 """
 
 import json
@@ -29,8 +29,15 @@ from webui.settings import ENV_PREFIX, PROJECT_DIR, Settings
 from webui.texts import Language, text
 
 READMES: Final = {Language.ZH: PROJECT_DIR / "README.md", Language.EN: PROJECT_DIR / "README.en.md"}
-OPENAPI: Final = PROJECT_DIR / "docs" / "openapi.json"
-SCHEMA: Final = PROJECT_DIR / "docs" / "result.schema.json"
+DOCS: Final = PROJECT_DIR / "docs"
+FOLDERS: Final = {Language.ZH: DOCS / "zh", Language.EN: DOCS}
+PAGES: Final = ("SETTINGS.md", "CLI.md", "RESULT.md", "DEPLOY.md", "FAQ.md")  # in both languages
+DOCUMENTS: Final = {
+    language: (READMES[language], *(folder / page for page in PAGES)) for language, folder in FOLDERS.items()
+}
+OPENAPI: Final = DOCS / "openapi.json"
+SCHEMA: Final = DOCS / "result.schema.json"
+README_KEYS: Final = 5  # of `result.json`, from its beginning
 LEAST_WITHOUT_POINT: Final = 10  # `1.0` says that halves are possible; `43200.0` only reads badly
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 
@@ -72,11 +79,6 @@ def exit_codes_table(language: Language) -> str:
     return "\n".join(rows)
 
 
-def example() -> str:
-    """Returns the ``result.json`` of the example clip, made now."""
-    return _json_block(_recognized(RecognizeOptions()).to_json())
-
-
 def frames_example() -> str:
     """Returns what ``frame`` adds for the example clip, made now: a row a second, so that it fits on the page."""
     result = _recognized(RecognizeOptions(granularity=Granularity.FRAME, window_s=1.0, hop_s=1.0))
@@ -99,24 +101,37 @@ def cli_example(language: Language) -> str:
     return f"```console\n$ bash run.sh {' '.join(arguments)}\n{printed}\n```"
 
 
-def filled_in(document: str, parts: dict[str, str]) -> str:
-    """Returns ``document`` with each part between its markers ``<!-- name: ... -->`` and ``<!-- /name -->``."""
+def written(language: Language, parts: dict[str, str]) -> dict[Path, str]:
+    """Returns the documents of a language with each part between ``<!-- name: ... -->`` and ``<!-- /name -->``."""
+    documents = {path: path.read_text("utf-8") for path in DOCUMENTS[language]}
     for name, content in parts.items():
         pattern = re.compile(rf"(<!-- {name}: [^\n]* -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        document, found = pattern.subn(lambda marks, content=content: f"{marks[1]}{content}\n{marks[2]}", document)
-        if found != 1:
-            raise SystemExit(f"{found} places for {name!r} in the document; one is expected.")
-    return document
+        places = 0
+        for path, document in documents.items():
+            documents[path], found = pattern.subn(
+                lambda marks, content=content: f"{marks[1]}{content}\n{marks[2]}", document
+            )
+            places += found
+        if places != 1:
+            raise SystemExit(f"{places} places for {name!r} in the {language} documents; one is expected.")
+    return documents
 
 
 def tables(language: Language) -> dict[str, str]:
-    """Returns the parts of a README that follow from the program alone."""
+    """Returns the parts that follow from the program alone."""
     return {"settings": settings_table(language), "exit codes": exit_codes_table(language)}
 
 
 def examples(language: Language) -> dict[str, str]:
-    """Returns the parts of a README that come from a real run; its times and its date change with every run."""
-    return {"example": example(), "frames": frames_example(), "command": cli_example(language)}
+    """Returns the parts that come from a real run; its times and its date change with every run."""
+    document = _recognized(RecognizeOptions()).to_json()
+    first_keys = dict(list(json.loads(document).items())[:README_KEYS])
+    return {
+        "summary": _json_block(json.dumps(first_keys, indent=2)),
+        "example": _json_block(document),
+        "frames": frames_example(),
+        "command": cli_example(language),
+    }
 
 
 def _recognized(options: RecognizeOptions) -> RecognitionResult:
@@ -155,9 +170,10 @@ def _default(field: FieldInfo) -> str:
 def main() -> None:
     SCHEMA.write_text(schema() + "\n", encoding="utf-8")
     OPENAPI.write_text(openapi() + "\n", encoding="utf-8")
-    for language, readme in READMES.items():
+    for language in Language:
         parts = tables(language) | (examples(language) if "--example" in sys.argv[1:] else {})
-        readme.write_text(filled_in(readme.read_text("utf-8"), parts), encoding="utf-8")
+        for path, document in written(language, parts).items():
+            path.write_text(document, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Trains small models: the whole way with one command, or a single step of it; see training/README.md."""
+"""Trains small models: all steps with one command, or a single step; see training/README.md."""
 
 import argparse
 import logging
@@ -24,7 +24,10 @@ MACHINE_HELP = 'description of this machine, for the record: "2-core x86-64 CPU"
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Returns the parser: without a step everything is done, with one that step for this project's corpora."""
+    """Returns the parser of the command line.
+
+    Without a step, the whole training is run; with one, only that step, for this project's corpora.
+    """
     parser = argparse.ArgumentParser(prog="bash run.sh train", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="manifest.csv and recordings, or a folder per emotion")
     parser.add_argument(
@@ -45,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_train_options(parser: argparse.ArgumentParser, *, is_step: bool) -> None:
     def add(name: str, kind: type, default: object, text: str) -> None:
-        # A step has no defaults of its own: they would replace what was given before the name of the step.
+        # Steps have no defaults: they would override values that are given before the name of the step.
         parser.add_argument(name, type=kind, default=argparse.SUPPRESS if is_step else default, help=text)
 
     add("--seed", int, DEFAULTS.seed, "seed of the random numbers")
@@ -130,7 +133,7 @@ def _train_whole(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def _without_path(words: Sequence[str], data: Path) -> str:
-    """Returns the command for the record, without the path of the recordings, which is private."""
+    """Returns the command for the record. The path of the recordings is private, so it is replaced."""
     shown = ["--data=DIR" if word.startswith("--data=") else "DIR" if Path(word) == data else word for word in words]
     return f"bash run.sh train {shlex.join(shown)}"
 

@@ -1,6 +1,6 @@
 """Augmentation of batches of waveforms and of images: microphones, rooms, noise, masks, vocal tract length.
 
-All random numbers come from the generators passed in, so that an epoch can be repeated exactly.
+All random numbers are drawn from the generators passed as arguments, so that an epoch can be repeated exactly.
 """
 
 import math
@@ -35,7 +35,10 @@ def fit_length(
 
 
 def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Filters a ``share`` of ``(B, samples)`` like other microphones (smooth curve, band limits), some like rooms."""
+    """Filters a ``share`` of ``(B, samples)`` to simulate other microphones, and half that share to simulate rooms.
+
+    A microphone is a smooth curve with band limits, a room is a decaying random impulse response.
+    """
     batch, samples = waveforms.shape
     echoes = int(ROOM_S * SPEECH_RATE)
     length = samples + echoes
@@ -93,12 +96,12 @@ def mask_image(image: Tensor, random: np.random.Generator, rows: int, frames: in
 
 
 def warp_rows(image: Tensor, random: np.random.Generator, share: float, *, shift: float, scale: float) -> Tensor:
-    """Warps the rows of a ``share`` of ``(B, 1, height, T)``: another pitch, or another vocal tract length (VTLP).
+    """Warps the rows of a ``share`` of ``(B, 1, height, T)``, to simulate another pitch or vocal tract length (VTLP).
 
     Args:
         image: mel or pitch image.
         random: source of random numbers.
-        share: share of the images that are changed.
+        share: probability that an image is changed.
         shift: standard deviation of the shift, in rows.
         scale: standard deviation of the relative stretch of the rows.
     """
@@ -115,7 +118,7 @@ def warp_rows(image: Tensor, random: np.random.Generator, share: float, *, shift
 
 
 def equalize_randomly(mel: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Changes the level of ``(B, 1, mels, T)``, and in a ``share`` of it the microphone: adds a smooth curve."""
+    """Changes the level of ``(B, 1, mels, T)``, and adds a smooth curve to a ``share`` to simulate microphones."""
     batch, _, height, _ = mel.shape
     curves = 2.0 * random.standard_normal((batch, 1)) + np.zeros((batch, height))
     bands = np.linspace(0, 1, height)

@@ -18,7 +18,7 @@ from webui.labels import Emotion
 
 IntArray = NDArray[np.int64]
 
-NONSPEECH_TARGET: Final = {Emotion.OTHER: 0.35, Emotion.NEUTRAL: 0.3}  # the rest is divided equally among the others
+NONSPEECH_TARGET: Final = {Emotion.OTHER: 0.35, Emotion.NEUTRAL: 0.3}  # the other classes share the rest equally
 MIN_FRAMES, MAX_FRAMES = 50, 160  # length of a batch: 1 s, 3.2 s
 
 
@@ -27,7 +27,7 @@ class BatchLoader:
 
     Args:
         bank: the images of all recordings.
-        rows: row of ``bank`` of each of ``clips``.
+        rows: for each of ``clips``, its row in ``bank``.
         clips: the clips to train on.
         labels: the classes.
         options: how to train.
@@ -56,7 +56,7 @@ class BatchLoader:
         self.targets = hard if soft is None else soft.float()  # (clips, labels)
 
     def batches(self, random: np.random.Generator) -> list[IntArray]:
-        """Draws the batches of an epoch, as indices of clips, shape ``(B,)`` each."""
+        """Draws the batches of an epoch. Each is an array of indices of clips, shape ``(B,)``."""
         options = self.options
         return list(
             draw_batches(

@@ -1,7 +1,7 @@
-"""All recordings decoded once, at several playing speeds, in one memory-mapped file per speed.
+"""A cache of all decoded recordings at several playing speeds, with one memory-mapped file per speed.
 
-Playing a recording faster or slower changes tempo, pitch and formants together: the cheapest way to simulate further
-speakers with the same emotion (speed perturbation).
+Playing a recording faster or slower (speed perturbation) changes tempo, pitch and formants together. It is the cheapest
+way to simulate more speakers with the same emotion.
 """
 
 import json
@@ -46,7 +46,7 @@ class WaveformCache:
         return self.samples[speed][start:end].astype(np.float32) / np.float32(_INT16_SCALE)
 
     def rows_of(self, clips: Sequence[Clip]) -> NDArray[np.int64]:
-        """Returns the index in the cache of each of ``clips``."""
+        """Returns the index of each of ``clips`` in the cache."""
         position = {path: row for row, path in enumerate(self.paths)}
         missing = [clip.path for clip in clips if clip.path not in position]
         if missing:
@@ -69,7 +69,7 @@ def read_waveform(path: Path) -> NDArray[np.float32]:
 def build_cache(
     folder: Path, clips: Sequence[Clip], cache_dir: Path, speeds: Sequence[float] = SPEEDS
 ) -> WaveformCache:
-    """Decodes ``clips`` of ``folder`` into ``cache_dir``, or opens the cache that is already there."""
+    """Decodes ``clips`` of ``folder`` into ``cache_dir``, or opens an existing cache of the same clips and speeds."""
     index_path = cache_dir / "index.json"
     wanted = {"paths": [clip.path for clip in clips], "speeds": list(speeds)}
     if index_path.is_file():
@@ -89,7 +89,7 @@ def build_cache(
 
 
 def open_cache(cache_dir: Path) -> WaveformCache:
-    """Opens a cache that ``build_cache`` has made."""
+    """Opens a cache that ``build_cache`` has written."""
     return _open_cache(cache_dir, json.loads((cache_dir / "index.json").read_text(encoding="utf-8")))
 
 

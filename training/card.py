@@ -1,4 +1,4 @@
-"""The model card, written from ``config.json`` and ``evaluation.json``, so that no figure is typed by hand."""
+"""Writes the model card from ``config.json`` and ``evaluation.json``, so that no figure has to be typed by hand."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -99,8 +99,8 @@ def _test_speakers(evaluation: Evaluation) -> str:
     recalls = ", ".join(f"{name} {figure.value:.3f}" for name, figure in evaluation.test_recalls.items())
     low, high = evaluation.test_recalls["mean"].over_speakers
     return (
-        f"\nRecipe and options were chosen on the other speakers. Recalls of the test speakers, on whom nothing was\n"
-        f"chosen ({', '.join(TEST_SPEAKERS)}):\n"
+        f"\nThe recipe and its options were chosen on the other speakers. Recalls of the test speakers, whose clips\n"
+        f"were not used for any choice ({', '.join(TEST_SPEAKERS)}):\n"
         f"{recalls} [{low:.3f}, {high:.3f}].\n"
     )
 

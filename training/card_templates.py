@@ -71,7 +71,7 @@ RAVDESS (English, speech part), EMO-DB (German), nEMO (Polish): credits in LICEN
 USER_USE: Final = """
 ## Data
 
-Recordings supplied by whoever ran the training. The model has not been trained on any other languages, speaking styles
+Recordings supplied by the user who ran the training. The model has not been trained on other languages, speaking styles
 or groups of people.
 """
 

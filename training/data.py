@@ -15,7 +15,7 @@ MANIFEST_NAMES: Final = (MANIFEST_NAME, "manifest.tsv")
 
 
 class TrainingDataError(Exception):
-    """The data, or the requested split of it, does not allow a valid training."""
+    """The training data, or the requested split, or the state of a training is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def read_unlabelled(folder: Path) -> tuple[Path, ...]:
     """Returns every recording below ``folder``, sorted.
 
     Raises:
-        TrainingDataError: There is none.
+        TrainingDataError: There is no recording.
     """
     found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES))
     if not found:

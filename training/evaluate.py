@@ -1,4 +1,4 @@
-"""Measures the files of a model: for each speaker, the members that were not trained on that speaker."""
+"""Evaluates the files of a model. Each speaker is recognised only by the members that were not trained on them."""
 
 import time
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ from webui.service.evaluate.metrics import calibration_error, confusion_matrix
 from webui.settings import Device
 from webui.units import SPEECH_RATE
 
-SPEED_S: Final = 5.0
-LOADS: Final = 5
+SPEED_S: Final = 5.0  # length of the clip that the computing time is measured with
+LOADS: Final = 5  # number of times that the model is loaded to measure the time
 
 
 def evaluate(
@@ -42,15 +42,15 @@ def evaluate(
     command: str,
     machine: str,
 ) -> Evaluation:
-    """Measures the model in ``directory``.
+    """Evaluates the model in ``directory``.
 
-    Figures on labelled clips are measured with the members not trained on their speaker, all others with the whole
-    model as the program loads it.
+    Figures for labelled clips are measured with the members that were not trained on the clip's speaker, all others
+    with the whole model as the program loads it.
 
     Args:
         directory: folder of the model.
         cache: the decoded recordings.
-        clips: clips of all speakers; those of speakers that every member was trained on are left out.
+        clips: clips of all speakers; speakers that every member was trained on are left out.
         unused: clips of a corpus that no member was trained on.
         command: the command that was run, for the record.
         machine: description of the machine, for the record.
@@ -98,7 +98,7 @@ def evaluate(
 
 
 def _load_timed(directory: Path) -> tuple[EmotionModel, float]:
-    """Returns the model and the median time of several loads; the first one includes imports."""
+    """Returns the model and the median loading time in seconds; it is a median, because the first load is slower."""
     seconds = []
     for _ in range(LOADS):
         started = time.perf_counter()
@@ -113,7 +113,7 @@ def open_ensemble(directory: Path) -> HeldOutEnsemble:
     members = TrainingRecord.model_validate(config.training).members
     network = BuiltinNetwork(config.network_config())
     fill_network(network, read_weights(directory), directory / WEIGHTS_NAME)
-    # The file holds the members of each kind in the order of the record, so a member's number there is its position.
+    # The weights' file has the members of each kind in the order of the record; find their positions within the kind.
     numbers = {kind: [n for n, m in enumerate(members) if m.statistics_mlp == kind] for kind in (False, True)}
 
     def combine(chosen: tuple[int, ...]) -> Recognizer:
@@ -159,7 +159,7 @@ def _as_tuples(matrix: NDArray[np.int64]) -> Confusion:
 
 
 def _test_recalls(predicted: ClipLogits) -> dict[str, Figure]:
-    """Returns the recalls of the test speakers of this project's corpora; nothing for other data."""
+    """Returns the recalls of the test speakers of this project's corpora; empty for other data."""
     rows = np.flatnonzero([clip.speaker in TEST_SPEAKERS for clip in predicted.clips])
     if not rows.size:
         return {}

@@ -1,10 +1,10 @@
-"""From trained members to the files of a model: one safetensors file, one config, the licence."""
+"""Writes the files of a model from its trained members: one safetensors file, the config and the licence."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from safetensors.torch import save_file
 from torch import Tensor
@@ -44,9 +44,10 @@ def export_runs(
     teacher: str | None = None,
     started_from: str | None = None,
 ) -> None:
-    """Writes the model that averages the members in ``runs``.
+    """Writes a model that averages the members in ``runs``.
 
-    The temperature is fitted on the speakers that are held out from at least one member, with those members' logits.
+    The temperature is fitted on the speakers that are held out from at least one member, with the logits of the members
+    that they are held out from.
 
     Args:
         runs: folders of finished trainings.
@@ -56,8 +57,8 @@ def export_runs(
         directory: folder that the model is written to.
         version: version of the weights.
         license: licence of the weights.
-        teacher: name of the model whose scores were learnt; None if labels were.
-        started_from: whose members the trainings were continued from, in words; None if from random weights.
+        teacher: name of the model whose scores were learnt; None if the labels were learnt.
+        started_from: description of the model whose members the trainings continued; None for random initial weights.
 
     Raises:
         TrainingDataError: Every member was trained on every speaker.
@@ -88,7 +89,7 @@ def export_runs(
 def predict_held_out(
     members: Sequence[FinishedRun], clips: Sequence[Clip], cache: WaveformCache, labels: tuple[Emotion, ...]
 ) -> ClipLogits:
-    """Returns the predictions for each speaker by the members not trained on it, averaged over these members.
+    """Returns predictions for ``clips``; each is averaged over the members that were not trained on its speaker.
 
     Raises:
         TrainingDataError: Every member was trained on every speaker.
@@ -115,9 +116,7 @@ def read_member(directory: Path, number: int) -> MemberNetwork:
     config = read_config(directory)
     network = BuiltinNetwork(config.network_config())
     fill_network(network, read_weights(directory), directory / WEIGHTS_NAME)
-    member = network.members[number]
-    assert isinstance(member, MemberNetwork)
-    return member
+    return cast("Sequence[MemberNetwork]", network.members)[number]
 
 
 def write_model(
@@ -150,7 +149,7 @@ def write_model(
         for name, tensor in network.state_dict().items()
     }
     save_file(tensors, directory / WEIGHTS_NAME, metadata={"format": "pt"})
-    (directory / WEIGHTS_NAME).chmod(0o644)  # safetensors makes the file readable for its owner only
+    (directory / WEIGHTS_NAME).chmod(0o644)  # safetensors creates the file readable only for its owner
     (directory / CONFIG_NAME).write_text(
         json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )

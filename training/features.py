@@ -1,7 +1,7 @@
-"""The images of every recording that the network is trained on, in several variants: other microphones, rooms, lines.
+"""The images that the network is trained on: several variants of each recording, with other microphones and rooms.
 
-Simulating microphones and rooms costs more than a training step. So it is done once, and every epoch draws one of the
-``variants`` of a recording; cheap augmentation (masks, shifts, mixing) is drawn again each time.
+Simulating microphones, rooms and transmission takes more time than a training step. So it is done once, and every epoch
+draws one of the ``variants`` of a recording; fast augmentation (masks, shifts, mixing) is computed anew each time.
 """
 
 import io
@@ -22,21 +22,23 @@ from numpy.typing import NDArray
 
 from training import augment
 from training.cache import WaveformCache, open_cache
+from training.data import Clip
 from training.nonspeech import EPSILON, nonspeech
+from training.options import TrainOptions
 from webui.engine.builtin.frontend import FrontEnd, FrontEndConfig
 from webui.units import SPEECH_RATE
 
-RECIPE: Final = 2  # to be raised when the same options give other images
-NONSPEECH_S: Final = 4.0
-FEW: Final = 2000  # fewer images are made in this process: others would take longer to start
-CHUNK: Final = 64  # images per task of a process
+RECIPE: Final = 2  # version of the code that makes the images; increase it if the same options give other images
+NONSPEECH_S: Final = 4.0  # length of a signal without speech
+FEW: Final = 2000  # fewer images are made in this process, because starting others would take longer
+CHUNK: Final = 64  # number of images per task of a process
 MP3_LEVEL: Final = 0.85  # libsndfile's compression level: about 32 kbit/s of mono speech at 16 kHz
 PROBABILITIES: Final = {"padding": 0.3, "filter": 0.6, "noise": 0.45, "telephone": 0.12, "mp3": 0.08}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankSizes:
-    """How many images there are.
+    """Number of images, and the seed they are made with.
 
     Attributes:
         variants: number of images of each recording; the first is the unchanged recording.
@@ -45,8 +47,8 @@ class BankSizes:
     """
 
     variants: int
-    nonspeech: int = 160
-    seed: int = 20_240_101  # the same images for every run, whatever its own seed
+    nonspeech: int
+    seed: int = 20_240_101  # not the seed of the run, so that all runs share the images
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,15 @@ class FeatureBank:
         return self.frames[start : start + length]
 
 
-def build_bank(cache: WaveformCache, config: FrontEndConfig, rows: Sequence[int], sizes: BankSizes) -> FeatureBank:
-    """Makes the images of ``rows`` in the folder of the cache, or opens the bank that is already there.
+def build_bank(
+    cache: WaveformCache, config: FrontEndConfig, clips: Sequence[Clip], options: TrainOptions
+) -> FeatureBank:
+    """Makes the images of ``clips`` in the folder of the cache, or opens an existing bank that contains them.
 
-    That bank may hold more recordings than are needed: an image does not depend on which others are made.
+    The existing bank may contain more recordings: an image does not depend on the others.
     """
-    needed = [int(row) for row in rows]
+    needed = sorted({int(row) for row in cache.rows_of(clips)})
+    sizes = BankSizes(variants=options.variants, nonspeech=options.nonspeech_signals)
     wanted = {"recipe": RECIPE, "rows": needed, "sizes": asdict(sizes), "front_end": asdict(config)}
     folder = cache.directory / "features"
     index_path = folder / "index.json"
@@ -132,7 +137,7 @@ def _make_images(
 
 
 def _waveform(cache: WaveformCache, row: int, variant: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Returns the recording itself (variant 0), or at a random speed and through a random channel."""
+    """Returns the unchanged recording for variant 0; otherwise at a random speed and with a random channel."""
     if row >= len(cache.paths):
         return nonspeech(int(NONSPEECH_S * SPEECH_RATE), random)
     if variant == 0:

@@ -21,7 +21,7 @@ class RecallFigures:
     Attributes:
         pooled: unweighted average recall of all clips.
         corpora: unweighted average recall per corpus.
-        mean_of_corpora: mean of these.
+        mean_of_corpora: mean of the recalls per corpus.
     """
 
     pooled: Figure
@@ -30,7 +30,7 @@ class RecallFigures:
 
 
 def recall_figures(predicted: ClipLogits) -> RecallFigures:
-    """Returns the recalls of ``predicted`` with their intervals."""
+    """Returns the recalls of ``predicted`` with their confidence intervals."""
     guess, corpora = predicted.logits.argmax(axis=1), predicted.corpora
 
     def mean_of_corpora(rows: Rows) -> float:
@@ -45,7 +45,7 @@ def recall_figures(predicted: ClipLogits) -> RecallFigures:
 
 
 def recall_figure(predicted: ClipLogits) -> Figure:
-    """Returns the unweighted average recall of all clips of ``predicted``, with its intervals."""
+    """Returns the unweighted average recall of all clips of ``predicted``, with its confidence intervals."""
     guess = predicted.logits.argmax(axis=1)
     return _with_intervals(predicted, lambda rows: average_recall(predicted.truth[rows], guess[rows]))
 

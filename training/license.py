@@ -53,11 +53,11 @@ OWN_LICENSE: Final = WeightsLicense("CC BY-NC-SA 4.0", LICENSE_TEXT)
 USER_LICENSE: Final = WeightsLicense(
     "as the training data",
     "Licence of the weights in this folder (model.safetensors)\n\n"
-    "They were trained on recordings supplied by whoever ran the training. What may be done with them is what the\n"
-    "licences and the speakers of those recordings, and the licence of the teacher model if there was one, allow.\n",
+    "They were trained on recordings supplied by the person who ran the training. They may be used as far as the\n"
+    "licences and the speakers of those recordings, and the licence of the teacher model if there was one, allow it.\n",
 )
 
 
 def license_of(*, own_corpora: bool) -> WeightsLicense:
-    """Returns the licence of weights that were trained on this project's corpora, or on other data."""
+    """Returns the licence of weights trained on this project's corpora, or of weights trained on other data."""
     return OWN_LICENSE if own_corpora else USER_LICENSE

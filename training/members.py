@@ -1,4 +1,4 @@
-"""The members of a model: made for training, folded (without batch normalisation), combined into one network."""
+"""The members of a model: creating them for training, folding their batch normalisation, combining them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,10 +23,10 @@ def make_member(
 
 @torch.no_grad()
 def fold_batch_norm(trained: MemberNetwork) -> MemberNetwork:
-    """Returns the same function without batch normalisation.
+    """Returns a network that computes the same without batch normalisation.
 
-    Every normalisation follows a linear layer, so it can be folded into that layer's weight and bias. The one after the
-    sum of the two branches is folded into both of them: its scale into each, its shift into the first.
+    Every normalisation follows a linear layer, so it can be folded into that layer's weight and bias. The normalisation
+    after the sum of the two branches is folded into both of them: the scale into each, the shift into the first.
     """
     plain = MemberNetwork(trained.config)
     tensors = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
@@ -50,8 +50,8 @@ def fold_batch_norm(trained: MemberNetwork) -> MemberNetwork:
 
 def _scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     mean, variance = norm.running_mean, norm.running_var
-    assert mean is not None
-    assert variance is not None
+    if mean is None or variance is None:
+        raise ValueError("batch normalisation without running statistics can't be folded")
     scale = 1 / torch.sqrt(variance + norm.eps)
     if not norm.affine:
         return scale, -mean * scale
@@ -61,7 +61,7 @@ def _scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Ten
 
 @torch.no_grad()
 def fold_statistics(trained: StatisticsMember, config: NetworkConfig) -> StatisticsMember:
-    """Returns the same function without batch normalisation: see ``fold_batch_norm``.
+    """Returns a statistics MLP that computes the same without batch normalisation; see ``fold_batch_norm``.
 
     The normalisation of the input, which scales the statistics, is folded into the first layer.
     """
@@ -74,7 +74,7 @@ def fold_statistics(trained: StatisticsMember, config: NetworkConfig) -> Statist
         scale, shift = _scale_and_shift(norm)
         names = f"layers.{max(0, number - 1)}.weight", f"layers.{max(0, number - 1)}.bias"
         weight, bias = (tensors[name] for name in names)
-        if number == 0:  # this normalisation precedes its layer, the others follow theirs
+        if number == 0:  # the first normalisation precedes its layer, the others follow theirs
             folded = weight * scale, bias + weight @ shift
         else:
             folded = weight * scale.unsqueeze(1), bias * scale + shift
@@ -84,7 +84,7 @@ def fold_statistics(trained: StatisticsMember, config: NetworkConfig) -> Statist
 
 
 def combine(members: Sequence[Member], config: NetworkConfig) -> BuiltinNetwork:
-    """Returns one network that averages the logits of the folded ``members``, each kind separately."""
+    """Folds the ``members`` and returns a network that averages their logits, for each kind separately."""
     convolutional = [member for member in members if isinstance(member, MemberNetwork)]
     statistics = [member for member in members if isinstance(member, StatisticsMember)]
     network = BuiltinNetwork(replace(config, members=len(convolutional), statistics_members=len(statistics)))
@@ -96,7 +96,7 @@ def combine(members: Sequence[Member], config: NetworkConfig) -> BuiltinNetwork:
 
 
 def part_of(network: BuiltinNetwork, convolutional: Sequence[int], statistics: Sequence[int]) -> BuiltinNetwork:
-    """Returns a network of some of the members of ``network``, by their numbers within their kind."""
+    """Returns a network with some of the members of ``network``, selected by their positions within their kind."""
     config = replace(network.config, members=len(convolutional), statistics_members=len(statistics))
     part = BuiltinNetwork(config)
     part.front_end = network.front_end

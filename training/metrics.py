@@ -1,4 +1,4 @@
-"""Metrics that only training needs: fitting a temperature, and means over corpora."""
+"""Metrics that are only needed in training: fitting a temperature, and means over corpora."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,6 +1,6 @@
-"""Signals without speech: silence, noise, engines, clicks, chords, tunes. None of them may be recognised as an emotion.
+"""Random signals without speech (silence, noise, engines, clicks, chords, tunes), which have no emotion to recognise.
 
-All random numbers come from the generator passed in.
+All random numbers are drawn from the generator passed as an argument.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ SCALES: Final = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 4, 7, 9)
 
 
 def nonspeech(samples: int, random: np.random.Generator) -> Waveform:
-    """Returns one such signal, in most cases with hiss added."""
+    """Returns a random signal without speech, in most cases with hiss added."""
     wave = _GENERATORS[int(random.choice(len(_GENERATORS), p=_PROBABILITIES))](samples, random)
     hiss = 0.0 if random.random() < 0.3 else 10 ** float(random.uniform(-4, -1))
     level = float(wave.std()) if wave.any() else 0.0

@@ -1,4 +1,4 @@
-"""Options of a training, in one frozen object."""
+"""The options of a training."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,15 +12,16 @@ class TrainOptions:
         epochs: number of epochs; an epoch is ``clips_per_epoch`` draws.
         clips_per_epoch: number of clips drawn per epoch.
         batch_size: number of clips per step.
-        learning_rate: highest learning rate of the schedule (a rise over the first tenth, then a half cosine to 0).
+        learning_rate: highest learning rate of the schedule: a linear rise over the first tenth of the steps, then a
+            half cosine down to 0.
         weight_decay: weight decay of AdamW.
         dropout: share of channels and features that are dropped.
         label_smoothing: share of a label that is spread over all classes.
         mixup_prob: probability that a batch is mixed with a permutation of itself.
-        ema_decay: decay per step of the exponential moving average of the weights; this average is what is kept.
+        ema_decay: decay per step of the exponential moving average of the weights. The average is the trained member.
         corpus_weights: share of the draws that each corpus gets; a corpus that is not listed gets 1/3.
         nonspeech_fraction: share of the draws that are silence, noise or music instead of a clip.
-        nonspeech_signals: number of different silences, noises and so on; each exists in ``variants`` versions.
+        nonspeech_signals: number of different signals without speech; there are ``variants`` versions of each.
         variants: number of images of each recording; the first is the unchanged recording.
         vtlp_prob: probability that pitch, vocal tract length and microphone of an image are perturbed.
         stretch_prob: probability that a batch is made faster or slower at the same pitch.
@@ -56,7 +57,7 @@ class TrainOptions:
         return self.epochs * (self.clips_per_epoch // self.batch_size)
 
 
-RUNTIME_ONLY: Final = ("threads", "device")  # these change how fast a training runs, not its result
+RUNTIME_ONLY: Final = ("threads", "device")  # options that change the speed of a training, but not its result
 STATISTICS_MLP: Final[dict[str, Any]] = {
     "dropout": 0.4,
     "batch_size": 192,

@@ -1,4 +1,4 @@
-"""The whole training with one command: members are trained, combined, calibrated, measured on held-out speakers."""
+"""The whole training: members are trained, combined, calibrated, and evaluated on held-out speakers."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from training.card import write_card
 from training.data import Clip, labels_in, read_manifest
 from training.evaluate import evaluate
 from training.export import export_runs
-from training.features import BankSizes, build_bank
+from training.features import build_bank
 from training.license import license_of
 from training.options import TrainOptions
 from training.record import EVALUATION_NAME, write_record
@@ -28,13 +28,13 @@ class PipelineOptions:
 
     Attributes:
         data: folder of the recordings.
-        work: folder for decoded recordings and for the runs; a stopped training is resumed from it.
+        work: folder for decoded recordings and for the runs, from which a stopped training is resumed.
         model: folder that the model is written to.
         members: number of pairs of members, one of each kind; each pair is trained without one group of speakers.
         version: version of the weights.
         machine: description of the machine, for the record.
         command: the command that was run, for the record.
-        processes: number of members that are trained at a time, each in a process of its own.
+        processes: number of members that are trained in parallel, each in its own process.
     """
 
     data: Path
@@ -54,16 +54,15 @@ def run_pipeline(
 
     Args:
         pipeline: input and output.
-        options: how to train a member; each pair has the next seed.
-        config: sizes of a member; its number of classes is replaced by that of the data.
+        options: how to train a member; the seed is increased by 1 for each pair.
+        config: sizes of a member; the number of classes is replaced with that of the data.
         teacher: model whose scores are learnt, for recordings without labels.
     """
     clips, scores = _read(pipeline.data, teacher)
     plan = plan_training(clips, pipeline.members)
     labels = labels_in(plan.clips) if scores is None else scores.labels
     cache = build_cache(pipeline.data, clips, pipeline.work / "cache")
-    rows = sorted(int(row) for row in cache.rows_of(plan.clips))
-    build_bank(cache, config.front_end, rows, BankSizes(variants=options.variants, nonspeech=options.nonspeech_signals))
+    build_bank(cache, config.front_end, plan.clips, options)  # once, since each training needs a part of the images
     tasks: list[MemberTask] = []
     for number, group in enumerate(plan.groups):
         logger.info("pair %d of %d: held-out speakers %s", number + 1, len(plan.groups), ", ".join(group))
@@ -96,12 +95,12 @@ def _read(data: Path, teacher: EmotionModel | None) -> tuple[tuple[Clip, ...], T
 
 
 def document_model(directory: Path, cache: WaveformCache, plan: Plan, *, command: str, machine: str) -> None:
-    """Measures the model in ``directory`` and writes ``evaluation.json`` and the card beside its weights.
+    """Evaluates the model in ``directory`` and writes ``evaluation.json`` and the model card into that folder.
 
     Args:
         directory: folder of the model.
         cache: the decoded recordings.
-        plan: the clips to measure on.
+        plan: the clips to evaluate on.
         command: the command that was run, for the record.
         machine: description of the machine, for the record.
 

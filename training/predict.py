@@ -1,4 +1,4 @@
-"""Predictions for whole clips, one at a time, as the program would make them."""
+"""Predictions for whole clips, computed one at a time, as the program does."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,12 @@ from torch import Tensor
 
 from training.cache import WaveformCache
 from training.data import Clip, TrainingDataError
-from training.metrics import mean_corpus_recall
 from webui.arrays import FloatArray
 from webui.engine.protocol import EmotionModel, Window
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import average_recall
 
-Recognizer = Callable[[FloatArray], NDArray[np.float64]]  # (samples,) to utterance logits (labels,)
+Recognizer = Callable[[FloatArray], NDArray[np.float64]]  # maps samples (samples,) to utterance logits (labels,)
 Degradation = Callable[[FloatArray], FloatArray]
 
 
@@ -38,26 +37,26 @@ class ClipLogits:
 
     @property
     def corpora(self) -> NDArray[np.str_]:
-        """Corpus of every clip, shape ``(clips,)``."""
+        """Corpus of each clip, shape ``(clips,)``."""
         return np.array([clip.corpus for clip in self.clips])
 
     def recalls(self) -> dict[str, float]:
-        """Returns the unweighted average recall pooled, per corpus, and the mean over corpora."""
-        guess = self.logits.argmax(axis=1)
-        recalls = {"pooled": average_recall(self.truth, guess)}
-        for name in np.unique(self.corpora):
-            inside = self.corpora == name
-            recalls[str(name)] = average_recall(self.truth[inside], guess[inside])
-        recalls["mean"] = mean_corpus_recall(self.truth, guess, self.corpora)
-        return recalls
+        """Returns unweighted average recalls: of all clips (``pooled``), per corpus, and the ``mean`` over corpora."""
+        guess, corpora = self.logits.argmax(axis=1), self.corpora
+        by_corpus = {
+            str(name): average_recall(self.truth[corpora == name], guess[corpora == name])
+            for name in np.unique(corpora)
+        }
+        mean = float(np.mean(list(by_corpus.values())))
+        return {"pooled": average_recall(self.truth, guess), **by_corpus, "mean": mean}
 
     def select(self, rows: NDArray[np.int64]) -> "ClipLogits":
-        """Returns some of the clips, by their index."""
+        """Returns the logits of some of the clips, selected by index."""
         clips = tuple(self.clips[row] for row in rows)
         return ClipLogits(clips, self.labels, self.logits[rows], self.truth[rows])
 
     def restrict_to(self, labels: Sequence[Emotion]) -> "ClipLogits":
-        """Returns the same clips with predictions restricted to ``labels``, which contain the label of every clip."""
+        """Returns the logits of the classes in ``labels`` only. Each clip's label must be among them."""
         columns = [self.labels.index(label) for label in labels]
         return _with_truth(self.clips, tuple(labels), self.logits[:, columns])
 
@@ -68,7 +67,11 @@ def _with_truth(clips: Sequence[Clip], labels: tuple[Emotion, ...], logits: NDAr
 
 
 def on_normalised(frame_logits: Callable[[Tensor], Tensor]) -> Recognizer:
-    """Makes a recognizer of a network in training: normalised samples ``(1, samples)`` to ``(1, T, labels)``."""
+    """Makes a recognizer from a network in training.
+
+    Args:
+        frame_logits: maps normalised samples ``(1, samples)`` to frame logits ``(1, T, labels)``.
+    """
 
     def recognize(waveform: FloatArray) -> NDArray[np.float64]:
         normalised = (waveform - waveform.mean()) / (waveform.std() + 1e-8)
@@ -80,7 +83,7 @@ def on_normalised(frame_logits: Callable[[Tensor], Tensor]) -> Recognizer:
 
 
 def of_model(model: EmotionModel) -> Recognizer:
-    """Makes a recognizer of a model that was loaded as the program loads it."""
+    """Makes a recognizer from a loaded model."""
 
     def recognize(waveform: FloatArray) -> NDArray[np.float64]:
         wide = waveform.astype(np.float64)
@@ -93,18 +96,18 @@ def of_model(model: EmotionModel) -> Recognizer:
 def predict_clips(
     recognize: Recognizer, cache: WaveformCache, clips: Sequence[Clip], labels: tuple[Emotion, ...]
 ) -> ClipLogits:
-    """Runs ``recognize`` on every clip of ``clips``, whole and unaugmented."""
+    """Returns the predictions of ``recognize`` for the whole, unchanged ``clips``."""
     logits = np.stack([recognize(cache.waveform(int(row))) for row in cache.rows_of(clips)])
     return _with_truth(clips, labels, logits)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutEnsemble:
-    """The members of a model, of which only those predict for a speaker that were not trained on that speaker.
+    """The members of a model, used so that no member predicts for a speaker it was trained on.
 
     Attributes:
-        training_speakers: speakers that each member was trained on.
-        combine: makes a recognizer that averages some of the members, by their numbers.
+        training_speakers: for each member, the speakers it was trained on.
+        combine: makes a recognizer that averages the members with the given numbers.
     """
 
     training_speakers: tuple[frozenset[str], ...]
@@ -112,11 +115,11 @@ class HeldOutEnsemble:
     _recognizers: dict[tuple[int, ...], Recognizer] = field(default_factory=dict, compare=False)
 
     def members_for(self, speaker: str) -> tuple[int, ...]:
-        """Returns the members that were not trained on ``speaker``."""
+        """Returns the numbers of the members that were not trained on ``speaker``."""
         return tuple(number for number, own in enumerate(self.training_speakers) if speaker not in own)
 
     def covered(self, clips: Sequence[Clip]) -> tuple[Clip, ...]:
-        """Returns those of ``clips`` for whose speaker there is such a member.
+        """Returns those of ``clips`` whose speaker is held out from at least one member.
 
         Raises:
             TrainingDataError: There is no such clip.
@@ -135,13 +138,13 @@ class HeldOutEnsemble:
         labels: tuple[Emotion, ...],
         degrade: Degradation | None = None,
     ) -> ClipLogits:
-        """Returns the predictions for ``clips``, each by the members not trained on its speaker.
+        """Returns predictions for ``clips``, each by the members that were not trained on its speaker.
 
         Args:
             cache: the decoded recordings.
-            clips: clips of ``covered``.
+            clips: clips that ``covered`` returned.
             labels: the classes.
-            degrade: what to do to each recording first; None leaves it unchanged.
+            degrade: function that degrades each recording first; None leaves it unchanged.
         """
         logits = []
         for clip, row in zip(clips, cache.rows_of(clips), strict=True):

@@ -1,4 +1,4 @@
-"""Signals without speech, whose predictions the card lists."""
+"""Signals without speech; the model card lists the predictions for them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from webui.arrays import FloatArray
 from webui.units import SPEECH_RATE
 
-PROBE_S: Final = 4.0
+PROBE_S: Final = 4.0  # length of a signal
 
 Signal = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def _sines(hertz: Sequence[float] | Signal, time_s: Signal) -> Signal:
 
 
 def _drums(random: np.random.Generator, time_s: Signal) -> Signal:
-    """A bass drum twice a second, and a snare drum in between."""
+    """Returns a bass drum twice a second, and a snare drum in between."""
     since_s = time_s % 0.5
     bass = np.sin(2 * np.pi * 60 * since_s) * np.exp(-since_s / 0.08)
     snare = random.standard_normal(time_s.size) * np.exp(-((time_s + 0.25) % 0.5) / 0.04)

@@ -1,6 +1,6 @@
-"""The documents beside the weights: how they were trained (in ``config.json``), and how well the model does.
+"""The documents beside the weights: how they were trained (in ``config.json``), and the results of the evaluation.
 
-Some keys had other names in the documents of version 2.0.0 of the built-in model (``OLD_NAMES``); these are still read.
+In the documents of version 2.0.0 of the built-in model some keys had other names (``OLD_NAMES``), which are still read.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ OLD_NAMES: Final = {
 
 
 class Record(BaseModel):
-    """Base: immutable, and no unknown keys."""
+    """Base class of the documents: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,7 +46,7 @@ class MemberRecord(Record):
     """How one member was trained.
 
     Attributes:
-        seed: seed of its random numbers.
+        seed: seed of the random numbers.
         epochs: number of epochs.
         speakers: speakers it was trained on.
         statistics_mlp: whether it is a statistics MLP; otherwise it is convolutional.
@@ -59,11 +59,11 @@ class MemberRecord(Record):
 
 
 class CalibrationRecord(Record):
-    """Which predictions the temperature was fitted on: of each speaker, those of the members not trained on them.
+    """The predictions that the temperature was fitted on. Each is by the members not trained on the clip's speaker.
 
     Attributes:
-        speakers: the speakers.
-        recalls: unweighted average recall, pooled, per corpus, and the mean of the corpora.
+        speakers: speakers of the clips.
+        recalls: unweighted average recall: pooled, per corpus, and the mean of the corpora.
         error: expected calibration error.
     """
 
@@ -77,9 +77,9 @@ class TrainingRecord(Record):
 
     Attributes:
         members: one record per member, in the order in which they were given to the export.
-        calibration: which predictions the temperature was fitted on.
-        teacher: name of the model whose scores were learnt; None if labels were.
-        started_from: whose members the trainings were continued from, in words; None if from random weights.
+        calibration: the predictions that the temperature was fitted on.
+        teacher: name of the model whose scores were learnt; None if the labels were learnt.
+        started_from: description of the model whose members the trainings continued; None for random initial weights.
     """
 
     members: tuple[MemberRecord, ...]
@@ -88,7 +88,7 @@ class TrainingRecord(Record):
     started_from: str | None = None
 
     def training_speakers(self) -> tuple[str, ...]:
-        """Returns every speaker that some member was trained on, sorted."""
+        """Returns the speakers that at least one member was trained on, sorted."""
         return tuple(sorted({speaker for member in self.members for speaker in member.speakers}))
 
 
@@ -112,8 +112,8 @@ class NamedPrediction(Record):
     Attributes:
         name: name of the signal.
         emotion: the emotion with the highest score.
-        confidence: that score.
-        expected: the label, if there is one.
+        confidence: score of the emotion.
+        expected: the right emotion; None if there is none.
     """
 
     name: str
@@ -123,10 +123,10 @@ class NamedPrediction(Record):
 
 
 class ConditionFigures(Record):
-    """How well the model does on recordings that were degraded in one way.
+    """Results for recordings that were degraded in one way.
 
     Attributes:
-        name: the condition, in words.
+        name: description of the condition.
         pooled: unweighted average recall of all clips.
         mean_of_corpora: mean over the corpora of their unweighted average recall.
         mean_confidence: mean of the highest scores.
@@ -142,20 +142,20 @@ Confusion = tuple[tuple[int, ...], ...]
 
 
 class Evaluation(Record):
-    """Everything that was measured on a model; ``evaluation.json``.
+    """Results of the evaluation of a model; ``evaluation.json``.
 
     Attributes:
         command: the command that was run.
         machine: description of the machine.
         labels: the classes.
-        speakers: speakers whose clips were measured.
+        speakers: speakers of the evaluated clips.
         clips: number of clips per corpus.
-        members_per_speaker: how many members predicted for a speaker, at most.
+        members_per_speaker: largest number of members that predicted for a speaker.
         test_recalls: recalls of the test speakers, by corpus, and their mean; empty for other data.
         pooled: unweighted average recall of all clips.
         corpora: unweighted average recall per corpus.
-        mean_of_corpora: mean of these.
-        accuracy: share of the clips with the right emotion.
+        mean_of_corpora: mean of the recalls per corpus.
+        accuracy: share of the clips whose emotion was predicted correctly.
         recalls: recall per class.
         confusion: number of clips by label (rows) and prediction (columns).
         calibration_error: expected calibration error.
@@ -198,7 +198,7 @@ class Evaluation(Record):
 
 
 class HeldOutCorpus(Record):
-    """How well a pair of members does on a corpus that it was not trained on.
+    """Results of a pair of members for a corpus that it was not trained on.
 
     Attributes:
         corpus: the corpus that was held out.
@@ -222,7 +222,7 @@ class HeldOutCorpus(Record):
 
 
 class Transfer(Record):
-    """Figures for each corpus when it is held out; ``transfer.json``.
+    """Results of the cross-corpus evaluation; ``transfer.json``.
 
     Attributes:
         command: the command that was run.

@@ -1,4 +1,4 @@
-"""Degraded versions of the test recordings, with which the card shows how robust the model is."""
+"""Degrades recordings in several ways, to measure how robust a model is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,7 +16,7 @@ from webui.units import SPEECH_RATE
 Condition = Callable[[FloatArray, np.random.Generator], FloatArray]
 
 CLIPS_EACH: Final = 6  # clips of every speaker in every emotion
-REVERBERATION_S: Final = 0.8  # time in which the echo of the far room falls by 60 dB
+REVERBERATION_S: Final = 0.8  # reverberation time of the far room: its echo decays by 60 dB
 
 
 def choose_clips(clips: Sequence[Clip]) -> tuple[Clip, ...]:
@@ -32,7 +32,7 @@ def choose_clips(clips: Sequence[Clip]) -> tuple[Clip, ...]:
 
 
 def conditions() -> Mapping[str, Condition]:
-    """Returns the conditions by name; the first changes nothing."""
+    """Returns the conditions by name; the first leaves recordings unchanged."""
     return {
         "as recorded": lambda wave, _random: wave,
         **{f"noise {snr_db} dB below the speech": partial(_add_noise, snr_db) for snr_db in (20, 10, 5)},

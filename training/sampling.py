@@ -12,8 +12,8 @@ from training.data import Clip
 def clip_weights(clips: Sequence[Clip], corpus_weights: Mapping[str, float]) -> NDArray[np.float64]:
     """Returns the probability of drawing each clip, shape ``(clips,)``, sum 1.
 
-    A corpus gets its weight whatever its size; within a corpus, a class is drawn in proportion to the square root of
-    its size.
+    The probability of a corpus is its weight and doesn't depend on its size. Within a corpus, the probability of a
+    class is proportional to the square root of its size.
     """
     sizes = Counter((clip.corpus, clip.emotion) for clip in clips)
     weights = np.array([sizes[clip.corpus, clip.emotion] ** -0.5 for clip in clips])
@@ -37,7 +37,7 @@ def draw_batches(
     Args:
         lengths: length of each clip, in any unit, shape ``(clips,)``.
         weights: probability of each clip, shape ``(clips,)``.
-        clips: number of clips to draw in all.
+        clips: total number of clips to draw.
         batch_size: number of clips in a batch.
         random: source of random numbers.
     """

@@ -1,7 +1,7 @@
-"""Which speakers a member is trained on, and which are held out from it.
+"""Splits the speakers into those that a member is trained on and those that are held out from it.
 
-Splits are always made by speaker: the sentences of these corpora are spoken in every emotion, so a network that knows
-the speaker's voice could recognise the recording instead of the emotion.
+Splits are always made by speaker: in these corpora each sentence is spoken in every emotion, so a network that was
+trained on a speaker could recognise voice and sentence instead of the emotion.
 """
 
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ from typing import Final
 
 from training.data import Clip, TrainingDataError, speakers_in
 
-GROUPS: Final = (  # this project's speakers, each once; fixed before the first training, from the manifest alone
+GROUPS: Final = (  # the speakers of this project's corpora, chosen from the manifest alone before the first training
     ("emodb_03", "emodb_08", "nemo_MP0", "ravdess_15", "ravdess_16"),
     ("emodb_09", "nemo_IC0", "ravdess_01", "ravdess_02", "ravdess_03"),
     ("emodb_10", "nemo_KS0", "ravdess_04", "ravdess_05", "ravdess_06"),
     ("emodb_12", "nemo_MK0", "ravdess_07", "ravdess_08", "ravdess_09", "ravdess_10"),
     ("emodb_14", "nemo_TP0", "ravdess_11", "ravdess_12", "ravdess_13", "ravdess_14"),
-    # the test speakers: as many women as men, who recorded every emotion of their corpus
+    # the test speakers: as many women as men; each recorded every emotion of the corpus
     ("emodb_13", "emodb_11", "nemo_EB0", "nemo_WR0", "ravdess_17", "ravdess_18", "ravdess_19", "ravdess_20"),
 )
-TEST_SPEAKERS: Final = GROUPS[-1]  # no decision about recipe or options was made with their recordings
-UNUSED_CORPORA: Final = ("thorsten_samples",)  # 8 clips of one speaker: too few for training and for a figure
+TEST_SPEAKERS: Final = GROUPS[-1]  # their recordings were not used to choose the recipe or its options
+UNUSED_CORPORA: Final = ("thorsten_samples",)  # 8 clips of one speaker: too few to train on, and too few for a figure
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Clips to train on and clips to validate on, without a common speaker."""
+    """Clips to train on and clips to validate on. No speaker is in both parts."""
 
     train: tuple[Clip, ...]
     validation: tuple[Clip, ...]
 
     def __post_init__(self) -> None:
-        """Rejects a split with a common speaker.
+        """Checks the split.
 
         Raises:
             TrainingDataError: A speaker is in both parts, or there is nothing to train on.
@@ -67,9 +67,9 @@ class Plan:
 
     Attributes:
         clips: clips of all speakers that are trained on.
-        groups: speakers that are held out, one group per pair of members.
+        groups: for each pair of members, the speakers that are held out from it.
         unused: clips of corpora that no member is trained on.
-        own_corpora: whether the data are this project's own corpora, with the speakers in ``GROUPS``.
+        own_corpora: whether the data are this project's corpora, with the speakers in ``GROUPS``.
     """
 
     clips: tuple[Clip, ...]
@@ -79,10 +79,15 @@ class Plan:
 
 
 def plan_training(clips: Sequence[Clip], members: int) -> Plan:
-    """Returns the fixed plan for this project's corpora; for other data, a plan derived from the speakers' names.
+    """Returns the plan of a training.
 
-    In each corpus the speakers, sorted by name, are assigned to the groups in turn. If there are fewer members than
-    groups, the speakers of the remaining groups are held out from no member.
+    For this project's corpora the groups of speakers are fixed. For other data the speakers of each corpus, sorted by
+    name, are assigned to the groups in turn. If there are fewer pairs of members than groups, every member is trained
+    on the speakers of the remaining groups.
+
+    Args:
+        clips: all clips.
+        members: number of pairs of members.
 
     Raises:
         TrainingDataError: There are fewer than two speakers.
@@ -91,7 +96,7 @@ def plan_training(clips: Sequence[Clip], members: int) -> Plan:
         used = tuple(clip for clip in clips if clip.corpus not in UNUSED_CORPORA)
         unused = tuple(clip for clip in clips if clip.corpus in UNUSED_CORPORA)
         return Plan(used, GROUPS[:members], unused, own_corpora=True)
-    count = max(2, members)  # with a single group no speaker would be left to train on
+    count = max(2, members)  # with only one group there would be no speaker to train on
     group_of: dict[str, int] = {}
     for corpus in sorted({clip.corpus for clip in clips}):
         inside = speakers_in([clip for clip in clips if clip.corpus == corpus])

@@ -1,4 +1,4 @@
-"""The state of a training, kept in its run folder so that a stopped training can be resumed."""
+"""The state of a training, which is saved in the run folder so that a stopped training can be resumed."""
 
 import logging
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from webui.files import replace_file
 logger = logging.getLogger(__name__)
 
 STATE_NAME: Final = "state.pt"
-OLD_OPTIONS: Final = {  # names in the run folders of version 2.0.0, which can still be resumed
+OLD_OPTIONS: Final = {  # names of options in run folders of version 2.0.0, which can still be resumed
     "batch": "batch_size",
     "smoothing": "label_smoothing",
     "mixup": "mixup_prob",
@@ -35,13 +35,13 @@ OLD_OPTIONS: Final = {  # names in the run folders of version 2.0.0, which can s
 
 @dataclass(slots=True)
 class TrainState:
-    """Everything that changes during training, and what it belongs to.
+    """The state of a training: everything that changes, and the network's configuration and speakers.
 
     Attributes:
-        front_end: computes the images when the network is validated on whole clips.
+        front_end: front end that computes the images when the network is validated on whole clips.
         config: sizes of the network.
         network: the network that is optimised.
-        averaged: moving average of its weights.
+        averaged: network with the moving average of the weights.
         optimizer: optimizer of ``network``.
         epoch: number of finished epochs.
         log: figures of each finished epoch.
@@ -66,7 +66,15 @@ def new_state(
     *,
     statistics_mlp: bool,
 ) -> TrainState:
-    """Returns the state before the first epoch; ``start`` holds the weights to start from, None draws them."""
+    """Returns the state before the first epoch.
+
+    Args:
+        config: sizes of the network.
+        options: how to train.
+        speakers: speakers that are trained on.
+        start: network whose weights to start from; None draws random weights.
+        statistics_mlp: whether to train a statistics MLP instead of a convolutional member.
+    """
     torch.manual_seed(options.seed)
     network = make_member(config, statistics_mlp=statistics_mlp, batch_norm=start is None, dropout=options.dropout)
     if start is not None:
@@ -102,10 +110,10 @@ def save_state(state: TrainState, options: TrainOptions, run_dir: Path) -> None:
 
 
 def restore_state(state: TrainState, options: TrainOptions, run_dir: Path) -> TrainState:
-    """Brings ``state`` to where the training in ``run_dir`` stopped, if there is one.
+    """Loads the state of the training in ``run_dir`` into ``state``, if there is one, and returns ``state``.
 
     Raises:
-        TrainingDataError: That training has other options or speakers, or trains the other kind of member.
+        TrainingDataError: The saved training has other options or speakers, or another kind of member.
     """
     path = run_dir / STATE_NAME
     if not path.is_file():
@@ -179,5 +187,5 @@ def _read_state(path: Path) -> dict[str, Any]:
 
 
 def _result_options(options: TrainOptions) -> Mapping[str, object]:
-    """Returns the options that change the result, as plain values."""
+    """Returns the options that affect the result, as a dictionary."""
     return {name: value for name, value in asdict(options).items() if name not in RUNTIME_ONLY}

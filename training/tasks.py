@@ -48,7 +48,7 @@ def member_pair(
     options: TrainOptions,
     teacher: TeacherScores | None = None,
 ) -> list[MemberTask]:
-    """Returns the tasks of a convolutional member, trained in ``run``, and of a statistics MLP, trained beside it."""
+    """Returns the tasks of a convolutional member, with the run folder ``run``, and of a statistics MLP beside it."""
     return [
         MemberTask(
             cache_dir=cache_dir,
@@ -64,12 +64,12 @@ def member_pair(
 
 
 def _statistics_run(run: Path) -> Path:
-    earlier = run.with_name(f"{run.name}-counting")  # its name in version 2.0.0, whose runs can still be resumed
-    return earlier if earlier.is_dir() else run.with_name(f"{run.name}-statistics")
+    old = run.with_name(f"{run.name}-counting")  # its name in version 2.0.0, whose runs can still be resumed
+    return old if old.is_dir() else run.with_name(f"{run.name}-statistics")
 
 
 def train_members(tasks: list[MemberTask], processes: int) -> None:
-    """Runs all tasks, ``processes`` at a time; one training uses only a small part of a GPU."""
+    """Runs all tasks, ``processes`` of them in parallel, since one training uses only a small part of a GPU."""
     if processes == 1:
         for task in tasks:
             task.run_training()
@@ -80,5 +80,5 @@ def train_members(tasks: list[MemberTask], processes: int) -> None:
 
 
 def log_to_stderr() -> None:
-    """Logs to standard error; a child process has no logging of its own."""
+    """Configures logging to standard error; child processes don't inherit the configuration."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")

@@ -1,4 +1,4 @@
-"""Knowledge distillation: a large model's scores for unlabelled recordings are what the small network learns."""
+"""Knowledge distillation: the small network learns the scores of a large model for unlabelled recordings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class TeacherScores:
     """Scores of the teacher.
 
     Attributes:
-        labels: the emotions that the teacher distinguishes.
-        scores: the scores of each recording by its path, shape ``(labels,)``.
+        labels: emotions that the teacher distinguishes.
+        scores: scores of each recording by the recording's path, shape ``(labels,)``.
     """
 
     labels: tuple[Emotion, ...]
@@ -35,9 +35,10 @@ class TeacherScores:
 
 
 def label_with_teacher(teacher: EmotionModel, folder: Path) -> tuple[tuple[Clip, ...], TeacherScores]:
-    """Returns every recording below ``folder`` with the emotion that ``teacher`` predicts, and its scores.
+    """Returns all recordings below ``folder`` with the emotions that ``teacher`` predicts, and the teacher's scores.
 
-    The speakers are unknown: a folder counts as a speaker, and so does each recording directly in ``folder``.
+    As the speakers are unknown, each subfolder counts as one speaker, and so does each recording directly in
+    ``folder``.
     """
     known = {emotion for emotion in teacher.labels.emotions if emotion is not None}
     labels = tuple(emotion for emotion in Emotion if emotion in known)

@@ -1,4 +1,4 @@
-"""The training loop: resumable, repeatable, one line of figures per epoch."""
+"""The training loop. It is resumable and reproducible, and logs one line of figures per epoch."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from training import augment
 from training.batch_loader import BatchLoader
 from training.cache import WaveformCache
 from training.data import Clip, TrainingDataError, labels_in, speakers_in
-from training.features import BankSizes, build_bank
+from training.features import build_bank
 from training.members import Member
 from training.options import TrainOptions
 from training.predict import on_normalised, predict_clips
@@ -39,7 +39,7 @@ def train(
     *,
     statistics_mlp: bool = False,
 ) -> Member:
-    """Trains a member, or resumes the training in ``run_dir``, and returns its average, with batch normalisation.
+    """Trains a member, or resumes the training in ``run_dir``.
 
     Args:
         cache: the decoded recordings.
@@ -47,12 +47,16 @@ def train(
         config: sizes of the network.
         options: how to train.
         run_dir: folder for the state of the training.
-        start: folded member whose weights to start from, without batch normalisation; None starts from random weights.
-        teacher: scores of a large model for every clip, which are learnt instead of the labels.
+        start: member without batch normalisation whose weights to start from; None starts from random weights.
+        teacher: scores of a large model for every clip, to be learnt instead of the labels; None learns the labels.
         statistics_mlp: whether to train a statistics MLP instead of a convolutional member.
 
+    Returns:
+        The member with averaged weights, still with batch normalisation.
+
     Raises:
-        TrainingDataError: The number of classes is not the network's, or ``run_dir`` holds a different training.
+        TrainingDataError: The data have another number of classes than the network, or ``run_dir`` contains a
+            different training.
     """
     labels = labels_in(split.train + split.validation) if teacher is None else teacher.labels
     if len(labels) != config.labels:
@@ -60,10 +64,7 @@ def train(
     state = new_state(config, options, speakers_in(split.train), start, statistics_mlp=statistics_mlp)
     state = restore_state(state, options, run_dir)
     rows = cache.rows_of(split.train)
-    needed = sorted({int(row) for row in cache.rows_of(split.train + split.validation)})
-    bank = build_bank(
-        cache, config.front_end, needed, BankSizes(variants=options.variants, nonspeech=options.nonspeech_signals)
-    )
+    bank = build_bank(cache, config.front_end, split.train + split.validation, options)
     soft = None if teacher is None else teacher.of(split.train)
     loader = BatchLoader(bank, rows, split.train, labels, options, soft)
     threads = torch.get_num_threads()
@@ -95,7 +96,7 @@ def _run_epochs(
 
 
 def learning_rate_at(step: int, options: TrainOptions) -> float:
-    """Returns the learning rate of a step: a linear rise, then a half cosine."""
+    """Returns the learning rate for a step: a linear rise, then a half cosine."""
     rise = max(1, options.steps // 10)
     if step < rise:
         return options.learning_rate * (step + 1) / rise
@@ -129,21 +130,24 @@ def _loss(
     mix = _draw_mixup(len(mel), random, options)
     network = state.network
     if isinstance(network, StatisticsMember):
-        # Statistics are mixed, not images: those of masked or mixed images occur in no recording.
+        # Mix the statistics instead of the images: no recording has statistics like those of a mixed image.
         with torch.no_grad():
             statistics = mix(network.statistics(mel.to(options.device), pitch.to(options.device)))
-        features = network.perceive(statistics)
+        features = network.features_of(statistics)
     else:
         mel = augment.mask_image(mix(mel), random, rows=8, frames=15)
         pitch = augment.mask_image(mix(pitch), random, rows=6, frames=15)
         mel, pitch = (image.to(options.device, memory_format=torch.channels_last) for image in (mel, pitch))
-        features = network.thinned(mel, pitch)
+        features = network.group_features(mel, pitch)
     pooled = network.dropout(features.mean(1))  # (B, width)
     return F.cross_entropy(network.head(pooled), mix(targets).to(options.device))
 
 
 def _draw_mixup(size: int, random: np.random.Generator, options: TrainOptions) -> Callable[[Tensor], Tensor]:
-    """Returns a function that mixes ``size`` rows with each other, the same way in each call, or leaves them."""
+    """Returns a function that mixes ``size`` rows with each other, in the same way in each call.
+
+    With probability ``1 - mixup_prob`` it leaves the rows unchanged.
+    """
     if random.random() >= options.mixup_prob:
         return lambda rows: rows
     order = torch.from_numpy(random.permutation(size))
@@ -169,7 +173,7 @@ def _validate(
 
     def frame_logits(samples: Tensor) -> Tensor:
         images = state.front_end(samples.to(next(state.averaged.parameters()).device))
-        logits: Tensor = state.averaged.head(state.averaged.thinned(*images))
+        logits: Tensor = state.averaged.head(state.averaged.group_features(*images))
         return logits.cpu()
 
     return predict_clips(on_normalised(frame_logits), cache, clips, labels).recalls()

@@ -1,4 +1,4 @@
-"""Cross-corpus evaluation: a pair of members is trained without one corpus and measured on it, for each corpus in turn.
+"""Cross-corpus evaluation: for each corpus a pair of members is trained on the other corpora and evaluated on it.
 
 Only the classes that the held-out corpus has in common with the others are compared.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from training.cache import WaveformCache
 from training.data import Clip, TrainingDataError, labels_in, speakers_in
 from training.export import predict_held_out
-from training.features import BankSizes, build_bank
+from training.features import build_bank
 from training.figures import recall_figure
 from training.options import TrainOptions
 from training.record import HeldOutCorpus, Transfer
@@ -34,17 +34,17 @@ def measure_transfer(
     machine: str,
     processes: int = 1,
 ) -> Transfer:
-    """Holds each corpus out in turn; a training that was stopped is resumed.
+    """Holds each corpus out in turn. Trainings that were stopped are resumed.
 
     Args:
         cache: the decoded recordings.
         plan: the clips of all speakers.
-        config: sizes of a member; its number of classes is replaced by that of the corpora it is trained on.
-        options: how to train; without validation.
+        config: sizes of a member; the number of classes is replaced with that of the corpora it is trained on.
+        options: how to train. There is no validation between epochs.
         work: folder for the runs.
         command: the command that was run, for the record.
         machine: description of the machine, for the record.
-        processes: number of members that are trained at a time.
+        processes: number of members that are trained in parallel.
 
     Raises:
         TrainingDataError: There is only one corpus.
@@ -52,9 +52,7 @@ def measure_transfer(
     names = sorted({clip.corpus for clip in plan.clips})
     if len(names) < 2:
         raise TrainingDataError(f"The data has one corpus only ({names[0]}); leaving one out needs two or more.")
-    rows = sorted(int(row) for row in cache.rows_of(plan.clips))
-    sizes = BankSizes(variants=options.variants, nonspeech=options.nonspeech_signals)
-    build_bank(cache, config.front_end, rows, sizes)  # once for all: a training needs only a part of these images
+    build_bank(cache, config.front_end, plan.clips, options)  # once, since each training needs a part of the images
     parts = {name: leave_out(plan, name) for name in names}
     pairs = {
         name: member_pair(
@@ -93,12 +91,12 @@ def _measure(
         seed=options.seed,
         epochs=options.epochs,
     )
-    logger.info("held-out corpus %s: recall %.3f of %d classes", name, record.recall.value, len(shared))
+    logger.info("held-out corpus %s: recall %.3f for %d classes", name, record.recall.value, len(shared))
     return record
 
 
 def leave_out(plan: Plan, name: str) -> tuple[Split, tuple[Clip, ...]]:
-    """Returns a split that trains on everything but the corpus ``name``, and that corpus."""
+    """Returns a split that trains on all corpora except ``name``, and the clips of the corpus ``name``."""
     train = tuple(clip for clip in plan.clips if clip.corpus != name)
     held_out = tuple(clip for clip in plan.clips if clip.corpus == name)
     return Split(train=train, validation=()), held_out

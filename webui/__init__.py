@@ -12,6 +12,7 @@ Layers, from the lowest; a module imports modules of lower layers and of its own
 """
 
 import os
+from typing import TYPE_CHECKING
 
 from webui.privacy import switch_off_telemetry
 
@@ -23,3 +24,18 @@ switch_off_telemetry()  # libraries read these variables when they are imported
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from webui.library import Recognized as Recognized
+    from webui.library import recognize as recognize
+
+__all__ = ["Recognized", "__version__", "recognize"]
+
+
+def __getattr__(name: str) -> object:
+    """Imports the Python API at its first use: ``import webui`` alone stays fast."""
+    if name not in {"Recognized", "recognize"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from webui import library
+
+    return getattr(library, name)

@@ -3,8 +3,9 @@
 import os
 from typing import Final
 
-# These values replace those of the user's environment, even an explicit "on": README promises that the network is used
-# only for weights, and a variable that was set for other programs must not break that. Child processes inherit them.
+# These values replace those of the user's environment, even an explicit "on": docs/FAQ.md promises that the network is
+# used only for weights, and a variable that was set for other programs must not break that. Child processes inherit
+# them.
 SWITCHES: Final = {
     # onnxruntime keeps a device ID and a database in ~/.cache/Microsoft, opens $TMPDIR/.ses (even through a symbolic
     # link that another user created), and sends events to mobile.events.data.microsoft.com. All of this starts when it

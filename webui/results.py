@@ -6,7 +6,7 @@ timestamp): their names, order and formats must not change, and keys may only be
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
@@ -23,28 +23,57 @@ from pydantic import (
 from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
 
 from webui.labels import Emotion
-from webui.texts import Language, text
+from webui.texts import TEXTS, Language, text
 
 TIMESTAMP_FORMAT: Final = "%Y-%m-%d %H:%M:%S"  # local time, the format of the first WebUI
 SCORE_DIGITS: Final = 6
+
+BUILTIN_USED: Final = "request.builtin_answered"
+# Warnings of a result, the most important first. Any other code is a reason why the built-in model was used.
+WARNING_ORDER: Final = (
+    "audio.no_speech",
+    "request.no_speech",
+    BUILTIN_USED,
+    "audio.incomplete",
+    "audio.damaged_parts",
+    "audio.channels_cancel",
+    "audio.clipped",
+    "audio.narrow_band",
+    "audio.several_tracks",
+    "engine.fell_back",
+    "windows.cut",
+    "audio.above_full_scale",
+)
 
 Score = Annotated[float, Field(ge=0, le=1), PlainSerializer(lambda value: round(value, SCORE_DIGITS), when_used="json")]
 Seconds = Annotated[float, Field(ge=0), PlainSerializer(lambda value: round(value, 3), when_used="json")]
 
 
 class Granularity(StrEnum):
-    """Granularity of the result: one emotion for the recording, scores over time, or one emotion per speech segment."""
+    """Level of detail of a result: the whole recording, a curve over time, or each speech segment."""
 
     UTTERANCE = "utterance"
     FRAME = "frame"
     SEGMENT = "segment"
 
 
+def _without_example(schema: dict[str, Any]) -> None:
+    """Removes the Python example of a docstring from the description in the JSON schema."""
+    if "description" in schema:
+        schema["description"] = schema["description"].partition("\n\nExample:\n")[0]
+
+
 class Document(BaseModel):
     """Base of all JSON documents: immutable, without unknown keys."""
 
     # JSON has no infinity and no NaN, so they are rejected in requests as well as in results.
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        json_schema_extra=_without_example,
+    )
 
 
 def fields_of(document: BaseModel, kind: type[BaseModel]) -> dict[str, Any]:
@@ -53,7 +82,7 @@ def fields_of(document: BaseModel, kind: type[BaseModel]) -> dict[str, Any]:
 
 
 def plain_value(value: object) -> float | int | str:
-    """Returns a message's value in a form that JSON allows: a number that is not finite becomes a string."""
+    """Returns a placeholder's value as JSON allows it: a number that is not finite becomes its name."""
     if isinstance(value, int | str):
         return value
     if isinstance(value, numbers.Real):
@@ -62,7 +91,7 @@ def plain_value(value: object) -> float | int | str:
 
 
 class _SpokenNotice(TypedDict):
-    """A notice in a result, with its message in English."""
+    """A notice as it is serialized, with its English message."""
 
     code: str
     message: str
@@ -72,7 +101,7 @@ class _SpokenNotice(TypedDict):
 class Notice(Document):
     """A warning or a log line: a key of ``webui.texts`` with its values, so that it can be shown in both languages."""
 
-    code: str = Field(description="Stable key, fit for programs, for instance `audio.narrow_band`.")
+    code: str = Field(description="Stable key for programs, for example `audio.narrow_band`.")
     values: Mapping[str, float | int | str] = Field(default_factory=dict, description="Values in the message.")
 
     @model_validator(mode="before")
@@ -94,55 +123,95 @@ class Notice(Document):
 
     @property
     def is_log(self) -> bool:
-        """Whether the notice is a log line and not a warning."""
+        """Whether it is a line of the log and not a warning."""
         return self.code.startswith("log.")
 
+    @property
+    def is_reason(self) -> bool:
+        """Whether it is a warning that only explains why the built-in model was used."""
+        return not self.is_log and self.code not in WARNING_ORDER
+
     def message(self, language: Language = Language.EN) -> str:
-        """Returns the message in ``language``."""
+        """Returns the full message in ``language``."""
         return text(self.code, language, **self.values)
+
+    def short(self, language: Language = Language.EN) -> str | None:
+        """Returns the message as one short line in ``language``; None if the code has no short form."""
+        key = f"notice.{self.code.replace('.', '_')}"
+        return text(key, language, **self.values) if key in TEXTS else None
+
+
+def by_importance(warnings: Iterable[Notice]) -> tuple[Notice, ...]:
+    """Returns the warnings of a result in the order of ``WARNING_ORDER``, reasons directly after ``BUILTIN_USED``."""
+
+    def rank(warning: Notice) -> tuple[int, bool]:
+        return WARNING_ORDER.index(BUILTIN_USED if warning.is_reason else warning.code), warning.is_reason
+
+    return tuple(sorted(warnings, key=rank))
 
 
 class ModelInfo(Document):
     """The model that was used, and how it ran."""
 
-    name: str = Field(description="The model's name, as `--model` takes it.")
-    engine: str = Field(description="The implementation that ran the model, as listed by `models`.")
+    name: str = Field(description="Name of the model, as `--model` takes it.")
+    engine: str = Field(description="Implementation that ran the model, as `models` lists it.")
     precision: str = Field(description="Number format of the weights: fp32, int8, ...")
-    device: str = Field(description="The device that the model ran on: cpu, cuda:0, mps.")
+    device: str = Field(description="Device that the model ran on: cpu, cuda:0, mps.")
     labels: tuple[str, ...] = Field(description="The model's own classes, in the order of its logits.")
     license: str = Field(description="Licence of the weights.")
 
 
 class SourceInfo(Document):
-    """The original recording, before it was decoded to 16 kHz mono."""
+    """The recording as it was submitted, before decoding to 16 kHz mono."""
 
     file_name: str = Field(description="Name of the file as the user supplied it, without folders.")
     size_bytes: int = Field(ge=0)
     duration_s: Seconds = Field(description="Length of the decoded audio.")
     sample_rate_hz: int = Field(gt=0)
     channels: int = Field(gt=0)
-    format: str = Field(description="Container and codec, for instance `wav/pcm_s16le` or `mp3/mp3`.")
+    format: str = Field(description="Container and codec, for example `wav/pcm_s16le` or `mp3/mp3`.")
 
 
 class FrameScores(Document):
-    """Scores over time. Row i covers `start_s[i]` up to `end_s[i]`; if `file` is set, it holds the columns.
+    """Scores over time. Row i covers `start_s[i]` to `end_s[i]`. If `file` is given, the columns are in that file.
 
-    The mean of the rows' logits, weighted by the rows' length, is the utterance's logits (logarithms of the scores
-    serve as logits). The mean of the rows' scores differs from the utterance's scores.
+    The mean of the rows' logits, weighted by the rows' length, equals the utterance's logits (logarithms of the scores
+    serve as logits). The mean of the rows' scores does not equal the utterance's scores.
+
+    Example:
+        >>> import tempfile
+        >>> from webui.service import RecognitionService, RecognizeOptions
+        >>> from webui.settings import PROJECT_DIR, Settings
+        >>> options = RecognizeOptions(granularity=Granularity.FRAME, window_s=1.0, hop_s=0.5)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     service = RecognitionService(Settings(model="builtin", outputs_dir=folder))
+        ...     clip = PROJECT_DIR / "examples" / "example_synthetic.wav"
+        ...     frames = service.recognize(clip, options).result.frames
+        >>> frames.rows, frames.hop_s, frames.start_s[:3]
+        (8, 0.5, (0.0, 0.5, 1.0))
+        >>> len(frames.scores[Emotion.HAPPY]) == frames.rows
+        True
     """
 
     frame_rate_hz: float = Field(gt=0, description="Model frames per second, before smoothing.")
-    window_s: Seconds = Field(description="Length of audio that a row averages over; one model frame when raw.")
+    window_s: Seconds = Field(description="Length of audio averaged per row; one model frame if raw.")
     hop_s: Seconds = Field(description="Distance between the starts of two rows.")
     rows: int = Field(ge=1)
-    file: str | None = Field(default=None, description="Parquet file beside result.json that holds the columns.")
+    file: str | None = Field(default=None, description="Parquet file beside result.json with the columns.")
     start_s: tuple[Seconds, ...] | None = None
     end_s: tuple[Seconds, ...] | None = None
     scores: Mapping[Emotion, tuple[Score, ...]] | None = None
 
 
 class Segment(Document):
-    """A segment of speech and its emotion; the scores are the softmax of the mean of its frames' logits."""
+    """A segment of speech and its emotion; the scores are the softmax of the mean of its frames' logits.
+
+    Example:
+        >>> scores = dict.fromkeys(Emotion, 0.0) | {Emotion.HAPPY: 0.9, Emotion.NEUTRAL: 0.1}
+        >>> segment = Segment(start_s=0.52, end_s=2.1, emotion=Emotion.HAPPY, confidence=0.9, scores=scores)
+        >>> segment.model_dump(mode="json", include={"start_s", "end_s", "emotion", "confidence"})
+        {'start_s': 0.52, 'end_s': 2.1, 'emotion': 'happy', 'confidence': 0.9}
+    """
 
     start_s: Seconds
     end_s: Seconds
@@ -159,19 +228,32 @@ class EmbeddingInfo(Document):
 
 
 class Timing(Document):
-    """Duration of the processing steps, in wall-clock seconds."""
+    """Processing times, in wall-clock seconds."""
 
     decode_s: Seconds
     inference_s: Seconds
 
 
 class RecognitionResult(Document):
-    """The result for one recording."""
+    """The result for one recording.
+
+    Example:
+        >>> import tempfile
+        >>> from webui.service import RecognitionService
+        >>> from webui.settings import PROJECT_DIR, Settings
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     service = RecognitionService(Settings(model="builtin", outputs_dir=folder))
+        ...     result = service.recognize(PROJECT_DIR / "examples" / "example_synthetic.wav").result
+        >>> result.source.format, result.source.duration_s
+        ('wav/pcm_s16le', 3.65)
+        >>> RecognitionResult.model_validate_json(result.to_json()).emotion is result.emotion
+        True
+    """
 
     emotion: Emotion = Field(description="The emotion with the highest score.")
-    confidence: Score = Field(description="Its score.")
+    confidence: Score = Field(description="Score of that emotion.")
     scores: Mapping[Emotion, Score] = Field(
-        description="Scores of all nine emotions; 0.0 for one that the model does not know."
+        description="Scores of all nine; 0.0 for an emotion that the model does not have."
     )
     granularity: Granularity
     timestamp: str = Field(
@@ -182,16 +264,16 @@ class RecognitionResult(Document):
     timing: Timing
     frames: FrameScores | None = Field(default=None, description="Only with granularity `frame`.")
     segments: tuple[Segment, ...] | None = Field(
-        default=None, description="Only with granularity `segment`; empty if there is no speech."
+        default=None, description="Only with granularity `segment`; empty if no speech was detected."
     )
     labels: tuple[Emotion, ...] | None = Field(
-        default=None, description="The emotions that the scores were limited to, if only some were requested."
+        default=None, description="The emotions that the scores were restricted to, if any were requested."
     )
     embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was requested.")
-    warnings: tuple[Notice, ...] = ()
+    warnings: tuple[Notice, ...] = Field(default=(), description="The most important first.")
 
     def to_json(self) -> str:
-        """Returns the document as written to ``result.json``: indented JSON without absent parts."""
+        """Returns the document as written to ``result.json``: indented, absent parts omitted."""
         return self.model_dump_json(indent=2, exclude_none=True)
 
 

@@ -1,4 +1,4 @@
-"""All settings in one frozen object; every setting is read from an environment variable.
+"""All settings in one frozen object; every setting is also an environment variable.
 
 ``SPEECH_EMOTION_PORT=8000 bash run.sh`` sets ``port``. The environment is read by ``Settings()``, not at import.
 """
@@ -16,18 +16,18 @@ from webui.texts import text
 from webui.units import DAY_S
 
 ENV_PREFIX: Final = "SPEECH_EMOTION_"
-WEEK_S: Final = 7 * DAY_S  # maximum of timeouts: the operating system's timers are limited to 24 days
+WEEK_S: Final = 7 * DAY_S  # upper bound of time limits: timers of the operating system end after 24 days
 CENTURY_DAYS: Final = 36_500.0
 MAX_BUDGET_S: Final = 1e9
 MAX_MB: Final = 1e9  # a petabyte
 MAX_THREADS: Final = 1024
-MAX_SMOOTHING_S: Final = 3600.0  # the longest window that a row of frame scores averages over
-LONGEST_WAV_S: Final = 129_600.0  # 36 h: the size of processed_audio.wav is a 32-bit number of bytes
+MAX_SMOOTHING_S: Final = 3600.0  # longest window of a row of frame scores
+LONGEST_WAV_S: Final = 129_600.0  # 36 h: the length of processed_audio.wav is a 32-bit number of bytes
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 
 
 class Device(StrEnum):
-    """The device that a model runs on; ``auto`` selects the best one that works."""
+    """Device of a model; ``auto`` takes the best device that works."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -45,7 +45,7 @@ class Engine(StrEnum):
 
 
 class Precision(StrEnum):
-    """Number format of weights and matrix products; norms and sums are in fp32, except the sums of int8 products."""
+    """Number format of a model's weights and matrix products; sums are in fp32, of int8 in integers."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -54,7 +54,7 @@ class Precision(StrEnum):
 
 
 class Switch(StrEnum):
-    """Whether a part of the page is shown; ``auto`` depends on who can reach the page."""
+    """Whether a part of the page is shown; ``auto`` depends on who can reach the server."""
 
     AUTO = "auto"
     ON = "on"

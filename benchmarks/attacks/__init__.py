@@ -1,1 +1,1 @@
-"""Attacks on the server, a module per kind; ``benchmarks.attack`` runs them all."""
+"""Attacks on the server, one module per kind; ``benchmarks.attack`` runs them all."""

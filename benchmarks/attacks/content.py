@@ -1,4 +1,4 @@
-"""What a request or a file holds: numbers out of range, paths, addresses, bombs, hostile checkpoints, telemetry."""
+"""Hostile content: numbers out of range, paths, URLs, decompression bombs, malicious checkpoints, telemetry files."""
 
 import subprocess
 import sys
@@ -9,12 +9,12 @@ from typing import Final
 
 import httpx
 
-from benchmarks.attacks.targets import EXAMPLE, LEFT_ALONE, AttackResult, Listener, Target, judged
+from benchmarks.attacks.targets import EXAMPLE, PRIVATE_CONTENT, AttackResult, Listener, Target, judged
 from tests.support.bombs import JSON_BOMBS, audio_bombs
 from webui.settings import PROJECT_DIR
 
 RECOGNIZE: Final = "/api/v1/recognize"
-ROUNDS: Final = 15  # of reading a file while it is deleted
+ROUNDS: Final = 15  # number of files that are read while they are deleted
 HUGE: Final = str(2**63)
 NUMBERS: Final = (
     {"window_s": "1e999"}, {"window_s": "1e300", "granularity": "frame"}, {"hop_s": "1e300", "granularity": "frame"},
@@ -30,7 +30,7 @@ FILES: Final = (
     "/api/v1/results/..%2f..%2fetc/passwd", "/assets/..%2f..%2f..%2fetc/passwd", "/static/%2e%2e/%2e%2e/etc/passwd",
     "/svelte/..%2f..%2f..%2fetc%2fpasswd",
 )  # fmt: skip
-# Lets a checkpoint set attributes of what the unpickler hands out (BUILD with a second dictionary calls setattr).
+# Makes a checkpoint set attributes of objects from the unpickler: BUILD with a second dictionary calls setattr.
 POISON: Final = """
 import pickle, sys, zipfile
 from pathlib import Path
@@ -61,7 +61,7 @@ for number, state in enumerate([(None, {"__defaults__": ("poisoned",)}), {"poiso
             read_pickle(path)
         except (CheckpointError, TypeError, AttributeError):
             pass
-print("as before" if before == (rebuild.__defaults__, dict(rebuild.__dict__)) else "changed")
+print("unchanged" if before == (rebuild.__defaults__, dict(rebuild.__dict__)) else "changed")
 """
 RUN_CODE: Final = """
 import os, sys
@@ -74,7 +74,7 @@ class Evil:
 folder = Path(sys.argv[1])
 torch.save({"model": {"a": torch.ones(2)}, "args": Evil(folder / "owned")}, folder / "evil.pt")
 read_pickle(folder / "evil.pt")
-print("as before" if not (folder / "owned").exists() else "its code ran")
+print("not run" if not (folder / "owned").exists() else "its command ran")
 """
 
 
@@ -84,8 +84,8 @@ def numbers(target: Target) -> AttackResult:
         paths = (f"/api/v1/jobs?offset={HUGE}", f"/api/v1/jobs?limit={HUGE}", f"/api/v1/results?limit={HUGE}")
         seen = {path: client.get(path).status_code for path in paths}
         for form in NUMBERS:
-            answer = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data=form)
-            seen[str(form)] = answer.status_code
+            response = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data=form)
+            seen[str(form)] = response.status_code
         body = b'{"audio_base64": "AAAA", "window_s": 1e999}'
         seen["1e999 in JSON"] = client.post(
             RECOGNIZE, content=body, headers={"Content-Type": "application/json"}
@@ -94,7 +94,7 @@ def numbers(target: Target) -> AttackResult:
 
 
 def read_while_deleted(target: Target) -> AttackResult:
-    """A file of a result that is deleted while it is sent."""
+    """A file of a result, read while the result is being deleted."""
     seen: dict[str, int] = {}
     with target.client() as client, target.client() as other, ThreadPoolExecutor(1) as pool:
         for number in range(ROUNDS):
@@ -104,38 +104,38 @@ def read_while_deleted(target: Target) -> AttackResult:
                 try:
                     status = client.get(f"/api/v1/results/{result}/processed_audio.wav").status_code
                 except httpx.TransportError:
-                    status = 0  # begun, and broken off
+                    status = 0  # the response was cut off
                 seen[f"request {len(seen)} of round {number}"] = status
     return judged(seen, (200, 404))
 
 
 def telemetry(target: Target) -> AttackResult:
-    """Files that onnxruntime leaves when segments are found; one of them through a link that somebody put there."""
+    """Files that onnxruntime writes when segments are found, one of them through a symbolic link that was planted."""
     with target.client() as client:
-        answer = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data={"granularity": "segment"})
+        response = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data={"granularity": "segment"})
     kept = [path.name for path in target.home.rglob("*") if path.is_file()]
-    changed = (target.temporary / ".ses").read_text() != LEFT_ALONE
-    what = f"{answer.status_code}; in the home: {', '.join(kept) or 'nothing'}; "
-    what += f"the link's file {'changed' if changed else 'as before'}"
-    return AttackResult(answer.status_code == 200 and not kept and not changed, what)
+    changed = (target.temporary / ".ses").read_text() != PRIVATE_CONTENT
+    what = f"{response.status_code}; in the home folder: {', '.join(kept) or 'nothing'}; "
+    what += f"target of the link {'changed' if changed else 'unchanged'}"
+    return AttackResult(response.status_code == 200 and not kept and not changed, what)
 
 
 def paths(target: Target) -> AttackResult:
-    """Files of the machine, by name."""
+    """Paths of files on the machine."""
     with target.client() as client:
-        answers = {path: client.post(RECOGNIZE, json={"audio_path": path}) for path in PATHS}
-    seen = {name: answer.status_code for name, answer in answers.items()}
-    texts = [answer.text for answer in answers.values()]
+        responses = {path: client.post(RECOGNIZE, json={"audio_path": path}) for path in PATHS}
+    seen = {name: response.status_code for name, response in responses.items()}
+    texts = [response.text for response in responses.values()]
     for path in FILES:
-        answer = target.get(path)
-        seen[path] = answer.status
-        texts.append(answer.text)
+        response = target.get(path)
+        seen[path] = response.status
+        texts.append(response.text)
     found = judged(seen, (400, 403, 404, 422))
     return AttackResult(found.held and not any("root:" in text for text in texts), found.what)
 
 
 def audio_urls(target: Target) -> AttackResult:
-    """Addresses to fetch audio from, which the setting does not allow."""
+    """URLs of audio on loopback, which the settings do not allow."""
     listener = Listener()
     hosts = ("127.0.0.1", "localhost", "0x7f000001", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "127.1")
     with target.client() as client:
@@ -147,13 +147,13 @@ def audio_urls(target: Target) -> AttackResult:
 
 
 def bombs(target: Target) -> AttackResult:
-    """Bodies that grow when they are read."""
+    """Request bodies that grow when they are parsed or decoded."""
     kind = {"Content-Type": "application/json"}
     with target.client() as client:
         seen = {
             name: client.post(RECOGNIZE, files={"audio": ("a.wav", data)}).status_code
             for name, data in audio_bombs().items()
-            if "hour" not in name  # is heard where the limit allows 12 hours
+            if "hour" not in name  # valid audio, as the limit is 12 hours
         }
         seen |= {
             name: client.post(RECOGNIZE, content=body, headers=kind).status_code for name, body in JSON_BOMBS.items()
@@ -164,18 +164,19 @@ def bombs(target: Target) -> AttackResult:
 
 
 def poisoned_checkpoint(_target: Target | None) -> AttackResult:
-    """A checkpoint that sets attributes of torch's own functions."""
-    return _read_apart(POISON)
+    """A checkpoint that sets attributes of functions of torch."""
+    return _read_in_process(POISON, "unchanged")
 
 
 def code_in_a_checkpoint(_target: Target | None) -> AttackResult:
-    """A checkpoint that names a program to run."""
-    return _read_apart(RUN_CODE)
+    """A checkpoint that runs a command when it is unpickled."""
+    return _read_in_process(RUN_CODE, "not run")
 
 
-def _read_apart(program: str) -> AttackResult:
+def _read_in_process(program: str, expected: str) -> AttackResult:
+    """Runs a program that writes and reads a checkpoint; its last line of output is the outcome."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", program, str(Path(folder))]
         done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
     outcome = done.stdout.strip() or (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
-    return AttackResult(outcome == "as before", outcome)
+    return AttackResult(outcome == expected, outcome)

@@ -1,12 +1,12 @@
-"""Guessing passwords, and what a caller without a key may see."""
+"""Password guessing, and access without a key."""
 
 from collections.abc import Iterator
 from itertools import count
 
 from benchmarks.attacks.targets import PASSWORD, AttackResult, Target, address, judged
 
-GUESSES = 8  # 5 a minute are allowed to a caller
-SPREAD = 24  # and not many more to an account, whoever guesses
+GUESSES = 8  # a caller is allowed 5 failures a minute
+DISTRIBUTED_GUESSES = 24  # more than an account is allowed from all callers together
 _addresses = count(5000)
 ROUTES = (
     "/", "/config", "/config/", "//config", "/%2e/config", "/api/v1/models", "/api/v1/results", "/api/v1/jobs", "/docs",
@@ -17,7 +17,7 @@ ROUTES = (
 
 
 def forwarded_addresses(target: Target) -> AttackResult:
-    """X-Forwarded-For from this machine: another caller with each guess, unless the settings name the proxies."""
+    """X-Forwarded-For must not make each guess another caller, as the settings list no trusted proxies."""
     return _limited(
         _guess(target, f"nobody{number}", "127.0.0.1", f"X-Forwarded-For: 198.51.100.{number}\r\n")
         for number in range(GUESSES)
@@ -25,25 +25,25 @@ def forwarded_addresses(target: Target) -> AttackResult:
 
 
 def one_account_from_many(target: Target) -> AttackResult:
-    """One account, each guess from another address."""
-    return _limited(_guess(target, "anna", address(next(_addresses))) for _ in range(SPREAD))
+    """Guesses for one account, each from another address."""
+    return _limited(_guess(target, "anna", address(next(_addresses))) for _ in range(DISTRIBUTED_GUESSES))
 
 
-def success_between(target: Target) -> AttackResult:
-    """Guesses at one account, and a success with another one in between, which must forget nothing."""
-    where = address(next(_addresses))
+def login_in_between(target: Target) -> AttackResult:
+    """Guesses for one account, with a login to another one in between, which must not reset the count."""
+    source = address(next(_addresses))
 
-    def tries() -> Iterator[int]:
+    def statuses() -> Iterator[int]:
         for number in range(GUESSES):
             if number == GUESSES // 2:
-                _guess(target, "ben", where, password=PASSWORD)
-            yield _guess(target, "carl", where)
+                _guess(target, "ben", source, password=PASSWORD)
+            yield _guess(target, "carl", source)
 
-    return _limited(tries())
+    return _limited(statuses())
 
 
 def no_key(target: Target) -> AttackResult:
-    """Every kind of address, without a key."""
+    """Requests to all kinds of routes without a key."""
     seen = {path: target.get(path, host=f"127.0.0.1:{target.port}").status for path in ROUTES}
     for path in (
         "/gradio_api/upload",
@@ -57,7 +57,7 @@ def no_key(target: Target) -> AttackResult:
 
 
 def wrong_keys(target: Target) -> AttackResult:
-    """What is nearly a key."""
+    """Strings that are similar to a key, or in the wrong header."""
     from benchmarks.attacks.targets import KEYS
     from webui.service.serving.keys import hash_key
 
@@ -69,9 +69,9 @@ def wrong_keys(target: Target) -> AttackResult:
 
 
 def _limited(statuses: Iterator[int]) -> AttackResult:
-    """Whether guesses were ended with 429."""
+    """Returns whether further guesses were refused with 429."""
     seen = list(statuses)
-    return AttackResult(429 in seen, f"{seen.count(401)} guesses heard, {seen.count(429)} refused with 429")
+    return AttackResult(429 in seen, f"{seen.count(401)} guesses checked, {seen.count(429)} refused with 429")
 
 
 def _guess(target: Target, user: str, source: str, header: str = "", password: str = "a guess") -> int:

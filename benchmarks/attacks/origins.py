@@ -1,4 +1,4 @@
-"""Pages of other sites: names that lead to this machine (DNS rebinding), and requests that a browser sends for them."""
+"""Pages of other sites: host names that point to this machine (DNS rebinding), and cross-site requests of a browser."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,22 +18,22 @@ OWN: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
 def unparsable_hosts(target: Target) -> AttackResult:
-    """Hosts that no URL can hold: where they can't be parsed, nothing may be taken for the server's own name."""
+    """Host names that are invalid in a URL; failing to parse them must not count as the server's own name."""
     return judged({host: target.get(RESULTS, host=host).status for host in UNPARSABLE}, (400, 403))
 
 
 def foreign_hosts(target: Target) -> AttackResult:
-    """Names that anybody's DNS can point at this machine."""
+    """Foreign host names, which DNS can point to this machine."""
     return judged({host: target.get(RESULTS, host=host).status for host in FOREIGN}, (400, 403))
 
 
 def any_address(target: Target) -> AttackResult:
-    """Ways to reach loopback that browsers take for another site, or don't take for a private address."""
+    """Addresses that reach loopback, but which browsers treat as another site or not as private addresses."""
     return judged({host: target.get(RESULTS, host=f"{host}:{target.port}").status for host in ANY_ADDRESS}, (400, 403))
 
 
 def several_hosts(target: Target) -> AttackResult:
-    """Two Host headers, an empty one, none."""
+    """Two Host headers, an empty one, and none."""
     begin = f"GET {RESULTS} HTTP/1.1\r\nConnection: close\r\n"
     own = f"Host: localhost:{target.port}\r\n"
     sent = {
@@ -46,12 +46,12 @@ def several_hosts(target: Target) -> AttackResult:
 
 
 def own_hosts(target: Target) -> AttackResult:
-    """The other way round: the names of this machine still work."""
+    """Counter-check: the names of this machine must still work."""
     return judged({host: target.get(RESULTS, host=host).status for host in OWN}, (200,))
 
 
 def foreign_origins(target: Target) -> AttackResult:
-    """What a page of another site may send without asking first: a form. Older browsers leave Sec-Fetch-Site out."""
+    """Forms from other sites, which browsers send without a preflight request; older ones without Sec-Fetch-Site."""
     own = f"127.0.0.1:{target.port}"
     origins = ["http://evil.example", "null", f"http://evil.example:{target.port}", "http://127.0.0.1:1"]
     origins += ["http://127.0.0.1", f"https://{own}.evil.example", f"http://localhost:{target.port}, http://{own}"]
@@ -59,13 +59,13 @@ def foreign_origins(target: Target) -> AttackResult:
 
 
 def other_names_of_loopback(target: Target) -> AttackResult:
-    """The same through the addresses that browsers let pages of other sites reach."""
+    """Forms to the addresses of loopback that browsers let pages of other sites access."""
     hosts = (f"0.0.0.0:{target.port}", f"[::ffff:7f00:1]:{target.port}")
     return _posted(target, {host: (host, "http://evil.example") for host in hosts})
 
 
 def with_a_login(target: Target) -> AttackResult:
-    """A page on another port of the same host: browsers send the session's cookie along (SameSite is about sites)."""
+    """Forms from another port of the same host, with which browsers send the session cookie: it is the same site."""
     with target.client(headers={"X-API-Key": ""}) as client:
         client.post("/login", data={"user": "ben", "password": PASSWORD})
         cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
@@ -74,20 +74,20 @@ def with_a_login(target: Target) -> AttackResult:
 
 
 def marked_cross_site(target: Target) -> AttackResult:
-    """What today's browsers say of themselves."""
+    """Forms that current browsers mark with Sec-Fetch-Site."""
     body, kind = form(EXAMPLE.read_bytes())
     sites = ("cross-site", "same-site")
     return judged({site: target.post(JOBS, body, kind, f"Sec-Fetch-Site: {site}").status for site in sites}, (403,))
 
 
 def own_origin(target: Target) -> AttackResult:
-    """The other way round: the page itself, curl and other programs still may."""
+    """Counter-check: the page itself, curl and other programs must still be allowed."""
     with target.client() as client:
         own = str(client.base_url).rstrip("/")
         seen = {}
         for name, headers in (("the page", {"Origin": own, "Sec-Fetch-Site": "same-origin"}), ("curl", {})):
-            answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, headers=headers)
-            seen[name] = answer.status_code
+            response = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, headers=headers)
+            seen[name] = response.status_code
     return judged(seen, (200,))
 
 

@@ -1,4 +1,4 @@
-"""Disk, memory, connections, the page's line and processor time: what one caller may take from everybody."""
+"""Exhaustion of resources by one caller: disk, memory, connections, the queue of the page, and CPU time."""
 
 import io
 import re
@@ -30,19 +30,19 @@ from benchmarks.attacks.targets import (
 
 MB: Final = 1_000_000
 JOIN: Final = "/gradio_api/queue/join"
-CUT_OFF: Final = 6  # uploads that break off, of 3 MB each
-UNREAD: Final = 250  # events whose answers nobody reads
-LINE: Final = 32  # of the page, for everybody
-HEAD_S: Final = 15.0  # a connection without a whole head is to be closed after that
+ABORTED: Final = 6  # number of aborted uploads, of 3 MB each
+UNREAD: Final = 250  # number of events whose responses are not read
+QUEUE_SIZE: Final = 32  # size of the page's queue
+HEAD_S: Final = 15.0  # time after which the server closes a connection without complete request headers
 _sessions = count()
 
 
-def broken_uploads(target: Target) -> AttackResult:
-    """Uploads that are given up, and such as are too large: what lies on the disk afterwards."""
+def aborted_uploads(target: Target) -> AttackResult:
+    """Uploads that are aborted and one that is too large; they must leave nothing on the disk."""
     before = _temporary_mb(target)
     body, kind = form(bytes(3 * MB), field="files")
-    length = len(body) + 500_000  # that never arrive
-    for _ in range(CUT_OFF):
+    length = len(body) + 500_000  # more than is sent
+    for _ in range(ABORTED):
         head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\n{kind}\r\nContent-Length: {length}\r\n\r\n"
         with socket.create_connection(("127.0.0.1", target.port), PATIENCE_S) as link:
             link.sendall(head.encode() + body)
@@ -55,7 +55,7 @@ def broken_uploads(target: Target) -> AttackResult:
 
 
 def large_events(target: Target) -> AttackResult:
-    """JSON of 3.9 MB for the page, which takes audio as an upload."""
+    """Events of the page with large JSON bodies, though audio is always uploaded separately."""
     with target.client() as client:
         seen = {size: client.post(JOIN, json=_event(client, size)).status_code for size in (1, 200, 3900)}  # kB
     found = judged({f"{size} kB": status for size, status in seen.items() if size > 1}, (413,))
@@ -63,18 +63,18 @@ def large_events(target: Target) -> AttackResult:
 
 
 def unread_events(target: Target) -> AttackResult:
-    """Events of sessions that never fetch their answers."""
+    """Events of sessions that never read their responses."""
     with target.client() as client:
         event = _event(client, 1)
         for number in range(UNREAD):
             status = client.post(JOIN, json=event | {"session_hash": f"unread{next(_sessions)}"}).status_code
             if status != 200:
                 return AttackResult(status in (429, 503), f"{status} after {number}")
-    return AttackResult(False, f"{UNREAD} taken")
+    return AttackResult(False, f"{UNREAD} accepted")
 
 
-def silent_connections(target: Target) -> AttackResult:
-    """More connections than the server has room for, from one address, that say nothing."""
+def idle_connections(target: Target) -> AttackResult:
+    """More connections from one address than the server allows, which send nothing."""
     links = []
     for _ in range(MAX_CONNECTIONS + 10):
         with suppress(OSError):
@@ -95,13 +95,13 @@ def silent_connections(target: Target) -> AttackResult:
     )
 
 
-def one_fills_the_line(target: Target) -> AttackResult:
-    """More events of one caller than the page's line holds; then another caller comes."""
+def full_queue(target: Target) -> AttackResult:
+    """More events of one caller than fit in the page's queue, then an event of another caller."""
     refused = None
     with target.client() as greedy, target.client() as other:
         event = _recognition(greedy, speech_like(40))
-        for number in range(2 * LINE):
-            status = greedy.post(JOIN, json=event | {"session_hash": f"line{number}"}).status_code
+        for number in range(2 * QUEUE_SIZE):
+            status = greedy.post(JOIN, json=event | {"session_hash": f"queue{number}"}).status_code
             if status != 200:
                 refused = f"{status} after {number}"
                 break
@@ -110,27 +110,27 @@ def one_fills_the_line(target: Target) -> AttackResult:
         ).status_code
         wait(lambda: _is_idle(other), PATIENCE_S)
     return AttackResult(
-        refused is not None and second == 200, f"the first: {refused or 'all taken'}; the second: {second}"
+        refused is not None and second == 200, f"the first: {refused or 'all accepted'}; the second: {second}"
     )
 
 
-def long_and_small(target: Target) -> AttackResult:
-    """Minutes of silence in a few kilobytes, again and again, by one caller."""
+def long_audio_in_small_files(target: Target) -> AttackResult:
+    """Minutes of silence in files of a few kilobytes, sent repeatedly by one caller."""
     with target.client() as client:
         audio = _flac(np.zeros(16_000 * (BUDGET_S * 2 // 3), dtype=np.int16))
-        answers = [client.post("/api/v1/recognize", files={"audio": audio}) for _ in range(2)]
-    seen, retry = [answer.status_code for answer in answers], answers[-1].headers.get("retry-after")
+        responses = [client.post("/api/v1/recognize", files={"audio": audio}) for _ in range(2)]
+    seen, retry = [response.status_code for response in responses], responses[-1].headers.get("retry-after")
     return AttackResult(seen == [200, 429] and bool(retry), f"{seen[0]}, then {seen[1]}, Retry-After {retry}")
 
 
-def afterwards(target: Target) -> AttackResult:
-    """Whether the server still runs, and what it wrote to its log."""
+def state_afterwards(target: Target) -> AttackResult:
+    """The server must still be running, without tracebacks in its log."""
     alive, traces = target.running.process.poll() is None, target.running.errors.read_text().count("Traceback")
-    return AttackResult(alive and not traces, f"{'it runs' if alive else 'it has ended'}, {traces} tracebacks")
+    return AttackResult(alive and not traces, f"{'running' if alive else 'not running'}, {traces} tracebacks")
 
 
 def speech_like(seconds: float) -> bytes:
-    """Returns noise in syllables as a WAV file: loud enough to be heard, different each time."""
+    """Returns noise with the rhythm of syllables as a WAV file, as loud as speech and different each time."""
     generator = np.random.default_rng(next(_sessions))
     time_s = np.arange(round(16_000 * seconds)) / 16_000
     noise = generator.standard_normal(len(time_s)) * (1 + np.sin(2 * np.pi * 3 * time_s))
@@ -146,7 +146,7 @@ def _flac(samples: np.ndarray) -> bytes:
 
 
 def _event(client: httpx.Client, kilobytes: int) -> dict[str, Any]:
-    """An event that is soon done: another language is chosen."""
+    """Returns an event that takes little time: the choice of another language."""
     number, session = event_number(client, "change_language"), f"unread{next(_sessions)}"
     return {"data": ["en", None], "event_data": "x" * 1000 * kilobytes, "fn_index": number, "session_hash": session}
 
@@ -170,7 +170,7 @@ def _temporary_mb(target: Target) -> float:
 
 def _sizes(target: Target) -> Iterator[int]:
     for path in target.temporary.rglob("tmp*"):
-        with suppress(OSError):  # gone meanwhile
+        with suppress(OSError):  # deleted in the meantime
             if path.is_file():
                 yield path.stat().st_size
 

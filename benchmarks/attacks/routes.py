@@ -1,4 +1,4 @@
-"""What Gradio answers at besides the page's own needs, headers that an answer has to carry, and odd requests."""
+"""Routes of Gradio that the page does not need, headers that responses must have, and malformed requests."""
 
 from typing import Any, Final
 
@@ -13,30 +13,32 @@ DEVELOPERS: Final = (
     "/gradio_api/run-history/buckets", "/gradio_api/dev/reload",
 )  # fmt: skip
 DONE: Final = "done"
-OWN_WORDS: Final = "File not allowed"  # Gradio's, about an address that its fetcher was given and did not like
+GRADIO_REFUSAL: Final = "File not allowed"  # Gradio's message for a URL that reached its fetcher and was refused there
 
 
-def web_addresses(target: Target) -> AttackResult:
-    """Addresses for Gradio to fetch: its fetcher has no limits, and takes more than it should for public."""
+def urls_to_fetch(target: Target) -> AttackResult:
+    """URLs for Gradio to fetch: its fetcher has no limits, and accepts some private addresses as public ones."""
     listener = Listener()
-    where = f"http://127.0.0.1:{listener.port}/x"
+    url = f"http://127.0.0.1:{listener.port}/x"
     ways = (
-        f"file/{where}", f"file={where}", f"file/%68ttp{where[4:]}", f"file/{where.replace('http', 'HTTP')}",
-        f"file/https{where[4:]}", f"proxy={where}", f"file%3D{where}", f"file=%20{where}", f"file//{where}",
+        f"file/{url}", f"file={url}", f"file/%68ttp{url[4:]}", f"file/{url.replace('http', 'HTTP')}",
+        f"file/https{url[4:]}", f"proxy={url}", f"file%3D{url}", f"file=%20{url}", f"file//{url}",
     )  # fmt: skip
     reached = []
     for way in ways:
-        answer = target.get(f"/gradio_api/{way}")
-        if answer.status == 200 or OWN_WORDS in answer.text:
-            reached.append(way.replace(where, "http://..."))
+        response = target.get(f"/gradio_api/{way}")
+        if response.status == 200 or GRADIO_REFUSAL in response.text:
+            reached.append(way.replace(url, "http://..."))
     listener.close()
     if reached or listener.connections:
-        return AttackResult(False, f"reach Gradio's fetcher: {', '.join(reached)}; {listener.connections} connections")
+        return AttackResult(
+            False, f"reached Gradio's fetcher: {', '.join(reached)}; {listener.connections} connections"
+        )
     return AttackResult(True, f"{len(ways)} refused, 0 connections")
 
 
-def addresses_in_events(target: Target) -> AttackResult:
-    """The same as the file of an event."""
+def urls_in_events(target: Target) -> AttackResult:
+    """URLs in place of the uploaded file of an event."""
     listener = Listener()
     seen = {}
     with target.client() as client:
@@ -53,33 +55,33 @@ def addresses_in_events(target: Target) -> AttackResult:
     return AttackResult(found.held and not listener.connections, f"{found.what}, {listener.connections} connections")
 
 
-def tools_of_developers(target: Target) -> AttackResult:
-    """What a page in production has no use for."""
+def developer_tools(target: Target) -> AttackResult:
+    """Routes of Gradio that are only for development."""
     with target.client() as client:
         seen = {path: client.get(path).status_code for path in DEVELOPERS}
         seen["process_recording"] = client.post("/gradio_api/process_recording").status_code
     return judged(seen, (404,))
 
 
-def headers_of_answers(target: Target) -> AttackResult:
-    """Whether each answer forbids guessing its type, framing it and foreign scripts."""
+def response_headers(target: Target) -> AttackResult:
+    """Each response must have headers against type sniffing, framing and foreign scripts."""
     wrong = []
     with target.client() as client:
-        answers = {path: client.get(path) for path in PAGES}
-        answers["a refusal"] = client.post("/api/v1/recognize")
-    answers["401 or 403"] = httpx.get(target.running.url + "/api/v1/models", headers={"Host": "evil.example"})
-    for path, answer in answers.items():
-        policy = answer.headers.get("content-security-policy", "")
-        missing = [] if answer.headers.get("x-content-type-options") == "nosniff" else ["nosniff"]
+        responses = {path: client.get(path) for path in PAGES}
+        responses["a refusal"] = client.post("/api/v1/recognize")
+    responses["401 or 403"] = httpx.get(target.running.url + "/api/v1/models", headers={"Host": "evil.example"})
+    for path, response in responses.items():
+        policy = response.headers.get("content-security-policy", "")
+        missing = [] if response.headers.get("x-content-type-options") == "nosniff" else ["nosniff"]
         missing += [word for word in ("frame-ancestors", "-src ") if word not in policy]
         wrong += [f"{path} lacks {', '.join(missing)}"] if missing else []
     return AttackResult(
-        not wrong, "; ".join(wrong[:2]) + f" and {len(wrong) - 2} more" if wrong else f"on {len(answers)} answers"
+        not wrong, "; ".join(wrong[:2]) + f" and {len(wrong) - 2} more" if wrong else f"on {len(responses)} responses"
     )
 
 
-def downloads_by_anybody(target: Target) -> AttackResult:
-    """The button that fetches 1.95 GB, pressed by a caller of an open server."""
+def download_button(target: Target) -> AttackResult:
+    """The button that downloads 1.95 GB, pressed on a server that is open to a network."""
     before = target.hub.connections
     seen = {}
     with target.client() as client:
@@ -89,11 +91,11 @@ def downloads_by_anybody(target: Target) -> AttackResult:
         seen["cancel"] = press(client, "cancel_download")
     requests = target.hub.connections - before
     what = ", ".join(f"{name}: {status}" for name, status in seen.items())
-    return AttackResult(not requests and DONE not in seen.values(), f"{what}; the hub got {requests} requests")
+    return AttackResult(not requests and DONE not in seen.values(), f"{what}; {requests} requests to the hub")
 
 
 def press(client: httpx.Client, name: str) -> str:
-    """Sends the event of a button that takes a language and a state; returns how it ended."""
+    """Sends the event of a button whose inputs are a language and a state; returns the outcome."""
     number = event_number(client, name)
     if number is None:
         return "no such event"
@@ -105,48 +107,48 @@ def press(client: httpx.Client, name: str) -> str:
         for line in stream.iter_lines():
             if "process_completed" in line:
                 return DONE if '"success": true' in line or '"success":true' in line else "failed"
-    return "no answer"
+    return "no response"
 
 
 def control_characters(target: Target) -> AttackResult:
-    """Paths that end in what strip() takes away: another route for the budget than for Gradio."""
+    """Paths ending in characters that ``strip()`` removes, so that quota and Gradio might see different routes."""
     body, kind = form(bytes(1000), field="files")
     ends = ("%0a", "%0d", "%00", "%09", "%7f", "/%0a")
     return judged({end: target.post(UPLOAD + end, body, kind).status for end in ends}, (400, 404))
 
 
 def two_lengths(target: Target) -> AttackResult:
-    """A length of 1 beside chunks: charged as one byte, kept as many."""
+    """A length of 1 with a chunked body: the quota might count one byte while all are stored."""
     body, kind = form(bytes(1000), field="files")
     chunked = b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
     head = f"POST {UPLOAD} HTTP/1.1\r\nHost: localhost\r\n{kind}\r\nConnection: close\r\n"
     seen = {}
-    for name, both in (
+    for name, headers in (
         ("length first", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"),
         ("chunked first", "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n"),
     ):
-        seen[name] = target.send(f"{head}{both}\r\n".encode() + chunked).status
+        seen[name] = target.send(f"{head}{headers}\r\n".encode() + chunked).status
     return judged(seen, (400,))
 
 
 def smuggling(target: Target) -> AttackResult:
-    """Requests that two readers would cut differently: one answer at most, to the first."""
+    """Requests that two parsers would split differently; at most one response, to the first, is allowed."""
     hidden = "GET /api/v1/results HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     head = "POST /api/v1/recognize HTTP/1.1\r\nHost: localhost\r\n"
     sent = {
         "two lengths": f"{head}Content-Length: 5\r\nContent-Length: {len(hidden)}\r\n\r\n{hidden}",
-        "chunks by another name": f"{head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{hidden}",
+        "an unknown transfer encoding": f"{head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{hidden}",
         "a space before the colon": f"{head}Content-Length : {len(hidden)}\r\n\r\n{hidden}",
-        "a length that is no number": f"{head}Content-Length: +{len(hidden)}\r\n\r\n{hidden}",
-        "a chunk that lies": f"{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{hidden}",
+        "a length that is not a number": f"{head}Content-Length: +{len(hidden)}\r\n\r\n{hidden}",
+        "a chunk with a wrong length": f"{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{hidden}",
     }
-    answers = {name: target.send(request, more_s=1.0) for name, request in sent.items()}
-    wrong = [f"{name}: {one.answers} answers" for name, one in answers.items() if one.answers > 1 or one.status == 200]
-    return AttackResult(not wrong, ", ".join(wrong) or f"{len(sent)} refused with one answer each")
+    responses = {name: target.send(request, more_s=1.0) for name, request in sent.items()}
+    wrong = [f"{name}: {one.count} responses" for name, one in responses.items() if one.count > 1 or one.status == 200]
+    return AttackResult(not wrong, ", ".join(wrong) or f"{len(sent)} refused with one response each")
 
 
 def stored_pages(target: Target) -> AttackResult:
-    """Uploads that a browser would run as a page of this server."""
+    """Uploads that a browser would render as a page of this server."""
     script = b"<script>alert(1)</script>"
     wrong = []
     with target.client() as client:
@@ -158,13 +160,13 @@ def stored_pages(target: Target) -> AttackResult:
             sent = client.post(UPLOAD, files={"files": (name, data)})
             if sent.status_code != 200:
                 continue
-            answer = client.get(f"/gradio_api/file={sent.json()[0]}")
-            shown = "attachment" not in answer.headers.get("content-disposition", "")
-            kind = answer.headers.get("content-type", "")
-            if answer.status_code == 200 and shown and any(word in kind for word in ("html", "xml", "svg")):
-                wrong.append(f"{name} comes as {kind}")
+            response = client.get(f"/gradio_api/file={sent.json()[0]}")
+            shown = "attachment" not in response.headers.get("content-disposition", "")
+            kind = response.headers.get("content-type", "")
+            if response.status_code == 200 and shown and any(word in kind for word in ("html", "xml", "svg")):
+                wrong.append(f"{name} is served as {kind}")
         name = "<img src=x onerror=alert(1)>.wav"
-        answer = client.post("/api/v1/recognize", files={"audio": (name, EXAMPLE.read_bytes())})
-        if "html" in answer.headers["content-type"]:
-            wrong.append("a name in HTML")
-    return AttackResult(not wrong, ", ".join(wrong) or "none is shown as a page")
+        response = client.post("/api/v1/recognize", files={"audio": (name, EXAMPLE.read_bytes())})
+        if "html" in response.headers["content-type"]:
+            wrong.append("a file name in HTML")
+    return AttackResult(not wrong, ", ".join(wrong) or "none is rendered as a page")

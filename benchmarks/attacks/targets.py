@@ -1,4 +1,4 @@
-"""The servers that are attacked, and what an attacker sends with: HTTP clients and bare sockets, on loopback alone."""
+"""The servers that are attacked, and the attacker's HTTP clients and raw sockets, on loopback only."""
 
 import os
 import socket
@@ -20,43 +20,50 @@ from webui.service.serving.keys import PasswordHash, hash_key, new_key
 from webui.settings import PROJECT_DIR
 
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
-KEYS: Final = tuple(new_key() for _ in range(20))  # a caller each
+KEYS: Final = tuple(new_key() for _ in range(20))  # each key is a caller
 PASSWORD: Final = "correct horse battery"
 ACCOUNTS: Final = ("anna", "ben", "carl")
 MAX_AUDIO_MB: Final = 4
 MAX_CONNECTIONS: Final = 200
-BUDGET_S: Final = 300  # of audio
+BUDGET_S: Final = 300  # audio per caller and hour
 PATIENCE_S: Final = 20.0
-LEFT_ALONE: Final = "somebody's own file"
+PRIVATE_CONTENT: Final = "a file of the user"
 _callers = count(1)
 
 
 class Server(StrEnum):
-    """What is attacked: the default server, one with keys and logins, one that listens on 0.0.0.0 and is open."""
+    """Target of an attack: a server with default settings, one with keys and logins, or an open one on 0.0.0.0."""
 
     OPEN = "open"
     KEYED = "keyed"
     NETWORK = "0.0.0.0"
-    NONE = "-"  # the library itself
+    NONE = "-"  # no server: the attack is on a module
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a bare socket got. The status is 0 where the server hung up without a word."""
+class Response:
+    """Response received by a raw socket.
+
+    Attributes:
+        status: HTTP status; 0 if the server closed the connection without a response.
+        headers: headers, with names in lower case.
+        text: body as text.
+        count: number of responses to what was sent.
+    """
 
     status: int
     headers: Mapping[str, str]
     text: str
-    answers: int = 1  # how many there were to what was sent
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class AttackResult:
-    """What came of an attack.
+    """Result of an attack.
 
     Attributes:
         held: whether the server behaved as expected.
-        what: was seen, in a few words.
+        what: short description of its behaviour.
     """
 
     held: bool
@@ -67,11 +74,11 @@ class Target:
     """One running server.
 
     Args:
-        server: which one.
-        running: its process.
-        temporary: the temporary folder of all servers.
-        home: the home of their user.
-        hub: counts who asks it for weights.
+        server: kind of the server.
+        running: process of the server.
+        temporary: temporary folder of all servers.
+        home: home folder of all servers.
+        hub: stands in for the hubs of models, and counts connections.
     """
 
     def __init__(self, server: Server, running: RunningServer, temporary: Path, home: Path, hub: "Listener") -> None:
@@ -84,22 +91,22 @@ class Target:
 
     @contextmanager
     def client(self, **options: Any) -> Iterator[httpx.Client]:  # noqa: ANN401 - httpx's own
-        """A caller that the server has not met before: another key, or another address."""
+        """Yields the client of a new caller, with another key and address than the previous one."""
         number = next(_callers)
         if self.server is Server.KEYED:
             options["headers"] = {"X-API-Key": KEYS[number % len(KEYS)], **options.get("headers", {})}
-        one_each = httpx.Limits(max_keepalive_connections=0)  # one that the server breaks off spoils no other request
-        transport = httpx.HTTPTransport(local_address=address(number), limits=one_each)
+        limits = httpx.Limits(max_keepalive_connections=0)  # so that a closed connection affects no other request
+        transport = httpx.HTTPTransport(local_address=address(number), limits=limits)
         url = self.running.url.replace("localhost", "127.0.0.1")
         with httpx.Client(base_url=url, timeout=PATIENCE_S, transport=transport, **options) as client:
             yield client
 
-    def send(self, request: bytes | str, *, source: str = "", more_s: float = PATIENCE_S) -> Answer:
-        """Sends bytes as they are, and reads until the server has closed or said nothing more for ``more_s``."""
+    def send(self, request: bytes | str, *, source: str = "", more_s: float = PATIENCE_S) -> Response:
+        """Sends raw bytes, and reads until the server closes the connection or sends nothing for ``more_s`` seconds."""
         data = request.encode("latin-1") if isinstance(request, str) else request
-        received, own = b"", (source or address(next(_callers)), 0)
-        with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S, own) as link:
-            with suppress(OSError):  # refused while we still send: the answer may be there
+        received, source_address = b"", (source or address(next(_callers)), 0)
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S, source_address) as link:
+            with suppress(OSError):  # refused while sending: the response may have arrived nevertheless
                 link.sendall(data)
             with suppress(OSError):
                 while piece := link.recv(65536):
@@ -107,12 +114,12 @@ class Target:
                     link.settimeout(more_s)
         return _parsed(received)
 
-    def get(self, path: str, *headers: str, host: str = "localhost") -> Answer:
-        """Sends a GET with header lines as they are."""
+    def get(self, path: str, *headers: str, host: str = "localhost") -> Response:
+        """Sends a GET request with raw header lines."""
         return self.send("\r\n".join((f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close", *headers, "", "")))
 
-    def post(self, path: str, body: bytes, *headers: str, host: str = "localhost") -> Answer:
-        """Sends a POST with header lines as they are."""
+    def post(self, path: str, body: bytes, *headers: str, host: str = "localhost") -> Response:
+        """Sends a POST request with raw header lines."""
         lines = (
             f"POST {path} HTTP/1.1",
             f"Host: {host}",
@@ -124,7 +131,7 @@ class Target:
 
 
 class Listener:
-    """A port on loopback that counts who connects, and hangs up."""
+    """A port on loopback that counts connections and closes them."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -133,24 +140,24 @@ class Listener:
         threading.Thread(target=self._count, daemon=True).start()
 
     def _count(self) -> None:
-        with suppress(OSError):  # closed
+        with suppress(OSError):  # the socket was closed
             while True:
                 link, _ = self._socket.accept()
                 self.connections += 1
                 link.close()
 
     def close(self) -> None:
-        """Ends it."""
+        """Closes the port."""
         self._socket.close()
 
 
 def address(number: int) -> str:
-    """Returns an address of loopback that stands for another caller; on Linux all of 127.0.0.0/8 is there."""
+    """Returns a loopback address for a caller; on Linux, all of 127.0.0.0/8 can be used."""
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
 def judged(seen: Mapping[str, int], expected: Collection[int]) -> AttackResult:
-    """Returns what statuses say: which were not expected, or how often each came."""
+    """Compares statuses with the expected ones; describes the unexpected ones, or how often each occurred."""
     wrong = [f"{status} for {name}" for name, status in seen.items() if status not in expected]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
@@ -162,41 +169,41 @@ def judged(seen: Mapping[str, int], expected: Collection[int]) -> AttackResult:
 
 
 def form(data: bytes, name: str = "a.wav", field: str = "audio") -> tuple[bytes, str]:
-    """Returns a form with one file, and its header line."""
+    """Returns a form with one file, and its Content-Type header."""
     head = f'--x\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
     return head.encode() + data + b"\r\n--x--\r\n", "Content-Type: multipart/form-data; boundary=x"
 
 
 def event_number(client: httpx.Client, name: str) -> int | None:
-    """Returns the number of an event of the page, which Gradio gives in the order of its definition."""
+    """Returns the number of an event of the page; Gradio numbers events in the order of their definition."""
     events = client.get("/config").json()["dependencies"]
     return next((event["id"] for event in events if event["api_name"] == name), None)
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> None:
-    """Waits until something is so, or until ``seconds`` have passed."""
+    """Waits until a condition holds, at most ``seconds`` seconds."""
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         time.sleep(0.1)
 
 
-def _parsed(received: bytes) -> Answer:
+def _parsed(received: bytes) -> Response:
     head, _, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     if not first.startswith("HTTP/1.1 "):
-        return Answer(0, {}, "", 0)
+        return Response(0, {}, "", 0)
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Answer(int(first.split()[1]), headers, body.decode("utf-8", "replace"), received.count(b"HTTP/1.1 "))
+    return Response(int(first.split()[1]), headers, body.decode("utf-8", "replace"), received.count(b"HTTP/1.1 "))
 
 
 @contextmanager
 def targets(folder: Path, wanted: Collection[Server]) -> Iterator[dict[Server, Target]]:
-    """Starts servers side by side, with small limits, a home and a temporary folder of their own."""
+    """Starts servers in parallel, with small limits and their own home and temporary folders."""
     home, temporary, hub = folder / "home", folder / "tmp", Listener()
     home.mkdir()
     temporary.mkdir()
-    (folder / "mine.txt").write_text(LEFT_ALONE)
-    (temporary / ".ses").symlink_to(folder / "mine.txt")  # see telemetry.py
+    (folder / "mine.txt").write_text(PRIVATE_CONTENT)
+    (temporary / ".ses").symlink_to(folder / "mine.txt")  # see content.telemetry
     before = dict(os.environ)
     endpoint = f"http://127.0.0.1:{hub.port}"
     os.environ |= {

@@ -20,10 +20,11 @@ HEAD: Final = """# Parity with FunASR · 与 FunASR 的一致性
 
 Written by `python -m tests.parity.write_table`; the same comparisons run as tests (`bash run.sh test parity`).
 
-The published weights can't be part of a test, so the checkpoints here are random, but drawn so that a mistake shows:
-every tensor is drawn (norm weights and biases, all biases, extra tokens, ALiBi scales per head with some negative),
-and the head is fitted until all nine classes occur with a median top score near 0.8. On your machine, with the real
-weights, `bash run.sh verify emotion2vec_plus_large` makes the same comparison and keeps its record beside them.
+The published weights cannot be part of a test, so the checkpoints here are random, in a way that makes errors visible:
+every tensor is random (norm weights and biases, all biases, extra tokens, ALiBi scales per head with some negative),
+and the head is fitted until all nine classes occur with a median top score near 0.8. With the published weights,
+`bash run.sh verify emotion2vec_plus_large` makes the same comparison on your machine and stores the outcome
+beside them.
 
 "difference" is the largest absolute difference between the native engine and `funasr.AutoModel.generate` on the same
 samples; scores are utterance scores, features are per frame. "pooling" is the largest difference between

@@ -1,4 +1,4 @@
-"""``recognize``: answers, files, JSON, several files, options that make no sense."""
+"""``recognize``: text and JSON output, files, several inputs, invalid options."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from webui.results import RecognitionResult
 CLI_KEYS = {"input", "folder", "files"}
 
 
-def test_for_people(command_line: CommandLine) -> None:
+def test_text_output(command_line: CommandLine) -> None:
     ended = command_line.run("recognize", EXAMPLE)
     assert ended.code == 0, ended.err
     (folder,) = command_line.runs()
@@ -27,8 +27,10 @@ def test_for_people(command_line: CommandLine) -> None:
         assert f"{result.scores[emotion]:.1%}" in line
     assert f"Results: {folder} (log.txt, processed_audio.wav, result.json)" in ended.text
     assert "\x1b" not in ended.text + ended.err  # no colours in a file
-    assert "not Emotion2Vec+ Large" in ended.err
-    assert "Answered by the model builtin (engine builtin, precision fp32, device" in ended.err
+    assert ended.err.count("Emotion2Vec+ Large") == 1  # one line, and no download command
+    assert "Built-in model, not Emotion2Vec+ Large: much less accurate" in ended.err
+    assert "run.sh download" not in ended.err
+    assert "Model: builtin (engine builtin, precision fp32, device" in ended.err
     assert f"weights {result.model.license})" in ended.err
 
 
@@ -59,7 +61,7 @@ def test_a_bad_file_does_not_stop_the_others(command_line: CommandLine, tmp_path
     first, second, third = ended.documents  # in the order of the files
     assert FailedFile.model_validate(first).error.code == "audio.text"
     assert first["input"] == str(text)
-    assert "is a text, not audio" in first["error"]["message"]
+    assert "is text, not audio" in first["error"]["message"]
     assert first["exit_code"] == 3
     assert second["input"] == str(EXAMPLE)
     assert third["error"]["code"] == "audio.no_such_file"
@@ -68,7 +70,7 @@ def test_a_bad_file_does_not_stop_the_others(command_line: CommandLine, tmp_path
     assert "2 of 3 files failed." in ended.err
 
 
-def test_all_bad_is_the_code_of_the_first(command_line: CommandLine, tmp_path: Path) -> None:
+def test_if_all_fail_the_exit_code_is_the_first_one(command_line: CommandLine, tmp_path: Path) -> None:
     empty = tmp_path / "empty.wav"
     empty.touch()
     ended = command_line.run("recognize", empty, tmp_path, LC_ALL="zh_CN.UTF-8")
@@ -92,28 +94,28 @@ def test_standard_input_is_read_up_to_the_limit(command_line: CommandLine) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "sentence"),
+    ("arguments", "code", "message"),
     [
-        (["--window", "2"], 2, "--window is about frame scores"),
+        (["--window", "2"], 2, "--window only applies to frame scores"),
         (["--raw"], 2, "Add --granularity frame"),
         (["-g", "frame", "--raw", "--hop", "1"], 2, "--hop, --raw contradict each other"),
-        (["-g", "frame", "--window", "1", "--hop", "2"], 2, "window >= hop > 0 is expected"),
-        (["-g", "frame", "--window", "0"], 2, "more than 0 s and at most 3600 s is expected"),
+        (["-g", "frame", "--window", "1", "--hop", "2"], 2, "window >= hop > 0 is required"),
+        (["-g", "frame", "--window", "0"], 2, "more than 0 s and at most 3600 s is required"),
         (["--granularity", "word"], 2, "'utterance', 'frame'"),
         (["--nonsense"], 2, "See bash run.sh recognize --help"),
-        (["--model", "large"], 4, "There is no model named large; known are: auto, emotion2vec_plus_large, "),
+        (["--model", "large"], 4, "There is no model named large; available: auto, emotion2vec_plus_large, "),
         (["--outputs-dir", EXAMPLE / "inside"], 5, "can't be written to (Not a directory)"),
     ],
 )
-def test_what_makes_no_sense(command_line: CommandLine, arguments: list[str], code: int, sentence: str) -> None:
+def test_invalid_arguments(command_line: CommandLine, arguments: list[str], code: int, message: str) -> None:
     ended = command_line.run("recognize", EXAMPLE, *arguments)
     assert (ended.code, ended.out) == (code, b""), ended.err
-    assert sentence in ended.err
+    assert message in ended.err
     assert "Traceback" not in ended.err
     assert command_line.runs() == []
 
 
-def test_what_the_next_file_would_meet_too_is_told_for_each(command_line: CommandLine, tmp_path: Path) -> None:
+def test_an_error_of_the_model_is_reported_for_every_file(command_line: CommandLine, tmp_path: Path) -> None:
     large = "emotion2vec_plus_large"
     ended = command_line.run(
         "recognize", EXAMPLE, tmp_path / "nowhere.wav", "--json", "--model", large, SPEECH_EMOTION_MODELS_DIR="/none"
@@ -122,10 +124,10 @@ def test_what_the_next_file_would_meet_too_is_told_for_each(command_line: Comman
     assert [document["error"]["code"] for document in ended.documents] == ["request.weights_absent"] * 2
 
 
-def test_a_device_that_is_not_there(command_line: CommandLine) -> None:
+def test_an_unavailable_device(command_line: CommandLine) -> None:
     torch = pytest.importorskip("torch")
     if torch.backends.mps.is_available():
-        pytest.skip("every device is there")
+        pytest.skip("every device is available")
     ended = command_line.run("recognize", EXAMPLE, "--device", "mps", "--json")
     assert ended.code == 4
     assert ended.documents[0]["error"] == {
@@ -135,13 +137,15 @@ def test_a_device_that_is_not_there(command_line: CommandLine) -> None:
     }
 
 
-def test_frames_for_people(command_line: CommandLine) -> None:
+def test_text_output_of_frames(command_line: CommandLine) -> None:
     ended = command_line.run("recognize", EXAMPLE, "-g", "frame", "--raw", "--verbose", "--lang", "zh")
     assert ended.code == 0, ended.err
     assert "随时间的变化（18" in ended.text
     assert "窗口 0.02 秒" in ended.text
-    assert "[推理] 18" in ended.err  # the log, since it was asked for
+    assert "[推理] 18" in ended.err  # the log, because of --verbose
     assert "[结果] 已保存到" in ended.err
+    assert "本次使用的是内置小模型，而非 Emotion2Vec+ Large" in ended.err  # the warnings in full
+    assert "bash run.sh download emotion2vec_plus_large" in ended.err
 
 
 @pytest.mark.parametrize("clip", ["jfk.flac"])

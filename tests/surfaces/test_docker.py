@@ -73,7 +73,7 @@ def image() -> Image:
                 found.health = json.loads(rest[rest.index("CMD ") + 4 :])
             case "EXPOSE":
                 found.port = rest
-            case "" | "#" | "WORKDIR":
+            case "" | "#" | "WORKDIR" | "LABEL":
                 pass
             case _:
                 pytest.fail(f"instruction not known to this test: {line}")
@@ -180,7 +180,7 @@ def test_uv_knows_the_builds_of_torch_that_are_named() -> None:
     known = re.search(r"--torch-backend <TORCH_BACKEND>.*?possible\s+values:\s+([^\]]*)", told.stdout, re.DOTALL)
     assert known is not None
     named = {"cpu", "auto"}
-    for file in ("Dockerfile", "README.md", "README.en.md", "run.sh"):
+    for file in ("Dockerfile", "docs/DEPLOY.md", "docs/zh/DEPLOY.md", "docs/SETTINGS.md", "run.sh"):
         named |= set(re.findall(r"\bcu1\d\d\b", (ROOT / file).read_text("utf-8")))
     assert named >= {"cu126", "cu130"}
     assert named <= set(re.split(r"[,\s]+", known[1]))

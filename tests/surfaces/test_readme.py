@@ -1,4 +1,4 @@
-"""Every command that the READMEs show: run as it stands, or parsed to its last word where it can't be run here."""
+"""Every command in the documentation: run as it stands, or parsed to its last word where it can't be run here."""
 
 import importlib.util
 import json
@@ -24,7 +24,9 @@ from webui.cli.program import build_command
 from webui.settings import ENV_PREFIX, Settings
 from webui.texts import Language
 
-TEXTS = {path: path.read_text("utf-8") for path in (*write_docs.READMES.values(), ROOT / "models" / "README.md")}
+OTHERS = (ROOT / "models" / "README.md", ROOT / "CONTRIBUTING.md")
+PAIRS = list(zip(*write_docs.DOCUMENTS.values(), strict=True))
+TEXTS = {path: path.read_text("utf-8") for path in (*(path for pair in PAIRS for path in pair), *OTHERS)}
 BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 IN_A_LINE = re.compile(rf"`((?:{ENV_PREFIX}\w+=\S+ )?bash run\.sh[^`]*)`")
 RUN_SH = "bash run.sh"
@@ -42,7 +44,7 @@ def shown(text: str) -> list[str]:
 SHOWN = list(dict.fromkeys(line for text in TEXTS.values() for line in shown(text)))
 MENTIONED = list(dict.fromkeys(line for text in TEXTS.values() for line in IN_A_LINE.findall(text)))
 OF_RUN_SH = [line for line in dict.fromkeys([*SHOWN, *MENTIONED]) if RUN_SH in line]
-SERVING = [line for line in SHOWN if line.startswith(f"{RUN_SH} serve")]
+SERVING = [line for line in SHOWN if line.startswith(f"{RUN_SH} serve") and "--ssl-" not in line]
 ASKING = [line for line in SHOWN if line.startswith("curl ")]
 DOCKER = [line for line in SHOWN if line.startswith("docker ")]
 RECOGNIZING = [line for line in SHOWN if f"{RUN_SH} recognize" in line and "--engine" not in line]
@@ -75,8 +77,9 @@ def test_modules_and_variables_that_are_named_exist() -> None:
     assert all(f'environ.get("{name}")' in hubs for name in ends)
 
 
-def test_both_languages_give_the_same_commands() -> None:
-    one, other = (shown(TEXTS[path]) for path in write_docs.READMES.values())
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[1].name)
+def test_both_languages_give_the_same_commands(pair: tuple[Path, Path]) -> None:
+    one, other = (shown(TEXTS[path]) for path in pair)
     assert one == other
 
 
@@ -211,11 +214,11 @@ def test_docker_is_told_what_the_dockerfile_says() -> None:
     assert len(saved) == 1
 
 
-@pytest.mark.parametrize("language", write_docs.READMES)
+@pytest.mark.parametrize("language", write_docs.FOLDERS)
 def test_what_is_shown_is_what_is_printed(
     language: Language, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (block,) = re.findall(r"```console\n\$ (.*?)```", TEXTS[write_docs.READMES[language]], re.DOTALL)
+    (block,) = re.findall(r"```console\n\$ (.*?)```", TEXTS[write_docs.FOLDERS[language] / "CLI.md"], re.DOTALL)
     command, _, expected = block.partition("\n")
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv(f"{ENV_PREFIX}OUTPUTS_DIR", str(tmp_path / "outputs"))

@@ -169,7 +169,7 @@ def test_two_at_once_set_up_once(clone: Clone) -> None:
     calls = clone.calls()
     assert calls[:3] == FRESH
     assert sorted(calls[3:]) == ["app.py doctor", "app.py models"]
-    assert sum("Another run.sh is setting up" in said for said in errors) == 1
+    assert sum("Another run.sh is installing" in said for said in errors) == 1
 
 
 def test_ctrl_c_while_setting_up(clone: Clone) -> None:
@@ -204,7 +204,7 @@ def test_an_older_python_is_named_with_what_to_install(clone: Clone) -> None:
     chinese = clone.run(PATH=str(bare), VERSION="3.9", LANG="zh_CN.UTF-8")
     assert "需要 Python 3.11 或更高版本，找到的是： python3=3.9" in chinese.stderr
     without_venv = clone.run(PATH=str(bare), NO_VENV="1")
-    assert "lacks its venv module" in without_venv.stderr
+    assert "lacks the venv module" in without_venv.stderr
     assert "python3.12-venv" in without_venv.stderr
     assert clone.calls() == []
     assert not (clone.folder / ".venv").exists()
@@ -216,7 +216,7 @@ def test_too_small_a_disk_is_refused_before_anything_is_done(tmp_path: Path) -> 
     clone = make_clone(tmp_path / "clone", programs={"df": small})
     done = clone.run()
     assert done.returncode == 1
-    found = f"Not enough disk space: 1500 MB are free where {clone.folder} lies, set-up takes about 2500 MB."
+    found = f"Not enough disk space: 1500 MB are free on the disk of {clone.folder}, set-up needs about 2500 MB."
     assert found in done.stderr
     assert clone.calls() == []
 
@@ -243,7 +243,7 @@ def test_a_real_virtual_environment(real: Clone) -> None:
     again = Clone(moved, real.environment).run()
     assert again.returncode == 0, again.stderr
     assert again.stdout == f"{moved}/.venv\n"
-    assert "[1/3] Making .venv" in again.stderr
+    assert "[1/3] Creating .venv" in again.stderr
 
 
 def test_an_active_venv_is_not_what_it_remakes_itself_from(real: Clone) -> None:

@@ -1,4 +1,4 @@
-"""The table of texts and the code that uses it: nothing missing, nothing left over, both languages alike."""
+"""The table of texts: complete, without unused texts, with the same placeholders in both languages."""
 
 import ast
 import re
@@ -14,13 +14,15 @@ from webui.texts import TEXTS, Language, text
 WEBUI = ROOT / "webui"
 SOURCES = [path for path in sorted(WEBUI.rglob("*.py")) if "texts" not in path.relative_to(WEBUI).parts]
 AREAS = sorted({key.split(".")[0] for key in TEXTS})
+USERS = SOURCES + [path for folder in ("training", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+BUILT = ("notice.",)  # derived from the code of the full text; test_notices.py checks them
 KEY = re.compile(rf"(?:{'|'.join(AREAS)})\.[a-z0-9_]+")
 FILE_SUFFIXES = (".css", ".js", ".txt", ".json", ".py")  # page.css and log.txt are files
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
-def placeholders(said: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(said) if name}
+def placeholders(entry: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(entry) if name}
 
 
 def strings(source: Path) -> Iterator[tuple[ast.AST, str]]:
@@ -29,9 +31,9 @@ def strings(source: Path) -> Iterator[tuple[ast.AST, str]]:
             yield node, node.value
 
 
-def used_keys() -> dict[str, Path]:
+def used_keys(sources: list[Path] = SOURCES) -> dict[str, Path]:
     found = {}
-    for source in SOURCES:
+    for source in sources:
         for _, value in strings(source):
             if KEY.fullmatch(value) and not value.endswith(FILE_SUFFIXES):
                 found[value] = source
@@ -39,7 +41,7 @@ def used_keys() -> dict[str, Path]:
 
 
 def used_prefixes() -> set[str]:
-    """The constant starts of keys put together in f-strings, `page.stage_` for instance."""
+    """The constant starts of keys that are put together in f-strings, for instance `compare.`."""
     starts = set()
     for source in SOURCES:
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
@@ -56,13 +58,22 @@ def test_every_text_used_exists() -> None:
     assert missing == {}
 
 
+def test_every_key_occurs_literally_in_the_code() -> None:
+    used = used_keys(USERS)
+    assert [key for key in TEXTS if key not in used and not key.startswith(BUILT)] == []
+
+
+def test_no_key_is_put_together_in_an_f_string() -> None:
+    assert [start for start in used_prefixes() if not start.startswith(BUILT)] == []
+
+
 def test_every_text_is_used() -> None:
-    used, starts = used_keys(), tuple(used_prefixes())
+    used, starts = used_keys(USERS), tuple(used_prefixes())
     assert [key for key in TEXTS if key not in used and not (starts and key.startswith(starts))] == []
 
 
 @pytest.mark.parametrize("key", TEXTS)
-def test_both_languages_say_the_same(key: str) -> None:
+def test_both_languages_have_the_same_placeholders(key: str) -> None:
     zh, en = TEXTS[key]
     assert placeholders(zh) == placeholders(en)
     assert zh.strip() == zh != ""
@@ -70,13 +81,13 @@ def test_both_languages_say_the_same(key: str) -> None:
     assert not CHINESE.search(en.replace("处理日志", ""))
 
 
-def test_a_chinese_text_is_chinese() -> None:
-    bare = {key for key, said in TEXTS.items() if not CHINESE.search(re.sub(r"\{[^}]*\}", "", said.zh))}
-    assert bare <= {key for key, said in TEXTS.items() if placeholders(said.en)}  # nothing but placeholders in both
+def test_chinese_texts_have_chinese_characters() -> None:
+    bare = {key for key, entry in TEXTS.items() if not CHINESE.search(re.sub(r"\{[^}]*\}", "", entry.zh))}
+    assert bare <= {key for key, entry in TEXTS.items() if placeholders(entry.en)}  # nothing but placeholders in both
 
 
 def calls() -> Iterator[tuple[Path, ast.Call, str, set[str]]]:
-    """Calls with a literal key and all of their values written out: errors, notices, `text`, `say`."""
+    """Yields calls with a literal key and explicit values: errors, notices, `text`, `say`."""
     for source in SOURCES:
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):

@@ -1,4 +1,4 @@
-"""The OpenAPI description: what FastAPI can't know of keys and of errors."""
+"""Adds the API keys and the error document to the OpenAPI description; FastAPI cannot derive them from the routes."""
 
 from typing import Any, Final
 
@@ -8,30 +8,30 @@ from webui.http.access import OPEN_TO_ALL
 from webui.http.problems import Problem
 
 SCHEMES: Final = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, where the server asks for keys or logins."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, if the server requires keys or logins."},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in another header."},
 }
-SECURITY: Final[list[dict[str, list[str]]]] = [{}, {"bearer": []}, {"key": []}]  # none where none is asked for
+# Any one of these is enough; ``{}`` is for servers that require no key.
+SECURITY: Final[list[dict[str, list[str]]]] = [{}, {"bearer": []}, {"key": []}]
 
 
 def describe(app: FastAPI) -> None:
     """Completes what ``app.openapi()`` returns.
 
     Args:
-        app: has the routes already, or will have them when it is asked.
+        app: the application. Routes may still be added: the description is generated on first use.
     """
-    plain = app.openapi
+    generate = app.openapi
 
-    def described() -> dict[str, Any]:
+    def completed() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _complete(plain())
-        assert app.openapi_schema is not None
+            app.openapi_schema = _complete(generate())
         return app.openapi_schema
 
-    app.openapi = described  # type: ignore[method-assign]
+    app.openapi = completed  # type: ignore[method-assign]
 
 
-def _complete(schema: dict[str, Any]) -> None:
+def _complete(schema: dict[str, Any]) -> dict[str, Any]:
     components = schema["components"]
     components["securitySchemes"] = SCHEMES
     components["schemas"]["Problem"] = Problem.model_json_schema()
@@ -39,3 +39,4 @@ def _complete(schema: dict[str, Any]) -> None:
         if path not in OPEN_TO_ALL:
             for operation in operations.values():
                 operation["security"] = SECURITY
+    return schema

@@ -1,4 +1,4 @@
-"""What goes over the wire besides the result document."""
+"""The documents of requests and responses, besides the result document."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 
 
 class RecognizeRequest(RecognizeOptions):
-    """What can be asked of one recognition. An upload gives the same fields as form fields, and the file as `audio`."""
+    """A request to recognize one recording. An upload has the same fields as form fields, and the file as `audio`."""
 
     audio_path: str | None = Field(
         default=None,
@@ -20,9 +20,9 @@ class RecognizeRequest(RecognizeOptions):
         description="A public http or https address, fetched by a server that has SPEECH_EMOTION_AUDIO_URLS set.",
     )
     audio_base64: str | None = Field(default=None, description="The bytes of an audio file in standard base64.")
-    file_name: str | None = Field(default=None, max_length=255, description="The name that the result gives the audio.")
+    file_name: str | None = Field(default=None, max_length=255, description="Name of the audio in the result.")
     inline_embedding: bool = Field(
-        default=False, description="Whether the answer holds the embedding itself too; only for utterances."
+        default=False, description="Whether the response also contains the embedding; not for granularity `frame`."
     )
 
     def options(self) -> RecognizeOptions:
@@ -32,7 +32,7 @@ class RecognizeRequest(RecognizeOptions):
 
 
 class JobRequest(AnalysisOptions):
-    """What can be asked of many recordings. Uploads give the same fields as form fields, and the files as `audio`."""
+    """A request to recognize many recordings. Uploads have the same fields as form fields, and the files as `audio`."""
 
     audio_paths: tuple[str, ...] | None = Field(
         default=None, max_length=10_000, description="Files on the server, under its SPEECH_EMOTION_AUDIO_ROOTS."
@@ -47,15 +47,15 @@ class JobRequest(AnalysisOptions):
 
 
 class FailedItem(Document):
-    """A recording of a job that has no answer."""
+    """A recording of a job that could not be recognized."""
 
-    path: str = Field(description="As it was given.")
+    path: str = Field(description="The path, URL or file name as it was given.")
     code: str
     message: str
 
 
 class JobDocument(Document):
-    """A job as it stands."""
+    """The current state of a job."""
 
     id: str
     created: str = Field(description="Local time, `YYYY-MM-DD HH:MM:SS`.")
@@ -67,10 +67,10 @@ class JobDocument(Document):
     failed: int
     cancelled: int
     notice: str | None = Field(
-        default=None, description="Why none of it is done at the moment: the caller's audio of this hour is used up."
+        default=None, description="Why the job is paused: the caller has used up the audio allowed per hour."
     )
-    failures: tuple[FailedItem, ...] = Field(description="What failed, at most 100; the results have them all.")
-    links: dict[str, str] = Field(description="Addresses of the results, by format.")
+    failures: tuple[FailedItem, ...] = Field(description="Failed recordings, at most 100; the results list them all.")
+    links: dict[str, str] = Field(description="URLs of the results, by format.")
 
 
 class JobPage(Document):
@@ -83,10 +83,10 @@ class JobPage(Document):
 
 
 class RecognizedAudio(RecognitionResult):
-    """The document of `result.json`, where its files can be fetched, and the embedding if it was asked for."""
+    """The content of `result.json`, links to the files, and the embedding if it was requested."""
 
-    id: str = Field(description="Of the result, for /api/v1/results/{id}.")
-    links: dict[str, str] = Field(description="Address of each file, by its name.")
+    id: str = Field(description="Id of the result, for /api/v1/results/{id}.")
+    links: dict[str, str] = Field(description="URL of each file, by its name.")
     embedding_values: tuple[float, ...] | None = Field(default=None, description="Only with inline_embedding.")
 
 
@@ -106,7 +106,7 @@ class ResultPage(Document):
     """Results, newest first."""
 
     results: tuple[ListedResult, ...]
-    total: int = Field(description="How many there are in all.")
+    total: int = Field(description="Total number of results.")
     offset: int
     limit: int
 
@@ -122,15 +122,15 @@ class ListedModel(Document):
 
 
 class ModelsDocument(Document):
-    """The models, and which one answers `auto` now."""
+    """The models, and the one that `auto` currently selects."""
 
     models: tuple[ListedModel, ...]
-    answering: str | None = Field(description="Who answers a request that names no model; null while nobody can.")
-    verified: bool | None = Field(description="Whether its numbers were found to be upstream's on this machine.")
-    notice: str | None = Field(description="Why the large model doesn't answer, if it doesn't.")
+    answering: str | None = Field(description="The model used where a request names none; null while there is none.")
+    verified: bool | None = Field(description="Whether its scores were verified against upstream's on this machine.")
+    notice: str | None = Field(description="Why the large model is not in use, if it is not.")
 
 
 class Health(Document):
-    """Whether the server lives, or can answer."""
+    """The state of the server: whether its process runs, or whether it is ready."""
 
     status: str

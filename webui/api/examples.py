@@ -1,4 +1,4 @@
-"""Answers as the description of the API shows them."""
+"""Example responses in the OpenAPI description."""
 
 from typing import Any, Final
 
@@ -59,6 +59,6 @@ JOB: Final[dict[str, Any]] = {
 }
 
 
-def shown(status: int, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """Returns what OpenAPI is told of the answer with ``status``."""
+def example_response(status: int, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """Returns the ``responses`` entry of a route that shows an example of the response with ``status``."""
     return {status: {"content": {"application/json": {"example": example}}}}

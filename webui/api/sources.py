@@ -1,4 +1,4 @@
-"""From what a request gives to an audio file: an upload, base64, a path under an allowed folder, or an address."""
+"""Opens the audio that a JSON request names: base64, a path under an allowed folder, or a URL."""
 
 import base64
 from collections.abc import Callable
@@ -13,40 +13,36 @@ from webui.service import Progress, Stage
 from webui.settings import Settings
 
 SOURCES: Final = ("audio_path", "audio_url", "audio_base64")
-
-
-DECODE_SIGNS: Final = 1 << 20  # of base64 at a time, a multiple of 4; between two, other threads have their turn
+DECODE_SIGNS: Final = 1 << 20  # base64 characters per piece, a multiple of 4; between pieces, other threads can run
 
 Opened = Callable[[Progress], AbstractContextManager[Path | bytes]]
 
 
 def source_of(body: RecognizeRequest, settings: Settings, urls: UrlSource) -> Opened:
-    """Returns what gives the audio that a JSON request names. To fetch or decode it is work, and is left for later.
+    """Returns a function that opens the audio of a JSON request; nothing is fetched or decoded before it is called.
 
     Raises:
-        RequestError: none or several are named.
-        ForbiddenRequestError: an address, and the setting is off.
-        ForbiddenPathError: a path outside of the allowed folders.
+        RequestError: the request names no source, or several.
+        ForbiddenRequestError: it names a URL, and the setting for URLs is off.
+        ForbiddenPathError: it names a path outside of the allowed folders.
     """
     named = [name for name in SOURCES if getattr(body, name) is not None]
     if len(named) != 1:
         raise RequestError("api.one_source", found=" + ".join(named) or "none")
-    url, encoded = body.audio_url, body.audio_base64
-    if url is not None:
+    if (url := body.audio_url) is not None:
         urls.check_enabled()
         return lambda progress: urls.fetched(url, lambda: progress(0.0, Stage.VALIDATION))
-    if encoded is not None:
+    if (encoded := body.audio_base64) is not None:
         return lambda _progress: nullcontext(decoded(encoded))
-    assert body.audio_path is not None
-    path = allowed_path(body.audio_path, settings.audio_roots)
+    path = allowed_path(body.audio_path or "", settings.audio_roots)
     return lambda _progress: nullcontext(path)
 
 
 def allowed_path(given: str, roots: tuple[Path, ...]) -> Path:
-    """Returns the path that a caller names, if it lies under one of ``roots`` wherever links lead; it need not exist.
+    """Returns a caller's path if it is under one of ``roots`` after all links are resolved; it need not exist.
 
     Raises:
-        ForbiddenPathError: there are no roots, or it lies elsewhere.
+        ForbiddenPathError: there are no roots, or the path is not under any of them.
     """
     if not roots:
         raise ForbiddenPathError("api.no_audio_roots")
@@ -55,7 +51,7 @@ def allowed_path(given: str, roots: tuple[Path, ...]) -> Path:
     try:
         path = Path(given).resolve()
         inside = any(path.is_relative_to(root.resolve()) for root in roots)
-    except (OSError, RuntimeError) as err:  # a name too long; links in a circle
+    except (OSError, RuntimeError) as err:  # the name is too long, or its links form a circle
         raise ForbiddenPathError("api.outside_roots") from err
     if not inside:
         raise ForbiddenPathError("api.outside_roots")
@@ -63,18 +59,18 @@ def allowed_path(given: str, roots: tuple[Path, ...]) -> Path:
 
 
 def decoded(given: str) -> bytes:
-    """Returns what base64 says, decoded in pieces: a body of 100 MB would else hold up every other thread for a second.
+    """Decodes base64 in pieces: 100 MB in one piece would block every other thread for a second.
 
     Raises:
-        RequestError: it is no base64.
+        RequestError: the text is not base64.
     """
     pieces: list[bytes] = []
     try:
         for start in range(0, len(given), DECODE_SIGNS):
-            signs = given[start : start + DECODE_SIGNS]
-            if signs.endswith("=") and start + DECODE_SIGNS < len(given):
+            piece = given[start : start + DECODE_SIGNS]
+            if piece.endswith("=") and start + DECODE_SIGNS < len(given):
                 raise ValueError("data after the padding")
-            pieces.append(base64.b64decode(signs, validate=True))
-    except ValueError as err:  # binascii.Error is one
+            pieces.append(base64.b64decode(piece, validate=True))
+    except ValueError as err:  # the base class of binascii.Error
         raise RequestError("api.bad_base64", reason=str(err)) from err
     return b"".join(pieces)

@@ -1,4 +1,4 @@
-"""Which addresses of the network may be asked for audio: public ones, and those that the settings name."""
+"""Which network addresses audio may be fetched from: public ones, and those that the settings name."""
 
 import ipaddress
 import socket
@@ -9,8 +9,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolver = Callable[[str, int], Sequence[str]]
 
-# Not public, whatever an older Python's table says: special purposes, relays, documentation; and Azure's wire server,
-# public by its number, yet answered inside of that cloud.
+# Not public, although ``ipaddress`` of some Python versions says so: special purposes, relays, documentation; and the
+# wire server of Azure, which has a public address but is reached only from inside that cloud.
 NOT_PUBLIC: Final = tuple(
     ipaddress.ip_network(one)
     for one in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "64:ff9b:1::/48", "3fff::/20", "5f00::/16")
@@ -19,17 +19,17 @@ NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class AddressRule:
-    """Tells which addresses may be connected to.
+    """Decides which addresses may be connected to.
 
     Args:
-        networks: allowed besides public ones, for instance those of a storage of one's own.
+        networks: networks that are allowed besides public ones, for instance that of an internal file server.
     """
 
     def __init__(self, networks: Sequence[Network] = ()) -> None:
         self._networks = tuple(networks)
 
     def allows(self, written: str) -> bool:
-        """Returns whether an address, as a resolver gives it, may be connected to."""
+        """Returns whether an address, in a resolver's notation, may be connected to."""
         try:
             address = ipaddress.ip_address(written)
         except ValueError:
@@ -40,7 +40,7 @@ class AddressRule:
 
 
 def is_public(address: Address) -> bool:
-    """Returns whether an address is one of the public internet, for one receiver."""
+    """Returns whether an address is a unicast address of the public internet."""
     if isinstance(address, ipaddress.IPv6Address):
         translated = translated_to(address)
         if translated is not None:
@@ -54,18 +54,18 @@ def is_public(address: Address) -> bool:
 
 
 def translated_to(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Returns the IPv4 address that an IPv6 address is only another way to write."""
+    """Returns the IPv4 address that an IPv6 address stands for (IPv4-mapped or NAT64), or None."""
     if address in NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Returns the addresses of a host, as the system knows them; whatever notation a number is in, they are plain.
+    """Returns the addresses of a host from the system's resolver, in plain notation even where ``host`` is a number.
 
     Raises:
-        OSError: it has none.
-        UnicodeError: it can't be a name.
+        OSError: the host has no address.
+        UnicodeError: the host is not a valid name.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))

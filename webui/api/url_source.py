@@ -1,8 +1,9 @@
-"""Audio from an address that a caller names, fetched so that it can't be turned against the server's own network.
+"""Fetches audio from a caller's URL without giving the caller access to the server's own network.
 
-A name is resolved once, every address it has is checked, and the connection goes to a checked address, so what a name
-means later doesn't matter. The request keeps the name: for its Host header, for TLS and for the certificate. Each
-redirect begins anew. No proxy, no cookie, no password of the environment takes part.
+A host name is resolved once, every address it has is checked, and the connection goes to a checked address, so it makes
+no difference if the name resolves to something else later. The name itself is still used for the Host header, for TLS
+and for checking the certificate. Each redirect is checked in the same way. Proxies, cookies and passwords of the
+environment are not used.
 """
 
 import ssl
@@ -25,17 +26,17 @@ from webui.units import BYTES_PER_MB
 SCHEMES: Final = ("http", "https")
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS: Final = 5
-STEP_S: Final = 10.0  # the longest silence of the other side
+STEP_S: Final = 10.0  # longest time without any data from the other server
 OK: Final = 200
 HEADERS: Final = [(b"User-Agent", b"speech-emotion-webui"), (b"Accept", b"*/*"), (b"Accept-Encoding", b"identity")]
 
 
 class UrlSource:
-    """Fetches audio into a file of its own.
+    """Fetches audio into a temporary file.
 
     Args:
-        settings: whether, from where besides public addresses, how many bytes, how long.
-        resolver: names to addresses; the system's.
+        settings: whether URLs are allowed, which networks besides public ones, and the limits of size and time.
+        resolver: returns the addresses of a host name; by default the system's resolver.
     """
 
     def __init__(self, settings: Settings, resolver: Resolver = resolve) -> None:
@@ -47,39 +48,40 @@ class UrlSource:
 
     @contextmanager
     def fetched(self, url: str, on_block: Callable[[], None] = lambda: None) -> Iterator[Path]:
-        """Gives the audio at ``url`` as a file, gone at the end of the block.
+        """Yields the audio at ``url`` as a file, which is deleted at the end of the block.
 
         Args:
             url: http or https.
-            on_block: called while it arrives; may raise to stop.
+            on_block: called for each block that arrives; may raise to stop the transfer.
 
         Raises:
-            ForbiddenRequestError: the setting is off, or the address is none that may be asked.
-            RequestError: it is no URL.
-            AudioFetchError: the other side doesn't give it.
-            AudioTooLongError: it is too large.
+            ForbiddenRequestError: the setting for URLs is off, or the URL leads to an address that is not allowed.
+            RequestError: ``url`` is not a URL.
+            AudioFetchError: the other server does not deliver the audio.
+            AudioTooLongError: the audio is too large.
+            OutputError: the temporary file can't be written.
         """
         self.check_enabled()
         until = time.monotonic() + self._limit_s
-        with tempfile.NamedTemporaryFile(prefix="speech-emotion-url-") as kept:
+        with tempfile.NamedTemporaryFile(prefix="speech-emotion-url-") as file:
             try:
-                self._follow(parsed(url), kept, _Backend(self._rule, self._resolver, until), on_block)
-                kept.flush()
+                self._follow(parsed(url), file, _Backend(self._rule, self._resolver, until), on_block)
+                file.flush()
             except (httpcore.TimeoutException, TimeoutError) as err:
                 raise AudioFetchError("api.url_too_slow", limit_s=self._limit_s) from err
             except (httpcore.NetworkError, httpcore.ProtocolError) as err:
                 raise AudioFetchError("api.url_unreachable") from err
-            except OSError as err:  # the library has words of its own for the network's: this is the disk's
+            except OSError as err:  # the library's own errors cover the network, so this one is of the disk
                 folder, reason = tempfile.gettempdir(), err.strerror or str(err)
                 raise OutputError("storage.not_writable", folder=folder, reason=reason) from err
-            yield Path(kept.name)
+            yield Path(file.name)
 
     def check_enabled(self) -> None:
-        """Raises ForbiddenRequestError where the setting is off."""
+        """Raises ForbiddenRequestError if the setting for URLs is off."""
         if not self._enabled:
             raise ForbiddenRequestError("api.no_audio_urls")
 
-    def _follow(self, url: httpx.URL, kept: IO[bytes], backend: "_Backend", on_block: Callable[[], None]) -> None:
+    def _follow(self, url: httpx.URL, file: IO[bytes], backend: "_Backend", on_block: Callable[[], None]) -> None:
         with httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend, max_connections=1) as pool:
             for _ in range(MAX_REDIRECTS + 1):
                 target = httpcore.URL(
@@ -94,11 +96,11 @@ class UrlSource:
                         continue
                     if response.status != OK:
                         raise AudioFetchError("api.url_status", found=response.status)
-                    self._keep(response, kept, on_block)
+                    self._save(response, file, on_block)
                     return
         raise AudioFetchError("api.url_redirects", expected=MAX_REDIRECTS)
 
-    def _keep(self, response: httpcore.Response, kept: IO[bytes], on_block: Callable[[], None]) -> None:
+    def _save(self, response: httpcore.Response, file: IO[bytes], on_block: Callable[[], None]) -> None:
         limit = int(self._max_mb * BYTES_PER_MB)
         announced = _header(response, b"content-length") or "0"
         arrived = int(announced) if announced.isdigit() else 0
@@ -110,15 +112,19 @@ class UrlSource:
             arrived += len(block)
             if arrived > limit:
                 raise AudioTooLongError("api.too_large", expected_mb=self._max_mb)
-            kept.write(block)
+            file.write(block)
 
 
 def parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
-    """Returns an address that may be tried.
+    """Returns a URL in its parts.
+
+    Args:
+        url: the URL; it may be relative if there is a ``base``.
+        base: the URL that redirected to ``url``.
 
     Raises:
-        RequestError: it is no URL.
-        ForbiddenRequestError: it is not of http or https, or carries a name or a password.
+        RequestError: it is not a URL.
+        ForbiddenRequestError: its scheme is neither http nor https, or it contains a user name or a password.
     """
     try:
         found = httpx.URL(url) if base is None else base.join(url)
@@ -132,7 +138,7 @@ def parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
 
 
 def file_name_of(url: str) -> str:
-    """Returns the last part of an address's path."""
+    """Returns the last part of a URL's path."""
     try:
         return httpx.URL(url).path.rsplit("/", 1)[-1]
     except (httpx.InvalidURL, ValueError):
@@ -140,7 +146,7 @@ def file_name_of(url: str) -> str:
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Opens connections to checked addresses alone, and closes them when time is up."""
+    """Opens connections to checked addresses only, and limits the time that each may take."""
 
     def __init__(self, rule: AddressRule, resolver: Resolver, until: float) -> None:
         self._rule = rule
@@ -156,10 +162,10 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connects to one of the host's addresses, if all of them may be asked."""
+        """Connects to one of the host's addresses, if all of them are allowed."""
         try:
             addresses = self._resolver(host, port)
-        except (OSError, UnicodeError) as err:  # told like a refusal: which names exist inside is nobody's business
+        except (OSError, UnicodeError) as err:  # the same error as a refusal, to reveal no names
             raise ForbiddenRequestError("api.url_refused") from err
         if not addresses or not all(self._rule.allows(address) for address in addresses):
             raise ForbiddenRequestError("api.url_refused")
@@ -171,21 +177,21 @@ class _Backend(httpcore.NetworkBackend):
         return self._connect(addresses[-1], port, timeout)
 
     def _connect(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
-        return _TimedStream(self._inner.connect_tcp(address, port, left(self._until, timeout)), self._until)
+        return _TimedStream(self._inner.connect_tcp(address, port, _step_timeout(self._until, timeout)), self._until)
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection on which everything together takes a bounded time, however slowly the other side drips."""
+    """A connection with a limit on the total time, however slowly the other server sends."""
 
     def __init__(self, inner: httpcore.NetworkStream, until: float) -> None:
         self._inner = inner
         self._until = until
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, left(self._until, timeout))
+        return self._inner.read(max_bytes, _step_timeout(self._until, timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, left(self._until, timeout))
+        self._inner.write(buffer, _step_timeout(self._until, timeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -193,15 +199,15 @@ class _TimedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        secured = self._inner.start_tls(ssl_context, server_hostname, left(self._until, timeout))
+        secured = self._inner.start_tls(ssl_context, server_hostname, _step_timeout(self._until, timeout))
         return _TimedStream(secured, self._until)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the library's
         return self._inner.get_extra_info(info)
 
 
-def left(until: float, timeout: float | None) -> float:
-    """Returns how long one step may take.
+def _step_timeout(until: float, timeout: float | None) -> float:
+    """Returns how long one step may take, in seconds.
 
     Raises:
         TimeoutError: no time is left.

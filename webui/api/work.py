@@ -1,4 +1,4 @@
-"""Runs blocking work for a request: bounded, off the event loop, and ended when its caller has gone."""
+"""Runs the blocking work of a request in a thread, with a time limit, and stops it when the client disconnects."""
 
 import asyncio
 import threading
@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 
 class CallerGoneError(Exception):
-    """Nobody waits for the answer any more."""
+    """The client has disconnected."""
 
 
 async def answer_disconnected(_request: Request, _error: Exception) -> Response:
-    """FastAPI's handler of ``CallerGoneError``, and of callers who hang up before all has arrived.
+    """FastAPI's handler for clients that disconnect, during the upload (``ClientDisconnect``) or later.
 
-    The connection is closed, so what it returns goes nowhere.
+    The connection is closed, so the response is only counted, never sent.
     """
     return Response(status_code=499)
 
@@ -38,31 +38,31 @@ async def run_for(
     *,
     limit_s: float,
 ) -> T:
-    """Runs blocking work in a thread and returns what it returns.
+    """Runs blocking work in a thread and returns its result.
 
     Args:
         request: the request; the work ends when its client disconnects.
         scheduler: bounds how many requests run and wait.
-        source: opens the input of the work. It is opened before a slot is taken, since fetching it takes none.
-        work: given the input and a function that it reports its progress to.
-        limit_s: how long all of it may take, waiting included, in seconds.
+        source: opens the input of the work. It is called before a slot is taken, so that a slow download occupies none.
+        work: called with the input and a function that it reports its progress to.
+        limit_s: time limit including the wait for a slot, in seconds.
 
     Raises:
-        BusyError: too many requests wait already.
-        StoppingError: the process is about to end.
+        BusyError: too many requests are waiting already.
+        StoppingError: the process is shutting down.
         TimeLimitError: it took too long.
         CallerGoneError: the client has disconnected.
     """
     gone = threading.Event()
     until = time.monotonic() + limit_s
 
-    def look(_fraction: float, _stage: Stage) -> None:
+    def check(_fraction: float, _stage: Stage) -> None:
         if gone.is_set():
             raise CallerGoneError
         if time.monotonic() > until:
             raise TimeLimitError("request.too_slow", limit_s=limit_s)
 
-    progress = scheduler.drain.watched(look)
+    progress = scheduler.drain.watched(check)
 
     def run() -> T:
         with source(progress) as opened, scheduler.slot(on_wait=lambda: progress(0.0, Stage.VALIDATION)):
@@ -78,7 +78,7 @@ async def run_for(
 
 
 async def _watch(request: Request, gone: threading.Event) -> None:
-    """Sets ``gone`` once the connection is closed; the body has been read, so that is the next thing to come."""
+    """Sets ``gone`` once the connection is closed; the body has been read, so no other message can follow."""
     while not gone.is_set():
         message = await request.receive()
         if message["type"] == "http.disconnect":

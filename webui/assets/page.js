@@ -1,16 +1,16 @@
-// Runs once, when the page opens. It translates texts that Gradio shows in English only, announces new content to
+// Runs once, when the page is opened. It translates texts that Gradio shows only in English, announces new content to
 // screen readers, and moves the keyboard focus when the focused button disappears.
 (texts) => {
   const root = document.documentElement;
   const rules = texts.map(({ pattern, texts }) => ({ pattern: new RegExp(`^(?:${pattern})$`), texts }));
-  // Text elsewhere is the user's or ours.
+  // All other text comes from the user or from our own table of texts.
   const TRANSLATED = ".toast-wrap, .meta-text, .meta-text-center, .progress-text, #microphone button";
   const ATTRIBUTES = ["aria-label", "title"];
   const NEXT = { cancel: "recognize", "cancel-download": "retry", retry: "cancel-download" };
   const SETTLED_MS = 300;
-  const NARROW_PX = 640; // below it the answer stands under the buttons, out of sight
+  const NARROW_PX = 640; // on narrower screens the answer is below the buttons, out of view
 
-  const known = new WeakMap(); // node -> { slot: { original, ours } }, where a slot is an attribute or the text itself
+  const known = new WeakMap(); // node -> { slot: { original, ours } }, where a slot is the name of an attribute, or "" for the text
 
   function translate(original) {
     const language = root.dataset.language;
@@ -44,7 +44,7 @@
     node.childNodes.forEach(visit);
   }
 
-  // One live region that is always there: screen readers often skip a region that appears together with its text.
+  // One permanent live region: screen readers often skip a region that is added together with its text.
   const announcer = document.createElement("div");
   announcer.className = "se-announcer";
   announcer.setAttribute("aria-live", "polite");
@@ -63,22 +63,22 @@
     if (fresh.length) announcer.textContent = fresh.join(" ");
   }
 
-  // A run that was stopped and one that was refused look alike to Gradio.
+  // Gradio's events do not tell a recognition that the user cancelled from one that the server refused.
   document.addEventListener("click", ({ target }) => {
     if (!target.closest?.("#recognize, #cancel")) return;
     root.dataset.stopped = String(!!target.closest("#cancel"));
     if (innerWidth <= NARROW_PX) setTimeout(() => document.getElementById("answer")?.scrollIntoView({ block: "nearest" }), SETTLED_MS);
   }, true);
 
-  // A file that the browser can't play: the sentence behind the player shows instead of it. The page's policy runs no
-  // handler that stands in the markup.
+  // If the browser can't play a file, the sentence behind the player is shown instead of the player. This is not an
+  // `onerror` attribute because the content security policy of the page forbids those.
   document.addEventListener("error", ({ target }) => {
     if (!target.matches?.("#player audio")) return;
     target.hidden = true;
     target.nextElementSibling.hidden = false;
   }, true);
 
-  // Gradio shows nothing when there is no microphone.
+  // Gradio shows no message when there is no access to a microphone.
   const devices = navigator.mediaDevices;
   if (devices) {
     const request = devices.getUserMedia.bind(devices);

@@ -1,6 +1,6 @@
-"""The command line: ``main`` is all of it that others need.
+"""The command line; ``main`` is its entry point.
 
-Answers go to stdout, everything else to stderr. Nothing heavy is imported before a command needs it.
+Results go to stdout, everything else to stderr. Large libraries are imported only by the commands that need them.
 """
 
 import sys
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default those of the process.
     """
     try:
-        from webui.cli.program import run  # imported late: from here on Ctrl-C is quiet
+        from webui.cli.program import run  # imported inside `try`, so that Ctrl-C during the import prints no traceback
 
         return run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""An answer as lines for people."""
+"""A result as lines of text for the terminal."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -17,12 +17,12 @@ MAX_SPANS: Final = 20
 
 
 def answer_lines(recognition: Recognition, given: str, language: Language) -> Iterator[Text]:
-    """Yields the lines: file, main emotion, nine scores, the course over time if asked for, the run folder.
+    """Yields the lines: file, main emotion, nine scores, emotions over time if there are frame scores, run folder.
 
     Args:
-        recognition: the answer.
-        given: the file as the user named it.
-        language: of labels.
+        recognition: the recognition.
+        given: the file as given on the command line.
+        language: language of the labels.
     """
     result = recognition.result
     yield Text(given, style="bold")
@@ -35,7 +35,7 @@ def answer_lines(recognition: Recognition, given: str, language: Language) -> It
         bar = "█" * round(score * BAR_CELLS)
         yield Text.assemble(name, f"{score:7.1%} ", (bar, "green" if emotion is result.emotion else "cyan"))
     if result.frames is not None:
-        yield from _course(result.frames, language)
+        yield from _emotions_over_time(result.frames, language)
     for segment in result.segments or ():
         line = f"{segment.start_s:8.2f} – {segment.end_s:8.2f} s  {_title(segment.emotion, language)}"
         yield Text.assemble("  ", line, f"  {segment.confidence:.1%}")
@@ -49,7 +49,7 @@ def _title(emotion: Emotion, language: Language) -> str:
     return f"{emotion.emoji} {name}"
 
 
-def _course(frames: FrameScores, language: Language) -> Iterator[Text]:
+def _emotions_over_time(frames: FrameScores, language: Language) -> Iterator[Text]:
     if frames.scores is None or frames.start_s is None or frames.end_s is None:
         yield Text("  " + text("cli.course_in_file", language, rows=frames.rows, file=frames.file))
         return

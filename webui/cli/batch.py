@@ -1,4 +1,4 @@
-"""``batch``: many recordings into one table, taken up again where it was interrupted."""
+"""``batch``: recognizes many recordings and writes one table; an interrupted run can be resumed."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,9 +36,9 @@ from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 from webui.texts import text
 
-JOB: Final = "batch"  # the only job of its file
-LOOK_S: Final = 0.5
-SHOWN_FAILURES: Final = 20  # printed one by one; the table has them all
+JOB: Final = "batch"  # the only job in its database
+POLL_S: Final = 0.5
+SHOWN_FAILURES: Final = 20  # number of failures that are printed; the table contains all of them
 
 
 def batch(
@@ -59,9 +59,9 @@ def batch(
     engine: EngineOption = None,
     precision: PrecisionOption = None,
 ) -> CommandAction:
-    """Returns the job that recognizes them all and writes the table."""
+    """Returns the action that recognizes the recordings and writes the table."""
 
-    def job(terminal: Terminal) -> ExitCode:
+    def run(terminal: Terminal) -> ExitCode:
         kind = format if format is not None else _format_of(out)
         if granularity is not Granularity.UTTERANCE and kind is not TableFormat.JSONL:
             raise RequestError("cli.batch_needs_jsonl", found=granularity.value, format=kind.value)
@@ -82,7 +82,7 @@ def batch(
         check_effect(options)
         return _Batch(settings, options, out, kind, terminal).run(list(_files(sources)), resume=resume)
 
-    return job
+    return run
 
 
 def _format_of(out: Path) -> TableFormat:
@@ -94,7 +94,7 @@ def _format_of(out: Path) -> TableFormat:
 
 
 def _files(sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """Yields names and paths: a folder's recordings, named from the folder on if it is alone, and files as given."""
+    """Yields names and paths of all recordings; names are relative to the folder if it is the only source."""
     for source in sources:
         if source.is_dir():
             inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
@@ -118,11 +118,11 @@ class _Batch:
         self._service = RecognitionService(settings)
 
     def run(self, files: list[tuple[str, str]], *, resume: bool) -> ExitCode:
-        """Works until all is done or Ctrl-C; the table is written either way."""
+        """Recognizes until everything is done or interrupted by Ctrl-C; writes the table in either case."""
         if not files:
             raise RequestError("cli.batch_nothing", expected=" ".join(sorted(SOUND_SUFFIXES)))
         if not resume:
-            self._forget()
+            self._delete_state()
         store = JobStore(self._state)
         runner = JobRunner(self._service, store)
         try:
@@ -137,7 +137,7 @@ class _Batch:
         return self._print_summary(record, failures)
 
     def _prepare(self, runner: JobRunner, files: list[tuple[str, str]]) -> None:
-        """Writes down what is to be done, besides what is done already."""
+        """Adds the recordings to the job, except for those that are in it already."""
         store = runner.store
         before = store.job(JOB)
         if before is None:
@@ -153,8 +153,9 @@ class _Batch:
     def _watch(self, runner: JobRunner) -> JobRecord:
         with self._terminal.count(text("cli.batch_busy", self._terminal.language)) as show:
             while True:
-                record = runner.wait(JOB, LOOK_S)
-                assert record is not None
+                record = runner.wait(JOB, POLL_S)
+                if record is None:
+                    raise LookupError(f"the job {JOB} is not in its database")
                 show(record.counts[ItemState.DONE] + record.counts[ItemState.FAILED], record.total)
                 if record.ended:
                     return record
@@ -167,10 +168,10 @@ class _Batch:
         self._terminal.print_text("cli.batch_done", done=done, failed=len(failures), path=self._out)
         if failures:
             return ExitCode.PARTLY
-        self._forget()
+        self._delete_state()
         return ExitCode.OK
 
-    def _forget(self) -> None:
+    def _delete_state(self) -> None:
         name = self._state.name
         for file in (name, f"{name}-wal", f"{name}-shm", f".{name}.lock"):
             self._state.with_name(file).unlink(missing_ok=True)

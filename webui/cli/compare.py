@@ -1,7 +1,7 @@
-"""``compare``: several models side by side, on this machine and on recordings of the user's."""
+"""``compare``: compares models: speed on this machine, and accuracy on the user's recordings."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.markdown import Markdown
@@ -10,8 +10,6 @@ from webui.cli.exit_codes import ExitCode
 from webui.cli.options import CommandAction, DeviceOption, JsonOption, load_settings
 from webui.cli.terminal import Terminal
 from webui.texts import text
-
-DEFAULT_MODELS: Final = "emotion2vec_plus_large,wav2vec2_base_superb,hubert_large_superb"
 
 
 def compare(
@@ -32,10 +30,11 @@ def compare(
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> CommandAction:
-    """Returns the job that measures the models and writes the report."""
+    """Returns the action that measures the models and writes the report."""
 
-    def job(terminal: Terminal) -> ExitCode:
-        from webui.engine.registry import ModelRegistry  # imported late: numpy takes a while
+    def run(terminal: Terminal) -> ExitCode:
+        from webui.engine.families import compared_by_default  # imported late, like all below: numpy takes a while
+        from webui.engine.registry import ModelRegistry
         from webui.service.compare.advice import Limits
         from webui.service.compare.report import HTML_FILE, JSON_FILE, MARKDOWN_FILE
         from webui.service.compare.session import ComparisonRequest, compare_models, parse_names
@@ -43,8 +42,8 @@ def compare(
 
         settings = load_settings(device=device)
         registry = ModelRegistry(settings)
-        names = parse_names(models if models is not None else DEFAULT_MODELS, registry.names())
-        question = ComparisonRequest(
+        names = parse_names(models, registry.names()) if models is not None else compared_by_default()
+        request = ComparisonRequest(
             models=tuple(registry.choose(name).name for name in names),
             data=read_source(data) if data is not None else None,
             source=str(data) if data is not None else None,
@@ -52,7 +51,7 @@ def compare(
             limits=Limits(memory_mb=max_memory_mb, latency_s=max_latency_s, language=speech_language),
         )
         with terminal.count(text("compare.busy", terminal.language)) as show:
-            made = compare_models(question, settings, out, terminal.language, resume=resume, on_step=show)
+            made = compare_models(request, settings, out, terminal.language, resume=resume, on_step=show)
         files = made.files
         if as_json:
             terminal.print_json(files[JSON_FILE].strip())
@@ -61,4 +60,4 @@ def compare(
         terminal.print_text("compare.written", path=out / HTML_FILE)
         return ExitCode.OK if made.complete else ExitCode.PARTLY
 
-    return job
+    return run

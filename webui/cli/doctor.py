@@ -1,4 +1,4 @@
-"""``doctor``: what is installed and whether it works; what a bug report needs."""
+"""``doctor``: checks the installation, and prints the facts that a bug report needs."""
 
 from rich.text import Text
 
@@ -12,9 +12,9 @@ NAME_CELLS = 22
 
 
 def doctor(as_json: JsonOption = False, model: ModelOption = None, device: DeviceOption = None) -> CommandAction:
-    """Returns the job that examines this machine."""
+    """Returns the action that checks this machine."""
 
-    def job(terminal: Terminal) -> ExitCode:
+    def run(terminal: Terminal) -> ExitCode:
         settings = load_settings(model=model, device=device)
         with terminal.busy(text("cli.doctor_busy", terminal.language)):
             report = examine(settings)
@@ -24,11 +24,11 @@ def doctor(as_json: JsonOption = False, model: ModelOption = None, device: Devic
             _print_report(report, terminal)
         return ExitCode.OK if report.healthy else ExitCode.UNHEALTHY
 
-    return job
+    return run
 
 
 def _print_report(report: DoctorReport, terminal: Terminal) -> None:
-    """Writes the report as lines for a bug report: the facts in English, the findings translated."""
+    """Prints the report: the facts in English, for bug reports, and the findings in the user's language."""
     for name, value in report.lines():
         terminal.print_result(Text.assemble((f"{name:<{NAME_CELLS}}", "bold"), value))
     for problem in report.problems:

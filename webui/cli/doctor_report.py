@@ -23,15 +23,15 @@ LOW_DISK_MB = 500.0
 
 
 class TorchInfo(Document):
-    """PyTorch, and the devices it can use."""
+    """The installed PyTorch, and the devices that it can use."""
 
     version: str
-    cuda: str | None = Field(description="The CUDA version it was built for.")
+    cuda: str | None = Field(description="The CUDA version that it was built for.")
     devices: tuple[str, ...]
 
 
 class DoctorReport(Document):
-    """What ``doctor`` found."""
+    """The report of ``doctor``."""
 
     program: str
     python: str
@@ -43,22 +43,22 @@ class DoctorReport(Document):
     packages: dict[str, str | None] = Field(description="Installed version of every requirement; null if missing.")
     ffmpeg: str | None = Field(description="Optional: the program decodes without it.")
     models: tuple[ModelDocument, ...]
-    model_load_s: float | None = Field(description="How long the model that answers took to load; null if it failed.")
+    model_load_s: float | None = Field(description="Time to load the model in use, in seconds; null if that failed.")
     outputs_dir: str
     free_disk_mb: float
     port: int
     port_free: bool
     changed_settings: dict[str, str] = Field(description="Settings that are not at their default.")
-    problems: tuple[Notice, ...] = Field(description="What keeps the program from working.")
-    remarks: tuple[Notice, ...] = Field(description="What is worth knowing.")
+    problems: tuple[Notice, ...] = Field(description="Findings that prevent the program from working.")
+    remarks: tuple[Notice, ...] = Field(description="Other findings worth knowing.")
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing keeps the program from working."""
+        """Whether there are no problems."""
         return not self.problems
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Yields names and values for people."""
+        """Yields names and values for printing."""
         yield "speech-emotion-webui", self.program
         yield "python", self.python
         yield "system", self.system
@@ -83,7 +83,7 @@ class DoctorReport(Document):
 
 
 def examine(settings: Settings) -> DoctorReport:
-    """Examines this machine; takes the seconds that loading the model takes."""
+    """Checks this machine; takes seconds, since it loads the model."""
     problems: list[Notice] = []
     remarks: list[Notice] = []
     packages = machine.package_versions()
@@ -122,9 +122,9 @@ def examine(settings: Settings) -> DoctorReport:
 
 def _torch() -> TorchInfo | None:
     try:
-        import torch  # imported late: seconds
+        import torch  # imported late: takes seconds
     except ImportError:
-        return None  # reported among the packages
+        return None  # the list of packages reports it
     devices = ["cpu"]
     if torch.cuda.is_available():
         devices += [
@@ -149,7 +149,7 @@ def _load_model(settings: Settings, problems: list[Notice]) -> float | None:
 
 
 def _check_outputs(folder: Path, problems: list[Notice], remarks: list[Notice]) -> float:
-    """Returns how many MB are free where results go."""
+    """Returns the free disk space for results, in MB."""
     reason = machine.why_not_writable(folder)
     if reason is not None:
         problems.append(Notice(code="storage.not_writable", values={"folder": str(folder), "reason": reason}))

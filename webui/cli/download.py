@@ -1,4 +1,4 @@
-"""``download``: brings a model's weights to this machine."""
+"""``download``: downloads a model's weights."""
 
 from typing import Annotated
 
@@ -15,9 +15,9 @@ from webui.texts import text
 def download(
     name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_download_name")] = LARGE,
 ) -> CommandAction:
-    """Returns the job that fetches the weights, unless they are here already."""
+    """Returns the action that downloads the weights, unless they are on this machine already."""
 
-    def job(terminal: Terminal) -> ExitCode:
+    def run(terminal: Terminal) -> ExitCode:
         registry = ModelRegistry(load_settings())
         with terminal.transfer(text("cli.download_asking", terminal.language)) as show:
 
@@ -29,4 +29,4 @@ def download(
         terminal.print_text("cli.downloaded", model=name, path=found.directory)
         return ExitCode.OK
 
-    return job
+    return run

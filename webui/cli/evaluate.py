@@ -1,4 +1,4 @@
-"""``evaluate``: how good a model is on labelled recordings."""
+"""``evaluate``: measures the accuracy of a model on labelled recordings."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -35,10 +35,10 @@ def evaluate(
     device: DeviceOption = None,
     engine: EngineOption = None,
 ) -> CommandAction:
-    """Returns the job that measures a model on the recordings of a manifest or folder."""
+    """Returns the action that evaluates a model on the recordings of a manifest or folder."""
 
-    def job(terminal: Terminal) -> ExitCode:
-        from webui.audio.limits import DecodeLimits  # imported late, like all of it: numpy and torch take seconds
+    def run(terminal: Terminal) -> ExitCode:
+        from webui.audio.limits import DecodeLimits  # imported late, like all below: numpy and torch take seconds
         from webui.engine.registry import ModelRegistry
         from webui.service import RecognitionService
         from webui.service.compare.session import agreement_values
@@ -74,7 +74,7 @@ def evaluate(
             terminal.print_result(report.rstrip())
         return ExitCode.PARTLY if found.failed else ExitCode.OK
 
-    return job
+    return run
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
-"""The one table of exit codes: what the program's end tells a script."""
+"""The exit codes of the program, and the table of the exit code of each class of errors."""
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -7,7 +8,7 @@ from webui.errors import AudioError, ModelError, OutputError, RequestError, Spee
 
 
 class ExitCode(IntEnum):
-    """What the program ends with."""
+    """The exit codes."""
 
     OK = 0
     UNEXPECTED = 1
@@ -23,10 +24,23 @@ class ExitCode(IntEnum):
 
     @property
     def meaning(self) -> str:
-        """Key of the text that says what it means."""
-        return f"cli.exit_{self.name.lower()}"
+        """Key of the text that explains the exit code."""
+        return _MEANINGS[self]
 
 
+_MEANINGS: Final[Mapping[ExitCode, str]] = {
+    ExitCode.OK: "cli.exit_ok",
+    ExitCode.UNEXPECTED: "cli.exit_unexpected",
+    ExitCode.REQUEST: "cli.exit_request",
+    ExitCode.AUDIO: "cli.exit_audio",
+    ExitCode.MODEL: "cli.exit_model",
+    ExitCode.OUTPUT: "cli.exit_output",
+    ExitCode.PARTLY: "cli.exit_partly",
+    ExitCode.UNHEALTHY: "cli.exit_unhealthy",
+    ExitCode.INTERRUPTED: "cli.exit_interrupted",
+    ExitCode.CLOSED_PIPE: "cli.exit_closed_pipe",
+    ExitCode.TERMINATED: "cli.exit_terminated",
+}
 OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], ExitCode], ...]] = (
     (AudioError, ExitCode.AUDIO),
     (ModelError, ExitCode.MODEL),
@@ -36,5 +50,5 @@ OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], ExitCode], ...]] = (
 
 
 def exit_code_of(error: Exception) -> ExitCode:
-    """Returns the exit code that stands for ``error``."""
+    """Returns the exit code for ``error``."""
     return next((code for kind, code in OF_ERROR if isinstance(error, kind)), ExitCode.UNEXPECTED)

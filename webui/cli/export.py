@@ -1,4 +1,4 @@
-"""``export``: a model as one file, for programs without PyTorch."""
+"""``export``: writes a model as one file, for programs without PyTorch."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from webui.units import BYTES_PER_MB
 
 
 class Format(StrEnum):
-    """What kind of file."""
+    """The file format."""
 
     ONNX = "onnx"
     SAFETENSORS = "safetensors"
@@ -31,9 +31,9 @@ def export(
     model_dir: ModelDirOption = None,
     target: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="cli.option_export_dir")] = None,
 ) -> CommandAction:
-    """Returns the job that writes the file."""
+    """Returns the action that writes the file."""
 
-    def job(terminal: Terminal) -> ExitCode:
+    def run(terminal: Terminal) -> ExitCode:
         settings = load_settings(model=name, model_dir=model_dir, precision=precision)
         registry = ModelRegistry(settings)
         if is_included(registry.choose(name).name):
@@ -45,4 +45,4 @@ def export(
         terminal.print_text("cli.exported", path=path, size_mb=path.stat().st_size / BYTES_PER_MB)
         return ExitCode.OK
 
-    return job
+    return run

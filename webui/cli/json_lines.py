@@ -1,7 +1,7 @@
-"""What ``--json`` prints: JSON Lines, one document per file in the order of the files, a single file included.
+"""The output of ``--json``: JSON Lines, one document per file in the order of the files, also for a single file.
 
-Lines and not an array: each answer can be used as soon as it is there, a run that is interrupted leaves whole
-documents, and one file is the same as many. ``jq`` and pandas (``read_json(lines=True)``) read it as it is.
+Lines rather than an array: each result can be used as soon as it is printed, an interrupted run leaves complete
+documents, and the format does not depend on the number of files. ``jq`` and pandas (``read_json(lines=True)``) read it.
 """
 
 from typing import Final
@@ -17,23 +17,23 @@ UNEXPECTED: Final = "cli.unexpected"
 
 
 class RecognizedFile(RecognitionResult):
-    """The document of ``result.json``, and where it came from and lies."""
+    """The content of ``result.json``, with the input and the run folder."""
 
-    input: str = Field(description="The file as it was given on the command line.")
+    input: str = Field(description="The file as given on the command line.")
     folder: str = Field(description="The run folder.")
-    files: tuple[str, ...] = Field(description="Names of the files in it.")
+    files: tuple[str, ...] = Field(description="Names of the files in the run folder.")
 
 
 class FailedFile(Document):
-    """A file that could not be answered."""
+    """A file that could not be recognized."""
 
-    error: Notice = Field(description="What went wrong; `code` is stable.")
-    exit_code: int = Field(description="The exit code that stands for such an error.")
-    input: str = Field(description="The file as it was given on the command line.")
+    error: Notice = Field(description="The error; `code` is stable.")
+    exit_code: int = Field(description="The exit code for this kind of error.")
+    input: str = Field(description="The file as given on the command line.")
 
 
 def recognized_line(recognition: Recognition, given: str) -> str:
-    """Returns the line of a file that was recognized."""
+    """Returns the line for a file that was recognized."""
     fields = fields_of(recognition.result, RecognitionResult)
     files = tuple(file.name for file in recognition.files)
     line = RecognizedFile(**fields, input=_printable(given), folder=str(recognition.folder), files=files)
@@ -41,18 +41,18 @@ def recognized_line(recognition: Recognition, given: str) -> str:
 
 
 def failed_line(error: Exception, given: str) -> str:
-    """Returns the line of a file that could not be answered."""
+    """Returns the line for a file that could not be recognized."""
     line = FailedFile(error=error_notice(error), exit_code=exit_code_of(error), input=_printable(given))
     return line.model_dump_json(exclude_none=True)
 
 
 def error_notice(error: Exception) -> Notice:
-    """Returns an error's key and values, in the form of a warning."""
+    """Returns an error as a notice, with its code and values."""
     if isinstance(error, SpeechEmotionError):
         return Notice.of_error(error.code, error.values)
     return Notice(code=UNEXPECTED, values={"kind": type(error).__name__, "reason": str(error)})
 
 
 def _printable(given: str) -> str:
-    """Returns a name that UTF-8 can hold: file names may be any bytes."""
+    """Returns a name that can be encoded in UTF-8; file names may contain any bytes."""
     return given.encode("utf-8", "replace").decode("utf-8")

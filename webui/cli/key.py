@@ -1,4 +1,4 @@
-"""``key``: makes API keys and logins. What it prints is kept nowhere; the settings hold the hashes."""
+"""``key``: creates API keys and logins, and prints them with their hashes for the settings; nothing is stored."""
 
 import getpass
 import sys
@@ -18,7 +18,7 @@ MIN_PASSWORD: Final = 8
 
 
 class Action(StrEnum):
-    """What to make."""
+    """What to create."""
 
     NEW = "new"
     LOGIN = "login"
@@ -28,16 +28,16 @@ def key(
     action: Annotated[Action, typer.Argument(help="cli.option_key_action")],
     user: Annotated[str, typer.Argument(metavar="USER", help="cli.option_key_user")] = "",
 ) -> CommandAction:
-    """Returns the job that makes a key or a login and prints it."""
+    """Returns the action that creates and prints a key or a login."""
 
-    def job(terminal: Terminal) -> ExitCode:
+    def run(terminal: Terminal) -> ExitCode:
         if action is Action.NEW:
             _print_key(terminal)
         else:
             _print_login(terminal, user)
         return ExitCode.OK
 
-    return job
+    return run
 
 
 def _print_key(terminal: Terminal) -> None:
@@ -49,8 +49,8 @@ def _print_key(terminal: Terminal) -> None:
 
 
 def _print_login(terminal: Terminal, user: str) -> None:
-    """Asks for the password, or reads it from standard input."""
-    if not user or any(sign.isspace() or sign in f",{COMMENT}" for sign in user):
+    """Prompts for the password on a terminal, otherwise reads it from stdin."""
+    if not user or any(character.isspace() or character in f",{COMMENT}" for character in user):
         raise RequestError("access.bad_user", found=repr(user))
     if sys.stdin.isatty():
         password = getpass.getpass(text("access.ask_password", terminal.language, user=user) + " ")

@@ -1,4 +1,4 @@
-"""Which language to speak: ``--lang`` anywhere on the command line, otherwise the system's."""
+"""The language of the output: from ``--lang`` anywhere on the command line, otherwise from the locale."""
 
 import os
 from typing import Final
@@ -10,15 +10,16 @@ VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def system_language() -> Language:
-    """Returns Chinese if the locale is a Chinese one, otherwise English."""
+    """Returns Chinese if the locale is Chinese, otherwise English."""
     locale = next((value for name in VARIABLES if (value := os.environ.get(name))), "")
     return Language.ZH if locale.lower().startswith("zh") else Language.EN
 
 
 def take_language(arguments: list[str]) -> tuple[Language, list[str]]:
-    """Returns the language and the arguments without ``--lang zh``; a value that is no language stays for the parser.
+    """Returns the language, and the arguments without ``--lang``; an invalid value is left for the parser to report.
 
-    It is taken before parsing, so that ``--help`` and usage errors speak it too, and it may stand behind the command.
+    This happens before parsing, so that ``--help`` and usage errors use the language too, and the option may also
+    follow the command.
     """
     language = system_language()
     rest: list[str] = []

@@ -1,6 +1,7 @@
-"""``models``: what can answer here."""
+"""``models``: lists the models."""
 
 import json
+from typing import Final
 
 from pydantic import Field
 from rich.table import Table
@@ -13,9 +14,18 @@ from webui.results import Document
 from webui.texts import text
 from webui.units import BYTES_PER_MB
 
+COLUMNS: Final = (
+    "cli.models_name",
+    "cli.models_ready",
+    "cli.models_engine",
+    "cli.models_license",
+    "cli.models_size",
+    "cli.models_path",
+)
+
 
 class ModelDocument(Document):
-    """What is known of one model."""
+    """One model, as ``models`` and ``doctor`` list it."""
 
     name: str
     ready: bool = Field(description="Whether it can be loaded without the network.")
@@ -26,7 +36,7 @@ class ModelDocument(Document):
 
     @classmethod
     def of(cls, status: ModelListing) -> "ModelDocument":
-        """Returns the document of ``status``."""
+        """Returns the document for ``status``."""
         return cls(
             name=status.name,
             ready=status.ready,
@@ -38,9 +48,9 @@ class ModelDocument(Document):
 
 
 def models(as_json: JsonOption = False) -> CommandAction:
-    """Returns the job that lists the models."""
+    """Returns the action that lists the models."""
 
-    def job(terminal: Terminal) -> ExitCode:
+    def run(terminal: Terminal) -> ExitCode:
         registry = ModelRegistry(load_settings())
         statuses = registry.listings()
         if as_json:
@@ -50,13 +60,13 @@ def models(as_json: JsonOption = False) -> CommandAction:
             terminal.print_text("cli.models_auto", auto=AUTO, name=registry.choose(AUTO).name)
         return ExitCode.OK
 
-    return job
+    return run
 
 
 def _table(statuses: list[ModelListing], terminal: Terminal) -> Table:
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "ready", "engine", "license", "size", "path"):
-        table.add_column(text(f"cli.models_{column}", terminal.language), overflow="fold")
+    for key in COLUMNS:
+        table.add_column(text(key, terminal.language), overflow="fold")
     for status in statuses:
         ready = text("cli.yes" if status.ready else "cli.no", terminal.language)
         size = f"{status.size_bytes / BYTES_PER_MB:.1f} MB"

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings they make."""
+"""Options that several commands have, and the settings made from them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from webui.results import Granularity
 from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions
 from webui.settings import ENV_PREFIX, Device, Engine, Precision, Settings
 
-CommandAction = Callable[[Terminal], ExitCode]  # what a parsed command line asks for
+CommandAction = Callable[[Terminal], ExitCode]  # runs a parsed command
 
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", metavar="auto|NAME", help="cli.option_model")]
 DeviceOption = Annotated[Device | None, typer.Option("--device", "-d", help="cli.option_device")]
@@ -37,7 +37,7 @@ RawOption = Annotated[bool, typer.Option("--raw", help="cli.option_raw")]
 LabelsOption = Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
 SegmentOption = Annotated[float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")]
 MergeOption = Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")]
-FLAGS: Final[Mapping[str, str]] = {  # by field of ``RecognizeOptions``
+FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions``
     "granularity": "--granularity",
     "model": "--model",
     "precision": "--precision",
@@ -55,7 +55,7 @@ def check_effect(options: AnalysisOptions) -> None:
     """Refuses options that would have no effect.
 
     Raises:
-        RequestError: options of frame scores without ``--granularity frame``, of segments without
+        RequestError: options for frame scores without ``--granularity frame``, for segments without
             ``--granularity segment``, or ``--raw`` with a window or hop.
     """
     smoothing = [FLAGS[name] for name in ("window_s", "hop_s") if getattr(options, name) is not None]
@@ -71,10 +71,10 @@ def check_effect(options: AnalysisOptions) -> None:
 
 
 def load_settings(**given: object) -> Settings:
-    """Returns the settings: what was ``given`` and is not None, then the environment, then the defaults.
+    """Returns the settings: from ``given`` except for None, then from the environment, then the defaults.
 
     Raises:
-        RequestError: a value makes no sense.
+        RequestError: a value is not valid.
     """
     overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:

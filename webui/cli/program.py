@@ -1,4 +1,4 @@
-"""Parses a command line, runs the command, and turns what goes wrong into a sentence and an exit code."""
+"""Parses a command line, runs the command, and turns errors into messages and exit codes."""
 
 import re
 import signal
@@ -30,15 +30,15 @@ from webui.texts import TEXTS, Language, text
 PROGRAM = "bash run.sh"
 
 
-class _Terminated(BaseException):  # not an Exception: nothing on the way may take it for an error
-    """SIGTERM or SIGHUP came."""
+class _Terminated(BaseException):  # not an Exception, so that no handler of errors catches it
+    """The process has received SIGTERM or SIGHUP."""
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command and returns its exit code. Ctrl-C comes out as KeyboardInterrupt.
+    """Runs one command and returns its exit code; Ctrl-C raises KeyboardInterrupt.
 
     Args:
-        arguments: after the program's name.
+        arguments: the arguments after the name of the program.
     """
     language, rest = take_language(arguments)
     terminal = Terminal(language)
@@ -49,8 +49,8 @@ def run(arguments: list[str]) -> int:
         outcome = build_command(language).main(rest, prog_name=PROGRAM, standalone_mode=False)
         if isinstance(outcome, int):  # --help, --version, or Ctrl-C while parsing
             return outcome
-        job: CommandAction = outcome
-        return job(terminal)
+        action: CommandAction = outcome
+        return action(terminal)
     except typer.TyperException as error:  # a command line that can't be parsed
         context: typer.Context | None = getattr(error, "ctx", None)
         command = PROGRAM if context is None else context.command_path
@@ -61,16 +61,16 @@ def run(arguments: list[str]) -> int:
         return exit_code_of(error)
     except _Terminated:
         return ExitCode.TERMINATED
-    except (BrokenPipeError, SystemExit):  # the parser raises SystemExit when its help is piped to a reader that left
+    except (BrokenPipeError, SystemExit):  # SystemExit: the parser printed its help to a closed pipe
         discard_output()
         return ExitCode.CLOSED_PIPE
-    except Exception as error:  # noqa: BLE001 - the program's edge: unexpected, so printed with its traceback
+    except Exception as error:  # noqa: BLE001 - last handler: an unexpected error is printed with its traceback
         terminal.print_crash(error)
         return ExitCode.UNEXPECTED
 
 
 def build_command(language: Language) -> typer.core.TyperGroup:
-    """Returns the parser, its help in ``language``. Each command returns the job that the command line asks for."""
+    """Returns the parser with help in ``language``. Each parsed command returns a ``CommandAction``."""
     app = typer.Typer(
         add_completion=False,
         rich_markup_mode="rich",
@@ -91,7 +91,8 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     app.command(help="cli.help_key", epilog="cli.help_key_epilog")(key)
     app.command(help="cli.help_doctor", epilog="cli.help_doctor_epilog")(doctor)
     command = typer.main.get_command(app)
-    assert isinstance(command, typer.core.TyperGroup)
+    if not isinstance(command, typer.core.TyperGroup):
+        raise TypeError(f"not a group of commands: {command!r}")
     _localize(command, language)
     for part in command.commands.values():
         _localize(part, language)
@@ -99,7 +100,7 @@ def build_command(language: Language) -> typer.core.TyperGroup:
 
 
 def exit_code_lines(language: Language) -> str:
-    """Returns the table of exit codes, a line each."""
+    """Returns the exit codes and their meanings, one per line."""
     return "\n".join(f"  {code.value:>3}  {text(code.meaning, language)}" for code in ExitCode)
 
 
@@ -117,7 +118,7 @@ def _program(
 
 
 def _localize(part: object, language: Language) -> None:
-    """Puts texts in the place of their keys, in a command and its parameters."""
+    """Replaces the keys of texts by the texts, in a command and its parameters."""
     for owner in (part, *getattr(part, "params", ())):
         for name in ("help", "epilog"):
             key: str | None = getattr(owner, name, None)
@@ -127,7 +128,7 @@ def _localize(part: object, language: Language) -> None:
 
 
 def _breakable(shown: str) -> str:
-    """Returns ``shown`` with spaces where Chinese may be broken: Rich breaks at spaces alone, and cuts what is left."""
+    """Returns ``shown`` with thin spaces as break points in Chinese: Rich wraps lines at spaces only."""
     return re.sub("(?<=[，。；：、）])(?=[^，。；：、）])", "\N{THIN SPACE}", shown)
 
 

@@ -1,4 +1,4 @@
-"""``recognize``: recordings in, their emotions out."""
+"""``recognize``: recognizes the emotions of recordings."""
 
 import sys
 from pathlib import Path
@@ -31,7 +31,7 @@ from webui.cli.options import (
 )
 from webui.cli.terminal import Terminal
 from webui.errors import AudioError, InferenceError, RequestError, SpeechEmotionError
-from webui.results import Granularity, Notice
+from webui.results import BUILTIN_USED, Granularity, Notice
 from webui.service import Recognition, RecognitionService, RecognizeOptions, Stage
 from webui.service.recognition.options import MAX_SEGMENT_S, parse_labels
 from webui.settings import Settings
@@ -100,7 +100,7 @@ class _Files:
         self._printed: set[str] = set()
 
     def run(self, files: list[str]) -> ExitCode:
-        """Recognizes every file; an error that the next file would meet as well is not tried again, but told again."""
+        """Recognizes every file; an error that affects all files is reported for each, without trying again."""
         failures: list[Exception] = []
         lasting: Exception | None = None
         for number, given in enumerate(files, start=1):
@@ -126,7 +126,7 @@ class _Files:
 
             def progress(fraction: float, stage: Stage) -> None:
                 if status is not None:
-                    status.update(f"{self._stage(stage, label)} {fraction:.0%}")  # hours of audio take a while
+                    status.update(f"{self._stage(stage, label)} {fraction:.0%}")  # for long recordings
 
             return self._service.recognize(
                 source,
@@ -140,7 +140,7 @@ class _Files:
         if sys.stdin is None or sys.stdin.isatty():
             raise RequestError("cli.stdin_is_terminal")
         limit = int(self._settings.max_audio_mb * BYTES_PER_MB)
-        return sys.stdin.buffer.read(limit + 1)  # one byte too many is enough to be refused
+        return sys.stdin.buffer.read(limit + 1)  # one byte over the limit is enough for a refusal
 
     def _stage(self, stage: Stage, label: str) -> str:
         return label + text(stage.text_key, self._terminal.language)
@@ -150,12 +150,14 @@ class _Files:
             if self._verbose:
                 self._terminal.print_notice(notice, about=label)
             return
-        about_model = notice.code.startswith("request.")  # the same for every file: printed once
-        if not about_model:
-            self._terminal.print_notice(notice, about=label)
-        elif notice.code not in self._printed:
+        if notice.is_reason and not self._verbose:
+            return
+        if notice.is_reason or notice.code == BUILTIN_USED:  # the same for every file: printed once
+            if notice.code in self._printed:
+                return
             self._printed.add(notice.code)
-            self._terminal.print_notice(notice)
+            label = ""
+        self._terminal.print_notice(notice, about=label, short=not self._verbose)
 
     def _print_recognition(self, recognition: Recognition, given: str) -> None:
         info = recognition.result.model

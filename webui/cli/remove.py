@@ -22,9 +22,9 @@ def remove(
     name: Annotated[str, typer.Argument(metavar="NAME", help="cli.option_large_name")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="cli.option_yes")] = False,
 ) -> CommandAction:
-    """Returns the job that deletes ``models/<name>/``, asking first."""
+    """Returns the action that deletes ``models/<name>/`` after a confirmation."""
 
-    def job(terminal: Terminal) -> ExitCode:
+    def run(terminal: Terminal) -> ExitCode:
         settings = load_settings()
         registry = ModelRegistry(settings)
         chosen = registry.choose(name).name
@@ -48,7 +48,7 @@ def remove(
             terminal.print_text("cli.remove_elsewhere", model=name, path=left.directory)
         return ExitCode.OK
 
-    return job
+    return run
 
 
 def _confirmed(question: str) -> bool:

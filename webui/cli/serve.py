@@ -1,4 +1,4 @@
-"""``serve``: the page and the server behind it."""
+"""``serve``: starts the server with the page and the API."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,9 +35,9 @@ def serve(
         Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="cli.option_ssl_keyfile")
     ] = None,
 ) -> CommandAction:
-    """Returns the job that serves until it is stopped."""
+    """Returns the action that runs the server until it is stopped."""
 
-    def job(terminal: Terminal) -> ExitCode:
+    def run(terminal: Terminal) -> ExitCode:
         settings = load_settings(
             host=host,
             port=port,
@@ -53,7 +53,7 @@ def serve(
         terminal.print_text("cli.starting")
 
         from webui.server.exposure import is_open_to_network
-        from webui.server.process import serve as serve_page  # imported late: seconds
+        from webui.server.process import serve as serve_page  # imported late: takes seconds
 
         if is_open_to_network(settings):
             terminal.print_text("access.open_to_network", host=settings.host)
@@ -61,4 +61,4 @@ def serve(
         serve_page(settings)
         return ExitCode.OK
 
-    return job
+    return run

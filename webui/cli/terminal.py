@@ -1,4 +1,4 @@
-"""Output of a command: results on stdout, everything else on stderr."""
+"""The output of commands: results on stdout, everything else on stderr."""
 
 import io
 import os
@@ -25,7 +25,7 @@ from webui.errors import SpeechEmotionError
 from webui.results import Notice
 from webui.texts import Language, text
 
-WIDTH_OF_A_FILE = 120
+WIDTH_OF_A_FILE = 120  # of lines, where the output is not a terminal
 
 
 class _OpenEndedConsole(Console):
@@ -36,10 +36,10 @@ class _OpenEndedConsole(Console):
 
 
 class Terminal:
-    """The two streams of a process, in one language.
+    """The output streams of a process.
 
     Args:
-        language: language of everything that is printed.
+        language: language of the printed texts.
     """
 
     def __init__(self, language: Language) -> None:
@@ -48,22 +48,25 @@ class Terminal:
         self._err = _console(sys.stderr)
 
     def print_result(self, content: RenderableType, *, wrap: bool = False) -> None:
-        """Prints a part of the result to stdout, formatted for reading; a long line stays one line unless ``wrap``."""
+        """Prints a part of the result to stdout; long lines are not wrapped unless ``wrap``."""
         self._out.print(content, soft_wrap=not wrap, highlight=False)
 
     def print_json(self, document: str) -> None:
-        """Prints one line of JSON to stdout, in UTF-8 whatever the locale."""
+        """Prints one line of JSON to stdout, in UTF-8 regardless of the locale."""
         sys.stdout.flush()
         sys.stdout.buffer.write(document.encode("utf-8") + b"\n")
         sys.stdout.buffer.flush()
 
     def print_text(self, key: str, **values: object) -> None:
-        """Prints a text of the table to stderr."""
+        """Prints the text with ``key`` to stderr."""
         self._print_line(text(key, self.language, **values))
 
-    def print_notice(self, notice: Notice, *, about: str = "") -> None:
-        """Prints a warning or a line of the log to stderr."""
-        self._print_line(f"{about}{notice.message(self.language)}", style="" if notice.is_log else "yellow")
+    def print_notice(self, notice: Notice, *, about: str = "", short: bool = False) -> None:
+        """Prints a warning or a line of the log to stderr; ``short``: the short form of a warning, if it has one."""
+        line = notice.short(self.language) if short else None
+        if line is not None:
+            line = text("cli.short_notice", self.language, message=line)
+        self._print_line(f"{about}{line or notice.message(self.language)}", style="" if notice.is_log else "yellow")
 
     def print_error(self, error: SpeechEmotionError, *, about: str = "") -> None:
         """Prints an error to stderr."""
@@ -78,7 +81,7 @@ class Terminal:
 
     @contextmanager
     def busy(self, label: str) -> Iterator[Status | None]:
-        """Shows that work goes on, on a terminal; its label can be changed through the status that it yields."""
+        """Shows a spinner on a terminal; yields the status, through which the label can be changed, or None."""
         if not self._err.is_terminal:
             yield None
             return
@@ -90,10 +93,10 @@ class Terminal:
         """Shows the progress of a transfer on a terminal; elsewhere prints each new label once.
 
         Args:
-            label: what is shown before anything is known.
+            label: the label before the first progress report.
 
         Yields:
-            A function to call with a label, the bytes done and the bytes in all (0: not known).
+            A function to call with a label, the transferred bytes and the total bytes (0 if unknown).
         """
         if not self._err.is_terminal:
             printed = {""}
@@ -117,7 +120,7 @@ class Terminal:
 
     @contextmanager
     def count(self, label: str) -> Iterator[Callable[[int, int], None]]:
-        """Shows how many of how many are done, on a terminal; yields a function to call with the two numbers."""
+        """Shows a progress bar on a terminal; yields a function to call with the finished number and the total."""
         if not self._err.is_terminal:
             yield lambda _done, _total: None
             return
@@ -131,7 +134,7 @@ class Terminal:
 
 
 def discard_output() -> None:
-    """Discards what is still to be written to stdout, because its reader has closed the pipe."""
+    """Discards all further output to stdout, after its reader has closed the pipe."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -139,5 +142,5 @@ def discard_output() -> None:
 
 def _console(stream: TextIO) -> Console:
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="replace")  # a locale without Chinese or emoji
+        stream.reconfigure(errors="replace")  # for locales without Chinese or emoji
     return _OpenEndedConsole(file=stream, width=None if stream.isatty() else WIDTH_OF_A_FILE, emoji=False, markup=False)

@@ -1,4 +1,4 @@
-"""``verify``: are the native engine's numbers FunASR's, with the weights that are here?"""
+"""``verify``: compares the scores of the native engine with those of FunASR, with the weights on this machine."""
 
 from dataclasses import replace
 from typing import Annotated, Final
@@ -18,7 +18,13 @@ from webui.errors import ModelNotFoundError, RequestError
 from webui.settings import Device, Engine, Precision, Settings
 from webui.texts import text
 
-COLUMNS: Final = ("clip", "native", "reference", "scores", "features")
+COLUMNS: Final = (
+    "cli.verify_clip",
+    "cli.verify_native",
+    "cli.verify_reference",
+    "cli.verify_scores",
+    "cli.verify_features",
+)
 
 
 def verify(
@@ -28,9 +34,9 @@ def verify(
     device: DeviceOption = None,
     precision: Annotated[Precision, typer.Option("--precision", help="cli.option_verify_precision")] = Precision.FP32,
 ) -> CommandAction:
-    """Returns the job that runs two engines on the same clips and keeps the record beside the weights."""
+    """Returns the action that runs two engines on the same clips and saves the record with the weights."""
 
-    def job(terminal: Terminal) -> ExitCode:
+    def run(terminal: Terminal) -> ExitCode:
         settings = load_settings(device=device, model=name, model_dir=model_dir, precision=precision)
         registry = ModelRegistry(settings)
         if is_included(registry.choose(name).name):
@@ -41,7 +47,7 @@ def verify(
             if found is None:
                 raise ModelNotFoundError("request.weights_absent", model=name)
 
-            from webui.engine.emotion2vec.convert import source_hash  # imported late: torch takes seconds
+            from webui.engine.emotion2vec.convert import source_hash  # imported late: PyTorch takes seconds
             from webui.service.verify import verification_clips, verify_engines
 
             clips = list(verification_clips(found.directory, native.sample_rate))
@@ -54,11 +60,14 @@ def verify(
         terminal.print_text("cli.verify_kept", path=path)
         return ExitCode.OK if record.verified else ExitCode.UNHEALTHY
 
-    return job
+    return run
 
 
 def _engines(registry: ModelRegistry, name: str, settings: Settings) -> tuple[EmotionModel, EmotionModel]:
-    """Returns who is judged and who judges: FunASR judges the native engine, which judges lower precisions."""
+    """Returns the model to verify and its reference.
+
+    The native engine is compared with FunASR, and a lower precision with the native engine in fp32.
+    """
     native = Runtime.of(settings, engine=Engine.NATIVE, precision=Precision.FP32)
     if settings.precision is Precision.FP32:
         return registry.load(name, native), registry.load(name, replace(native, engine=Engine.FUNASR))
@@ -68,8 +77,8 @@ def _engines(registry: ModelRegistry, name: str, settings: Settings) -> tuple[Em
 
 def _print_record(record: VerificationRecord, terminal: Terminal) -> None:
     table = Table(box=None, pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(text(f"cli.verify_{column}", terminal.language))
+    for key in COLUMNS:
+        table.add_column(text(key, terminal.language))
     for clip in record.clips:
         table.add_row(
             clip.clip,

@@ -1,1 +1,1 @@
-"""Models: one protocol, and its implementations."""
+"""Models: the protocol that each of them implements, and one folder per family of models."""

@@ -1,4 +1,4 @@
-"""Which device a model runs on, and how many requests keep it busy."""
+"""The choice of the device that a model runs on, and how many concurrent requests are worthwhile on it."""
 
 import torch
 
@@ -8,10 +8,12 @@ from webui.settings import Device
 
 
 def choose_device(device: Device) -> torch.device:
-    """Returns the device to run on; ``auto`` takes CUDA, then Apple's MPS, if they really compute, then the CPU.
+    """Returns the device to run on.
+
+    ``auto`` takes the first of CUDA, Apple's MPS and the CPU on which a small test computation succeeds.
 
     Raises:
-        DeviceUnavailableError: a named device is not there, or does not work.
+        DeviceUnavailableError: a device was requested by name, and it does not exist or does not work.
     """
     if device is Device.CPU:
         return torch.device("cpu")
@@ -30,7 +32,7 @@ def choose_device(device: Device) -> torch.device:
 
 
 def concurrency_of(device: torch.device) -> int:
-    """Returns how many requests it pays to run at once; see ``EmotionModel.concurrency``."""
+    """Returns how many requests should be processed concurrently; see ``EmotionModel.concurrency``."""
     return CPU_CONCURRENCY if device.type == "cpu" else GPU_CONCURRENCY
 
 
@@ -44,7 +46,10 @@ def _torch_device(device: Device) -> torch.device:
 
 
 def _failure(device: torch.device) -> RuntimeError | None:
-    """Computes something small; a driver too old for this PyTorch, or a card without memory, fails here."""
+    """Runs a small test computation and returns its error, if any.
+
+    It fails if the driver is too old for this PyTorch, or the GPU has no free memory.
+    """
     try:
         torch.ones(8, 8, device=device).matmul(torch.ones(8, 8, device=device)).sum().item()
     except RuntimeError as err:

@@ -1,7 +1,7 @@
-"""The kinds of models that this program runs, and look-ups over all their catalogues.
+"""The model families of this program, and look-ups over all their catalogues.
 
-The rest of the program knows families and their models through these functions alone, so a new kind of model is added
-to ``FAMILIES`` and nowhere else.
+The rest of the program accesses families and their models only through these functions, so a new family is added to
+``FAMILIES`` and nowhere else.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def card_of(name: str) -> ModelCard | None:
 
 
 def publisher_of(name: str) -> Family | None:
-    """Returns the family whose catalogue has a model of that name, or None."""
+    """Returns the family whose catalogue lists ``name``, or None."""
     return next((family for family in FAMILIES if family.card(name) is not None), None)
 
 
@@ -43,7 +43,12 @@ def family_of(name: str, models_dir: Path) -> Family | None:
 
 
 def find_published(name: str) -> tuple[Family, ModelCard] | None:
-    """Returns what a hub may have under a model's name or a repository's, and its family; None if there is none."""
+    """Looks up a model that can be downloaded, by its name or by its repository ``owner/name``.
+
+    Returns:
+        The family and the card, or None if no hub publishes such a model. A repository that is in no catalogue gets a
+        card from the first family that may be able to run it.
+    """
     family = publisher_of(name)
     if family is not None:
         card = family.card(name)
@@ -59,29 +64,34 @@ def exportable_names() -> tuple[str, ...]:
     return tuple(card.name for family in FAMILIES if isinstance(family, ExportingFamily) for card in family.catalog())
 
 
+def compared_by_default() -> tuple[str, ...]:
+    """Returns the names of the models that ``compare`` includes by default, best first."""
+    return tuple(card.name for card in cards() if card.compared)
+
+
 def is_included(name: str) -> bool:
-    """Returns whether a model is part of the program."""
+    """Returns whether the model ``name`` is part of the program."""
     card = card_of(name)
     return card is not None and card.included
 
 
 def model_title(name: str, language: Language) -> str:
-    """Returns a model's name to show: ``Emotion2Vec+ Large``."""
+    """Returns the name that users see, for instance ``Emotion2Vec+ Large``."""
     family = publisher_of(name)
     return family.title(name, language) if family is not None else name
 
 
 def languages_of(name: str) -> tuple[str, ...]:
-    """Returns the codes of the languages that a model was trained on; none where unknown."""
+    """Returns the codes of the languages that a model was trained on; empty if unknown."""
     card = card_of(name)
     return card.languages if card is not None else ()
 
 
 def packages_of(engine: str) -> tuple[str, ...]:
-    """Returns the packages that an engine needs; none for an engine that no family has."""
+    """Returns the Python packages that an engine needs; empty if no family has such an engine."""
     return next((family.engines[engine] for family in FAMILIES if engine in family.engines), ())
 
 
 def all_packages() -> tuple[str, ...]:
-    """Returns the packages that any engine needs, each once."""
+    """Returns the Python packages that the engines of all families need, without duplicates."""
     return tuple(dict.fromkeys(name for family in FAMILIES for names in family.engines.values() for name in names))

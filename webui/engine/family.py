@@ -1,8 +1,9 @@
-"""What a kind of model is to the rest of the program; ``registry.FAMILIES`` lists the kinds there are.
+"""The interface of a model family to the rest of the program; ``families.FAMILIES`` lists all families.
 
-To add one: a module with a subclass of ``Family``, and one entry in ``registry.FAMILIES``. Nothing else in the program
-knows families or their models by name. The module is imported at every start, so it must not import PyTorch or any
-other large library before ``load``.
+A family is a kind of model: how its weights are stored, where they are published, and how they are loaded. To add one,
+write a module with a subclass of ``Family`` and add an instance to ``families.FAMILIES``. No other code refers to a
+family or its models by name. The module is imported at every start of the program, so it must not import PyTorch or
+another large library outside of ``load``.
 """
 
 from abc import ABC, abstractmethod
@@ -31,10 +32,10 @@ class LoadRequest:
 
     Attributes:
         name: the model's name.
-        located: where its weights lie; None if they are not here.
+        located: where its weights are stored; None if they are not on this machine.
         runtime: device, engine and precision to run it with.
-        settings: folders and CPU threads.
-        on_progress: called with the fraction done of a conversion.
+        settings: the program's settings, for the folders and the number of CPU threads.
+        on_progress: called with the fraction of a conversion that is done, from 0 to 1.
     """
 
     name: str
@@ -48,8 +49,32 @@ class Family(ABC):
     """A kind of model.
 
     Attributes:
-        engines: the implementations that run its models, with the packages that each needs. The first is the default.
-        files: which files of a repository make a model.
+        engines: the implementations that run its models, with the Python packages that each needs. The first is the
+            default.
+        files: which files of a repository make up a model.
+
+    Example:
+        A family whose models are folders with a file ``tiny.json``:
+
+        >>> class TinyFamily(Family):
+        ...     engines = {"tiny": ("numpy",)}
+        ...     files = ModelFiles(wanted=("tiny.json",), needed=("tiny.json",))
+        ...
+        ...     def catalog(self):
+        ...         return (ModelCard(name="tiny_calm", title="Tiny Calm", license="MIT", languages=("en",)),)
+        ...
+        ...     def recognizes(self, folder):
+        ...         return (folder / "tiny.json").is_file()
+        ...
+        ...     def load(self, request):
+        ...         raise self.absent(request.name, request.settings)  # a real family returns an EmotionModel
+        >>> family = TinyFamily()
+        >>> family.title("tiny_calm", Language.EN), family.license("tiny_calm")
+        ('Tiny Calm', 'MIT')
+        >>> family.license("my_own_model")
+        "see the model's page"
+        >>> family.locate(Path("/an/empty/folder"), Origin.MODELS) is None
+        True
     """
 
     engines: ClassVar[Mapping[str, tuple[str, ...]]]
@@ -68,11 +93,11 @@ class Family(ABC):
         """Loads a model.
 
         Raises:
-            ModelNotFoundError: its weights are not here.
-            CheckpointError: its weights are not what they should be.
-            DeviceUnavailableError: the device doesn't work.
+            ModelNotFoundError: its weights are not on this machine.
+            CheckpointError: its weights are damaged, or are not those of a model of this family.
+            DeviceUnavailableError: the device does not exist or does not work.
             OutputError: converted weights can't be written.
-            RequestError: the engine doesn't have the precision.
+            RequestError: the engine doesn't support the precision.
         """
 
     def card(self, name: str) -> ModelCard | None:
@@ -80,11 +105,14 @@ class Family(ABC):
         return next((card for card in self.catalog() if card.name == name), None)
 
     def card_of_repository(self, repository: str) -> ModelCard | None:
-        """Returns the card of a model in a hub's repository ``owner/name`` that no catalogue lists; None: it can't."""
+        """Returns a card for a hub's repository ``owner/name`` that no catalogue lists.
+
+        None means that this family only runs the models of its catalogue.
+        """
         return None
 
     def title(self, name: str, language: Language) -> str:
-        """Returns a model's name to show."""
+        """Returns the model's name as users see it."""
         card = self.card(name)
         return card.title if card is not None and card.title else name
 
@@ -98,28 +126,30 @@ class Family(ABC):
         return next(iter(self.engines))
 
     def effective_runtime(self, runtime: Runtime) -> Runtime:
-        """Returns ``runtime`` with everything at its default that makes no difference to models of this family."""
+        """Returns ``runtime`` with every value that this family ignores set to its default."""
         return replace(runtime, engine=Engine.AUTO, precision=Precision.FP32)
 
     def folders(self, name: str, settings: Settings) -> Iterator[tuple[Path, Origin]]:
-        """Yields the folders where a model's files may lie, in the order of preference."""
+        """Yields the folders in which a model's files may be stored, in the order in which they are searched."""
         return candidate_folders(name, self.card(name), settings)
 
     def locate(self, folder: Path, origin: Origin) -> LocatedWeights | None:
-        """Returns the weights in a folder, or None if it holds none of this family."""
+        """Returns the weights in a folder, or None if it holds no weights of this family."""
         return LocatedWeights(folder, folder, origin) if self.recognizes(folder) else None
 
     def find(self, name: str, settings: Settings) -> LocatedWeights | None:
-        """Returns where a model's weights lie on this machine, or None."""
+        """Returns where a model's weights are stored on this machine, or None."""
         located = (self.locate(folder, origin) for folder, origin in self.folders(name, settings))
         return next((found for found in located if found is not None), None)
 
     def can_answer(self, name: str, settings: Settings) -> bool:
-        """Returns whether a model can be loaded without the network, as the settings are."""
+        """Returns whether a model can be loaded with these settings without downloading anything."""
         return self.find(name, settings) is not None
 
     def sample_rate(self, name: str, located: LocatedWeights | None) -> object:
-        """Returns the sample rate in Hz that a model's small files state, unchecked; None if they don't.
+        """Returns the sample rate in Hz that is stated in a model's configuration files; None if there is none.
+
+        The caller checks the value, so it may be of any type.
 
         Raises:
             CheckpointError: the files can't be read.
@@ -127,18 +157,23 @@ class Family(ABC):
         return None
 
     def defect(self, name: str, settings: Settings) -> Notice | None:
-        """Returns why weights of a model that lie here can't be used, without loading them; None if none are known."""
+        """Returns a known reason why a model's weights on this machine can't be used; None if there is none.
+
+        It reads little: the weights are not loaded.
+        """
         return None
 
     def absent(self, name: str, settings: Settings) -> ModelNotFoundError:
-        """Returns the error for weights that are not here; it names how to get them."""
+        """Returns the error for weights that are not on this machine; its message says how to get them."""
         card = self.card(name)
         repository = card.huggingface_id if card is not None and card.downloadable else name
         folder = str(settings.models_dir / name)
         return ModelNotFoundError("request.peer_absent", model=name, found=repository, folder=folder)
 
     def is_verified(self, located: LocatedWeights, precision: Precision) -> bool | None:
-        """Returns whether ``verify`` found a checkpoint's numbers to be upstream's; None: there is nothing to compare.
+        """Returns whether ``verify`` found that this checkpoint's results equal the reference implementation's.
+
+        None means that this family has no reference implementation to compare with.
 
         Raises:
             CheckpointError: the weights can't be read.
@@ -147,17 +182,17 @@ class Family(ABC):
 
 
 class ExportingFamily(Family):
-    """A family whose models can be written as one file, for programs without PyTorch."""
+    """A family whose models can be exported as one file, for programs that run without PyTorch."""
 
     @abstractmethod
     def export(self, request: LoadRequest, target: Path) -> Path:
-        """Writes a model as ONNX into the folder ``target``, in the runtime's precision, and returns the file.
+        """Writes a model as ONNX into the folder ``target``, in the runtime's precision, and returns the file's path.
 
         Raises:
-            ModelNotFoundError: its weights are not here.
-            CheckpointError: they are not what they should be.
-            OutputError: not writable, or no space.
-            RequestError: there is no such file in that precision.
+            ModelNotFoundError: its weights are not on this machine.
+            CheckpointError: its weights are damaged or invalid.
+            OutputError: the file can't be written, or the disk is full.
+            RequestError: the model can't be exported in that precision.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""How a model runs: on which device, by which engine, with weights of which precision."""
+"""How a model runs: on which device, with which engine, and with weights of which precision."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,7 +9,7 @@ from webui.settings import Device, Engine, Precision, Settings
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """How a model shall run.
+    """How to run a model.
 
     Attributes:
         device: the device to run on.
@@ -30,7 +30,7 @@ class Runtime:
         engine: Engine | None = None,
         precision: Precision | None = None,
     ) -> "Runtime":
-        """Returns the given values, and the settings' in place of None."""
+        """Returns a runtime with the given values; the settings replace those that are None."""
         return cls(
             device if device is not None else settings.device,
             engine if engine is not None else settings.engine,
@@ -39,13 +39,13 @@ class Runtime:
 
 
 def engine_for(runtime: Runtime) -> Engine:
-    """Returns the engine that runs this precision; for ``auto`` the fastest (docs/BENCHMARKS.md).
+    """Returns the engine for a precision; for ``auto``, the fastest one that supports it (docs/BENCHMARKS.md).
 
-    fp32 and bf16 run in PyTorch where it is installed; so does fp16, except on an explicitly requested CPU, for which
-    only ONNX Runtime stores it. int8 runs in ONNX Runtime.
+    fp32 and bf16 run in PyTorch if it is installed. So does fp16, except if the CPU was requested explicitly: there
+    fp16 is only a storage format, which the ONNX engine has. int8 runs in ONNX Runtime.
 
     Raises:
-        RequestError: the requested engine doesn't have the precision.
+        RequestError: the requested engine doesn't support the precision.
     """
     native_precisions = {Precision.FP32, Precision.FP16, Precision.BF16}
     onnx_precisions = {Precision.FP32, Precision.FP16, Precision.INT8}

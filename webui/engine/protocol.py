@@ -1,7 +1,8 @@
-"""What the rest of the program knows of a model.
+"""The interface of a loaded model to the rest of the program.
 
-A model turns windows of samples into frame logits. Everything above that (whole-file statistics, cutting into windows,
-joining the windows' logits, pooling, smoothing, the softmax) is done once for all models, in ``webui.service``.
+A model turns windows of samples into frame logits. All other steps (statistics of the whole recording, cutting it into
+windows, joining the windows' logits, pooling, smoothing, the softmax) are the same for all models and are implemented
+in ``webui.service``.
 """
 
 from collections.abc import Sequence
@@ -17,14 +18,14 @@ from webui.results import ModelInfo, Notice
 
 CPU_CONCURRENCY: Final = 2  # one request is computed while the next is decoded
 GPU_CONCURRENCY: Final = 16  # requests whose windows can share a batch
-GPU_BATCH_S: Final = 240.0  # of padded audio: about 10 GB with emotion2vec_plus_large
+GPU_BATCH_S: Final = 240.0  # padded audio in one batch: about 10 GB of memory with emotion2vec_plus_large
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """A part of a recording, with the statistics of the whole recording.
 
-    Emotion2Vec normalises a waveform over its whole length, so a window has to bring the recording's mean and variance.
+    Emotion2Vec normalises a waveform over its whole length, so a window carries the recording's mean and variance.
 
     Attributes:
         samples: signal values in [-1, 1], shape ``(samples,)``, at the model's ``sample_rate``; not normalised.
@@ -54,21 +55,21 @@ class EmotionModel(Protocol):
     """A model that is loaded and ready.
 
     Attributes:
-        info: name, engine, precision, device and licence, as they go into every result. Read it after ``predict``:
-            after a fallback to another device it names that one.
-        notices: what results have to mention about how the model ran, for instance that a GPU failed and the CPU
-            computed instead.
+        info: name, engine, precision, device and licence, as they appear in every result. Read it after ``predict``:
+            after a fallback it names the device that was actually used.
+        notices: facts about the run that results have to mention, for instance that the GPU failed and the CPU was
+            used instead.
         labels: the classes in the order of the logits, mapped to the nine emotions.
         sample_rate: sampling rate of the samples that ``predict`` takes, in Hz.
         frame_rate: frames per second.
         embedding_dim: length of a feature vector.
         min_samples: fewest samples that give one frame.
-        context_samples: how many samples to the left and right of a frame can change its logits noticeably; windows of
-            a long recording overlap by this much.
-        max_batch_s: seconds of audio that are worth giving to ``predict`` at once; 0 where batching gains nothing, as
-            on a CPU. It can change with ``info``.
-        concurrency: how many requests it pays to run at once, so that the device is busy while others are decoded:
-            2 on a CPU, 16 on a GPU. It can change with ``info``.
+        context_samples: number of samples on each side of a frame that can change its logits noticeably; windows of a
+            long recording overlap by this much.
+        max_batch_s: largest useful batch for ``predict``, in seconds of audio; 0 if batching is no faster, as on a
+            CPU. It can change when ``info`` changes.
+        concurrency: number of requests that should be processed concurrently, so that the device is busy while other
+            requests are decoded: 2 on a CPU, 16 on a GPU. It can change when ``info`` changes.
     """
 
     @property
@@ -93,13 +94,13 @@ class EmotionModel(Protocol):
     def concurrency(self) -> int: ...  # noqa: D102
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
-        """Returns one prediction per window, in order; a batch gives what its windows give one by one.
+        """Returns one prediction per window, in order. Batching does not change the predictions.
 
-        The softmax of the mean of a recording's frame logits is its utterance scores.
+        The utterance scores of a recording are the softmax of the mean of its frame logits.
 
         Args:
-            windows: each at least ``min_samples`` long.
-            with_features: whether predictions carry features.
+            windows: the windows, each at least ``min_samples`` long.
+            with_features: whether predictions include features.
 
         Raises:
             InferenceError: the model failed.
@@ -108,10 +109,11 @@ class EmotionModel(Protocol):
 
 
 def check_window(window: Window, *, min_samples: int) -> None:
-    """Refuses a window that no model can compute.
+    """Rejects an invalid window.
 
     Raises:
-        InferenceError: not one row of at least ``min_samples`` samples, or statistics that are not finite.
+        InferenceError: the samples are not one-dimensional or fewer than ``min_samples``, or the statistics are not
+            finite.
     """
     if window.samples.ndim != 1 or len(window.samples) < min_samples:
         found = "x".join(str(size) for size in window.samples.shape)

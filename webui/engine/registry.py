@@ -1,96 +1,66 @@
-"""Which models there are on this machine, and the one that answers ``auto``."""
+"""Access to all models by name: listing, choosing, finding, downloading, loading and exporting them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from webui.engine.builtin.family import BUILTIN
+from webui.engine.auto_choice import AUTO, FALLBACK, ResolvedModel, choose_auto
 from webui.engine.catalog import folder_of
 from webui.engine.emotion2vec.family import LARGE
 from webui.engine.families import card_of, cards, exportable_names, family_of, find_published
 from webui.engine.family import ExportingFamily, Family, LoadRequest, OnProgress
 from webui.engine.hub.download import Cancelled, OnDownload, download_weights
+from webui.engine.listing import ModelListing, list_model
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.sample_rate import check_sample_rate
-from webui.engine.weights import LocatedWeights, Origin, own_folders
+from webui.engine.weights import LocatedWeights, own_folders
 from webui.errors import ModelNotFoundError
-from webui.results import Notice
 from webui.settings import Engine, Precision, Settings
 
 __all__ = ["AUTO", "FALLBACK", "LARGE", "ModelListing", "ModelRegistry", "OnProgress", "ResolvedModel"]
 
-AUTO: Final = "auto"
-FALLBACK: Final = BUILTIN  # answers ``auto`` while no better model can
-ANY_REPOSITORY: Final = "owner/name"  # in messages
-
-
-@dataclass(frozen=True, slots=True)
-class ModelListing:
-    """One model as ``models`` lists it.
-
-    Attributes:
-        name: the model's name, as ``--model`` takes it.
-        engine: the implementation that runs it.
-        license: the licence of the weights.
-        path: the folder where its weights lie, or would lie.
-        size_bytes: the size of its files on disk; 0 if they aren't there.
-        ready: whether it can be loaded without the network.
-    """
-
-    name: str
-    engine: str
-    license: str
-    path: Path
-    size_bytes: int
-    ready: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedModel:
-    """The model that a name stands for.
-
-    Attributes:
-        name: a model's name, never ``auto``.
-        notices: why this model answers and no other, for its results.
-    """
-
-    name: str
-    notices: tuple[Notice, ...] = ()
+ANY_REPOSITORY: Final = "owner/name"  # stands for any repository in messages
 
 
 class ModelRegistry:
-    """Lists, finds, fetches and loads models by name. Loaded models are not kept here: the service keeps them."""
+    """All models of one configuration.
+
+    It does not keep loaded models; ``webui.service.models`` does.
+
+    Args:
+        settings: the program's settings.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def names(self) -> tuple[str, ...]:
-        """Returns the names that ``load`` takes, besides ``auto``; best first."""
+        """Returns the names that ``load`` accepts, best model first. ``auto`` is not among them."""
         published = [card.name for card in cards()]
         own = [folder.name for folder in own_folders(self._settings) if folder.name not in published]
         return (*published, *(name for name in own if self._family_of(name) is not None))
 
     def listings(self) -> list[ModelListing]:
-        """Returns every known model, best first."""
+        """Returns an entry for every known model, best first."""
         families = [(name, self._family_of(name)) for name in self.names()]
-        return [self._listing(name, family) for name, family in families if family is not None]
+        return [list_model(name, family, self._settings) for name, family in families if family is not None]
 
     def choose(self, name: str) -> ResolvedModel:
-        """Returns the model that ``name`` stands for; ``auto`` is the best one whose weights are here.
+        """Returns the model that ``name`` stands for; for ``auto``, the best one whose weights are on this machine.
 
         Raises:
-            ModelNotFoundError: no model of that name, or none may answer ``auto``.
+            ModelNotFoundError: there is no model of that name, or none that ``auto`` may choose.
         """
         if name == AUTO:
-            return self._best()
+            return choose_auto(self._settings)
         name = folder_of(name)
         if name not in self.names():
-            raise self._unknown(name, (AUTO, *self.names()))
+            raise _unknown(name, (AUTO, *self.names()))
         return ResolvedModel(name)
 
     def find(self, name: str) -> LocatedWeights | None:
-        """Returns where a model's weights lie on this machine, or None."""
+        """Returns where a model's weights are stored on this machine, or None."""
         family = self._family_of(name)
         return family.find(name, self._settings) if family is not None else None
 
@@ -101,18 +71,18 @@ class ModelRegistry:
         on_progress: OnDownload = lambda _progress: None,
         cancelled: Cancelled = lambda: False,
     ) -> LocatedWeights:
-        """Fetches a model's weights into ``models/``, unless they are on this machine already.
+        """Downloads a model's weights into ``models/``, unless they are on this machine already.
 
         Args:
-            name: a model's name, or a repository ``owner/name`` of a model that any family can run; its folder, and so
-                its name from then on, is ``owner--name``.
-            on_progress: called with how far it is.
-            cancelled: called several times a second; True ends the download.
+            name: a model's name, or a repository ``owner/name`` of a model that any family can run. In the second
+                case the model's folder is ``owner--name``, and this is its name from then on.
+            on_progress: called with the progress of the download.
+            cancelled: called several times a second; the download ends when it returns True.
 
         Raises:
             ModelNotFoundError: no hub publishes a model of that name.
-            DownloadError: cancelled, no hub could be reached, or none delivered.
-            OutputError: no space, or not writable.
+            DownloadError: the download was cancelled, or failed from every hub.
+            OutputError: the disk is full, or the folder can't be written.
         """
         published = find_published(name)
         if published is None:
@@ -141,27 +111,25 @@ class ModelRegistry:
         *,
         on_progress: OnProgress = lambda _fraction: None,
     ) -> EmotionModel:
-        """Loads a model; takes as long as reading its weights, and the first time as long as converting them.
+        """Loads a model. The first time, its weights may have to be converted, which takes longer.
 
         Args:
             name: a model's name.
-            runtime: how it shall run; None takes the settings' values.
-            on_progress: called with the fraction done of a conversion.
+            runtime: how to run it; None takes the values of the settings.
+            on_progress: called with the fraction of a conversion that is done, from 0 to 1.
 
         Raises:
-            ModelNotFoundError: no such model, or its weights are not here.
-            CheckpointError: its weights are not what they should be.
-            DeviceUnavailableError: the device doesn't work.
+            ModelNotFoundError: there is no such model, or its weights are not on this machine.
+            CheckpointError: its weights are damaged or invalid.
+            DeviceUnavailableError: the device does not exist or does not work.
             OutputError: the converted weights can't be written.
-            RequestError: the engine doesn't have the precision.
+            RequestError: the engine doesn't support the precision.
         """
         family = self._family_of(name)
         if family is None:
-            raise self._unknown(name, self.names())
+            raise _unknown(name, self.names())
         request = self._request(name, family, runtime, on_progress)
-        stated = family.sample_rate(name, request.located)
-        if stated is not None:  # before the seconds that loading takes
-            check_sample_rate(name, stated)
+        _stated_sample_rate(name, family, request.located)  # fail before the seconds that loading takes
         model = family.load(request)
         check_sample_rate(name, model.sample_rate)
         return model
@@ -177,42 +145,47 @@ class ModelRegistry:
         """Writes a model as ONNX.
 
         Args:
-            name: a model whose weights are here and whose family can be exported.
+            name: a model whose weights are on this machine and whose family can be exported.
             target: the folder of the file.
-            precision: number format of its weights; None takes the settings' value.
-            on_progress: called with the fraction done of a conversion that has to come first.
+            precision: number format of the exported weights; None takes the value of the settings.
+            on_progress: called with the fraction done of a conversion that may be necessary before the export.
 
         Returns:
-            The file.
+            The path of the file.
 
         Raises:
-            ModelNotFoundError: its weights are not here.
-            CheckpointError: they are not what they should be.
-            OutputError: not writable, or no space.
-            RequestError: there is no such file in that precision.
+            ModelNotFoundError: its weights are not on this machine.
+            CheckpointError: its weights are damaged or invalid.
+            OutputError: the file can't be written, or the disk is full.
+            RequestError: the model can't be exported in that precision.
         """
         runtime = Runtime.of(self._settings, precision=precision)
         family = self._exporting_family(name)
         return family.export(self._request(name, family, runtime, on_progress), target)
 
     def export_weights(self, name: str, target: Path, *, on_progress: OnProgress = lambda _fraction: None) -> Path:
-        """Writes a model's weights as safetensors, in the settings' precision; see ``export``.
+        """Writes a model's weights as safetensors, in the precision of the settings; see ``export``.
 
         Raises:
-            RequestError: there are no such weights in that precision.
+            RequestError: the weights can't be written in that precision.
         """
         family = self._exporting_family(name)
         return family.export_weights(self._request(name, family, None, on_progress), target)
 
     def can_be_fetched(self, name: str) -> bool:
-        """Returns whether a hub publishes the model, and it is not on this machine yet."""
+        """Returns whether the model can be downloaded and is not on this machine yet."""
         card = card_of(name)
         return card is not None and card.downloadable and self.find(name) is None
 
     def is_verified(self, name: str, precision: Precision | None = None) -> bool | None:
-        """Returns whether ``verify`` found this very checkpoint's numbers to be upstream's; None: nothing to compare.
+        """Returns whether ``verify`` found that this checkpoint's results equal the reference implementation's.
 
-        ``precision`` None takes the settings' value; lower ones were compared with fp32, see ``VerificationRecord``.
+        None means that there are no weights on this machine, or no reference implementation to compare with.
+
+        Args:
+            name: a model's name.
+            precision: the precision to look up; None takes the value of the settings. Precisions below fp32 were
+                compared with this program's own fp32 results, see ``VerificationRecord``.
 
         Raises:
             CheckpointError: its weights can't be read.
@@ -228,21 +201,22 @@ class ModelRegistry:
         return family.engine_name(name, runtime, self._settings) if family is not None else ""
 
     def effective_runtime(self, name: str, runtime: Runtime) -> Runtime:
-        """Returns ``runtime`` with everything at its default that makes no difference to this model."""
+        """Returns ``runtime`` with every value that this model ignores set to its default."""
         family = self._family_of(name)
         if family is None:
             return replace(runtime, engine=Engine.AUTO, precision=Precision.FP32)
         return family.effective_runtime(runtime)
 
     def sample_rate(self, name: str) -> int | None:
-        """Returns the sample rate in Hz that a model takes, without loading it; None if its files don't state it.
+        """Returns the sample rate in Hz of a model's input, without loading it; None if its files don't state it.
 
         Raises:
-            CheckpointError: the rate makes no sense, or the model's files can't be read.
+            CheckpointError: the rate is implausible, or the model's files can't be read.
         """
         family = self._family_of(name)
-        stated = family.sample_rate(name, family.find(name, self._settings)) if family is not None else None
-        return check_sample_rate(name, stated) if stated is not None else None
+        if family is None:
+            return None
+        return _stated_sample_rate(name, family, family.find(name, self._settings))
 
     def _family_of(self, name: str) -> Family | None:
         return family_of(name, self._settings.models_dir)
@@ -251,7 +225,7 @@ class ModelRegistry:
         family = self._family_of(name)
         if isinstance(family, ExportingFamily):
             return family
-        raise self._unknown(name, exportable_names())
+        raise _unknown(name, exportable_names())
 
     def _request(self, name: str, family: Family, runtime: Runtime | None, on_progress: OnProgress) -> LoadRequest:
         return LoadRequest(
@@ -262,33 +236,12 @@ class ModelRegistry:
             on_progress=on_progress,
         )
 
-    def _unknown(self, name: str, known: tuple[str, ...]) -> ModelNotFoundError:
-        return ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(known))
 
-    def _best(self) -> ResolvedModel:
-        for card in (card for card in cards() if card.answers_auto):
-            family = self._family_of(card.name)
-            if family is not None and family.can_answer(card.name, self._settings):
-                return ResolvedModel(card.name)
-        if not self._settings.builtin:
-            raise ModelNotFoundError("request.nothing_answers", model=LARGE)
-        return ResolvedModel(FALLBACK, (self._why_not(LARGE),))
+def _stated_sample_rate(name: str, family: Family, located: LocatedWeights | None) -> int | None:
+    """Returns the sample rate in Hz that a model's files state, checked; None if they state none."""
+    stated = family.sample_rate(name, located)
+    return check_sample_rate(name, stated) if stated is not None else None
 
-    def _why_not(self, name: str) -> Notice:
-        """Returns why a model that ``auto`` would prefer doesn't answer."""
-        family = self._family_of(name)
-        defect = family.defect(name, self._settings) if family is not None else None
-        return defect if defect is not None else Notice(code="request.large_absent", values={"model": name})
 
-    def _listing(self, name: str, family: Family) -> ModelListing:
-        located = family.find(name, self._settings)
-        own = {Origin.PROGRAM, Origin.MODELS}
-        folders = (folder for folder, origin in family.folders(name, self._settings) if origin in own)
-        return ModelListing(
-            name=name,
-            engine=family.engine_name(name, Runtime.of(self._settings), self._settings),
-            license=family.license(name),
-            path=located.directory if located is not None else next(folders, self._settings.models_dir / name),
-            size_bytes=located.size_bytes if located is not None else 0,
-            ready=located is not None,
-        )
+def _unknown(name: str, known: tuple[str, ...]) -> ModelNotFoundError:
+    return ModelNotFoundError("request.unknown_model", found=name, expected=", ".join(known))

@@ -1,22 +1,22 @@
-"""Whether the sample rate that a model states makes sense: decided here for all families."""
+"""The check of the sample rate that a model states, common to all families."""
 
 from typing import Final
 
 from webui.errors import CheckpointError
 
-MIN_SAMPLE_RATE: Final = 4_000  # Hz; below it no speech is left
-MAX_SAMPLE_RATE: Final = 192_000  # Hz; the highest that studios record at
+MIN_SAMPLE_RATE: Final = 4_000  # Hz; speech is not intelligible below
+MAX_SAMPLE_RATE: Final = 192_000  # Hz; the highest rate of studio recordings
 
 
 def check_sample_rate(name: str, found: object) -> int:
-    """Returns the sample rate that a model states, in Hz.
+    """Returns ``found`` if it is a plausible sample rate.
 
     Args:
         name: the model's name.
-        found: what its files or the loaded model state.
+        found: the sample rate in Hz according to the model's files or the loaded model.
 
     Raises:
-        CheckpointError: not an integer, or one that no model of speech has.
+        CheckpointError: it is not an integer, or out of the range of speech models.
     """
     if isinstance(found, bool) or not isinstance(found, int) or not MIN_SAMPLE_RATE <= found <= MAX_SAMPLE_RATE:
         limits = {"expected_min_hz": MIN_SAMPLE_RATE, "expected_max_hz": MAX_SAMPLE_RATE}

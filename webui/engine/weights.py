@@ -1,8 +1,8 @@
-"""Where the weights of a model lie on this machine; what is here is never downloaded again.
+"""Finds the weights of a model on this machine, so that nothing is downloaded twice.
 
-Searched in this order: the folder that a setting names (Emotion2Vec only), ``models/<name>/``, then the caches that
-users of ModelScope, FunASR and Hugging Face already have. Only files are examined: the hubs' clients take seconds to
-import.
+The search order is: the folder that a setting names (Emotion2Vec only), ``models/<name>/``, then the caches of
+ModelScope, FunASR and Hugging Face, which many users already have. Only the file system is read: importing the hubs'
+client libraries takes seconds.
 """
 
 import json
@@ -22,7 +22,7 @@ PICKLE_FILE: Final = "pytorch_model.bin"
 
 
 class Origin(StrEnum):
-    """Whose folder weights were found in."""
+    """The kind of folder in which weights were found."""
 
     PROGRAM = "program"
     SETTING = "setting"
@@ -37,8 +37,8 @@ class LocatedWeights:
 
     Attributes:
         directory: the folder of the checkpoint's files.
-        weights: the file of the weights; the folder itself where the files only make sense together.
-        origin: whose folder it is.
+        weights: the file of the weights; the folder itself if the family does not tell its files apart.
+        origin: the kind of folder.
     """
 
     directory: Path
@@ -47,19 +47,19 @@ class LocatedWeights:
 
     @property
     def size_bytes(self) -> int:
-        """Size of the weights, following the links of a hub's cache."""
+        """Size of the weights. Symbolic links, as in a hub's cache, are followed."""
         if self.weights.is_dir():
             return sum(path.stat().st_size for path in self.weights.iterdir() if path.is_file())
         return self.weights.stat().st_size
 
 
 def candidate_folders(name: str, card: ModelCard | None, settings: Settings) -> Iterator[tuple[Path, Origin]]:
-    """Yields the folders where a model's files may lie, in the order of preference.
+    """Yields the folders in which a model's files may be stored, in the order in which they are searched.
 
     Args:
-        name: the model's name; one that can't be a folder's name yields none under ``models/``.
+        name: the model's name; no folder under ``models/`` is yielded if it is not a valid folder name.
         card: the model's card; None for a model that no hub publishes.
-        settings: name the folders.
+        settings: the program's settings, for ``models_dir``.
     """
     if is_folder_name(name):
         yield settings.models_dir / name, Origin.MODELS
@@ -71,7 +71,7 @@ def candidate_folders(name: str, card: ModelCard | None, settings: Settings) -> 
 
 
 def own_folders(settings: Settings) -> list[Path]:
-    """Returns the folders under ``models/`` whose names can be models' names, by name."""
+    """Returns the folders under ``models/`` whose names are valid model names, sorted by name."""
     try:
         return sorted(folder for folder in settings.models_dir.iterdir() if is_folder_name(folder.name))
     except OSError:
@@ -79,12 +79,12 @@ def own_folders(settings: Settings) -> list[Path]:
 
 
 def is_folder_name(name: str) -> bool:
-    """Returns whether a model's name can be a folder's under ``models/``, and leads nowhere else."""
+    """Returns whether a model's name is a valid folder name that can't lead out of ``models/``."""
     return bool(name) and name not in {".", ".."} and not set(name) & set("/\\:\0") and not name.startswith(".")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Returns ``config.json`` of a folder that also holds weights; empty where either is missing or unreadable."""
+    """Returns the content of ``config.json`` in a folder with weights; empty if either is missing or unreadable."""
     if not any((folder / name).is_file() for name in (SAFETENSORS_FILE, PICKLE_FILE)):
         return {}
     try:
@@ -95,7 +95,10 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _modelscope_folders(repository: str) -> Iterator[Path]:
-    """The layouts that ModelScope's client has used, newest first (``find_reusable_legacy_repo_dir`` lists them)."""
+    """Yields the cache folders of all versions of ModelScope's client, newest first.
+
+    ``find_reusable_legacy_repo_dir`` in that client lists the same layouts.
+    """
     named = os.environ.get("MODELSCOPE_CACHE")
     roots = [Path(named).expanduser()] if named else [Path.home() / ".cache" / "modelscope"]
     for root in (*roots, *(root / "hub" for root in roots)):
@@ -105,14 +108,14 @@ def _modelscope_folders(repository: str) -> Iterator[Path]:
 
 
 def _huggingface_folders(repository: str) -> Iterator[Path]:
-    """``HF_HUB_CACHE``, else ``HF_HOME/hub``, else ``~/.cache/huggingface/hub``."""
+    """Yields folders of the cache: ``HF_HUB_CACHE``, or else ``HF_HOME/hub``, or ``~/.cache/huggingface/hub``."""
     home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
     cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or str(Path(home) / "hub")
     yield from _snapshots(Path(cache).expanduser() / f"models--{repository.replace('/', '--')}")
 
 
 def _snapshots(root: Path) -> Iterator[Path]:
-    """The snapshots of a repository in a cache, the youngest first."""
+    """Yields the snapshots of a repository in a cache, newest first."""
     try:
         snapshots = [path for path in (root / "snapshots").iterdir() if path.is_dir()]
     except OSError:

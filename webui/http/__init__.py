@@ -1,1 +1,1 @@
-"""HTTP middleware and access rules. They guard the page and the API alike."""
+"""HTTP middleware and access rules, for the page and the API alike."""

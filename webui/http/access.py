@@ -1,4 +1,4 @@
-"""Who may do what: one guard in front of the API, the page, its events, uploads and files alike."""
+"""Access control: checks the host, the origin and the caller of every request, to the API and to the page alike."""
 
 from typing import Final
 
@@ -17,11 +17,11 @@ COOKIE: Final = "speech-emotion-session"
 LOGIN: Final = "/login"
 OPEN_TO_ALL: Final = frozenset({"/healthz", "/readyz", LOGIN, "/favicon.ico"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-OTHER_SITES: Final = frozenset({"cross-site", "same-site"})  # what a browser says of a page of another origin
+OTHER_SITES: Final = frozenset({"cross-site", "same-site"})  # values of Sec-Fetch-Site for pages of other origins
 
 
 class Access:
-    """The rules of one server.
+    """The access rules of one server.
 
     Args:
         settings: keys, logins, origins and hosts.
@@ -29,11 +29,11 @@ class Access:
     Attributes:
         keys: the API keys.
         accounts: users with their passwords.
-        sessions: who is logged in.
-        restricted: whether callers have to say who they are.
+        sessions: the sessions of users who are logged in.
+        restricted: whether callers need a key or a login.
 
     Raises:
-        RequestError: a key, a login or a host in the settings makes no sense.
+        RequestError: a key, a login or a host in the settings is not valid.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -45,7 +45,7 @@ class Access:
         self._own_hosts = OwnHosts(settings.allowed_hosts, loopback=is_loopback(settings.host))
 
     def caller_of(self, connection: HTTPConnection) -> str | None:
-        """Returns a short name of who asks, by key or by session; None for somebody unknown."""
+        """Returns a short name of the caller, from the key or the session; None if the request has neither."""
         key = key_in(connection)
         if key is not None and (name := self.keys.name_of(key)) is not None:
             return f"key:{name}"
@@ -53,15 +53,16 @@ class Access:
         return self.sessions.name_of(token) if token else None
 
     def check(self, request: Request) -> str | None:
-        """Returns the caller's name, None where nobody has to give one.
+        """Returns the caller's name; None if the request has no valid key or session and needs none.
 
         Raises:
-            ForbiddenRequestError: another site's page asks, the host makes no sense, or an open server is called by a
-                name that isn't its own.
-            UnauthorizedError: a key or a login is needed.
+            ForbiddenRequestError: the request comes from a page of another site, its Host header is not valid, or a
+                server without access control is requested under a host name that isn't its own.
+            UnauthorizedError: the request needs a key or a login.
         """
         host = requested_host(request.scope)
-        # Where callers have to say who they are, a page on a name of its own has neither their cookie nor their key.
+        # Against DNS rebinding. A restricted server does not need this check: a page under the attacker's host name has
+        # neither the cookie nor the key of a caller.
         if not self.restricted and host is not None and host not in self._own_hosts:
             raise ForbiddenRequestError("access.foreign_host", found=host.name[:SHOWN])
         if request.method not in SAFE_METHODS:
@@ -72,27 +73,27 @@ class Access:
         return caller
 
     def _check_origin(self, request: Request, host: Host | None) -> None:
-        """Looks at what a browser says of the page that sends it.
+        """Checks the headers in which a browser names the page that sends the request.
 
-        A page of another site can't read the answer, but it can cause the request.
+        A page of another site can't read the response, but it can send the request.
 
         Raises:
-            ForbiddenRequestError: it is another site's.
+            ForbiddenRequestError: the page belongs to another site.
         """
         origins = request.headers.getlist("origin")
         if len(origins) == 1 and origins[0] in self._origins:
             return
         if any(not self._is_own_origin(origin, host, request.scope["scheme"]) for origin in origins):
             raise ForbiddenRequestError("access.foreign_origin", found=ascii(", ".join(origins))[:SHOWN])
-        # Browsers leave it out on plain http, but to localhost.
+        # Browsers send this header over https and to localhost only.
         if request.headers.get("sec-fetch-site") in OTHER_SITES:
             raise ForbiddenRequestError("access.cross_site")
 
     def _is_own_origin(self, origin: str, host: Host | None, scheme: str) -> bool:
-        """Whether an origin is the address that the request asks. ``null`` is none.
+        """Returns whether an origin is this server's own; the origin ``null`` never is.
 
-        The origin's scheme decides what an absent port means, and an https page may ask a server that speaks http: a
-        proxy in front of it speaks TLS.
+        The default port depends on the scheme of the origin. An https page may send requests to an http server, since a
+        proxy in front of the server may handle TLS.
         """
         claimed, _, authority = origin.partition("://")
         page = parse_host(authority)
@@ -105,7 +106,7 @@ class Access:
 
 
 class AccessGuard:
-    """ASGI middleware: applies the rules to every request, whoever answers it.
+    """ASGI middleware: applies the access rules to every request.
 
     Args:
         app: the application.
@@ -118,7 +119,7 @@ class AccessGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] == "websocket":  # nothing here speaks it
+        if scope["type"] == "websocket":  # not used by this application
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] == "http":
@@ -139,29 +140,29 @@ class AccessGuard:
 
 
 def to_login(request: HTTPConnection) -> RedirectResponse:
-    """Returns the answer that sends a browser to the login."""
+    """Returns the redirect to the login page."""
     return RedirectResponse(request.scope.get("root_path", "") + LOGIN, 303, {"Cache-Control": "no-store"})
 
 
 def is_restricted(settings: Settings) -> bool:
-    """Returns whether callers have to say who they are. An empty file of keys lets nobody in; it opens no server."""
+    """Returns whether callers need a key or a login; an empty file of keys refuses every caller, not none."""
     return bool(settings.api_keys or settings.api_keys_file or settings.login or settings.login_file)
 
 
 def caller_name(request: HTTPConnection) -> str:
-    """Returns who asks, for counting: a key, a user, or else an address (of IPv6, a site's)."""
+    """Returns the name of a caller for counting: the key, the user, or else the IP address (of IPv6, its /64)."""
     named: str | None = getattr(request.state, "caller", None)
     return named or f"ip:{site_of(request.client.host) if request.client else ''}"
 
 
 def page_user(request: HTTPConnection) -> str | None:
-    """Gradio's ``auth_dependency``: the name that ``AccessGuard`` found."""
+    """Returns the name that ``AccessGuard`` found; for Gradio's ``auth_dependency``."""
     named: str | None = getattr(request.state, "caller", None)
     return named
 
 
 def key_in(connection: HTTPConnection) -> str | None:
-    """Returns the API key that a request gives in either header."""
+    """Returns the API key in a request's ``Authorization`` or ``X-API-Key`` header."""
     scheme, _, given = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and given.strip():
         return given.strip()
@@ -169,6 +170,6 @@ def key_in(connection: HTTPConnection) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether a server that listens on ``host`` can be reached from this machine alone."""
+    """Returns whether a server that listens on ``host`` can be reached from this machine only."""
     address = ip_address(host.strip("[]"))
     return address.is_loopback if address is not None else host == "localhost"

@@ -1,4 +1,4 @@
-"""Refuses a body that is too large or takes too long while it arrives, before it fills memory or the disk."""
+"""Refuses a request body that is too large or arrives too slowly, before it fills memory or the disk."""
 
 import asyncio
 from contextlib import suppress
@@ -11,18 +11,18 @@ from webui.errors import AudioTooLongError, SpeechEmotionError, UploadTimeError
 from webui.http.problems import answer_error
 from webui.units import BYTES_PER_MB
 
-OVERHEAD: Final = 1.4  # base64 takes 4 bytes for 3; a form adds a little
-DRAIN_BYTES: Final = 16_000_000  # a caller that still sends when the connection closes never reads the answer
+OVERHEAD: Final = 1.4  # size of a body over that of its audio: 4/3 for base64, and a little for a form
+DRAIN_BYTES: Final = 16_000_000  # a client that is still sending when the connection closes can't read the response
 DRAIN_S: Final = 2.0
 SLOW, LARGE = "slow", "large"
 
 
-class _BrokenOffError(Exception):
-    """What is being read is not to be read on."""
+class _BodyRefusedError(Exception):
+    """The body is refused; the rest of it must not be read."""
 
 
 class _Body:
-    """A body while it arrives; breaks off when it is too much or too slow, and then says which in ``refusal``."""
+    """Receives a body. When it is too large or too slow, sets ``refusal`` and raises ``_BodyRefusedError``."""
 
     def __init__(self, receive: Receive, limit: int, max_upload_s: float) -> None:
         self._receive = receive
@@ -38,22 +38,22 @@ class _Body:
                 message = await self._receive()
         except TimeoutError as err:
             self.refusal = SLOW
-            raise _BrokenOffError from err
+            raise _BodyRefusedError from err
         self._complete = self._complete or not message.get("more_body", False)
         self._arrived += len(message.get("body", b""))
         if self._arrived > self._limit:
             self.refusal = LARGE
-            raise _BrokenOffError
+            raise _BodyRefusedError
         return message
 
 
 class BodyLimit:
-    """ASGI middleware: answers 413 to a body over the limit, by its announced length or by what really comes.
+    """ASGI middleware: refuses a body whose announced or actual length is over the limit, or that takes too long.
 
     Args:
         app: the application.
         max_audio_mb: largest audio file, in megabytes.
-        max_upload_s: seconds that a body may take to arrive.
+        max_upload_s: time that a body may take to arrive, in seconds.
     """
 
     def __init__(self, app: ASGIApp, *, max_audio_mb: float, max_upload_s: float) -> None:
@@ -74,14 +74,15 @@ class BodyLimit:
         body = _Body(receive, self._limit, self._max_upload_s)
         begun = False
 
-        async def noted(message: Message) -> None:
+        async def guarded_send(message: Message) -> None:
             nonlocal begun
-            if begun or body.refusal is None:  # else an answer to our own exception: 500, from whoever met it first
+            # After a refusal, the application may turn our exception into a response of status 500: it is dropped.
+            if begun or body.refusal is None:
                 begun = True
                 await send(message)
 
-        with suppress(_BrokenOffError):
-            await self._app(scope, body.receive, noted)
+        with suppress(_BodyRefusedError):
+            await self._app(scope, body.receive, guarded_send)
         if body.refusal is not None and not begun:
             slow = UploadTimeError("api.upload_slow", limit_s=self._max_upload_s)
             await self._refuse(scope, receive, send, slow if body.refusal == SLOW else self._too_large())
@@ -98,7 +99,7 @@ class BodyLimit:
 
 
 async def _drain(receive: Receive) -> None:
-    """Reads on for a moment and throws it away."""
+    """Reads and discards a part of the body, so that the client finishes sending and reads the response."""
     read, more = 0, True
     try:
         async with asyncio.timeout(DRAIN_S):

@@ -1,8 +1,8 @@
-"""Which connections are open: how many in all and of one address, and which one goes when there are too many.
+"""Limits the open connections, in total and per address, and chooses which one to close when there are too many.
 
-A connection without a request costs a client nothing, and so must not cost the others anything: where there is no room
-left, the one that has been idle for longest is closed for the new one. Only requests that are being answered are
-refused for their number, and never the questions whether the server lives and is ready.
+Opening a connection without a request costs a client nothing, so idle connections must not lock other clients out: when
+the limit is reached, the connection that has been idle for longest is closed to admit the new one. Only requests are
+refused for their number, and requests for ``/healthz`` and ``/readyz`` never are.
 """
 
 import ipaddress
@@ -20,10 +20,12 @@ log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# A reverse proxy on this machine speaks for many, and whoever is on this machine has other ways to keep it busy.
+# A reverse proxy on this machine forwards the requests of many clients; and a local process that wants to overload the
+# machine has other means.
 LOOPBACK: Final[tuple[Network, ...]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-SPARE: Final = 16  # for so many connections one more may be open than may be answered, to ask for a health check
-FILES: Final = 256  # that the process has open besides: models, uploads, results, the store of jobs
+# For this many requests allowed at a time, one more connection may be open, so that health checks can still connect.
+SPARE: Final = 16
+FILES: Final = 256  # other files that the process has open: models, uploads, results, the database of jobs
 
 
 class _State(Enum):
@@ -36,8 +38,8 @@ class Connection:
     """An open connection.
 
     Args:
-        transport: of TCP, underneath TLS.
-        pools: what it counts in.
+        transport: the TCP transport, underneath TLS.
+        pools: the pools that count the connection.
     """
 
     __slots__ = ("pools", "state", "transport")
@@ -49,13 +51,13 @@ class Connection:
 
 
 class _Pool:
-    """Connections that share a bound.
+    """Connections that share a limit.
 
     Attributes:
-        limit: how many may be answered at a time.
-        address: whose they are; None: all.
-        answered: how many are.
-        idle: the others, longest idle first.
+        limit: how many connections may have a request at a time.
+        address: the address whose connections these are; None for the pool of all connections.
+        answered: how many connections have a request now.
+        idle: the other connections, longest idle first.
     """
 
     def __init__(self, limit: int, address: str | None = None) -> None:
@@ -74,12 +76,12 @@ class _Pool:
 
 
 class Connections:
-    """The open connections of a server; for the thread of its event loop alone.
+    """The open connections of a server. To be used from the thread of its event loop only.
 
     Args:
-        total: how many may be answered at a time.
-        per_address: of these, how many of one address. IPv6 addresses of one site (/64) count as one.
-        trusted: networks of reverse proxies, each of which speaks for many; loopback is one.
+        total: how many connections may have a request at a time.
+        per_address: the same for one address. The IPv6 addresses of one /64 network count as one.
+        trusted: networks of reverse proxies besides loopback; these have no limit per address.
     """
 
     def __init__(self, *, total: int, per_address: int, trusted: Iterable[Network] = ()) -> None:
@@ -92,7 +94,7 @@ class Connections:
         return self._all.answered + len(self._all.idle)
 
     def admit(self, transport: Transport) -> Connection | None:
-        """Counts a new connection in, idle; None: there is no room, and it is closed."""
+        """Adds a new connection, as idle. Returns None and closes it if all others have requests."""
         pools = (*self._pools_of(_host_of(transport)), self._all)
         for pool in pools:
             if pool.full:
@@ -107,26 +109,26 @@ class Connections:
         return connection
 
     def begin(self, connection: Connection) -> None:
-        """Notes that a request is being answered."""
+        """Marks a connection as having a request."""
         if connection.state is _State.IDLE:
             self._put(connection, _State.ANSWERED)
 
     def rest(self, connection: Connection) -> None:
-        """Notes that the connection is idle again."""
+        """Marks a connection as idle."""
         if connection.state is _State.ANSWERED:
             self._put(connection, _State.IDLE)
 
     def leave(self, connection: Connection) -> None:
-        """Forgets a connection that is closed."""
+        """Removes a closed connection."""
         self._put(connection, _State.GONE)
         self._forget_empty(connection.pools)
 
     def refusal_of(self, connection: Connection, tasks: int) -> SpeechEmotionError | None:
-        """Returns why a request that has begun is not answered, if it isn't.
+        """Returns the error for a request that exceeds a limit, or None.
 
         Args:
-            connection: it came by.
-            tasks: requests that the server works on, those included whose client has gone.
+            connection: the connection of the request.
+            tasks: number of requests in progress, including those of clients that have disconnected.
         """
         for pool in connection.pools:
             found = max(pool.answered, tasks if pool.address is None else 0)
@@ -140,12 +142,12 @@ class Connections:
         return None
 
     def close_idle(self) -> None:
-        """Closes those that no request is being answered on, TLS handshakes included."""
+        """Closes the connections without a request, including unfinished TLS handshakes."""
         for connection in list(self._all.idle):
             self._close(connection)
 
     def _close(self, connection: Connection) -> None:
-        self.leave(connection)  # now: its transport says so a moment later
+        self.leave(connection)  # at once; the callback of the transport comes later
         connection.transport.abort()
 
     def _put(self, connection: Connection, state: _State) -> None:
@@ -165,7 +167,7 @@ class Connections:
         return () if address is None else (self._pools.setdefault(address, _Pool(self._per_address, address)),)
 
     def _bounded(self, host: str) -> str | None:
-        """Returns what a client's connections count under; None if they have no bound of their own."""
+        """Returns the address that a client's connections count under; None if they have no limit per address."""
         address = client_address(host)
         if address is not None and any(address in network for network in self._trusted):
             return None
@@ -180,7 +182,7 @@ class Connections:
 def room_for(total: int) -> int:
     """Returns how many of ``total`` connections this process can have open.
 
-    Its limit of open files, often 1024, is raised as far as the system lets it: beyond it no connection is accepted.
+    The limit of open files, often 1024, is raised as far as the system allows: beyond it no connection is accepted.
     """
     try:
         import resource
@@ -195,11 +197,11 @@ def room_for(total: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
     except (OSError, ValueError) as err:
-        log.info("the limit of open files stays at %d: %s", soft, err)
+        log.info("The limit of open files stays at %d: %s", soft, err)
     if soft >= needed:
         return total
     fits = max(1, (soft - FILES) * SPARE // (SPARE + 1))
-    log.warning("%d connections at a time and not %d: the limit of open files is %d", fits, total, soft)
+    log.warning("Only %d connections at a time instead of %d: the limit of open files is %d", fits, total, soft)
     return fits
 
 

@@ -1,7 +1,7 @@
-"""The routes of Gradio that are open: what the page and gradio_client ask for. Everything else is answered 404.
+"""Passes only those requests to Gradio that the page and gradio_client send; all other routes of Gradio answer 404.
 
-Some of the closed routes fetch a web address for the caller, resize an icon to any size, run ffmpeg on an upload or
-write a session to the disk; others are tools of a developer. Uploads and files have routes of this program's own.
+Some of the closed routes fetch a URL for the caller, resize an icon to any size, run ffmpeg on an upload or write a
+session to the disk; others are developer tools. Uploads and downloads have routes in ``webui/ui/page_files.py``.
 tests/surfaces/test_gradio_routes.py fails for a route of Gradio that is listed neither as open nor as closed.
 """
 
@@ -11,22 +11,22 @@ from typing import Final
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from webui.http.page_events import PageEvents, Refusing
+from webui.http.page_events import ErrorResponses, PageEvents
 
 PREFIX: Final = "/gradio_api"
-PAGE: Final = ("/",)  # the only one that is asked for with HEAD too
+PAGE: Final = ("/",)  # the only one that also takes HEAD requests
 READ: Final = (
     "/config",
     "/theme.css",
     "/favicon.ico",
     "/robots.txt",
     "/manifest.json",
-    "/pwa_icon/192",  # named by the manifest; Gradio would make it of any size
+    "/pwa_icon/192",  # the two sizes in the manifest; Gradio would resize the icon to any size
     "/pwa_icon/512",
     "/assets/{path:path}",
     "/static/{path:path}",
     f"{PREFIX}/info",
-    f"{PREFIX}/app_id",  # a page that lost its connection asks whether the server is still the same
+    f"{PREFIX}/app_id",  # a page that reconnects checks whether the server has been restarted
 )
 JOIN: Final = (f"{PREFIX}/queue/join", f"{PREFIX}/call/{{api_name}}")
 RUN: Final = (f"{PREFIX}/run/{{api_name}}", f"{PREFIX}/cancel", f"{PREFIX}/reset")
@@ -36,23 +36,23 @@ HEARTBEAT: Final = (f"{PREFIX}/heartbeat/{{session_hash}}",)
 
 
 def open_routes(gradio: ASGIApp, events: PageEvents) -> Router:
-    """Returns an application that passes requests for the open routes on to Gradio, and knows no other.
+    """Returns an application that passes requests for the open routes on to Gradio, and answers 404 to all others.
 
-    A path is matched as Gradio matches it, by Starlette and after decoding, so that no spelling of a closed one passes.
+    Paths are matched as in Gradio, by Starlette and after decoding, so that no other spelling opens a closed route.
 
     Args:
         gradio: Gradio's application.
-        events: what events pass through on their way there.
+        events: checks and counts events before Gradio gets them.
     """
     return Router(
         [
             *_routes(PAGE, ("GET", "HEAD"), gradio),
             *_routes(READ, ("GET",), gradio),
-            *_routes(JOIN, ("POST",), Refusing(events.join)),
-            *_routes(RUN, ("POST",), Refusing(events.run)),
-            *_routes(READ_SESSION, ("GET",), Refusing(events.read_session)),
-            *_routes(READ_EVENT, ("GET",), Refusing(events.read_event)),
-            *_routes(HEARTBEAT, ("GET",), Refusing(events.heartbeat)),
+            *_routes(JOIN, ("POST",), ErrorResponses(events.join)),
+            *_routes(RUN, ("POST",), ErrorResponses(events.run)),
+            *_routes(READ_SESSION, ("GET",), ErrorResponses(events.read_session)),
+            *_routes(READ_EVENT, ("GET",), ErrorResponses(events.read_event)),
+            *_routes(HEARTBEAT, ("GET",), ErrorResponses(events.heartbeat)),
         ],
         redirect_slashes=False,
     )

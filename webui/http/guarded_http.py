@@ -1,7 +1,7 @@
-"""Uvicorn's HTTP over connections that have to say what they want in time: see ``Connections``.
+"""Uvicorn's HTTP protocol with time limits, over connections that ``Connections`` counts.
 
-Uvicorn closes a connection that is idle after an answer. One that says nothing at all, or never ends its request's head
-or its TLS handshake, it would keep for ever.
+Uvicorn closes a connection that is idle after a response. It would keep a connection for ever on which nothing is sent,
+or on which the head of a request or the TLS handshake never ends.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from webui.errors import SpeechEmotionError
 from webui.http.connections import Connection, Connections
 from webui.http.problems import language_of, problem_of, problem_response
 
-HEAD_S: Final = 15.0  # from the connection, or the last answer, to the end of a request's head
-LINGER_S: Final = 60.0  # for a client to read the rest of an answer
-STALLED_S: Final = 300.0  # without a byte being read of an answer; a player that is paused fetches the rest anew
+HEAD_S: Final = 15.0  # from the start of the connection, or the last response, to the end of a request's head
+LINGER_S: Final = 60.0  # for a client to read the rest of a response
+STALLED_S: Final = 300.0  # while the client reads nothing of a response; a paused player requests the rest again
 TLS_END_S: Final = 5.0
 ALWAYS_ANSWERED: Final = frozenset({"/healthz", "/readyz"})
 
 
-class _Waits(Enum):
-    """What the server waits for: a request's head, the answer, or the rest of a body whose answer has been given."""
+class _WaitingFor(Enum):
+    """What is awaited: the head of a request, its response, or the rest of a body that has been answered already."""
 
     HEAD = auto()
-    ANSWER = auto()
+    RESPONSE = auto()
     BODY = auto()
 
 
@@ -41,11 +41,11 @@ class HttpConnection(H11Protocol):
     """One connection.
 
     Args:
-        config: uvicorn's.
-        server_state: uvicorn's.
-        app_state: of the app's lifespan.
-        connections: all of them.
-        body_s: how long a body may take to arrive.
+        config: uvicorn's configuration.
+        server_state: uvicorn's state of the server.
+        app_state: the state of the application's lifespan.
+        connections: all connections of the server.
+        body_s: time that a body may take to arrive, in seconds.
     """
 
     def __init__(
@@ -62,22 +62,22 @@ class HttpConnection(H11Protocol):
         self._guarded = self.app
         self.app = self._answer
         self._connection: Connection | None = None
-        self._waits = _Waits.HEAD
-        self._request: object = None  # that began last
+        self._waiting_for = _WaitingFor.HEAD
+        self._request: object = None  # the latest one
         self._request_s = 0.0
-        self._lingers = False
+        self._lingering = False
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
     def enter(self, transport: asyncio.Transport) -> bool:
-        """Counts the connection, as soon as there is one of TCP. Returns whether there is room for it."""
+        """Counts the connection, as soon as it is open at the level of TCP. Returns False if there are too many."""
         self._connection = self._connections.admit(transport)
         if self._connection is not None:
             self._wait(HEAD_S)
         return self._connection is not None
 
     def leave(self) -> None:
-        """Forgets the connection, which is closed."""
+        """Cancels the timers and removes the connection from the count, after it was closed."""
         for timer in (self._deadline, self._stalled):
             if timer is not None:
                 timer.cancel()
@@ -85,45 +85,45 @@ class HttpConnection(H11Protocol):
             self._connections.leave(self._connection)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begins to speak HTTP."""
+        """Starts HTTP on the connection."""
         super().connection_made(transport)
         if self._connection is None:
             self.enter(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends."""
+        """Cleans up after the connection was closed."""
         super().connection_lost(exc)
         self.leave()
 
     def handle_events(self) -> None:
-        """Takes what has arrived."""
+        """Handles received data."""
         super().handle_events()
-        self._look()
+        self._update_state()
 
     def on_response_complete(self) -> None:
-        """Goes on after an answer."""
+        """Continues after a response."""
         super().on_response_complete()
-        self._look()
+        self._update_state()
 
     def pause_writing(self) -> None:
-        """Waits, but not for ever, for the client to read."""
+        """Waits for the client to read, at most ``STALLED_S``."""
         super().pause_writing()
         if self._connection is not None and self._stalled is None:
             self._stalled = self.loop.call_later(STALLED_S, self._connection.transport.abort)
 
     def resume_writing(self) -> None:
-        """Goes on."""
+        """Continues to send."""
         super().resume_writing()
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
 
     def _should_upgrade(self) -> bool:
-        """Nothing here speaks another protocol; a client that offers one is answered in HTTP."""
+        """Returns False: there are no other protocols here, and an offer to switch is answered over HTTP."""
         return False
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Answers one request, or refuses it if there are too many."""
         error = None
         if self._connection is not None and scope["path"] not in ALWAYS_ANSWERED:
             error = self._connections.refusal_of(self._connection, len(self.tasks))
@@ -132,25 +132,26 @@ class HttpConnection(H11Protocol):
         else:
             await _refusal(error, scope)(scope, receive, send)
 
-    def _look(self) -> None:
-        """Notes what is waited for, and until when."""
+    def _update_state(self) -> None:
+        """Updates what is awaited, and the deadline for it."""
         if self._connection is None:
             return
-        before, now = self._waits, self.loop.time()
+        before, now = self._waiting_for, self.loop.time()
         if self.cycle is not None and self.cycle is not self._request:
             self._request, self._request_s = self.cycle, now
         if self.cycle is not None and not self.cycle.response_complete:
-            self._waits = _Waits.ANSWER
+            self._waiting_for = _WaitingFor.RESPONSE
         else:
-            self._waits = _Waits.BODY if self.conn.their_state is h11.SEND_BODY else _Waits.HEAD
-        if self._waits is _Waits.ANSWER:
+            sending = self.conn.their_state is h11.SEND_BODY
+            self._waiting_for = _WaitingFor.BODY if sending else _WaitingFor.HEAD
+        if self._waiting_for is _WaitingFor.RESPONSE:
             self._connections.begin(self._connection)
             self._wait(None)
             return
         self._connections.rest(self._connection)
-        if self._waits is _Waits.BODY:  # nobody reads it: some of it has to come every while, and all of it in time
+        if self._waiting_for is _WaitingFor.BODY:  # the application no longer reads it, so the limits are applied here
             self._wait(min(HEAD_S, self._request_s + self._body_s - now))
-        elif before is not _Waits.HEAD:
+        elif before is not _WaitingFor.HEAD:
             self._wait(HEAD_S)
 
     def _wait(self, seconds: float | None) -> None:
@@ -159,46 +160,46 @@ class HttpConnection(H11Protocol):
         self._deadline = self.loop.call_later(seconds, self._end) if seconds is not None else None
 
     def _end(self) -> None:
-        """Closes the connection: what was waited for did not come. The rest of an answer may still be read."""
+        """Closes the connection after a deadline; the client may still read the rest of a response."""
         if self._connection is None:
             return
-        if self.transport is None or self._lingers:
+        if self.transport is None or self._lingering:
             self._connection.transport.abort()
         else:
-            self._lingers = True
+            self._lingering = True
             self.transport.close()
             self._wait(LINGER_S)
 
 
 class TlsConnection(asyncio.Protocol):
-    """The beginning of a connection that speaks TLS; ``HttpConnection`` takes over after the handshake.
+    """A TLS connection during its handshake; afterwards ``HttpConnection`` takes over.
 
-    ``create_server(ssl=...)`` would tell of a connection only then.
+    ``create_server(ssl=...)`` would report a connection only after the handshake, too late to count and limit it.
 
     Args:
-        http: takes over.
-        context: the certificate.
+        http: the connection that takes over.
+        context: TLS context with the certificate.
     """
 
     def __init__(self, http: HttpConnection, context: ssl.SSLContext) -> None:
         self._http = http
         self._context = context
-        self._early = bytearray()  # came with the end of the handshake
+        self._early = bytearray()  # data received together with the end of the handshake
         self._lost = False
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begins the handshake, if there is room."""
+        """Starts the handshake, unless there are too many connections."""
         if self._http.enter(transport):
             transport.pause_reading()
             self._task = asyncio.get_running_loop().create_task(self._shake_hands(transport))
 
     def data_received(self, data: bytes) -> None:
-        """Keeps what comes first."""
+        """Keeps data that arrives before HTTP takes over."""
         self._early += data
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """Ends, before HTTP began."""
+        """Cleans up if the connection is closed before HTTP takes over."""
         self._lost = True
         self._http.leave()
 
@@ -211,7 +212,7 @@ class TlsConnection(asyncio.Protocol):
                 transport, self, self._context, server_side=True, ssl_handshake_timeout=HEAD_S,
                 ssl_shutdown_timeout=TLS_END_S,
             )  # fmt: skip
-        except OSError:  # what they speak is no TLS, or they are gone
+        except OSError:  # the client does not use TLS, or has disconnected
             self.connection_lost(None)
             return
         if secured is None or self._lost:
@@ -230,7 +231,7 @@ def protocols(
     connections: Connections,
     body_s: float,
 ) -> Callable[[], asyncio.Protocol]:
-    """Returns what makes the protocol of each new connection; the arguments are those of ``HttpConnection``."""
+    """Returns the factory of protocols for new connections; the arguments are those of ``HttpConnection``."""
 
     def protocol() -> asyncio.Protocol:
         http = HttpConnection(config, server_state, app_state, connections, body_s)

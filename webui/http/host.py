@@ -1,6 +1,6 @@
-"""The Host header, read from its bytes; which hosts are this server's own.
+"""Parses the Host header, and decides which hosts are this server's own.
 
-``request.url`` is no substitute: where the header makes no sense to Starlette, it holds the server's own address.
+``request.url`` is no substitute: if Starlette can't parse the header, it contains the server's own address.
 """
 
 import ipaddress
@@ -17,18 +17,18 @@ from webui.errors import ForbiddenRequestError, RequestError
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# RFC 3986 allows more in a name; no browser sends it for an address that it connected to. The underscore is for service
-# names of Docker Compose.
+# RFC 3986 allows more characters in a name, but no browser sends them in a Host header. The underscore occurs in names
+# of Docker Compose services.
 AUTHORITY: Final = re.compile(
     r"(?:(?P<name>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?)|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?"
 )
-NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")  # an IPv4 address to resolvers; browsers send it with its dots
+NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")  # an IPv4 address to resolvers; browsers send dots
 MAX_NAME: Final = 253
 MAX_PORT: Final = 65535
 SHOWN: Final = 80
 THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-SITE_BITS: Final = 64  # of an IPv6 address: what follows, a client chooses itself
+SITE_BITS: Final = 64  # the network part of an IPv6 address: a client can choose the rest itself
 HOSTS_FILE: Final = Path("/etc/hosts")
 
 
@@ -37,8 +37,8 @@ class Host:
     """A name or an address, and a port where one was given.
 
     Attributes:
-        name: in lower case; an IPv6 address in its shortest form and without brackets.
-        port: None where it is the default of the scheme.
+        name: the name in lower case; an IPv6 address in its shortest form and without brackets.
+        port: the port; None if none is given, which means the default of the scheme.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Host:
 
     @property
     def address(self) -> IpAddress | None:
-        """The address that ``name`` is, if it is one."""
+        """``name`` as an IP address, or None."""
         return ip_address(self.name)
 
     def has_port(self, port: int, default: int) -> bool:
@@ -55,7 +55,7 @@ class Host:
 
 
 def parse_host(text: str) -> Host | None:
-    """Returns what a Host header or the second half of an origin says; None where it makes no sense."""
+    """Returns the host in a Host header or after the ``://`` of an origin; None if it is not valid."""
     found = AUTHORITY.fullmatch(text)
     if found is None:
         return None
@@ -69,10 +69,10 @@ def parse_host(text: str) -> Host | None:
 
 
 def requested_host(scope: Scope) -> Host | None:
-    """Returns the host that a request names; None where it names none, as HTTP/1.0 may.
+    """Returns the host in a request's Host header; None for an HTTP/1.0 request without one.
 
     Raises:
-        ForbiddenRequestError: the header is missing, is there twice or can't be read.
+        ForbiddenRequestError: the header is missing, occurs twice or is not valid.
     """
     given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     if not given and scope.get("http_version") == "1.0":
@@ -84,14 +84,14 @@ def requested_host(scope: Scope) -> Host | None:
 
 
 class OwnHosts:
-    """The hosts that a page of the attacker's can't have: no foreign DNS gives them to this machine.
+    """The host names and addresses of this server: those that an attacker's DNS can't point at this machine.
 
     Args:
         allowed: hosts of the setting ``allowed_hosts``, with or without a port.
-        loopback: whether the server listens on this machine alone.
+        loopback: whether the server listens on a loopback address only.
 
     Raises:
-        RequestError: one of ``allowed`` makes no sense.
+        RequestError: one of ``allowed`` is not valid.
     """
 
     def __init__(self, allowed: Iterable[str], *, loopback: bool) -> None:
@@ -104,16 +104,16 @@ class OwnHosts:
         if name in self._names or name.endswith(".localhost"):
             return True
         if host.address is not None:
-            return not (self._loopback and _stands_for_loopback(host.address))
+            return not (self._loopback and _leads_to_loopback(host.address))
         return "." not in host.name and NUMBER.fullmatch(name) is None
 
     def is_allowed_origin(self, origin: Host, scheme: str, requested: Host | None) -> bool:
-        """Returns whether the setting names the host of an origin: a proxy's, which doesn't pass it on as it is.
+        """Returns whether the setting contains the host of an origin, for proxies that change the Host header.
 
         Args:
-            origin: its host.
-            scheme: its scheme.
-            requested: the host that the request names. If it is the origin's, the port has been compared already.
+            origin: the host of the origin.
+            scheme: the scheme of the origin.
+            requested: the host of the request. If it equals the origin's, the port has been compared already.
         """
         port = origin.port or DEFAULT_PORTS[scheme]
         if Host(origin.name, port) in self._allowed:
@@ -123,9 +123,9 @@ class OwnHosts:
 
 
 def machine_names() -> frozenset[str]:
-    """Returns what this machine calls itself, without asking a name server."""
+    """Returns the names of this machine, without a DNS query."""
     name = socket.gethostname().lower()
-    names = {name, name if "." in name else f"{name}.local"}  # the second as Bonjour and Avahi announce it
+    names = {name, name if "." in name else f"{name}.local"}  # .local: the name that Bonjour and Avahi announce
     try:
         lines = HOSTS_FILE.read_text("utf-8", "replace").lower().splitlines()
     except OSError:
@@ -138,7 +138,7 @@ def machine_names() -> frozenset[str]:
 
 
 def ip_address(text: str) -> IpAddress | None:
-    """Returns the address that ``text`` is, if it is one."""
+    """Returns ``text`` as an IP address, or None."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:
@@ -146,10 +146,10 @@ def ip_address(text: str) -> IpAddress | None:
 
 
 def site_of(client: str) -> str:
-    """Returns what one client's addresses have in common: an IPv4 address whole, the first 64 bits of an IPv6 address.
+    """Returns what identifies a client: its IPv4 address, or the /64 network of its IPv6 address.
 
     Args:
-        client: an address as a socket gives it; any other text is returned as it is.
+        client: an address as reported by a socket; any other text is returned unchanged.
     """
     address = client_address(client)
     if address is None:
@@ -158,7 +158,7 @@ def site_of(client: str) -> str:
 
 
 def client_address(client: str) -> IpAddress | None:
-    """Returns a client's address without its zone, an IPv4-mapped one as IPv4; None for text that is no address."""
+    """Returns a client's address without its zone, an IPv4-mapped one as IPv4; None if the text is not an address."""
     address = ip_address(client.partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped if mapped is not None else address
@@ -171,10 +171,10 @@ def _allowed_host(text: str) -> Host:
     return host
 
 
-def _stands_for_loopback(address: IpAddress) -> bool:
-    """Whether a connection to it ends at this machine although it isn't a loopback address.
+def _leads_to_loopback(address: IpAddress) -> bool:
+    """Returns whether a connection to an address leads to this machine although it isn't a loopback address.
 
-    Browsers take such an address for another machine's, and leave out what they say of requests to this one.
+    Browsers treat such an address like that of another machine and don't send ``Sec-Fetch-Site`` to it.
     """
     if isinstance(address, ipaddress.IPv4Address):
         return address in THIS_NETWORK

@@ -1,4 +1,4 @@
-"""The login page: no script, nothing from elsewhere. A user's password or an API key gives a session."""
+"""The login page, without scripts or external files. A user logs in with a password or an API key."""
 
 from html import escape
 from typing import Final
@@ -17,7 +17,7 @@ from webui.units import BYTES_PER_MB
 
 LOGOUT: Final = "/logout"
 MAX_FORM_BYTES: Final = 8192
-HASHING: Final = 2  # passwords at a time: each takes 16 MB and 50 ms of a core
+HASHING_THREADS: Final = 2  # hashing one password takes 16 MB and 50 ms of a core
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
@@ -40,7 +40,7 @@ class LoginPage:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._failures = FailureLimit()
-        self._hashing = anyio.CapacityLimiter(HASHING)
+        self._hashing = anyio.CapacityLimiter(HASHING_THREADS)
         self.router = APIRouter(include_in_schema=False)
         self.router.add_api_route(LOGIN, self.show, methods=["GET"])
         self.router.add_api_route(LOGIN, self.enter, methods=["POST"], dependencies=[Depends(_is_small)])
@@ -48,7 +48,7 @@ class LoginPage:
         self.router.add_api_route(LOGOUT, self.leave, methods=["POST"])
 
     def show(self, request: Request) -> Response:
-        """Shows the form; whoever has nothing to log in to goes to the page."""
+        """Shows the form; redirects to the page if no login is needed or the user is logged in already."""
         if not self._access.restricted or self._access.caller_of(request) is not None:
             return RedirectResponse(_home(request), 303)
         return self._page(request)
@@ -65,7 +65,7 @@ class LoginPage:
         except TooOftenError as error:
             headers = {"Retry-After": str(error.values["retry_s"])}
             return self._page(request, error.message(language_of(request)), 429, headers)
-        name = await self._who(key, account, given.get("password", ""))
+        name = await self._caller_of(key, account, given.get("password", ""))
         if name is None:
             return self._page(request, text("access.login_failed", language_of(request)), 401)
         self._failures.succeeded(caller, account)
@@ -77,7 +77,7 @@ class LoginPage:
         return response
 
     def confirm_leaving(self, request: Request) -> Response:
-        """Shows a button: a page of another site can make a browser ask this address, but not press it."""
+        """Shows a button, since a page of another site can make the browser open this address but can't press it."""
         if self._access.caller_of(request) is None:
             return to_login(request)
         return _form(language_of(request), "access.logout_title", "access.logout_button")
@@ -89,12 +89,12 @@ class LoginPage:
         response.delete_cookie(COOKIE, path=_home(request))
         return response
 
-    async def _who(self, key: str, account: str, password: str) -> str | None:
+    async def _caller_of(self, key: str, account: str, password: str) -> str | None:
         if key:
             name = self._access.keys.name_of(key)
             return f"key:{name}" if name is not None else None
-        fits = await run_sync(self._access.accounts.fit, account, password, limiter=self._hashing)
-        return f"user:{account}" if fits else None
+        matches = await run_sync(self._access.accounts.fit, account, password, limiter=self._hashing)
+        return f"user:{account}" if matches else None
 
     def _page(
         self, request: Request, message: str = "", status: int = 200, headers: dict[str, str] | None = None
@@ -143,12 +143,12 @@ def _home(request: Request) -> str:
 
 
 def _is_secure(request: Request) -> bool:
-    """Whether the browser speaks https: to the server, or to a proxy in front of it, as the origin says."""
+    """Returns whether the browser uses https, to the server or, by the origin, to a proxy in front of it."""
     return request.scope["scheme"] == "https" or request.headers.get("origin", "").startswith("https://")
 
 
 def _is_small(request: Request) -> None:
-    """Refuses a form that is no login before it is read."""
+    """Refuses a form too large for a login before it is read."""
     length = request.headers.get("content-length", "")
     if not length.isdigit() or int(length) > MAX_FORM_BYTES:
         raise AudioTooLongError("api.too_large", expected_mb=MAX_FORM_BYTES / BYTES_PER_MB)

@@ -1,4 +1,4 @@
-"""Refuses requests that two parsers may read differently, before a rule is applied to them."""
+"""Refuses requests that two parsers may read differently, before any rule is applied to them."""
 
 import unicodedata
 from typing import Final
@@ -13,11 +13,11 @@ CONTROL: Final = "Cc"  # Unicode's category: U+0000-001F, U+007F-009F
 
 
 class MalformedRequests:
-    """ASGI middleware: answers 400 to a control character in the path, and to two lengths of one body.
+    """ASGI middleware: answers 400 to a control character in the path, and to two headers for the length of the body.
 
     A route's pattern ends in ``$``, which also matches before a newline: ``/upload%0A`` reaches the route ``/upload``
-    and passes a rule that compares the path as a string. Of Content-Length and Transfer-Encoding the server believes
-    the latter, and a proxy or a rule may believe the former.
+    and passes a rule that compares the path as a string. With both Content-Length and Transfer-Encoding, the server
+    uses the latter, while a proxy or a rule may use the former.
 
     Args:
         app: the application.
@@ -33,7 +33,7 @@ class MalformedRequests:
                 _check(scope)
             except MalformedRequestError as error:
                 response = await answer_error(Request(scope), error)
-                response.headers["Connection"] = "close"  # where the body ends is in doubt
+                response.headers["Connection"] = "close"  # the end of the body is ambiguous
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -41,7 +41,7 @@ class MalformedRequests:
 
 def _check(scope: Scope) -> None:
     path = scope["path"] + scope.get("raw_path", b"").decode("latin-1")
-    found = next((sign for sign in path if unicodedata.category(sign) == CONTROL), None)
+    found = next((character for character in path if unicodedata.category(character) == CONTROL), None)
     if found is not None:
         raise MalformedRequestError("request.control_character", found=f"U+{ord(found):04X}")
     names = {name for name, _ in scope["headers"]}

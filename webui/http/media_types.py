@@ -1,4 +1,4 @@
-"""The kinds of bodies that requests have."""
+"""The media types of request bodies."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ def media_type_of(request: Request, *expected: str) -> str:
     """Returns the media type of a request's body, in lower case and without parameters.
 
     Raises:
-        RequestError: it is none of the expected ones.
+        RequestError: the media type is none of the expected ones.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in expected:

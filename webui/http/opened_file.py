@@ -1,4 +1,4 @@
-"""A file as an answer, opened before the answer begins."""
+"""A response that sends a file, opened before the response starts."""
 
 import os
 from collections.abc import AsyncIterator
@@ -11,16 +11,16 @@ from starlette.types import Receive, Scope, Send
 
 
 class OpenedFileResponse(FileResponse):
-    """Sends a file whole even if it is deleted meanwhile.
+    """Sends a whole file even if it is deleted in the meantime.
 
-    Starlette's own looks for the file after the route has answered: one that was deleted by then is status 500, or an
-    answer without its body.
+    Starlette's ``FileResponse`` opens the file after the route has returned. If it was deleted by then, the response is
+    status 500 or has no body.
 
     Args:
         path: the file.
 
     Raises:
-        FileNotFoundError: it isn't there.
+        FileNotFoundError: the file doesn't exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,7 +28,7 @@ class OpenedFileResponse(FileResponse):
         super().__init__(path, filename=path.name, stat_result=os.fstat(self._file.fileno()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Sends the response."""
         try:
             await super().__call__(scope, receive, send)
         finally:

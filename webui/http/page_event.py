@@ -1,4 +1,4 @@
-"""The body of a page's event: read within limits, and checked before Gradio acts on it."""
+"""Reads the body of an event of the page within limits, and checks it before Gradio gets it."""
 
 import json
 import re
@@ -10,10 +10,10 @@ from starlette.types import Message, Receive
 
 from webui.errors import EventTooLargeError, ForbiddenRequestError, RequestError
 
-# An event carries options and the paths of uploads; audio comes as an upload. The largest that the page sends is a
-# comparison: 200 files of 450 to 600 bytes (path, address, name, size). Others have less than one kilobyte.
+# An event contains options and the paths of uploads; the audio itself is uploaded separately. The largest event of the
+# page is a comparison: 200 files of 450 to 600 bytes (path, URL, name, size). Others have less than one kilobyte.
 MAX_BYTES: Final = 128_000
-MAX_NESTED: Final = 500  # objects and lists, two for each file; a recursive reader would fail on more that are nested
+MAX_NESTED: Final = 500  # objects and lists, two for each file; recursive functions would fail on deeper nesting
 WEB_ADDRESS: Final = re.compile(r"\s*https?:", re.IGNORECASE)
 MAX_SESSION_HASH: Final = 64  # the page's has 11 characters, gradio_client's 36
 SESSION_HASH: Final = re.compile(rf"[\w-]{{1,{MAX_SESSION_HASH}}}", re.ASCII)
@@ -24,15 +24,15 @@ class PageEvent:
     """An event.
 
     Attributes:
-        body: as it arrived.
-        session_hash: which page sends it; None where it names none.
+        body: the bytes of the body.
+        session_hash: the session of the page that sends the event; None if the event contains none.
     """
 
     body: bytes
     session_hash: str | None
 
     def replayed(self, receive: Receive) -> Receive:
-        """Returns a ``receive`` that gives the body again, and then what comes after it."""
+        """Returns a ``receive`` that returns the body again, and afterwards the messages that follow it."""
         waiting: list[Message] = [{"type": "http.request", "body": self.body, "more_body": False}]
 
         async def replay() -> Message:
@@ -45,16 +45,16 @@ async def read_event(receive: Receive) -> PageEvent:
     """Reads and checks the body of an event.
 
     Raises:
-        EventTooLargeError: it has too many bytes.
-        RequestError: it nests too much, or its session hash is not valid.
-        ForbiddenRequestError: it names a web address as a file. Gradio fetches one before any code of ours sees it.
-        ClientDisconnect: the caller has gone.
+        EventTooLargeError: the body has too many bytes.
+        RequestError: it contains too many objects and lists, or its session hash is not valid.
+        ForbiddenRequestError: it gives a URL as a file, which Gradio would fetch before it calls our code.
+        ClientDisconnect: the client has disconnected.
     """
     body = await _read(receive)
     try:
         document = json.loads(body)
     except ValueError:
-        return PageEvent(body, None)  # Gradio's own answer to it is a good one
+        return PageEvent(body, None)  # Gradio answers invalid JSON properly
     except RecursionError as err:
         raise RequestError("request.event_too_nested", expected=MAX_NESTED) from err
     _check_parts(document)
@@ -65,17 +65,17 @@ async def read_event(receive: Receive) -> PageEvent:
 
 
 def check_session_hash(session_hash: object) -> None:
-    """Refuses a session hash that no page and no gradio_client makes: Gradio keeps it, whatever its length.
+    """Refuses a session hash that neither a page nor gradio_client makes: Gradio would keep one of any length.
 
     Raises:
-        RequestError: it is not valid.
+        RequestError: the session hash is not valid.
     """
     if not isinstance(session_hash, str) or not SESSION_HASH.fullmatch(session_hash):
         raise RequestError("request.bad_session_hash", expected=MAX_SESSION_HASH)
 
 
 def _check_parts(document: object) -> None:
-    """Looks at every object and list of a document."""
+    """Checks every object and list of a document."""
     waiting = [document]
     nested = 0
     while waiting:

@@ -15,7 +15,7 @@ from webui.http.page_event import PageEvent, check_session_hash, read_event
 from webui.http.page_sessions import PageSessions
 from webui.http.problems import answer_error
 
-# What Gradio says of a session or an event that it doesn't know, before it breaks the connection off with a traceback.
+# Gradio's messages for an unknown session or event. After sending one, Gradio itself fails with a traceback.
 NO_SESSION: Final = (
     'data: {"msg":"unexpected_error","message":"404: Not Found","session_not_found":true,"success":false}\n\n'
 )
@@ -23,11 +23,11 @@ NO_EVENT: Final = 'event: error\ndata: "404: Not Found"\n\n'
 
 
 class PageEvents:
-    """ASGI applications, one for each kind of route, around Gradio's.
+    """ASGI applications around Gradio's, one method for each kind of route.
 
     Args:
         app: Gradio's application.
-        sessions: of the page.
+        sessions: the sessions of the page.
     """
 
     def __init__(self, app: ASGIApp, sessions: PageSessions) -> None:
@@ -35,7 +35,7 @@ class PageEvents:
         self._sessions = sessions
 
     async def join(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An event that waits in the queue."""
+        """Passes an event to Gradio's queue."""
         caller = caller_name(Request(scope))
         event = await read_event(receive)
         with self._held(event, caller), self._sessions.place(caller) as place:
@@ -46,7 +46,7 @@ class PageEvents:
                 self._sessions.joined(event.session_hash or event_id, caller, event_id, place)
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An event that is answered at once, or what ends one."""
+        """Passes on an event that does not use the queue, or a request to cancel or reset one."""
         event = await read_event(receive)
         with self._held(event, caller_name(Request(scope))):
             await self._app(scope, event.replayed(receive), send)
@@ -55,13 +55,13 @@ class PageEvents:
         return nullcontext() if event.session_hash is None else self._sessions.held(event.session_hash, caller)
 
     async def heartbeat(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The stream that an open page holds."""
+        """Serves the stream that a page keeps open as long as it is open itself."""
         session_hash = scope["path_params"]["session_hash"]
         check_session_hash(session_hash)
         await self._stream(scope, receive, send, session_hash, reads=False)
 
     async def read_session(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The stream that delivers the messages of a session."""
+        """Serves the stream of messages of a session."""
         session_hash = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("session_hash", "")
         check_session_hash(session_hash)
         if self._sessions.has_messages(session_hash):
@@ -70,7 +70,7 @@ class PageEvents:
             await _sse(NO_SESSION)(scope, receive, send)
 
     async def read_event(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The stream that delivers the messages of one event."""
+        """Serves the stream of messages of one event."""
         session_hash = self._sessions.session_of(scope["path_params"]["event_id"])
         if session_hash is None:
             await _sse(NO_EVENT)(scope, receive, send)
@@ -82,11 +82,11 @@ class PageEvents:
             await self._app(scope, receive, send)
 
 
-class Refusing:
-    """ASGI application: answers the errors that another one raises before it has answered.
+class ErrorResponses:
+    """ASGI application: turns errors that another application raises before its response into error responses.
 
     Args:
-        app: the other one.
+        app: the other application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -106,7 +106,7 @@ def _sse(message: str) -> Response:
 
 
 class _JoinAnswer:
-    """Passes an answer on and reads the id of the event in it."""
+    """Passes a response on and reads the id of the event from it."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

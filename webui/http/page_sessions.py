@@ -1,7 +1,7 @@
-"""Sessions of the page: what Gradio keeps in memory for them is bounded for each caller, and deleted in time.
+"""Bounds what Gradio keeps in memory for the sessions of each caller, and deletes it in time.
 
-Gradio keeps an event's messages until a request reads them, and the state of the latest 10,000 sessions, whichever
-caller made them.
+Gradio itself keeps an event's messages until a request reads them, and the state of the latest 10,000 sessions,
+regardless of the caller.
 """
 
 import asyncio
@@ -12,26 +12,25 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-UNREAD_S: Final = 60.0  # how long messages are kept that no request reads
-STATE_S: Final = 3600.0  # how long the state of a closed page is kept; Gradio has the same rule for its values
-MAX_CLOSED: Final = 32  # sessions of one caller whose page is closed; 95 kB each before anything was done in them
+UNREAD_S: Final = 60.0  # messages are deleted when no request has read them for this long
+STATE_S: Final = 3600.0  # how long the state of a closed page is kept; Gradio's own limit is the same
+MAX_CLOSED: Final = 32  # sessions of one caller whose page is closed; even an unused one takes 95 kB
 SWEEP_S: Final = 5.0
-
 
 CallerCount = Callable[[str], AbstractContextManager[None]]
 
 
 class PageQueue(Protocol):
-    """What Gradio keeps for events and sessions."""
+    """Access to what Gradio keeps for events and sessions."""
 
     def is_open(self, session_hash: str, event_id: str) -> bool:
-        """Returns whether an event waits, runs, or has an answer that was not delivered."""
+        """Returns whether an event waits, runs, or has a response that was not delivered."""
 
     def has_messages(self, session_hash: str) -> bool:
         """Returns whether there are or will be messages for a session."""
 
     def tidy(self, session_hash: str) -> None:
-        """Deletes what is left of events whose messages were delivered, or never will be."""
+        """Deletes the rest of events whose messages were delivered, or can no longer be."""
 
     async def drop_messages(self, session_hash: str) -> None:
         """Takes a session's events out of the queue and deletes their messages."""
@@ -44,37 +43,37 @@ class PageQueue(Protocol):
 class _Session:
     caller: str
     used_s: float
-    unread_s: float  # since when no request reads its messages
-    requests: int = 0  # under way; the page keeps one running as long as it is open
-    readers: int = 0  # those of them that deliver messages
-    events: dict[str, ExitStack] = field(default_factory=dict)  # open ones, with their places in the caller's count
+    unread_s: float  # time since which no request reads its messages
+    requests: int = 0  # requests in progress; an open page always has one
+    readers: int = 0  # those of the requests that deliver messages
+    events: dict[str, ExitStack] = field(default_factory=dict)  # open events; closing the stack ends their count
 
 
 class PageSessions:
     """The sessions, and the open events of each caller. To be used from the event loop only.
 
-    An event is open until its answer is delivered, or dropped because no request has read it for ``UNREAD_S``.
+    An event is open until its response is delivered, or dropped because no request has read it for ``UNREAD_S``.
 
     Args:
-        queue: Gradio's.
-        count: counts an open event of a caller; raises TooOftenError where the caller has as many as it may.
-        clock: seconds that only grow.
+        queue: Gradio's queue and session states.
+        count: counts an open event of a caller; raises TooOftenError if the caller has reached the limit.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(self, queue: PageQueue, count: CallerCount, clock: Callable[[], float] = time.monotonic) -> None:
         self._queue = queue
         self._count = count
         self._clock = clock
-        self._sessions: OrderedDict[str, _Session] = OrderedDict()  # the one that was used last is the last
-        self._counts: Counter[str] = Counter()  # of each caller's sessions
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()  # least recently used first
+        self._counts: Counter[str] = Counter()  # number of sessions by caller
         self._sweeper: asyncio.Task[None] | None = None
 
     @contextmanager
     def place(self, caller: str) -> Iterator[ExitStack]:
-        """Counts an event that is about to join; pass what is yielded to ``joined`` once it has.
+        """Counts an event before it joins the queue; pass the yielded object to ``joined`` afterwards.
 
         Raises:
-            TooOftenError: the caller has as many open events as it may.
+            TooOftenError: the caller has reached the limit of open events.
         """
         for name in self._sessions:
             self._release(name)
@@ -83,7 +82,7 @@ class PageSessions:
             yield place
 
     def joined(self, session_hash: str, caller: str, event_id: str, place: ExitStack) -> None:
-        """Notes an event of a session; it is counted until it is no longer open."""
+        """Records an event of a session; it is counted as long as it is open."""
         session = self._session(session_hash, caller)
         session.events[event_id] = place.pop_all()
         if not session.readers:
@@ -91,11 +90,11 @@ class PageSessions:
 
     @contextmanager
     def held(self, session_hash: str, caller: str, *, reads: bool = False) -> Iterator[None]:
-        """Keeps a session, which Gradio makes if there is none, for as long as a request runs that names it.
+        """Keeps a session while a request for it runs; Gradio creates the session if there is none.
 
         Args:
-            session_hash: names the session.
-            caller: who asks.
+            session_hash: id of the session.
+            caller: name of the caller.
             reads: whether the request delivers messages.
         """
         session = self._session(session_hash, caller)
@@ -123,9 +122,9 @@ class PageSessions:
         return self._queue.has_messages(session_hash)
 
     async def sweep(self) -> None:
-        """Deletes what was kept long enough."""
+        """Deletes messages and states that have been kept long enough."""
         for name, session in list(self._sessions.items()):
-            if name not in self._sessions:  # dropped for another request during an `await`
+            if name not in self._sessions:  # deleted by another request during an `await`
                 continue
             self._release(name)
             if session.events and not session.readers and self._clock() - session.unread_s >= UNREAD_S:
@@ -154,7 +153,7 @@ class PageSessions:
         return self._sessions[session_hash]
 
     def _release(self, name: str) -> None:
-        """Gives back the places of a session's events that are no longer open."""
+        """Stops counting the events of a session that are no longer open."""
         session = self._sessions[name]
         for event_id in [event_id for event_id in session.events if not self._queue.is_open(name, event_id)]:
             session.events.pop(event_id).close()

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: the API's one table from error classes to HTTP statuses."""
+"""Errors as problem documents (RFC 9457), with the table of the HTTP status of each class of errors."""
 
 import logging
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] 
     (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),
 )
-EXAMPLES: Final[tuple[SpeechEmotionError, ...]] = (  # of each status, for the description of the API
+EXAMPLES: Final[tuple[SpeechEmotionError, ...]] = (  # one for each status, for the OpenAPI description
     MalformedRequestError("request.two_lengths"),
     UnauthorizedError("access.unauthorized"),
     ForbiddenPathError("api.no_audio_roots"),
@@ -77,24 +77,24 @@ EXAMPLES: Final[tuple[SpeechEmotionError, ...]] = (  # of each status, for the d
 )
 WITH_RETRY_AFTER: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
 _RETRY_AFTER: Final = {
-    "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}}
+    "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}
 }
-PROBLEM_REF: Final = {"$ref": "#/components/schemas/Problem"}  # where ``describe`` puts it
+PROBLEM_REF: Final = {"$ref": "#/components/schemas/Problem"}  # added by ``describe`` in webui/api/description.py
 
 
 class Problem(Document):
-    """What went wrong, as RFC 9457 has it; `code` is stable and fit for programs."""
+    """An error as a problem document (RFC 9457); `code` is stable and meant for programs."""
 
     type: str = "about:blank"
     title: str = Field(description="The phrase of the HTTP status.")
     status: int
     detail: str = Field(description="What was found, what was expected, what to do; Chinese if the caller prefers it.")
     code: str = Field(description="Stable key of the kind of error, for instance `audio.too_short`.")
-    values: Mapping[str, float | int | str] = Field(default_factory=dict, description="What the sentence is about.")
+    values: Mapping[str, float | int | str] = Field(default_factory=dict, description="The values in `detail`.")
 
 
 def problem_of(error: SpeechEmotionError, language: Language) -> Problem:
-    """Returns the document of an error. Where things lie on the server is nobody's business: folders are left out."""
+    """Returns the document of an error. Paths are reduced to file names, so as not to reveal the server's folders."""
     values = {name: _plain(value) for name, value in error.values.items()}
     status = status_of(error)
     return Problem(
@@ -103,7 +103,7 @@ def problem_of(error: SpeechEmotionError, language: Language) -> Problem:
 
 
 def status_of(error: SpeechEmotionError) -> HTTPStatus:
-    """Returns the HTTP status that stands for an error."""
+    """Returns the HTTP status of an error."""
     if isinstance(error, ModelNotFoundError) and error.code == UNKNOWN_MODEL:
         return HTTPStatus.UNPROCESSABLE_ENTITY
     return next(
@@ -112,7 +112,7 @@ def status_of(error: SpeechEmotionError) -> HTTPStatus:
 
 
 async def answer_error(request: Request, error: Exception) -> JSONResponse:
-    """FastAPI's handler of every error under ``/api``."""
+    """FastAPI's exception handler: returns the problem document of an error and counts it."""
     language = language_of(request)
     headers: dict[str, str] = {}
     if isinstance(error, SpeechEmotionError):
@@ -137,18 +137,18 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def problem_response(problem: Problem, headers: dict[str, str]) -> JSONResponse:
-    """Returns the answer that carries a problem."""
+    """Returns the response with a problem document."""
     return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
 
 
 def language_of(request: Request) -> Language:
-    """Returns Chinese if the caller's ``Accept-Language`` begins with it, else English."""
+    """Returns Chinese if the request's ``Accept-Language`` begins with ``zh``, else English."""
     preferred = request.headers.get("accept-language", "").strip().lower()
     return Language.ZH if preferred.startswith("zh") else Language.EN
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Returns the description of a route's errors for OpenAPI; every route refuses malformed requests with 400."""
+    """Returns the OpenAPI description of a route's error responses; every route can also return 400."""
     examples = {problem.status: problem for problem in (problem_of(error, Language.EN) for error in EXAMPLES)}
     return {
         status: {

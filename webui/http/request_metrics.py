@@ -1,4 +1,4 @@
-"""Counts and times every request, whoever answers it."""
+"""Counts and times every request to the API and to the page."""
 
 import time
 from typing import Final
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from webui.service.serving.metrics import Metrics
 
 KNOWN_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-UNKNOWN: Final = "other"  # whatever strangers ask for is one row
+UNKNOWN: Final = "other"  # one label for all unknown routes and methods, so that their number stays bounded
 
 
 class RequestMetrics:
@@ -16,7 +16,7 @@ class RequestMetrics:
 
     Args:
         app: the application.
-        metrics: where it is counted.
+        metrics: the metrics that are updated.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -31,20 +31,20 @@ class RequestMetrics:
         status = 500
         begun = time.perf_counter()
 
-        async def noted(message: Message) -> None:
+        async def observed_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, observed_send)
         finally:
             method = scope["method"] if scope["method"] in KNOWN_METHODS else UNKNOWN
             self._metrics.answered(method, _route(scope), status, time.perf_counter() - begun)
 
 
 def _route(scope: Scope) -> str:
-    """Returns the pattern of the route that answered, so that ids don't become labels."""
+    """Returns the pattern of the route that handled the request, so that ids in paths don't become labels."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) and path else UNKNOWN

@@ -1,4 +1,4 @@
-"""What every answer tells a browser: what a page of this server may load and run, and who may show it in a frame."""
+"""Security headers: what a page of this server may load and run, and which sites may show it in a frame."""
 
 import base64
 import hashlib
@@ -13,11 +13,11 @@ from webui.errors import RequestError
 from webui.http.host import DEFAULT_PORTS, parse_host
 
 POLICY: Final = "content-security-policy"
-# Of what is no page: results, uploads, events. A browser that shows such a file all the same runs nothing in it.
+# Paths of data: results, uploads, events. If a browser shows such a file as a page, it runs nothing in it.
 DATA_PREFIXES: Final = ("/api/", "/gradio_api/")
 DATA_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; sandbox"
-# 'unsafe-eval': Gradio makes functions of the texts in its events' `js`. Styles inline: its components set them. data:
-# are icons in its style sheets, blob: is a recording, which its player reads and plays.
+# 'unsafe-eval': Gradio compiles the `js` of its events from strings. 'unsafe-inline': its components set inline styles.
+# data: for icons in its style sheets; blob: for a recording that its player reads and plays.
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self' 'unsafe-eval'{scripts}; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; media-src 'self' blob:; connect-src 'self' blob:; worker-src 'none'; "
@@ -28,7 +28,7 @@ MAX_PAGE_BYTES: Final = 4_000_000
 
 
 class SecurityHeaders:
-    """ASGI middleware, around all others: the headers are on their refusals too.
+    """ASGI middleware, outside of all others, so that their error responses get the headers too.
 
     Args:
         app: the application.
@@ -49,15 +49,15 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await self._app(scope, receive, _Answer(self, scope["path"], send).send)
+        await self._app(scope, receive, _Response(self, scope["path"], send).send)
 
     def add_to(self, start: Message, path: str, page: bytes = b"") -> None:
-        """Puts the headers on an answer. A stricter policy of its own stays; who may frame it is one rule for all.
+        """Adds the headers to a response. A policy that the response has already stays; the rule for frames is added.
 
         Args:
-            start: its first message.
-            path: what was asked.
-            page: its body, if that is a page: its own scripts may run, and none that is put into it later.
+            start: the first ASGI message of the response.
+            path: path of the request.
+            page: the body, if it is a page: its inline scripts are allowed by their hashes.
         """
         headers = MutableHeaders(scope=start)
         own = headers.get(POLICY)
@@ -65,12 +65,12 @@ class SecurityHeaders:
             own = DATA_POLICY if path.startswith(DATA_PREFIXES) else PAGE_POLICY.format(scripts=_hashes(page))
         headers[POLICY] = f"{own}; {self._ancestors}"
         headers["X-Content-Type-Options"] = "nosniff"
-        if not self._framed_elsewhere:  # it can't name a site
+        if not self._framed_elsewhere:  # this header can't allow particular sites
             headers["X-Frame-Options"] = "SAMEORIGIN"
 
 
-class _Answer:
-    """One answer on its way out. A page waits until it is whole, since its scripts' hashes are in its head."""
+class _Response:
+    """Sends one response. A page is held back until it is complete, since the headers contain hashes of its scripts."""
 
     def __init__(self, rules: SecurityHeaders, path: str, send: Send) -> None:
         self._rules = rules
@@ -102,9 +102,9 @@ def _is_page(start: Message) -> bool:
 
 
 def _hashes(page: bytes) -> str:
-    """Returns the inline scripts of a page as a policy names them."""
-    read = page.replace(b"\r\n", b"\n").replace(b"\r", b"\n")  # as a browser reads it
-    digests = dict.fromkeys(hashlib.sha256(script).digest() for script in INLINE_SCRIPT.findall(read))
+    """Returns the hashes of a page's inline scripts, as part of a policy."""
+    normalized = page.replace(b"\r\n", b"\n").replace(b"\r", b"\n")  # as browsers do before they hash a script
+    digests = dict.fromkeys(hashlib.sha256(script).digest() for script in INLINE_SCRIPT.findall(normalized))
     return "".join(f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 

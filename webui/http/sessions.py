@@ -1,4 +1,4 @@
-"""Who is logged in, and who failed to too often. Kept in memory: a restart logs everybody out."""
+"""Login sessions, and the limit on failed logins. Both are in memory only: a restart ends all sessions."""
 
 import hashlib
 import secrets
@@ -13,8 +13,8 @@ from webui.errors import TooOftenError
 
 SESSION_S: Final = 12 * 3600.0
 MAX_SESSIONS: Final = 10_000
-FAILURES: Final = 5
-ACCOUNT_FAILURES: Final = 20  # more than one caller reaches alone, who could lock an account's owner out otherwise
+FAILURES: Final = 5  # of one caller
+ACCOUNT_FAILURES: Final = 20  # more than one caller can cause: a single one can't lock out the account's owner
 FAILURES_S: Final = 60.0
 MAX_FAILURES: Final = 10_000
 
@@ -22,10 +22,10 @@ Clock = Callable[[], float]
 
 
 class Sessions:
-    """Tokens of those who logged in; only their hashes are kept.
+    """Tokens of logged-in users; only hashes of the tokens are kept.
 
     Args:
-        clock: seconds that only grow.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
@@ -45,7 +45,7 @@ class Sessions:
         return token
 
     def name_of(self, token: str) -> str | None:
-        """Returns who a session belongs to, or None: there is none, or it ended."""
+        """Returns the name of a session's user; None if there is no such session or it has expired."""
         name, until = self._open.get(_digest(token), (None, 0.0))
         return name if until > self._clock() else None
 
@@ -57,7 +57,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """An attempt to log in that failed, or whose end is not known yet."""
+    """A login attempt that failed, or is still in progress."""
 
     caller: str
     account: str
@@ -65,10 +65,10 @@ class _Failure:
 
 
 class FailureLimit:
-    """Makes guessing slow: after so many wrong passwords a caller waits, and so does whoever tries the account.
+    """Slows down password guessing: limits the failed logins per minute of each caller and for each account.
 
     Args:
-        clock: seconds that only grow.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
@@ -76,14 +76,14 @@ class FailureLimit:
         self._failures: deque[_Failure] = deque(maxlen=MAX_FAILURES)  # of the last minute, oldest first
 
     def check(self, caller: str, account: str) -> None:
-        """Counts an attempt as failed until ``succeeded``, so that attempts at the same time are counted too.
+        """Counts an attempt as failed until ``succeeded`` is called, so that concurrent attempts are counted too.
 
         Args:
-            caller: who tries.
-            account: which account, whether there is such a one or not; empty for a key, which is too long to guess.
+            caller: name of the caller.
+            account: name of the account, which may not exist; "" for a login by key, since keys are too long to guess.
 
         Raises:
-            TooOftenError: there were too many.
+            TooOftenError: the caller or the account has too many failed attempts.
         """
         now = self._clock()
         account = account and _digest(account)
@@ -97,10 +97,10 @@ class FailureLimit:
         self._failures.append(_Failure(caller, account, now))
 
     def succeeded(self, caller: str, account: str) -> None:
-        """Forgets the caller's failures with this account, and no others.
+        """Removes the caller's failures with this account, and no others.
 
-        An attacker may have an account too, and whoever guesses at an account does not start afresh when its owner logs
-        in.
+        A login with the attacker's own account must not reset the limit for other accounts, nor a login of an account's
+        owner the limit for other callers.
         """
         pair = (caller, account and _digest(account))
         kept = [failure for failure in self._failures if (failure.caller, failure.account) != pair]

@@ -1,6 +1,6 @@
-"""Bounds the bytes of uploads to the page that lie on the disk, for each caller and in total.
+"""Limits the disk space of uploads to the page, for each caller and in total.
 
-The size of one file is bounded elsewhere; this bounds their number.
+The size of a single file is limited elsewhere.
 """
 
 import time
@@ -13,11 +13,11 @@ from webui.units import BYTES_PER_MB, MINUTE_S, as_megabytes
 
 
 class Charge:
-    """What one upload is charged: its announced length, or what has arrived where that is more.
+    """The bytes charged for one upload: its announced length, or what has arrived if that is more.
 
     Args:
-        quota: which it is charged to.
-        caller: who uploads.
+        quota: the quota that the bytes are charged to.
+        caller: name of the caller who uploads.
         until_s: when the files are deleted, by the quota's clock.
     """
 
@@ -33,8 +33,8 @@ class Charge:
         """Passes on a body's chunks.
 
         Raises:
-            TooOftenError: more has arrived than the caller may have.
-            BusyError: more has arrived than all callers may have.
+            TooOftenError: the caller's limit is exceeded.
+            BusyError: the limit for all callers is exceeded.
         """
         async for chunk in body:
             self.arrived += len(chunk)
@@ -44,13 +44,13 @@ class Charge:
 
 
 class UploadQuota:
-    """What is charged for uploads that are on the disk, or on their way there. Not safe to use from several threads.
+    """The charges of all uploads that are on the disk or in progress. Not thread-safe.
 
     Args:
         caller_mb: limit for one caller.
         total_mb: limit for all callers.
         kept_s: seconds after which an upload is deleted.
-        clock: seconds that only grow.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(
@@ -66,15 +66,15 @@ class UploadQuota:
 
     @contextmanager
     def charged(self, caller: str, announced: int) -> Iterator[Charge]:
-        """Charges an upload; for as long as the block runs, and if it succeeds for as long as its files are kept.
+        """Charges an upload while the block runs, and afterwards, if it succeeds, as long as its files are kept.
 
         Args:
-            caller: who uploads.
-            announced: the length of the body by its head, 0 where it has none.
+            caller: name of the caller who uploads.
+            announced: length of the body by its Content-Length header, 0 if there is none.
 
         Raises:
-            TooOftenError: it would be more than the caller may have.
-            BusyError: it would be more than all callers may have.
+            TooOftenError: the caller's limit would be exceeded.
+            BusyError: the limit for all callers would be exceeded.
         """
         self._expire()
         charge = Charge(self, caller, self._clock() + self._kept_s)
@@ -91,7 +91,7 @@ class UploadQuota:
         charge.complete = True
 
     def resize(self, charge: Charge, size: int) -> None:
-        """Charges ``size`` bytes for an upload, or raises and leaves the charge as it was."""
+        """Changes the charge of an upload to ``size`` bytes; if that raises, the charge is unchanged."""
         growth = size - charge.size
         if self._sizes[charge.caller] + growth > self._caller_mb * BYTES_PER_MB:
             own = [other for other in self._charges if other.caller == charge.caller]
@@ -114,7 +114,7 @@ class UploadQuota:
             self._set_size(charge, 0)
 
     def _refusal(self, charges: list[Charge], refused: Charge, size: int, limit_mb: float) -> dict[str, float | int]:
-        """Returns the values of the sentence: what is charged already, and when enough of it will be deleted."""
+        """Returns the values of the error: the bytes charged already, and the wait until enough of them are deleted."""
         others = sorted((other for other in charges if other is not refused), key=lambda other: other.until_s)
         found = sum(other.size for other in others)
         over = found + size - limit_mb * BYTES_PER_MB

@@ -1,1 +1,1 @@
-"""The server process: the app, its listening socket, its start and end."""
+"""The server process: the application, the listening socket, start-up and shutdown."""

@@ -1,4 +1,4 @@
-"""The web application: one FastAPI app with the page at "/"."""
+"""The web application: one FastAPI application with the page at ``/``."""
 
 import atexit
 import os
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings, service: RecognitionService | None = None) -> "FastAPI":
-    """Builds the app: the page at "/". The model is loaded in the background once the app starts.
+    """Builds the application. The model is loaded in the background once the application has started.
 
     Args:
-        settings: limits and folders.
-        service: the use cases; by default new ones of the settings.
+        settings: the settings of the server.
+        service: the use cases; by default a new service with ``settings``.
     """
-    from fastapi_offline import FastAPIOffline  # FastAPI's own page about the API loads scripts from the internet
+    from fastapi_offline import FastAPIOffline  # FastAPI's own /docs loads scripts from the internet
 
+    from webui.api import PREFIX as API_PREFIX
     from webui.api.description import describe
     from webui.api.jobs import JobsApi
-    from webui.api.routes import PREFIX as API_PREFIX
     from webui.api.routes import Api
     from webui.http.access import Access
     from webui.http.login import LoginPage
     from webui.http.security_headers import SecurityHeaders
 
-    cache_dir = _cache_dir()  # before Gradio is imported
+    cache_dir = _cache_dir()  # sets a variable that Gradio reads on import
     access = Access(settings)
     service = service if service is not None else RecognitionService(settings)
     jobs = JobsApi(service)
@@ -56,13 +56,13 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     for router in (LoginPage(access).router, jobs.router, Api(service).router):
         app.include_router(router)
     _mount_page(app, service, access, cache_dir)
-    # Around the answer to an unexpected error too, which Starlette gives outside of what `add_middleware` adds.
+    # Not by `add_middleware`: Starlette answers unexpected errors outside of the middleware that is added there.
     app.middleware_stack = SecurityHeaders(app.build_middleware_stack(), frame_ancestors=settings.frame_ancestors)
     return app
 
 
 def _add_middleware(app: "FastAPI", settings: Settings, access: "Access", service: RecognitionService) -> None:
-    """Adds middleware, the innermost first, and the handlers of errors."""
+    """Adds the middleware, innermost first, and the exception handlers."""
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
     from starlette.middleware.cors import CORSMiddleware
@@ -78,7 +78,7 @@ def _add_middleware(app: "FastAPI", settings: Settings, access: "Access", servic
     app.add_middleware(BodyLimit, max_audio_mb=settings.max_audio_mb, max_upload_s=settings.max_upload_s)
     app.add_middleware(AccessGuard, access=access)
     app.add_middleware(MalformedRequests)
-    # Without one, Gradio would add its own, which lets every site in.
+    # Without this, Gradio would add its own, which allows every site.
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -96,7 +96,7 @@ def _add_middleware(app: "FastAPI", settings: Settings, access: "Access", servic
 
 def _mount_page(app: "FastAPI", service: RecognitionService, access: "Access", cache_dir: Path) -> None:
     """Mounts the page at "/", without the parts of Gradio that it does not use."""
-    import gradio as gr  # imported late: seconds, which `--help` and `doctor` need not wait for
+    import gradio as gr  # imported late: takes seconds, and only the server needs it
 
     from webui.http.access import page_user
     from webui.ui.browser_functions import ASSETS_DIR, page_script
@@ -133,9 +133,9 @@ def _mount_page(app: "FastAPI", service: RecognitionService, access: "Access", c
 
 @cache
 def _cache_dir() -> Path:
-    """Returns the folder of uploads and downloads: of this process alone, readable by its user alone, gone at its end.
+    """Returns the folder of uploads and downloads: a new one, readable by this user only and deleted at exit.
 
-    GRADIO_TEMP_DIR names another place, which is then left alone.
+    GRADIO_TEMP_DIR can name another folder, which is not deleted.
     """
     chosen = os.environ.get("GRADIO_TEMP_DIR")
     if chosen:

@@ -1,4 +1,4 @@
-"""What runs beside the app from its start to its end: models, jobs, deletion of old results."""
+"""Background work during the lifetime of the application: loading models, jobs, deletion of old results."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ ACQUISITION_END_S: Final = 5.0
 
 @asynccontextmanager
 async def run_beside(service: RecognitionService, jobs: "JobsApi", _app: "FastAPI") -> AsyncIterator[None]:
-    """Loads the models in the background, works through jobs and deletes old results, while the app runs."""
+    """Starts and stops the background work; FastAPI's ``lifespan``."""
     settings = service.settings
     cleaner = Cleaner(settings.outputs_dir, keep_days=settings.keep_days, keep_gb=settings.keep_gb)
     cleaner.start()
@@ -31,16 +31,16 @@ async def run_beside(service: RecognitionService, jobs: "JobsApi", _app: "FastAP
     cleaner.stop()
     await asyncio.to_thread(jobs.stop)
     service.models.cancel()
-    acquisition = service.models.acquisition  # a user may have started another one
-    if acquisition is not None:  # a thread that still imports while the interpreter ends fails in odd ways
+    acquisition = service.models.acquisition  # not the first one if a user has started another download
+    if acquisition is not None:  # a thread must not import modules while the interpreter shuts down
         await asyncio.to_thread(acquisition.wait, ACQUISITION_END_S)
 
 
 def freeze_garbage_collector() -> None:
-    """Excludes the present objects from garbage collection: libraries and models, which stay as long as the process.
+    """Excludes all present objects from garbage collection: those of libraries and models stay until the process ends.
 
-    Every full collection visits all objects, and no request is served meanwhile: 0.2 s with those of Gradio and
-    PyTorch, a few milliseconds without.
+    Every full collection visits all objects and blocks all requests: for 0.2 s with the objects of Gradio and PyTorch,
+    for a few milliseconds without.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""The listening socket: its address, its certificate, and the proxies in front of it."""
+"""The listening socket, the TLS certificate, and the addresses of trusted proxies."""
 
 import errno
 import os
@@ -13,14 +13,14 @@ from webui.settings import Settings
 
 PORTS_TRIED: Final = 100
 BACKLOG: Final = 2048
-MAPPED_BITS: Final = 96  # of an IPv6 address, before the IPv4 address in it
+MAPPED_BITS: Final = 96  # length of the prefix of IPv4-mapped IPv6 addresses
 
 
 def check_certificate(settings: Settings) -> None:
-    """Checks the certificate and its key before anything is started.
+    """Checks the TLS certificate and its key before the server starts.
 
     Raises:
-        RequestError: they cannot be used.
+        RequestError: the certificate or the key cannot be used.
     """
     certificate, key = settings.ssl_certfile, settings.ssl_keyfile
     if certificate is None and key is None:
@@ -28,7 +28,7 @@ def check_certificate(settings: Settings) -> None:
     if certificate is None or key is None:
         raise RequestError("access.key_alone")
     try:
-        # An empty password, since the library would ask at the terminal for one.
+        # With an empty password, the library does not prompt for one at the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as err:
         reason = err.strerror or str(err)
@@ -38,7 +38,7 @@ def check_certificate(settings: Settings) -> None:
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """Returns a socket that listens on ``port`` or the next free one.
+    """Returns a socket that listens on ``port`` or the next free port.
 
     Raises:
         RequestError: no port is free, or the address can't be listened on.
@@ -56,11 +56,11 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio sets TCP_NODELAY only where it is: without it, every answer waits 40 ms for
-    # the acknowledgement of the client.
+    # asyncio sets TCP_NODELAY only on sockets that were created with an explicit protocol. Without TCP_NODELAY, every
+    # response waits 40 ms for the client's acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name != "nt":  # a port in TIME_WAIT is free; on Windows the option would take a port that is in use
+        if os.name != "nt":  # allows a port in TIME_WAIT; on Windows it would allow a port in use
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
@@ -71,9 +71,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def addresses_of(proxies: Iterable[IPv4Network | IPv6Network]) -> list[str]:
-    """Returns the networks as uvicorn compares them with the address of a connection.
+    """Returns the networks in the notations in which uvicorn may get the address of a connection.
 
-    A server that listens on ``::`` sees an IPv4 address as an IPv6 one.
+    A server that listens on ``::`` gets the address of an IPv4 client as an IPv4-mapped IPv6 address.
     """
     written = []
     for network in proxies:

@@ -1,4 +1,4 @@
-"""The server process: listens, serves, and drains before it ends."""
+"""Runs the server process: listens, serves, and drains requests before it exits."""
 
 import asyncio
 import signal
@@ -23,17 +23,18 @@ from webui.texts import Language, text
 if TYPE_CHECKING:
     from webui.http.connections import Connections
 
-FINISH_S: Final = 18.0  # after SIGTERM, work under way has this long; with what follows, 30 s
-ABORT_S: Final = 5.0
-CLOSE_S: Final = 1.0  # after a signal, answers under way have this long
-SHUTDOWN_S: Final = 5  # uvicorn's own timeout, which ends in a traceback per connection
+# The process exits within 30 s of SIGTERM (docs/API.md): the sum of these times is a little less.
+FINISH_S: Final = 18.0  # after SIGTERM, for recognitions in progress to finish
+ABORT_S: Final = 5.0  # for aborted recognitions to end
+CLOSE_S: Final = 1.0  # for responses in progress, before all connections are closed
+SHUTDOWN_S: Final = 5  # uvicorn's own timeout, after which it logs a traceback for every open connection
 
 
 def serve(settings: Settings) -> None:
-    """Serves until Ctrl-C or SIGTERM; prints the address when connections are accepted.
+    """Serves until Ctrl-C or SIGTERM; prints the URL once connections are accepted.
 
     Raises:
-        RequestError: the address can't be listened on.
+        RequestError: it is not possible to listen on the address, or the certificate cannot be used.
     """
     check_certificate(settings)
     listener = open_listener(settings.host, settings.port)
@@ -66,7 +67,7 @@ def serve(settings: Settings) -> None:
 
 
 class Server(uvicorn.Server):
-    """Reports when it accepts connections; ends without tracebacks, on SIGINT at once, on SIGTERM after draining."""
+    """Uvicorn's server with limits on connections; stops at once on SIGINT and after draining on SIGTERM."""
 
     def __init__(
         self,
@@ -83,10 +84,10 @@ class Server(uvicorn.Server):
         self._max_upload_s = max_upload_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts the app and listens; silent connections are bounded, unlike in uvicorn."""
+        """Starts the application, listens, and calls ``announce``."""
         from webui.http.guarded_http import protocols
 
-        await super().startup(sockets=[])  # the app; uvicorn's own way to listen has no bound on silent connections
+        await super().startup(sockets=[])  # only the application: uvicorn's own listening does not limit connections
         if not self.started:
             return
         protocol = protocols(self.config, self.server_state, self.lifespan.state, self._connections, self._max_upload_s)
@@ -96,12 +97,12 @@ class Server(uvicorn.Server):
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stops listening, and closes what is connected a moment later."""
+        """Stops listening, and closes the connections ``CLOSE_S`` later."""
         asyncio.get_running_loop().call_later(CLOSE_S, self._close_connections)
         await super().shutdown(sockets=sockets)
 
     def _close_connections(self) -> None:
-        """Closes all connections: every open page keeps one that ends only when one side closes it."""
+        """Closes all connections: every open page has a stream that does not end by itself."""
         for connection in list(self.server_state.connections):
             transport = connection.transport
             if transport is not None:
@@ -109,7 +110,7 @@ class Server(uvicorn.Server):
         self._connections.close_idle()
 
     def _exit_when_idle(self) -> None:
-        """Ends once nothing is under way; work that takes too long is aborted first."""
+        """Exits once no work is in progress; aborts work that takes too long."""
         if not self._drain.wait_idle(FINISH_S):
             self._drain.abort()
             self._drain.wait_idle(ABORT_S)
@@ -117,7 +118,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Like uvicorn's method, but does not raise the signal again afterwards: the process ends with code 0."""
+        """Like uvicorn's method, but does not raise the signal again afterwards: the process exits with code 0."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             first = not self._drain.stopping

@@ -1,4 +1,4 @@
-"""Use cases: what the program does for a person, whatever the surface."""
+"""Use cases of the program, shared by the page, the REST API and the command line."""
 
 from webui.progress import Progress, Stage, ignore_progress
 from webui.service.recognition.options import RecognizeOptions

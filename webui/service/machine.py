@@ -1,4 +1,4 @@
-"""Plain questions to the machine: cores, memory, graphics cards, packages, ports, folders."""
+"""Facts about the machine: cores, memory, graphics cards, installed packages, free ports, writable folders."""
 
 import os
 import re
@@ -13,20 +13,21 @@ from typing import Final
 from webui.settings import PROJECT_DIR
 from webui.units import BYTES_PER_MB
 
-NVIDIA_SMI_S: Final = 10
+NVIDIA_SMI_TIMEOUT_S: Final = 10
+BYTES_PER_KIB: Final = 1024  # the unit that /proc/self/status calls kB
 _QUERY: Final = "--query-gpu=name,memory.total,driver_version"
 _REQUIREMENT: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def cpu_cores() -> int:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory_mb() -> float | None:
-    """Returns the machine's memory, or None where the system doesn't say."""
+    """Returns the machine's memory, or None if the operating system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / BYTES_PER_MB
     except (ValueError, OSError, AttributeError):
@@ -34,17 +35,42 @@ def memory_mb() -> float | None:
 
 
 def nvidia_gpus() -> tuple[str, ...]:
-    """Returns name, memory and driver of each NVIDIA card, as its driver's own tool says."""
+    """Returns name, memory and driver version of each NVIDIA card, as reported by ``nvidia-smi``."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return ()
     try:
-        answer = subprocess.run(
-            [tool, _QUERY, "--format=csv,noheader"], capture_output=True, text=True, timeout=NVIDIA_SMI_S, check=True
+        done = subprocess.run(
+            [tool, _QUERY, "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=NVIDIA_SMI_TIMEOUT_S,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(line.strip() for line in answer.stdout.splitlines() if line.strip())
+    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip())
+
+
+def resident_mb() -> float | None:
+    """Returns the resident memory of this process; None if the system has no ``/proc``."""
+    return _status_mb("VmRSS")
+
+
+def peak_resident_mb() -> float | None:
+    """Returns the highest resident memory of this process so far; None if the system has no ``/proc``.
+
+    ``resource.getrusage`` is no substitute: on Linux its ``ru_maxrss`` includes the process that started this one.
+    """
+    return _status_mb("VmHWM")
+
+
+def _status_mb(field: str) -> float | None:
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    line = next(line for line in status.read_text("utf-8").splitlines() if line.startswith(field))
+    return int(line.split()[1]) * BYTES_PER_KIB / BYTES_PER_MB
 
 
 def package_versions() -> dict[str, str | None]:
@@ -63,7 +89,7 @@ def version_of(name: str) -> str | None:
 
 
 def is_port_free(host: str, port: int) -> bool:
-    """Returns whether a server could listen there."""
+    """Returns whether a server could listen on this host and port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -77,11 +103,11 @@ def is_port_free(host: str, port: int) -> bool:
 def existing_parent(folder: Path) -> Path:
     """Returns ``folder``, or the nearest folder above it that exists."""
     absolute = folder.absolute()
-    return next(place for place in (absolute, *absolute.parents) if place.exists())
+    return next(path for path in (absolute, *absolute.parents) if path.exists())
 
 
 def why_not_writable(folder: Path) -> str | None:
-    """Returns why nothing can be written to ``folder``, which need not exist yet; None if it can."""
+    """Returns why ``folder`` is not writable, or None if it is; the folder need not exist yet."""
     try:
         with tempfile.TemporaryFile(dir=existing_parent(folder)):
             return None

@@ -1,4 +1,4 @@
-"""``verify``: the native engine beside FunASR, on the user's own machine and weights."""
+"""``verify``: compares the native engine with FunASR, on the user's own machine and weights."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +21,10 @@ from webui.service.recognition.scores import Scores, emotion_scores
 from webui.settings import Precision
 from webui.units import SPEECH_RATE
 
-SCORE_TOLERANCE: Final = 1e-5  # on the CPU, both in fp32
-LOW_SCORE_TOLERANCE: Final = 5e-3  # of a lower precision beside fp32
+SCORE_TOLERANCE: Final = 1e-5  # both engines on the CPU, in fp32
+LOW_SCORE_TOLERANCE: Final = 5e-3  # a lower precision against fp32
 LOW_TOP1_AGREEMENT: Final = 0.995
-GPU_SCORE_TOLERANCE: Final = 1e-3  # kernels differ, and TF32 may be on
+GPU_SCORE_TOLERANCE: Final = 1e-3  # GPU kernels differ, and TF32 may be enabled
 SYNTHETIC_SECONDS: Final = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0)
 EXAMPLE_CLIP: Final = "example/test.wav"
 # the scores that users of the published large model report for example/test.wav
@@ -35,18 +35,18 @@ _EXAMPLE_LIMITS: Final = DecodeLimits(max_bytes=10_000_000, max_duration_s=60.0)
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip to compare on: ``waveform`` is ``(samples,)`` at the models' rate."""
+    """A clip to compare on: ``waveform`` is ``(samples,)`` at the models' sample rate."""
 
     name: str
     waveform: FloatArray
 
 
 def verification_clips(directory: Path, sample_rate: int = SPEECH_RATE) -> Iterator[Clip]:
-    """Gives the checkpoint's own example clip, if it is there, and synthetic clips of several lengths.
+    """Yields the checkpoint's own example clip, if there is one, and synthetic clips of several lengths.
 
     Args:
         directory: the folder of the checkpoint.
-        sample_rate: the rate that the models take, in Hz.
+        sample_rate: sample rate of the models, in Hz.
     """
     example = directory / EXAMPLE_CLIP
     if example.is_file():
@@ -56,7 +56,7 @@ def verification_clips(directory: Path, sample_rate: int = SPEECH_RATE) -> Itera
 
 
 def synthesize(number: int, seconds: float, sample_rate: int = SPEECH_RATE) -> FloatArray:
-    """A voice-like buzz with a moving pitch and loudness, and noise; ``(samples,)``, the same every time."""
+    """Returns a voice-like buzz with varying pitch and loudness, and noise, ``(samples,)``; ``number`` is the seed."""
     times = np.arange(round(seconds * sample_rate)) / sample_rate
     pitch = 110 + 30 * number + 20 * np.sin(2 * np.pi * (1.3 + 0.4 * number) * times)
     buzz = np.sign(np.sin(2 * np.pi * np.cumsum(pitch) / sample_rate))
@@ -76,11 +76,11 @@ def verify_engines(
     """Runs both engines on every clip and compares.
 
     Args:
-        native: the engine that answers users.
-        reference: FunASR with the same checkpoint.
-        clips: the clips to compare on, at the models' rate; at least one.
-        checkpoint_sha256: identifies the checkpoint.
-        on_clip: called with each comparison as it is made.
+        native: the engine that serves users.
+        reference: the FunASR engine with the same checkpoint.
+        clips: clips to compare on, at the models' sample rate; at least one.
+        checkpoint_sha256: SHA-256 of the checkpoint.
+        on_clip: called with each comparison when it is done.
 
     Raises:
         InferenceError: an engine failed.
@@ -92,7 +92,7 @@ def verify_engines(
         comparisons.append(comparison)
         on_clip(comparison)
         if clip.name == EXAMPLE_CLIP and checkpoint_sha256 == LARGE_SHA256:
-            published = _beside_published(native_scores)
+            published = _compare_with_published(native_scores)
     on_gpu = native.info.device != "cpu" or reference.info.device != "cpu"
     precision = Precision(native.info.precision)
     tolerance = GPU_SCORE_TOLERANCE if on_gpu else SCORE_TOLERANCE
@@ -123,7 +123,7 @@ def _compare(native: EmotionModel, reference: EmotionModel, clip: Clip) -> tuple
     ours, theirs = (model.predict([window], with_features=True)[0] for model in (native, reference))
     our_scores = emotion_scores(ours.logits.mean(axis=0, dtype=np.float64), native)
     their_scores = emotion_scores(theirs.logits.mean(axis=0, dtype=np.float64), reference)
-    feature_difference = None  # not NaN, which JSON doesn't have
+    feature_difference = None  # not NaN, which JSON can't represent
     if ours.features is not None and theirs.features is not None:
         feature_difference = float(np.abs(ours.features - theirs.features).max())
     comparison = ClipComparison(
@@ -143,7 +143,7 @@ def _winner(scores: Scores) -> str:
     return list(Emotion)[int(scores.argmax())].value
 
 
-def _beside_published(scores: Scores) -> PublishedComparison:
+def _compare_with_published(scores: Scores) -> PublishedComparison:
     by_name = dict(zip((emotion.value for emotion in Emotion), scores.tolist(), strict=True))
     native = {name: by_name[name] for name in PUBLISHED_SCORES}
     largest = max(abs(native[name] - PUBLISHED_SCORES[name]) for name in PUBLISHED_SCORES)

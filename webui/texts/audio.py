@@ -1,4 +1,4 @@
-"""Texts about audio that comes in: errors and warnings."""
+"""Texts about the audio of a request: errors and warnings."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,24 +9,24 @@ _FORMATS: Final = "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, AIFF, CAF, MP4
 
 _ERRORS: Final[Mapping[str, Text]] = {
     "audio.no_speech_finder": Text(
-        zh="查找说话片段需要软件包 {package}，它没有安装。请运行 pip install -r requirements.txt，或使用其他粒度。",
+        zh="检测语音片段需要软件包 {package}，但它没有安装。请运行 pip install -r requirements.txt，或选择其他粒度。",
         en=(
-            "To find segments, the package {package} is needed and isn't installed. "
+            "Detecting speech segments requires the package {package}, which is not installed. "
             "Run pip install -r requirements.txt, or choose another granularity."
         ),
     ),
     "audio.no_such_file": Text(
-        zh="找不到文件 {found}。请检查路径是否正确、文件是否已被移动或删除。",
+        zh="找不到文件 {found}。请检查路径，文件可能已被移动或删除。",
         en="There is no file {found}. Check the path: the file may have been moved or deleted.",
     ),
     "audio.is_folder": Text(
-        zh="{found} 是文件夹，需要一个音频文件。请选择其中的某个文件。",
+        zh="{found} 是文件夹，应为音频文件。请选择其中的文件。",
         en="{found} is a folder; an audio file is expected. Choose one of the files in it.",
     ),
     "audio.not_a_file": Text(
-        zh="{found} 不是普通文件（可能是设备或管道），需要一个音频文件。请先把音频保存为文件。",
+        zh="{found} 不是普通文件（可能是设备或管道），应为音频文件。请先把音频保存为文件。",
         en=(
-            "{found} is not an ordinary file (a device or a pipe, perhaps); an audio file is expected. "
+            "{found} is not a regular file (perhaps a device or a pipe); an audio file is expected. "
             "Save the audio to a file first."
         ),
     ),
@@ -35,56 +35,56 @@ _ERRORS: Final[Mapping[str, Text]] = {
         en="{found} can't be read ({reason}). Check its permissions and the disk, then try again.",
     ),
     "audio.empty_file": Text(
-        zh="文件 {found} 是空的（0 字节），需要一段录音。请检查录音或上传是否完成。",
+        zh="文件 {found} 是空的（0 字节），应为录音。请检查录音或上传是否完成。",
         en="The file {found} is empty (0 bytes); a recording is expected. Check that the recording or upload finished.",
     ),
     "audio.no_samples": Text(
-        zh="文件 {found} 里没有任何声音数据，只有文件头。请重新录音或重新导出。",
-        en="The file {found} has a header but no sound in it. Record or export it again.",
+        zh="文件 {found} 只有文件头，没有声音数据。请重新录音或重新导出。",
+        en="The file {found} has a header but no audio data. Record or export it again.",
     ),
     "audio.too_short": Text(
-        zh="音频太短：{found_ms:.1f} 毫秒，至少需要 {expected_ms:.0f} 毫秒。请换一段更长的录音（3-10 秒效果最好）。",
+        zh="音频太短：{found_ms:.1f} 毫秒，至少需要 {expected_ms:.0f} 毫秒。请换一段更长的录音（3–10 秒最佳）。",
         en=(
             "The audio is too short: {found_ms:.1f} ms found, at least {expected_ms:.0f} ms expected. "
             "Use a longer recording (3-10 s works best)."
         ),
     ),
     "audio.too_many_bytes": Text(
-        zh="文件 {found} 太大：{found_mb:.1f} MB，最多 {expected_mb:.1f} MB。请压缩或剪短，或调大 max_audio_mb。",
+        zh="文件 {found} 太大：{found_mb:.1f} MB，上限为 {expected_mb:.1f} MB。请压缩或截短，或调大 max_audio_mb。",
         en=(
             "The file {found} is too large: {found_mb:.1f} MB found, at most {expected_mb:.1f} MB accepted. "
             "Compress or cut it, or raise max_audio_mb."
         ),
     ),
     "audio.too_many_seconds": Text(
-        zh="录音 {found} 太长：超过了允许的 {expected_s:.0f} 秒，已停止解码。请剪成几段，或调大 max_audio_s。",
+        zh="录音 {found} 太长：超过上限 {expected_s:.0f} 秒，已停止解码。请分成几段，或调大 max_audio_s。",
         en=(
-            "The recording {found} is too long: more than the {expected_s:.0f} s that are accepted; decoding was "
-            "stopped there. Cut it into pieces, or raise max_audio_s."
+            "The recording {found} is too long: decoding stopped at the limit of {expected_s:.0f} s. "
+            "Cut it into parts, or raise max_audio_s."
         ),
     ),
     "audio.text": Text(
-        zh=f"文件 {{found}} 是文本，不是音频（不论扩展名是什么）。请选择音频文件：{_FORMATS}。",
-        en=f"The file {{found}} is a text, not audio, whatever its name says. Choose an audio file: {_FORMATS}.",
+        zh=f"文件 {{found}} 的内容是文本，不是音频（与扩展名无关）。请选择音频文件：{_FORMATS}。",
+        en=f"The file {{found}} is text, not audio, whatever its extension. Choose an audio file: {_FORMATS}.",
     ),
     "audio.playlist": Text(
-        zh="文件 {found} 是播放列表（{kind}），里面只有别的文件的地址，没有声音。请直接选择要分析的音频文件。",
+        zh="文件 {found} 是播放列表（{kind}），只列出其他文件的地址，本身没有声音。请直接选择音频文件。",
         en=(
-            "The file {found} is a playlist ({kind}): it names other files and holds no sound. "
+            "The file {found} is a playlist ({kind}): it lists other files and contains no audio. "
             "Choose the audio file itself."
         ),
     ),
     "audio.image": Text(
         zh="文件 {found} 是图片（{kind}），不是音频。请选择录音文件。",
-        en="The file {found} is a picture ({kind}), not audio. Choose a recording.",
+        en="The file {found} is an image ({kind}), not audio. Choose a recording.",
     ),
     "audio.not_audio": Text(
         zh="文件 {found} 是 {kind} 文件，不是音频。请选择录音文件（压缩包请先解压）。",
         en="The file {found} is a {kind} file, not audio. Choose a recording (unpack archives first).",
     ),
     "audio.unknown_format": Text(
-        zh=f"无法识别文件 {{found}} 的格式。支持：{_FORMATS}。请先转换成其中一种。",
-        en=f"The format of the file {{found}} is not known. Accepted are: {_FORMATS}. Convert it to one of these.",
+        zh=f"无法识别文件 {{found}} 的格式。支持的格式：{_FORMATS}。请先转换成其中一种。",
+        en=f"The format of the file {{found}} is unknown. Supported: {_FORMATS}. Convert it to one of these.",
     ),
     "audio.damaged_header": Text(
         zh="文件 {found} 看起来是 {container}，但文件头已损坏或编码不受支持。请重新导出，或转换成 WAV 后再试。",
@@ -94,22 +94,21 @@ _ERRORS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.damaged": Text(
-        zh="文件 {found} 已损坏，无法解出哪怕 25 毫秒的声音。请重新录音、重新下载或重新导出。",
+        zh="文件 {found} 已损坏，连 25 毫秒的声音都无法解码。请重新录音、重新下载或重新导出。",
         en="The file {found} is damaged: not even 25 ms of it could be decoded. Record, download or export it again.",
     ),
     "audio.video_without_sound": Text(
-        zh="文件 {found} 只有画面，没有声音轨道。请选择带声音的视频，或单独的录音文件。",
-        en="The file {found} has pictures but no sound track. Choose a video with sound, or a recording.",
+        zh="文件 {found} 只有画面，没有音轨。请选择带声音的视频，或单独的录音文件。",
+        en="The file {found} has video but no audio track. Choose a video with sound, or a recording.",
     ),
     "audio.no_track": Text(
-        zh="文件 {found} 里没有声音轨道。请选择录音文件。",
-        en="The file {found} has no sound track. Choose a recording.",
+        zh="文件 {found} 没有音轨。请选择录音文件。",
+        en="The file {found} has no audio track. Choose a recording.",
     ),
     "audio.unknown_codec": Text(
-        zh="文件 {found} 的声音轨道使用了不受支持的编码（可能受版权保护）。请转换成 WAV 或 MP3 后再试。",
+        zh="文件 {found} 的音轨使用了不受支持的编码（可能受版权保护）。请转换成 WAV 或 MP3 后再试。",
         en=(
-            "The sound track of {found} has a codec that is not supported (it may be protected). "
-            "Convert it to WAV or MP3."
+            "The audio track of {found} has an unsupported codec (it may be copy-protected). Convert it to WAV or MP3."
         ),
     ),
     "audio.protected": Text(
@@ -124,18 +123,18 @@ _ERRORS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.bad_channels": Text(
-        zh="文件 {found} 的文件头写着 {channels} 个声道，应在 1 到 {expected_max} 之间。请重新导出。",
-        en="The header of {found} says {channels} channels; 1 to {expected_max} are expected. Export it again.",
+        zh="文件 {found} 的文件头标明 {channels} 个声道，应在 1 到 {expected_max} 之间。请重新导出。",
+        en="The header of {found} states {channels} channels; 1 to {expected_max} are expected. Export it again.",
     ),
     "audio.over_budget": Text(
         zh=(
-            "这段录音有 {found_s} 秒（或文件自称如此），超过了一个调用方每小时可以解码的 {expected_s} 秒。请分成几段；"
-            "若文件写的时长有误，请转换为 WAV；或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
+            "这段录音长 {found_s} 秒（或文件如此标明），超过每个调用方每小时 {expected_s} 秒的解码上限。请分成几段；"
+            "若文件标明的时长有误，请转换成 WAV；或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "The recording is {found_s} s long, or says so, and {expected_s} s are decoded for one caller within an "
-            "hour. Cut it into parts; convert it to WAV if its length is written down wrong; or have "
-            "SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR raised."
+            "The recording is {found_s} s long, or its header states so; at most {expected_s} s are decoded per caller "
+            "and hour. Cut it into parts; convert it to WAV if the stated length is wrong; or ask the administrator to "
+            "raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),
     "audio.absurd_rate": Text(
@@ -144,15 +143,15 @@ _ERRORS: Final[Mapping[str, Text]] = {
             "请重新导出。"
         ),
         en=(
-            "The sample rate of {found} is {found_hz} Hz, which makes no sense: {expected_min_hz} to "
+            "The sample rate of {found} is {found_hz} Hz, which is not plausible: {expected_min_hz} to "
             "{expected_max_hz} Hz are expected. Export it again."
         ),
     ),
     "audio.not_finite": Text(
-        zh="文件 {found} 在 {at_s:.2f} 秒处含有非数值（NaN 或无穷大），无法分析。请重新导出为整数 PCM 或正常的浮点数。",
+        zh="文件 {found} 在 {at_s:.2f} 秒处含有 NaN 或无穷大，无法分析。请重新导出为整数 PCM 或正常的浮点数。",
         en=(
-            "The file {found} holds samples that are no numbers (NaN or infinite), at {at_s:.2f} s. "
-            "Export it again as integer PCM, or with proper floats."
+            "The file {found} contains NaN or infinite samples at {at_s:.2f} s. "
+            "Export it again as integer PCM or as valid floating point."
         ),
     ),
 }
@@ -161,53 +160,54 @@ _WARNINGS: Final[Mapping[str, Text]] = {
     "audio.no_speech": Text(
         zh="没有检测到类似语音的信号：最响处只有 {level_dbfs} dBFS，近乎静音，结果没有意义。请检查麦克风或换一段录音。",
         en=(
-            "No speech-like signal: even the loudest moment has only {level_dbfs} dBFS, almost silence, so the answer "
-            "means nothing. Check the microphone, or use another recording."
+            "No speech-like signal: the loudest moment reaches only {level_dbfs} dBFS, almost silence, so the result "
+            "is meaningless. Check the microphone, or use another recording."
         ),
     ),
     "audio.narrow_band": Text(
         zh="采样率只有 {found_hz} Hz，低于模型所需的 {expected_hz} Hz：高频缺失，结果可能不够准确。",
         en=(
-            "The sample rate is only {found_hz} Hz, below the {expected_hz} Hz that the model takes: the band is "
-            "narrow and the answer may be less accurate."
+            "The sample rate is only {found_hz} Hz, below the model's {expected_hz} Hz: high frequencies are missing "
+            "and the result may be less accurate."
         ),
     ),
     "audio.clipped": Text(
-        zh="录音过载：{share:.1%} 的采样被削平，结果可能偏向激动的情绪。请降低录音音量后重录。",
+        zh="录音音量过大，出现削波（{share:.1%} 的采样点），结果可能偏向激动的情绪。请降低音量后重录。",
         en=(
-            "The recording is clipped: {share:.1%} of its samples stand at full scale, which can sound like "
-            "excitement. Record it again with a lower level."
+            "The recording is clipped ({share:.1%} of its samples), which may shift the result towards aroused "
+            "emotions. Record it again at a lower level."
         ),
     ),
     "audio.above_full_scale": Text(
         zh="采样值最高达满幅的 {peak} 倍，已整体按比例缩小到满幅以内（波形不变）。",
-        en="Samples reach {peak} times full scale; the whole recording was scaled down to fit (same shape).",
+        en="Samples reach {peak} times full scale; the whole recording was scaled down to fit (same waveform shape).",
     ),
     "audio.channels_cancel": Text(
         zh="{channels} 个声道相位相反，混合后会互相抵消，因此只使用了第 {used} 声道。请检查录音设备的接线。",
         en=(
-            "The {channels} channels have opposite polarity and cancel each other when mixed, so channel {used} alone "
+            "The {channels} channels have opposite polarity and cancel each other when mixed, so only channel {used} "
             "was used. Check the wiring of the recorder."
         ),
     ),
     "audio.several_tracks": Text(
-        zh="文件里有 {tracks} 条声音轨道，只分析了默认的一条。如需其他轨道，请先单独导出。",
-        en="The file has {tracks} sound tracks; only the default one was used. Export another one to have it analysed.",
+        zh="文件里有 {tracks} 条音轨，只分析了默认的一条。如需分析其他音轨，请先单独导出。",
+        en="The file has {tracks} audio tracks; only the default one was analysed. Export another one to analyse it.",
     ),
     "audio.incomplete": Text(
-        zh="文件不完整：应有 {expected_s} 秒，实际只解出 {kept_s} 秒，结果只针对这一部分。请检查录音或下载是否完成。",
+        zh="文件不完整：应有 {expected_s} 秒，只解码出 {kept_s} 秒，结果只针对这一部分。请检查录音或下载是否完成。",
         en=(
-            "The file is incomplete: it announces {expected_s} s, {kept_s} s could be decoded, and the answer is about "
-            "these. Check that the recording or download finished."
+            "The file is incomplete: of {expected_s} s, only {kept_s} s could be decoded, and the result is for these "
+            "alone. Check that the recording or download finished."
         ),
     ),
     "audio.damaged_parts": Text(
         zh=(
-            "文件有损坏或缺失的部分，无法解码之处已跳过或代以静音；结果只针对解出的 {kept_s} 秒。请尽量换用完好的文件。"
+            "文件有损坏或缺失的部分，无法解码之处已跳过或以静音代替，结果只针对解码出的 {kept_s} 秒。"
+            "请尽量换用完好的文件。"
         ),
         en=(
-            "Parts of the file are damaged or missing; what could not be decoded was left out or replaced by silence, "
-            "and the answer is about the {kept_s} s that could. Use an intact copy if there is one."
+            "Parts of the file are damaged or missing and were skipped or replaced by silence; the result is for the "
+            "{kept_s} s that could be decoded. Use an intact copy if there is one."
         ),
     ),
     "audio.gap": Text(

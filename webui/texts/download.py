@@ -1,4 +1,4 @@
-"""Texts about fetching a model from a hub."""
+"""Texts about downloading a model from a hub."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,22 +8,22 @@ from webui.texts.language import Text
 TEXTS: Final[Mapping[str, Text]] = {
     "download.unreachable": Text(
         zh=(
-            "{seconds} 秒内连不上 ModelScope（{modelscope_reason}）和 Hugging Face（{huggingface_reason}），"
-            "无法下载 {model}。请检查网络或代理后重试；离线机器请按 models/README.md 拷贝文件。"
+            "{seconds} 秒内未能连接到 ModelScope（{modelscope_reason}）和 Hugging Face（{huggingface_reason}），"
+            "无法下载 {model}。请检查网络或代理后重试；离线机器请按 models/README.md 复制文件。"
         ),
         en=(
-            "Neither ModelScope ({modelscope_reason}) nor Hugging Face ({huggingface_reason}) answered within "
+            "Neither ModelScope ({modelscope_reason}) nor Hugging Face ({huggingface_reason}) could be reached within "
             "{seconds} s, so {model} can't be downloaded. Check the network or the proxy and try again; "
-            "models/README.md says how to carry the files to a machine without a network."
+            "models/README.md describes how to copy the files to a machine without a network."
         ),
     ),
     "download.failed": Text(
         zh="{model} 下载失败（{reason}）。已下载的部分已保留，重试时从断点继续。",
-        en="{model} could not be downloaded ({reason}). What arrived is kept: try again, and it goes on from there.",
+        en="{model} could not be downloaded ({reason}). The downloaded part is kept; the next attempt resumes from it.",
     ),
     "download.cancelled": Text(
         zh="{model} 的下载已取消。已下载的部分已保留，重试时从断点继续。",
-        en="The download of {model} was cancelled. What arrived is kept: try again, and it goes on from there.",
+        en="The download of {model} was cancelled. The downloaded part is kept; the next attempt resumes from it.",
     ),
     "download.no_space": Text(
         zh=(
@@ -31,14 +31,14 @@ TEXTS: Final[Mapping[str, Text]] = {
             "请清理磁盘，或用设置 models_dir 换一个位置。"
         ),
         en=(
-            "Only {free_mb:.0f} MB are free where {folder} lies; the download and its conversion need {needed_mb:.0f} "
-            "MB. Free some space, or choose another place with the setting models_dir."
+            "Only {free_mb:.0f} MB are free on the disk of {folder}; the download and its conversion need "
+            "{needed_mb:.0f} MB. Free some space, or choose another folder with the setting models_dir."
         ),
     ),
     "download.not_written": Text(
         zh="无法写入 {folder}（{reason}）。请检查磁盘空间和权限，或用设置 models_dir 换一个位置。",
         en=(
-            "{folder} can't be written to ({reason}). Check space and permissions, or choose another place with the "
+            "{folder} can't be written to ({reason}). Check space and permissions, or choose another folder with the "
             "setting models_dir."
         ),
     ),

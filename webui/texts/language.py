@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Language(StrEnum):
-    """A language people read."""
+    """A language of the user interface."""
 
     ZH = "zh"
     EN = "en"

@@ -16,7 +16,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "log.model_rate": Text(
         zh="[模型] 采样率 {sample_rate_hz} Hz，直接由源文件重采样",
-        en="[model] takes {sample_rate_hz} Hz, resampled from the source",
+        en="[model] sample rate {sample_rate_hz} Hz, resampled from the source file",
     ),
     "log.model": Text(
         zh="[模型] {name}（引擎 {engine}，精度 {precision}，设备 {device}），加载用时 {elapsed_s:.2f} 秒",
@@ -31,15 +31,15 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="[results] {emoji} {en} ({zh}), confidence {confidence:.1%}",
     ),
     "log.embedding": Text(
-        zh="[结果] Embedding 特征，形状 {shape}，写入 {file}",
+        zh="[结果] Embedding 特征，形状 {shape}，已写入 {file}",
         en="[results] embedding of shape {shape}, written to {file}",
     ),
     "log.segments": Text(
-        zh="[结果] {segments} 个说话片段，共 {speech_s:.1f} 秒",
-        en="[results] {segments} segment(s) of speech, {speech_s:.1f} s in all",
+        zh="[结果] {segments} 个语音片段，共 {speech_s:.1f} 秒",
+        en="[results] {segments} speech segment(s), {speech_s:.1f} s in total",
     ),
     "log.frames": Text(
-        zh="[结果] {rows} 行逐帧得分，窗口 {window_s:.2f} 秒，步长 {hop_s:.2f} 秒",
+        zh="[结果] {rows} 行帧级得分，窗口 {window_s:.2f} 秒，步长 {hop_s:.2f} 秒",
         en="[results] {rows} rows of frame scores, window {window_s:.2f} s, hop {hop_s:.2f} s",
     ),
     "log.saved": Text(zh="[结果] 已保存到 {folder}：{files}", en="[results] saved to {folder}: {files}"),

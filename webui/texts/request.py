@@ -1,4 +1,4 @@
-"""Texts about what was asked for: parameters that make no sense, and models that can't answer it."""
+"""Texts about requests: invalid parameters, limits, and models that can't be used."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,48 +7,55 @@ from webui.texts.language import Text
 
 TEXTS: Final[Mapping[str, Text]] = {
     "request.bad_smoothing": Text(
-        zh="逐帧得分的窗口 {window_s} 秒、步长 {hop_s} 秒不合理：需要 窗口 ≥ 步长 > 0。请调整这两个值，或使用原始帧。",
+        zh="帧级得分的窗口 {window_s} 秒、步长 {hop_s} 秒无效：要求窗口 ≥ 步长 > 0。请调整这两个值，或使用原始帧。",
         en=(
-            "Frame scores can't have a window of {window_s} s and a hop of {hop_s} s: window >= hop > 0 is expected. "
-            "Change the two values, or ask for raw frames."
+            "Frame scores can't have a window of {window_s} s and a hop of {hop_s} s: window >= hop > 0 is required. "
+            "Change the two values, or use raw frames."
         ),
     ),
     "request.no_such_labels": Text(
-        zh="要求的情感为 {found}，模型 {model} 都不认识，它认识的有：{expected}。请至少给出其中一种。",
-        en="Of {found}, which were asked for, model {model} knows none. Name at least one that it knows: {expected}.",
+        zh="模型 {model} 没有所要求的情感 {found}，它支持：{expected}。请至少给出其中一种。",
+        en="Model {model} has none of the requested emotions {found}. Name at least one that it has: {expected}.",
     ),
     "request.unknown_labels": Text(
         zh="没有名为 {found} 的情感，可用的有：{expected}。多个之间用逗号分隔。",
-        en="There is no emotion {found}; known are: {expected}. Several are separated by commas.",
+        en="There is no emotion {found}; choose from: {expected}. Separate several by commas.",
     ),
     "request.only_with_segments": Text(
-        zh="{found} 只对片段有效，而现在没有要求片段。请加上 --granularity segment，或去掉该选项。",
-        en="{found} is about segments, which are not asked for. Add --granularity segment, or leave it out.",
+        zh="{found} 只对片段级别有效。请加上 --granularity segment，或去掉该选项。",
+        en="{found} only applies to segments. Add --granularity segment, or omit the option.",
     ),
     "request.smoothing_range": Text(
-        zh="逐帧得分的窗口或步长 {found} 秒不合理：应大于 0 秒，不超过 {expected:.0f} 秒。请调整这个值，或使用原始帧。",
+        zh="帧级得分的窗口或步长 {found} 秒无效：应大于 0 秒，不超过 {expected:.0f} 秒。请调整这个值，或使用原始帧。",
         en=(
             "Frame scores can't have a window or hop of {found} s: more than 0 s and at most {expected:.0f} s is "
-            "expected. Change the value, or ask for raw frames."
+            "required. Change the value, or use raw frames."
         ),
     ),
     "request.bad_segment_s": Text(
-        zh="片段最长 {found} 秒不合理，应在 {expected_min:.0f} 到 {expected_max:.0f} 秒之间。请调整这个值。",
+        zh="片段最长 {found} 秒无效，应在 {expected_min:.0f} 到 {expected_max:.0f} 秒之间。请调整这个值。",
         en=(
-            "Segments of at most {found} s make no sense; {expected_min:.0f} to {expected_max:.0f} s are expected. "
+            "Invalid longest segment of {found} s; {expected_min:.0f} to {expected_max:.0f} s are expected. "
             "Change the value."
         ),
     ),
-    "request.no_speech": Text(
-        zh="{duration_s:.1f} 秒的录音中没有听到有人说话，所以没有片段；得分是整段录音的。请检查录音是否有人声。",
+    "request.bad_array": Text(
+        zh="数组的类型或形状不对：{found}。应为 (采样数,) 或 (采样数, 声道数)，类型为 {expected} 之一。",
         en=(
-            "Nobody was heard speaking in {duration_s:.1f} s, so there are no segments; the scores are those of the "
-            "recording as a whole. Check that it holds a voice."
+            "The array has the type and shape {found}; expected is the shape (samples,) or (samples, channels) "
+            "and one of the types {expected}."
+        ),
+    ),
+    "request.no_speech": Text(
+        zh="{duration_s:.1f} 秒的录音中没有检测到语音，因此没有片段；得分针对整段录音。请检查录音中是否有人声。",
+        en=(
+            "No speech was detected in {duration_s:.1f} s, so there are no segments; the scores are for the whole "
+            "recording. Check that it contains a voice."
         ),
     ),
     "request.job_mistake": Text(
-        zh="程序自身的错误（{kind}），详见日志。请单独识别这个文件，并报告该问题。",
-        en="A mistake of the program itself ({kind}); its log says more. Recognize the file alone, and report it.",
+        zh="内部错误（{kind}），详见日志。请单独识别这个文件，并报告该问题。",
+        en="Internal error ({kind}), see the server's log. Recognize this file alone, and report the problem.",
     ),
     "request.peer_absent": Text(
         zh=(
@@ -62,36 +69,36 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.not_published": Text(
         zh="没有可下载的模型 {found}。可以下载：{expected}（Hugging Face 或 ModelScope 上的语音分类模型）。",
-        en="There is no model {found} to download. These can be: {expected} (a classifier of speech on Hugging Face or "
-        "ModelScope).",
+        en="There is no model {found} to download. Available: {expected} (an audio classification model on Hugging "
+        "Face or ModelScope).",
     ),
     "request.unknown_model": Text(
         zh="没有名为 {found} 的模型，可用的有：{expected}。请用 models 命令查看，或使用 auto。",
-        en="There is no model named {found}; known are: {expected}. See the `models` command, or use auto.",
+        en="There is no model named {found}; available: {expected}. See the `models` command, or use auto.",
     ),
     "request.busy": Text(
         zh="服务器正忙：已有 {found} 个请求在处理或等待，上限为 {expected}。请 {retry_s} 秒后重试。",
         en=(
-            "The server is busy: {found} requests are being answered or wait, {expected} at most. "
+            "The server is busy: {found} requests are being processed or waiting, {expected} at most. "
             "Try again in {retry_s} s."
         ),
     ),
     "request.too_many": Text(
         zh="您已有 {found} 个请求在处理或等待，每个调用方最多 {expected} 个。请等其中一个完成，或 {retry_s} 秒后重试。",
         en=(
-            "{found} of your requests are being answered or wait, {expected} at most for one caller. Wait for one of "
+            "{found} of your requests are being processed or waiting, {expected} at most per caller. Wait for one of "
             "them, or try again in {retry_s} s."
         ),
     ),
     "request.audio_budget": Text(
         zh=(
-            "过去一小时内已为您解码 {found_s} 秒音频，再加上这段的 {size_s} 秒就超过了每小时 {expected_s} 秒的上限。"
+            "过去一小时内已为您解码 {found_s} 秒音频，再加上这段的 {size_s} 秒就会超过每小时 {expected_s} 秒的上限。"
             "请约 {wait_min} 分钟后重试，或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "{found_s} s of audio were decoded for you within the last hour; with {size_s} s of this recording it is "
-            "more than the {expected_s} s that one caller may have. Try again in about {wait_min} min, or have "
-            "SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR raised."
+            "{found_s} s of audio were decoded for you within the last hour; {size_s} s of this recording would exceed "
+            "the limit of {expected_s} s per caller. Try again in about {wait_min} min, or ask the administrator to "
+            "raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),
     "request.audio_budget_spent": Text(
@@ -100,8 +107,9 @@ TEXTS: Final[Mapping[str, Text]] = {
             "请约 {wait_min} 分钟后重试，或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "{found_s} s of audio were decoded for you within the last hour, and one caller may have {expected_s} s. "
-            "Try again in about {wait_min} min, or have SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR raised."
+            "{found_s} s of audio were decoded for you within the last hour; the limit is {expected_s} s per caller. "
+            "Try again in about {wait_min} min, or ask the administrator to raise "
+            "SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),
     "request.too_many_jobs": Text(
@@ -113,36 +121,36 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.uploads_of_visitor": Text(
         zh=(
-            "服务器保留着您上传的 {found_mb} MB，加上这次的 {size_mb} MB 就超过了每位访客 {expected_mb} MB 的上限。"
+            "服务器保留着您上传的 {found_mb} MB，加上这次的 {size_mb} MB 就会超过每位用户 {expected_mb} MB 的上限。"
             "请约 {wait_min} 分钟后再上传，或调大 SPEECH_EMOTION_MAX_VISITOR_MB。"
         ),
         en=(
-            "The server keeps {found_mb} MB of your uploads; with these {size_mb} MB it would be more than the "
-            "{expected_mb} MB that one visitor may have. Upload again in about {wait_min} min, or have "
-            "SPEECH_EMOTION_MAX_VISITOR_MB raised."
+            "The server keeps {found_mb} MB of your uploads; these {size_mb} MB would exceed the limit of "
+            "{expected_mb} MB per user. Upload again in about {wait_min} min, or ask the administrator to raise "
+            "SPEECH_EMOTION_MAX_VISITOR_MB."
         ),
     ),
     "request.uploads_of_all": Text(
         zh=(
-            "服务器保留着访客们上传的 {found_mb} MB，加上这次的 {size_mb} MB 就超过了总共 {expected_mb} MB 的上限。"
+            "服务器保留着所有用户上传的 {found_mb} MB，加上这次的 {size_mb} MB 就会超过总共 {expected_mb} MB 的上限。"
             "请约 {wait_min} 分钟后再上传，或调大 SPEECH_EMOTION_MAX_UPLOADS_MB。"
         ),
         en=(
-            "The server keeps {found_mb} MB of all visitors' uploads; with these {size_mb} MB it would be more than "
-            "{expected_mb} MB in all. Upload again in about {wait_min} min, or have SPEECH_EMOTION_MAX_UPLOADS_MB "
-            "raised."
+            "The server keeps {found_mb} MB of uploads of all users; these {size_mb} MB would exceed the total limit "
+            "of {expected_mb} MB. Upload again in about {wait_min} min, or ask the administrator to raise "
+            "SPEECH_EMOTION_MAX_UPLOADS_MB."
         ),
     ),
     "request.control_character": Text(
-        zh="请求的路径中有控制字符（{found}），不应出现。请去掉它。",
-        en="The path of the request holds the control character {found}; none is expected. Leave it out.",
+        zh="请求的路径中含有控制字符（{found}）。请去掉它。",
+        en="The request path contains the control character {found}. Remove it.",
     ),
     "request.two_lengths": Text(
         zh="请求同时给出了 Content-Length 和 Transfer-Encoding，只应给出其中一个。请去掉一个。",
-        en="The request has both Content-Length and Transfer-Encoding; only one is expected. Leave one out.",
+        en="The request has both Content-Length and Transfer-Encoding; only one is allowed. Remove one.",
     ),
     "request.bad_upload": Text(
-        zh="上传的内容无法解析（{reason}）。需要 multipart/form-data，文件放在字段 files 中。请检查客户端。",
+        zh="上传的内容无法解析（{reason}）。应为 multipart/form-data，文件放在字段 files 中。请检查客户端。",
         en=(
             "The upload can't be parsed ({reason}). multipart/form-data with the files in fields named `files` is "
             "expected; check the client."
@@ -150,59 +158,59 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.event_too_large": Text(
         zh="这次操作的数据超过 {expected_kb} kB 的上限。请一次少选一些文件。",
-        en="This event has more than the {expected_kb} kB that are accepted. Choose fewer files at once.",
+        en="This event is larger than the limit of {expected_kb} kB. Choose fewer files at once.",
     ),
     "request.event_too_nested": Text(
         zh="这次操作的数据超过 {expected} 个列表和对象的上限。请一次少选一些文件。",
-        en="This event has more than the {expected} lists and objects that are accepted. Choose fewer files at once.",
+        en="This event has more than {expected} lists and objects. Choose fewer files at once.",
     ),
     "request.event_web_address": Text(
-        zh="文件以网址给出，而网页的事件不读取网址。请上传文件本身。",
-        en="A file is given as a web address, which an event of the page does not fetch. Upload the file itself.",
+        zh="文件以网址给出，而网页的操作不会下载网址。请上传文件本身。",
+        en="A file is given as a web address, which the page does not fetch. Upload the file itself.",
     ),
     "request.bad_session_hash": Text(
         zh="session_hash 无效：应为 1 到 {expected} 个字母、数字、- 或 _。请检查客户端。",
         en="session_hash is not valid: 1 to {expected} letters, digits, - and _ are expected. Check the client.",
     ),
     "request.stopping": Text(
-        zh="服务器正在停止，没有完成这次识别，也没有写入文件。请 {retry_s} 秒后重试。",
-        en="The server is stopping; this was not finished, and nothing was written. Try again in {retry_s} s.",
+        zh="服务器正在停止，这次识别没有完成，也没有写入文件。请 {retry_s} 秒后重试。",
+        en="The server is stopping; the recognition did not finish and nothing was written. Try again in {retry_s} s.",
     ),
     "request.too_slow": Text(
-        zh="识别（含排队）超过了 {limit_s:.0f} 秒，已中止。请给出较短的音频，或调大 SPEECH_EMOTION_MAX_REQUEST_S。",
+        zh="识别（含排队）超过了 {limit_s:.0f} 秒，已中止。请使用较短的音频，或调大 SPEECH_EMOTION_MAX_REQUEST_S。",
         en=(
-            "It took longer than {limit_s:.0f} s, waiting included, and was ended. Send shorter audio, or have "
-            "SPEECH_EMOTION_MAX_REQUEST_S raised."
+            "The recognition took longer than {limit_s:.0f} s, including waiting, and was stopped. Send shorter audio, "
+            "or ask the administrator to raise SPEECH_EMOTION_MAX_REQUEST_S."
         ),
     ),
     "request.unmapped_labels": Text(
         zh="模型 {model} 的类别 {found} 与九种情感没有对应关系，无法给出九种得分。请为该模型提供类别映射。",
         en=(
-            "Model {model} has classes {found} that stand for none of the nine emotions, "
-            "so the nine scores can't be given. Give the model a map to the nine."
+            "Model {model} has classes {found} that correspond to none of the nine emotions, "
+            "so the nine scores can't be computed. Provide a label mapping for the model."
         ),
     ),
     "request.builtin_answered": Text(
-        zh=("本次由内置小模型作答，不是 Emotion2Vec+ Large；它的准确率低得多，权重仅限非商业用途（{license}）。"),
+        zh="本次使用的是内置小模型，而非 Emotion2Vec+ Large；其准确率低得多，权重仅限非商业用途（{license}）。",
         en=(
-            "The built-in small model answered, not Emotion2Vec+ Large; it is far less accurate, "
+            "The built-in small model was used, not Emotion2Vec+ Large; it is much less accurate, "
             "and its weights are for non-commercial use only ({license})."
         ),
     ),
     "request.large_absent": Text(
         zh=(
-            "本机没有 {model} 的权重。运行 bash run.sh download {model} 下载（1.95 GB）后，将由它作答；"
+            "本机没有 {model} 的权重。运行 bash run.sh download {model} 下载（1.95 GB）后即自动使用；"
             "离线机器见 models/README.md。"
         ),
         en=(
-            "The weights of {model} are not on this machine. Once `bash run.sh download {model}` has fetched them "
-            "(1.95 GB) it answers; models/README.md is about machines without a network."
+            "The weights of {model} are not on this machine. Download them with `bash run.sh download {model}` "
+            "(1.95 GB) to use it; for machines without a network see models/README.md."
         ),
     ),
     "request.weights_cut_short": Text(
         zh=(
             "{model} 的权重文件 {file} 不完整：有 {found} 字节，官方文件为 {expected} 字节。"
-            "请运行 bash run.sh download {model}，或重新拷贝。"
+            "请运行 bash run.sh download {model}，或重新复制。"
         ),
         en=(
             "The weights of {model} are incomplete: {file} has {found} bytes, the published file {expected}. "
@@ -211,24 +219,24 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.weights_absent": Text(
         zh=(
-            "本机没有 {model} 的权重，因此它不能作答，也不会由其他模型代替。"
+            "本机没有 {model} 的权重，因此无法使用；指定的模型不会由其他模型代替。"
             "请运行 bash run.sh download {model}（离线机器见 models/README.md），或使用 auto。"
         ),
         en=(
-            "The weights of {model} are not on this machine, so it can't answer, and no other model answers in its "
-            "name. Run `bash run.sh download {model}` (models/README.md is about machines without a network), or use "
-            "auto."
+            "The weights of {model} are not on this machine, and a model named explicitly is never replaced by "
+            "another one. Run `bash run.sh download {model}` (for machines without a network see models/README.md), "
+            "or use auto."
         ),
     ),
     "request.nothing_answers": Text(
         zh=(
-            "没有可用的模型：本机没有 {model} 的权重，而设置 builtin 不允许内置模型代答。"
+            "没有可用的模型：本机没有 {model} 的权重，而设置 builtin 不允许使用内置模型。"
             "请运行 bash run.sh download {model}（离线机器见 models/README.md）。"
         ),
         en=(
-            "No model can answer: the weights of {model} are not on this machine, and the setting `builtin` keeps the "
-            "built-in one from answering. Run `bash run.sh download {model}` (models/README.md is about machines "
-            "without a network)."
+            "No model is available: the weights of {model} are not on this machine, and the setting `builtin` "
+            "disables the built-in model. Run `bash run.sh download {model}` (for machines without a network see "
+            "models/README.md)."
         ),
     ),
 }

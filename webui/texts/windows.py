@@ -12,9 +12,9 @@ TEXTS: Final[Mapping[str, Text]] = {
             "含前后各 {context_s} 秒上下文）。总体得分来自全部帧，与一次分析整段可能略有差别。"
         ),
         en=(
-            "A long recording: it was heard in {windows} windows of at most {window_s:.0f} s, cut at quiet places, "
-            "with {context_s} s of context on both sides. The scores come from all frames; those of the recording "
-            "heard in one piece may differ."
+            "The recording is long and was analysed in {windows} windows of at most {window_s:.0f} s, cut at quiet "
+            "places, with {context_s} s of context on both sides. The scores come from all frames and may differ "
+            "slightly from those of an analysis in one piece."
         ),
     ),
 }

@@ -1,1 +1,1 @@
-"""The page: Gradio Blocks over the recognition service. Nothing below this layer knows Gradio."""
+"""The page: Gradio Blocks over the recognition service. No lower layer imports Gradio."""

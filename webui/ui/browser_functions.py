@@ -1,7 +1,7 @@
-"""The JavaScript of the page: files of ``webui/assets``, given the texts that they show.
+"""The JavaScript of the page: files in ``webui/assets``, combined with the texts that they show.
 
-``page.js`` runs once, when the page opens. Each file in ``functions/`` is a function that Gradio runs around an event;
-it is written as ``(texts) => (...values) => ...``, where ``texts`` maps keys to texts by language.
+``page.js`` runs once, when the page is opened. Each file in ``functions/`` is a function that Gradio runs in the
+browser for an event; it has the form ``(texts) => (...values) => ...``, where ``texts`` maps keys to texts by language.
 """
 
 import json
@@ -14,22 +14,22 @@ from webui.texts import TEXTS, Language, text
 from webui.ui.views.answer import error_card_html
 
 ASSETS_DIR: Final = PROJECT_DIR / "webui" / "assets"
-TEXTS_OF: Final[Mapping[str, tuple[str, ...]]] = {  # keys of the texts that each function shows
+TEXTS_OF: Final[Mapping[str, tuple[str, ...]]] = {  # the keys of the texts that each function shows
     "player": ("page.unplayable",),
     "start": ("page.running",),
     "refused": (),
-    "speak": ("page.drop",),
+    "set_language": ("page.drop",),
 }
 _REFUSED_UPLOAD: Final = (
     r'HTTP \d+: \{{.*"code":"request\.uploads_of_{code}","values":\{{"found_mb":(?<found_mb>[\d.]+),'
     r'"size_mb":(?<size_mb>[\d.]+),"expected_mb":(?<expected_mb>[\d.]+),"wait_min":(?<wait_min>\d+),.*'
 )
-# The answer to any other upload that was refused.
+# The message for any other upload that was refused.
 _REFUSED_OTHERWISE: Final = (
     r'HTTP \d+: \{(?!.*"code":"request\.uploads_of_).*"detail":"(?<detail>(?:[^"\\]|\\.)*)","code":.*'
 )
-# Texts that Gradio shows in English whatever the language, or does not change with the language (a regular expression
-# of JavaScript), and the key of our text for each.
+# Texts that Gradio always shows in English, or does not change with the language of the page, as regular expressions of
+# JavaScript; and the key of our text for each.
 GRADIO_TEXTS: Final = {
     "Click to upload or drop files": "page.drop",
     "File upload": "page.upload",
@@ -51,19 +51,19 @@ GRADIO_TEXTS: Final = {
     r"Connection to the server was lost\. Attempting reconnection\.\.\.": "page.gradio_reconnecting",
     r"Queue is full\. Max size is (?<limit>\d+) and size is \d+\.": "page.gradio_queue_full",
     r"This application is currently busy\. Please try again\.": "page.gradio_busy",
-    # A refused upload: the page shows what the server answered, a problem document.
+    # For a refused upload, Gradio shows the problem document that the server returned.
     _REFUSED_UPLOAD.format(code="visitor"): "request.uploads_of_visitor",
     _REFUSED_UPLOAD.format(code="all"): "request.uploads_of_all",
     _REFUSED_OTHERWISE: "page.gradio_upload_refused",
     "Error": "page.gradio_error",
     "Warning": "page.gradio_warning",
 }
-# Sentences of the server about an event that was refused; they are in the browser's language, not in the page's.
+# Error messages for refused events: the server sends them in the language of the browser, not of the page.
 _REFUSED_EVENTS: Final = ("request.too_many", "request.event_too_large", "request.event_too_nested")
 
 
 def page_script() -> str:
-    """Returns the script of the whole page with the texts that it replaces."""
+    """Returns the script of the page with the texts that it replaces."""
     refused = {_pattern(key, language): key for key in _REFUSED_EVENTS for language in Language}
     rules = [{"pattern": pattern, "texts": _by_language(key)} for pattern, key in (GRADIO_TEXTS | refused).items()]
     source = (ASSETS_DIR / "page.js").read_text("utf-8").strip()
@@ -74,7 +74,7 @@ def browser_function(name: str) -> str:
     """Returns a function for the ``js`` of a Gradio event.
 
     Args:
-        name: name of its file in ``webui/assets/functions``, without the suffix.
+        name: name of the file in ``webui/assets/functions``, without its suffix.
     """
     source = (ASSETS_DIR / "functions" / f"{name}.js").read_text("utf-8")
     code = "\n".join(line for line in source.splitlines() if not line.startswith("//"))
@@ -83,7 +83,7 @@ def browser_function(name: str) -> str:
 
 
 def _pattern(key: str, language: Language) -> str:
-    """Returns an expression of JavaScript that matches a text, with a group for each of its values."""
+    """Returns a JavaScript regular expression that matches a text, with a named group for each placeholder."""
     return re.sub(r"\\\{(\w+)\\\}", r"(?<\1>.+?)", re.escape(TEXTS[key].in_language(language)))
 
 

@@ -1,4 +1,4 @@
-"""Who sends an event of the page."""
+"""The caller of an event of the page."""
 
 import gradio as gr
 
@@ -6,5 +6,5 @@ from webui.http.access import caller_name
 
 
 def caller_of(request: gr.Request) -> str | None:
-    """Returns who sent an event, for counting; None outside of a server."""
+    """Returns the name of an event's caller for counting; None if there is no HTTP request."""
     return caller_name(request.request) if request.request is not None else None

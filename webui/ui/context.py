@@ -1,4 +1,4 @@
-"""What the tabs and panels of the page share."""
+"""The interface between the page and its tabs and panels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +14,17 @@ from webui.ui.i18n import I18n
 from webui.ui.shared_files import SharedFiles
 
 Updates = list[Any]  # values or ``gr.update``s, one per output
-# Options of an event that answers at once: no place in the queue, no progress bar, not part of the public API.
+# Options of an event with a fast handler: not queued, no progress bar, not part of the public API.
 QUIET: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageFollower:
-    """Components that are rendered anew when the language changes, besides those of ``I18n``.
+    """Components that are rendered again when the language changes, besides those of ``I18n``.
 
     Attributes:
         outputs: the components.
-        render: given the language and the values of ``inputs``; returns one value per output.
+        render: called with the language and the values of ``inputs``; returns one value per output.
         inputs: components whose values ``render`` needs.
     """
 
@@ -39,7 +39,7 @@ class ModelsFollower:
 
     Attributes:
         outputs: the components.
-        render: given the status, the names of the ready models, and the language; returns one value per output.
+        render: called with the status, the names of the ready models and the language; returns one value per output.
     """
 
     outputs: Sequence[gr.blocks.Block]
@@ -48,17 +48,17 @@ class ModelsFollower:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext:
-    """What a tab or panel is built with.
+    """The objects that a tab or panel is built with.
 
     Attributes:
-        page: the Blocks that everything stands in.
+        page: the Blocks of the whole page.
         service: the use cases.
         i18n: builds components whose texts follow the language.
         language: the component that holds the user's language.
-        shared: hands files out to one user.
+        shared: makes files available for download.
         example: path of the example clip.
         language_followers: see ``LanguageFollower``; a tab adds its own while it is built.
-        models_followers: see ``ModelsFollower``; likewise.
+        models_followers: see ``ModelsFollower``; a tab adds its own while it is built.
     """
 
     page: gr.Blocks
@@ -71,8 +71,8 @@ class PageContext:
     models_followers: list[ModelsFollower] = field(default_factory=list)
 
 
-Connect = Callable[[gr.events.Dependency], None]  # connects events; given the one after which the language is known
-BuildTab = Callable[[PageContext, gr.Tab], Connect]  # builds the components of a tab inside it
+Connect = Callable[[gr.events.Dependency], None]  # connects events; its argument is the event that sets the language
+BuildTab = Callable[[PageContext, gr.Tab], Connect]  # builds the components of a tab, inside the tab
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ class Tab:
     """One tab of the page.
 
     Attributes:
-        title: key of the text on the tab.
-        build: builds what is inside.
-        elem_id: id of the tab in the page.
+        title: key of the tab's title.
+        build: builds the components of the tab.
+        elem_id: HTML id of the tab.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Puts the limits around the mounted page: which routes are open, how much is uploaded, how much is kept in memory."""
+"""Puts limits around the mounted page: on open routes, on the size of uploads, and on sessions kept in memory."""
 
 from pathlib import Path
 
@@ -17,16 +17,17 @@ from webui.ui.page_queue import GradioQueue
 
 
 def guard_page(app: FastAPI, page: gr.Blocks, service: RecognitionService, *, cache_dir: Path) -> None:
-    """Replaces Gradio's application in ``app`` by its open routes.
+    """Replaces Gradio's application in ``app`` by one with its open routes only.
 
     Args:
-        app: where the page was mounted last.
+        app: the application; the page must be its last route.
         page: the page.
         service: the use cases; its scheduler counts the events of each caller.
         cache_dir: Gradio's cache folder.
     """
     mount = app.router.routes.pop()
-    assert isinstance(mount, Mount)
+    if not isinstance(mount, Mount):
+        raise TypeError(f"the last route is not the mounted page: {mount!r}")
     settings = service.settings
     quota = UploadQuota(caller_mb=settings.max_visitor_mb, total_mb=settings.max_uploads_mb, kept_s=UPLOADS_KEPT_S)
     app.include_router(PageFiles(page, cache_dir, quota, max_audio_mb=settings.max_audio_mb).router)

@@ -1,4 +1,4 @@
-"""The language of the page: which one a user reads, and components whose texts follow it."""
+"""The language of the page: the choice of it, and components whose texts follow it."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -7,7 +7,7 @@ import gradio as gr
 
 from webui.texts import Language, text
 
-FIRST_LANGUAGE: Final = Language.ZH  # of the page as it is built; its first event sets the user's own
+FIRST_LANGUAGE: Final = Language.ZH  # while the page is built; its load event then sets the user's language
 CHOICES: Final = (("中文", Language.ZH.value), ("English", Language.EN.value))
 
 C = TypeVar("C", bound=gr.blocks.Block)
@@ -15,17 +15,17 @@ Properties = Callable[[Language], dict[str, Any]]
 
 
 def parse_language(value: object) -> Language:
-    """Returns the language of a value that came from the page; anything unknown is English."""
+    """Returns the language for a value of the language component; any unknown value is English."""
     return Language.ZH if value == Language.ZH.value else Language.EN
 
 
 def choose_language(from_address: str | None, stored: object, accept_language: str | None) -> Language:
-    """Returns the language of the address (``?lang=zh``), else the last choice, else the browser's preference.
+    """Returns the language in the URL (``?lang=zh``), else the user's last choice, else the browser's preference.
 
     Args:
-        from_address: value of ``lang`` in the address.
-        stored: the choice that the browser keeps; empty if the user never chose.
-        accept_language: value of the header of that name.
+        from_address: value of ``lang`` in the URL.
+        stored: the last choice, kept in the browser; empty if there was none.
+        accept_language: value of the ``Accept-Language`` header.
     """
     if from_address in set(Language):
         return Language(from_address)
@@ -36,7 +36,7 @@ def preferred_language(accept_language: str | None) -> Language:
     """Returns the language that an ``Accept-Language`` header prefers: Chinese or, failing that, English.
 
     Args:
-        accept_language: for instance ``"zh-TW,zh;q=0.9,en;q=0.8"``.
+        accept_language: value of the header, for instance ``"zh-TW,zh;q=0.9,en;q=0.8"``.
     """
     best = {Language.ZH: 0.0, Language.EN: 0.0}
     for entry in (accept_language or "").lower().split(","):
@@ -59,7 +59,7 @@ def _quality(parameters: str) -> float:
 
 
 class I18n:
-    """Builds components with texts from the table, and gives their updates for another language.
+    """Builds components with texts from ``webui/texts``, and returns their updates for another language.
 
     Example:
         ``i18n.add(gr.Button, variant="primary", text_of={"value": "page.recognize"})``
@@ -73,7 +73,7 @@ class I18n:
 
         Args:
             kind: class of the component.
-            text_of: for every property that is a text, the key of the text.
+            text_of: the key of the text for each property that is a text.
             fixed: the other properties.
         """
         return self.add_computed(kind, lambda language: {p: text(key, language) for p, key in text_of.items()}, **fixed)

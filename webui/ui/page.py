@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import gradio as gr
 
+from webui import __version__
 from webui.service import RecognitionService
 from webui.settings import PROJECT_DIR
 from webui.texts import Language, text
@@ -15,14 +16,15 @@ from webui.ui.panels.resources import build_resources
 from webui.ui.panels.status import build_status
 from webui.ui.shared_files import SharedFiles
 from webui.ui.tabs import compare, recognize
+from webui.ui.tabs.recognize_runs import MODEL_CONCURRENCY
 from webui.ui.views.markup import escape
 
 RECOGNIZE: Final = Tab("page.tab_recognize", recognize.build, "tab-recognize")
 COMPARE: Final = Tab("page.tab_compare", compare.build, "tab-compare")
-TABS: Final = (RECOGNIZE, COMPARE)  # in their order on the page
+TABS: Final = (RECOGNIZE, COMPARE)  # in the order on the page
 
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
-API_DOCS: Final = "docs"  # address of the server's own documentation, relative to the page
+API_DOCS: Final = "docs"  # URL of the API documentation, relative to the page
 MAX_WAITING: Final = 32
 CACHE_SWEEP_S: Final = 600
 CACHE_AGE_S: Final = 6 * 3600
@@ -32,12 +34,12 @@ UPLOADS_KEPT_S: Final = CACHE_AGE_S + CACHE_SWEEP_S
 def build_page(
     service: RecognitionService, *, cache_dir: Path, compares: bool = True, downloads: bool = True
 ) -> gr.Blocks:
-    """Builds the page; it loads nothing from other servers and sends nothing to them.
+    """Builds the page, which loads nothing from other servers and sends nothing to them.
 
     Args:
         service: the use cases.
         cache_dir: Gradio's cache folder.
-        compares: whether the page has the tab that compares models.
+        compares: whether the page has the comparison tab.
         downloads: whether the download of the large model can be started and cancelled.
     """
     title = f"{text('page.title', Language.ZH)} · {text('page.title', Language.EN)}"
@@ -45,17 +47,18 @@ def build_page(
     tabs = [tab for tab in TABS if compares or tab is not COMPARE]
     with page:
         _build(page, service, tabs, cache_dir, downloads=downloads)
-    # Gradio checks that a file in an event was uploaded only in apps that were launched, and a mounted one never is.
+    # Only in launched apps does Gradio check that a file in an event was uploaded, and a mounted app is never launched.
     page.has_launched = True
-    waiting = max(MAX_WAITING, 2 * service.settings.max_per_client)  # one caller never fills the queue
-    # Without `api_open=False`, /run answers events of the queue too, past its limits.
-    page.queue(max_size=waiting, default_concurrency_limit=recognize.MODEL_CONCURRENCY, api_open=False)
+    waiting = max(MAX_WAITING, 2 * service.settings.max_per_client)  # so that one caller alone cannot fill the queue
+    # Without `api_open=False`, /run would also run queued events, without the limits of the queue.
+    page.queue(max_size=waiting, default_concurrency_limit=MODEL_CONCURRENCY, api_open=False)
     return page
 
 
 def _build(page: gr.Blocks, service: RecognitionService, tabs: list[Tab], cache_dir: Path, *, downloads: bool) -> None:
     i18n = I18n()
-    # The secret only scrambles a language; a fixed one lets the choice outlive a restart of the server.
+    # The secret need not be secret, since it encrypts only the choice of language; a random one would make the choice
+    # unreadable after a restart of the server.
     stored = gr.BrowserState("", storage_key="speech-emotion-language", secret="language")
     with gr.Row(elem_classes="se-header"):
         i18n.add_computed(gr.HTML, _header, apply_default_css=False, scale=1, min_width=240)
@@ -79,7 +82,7 @@ def _build(page: gr.Blocks, service: RecognitionService, tabs: list[Tab], cache_
 
 
 def _connect_language(context: PageContext, stored: gr.BrowserState) -> gr.events.Dependency:
-    """Connects the choice of a language; returns the event after which a new page knows its language."""
+    """Connects the language component; returns the event that sets the language of a page when it is opened."""
     followers, language = context.language_followers, context.language
     inputs = [component for follower in followers for component in follower.inputs]
     outputs = [*context.i18n.components, *(component for follower in followers for component in follower.outputs)]
@@ -100,11 +103,11 @@ def _connect_language(context: PageContext, stored: gr.BrowserState) -> gr.event
         chosen = parse_language(value)
         return [chosen.value, *render(chosen, values)]
 
-    speak = browser_function("speak")
+    set_language = browser_function("set_language")
     opened = context.page.load(open_page, [stored, *inputs], [language, *outputs], **QUIET)
-    opened.then(None, [language], None, js=speak, **QUIET)
+    opened.then(None, [language], None, js=set_language, **QUIET)
     language.input(change_language, [language, *inputs], [stored, *outputs], **QUIET)
-    language.input(None, [language], None, js=speak, **QUIET)
+    language.input(None, [language], None, js=set_language, **QUIET)
     return opened
 
 
@@ -115,4 +118,6 @@ def _header(language: Language) -> dict[str, Any]:
 
 def _footer(language: Language) -> dict[str, Any]:
     label = escape(text("page.api_docs", language))
-    return {"value": f'<p class="se-footer"><a href="{API_DOCS}" target="_blank" rel="noopener">{label}</a></p>'}
+    link = f'<a href="{API_DOCS}" target="_blank" rel="noopener">{label}</a>'
+    version = escape(text("page.version", language, version=__version__))
+    return {"value": f'<p class="se-footer">{link}</p><p class="se-version">{version}</p>'}

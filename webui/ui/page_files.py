@@ -1,7 +1,7 @@
-"""The page's uploads and downloads, in the place of Gradio's own routes.
+"""The routes for uploads and downloads of the page, which replace Gradio's own.
 
-Gradio's upload leaves a temporary file behind when a request is cancelled or refused, or when a file is in another
-field than it reads, and keeps form fields of any size in memory. Its download route also fetches web addresses.
+Gradio's upload route leaves a temporary file behind when a request is cancelled or refused or has a file in an unknown
+field, and it keeps form fields of any size in memory. Gradio's download route also fetches URLs.
 """
 
 import os
@@ -29,9 +29,9 @@ from webui.ui.upload_progress import UploadProgress
 from webui.units import BYTES_PER_MB
 
 FIELD: Final = "files"
-MAX_FILES: Final = 1000  # what the page puts into one request at most
+MAX_FILES: Final = 1000  # the most that the page sends in one request
 MAX_ID: Final = 64
-send_file: Callable[..., Response] = file_fetch  # Gradio's, which has no types
+send_file: Callable[..., Response] = file_fetch  # Gradio's function has no type annotations
 UploadId = Annotated[str, Query(min_length=1, max_length=MAX_ID)]
 
 
@@ -39,9 +39,9 @@ class PageFiles:
     """The routes.
 
     Args:
-        page: whose files they are; it deletes them when they are old.
+        page: the page; Gradio deletes its old uploads.
         cache_dir: Gradio's cache folder.
-        quota: is charged for uploads.
+        quota: limits the disk space of uploads.
         max_audio_mb: largest file, in megabytes.
     """
 
@@ -58,10 +58,10 @@ class PageFiles:
         add("/file={path:path}", self.file, methods=["GET", "HEAD"], response_class=Response)
 
     async def upload(self, request: Request, upload_id: UploadId | None = None) -> list[str]:
-        """Takes files; returns their paths, by which events name them."""
+        """Stores files; returns their paths, which events then refer to."""
         media_type_of(request, FORM)
         self._cache_dir.mkdir(parents=True, exist_ok=True)
-        announced = int(request.headers.get("content-length", 0))  # the server accepts nothing but digits
+        announced = int(request.headers.get("content-length", 0))  # digits only: uvicorn refuses other values
         with self._quota.charged(caller_name(request), announced) as charge:
             parser = _Parser(
                 request.headers,
@@ -76,48 +76,48 @@ class PageFiles:
                 files = [part for part in form.getlist(FIELD) if isinstance(part, GradioUploadFile)]
                 if len(files) < parser.files_begun:
                     raise MalformedRequestError("request.bad_upload", reason=f"no whole file in a field {FIELD}")
-                return self._kept(files)
+                return self._moved(files)
             except MultiPartException as err:
                 if "maximum allowed size" in err.message:
                     raise AudioTooLongError("api.too_large", expected_mb=self._max_audio_mb) from err
                 raise MalformedRequestError("request.bad_upload", reason=err.message) from err
             finally:
-                parser.delete_temporary_files()  # before the charge ends
+                parser.delete_temporary_files()  # while they are still charged to the quota
 
     async def progress(self, upload_id: UploadId) -> StreamingResponse:
-        """Tells how far an upload is."""
+        """Streams the progress of an upload."""
         if not await self._progress.begun(upload_id):
             raise HTTPException(404)
         return StreamingResponse(self._progress.messages(upload_id), media_type="text/event-stream")
 
     def file(self, path: str, request: Request) -> Response:
-        """Sends a file of the cache folder; Gradio's function refuses those that lie elsewhere with 403."""
-        if not Path(path).is_absolute():  # a web address among others, which this function would not fetch either
+        """Sends a file in the cache folder; Gradio's function refuses other files with 403."""
+        if not Path(path).is_absolute():  # for instance a URL, which this route does not fetch
             raise HTTPException(404)
         return send_file(path, request, self._page, str(self._cache_dir))
 
-    def _kept(self, files: Iterable[GradioUploadFile]) -> list[str]:
-        """Moves files from their temporary names to where Gradio looks for them: in a folder named by their hash."""
+    def _moved(self, files: Iterable[GradioUploadFile]) -> list[str]:
+        """Moves files from temporary names to where Gradio expects them: a folder named by the hash of the file."""
         moves: list[tuple[str, str]] = []
         for file in files:
             folder = self._cache_dir / file.sha.hexdigest()
             name = strip_invalid_filename_characters(Path(file.filename or "").name)
             temporary = str(file.file.name)
             try:
-                kept = safe_join(DeveloperPath(str(folder)), UserProvidedPath(name or Path(temporary).name))
+                target = safe_join(DeveloperPath(str(folder)), UserProvidedPath(name or Path(temporary).name))
             except InvalidPathError as err:
                 raise MalformedRequestError("request.bad_upload", reason=f"file name {name}") from err
-            moves.append((temporary, kept))
+            moves.append((temporary, target))
             file.file.close()
-        for temporary, kept in moves:
-            Path(kept).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(temporary, kept)  # noqa: PTH105 - both are strings, as Gradio wants them
-            self._page.upload_file_set.add(kept)
-        return [kept for _, kept in moves]
+        for temporary, target in moves:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(temporary, target)  # noqa: PTH105 - both are strings, as Gradio expects
+            self._page.upload_file_set.add(target)
+        return [target for _, target in moves]
 
 
 class _Parser(GradioMultiPartParser):
-    """Gradio's parser, without form fields, which it would keep in memory whatever their size."""
+    """Gradio's parser, but it refuses form fields, which Gradio would keep in memory whatever their size."""
 
     def __init__(
         self,
@@ -142,11 +142,11 @@ class _Parser(GradioMultiPartParser):
 
     @property
     def files_begun(self) -> int:
-        """How many files the body has, whole or not, in whatever fields."""
+        """Number of files in the body, complete or not, in any field."""
         return len(self._files_to_close_on_error)
 
     def delete_temporary_files(self) -> None:
-        """Deletes every file that the parser has made and that was not moved away."""
+        """Deletes every file that the parser created and that has not been moved."""
         for file in self._files_to_close_on_error:
             file.close()
             Path(file.name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What Gradio keeps for events and sessions, where it keeps it; ``PageSessions`` says for how long."""
+"""Access to what Gradio keeps in memory for events and sessions; ``PageSessions`` decides how long it is kept."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ import gradio as gr
 
 
 class GradioQueue:
-    """The queue and the session states of one page. They are Gradio's own, and no part of what it documents.
+    """The queue and the session states of one page, which are undocumented attributes of Gradio.
 
     Args:
-        page: whose queue it is.
+        page: the page.
     """
 
     def __init__(self, page: gr.Blocks) -> None:
         self._page = page
 
     def is_open(self, session_hash: str, event_id: str) -> bool:
-        """Returns whether an event waits, runs, or has an answer that was not delivered."""
+        """Returns whether an event waits, runs, or has a response that was not delivered."""
         queue = self._queue
         undelivered = queue.pending_event_ids_session.get(session_hash, ())
         return event_id in queue.event_ids_to_events or event_id in undelivered
@@ -26,9 +26,10 @@ class GradioQueue:
         return session_hash in self._queue.pending_messages_per_session
 
     def tidy(self, session_hash: str) -> None:
-        """Deletes what is left of events whose messages were delivered, or never will be.
+        """Deletes the rest of events whose messages were delivered, or can no longer be.
 
-        An event whose reader left is not alive: Gradio takes no more messages for it, and never forgets its id.
+        An event whose reader has disconnected is no longer ``alive``: Gradio stores no more messages for it, but keeps
+        its id.
         """
         queue = self._queue
         events = {event_id: queue.event_ids_to_events.get(event_id) for event_id in self._undelivered(session_hash)}
@@ -52,7 +53,7 @@ class GradioQueue:
             holder.time_last_used.pop(session_hash, None)
 
     @property
-    def _queue(self) -> Any:  # noqa: ANN401 - a class of Gradio's that it does not document
+    def _queue(self) -> Any:  # noqa: ANN401 - an undocumented class of Gradio
         return self._page._queue
 
     def _undelivered(self, session_hash: str) -> set[str]:

@@ -18,7 +18,7 @@ def connect_endpoint(inputs: Sequence[gr.blocks.Block], service: RecognitionServ
     """Adds the endpoint.
 
     Args:
-        inputs: components of the page whose values it takes: file, granularity, embedding.
+        inputs: components of the page for its parameters: file, granularity, embedding.
         service: the use cases.
     """
 

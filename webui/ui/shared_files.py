@@ -1,7 +1,7 @@
-"""Files handed to one visitor.
+"""Makes the files of a result available for download.
 
-Gradio serves what lies in its cache folder and nothing else. Names of run folders can be guessed, so they are never
-served: a visitor gets copies of their own files, in a folder whose name can't be guessed.
+Gradio serves only files in its cache folder. Run folders are not served, since their names can be guessed: the files of
+a result are linked or copied into a cache folder with a random name, which only the user of the result gets.
 """
 
 import os
@@ -13,12 +13,12 @@ from secrets import token_urlsafe
 
 
 class SharedFiles:
-    """Hands out files.
+    """Makes files available for download.
 
     Args:
         cache_dir: Gradio's cache folder.
-        swept: paths that Gradio removes when they are old. It knows what was uploaded; what is put into its cache
-            folder from here it has to be told.
+        swept: paths that Gradio deletes when they are old. Gradio adds uploads itself; this class adds the files that
+            it puts into the cache folder.
     """
 
     def __init__(self, cache_dir: Path, swept: set[str]) -> None:
@@ -26,10 +26,10 @@ class SharedFiles:
         self._swept = swept
 
     def share(self, files: Iterable[Path]) -> list[str]:
-        """Puts files into a new folder of the cache; hard links where the disk allows it, copies where not.
+        """Puts files into a new folder of the cache: as hard links if the disk supports them, otherwise as copies.
 
         Returns:
-            The paths to hand to Gradio; without those of files that are gone.
+            The paths for Gradio, without those of files that no longer exist.
         """
         folder = self._cache_dir / token_urlsafe(16)
         folder.mkdir(parents=True)
@@ -39,9 +39,9 @@ class SharedFiles:
             self._swept.add(str(target))
             try:
                 os.link(file, target)
-            except FileNotFoundError:  # the result was deleted meanwhile; the answer itself is at hand
+            except FileNotFoundError:  # the result has been deleted in the meantime
                 continue
-            except OSError:  # another disk, or one without hard links
+            except OSError:  # another disk, or no support for hard links
                 shutil.copyfile(file, target)
             shared.append(str(target))
         return shared
@@ -50,18 +50,18 @@ class SharedFiles:
         """Shares the files of a run, and one archive of them all, named like the run folder.
 
         Args:
-            run_folder: whose name the archive takes.
-            files: of the run.
+            run_folder: the run folder, for the name of the archive.
+            files: the files of the run.
 
         Returns:
-            The paths to hand to Gradio, the archive last.
+            The paths for Gradio, the archive last.
         """
         shared = self.share(files)
         if not shared:
             return []
         archive = Path(shared[0]).with_name(f"{run_folder.name}.zip")
         self._swept.add(str(archive))
-        with zipfile.ZipFile(archive, "w") as file:  # stored: waves and embeddings hardly shrink, and take long to
+        with zipfile.ZipFile(archive, "w") as file:  # uncompressed: audio and embeddings hardly shrink
             for path in shared:
                 file.write(path, f"{run_folder.name}/{Path(path).name}")
         return [*shared, str(archive)]

@@ -16,11 +16,11 @@ _FONTS: Final = (
 
 
 def page_theme() -> gr.themes.Base:
-    """Returns the theme: it uses only fonts of the user's own machine."""
+    """Returns the theme, which uses only fonts that are installed on the user's machine."""
     mono = ("ui-monospace", "Consolas", "Noto Sans Mono CJK SC", "monospace")
     return gr.themes.Soft(
         primary_hue="indigo", secondary_hue="indigo", neutral_hue="slate", font=list(_FONTS), font_mono=list(mono)
-    ).set(  # enough contrast for small print (WCAG AA, 4.5 to 1)
+    ).set(  # contrast for small text (WCAG AA, 4.5 to 1)
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_400",
         block_info_text_color="*neutral_600",

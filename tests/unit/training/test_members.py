@@ -52,7 +52,9 @@ def test_folding_the_norms_of_a_statistics_mlp_changes_nothing() -> None:
     plain = fold_statistics(member, NetworkConfig())
     assert not any("norm" in name or "scale" in name for name in plain.state_dict())
     with torch.no_grad():
-        torch.testing.assert_close(plain.thinned(mel, pitch), member.thinned(mel, pitch), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            plain.group_features(mel, pitch), member.group_features(mel, pitch), atol=1e-4, rtol=1e-4
+        )
     assert BANDS == STATISTICS_BANDS
 
 
@@ -60,20 +62,20 @@ def test_folding_the_norms_of_a_statistics_mlp_changes_nothing() -> None:
 def test_statistics_of_very_few_frames_are_finite(frames: int) -> None:
     member = random_statistics_mlp(NetworkConfig())
     with torch.no_grad():
-        features = member.thinned(torch.randn(1, 1, 64, frames), torch.rand(1, 1, 48, frames))
+        features = member.group_features(torch.randn(1, 1, 64, frames), torch.rand(1, 1, 48, frames))
     assert features.shape == (1, -(-frames // 4), 128)
     assert features.isfinite().all()
 
 
-def test_thinned_out_layers_are_the_dense_ones_at_every_fourth_frame() -> None:
+def test_thinned_layers_equal_the_dense_ones_at_every_fourth_frame() -> None:
     member = fold_batch_norm(random_member(NetworkConfig()))
     mel = torch.randn(2, 1, 64, 61)
     with torch.no_grad():
-        dense, thin = member.mel(mel, thin=False), member.mel(mel, thin=True)
+        dense, downsampled = member.mel(mel, downsample=False), member.mel(mel, downsample=True)
         for block in member.time:
-            dense, thin = block(dense, 4), block(thin, 1)
-    assert thin.shape == (2, 192, 16)
-    torch.testing.assert_close(dense[:, :, ::4], thin, atol=1e-4, rtol=1e-4)
+            dense, downsampled = block(dense, 4), block(downsampled, 1)
+    assert downsampled.shape == (2, 192, 16)
+    torch.testing.assert_close(dense[:, :, ::4], downsampled, atol=1e-4, rtol=1e-4)
 
 
 def test_members_are_averaged() -> None:

@@ -1,2 +1,2 @@
-// Puts the name of the file as its owner gave it into the last value: the server keeps uploads under a simplified one.
+// Sets the last value to the original name of the file: the server stores uploads under a simplified name.
 () => (file, recording, ...others) => [file, recording, ...others.slice(0, -1), file?.orig_name ?? null]

@@ -1,1 +1,2 @@
+// Enables the start button.
 () => () => ({ interactive: true, __type__: "update" })

@@ -1,1 +1,2 @@
+// Clears the other input: only one of file and recording is used.
 () => () => null

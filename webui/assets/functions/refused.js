@@ -1,5 +1,5 @@
-// The queue is full, or the connection broke: no code of the server has run. Shows an error card, unless the user
-// stopped the run. Returns updates of: the cancel button, the answer.
+// Shows an error card when Gradio reports a failure although no handler of this program has failed: the queue is full, or
+// the connection was lost. Shows nothing if the user cancelled. Returns updates of: the cancel button, the answer.
 (texts) => (language) => {
   const same = { __type__: "update" };
   if (document.documentElement.dataset.stopped === "true") return [same, same];

@@ -1,2 +1,2 @@
-// A recording is uploaded after it has stopped; until it has arrived, there is nothing to recognize.
+// Disables the start button during a recording: it is uploaded only after it has been stopped.
 () => () => ({ interactive: false, __type__: "update" })

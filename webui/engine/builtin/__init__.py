@@ -1,1 +1,1 @@
-"""The small model that is part of the program, and models that its training code makes."""
+"""The small model that is part of the program, and models made with the same training code."""

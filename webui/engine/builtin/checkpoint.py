@@ -1,4 +1,4 @@
-"""The two files of the built-in model: ``config.json`` describes it, ``model.safetensors`` holds the weights."""
+"""The two files of the built-in model: ``config.json`` describes it, ``model.safetensors`` contains the weights."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONFIG_NAME: Final = "config.json"
 WEIGHTS_NAME: Final = "model.safetensors"
 MAX_NAMES_SHOWN: Final = 3
-STATISTICS_BANDS: Final = 8  # statistics.BANDS, which can't be imported without PyTorch
+STATISTICS_BANDS: Final = 8  # the same as statistics.BANDS, which can't be imported without PyTorch
 
 
 class FrontEndSizes(Document):
@@ -59,14 +59,14 @@ class NetworkSizes(Document):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if not len(self.mel_channels) == len(self.pitch_channels) == len(self.time_strides):
-            raise ValueError("mel_channels, pitch_channels and time_strides have to be of one length")
+            raise ValueError("mel_channels, pitch_channels and time_strides must have the same length")
         if self.width % self.heads:
-            raise ValueError("heads has to divide width")
+            raise ValueError("width must be a multiple of heads")
         return self
 
 
 class BuiltinConfig(Document):
-    """``config.json`` beside the weights."""
+    """The content of ``config.json``."""
 
     format: Literal["speech-emotion-builtin/1"]
     version: str
@@ -85,9 +85,9 @@ class BuiltinConfig(Document):
         return labels
 
     @model_validator(mode="after")
-    def _statistics_can_be_made(self) -> Self:
+    def _bands_fit_statistics(self) -> Self:
         if self.network.statistics_members and self.front_end.mels % STATISTICS_BANDS:
-            raise ValueError(f"mels has to be a multiple of {STATISTICS_BANDS} for statistics MLPs")
+            raise ValueError(f"mels must be a multiple of {STATISTICS_BANDS} for statistics MLPs")
         return self
 
     def label_set(self) -> LabelSet:
@@ -95,7 +95,7 @@ class BuiltinConfig(Document):
         return LabelSet.from_emotions(self.labels)
 
     def network_config(self) -> "NetworkConfig":
-        """Returns the sizes as the network takes them."""
+        """Returns the sizes in the form that the network takes."""
         from webui.engine.builtin.frontend import FrontEndConfig  # imported late: torch takes seconds
         from webui.engine.builtin.network import NetworkConfig
         from webui.engine.builtin.statistics import StatisticsConfig
@@ -109,10 +109,10 @@ def read_config(directory: Path) -> BuiltinConfig:
     """Reads ``config.json`` in ``directory``.
 
     Raises:
-        ModelNotFoundError: the file is not there.
-        CheckpointError: it is not what it should be.
+        ModelNotFoundError: the file does not exist.
+        CheckpointError: the file can't be read, or its content is invalid.
     """
-    path = _present(directory, CONFIG_NAME)
+    path = _existing(directory, CONFIG_NAME)
     try:
         return BuiltinConfig.model_validate_json(path.read_bytes())
     except ValidationError as err:
@@ -124,16 +124,16 @@ def read_config(directory: Path) -> BuiltinConfig:
 
 
 def read_weights(directory: Path) -> "dict[str, Tensor]":
-    """Reads every tensor of ``model.safetensors`` in ``directory``, on the CPU.
+    """Reads all tensors of ``model.safetensors`` in ``directory`` into CPU memory.
 
     Raises:
-        ModelNotFoundError: the file is not there.
-        CheckpointError: it can't be read.
+        ModelNotFoundError: the file does not exist.
+        CheckpointError: the file can't be read.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = _present(directory, WEIGHTS_NAME)
+    path = _existing(directory, WEIGHTS_NAME)
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError, ValueError) as err:
@@ -142,49 +142,52 @@ def read_weights(directory: Path) -> "dict[str, Tensor]":
 
 
 def fill_network(network: "BuiltinNetwork", tensors: "dict[str, Tensor]", path: Path) -> None:
-    """Copies ``tensors`` into ``network``; names and shapes have to be exactly the network's.
+    """Copies ``tensors`` into ``network``; their names and shapes must be exactly those of the network.
 
-    They may be in half precision, which halves the file and changes scores by less than 0.001; the network computes in
-    single precision.
+    The tensors may be in half precision, which halves the size of the file and changes scores by less than 0.001. The
+    network computes in single precision.
 
     Args:
         network: the network to fill.
         tensors: the weights by name.
-        path: file of the weights, for the message.
+        path: path of the weights' file, for error messages.
 
     Raises:
-        CheckpointError: a tensor is missing, misshapen, of another number format, or unexpected.
+        CheckpointError: a tensor is missing, unexpected, not finite, or of the wrong shape or number format.
     """
     import torch
 
     expected = network.state_dict()
     missing = expected.keys() - tensors.keys()
     if missing:
-        raise CheckpointError("engine.missing_tensors", path=path, count=len(missing), names=_some(missing))
+        raise CheckpointError("engine.missing_tensors", path=path, count=len(missing), names=_shorten(missing))
     extra = tensors.keys() - expected.keys()
     if extra:
-        raise CheckpointError("engine.extra_tensors", path=path, count=len(extra), names=_some(extra))
+        raise CheckpointError("engine.extra_tensors", path=path, count=len(extra), names=_shorten(extra))
     for name, wanted in expected.items():
         found = tensors[name]
         if found.shape != wanted.shape or found.dtype not in (wanted.dtype, torch.float16):
-            raise CheckpointError("engine.bad_tensor", path=path, name=name, found=_kind(found), expected=_kind(wanted))
+            raise CheckpointError(
+                "engine.bad_tensor", path=path, name=name, found=_shape(found), expected=_shape(wanted)
+            )
         if not bool(found.isfinite().all()):
             raise CheckpointError("engine.not_finite", path=path, name=name)
     network.load_state_dict(tensors, strict=True)
 
 
-def _present(directory: Path, name: str) -> Path:
+def _existing(directory: Path, name: str) -> Path:
     path = directory / name
     if not path.is_file():
         raise ModelNotFoundError("engine.not_found", path=path)
     return path
 
 
-def _some(names: set[str]) -> str:
+def _shorten(names: set[str]) -> str:
     listed = sorted(names)
     rest = ", ..." if len(listed) > MAX_NAMES_SHOWN else ""
     return ", ".join(listed[:MAX_NAMES_SHOWN]) + rest
 
 
-def _kind(tensor: "Tensor") -> str:
+def _shape(tensor: "Tensor") -> str:
+    """Returns shape and number format in words."""
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"

@@ -1,4 +1,4 @@
-"""The built-in model and those that ``bash run.sh train`` makes, as a family."""
+"""The family of the built-in model and of models made with ``bash run.sh train``."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,9 +13,9 @@ from webui.engine.weights import read_config as read_any_config
 from webui.settings import PROJECT_DIR, Settings
 from webui.texts import Language, text
 
-BUILTIN: Final = "builtin"  # the model that is part of the program, and the engine of the whole family
-BUILTIN_DIR: Final = PROJECT_DIR / "models" / BUILTIN  # wherever downloads go
-TRAINED_FORMAT: Final = "speech-emotion-builtin/"  # of ``checkpoint.BuiltinConfig``, whatever its version
+BUILTIN: Final = "builtin"  # name of the model that is part of the program, and of the engine of the whole family
+BUILTIN_DIR: Final = PROJECT_DIR / "models" / BUILTIN  # does not depend on the setting of the models' folder
+TRAINED_FORMAT: Final = "speech-emotion-builtin/"  # start of ``BuiltinConfig.format``; a version follows
 TRAINED_LICENSE: Final = "see its LICENSE"
 _CATALOG: Final = (
     ModelCard(
@@ -29,7 +29,7 @@ _CATALOG: Final = (
 
 
 class BuiltinFamily(Family):
-    """Small convolutional models of this project's own format; one of them is part of the program."""
+    """Small convolutional models in this project's own file format; one of them is part of the program."""
 
     engines: ClassVar[Mapping[str, tuple[str, ...]]] = {BUILTIN: ("torch",)}
 
@@ -38,11 +38,11 @@ class BuiltinFamily(Family):
         return _CATALOG
 
     def recognizes(self, folder: Path) -> bool:
-        """Returns whether a folder holds what ``bash run.sh train`` writes."""
+        """Returns whether a folder holds a model made with ``bash run.sh train``."""
         return str(read_any_config(folder).get("format", "")).startswith(TRAINED_FORMAT)
 
     def title(self, name: str, language: Language) -> str:
-        """Returns a description for the model of the program, and the name of any other."""
+        """Returns a short description of the built-in model, or the name of another model."""
         return text("page.status_builtin", language) if name == BUILTIN else name
 
     def license(self, name: str) -> str:
@@ -51,14 +51,17 @@ class BuiltinFamily(Family):
         return card.license if card is not None else TRAINED_LICENSE
 
     def folders(self, name: str, settings: Settings) -> Iterator[tuple[Path, Origin]]:
-        """Yields the program's own folder for its model, whatever else lies under ``models/``."""
+        """Yields the program's own folder for the built-in model; other models are under ``models/``."""
         if name == BUILTIN:
             yield BUILTIN_DIR, Origin.PROGRAM
         else:
             yield from candidate_folders(name, None, settings)
 
     def locate(self, folder: Path, origin: Origin) -> LocatedWeights | None:
-        """Returns the folder of a model; a file missing beside the weights is an error of loading."""
+        """Returns the folder of a model.
+
+        Of the built-in model only the weights are looked for; if ``config.json`` is missing, loading reports it.
+        """
         if origin is Origin.PROGRAM:
             return LocatedWeights(folder, folder, origin) if (folder / WEIGHTS_NAME).is_file() else None
         return super().locate(folder, origin)
@@ -67,7 +70,7 @@ class BuiltinFamily(Family):
         """Returns the rate that ``config.json`` states.
 
         Raises:
-            CheckpointError: ``config.json`` is not what it should be.
+            CheckpointError: ``config.json`` is invalid.
         """
         return read_config(located.directory).front_end.sample_rate if located is not None else None
 

@@ -1,7 +1,7 @@
-"""From samples to the built-in network's inputs: a log-mel spectrogram and a pitch image, 50 times a second.
+"""The front end of the built-in network: a log-mel spectrogram and a pitch image, at 50 frames a second.
 
-Both are linear in the short-time spectrum, so each is one matrix; the matrices are stored with the weights, and nothing
-but ``torch.stft`` is needed to run them.
+Each is computed from the short-time spectrum with one matrix product. The matrices are stored with the weights, so that
+only ``torch.stft`` is needed to compute the images.
 """
 
 import math
@@ -24,14 +24,14 @@ class FrontEndConfig:
 
     Attributes:
         sample_rate: sampling rate in Hz.
-        frame_samples: shortest input, and what a frame is centred in.
-        hop_samples: distance of two frames.
-        window_samples: length of the Hann window, centred on the frame.
-        fft_samples: length of the transform; the window is zero-padded to it.
+        frame_samples: length of a frame, and so of the shortest input.
+        hop_samples: distance between the starts of consecutive frames.
+        window_samples: length of the Hann window, which is centred on the frame.
+        fft_samples: length of the Fourier transform; the window is zero-padded to it.
         mels: rows of the mel spectrogram.
         lags: rows of the pitch image, log-spaced in pitch.
         lowest_pitch_hz: pitch of the pitch image's first row.
-        highest_pitch_hz: pitch of its last row.
+        highest_pitch_hz: pitch of the pitch image's last row.
     """
 
     sample_rate: int = 16_000
@@ -46,26 +46,26 @@ class FrontEndConfig:
 
     @property
     def bins(self) -> int:
-        """Rows of the spectrum."""
+        """Number of frequency bins of the spectrum."""
         return self.fft_samples // 2 + 1
 
     @property
     def margin_samples(self) -> int:
-        """How far the transform reaches beyond the frame, on each side."""
+        """Number of samples by which the Fourier transform exceeds the frame, on each side."""
         return (self.fft_samples - self.frame_samples) // 2
 
     @property
     def reach_samples(self) -> int:
-        """How far the window reaches beyond the frame, on each side."""
+        """Number of samples by which the window exceeds the frame, on each side."""
         return max(0, -(-(self.window_samples - self.frame_samples) // 2))
 
     def frames(self, samples: int) -> int:
-        """Returns how many frames ``samples`` samples give."""
+        """Returns the number of frames of a signal of ``samples`` samples."""
         return max(0, (samples - self.frame_samples) // self.hop_samples + 1)
 
 
 class FrontEnd(nn.Module):
-    """Normalised samples ``(B, samples)`` to images ``(B, 1, mels, T)`` and ``(B, 1, lags, T)``."""
+    """Maps normalised samples ``(B, samples)`` to images ``(B, 1, mels, T)`` and ``(B, 1, lags, T)``."""
 
     window: Tensor
     mel_bank: Tensor
@@ -86,7 +86,7 @@ class FrontEnd(nn.Module):
         """Returns the two images of ``samples``, shape ``(B, samples)``."""
         config = self.config
         used = (config.frames(samples.shape[1]) - 1) * config.hop_samples + config.frame_samples
-        samples = samples[:, :used]  # the rest belongs to no frame, and a window of a longer recording hasn't got it
+        samples = samples[:, :used]  # drop what is in no frame: a window of a longer recording may end without it
         padded = F.pad(samples, (config.margin_samples, config.margin_samples))
         spectrum = torch.stft(
             padded,
@@ -107,7 +107,7 @@ class FrontEnd(nn.Module):
 
 
 def mel_bank(config: FrontEndConfig) -> Tensor:
-    """Returns triangular filters on the mel scale, each of sum 1, shape ``(bins, mels)``."""
+    """Returns triangular filters on the mel scale, each with sum 1, shape ``(bins, mels)``."""
     top_hz = config.sample_rate / 2
     edges_mel = torch.linspace(_mel(40.0), _mel(top_hz), config.mels + 2, dtype=torch.float64)
     edges_hz = 700 * (torch.pow(10.0, edges_mel / 2595) - 1)  # (mels + 2,)
@@ -119,12 +119,12 @@ def mel_bank(config: FrontEndConfig) -> Tensor:
 
 
 def lag_bank(config: FrontEndConfig) -> tuple[Tensor, Tensor]:
-    """Returns what turns a magnitude spectrum into an autocorrelation at log-spaced lags.
+    """Returns the matrix that turns a magnitude spectrum into an autocorrelation at log-spaced lags.
 
-    A cosine transform of the magnitudes (not the powers: that keeps the peaks narrow) below 4 kHz.
+    It is a cosine transform of the magnitudes below 4 kHz. Magnitudes give narrower peaks than powers.
 
     Returns:
-        The bank, shape ``(bins, lags)``, and the weights of the value at lag 0, shape ``(bins,)``.
+        The matrix, shape ``(bins, lags)``, and the weights that give the value at lag 0, shape ``(bins,)``.
     """
     bins_hz = torch.linspace(0, config.sample_rate / 2, config.bins, dtype=torch.float64)
     weights = ((4500 - bins_hz) / 1000).clamp(0, 1) * ((bins_hz - 30) / 40).clamp(0, 1)  # (bins,)

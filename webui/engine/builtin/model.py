@@ -1,6 +1,7 @@
-"""The built-in model: small, ours, always installed; a fallback that is named in each of its results.
+"""The built-in model: a small model of this project that is always installed and serves as the fallback.
 
-It is not Emotion2Vec+ Large; ``models/builtin/README.md`` describes what it can and can't do.
+It is far less accurate than Emotion2Vec+ Large, so each of its results names it. ``models/builtin/README.md`` describes
+its accuracy and its limits.
 """
 
 from collections import defaultdict
@@ -30,26 +31,26 @@ if TYPE_CHECKING:
 
     from webui.engine.builtin.network import BuiltinNetwork
 
-VARIANCE_FLOOR: Final = 1e-10  # -100 dB: silence stays silence, and a whisper recorded at -60 dB is normalised
-MAX_BATCH_S: Final = 120.0  # of audio in one batch; about 2 MB of activations per second
+VARIANCE_FLOOR: Final = 1e-10  # -100 dB: silence is not amplified, but a whisper recorded at -60 dB is normalised
+MAX_BATCH_S: Final = 120.0  # audio in one batch; the activations take about 2 MB per second
 
 
 def load_builtin(
     directory: Path, *, device: Device = Device.AUTO, threads: int = 0, name: str = BUILTIN
 ) -> EmotionModel:
-    """Loads the built-in model, or another that was trained by the same programs.
+    """Loads the built-in model, or another model made with the same training code.
 
     Args:
-        directory: holds ``config.json`` and ``model.safetensors``.
-        device: where the model shall run; ``auto`` takes CUDA, then Apple's MPS, then the CPU.
-        threads: CPU threads. PyTorch has one number for the whole process: a positive value sets it, for every model
-            and in every thread; 0 leaves it as it is, which is one per core unless other code changed it.
+        directory: folder of ``config.json`` and ``model.safetensors``.
+        device: device to run on; ``auto`` takes CUDA, or else Apple's MPS, or else the CPU.
+        threads: number of CPU threads. PyTorch has one number for the whole process, which a positive value changes
+            for all models; 0 leaves it unchanged: one thread per core, unless other code has set it.
         name: the model's name, for results.
 
     Raises:
         ModelNotFoundError: a file is missing.
-        CheckpointError: the files are not what they should be.
-        DeviceUnavailableError: the device is not there or does not work.
+        CheckpointError: the files are damaged or invalid.
+        DeviceUnavailableError: the device does not exist or does not work.
     """
     config = read_config(directory)
     tensors = read_weights(directory)
@@ -61,7 +62,7 @@ def load_builtin(
 
     if threads > 0:
         torch.set_num_threads(threads)
-    with torch.random.fork_rng(devices=[]):  # layers draw initial weights: keep the caller's random state
+    with torch.random.fork_rng(devices=[]):  # layers draw random initial weights: restore the caller's random state
         network = BuiltinNetwork(config.network_config())
     fill_network(network, tensors, directory / WEIGHTS_NAME)
     network.eval().requires_grad_(False)
@@ -73,7 +74,7 @@ def load_builtin(
 
 
 class BuiltinModel:
-    """The network behind the engine protocol. ``predict`` changes nothing, so threads may share it."""
+    """The network as an ``EmotionModel``. ``predict`` is thread-safe, because it changes no state."""
 
     def __init__(
         self, network: "BuiltinNetwork", config: BuiltinConfig, device: "torch.device", name: str = BUILTIN
@@ -94,24 +95,24 @@ class BuiltinModel:
 
     @property
     def info(self) -> ModelInfo:
-        """What goes into every result."""
+        """The facts about the model that every result states."""
         return self._info
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """That the built-in model answered, and what its licence forbids; nothing of one's own training."""
+        """A notice that the built-in model was used, with its licence; empty for models that a user trained."""
         if self._info.name != BUILTIN:
             return ()
         return (Notice(code="request.builtin_answered", values={"license": self._info.license}),)
 
     @property
     def labels(self) -> LabelSet:
-        """The classes in the order of the logits; "unknown" is none of them."""
+        """The classes in the order of the logits; "unknown" is not among them."""
         return self._labels
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """Sampling rate of the input, in Hz."""
         return self._sizes.front_end.sample_rate
 
     @property
@@ -126,32 +127,32 @@ class BuiltinModel:
 
     @property
     def min_samples(self) -> int:
-        """Fewest samples that give one frame."""
+        """Length of the shortest input, in samples: one frame."""
         return self._sizes.front_end.frame_samples
 
     @property
     def context_samples(self) -> int:
-        """How far to each side a frame depends on samples."""
+        """Number of samples on each side that a frame depends on."""
         front_end = self._sizes.front_end
         return self._sizes.context_frames * front_end.hop_samples + front_end.reach_samples
 
     @property
     def max_batch_s(self) -> float:
-        """0 on a CPU, where a batch is no faster than its windows one by one."""
+        """Largest useful batch in seconds of audio; 0 on a CPU, where batching is no faster."""
         return 0.0 if self._device.type == "cpu" else MAX_BATCH_S
 
     @property
     def concurrency(self) -> int:
-        """What keeps the device busy."""
+        """Number of requests that should be processed concurrently to keep the device busy."""
         from webui.engine.devices import concurrency_of
 
         return concurrency_of(self._device)
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
-        """Returns one prediction per window, in order; windows of equal length share a batch, nothing is padded.
+        """Returns one prediction per window, in order. Only windows of equal length are batched, without padding.
 
         Raises:
-            InferenceError: a window is too short or not one row of finite numbers, or the network failed.
+            InferenceError: a window is too short or has invalid statistics, or the network failed.
         """
         groups: dict[int, list[int]] = defaultdict(list)
         for index, window in enumerate(windows):
@@ -182,6 +183,6 @@ class BuiltinModel:
 
 
 def _normalise(window: Window) -> FloatArray:
-    """Returns the samples with the mean and variance of their recording brought to 0 and 1."""
+    """Returns the samples, normalised by the mean and variance of their recording."""
     scale = 1 / np.sqrt(window.variance + VARIANCE_FLOOR)
     return np.asarray((window.samples - np.float32(window.mean)) * np.float32(scale), dtype=np.float32)

@@ -1,16 +1,18 @@
-"""The built-in model's network: a small convolutional one, with a limited view of the recording.
+"""The built-in model's network: small, convolutional, with a limited receptive field.
 
-Two images (mel spectrogram, pitch) go through 2-D convolutions and are added as ``width`` channels; then come 1-D
-convolutions over time and one attentive pooling over a sliding window. A frame depends on ``context_frames`` frames to
-each side and no more, so a long recording can be cut into overlapping windows without changing a score.
+Two images (mel spectrogram, pitch) pass through 2-D convolutions each, and the results are added to give ``width``
+channels. 1-D convolutions over time and attentive pooling over a sliding window follow. A frame depends on at most
+``context_frames`` frames on each side, so a long recording can be cut into overlapping windows without changing any
+score.
 
-The head is linear on each frame's features: the mean of the frame logits is the head of the mean features.
+A linear head maps each frame's features to logits. Because it is linear, the mean of the frame logits equals the logits
+of the mean features.
 
-Beside these convolutional members there may be statistics MLPs: ``statistics.py``.
+A model averages several such networks, its convolutional members, and optionally statistics MLPs (``statistics.py``).
 
-Time is thinned out by 4 in the first layers, so features and logits are computed 12.5 times a second, and each is given
-out for the 4 frames it stands for. Computing every frame with dilated kernels gives the same values at the thinned-out
-places and nothing but smoother curves between them, for four times the work.
+The first layers downsample time by 4, so features and logits are computed 12.5 times a second, and each is repeated for
+the 4 frames of its group. Computing every frame with dilated kernels (``downsample=False``) gives the same values once
+per group and only a smoother curve in between, for four times the work.
 """
 
 from collections.abc import Sequence
@@ -35,16 +37,18 @@ class NetworkConfig:
     Attributes:
         front_end: sizes of the two images.
         labels: number of classes.
-        members: how many networks, trained apart, share the front end; their logits are averaged.
-        mel_channels: channels after each 2-D layer of the mel branch; every layer halves the rows.
-        pitch_channels: the same of the pitch branch.
-        time_strides: by how much each 2-D layer thins out time.
-        width: channels of the 1-D layers, and length of a member's feature vector.
-        dilations: of the 1-D layers, in thinned-out frames.
-        heads: of the pooling.
-        radius: reach of the pooling to each side, in thinned-out frames.
-        statistics_members: how many statistics MLPs there are beside them.
-        statistics_share: weight of the MLPs' mean logits; the rest is the weight of the other members'.
+        members: number of convolutional members. They are trained separately, share the front end, and their logits
+            are averaged.
+        mel_channels: number of channels after each 2-D layer of the mel branch; every layer halves the rows.
+        pitch_channels: number of channels after each 2-D layer of the pitch branch.
+        time_strides: stride in time of each 2-D layer.
+        width: number of channels of the 1-D layers, and length of a member's feature vector.
+        dilations: dilation of each 1-D layer, in groups of frames.
+        heads: number of attention heads of the pooling.
+        radius: reach of the pooling to each side, in groups of frames.
+        statistics_members: number of statistics MLPs.
+        statistics_share: weight of the mean logits of the statistics MLPs, from 0 to 1; the convolutional members have
+            the remaining weight.
         statistics: sizes of the statistics MLPs.
     """
 
@@ -63,8 +67,8 @@ class NetworkConfig:
     statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
 
     @property
-    def thinning(self) -> int:
-        """By how much time is thinned out after all 2-D layers."""
+    def downsampling(self) -> int:
+        """Number of frames in a group: the factor by which all 2-D layers together downsample time."""
         product = 1
         for stride in self.time_strides:
             product *= stride
@@ -72,28 +76,29 @@ class NetworkConfig:
 
     @property
     def context_frames(self) -> int:
-        """How many frames to each side can change a frame's logits.
+        """Number of frames on each side that can change a frame's logits.
 
-        Rounded up to one less than a multiple of ``thinning``: the front end reaches one frame further, and a window
-        that starts at a multiple of ``thinning`` frames gives the same frames as the whole recording.
+        It is rounded up to one less than a multiple of ``downsampling``: the front end reaches one frame further, and a
+        window that starts at a multiple of ``downsampling`` frames gives the same frames as the whole recording.
         """
         reach, step = 0, 1
         for stride in self.time_strides:
             reach += step
             step *= stride
-        reach += step * (sum(self.dilations) + self.radius) + step - 1  # the last of a group of frames sees the first's
+        reach += step * (sum(self.dilations) + self.radius)
+        reach += step - 1  # the last frame of a group has the value of the first
         if self.statistics_members:
             reach = max(reach, self.statistics.context_frames(step))
         return -(-(reach + 1) // step) * step - 1
 
     @property
     def feature_size(self) -> int:
-        """Length of a feature vector: those of all members side by side."""
+        """Length of a feature vector: the concatenated feature vectors of all members."""
         return self.members * self.width + self.statistics_members * self.statistics.widths[-1]
 
 
 class ImageBlock(nn.Module):
-    """3 x 3 convolution that halves the rows, normalisation, ReLU."""
+    """A 3 x 3 convolution that halves the number of rows, normalisation, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, *, batch_norm: bool) -> None:
         super().__init__()
@@ -101,13 +106,19 @@ class ImageBlock(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3)
         self.norm = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
 
-    def forward(self, x: Tensor, step: int, *, thin: bool) -> Tensor:
-        """Maps ``(B, inputs, rows, T)`` to ``(B, outputs, rows / 2, T)``, or ``T / stride`` if ``thin``."""
+    def forward(self, x: Tensor, step: int, *, downsample: bool) -> Tensor:
+        """Maps ``(B, inputs, rows, T)`` to ``(B, outputs, rows / 2, T)``, or ``T / stride`` if ``downsample``.
+
+        Args:
+            x: the input.
+            step: dilation in time: the strides that earlier layers were to apply, multiplied; 1 if they applied them.
+            downsample: whether to apply the stride in time.
+        """
         y = F.conv2d(
             x,
             self.conv.weight,
             self.conv.bias,
-            stride=(2, self.stride if thin else 1),
+            stride=(2, self.stride if downsample else 1),
             padding=(1, step),
             dilation=(1, step),
         )
@@ -115,7 +126,7 @@ class ImageBlock(nn.Module):
 
 
 class ImageStack(nn.Module):
-    """One branch: image ``(B, 1, rows, T)`` to ``(B, width, T)``."""
+    """The 2-D layers of one branch: maps an image ``(B, 1, rows, T)`` to ``(B, width, T)``."""
 
     def __init__(self, rows: int, channels: tuple[int, ...], config: NetworkConfig, *, batch_norm: bool) -> None:
         super().__init__()
@@ -126,18 +137,18 @@ class ImageStack(nn.Module):
             rows = (rows + 1) // 2
         self.project = nn.Conv1d(channels[-1] * rows, config.width, 1)
 
-    def forward(self, x: Tensor, *, thin: bool) -> Tensor:
-        """Runs the branch."""
+    def forward(self, x: Tensor, *, downsample: bool) -> Tensor:
+        """Runs the branch, with or without the strides in time."""
         step = 1
         for block in cast("Sequence[ImageBlock]", self.blocks):
-            x = block(x, step, thin=thin)
-            step = step if thin else step * block.stride
+            x = block(x, step, downsample=downsample)
+            step = step if downsample else step * block.stride
         projected: Tensor = self.project(x.flatten(1, 2))
         return projected
 
 
 class TimeBlock(nn.Module):
-    """Residual 1-D convolution of 3 taps over ``(B, width, T)``."""
+    """A residual 1-D convolution with a kernel of 3 over ``(B, width, T)``."""
 
     def __init__(self, width: int, dilation: int, *, batch_norm: bool) -> None:
         super().__init__()
@@ -146,14 +157,14 @@ class TimeBlock(nn.Module):
         self.norm = nn.BatchNorm1d(width) if batch_norm else nn.Identity()
 
     def forward(self, x: Tensor, step: int) -> Tensor:
-        """Returns the same shape."""
+        """Maps ``(B, width, T)`` to the same shape; ``step`` is the number of frames of ``x`` in a group."""
         reach = self.dilation * step
         y = F.conv1d(x, self.conv.weight, self.conv.bias, padding=reach, dilation=reach)
         return x + F.relu(self.norm(y))
 
 
 class LocalPooling(nn.Module):
-    """Attentive mean and deviation over a sliding window, mixed with the frame itself."""
+    """Attention-weighted mean and standard deviation over a sliding window, combined with the frame itself."""
 
     def __init__(self, width: int, heads: int, *, batch_norm: bool) -> None:
         super().__init__()
@@ -166,9 +177,9 @@ class LocalPooling(nn.Module):
         """Maps ``(B, width, T)`` to the same shape; ``radius`` is in frames of ``x``."""
         width = x.shape[1]
         weights = torch.exp(ATTENTION_RANGE * torch.tanh(self.attention(x) / ATTENTION_RANGE))  # (B, heads, T)
-        spread = weights.repeat_interleave(width // self.heads, dim=1)  # (B, width, T)
-        stacked = torch.cat([spread * x, spread * x.square(), weights], dim=1)
-        sums = F.avg_pool1d(stacked, 2 * radius + 1, stride=1, padding=radius)  # zeros outside count as no weight
+        per_channel = weights.repeat_interleave(width // self.heads, dim=1)  # (B, width, T)
+        stacked = torch.cat([per_channel * x, per_channel * x.square(), weights], dim=1)
+        sums = F.avg_pool1d(stacked, 2 * radius + 1, stride=1, padding=radius)  # the zero padding has no weight
         total = sums[:, 2 * width :].repeat_interleave(width // self.heads, dim=1)
         mean = sums[:, :width] / total
         variance = sums[:, width : 2 * width] / total - mean.square()
@@ -177,7 +188,7 @@ class LocalPooling(nn.Module):
 
 
 class MemberNetwork(nn.Module):
-    """One trained network: the two images to frame features, and the head on them."""
+    """A convolutional member: maps the two images to frame features, and has a head for the logits."""
 
     def __init__(self, config: NetworkConfig, *, batch_norm: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
@@ -190,27 +201,28 @@ class MemberNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(config.width, config.labels)
 
-    def forward(self, mel: Tensor, pitch: Tensor, *, thin: bool = False) -> Tensor:
-        """Returns frame features ``(B, T, width)``; ``(B, about T / 4, width)`` if ``thin``."""
-        x = self.dropout(F.relu(self.join_norm(self.mel(mel, thin=thin) + self.pitch(pitch, thin=thin))))
-        step = 1 if thin else self.config.thinning
+    def forward(self, mel: Tensor, pitch: Tensor, *, downsample: bool = False) -> Tensor:
+        """Returns frame features ``(B, T, width)``; ``(B, groups, width)`` if ``downsample``."""
+        joined = self.mel(mel, downsample=downsample) + self.pitch(pitch, downsample=downsample)
+        x = self.dropout(F.relu(self.join_norm(joined)))
+        step = 1 if downsample else self.config.downsampling
         for block in self.time:
             x = block(x, step)
         pooled: Tensor = self.pooling(x, self.config.radius * step)
         return pooled.transpose(1, 2)
 
-    def thinned(self, mel: Tensor, pitch: Tensor) -> Tensor:
-        """Returns features of the groups of frames that share a value, ``(B, groups, width)``."""
-        features: Tensor = self(mel, pitch, thin=True)
+    def group_features(self, mel: Tensor, pitch: Tensor) -> Tensor:
+        """Returns one feature vector per group of frames, shape ``(B, groups, width)``."""
+        features: Tensor = self(mel, pitch, downsample=True)
         return features
 
 
 def statistics_mlp(config: NetworkConfig, *, batch_norm: bool = False, dropout: float = 0.0) -> StatisticsMember:
-    """Returns a statistics MLP of the sizes in ``config``."""
+    """Returns a statistics MLP with the sizes in ``config``."""
     return StatisticsMember(
         config.statistics,
         config.front_end,
-        thinning=config.thinning,
+        downsampling=config.downsampling,
         labels=config.labels,
         batch_norm=batch_norm,
         dropout=dropout,
@@ -218,27 +230,27 @@ def statistics_mlp(config: NetworkConfig, *, batch_norm: bool = False, dropout: 
 
 
 class BuiltinNetwork(nn.Module):
-    """Normalised samples to frame features and frame logits, averaged over the members."""
+    """The whole network: maps normalised samples to frame features and to the mean frame logits of all members."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         self.front_end = FrontEnd(config.front_end)
         self.members = nn.ModuleList(MemberNetwork(config) for _ in range(config.members))
-        # "counting" is what the statistics MLPs are called in the files of weights
+        # the files of weights call the statistics MLPs "counting"
         self.counting = nn.ModuleList(statistics_mlp(config) for _ in range(config.statistics_members))
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Maps ``(B, samples)`` to logits ``(B, T, labels)`` and features ``(B, T, feature_size)``."""
         mel, pitch = self.front_end(samples)
-        frames, group = mel.shape[3], self.config.thinning
+        frames, group = mel.shape[3], self.config.downsampling
         members = cast("Sequence[MemberNetwork]", self.members)
         mlps = cast("Sequence[StatisticsMember]", self.counting)
-        features = [member.thinned(mel, pitch) for member in members]
+        features = [member.group_features(mel, pitch) for member in members]
         logits = [member.head(own) for member, own in zip(members, features, strict=True)]
         if mlps:
             statistics = mlps[0].statistics(mel, pitch)  # the same for all of them
-            features += [mlp.perceive(statistics) for mlp in mlps]
+            features += [mlp.features_of(statistics) for mlp in mlps]
             logits += [mlp.head(own) for mlp, own in zip(mlps, features[len(members) :], strict=True)]
         share = self.config.statistics_share
         means = [torch.stack(kind).mean(0) for kind in (logits[: len(members)], logits[len(members) :]) if kind]

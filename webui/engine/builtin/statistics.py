@@ -1,11 +1,11 @@
-"""The built-in model's second kind of member: an MLP on statistics of the voice.
+"""The second kind of member of the built-in model: an MLP on statistics of the voice.
 
-A convolutional member looks for shapes in the images; this one computes functionals: how loud each band is and how much
-it varies, how fast it changes, how high the voice is and how far it moves, as means and deviations over the
-surroundings of a frame, weighted by where speech is. Emotion was recognised this way before deep networks (openSMILE's
-functionals: Eyben et al., 2010), and its errors are others than those of the convolutions.
+A convolutional member detects patterns in the images. This kind computes functionals instead: means and standard
+deviations around each frame, weighted by the presence of speech, of the level of each band, its rate of change, the
+pitch and its movement. Emotion was recognised this way before deep networks (openSMILE's functionals: Eyben et al.,
+2010). Its errors differ from those of the convolutional members, so averaging both is better than either.
 
-Values are aggregated over groups of ``thinning`` frames; a group depends on ``radius`` groups to each side.
+Values are aggregated over groups of ``downsampling`` frames; a group depends on ``radius`` groups on each side.
 """
 
 import math
@@ -19,21 +19,21 @@ from torch.nn import functional as F
 
 from webui.engine.builtin.frontend import FrontEndConfig
 
-CEPSTRA: Final = 16
-BANDS: Final = 8  # whose loudness is followed over time
-SCALES: Final = (1, 2, 4, 8, 16, 32)  # frames: from 25 changes a second to less than one
-VOICE_VALUES: Final = 9  # pitch and its movement, how clear it is, how much is speech
-LOUDNESS_VALUES: Final = 3
-SPEECH_REACH: Final = 52  # frames to each side of which the loudest counts
-SMOOTHING: Final = 2  # frames to each side that loudness is averaged over before
-SPEECH_DEPTH: Final = 0.9  # on the scale of the mel image: what is 16 dB below the loudest is no speech
-SPEECH_EDGE: Final = 0.08
-PITCH_SHARPNESS: Final = 12.0
+CEPSTRA: Final = 16  # number of cepstral coefficients
+BANDS: Final = 8  # number of wide bands whose modulation is measured
+SCALES: Final = (1, 2, 4, 8, 16, 32)  # frames; reach of the moving means, for modulations from 25 Hz to below 1 Hz
+VOICE_VALUES: Final = 9  # number of values about pitch, its movement and clarity, and the proportion of speech
+LOUDNESS_VALUES: Final = 3  # number of values about the loudness
+SPEECH_REACH: Final = 52  # frames on each side; speech is detected relative to the loudest of them
+SMOOTHING: Final = 2  # frames on each side that loudness is averaged over first
+SPEECH_DEPTH: Final = 0.9  # in units of the mel image: 16 dB below the loudest frame is the threshold of speech
+SPEECH_EDGE: Final = 0.08  # width of the soft threshold, in units of the mel image
+PITCH_SHARPNESS: Final = 12.0  # factor before the softmax over the pitch image's rows
 PITCH_CENTRE, PITCH_SPREAD = 84.0, 6.0  # semitones above 1 Hz: 128 Hz, and half an octave
-LONGEST_STEP: Final = 2.0  # semitones from frame to frame; more is an error of the pitch
-QUIET: Final = -9.0  # below anything in a mel image
-FLOOR: Final = 1e-4
-RIPPLE_FLOOR: Final = 0.01
+LONGEST_STEP: Final = 2.0  # semitones from frame to frame; larger steps are errors of the pitch estimate
+QUIET: Final = -9.0  # below every value of a mel image
+FLOOR: Final = 1e-4  # added to variances and weights
+MODULATION_FLOOR: Final = 0.01  # added before the logarithm of the modulations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,26 +42,30 @@ class StatisticsConfig:
 
     Attributes:
         widths: widths of the layers; the last is the length of the member's feature vector.
-        radius: reach to each side, in groups of frames.
+        radius: reach of the statistics to each side, in groups of frames.
     """
 
     widths: tuple[int, ...] = (256, 128)
     radius: int = 26
 
-    def context_frames(self, thinning: int) -> int:
-        """How many frames to each side can change the statistics of a frame's group of ``thinning`` frames."""
-        return thinning * (self.radius + 1) + max(SPEECH_REACH + SMOOTHING, SCALES[-1])
+    def context_frames(self, downsampling: int) -> int:
+        """Returns the number of frames on each side that can change a frame's statistics.
+
+        Args:
+            downsampling: number of frames in a group.
+        """
+        return downsampling * (self.radius + 1) + max(SPEECH_REACH + SMOOTHING, SCALES[-1])
 
 
 class LocalStatistics(nn.Module):
-    """Both images to means and deviations around each group of frames; nothing is learnt here."""
+    """Maps both images to means and standard deviations around each group of frames; it has no trained parameters."""
 
     cosines: Tensor
     semitones: Tensor
 
-    def __init__(self, front_end: FrontEndConfig, radius: int, thinning: int) -> None:
+    def __init__(self, front_end: FrontEndConfig, radius: int, downsampling: int) -> None:
         super().__init__()
-        self.radius, self.thinning = radius, thinning
+        self.radius, self.downsampling = radius, downsampling
         position = (torch.arange(front_end.mels) + 0.5) / front_end.mels
         order = torch.arange(1, CEPSTRA + 1).unsqueeze(1)
         cosines = torch.cos(math.pi * order * position) * math.sqrt(2 / front_end.mels)
@@ -77,47 +81,56 @@ class LocalStatistics(nn.Module):
         """Maps ``(B, 1, mels, T)`` and ``(B, 1, lags, T)`` to ``(B, size, groups)``."""
         mel, pitch = mel[:, 0], pitch[:, 0]
         loudness = mel.mean(1, keepdim=True)  # (B, 1, T)
-        speech, always = self._speech(loudness), torch.ones_like(loudness)
+        speech, uniform = self._speech(loudness), torch.ones_like(loudness)  # weights of the frames
         cepstra = torch.einsum("kf,bft->bkt", self.cosines, mel)
-        turns = F.pad(cepstra[:, :, 2:] - cepstra[:, :, :-2], (1, 1)) if mel.shape[2] > 2 else torch.zeros_like(cepstra)
-        spoken = torch.cat([mel, pitch, cepstra, turns, loudness, _step(mel).abs()], dim=1)
-        means, deviations = self._gather(spoken, speech)
+        deltas = torch.zeros_like(cepstra)
+        if mel.shape[2] > 2:
+            deltas = F.pad(cepstra[:, :, 2:] - cepstra[:, :, :-2], (1, 1))
+        in_speech = torch.cat([mel, pitch, cepstra, deltas, loudness, _step(mel).abs()], dim=1)
+        means, deviations = self._weighted_statistics(in_speech, speech)
         sizes = [mel.shape[1], pitch.shape[1], CEPSTRA, CEPSTRA, 1, mel.shape[1]]
         mel_mean, pitch_mean, _, _, _, mel_step = torch.split(means, sizes, dim=1)
-        mel_spread, pitch_spread, cepstra_spread, turns_spread, loud_spread, _ = torch.split(deviations, sizes, dim=1)
+        mel_std, pitch_std, cepstra_std, deltas_std, loudness_std, _ = torch.split(deviations, sizes, dim=1)
         bands = torch.unflatten(mel, 1, (BANDS, -1)).mean(2)  # (B, BANDS, T)
         smooth = [bands, *(_moving_mean(bands, scale) for scale in SCALES)]
-        ripples = torch.cat([fine - coarse for fine, coarse in pairwise(smooth)], dim=1)
-        overall = torch.cat([ripples, loudness, _step(loudness).abs()], dim=1)
-        overall_mean, overall_spread = self._gather(overall, always)
-        rest = overall_spread[:, :-2]
-        loud = [overall_spread[:, -2:-1], loud_spread, overall_mean[:, -1:]]
-        shape = [mel_mean, mel_spread, mel_step, cepstra_spread, turns_spread, pitch_mean, pitch_spread]
-        return torch.cat([*shape, *self._voice(pitch, speech), *loud, torch.log(rest + RIPPLE_FLOOR)], dim=1)
+        modulations = torch.cat([fine - coarse for fine, coarse in pairwise(smooth)], dim=1)
+        throughout = torch.cat([modulations, loudness, _step(loudness).abs()], dim=1)
+        means, deviations = self._weighted_statistics(throughout, uniform)
+        modulation_std = deviations[:, :-2]
+        level = [deviations[:, -2:-1], loudness_std, means[:, -1:]]
+        spectrum = [mel_mean, mel_std, mel_step, cepstra_std, deltas_std, pitch_mean, pitch_std]
+        log_modulation = torch.log(modulation_std + MODULATION_FLOOR)
+        return torch.cat([*spectrum, *self._voice(pitch, speech), *level, log_modulation], dim=1)
 
     def _voice(self, pitch: Tensor, speech: Tensor) -> list[Tensor]:
-        """Pitch in half octaves, its steps, how clear it is, how much is speech."""
-        clearness = pitch.amax(1, keepdim=True)
+        """Returns statistics of the pitch in half octaves, its steps and clarity, and the proportion of speech."""
+        clarity = pitch.amax(1, keepdim=True)
         semitones = (torch.softmax(PITCH_SHARPNESS * pitch, dim=1) * self.semitones).sum(1, keepdim=True) - PITCH_CENTRE
         step = _step(semitones).clamp(-LONGEST_STEP, LONGEST_STEP)
-        voiced = speech * clearness.clamp(min=0).square()
-        height, movement = self._gather(torch.cat([semitones / PITCH_SPREAD, step, step.abs()], dim=1), voiced)
-        clear_mean, clear_spread = self._gather(clearness, speech)
-        share, _ = self._gather(speech, torch.ones_like(speech))
-        voiced_share, _ = self._gather(voiced, torch.ones_like(voiced))
-        return [height, movement[:, :2], clear_mean, clear_spread, share, voiced_share]
+        voiced = speech * clarity.clamp(min=0).square()
+        movement = torch.cat([semitones / PITCH_SPREAD, step, step.abs()], dim=1)
+        movement_mean, movement_std = self._weighted_statistics(movement, voiced)
+        clarity_mean, clarity_std = self._weighted_statistics(clarity, speech)
+        speech_share, _ = self._weighted_statistics(speech, torch.ones_like(speech))
+        voiced_share, _ = self._weighted_statistics(voiced, torch.ones_like(voiced))
+        return [movement_mean, movement_std[:, :2], clarity_mean, clarity_std, speech_share, voiced_share]
 
     def _speech(self, loudness: Tensor) -> Tensor:
-        """Returns about 1 where there is speech and 0 in pauses, shape ``(B, 1, T)``."""
+        """Returns values near 1 for frames of speech and near 0 for pauses, shape ``(B, 1, T)``."""
         padded = F.pad(_moving_mean(loudness, SMOOTHING), (SPEECH_REACH, SPEECH_REACH), value=QUIET)
         loudest = F.max_pool1d(padded, 2 * SPEECH_REACH + 1, 1)
         return torch.sigmoid((loudness - loudest + SPEECH_DEPTH) / SPEECH_EDGE)
 
-    def _gather(self, values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns weighted means and deviations of ``(B, D, T)`` around each group, each ``(B, D, groups)``."""
+    def _weighted_statistics(self, values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns weighted means and standard deviations around each group, shape ``(B, D, groups)`` each.
+
+        Args:
+            values: shape ``(B, D, T)``.
+            weights: weight of each frame, shape ``(B, 1, T)``.
+        """
         stacked = torch.cat([values * weights, values.square() * weights, weights], dim=1)
-        padded = F.pad(stacked, (0, -stacked.shape[2] % self.thinning))
-        groups = torch.unflatten(padded, 2, (-1, self.thinning)).sum(3)
+        padded = F.pad(stacked, (0, -stacked.shape[2] % self.downsampling))
+        groups = torch.unflatten(padded, 2, (-1, self.downsampling)).sum(3)
         sums = F.avg_pool1d(groups, 2 * self.radius + 1, stride=1, padding=self.radius)
         size = values.shape[1]
         total = sums[:, -1:] + FLOOR / (2 * self.radius + 1)
@@ -127,21 +140,21 @@ class LocalStatistics(nn.Module):
 
 
 class StatisticsMember(nn.Module):
-    """One trained MLP on the statistics, and the head on its features."""
+    """A statistics MLP: computes the statistics and maps them to features, and has a head for the logits."""
 
     def __init__(
         self,
         config: StatisticsConfig,
         front_end: FrontEndConfig,
         *,
-        thinning: int,
+        downsampling: int,
         labels: int,
         batch_norm: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.config = config
-        self.statistics = LocalStatistics(front_end, config.radius, thinning)
+        self.statistics = LocalStatistics(front_end, config.radius, downsampling)
         sizes = (self.statistics.size, *config.widths)
         self.scale = nn.BatchNorm1d(sizes[0], affine=False) if batch_norm else nn.Identity()
         self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(sizes))
@@ -149,11 +162,11 @@ class StatisticsMember(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(sizes[-1], labels)
 
-    def thinned(self, mel: Tensor, pitch: Tensor) -> Tensor:
-        """Returns features of the groups of frames that share a value, ``(B, groups, widths[-1])``."""
-        return self.perceive(self.statistics(mel, pitch))
+    def group_features(self, mel: Tensor, pitch: Tensor) -> Tensor:
+        """Returns one feature vector per group of frames, shape ``(B, groups, widths[-1])``."""
+        return self.features_of(self.statistics(mel, pitch))
 
-    def perceive(self, statistics: Tensor) -> Tensor:
+    def features_of(self, statistics: Tensor) -> Tensor:
         """Maps statistics ``(B, size, groups)`` to features ``(B, groups, widths[-1])``."""
         x: Tensor = self.scale(statistics).transpose(1, 2)  # (B, groups, size)
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
@@ -163,10 +176,10 @@ class StatisticsMember(nn.Module):
 
 
 def _step(values: Tensor) -> Tensor:
-    """Returns the difference to the frame before, 0 for the first."""
+    """Returns the difference from the previous frame; 0 for the first frame."""
     return F.pad(values[:, :, 1:] - values[:, :, :-1], (1, 0))
 
 
 def _moving_mean(values: Tensor, reach: int) -> Tensor:
-    """Returns means over ``reach`` frames to each side, fewer at the ends."""
+    """Returns means over the frame and ``reach`` frames on each side; fewer at the ends."""
     return F.avg_pool1d(values, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)

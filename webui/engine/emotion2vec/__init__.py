@@ -1,1 +1,1 @@
-"""Emotion2Vec: the network in PyTorch, its checkpoints, and the engines that run it."""
+"""Emotion2Vec+: the network in PyTorch, its checkpoints, and the engines that run it."""

@@ -1,8 +1,8 @@
-"""From a published ``model.pt`` to the network's weights, without ever running code of the file.
+"""Reads the weights of the network from a published ``model.pt``, without executing code from the file.
 
-The published file is a torch pickle of 1.95 GB, two thirds of it optimizer state. It is read once, checked tensor by
-tensor, and written as safetensors (649 MB), which later starts map into memory. Tensor names in the slim file are the
-published ones, so that it stays a checkpoint of Emotion2vec and not of this program.
+The published file is a torch pickle of 1.95 GB, two thirds of which are optimizer state. It is read once, every tensor
+is checked, and the network's tensors are written as safetensors (the slim file, 649 MB), which later starts map into
+memory. The slim file keeps the published tensor names, so that other programs can use it as an Emotion2vec checkpoint.
 """
 
 import logging
@@ -27,7 +27,7 @@ from webui.labels import LabelSet
 logger = logging.getLogger(__name__)
 
 SMALL_FILES: Final = (CONFIG_FILE, TOKENS_FILE, "configuration.json")
-SHOWN_NAMES: Final = 5
+MAX_NAMES_SHOWN: Final = 5  # in error messages
 
 _AUDIO: Final = r"(?:d2v_model\.)?modality_encoders\.AUDIO"
 _BLOCK: Final = {
@@ -49,7 +49,7 @@ _RENAMES: Final = tuple(
         (rf"{_AUDIO}\.project_features\.2\.(weight|bias)", "project.{}".format),
         (
             rf"{_AUDIO}\.relative_positional_encoder\.(\d+)\.0\.(weight|bias)",
-            lambda number, part: f"positions.{int(number) - 1}.conv.{part}",  # number 0 is a transposition
+            lambda number, part: f"positions.{int(number) - 1}.conv.{part}",  # layer 0 is a transposition
         ),
         (rf"{_AUDIO}\.(extra_tokens)", "{}".format),
         (rf"{_AUDIO}\.alibi_(scale)", "alibi.{}".format),
@@ -65,18 +65,18 @@ _RENAMES: Final = tuple(
         (r"proj\.(weight|bias)", "head.{}".format),
     )
 )
-# what training left in the file; dropped with one log line
+# tensors that only training needs; they are dropped, and the log says so
 _TRAINING: Final = re.compile(rf"{_AUDIO}\.decoder\..+|(?:d2v_model\.)?(?:_ema|ema|recon_proj)(?:\.|$).*")
 _WRAPPERS: Final = ("model", "state_dict", "model_state_dict")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """The contents of a checkpoint's small files.
+    """The content of ``config.yaml`` and ``tokens.txt``.
 
     Attributes:
         config: sizes of the network.
-        labels: its classes, from ``tokens.txt``.
+        labels: classes of the network, from ``tokens.txt``.
         normalize: whether waveforms are normalised over their whole length.
     """
 
@@ -89,7 +89,7 @@ def read_info(directory: Path) -> CheckpointInfo:
     """Reads ``config.yaml`` and ``tokens.txt``.
 
     Raises:
-        CheckpointError: one is missing or not what it should be.
+        CheckpointError: one of them is missing, unreadable or invalid.
     """
     tokens = _read_text(directory / TOKENS_FILE).splitlines()
     labels = LabelSet.from_tokens(tokens)
@@ -105,18 +105,18 @@ def read_info(directory: Path) -> CheckpointInfo:
 
 
 def load_network(directory: Path, weights: Path) -> tuple[Emotion2vec, CheckpointInfo]:
-    """Builds the network and puts the weights in; safetensors stay mapped to the file, so this takes little memory.
+    """Builds the network and loads the weights. Tensors of a safetensors file are memory-mapped, not copied.
 
     Args:
-        directory: holds ``config.yaml`` and ``tokens.txt``.
+        directory: folder of ``config.yaml`` and ``tokens.txt``.
         weights: a safetensors file or a torch pickle.
 
     Raises:
-        CheckpointError: anything is missing, damaged, or does not fit.
+        CheckpointError: a file is missing or damaged, or the weights do not fit the configuration.
     """
     info = read_info(directory)
     tensors = read_safetensors(weights) if weights.suffix == ".safetensors" else read_published(weights)
-    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
+    with torch.device("meta"):  # allocate and initialise no weights, since they are replaced at once
         network = Emotion2vec(info.config)
     network.load_state_dict(match_tensors(tensors, network, file_name=weights.name), assign=True)
     return network.eval().requires_grad_(False), info
@@ -126,7 +126,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
     """Returns the tensors of a published ``model.pt`` under their published names.
 
     Raises:
-        CheckpointError: it is not a torch pickle of tensors.
+        CheckpointError: the file is damaged, or it is not a torch pickle of tensors.
     """
     content = read_pickle(path)
     for wrapper in _WRAPPERS:
@@ -142,10 +142,10 @@ def read_published(path: Path) -> dict[str, Tensor]:
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Returns the tensors of a safetensors file, mapped from it.
+    """Returns the tensors of a safetensors file, memory-mapped.
 
     Raises:
-        CheckpointError: missing or damaged.
+        CheckpointError: the file is missing or damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -155,10 +155,15 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def match_tensors(tensors: Mapping[str, Tensor], network: Emotion2vec, *, file_name: str) -> dict[str, Tensor]:
-    """Returns the network's state dict from published tensors: every name and every shape is checked.
+    """Returns the network's state dict, made from published tensors. All names and shapes are checked.
+
+    Args:
+        tensors: the tensors by their published names.
+        network: the network that they are for.
+        file_name: name of the file, for error messages.
 
     Raises:
-        CheckpointError: a tensor is missing, has another shape, or is one that the network doesn't know.
+        CheckpointError: a tensor is missing, has a wrong shape, or is not part of the network.
     """
     expected = network.state_dict()
     found: dict[str, Tensor] = {}
@@ -176,21 +181,21 @@ def match_tensors(tensors: Mapping[str, Tensor], network: Emotion2vec, *, file_n
         for name in found
         if found[name].shape != expected[name].shape
     ]
-    complaints = (
+    problems = (
         ("checkpoint.missing", missing),
         ("checkpoint.unexpected", unexpected),
         ("checkpoint.misshapen", shapes),
     )
-    for code, names in complaints:
+    for code, names in problems:
         if names:
-            raise CheckpointError(code, file=file_name, count=len(names), names=_some(names))
+            raise CheckpointError(code, file=file_name, count=len(names), names=_shorten(names))
     if dropped:
-        logger.info("checkpoint: %d tensors of training state dropped (%s)", len(dropped), _some(dropped))
+        logger.info("checkpoint: %d tensors of training state dropped (%s)", len(dropped), _shorten(dropped))
     return {name: tensor.to(torch.float32) for name, tensor in found.items()}
 
 
 def rename(published: str) -> str:
-    """Returns the network's name of a published tensor, or the name itself if the network has none for it."""
+    """Returns the name in the network for a published tensor name; unknown names are returned unchanged."""
     for pattern, ours in _RENAMES:
         match = pattern.fullmatch(published)
         if match:
@@ -205,6 +210,6 @@ def _read_text(path: Path) -> str:
         raise CheckpointError("checkpoint.damaged", file=path.name, reason=str(err)) from err
 
 
-def _some(names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:SHOWN_NAMES])
-    return shown if len(names) <= SHOWN_NAMES else f"{shown}, ..."
+def _shorten(names: list[str]) -> str:
+    shown = ", ".join(sorted(names)[:MAX_NAMES_SHOWN])
+    return shown if len(names) <= MAX_NAMES_SHOWN else f"{shown}, ..."

@@ -1,4 +1,4 @@
-"""Sizes of Emotion2vec, as a checkpoint's ``config.yaml`` states them."""
+"""Sizes of the Emotion2vec network, read from a checkpoint's ``config.yaml``."""
 
 import ast
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ class Emotion2vecConfig:
         depth: number of transformer blocks after the prenet.
         prenet_depth: number of transformer blocks of the prenet.
         num_heads: attention heads of each block.
-        mlp_ratio: width of a block's hidden layer, in ``embed_dim``.
-        norm_eps: added to the variance in the blocks' LayerNorm.
-        num_extra_tokens: learnt tokens in front of the frames.
+        mlp_ratio: width of a block's hidden layer, as a multiple of ``embed_dim``.
+        norm_eps: number added to the variance in the LayerNorm of blocks.
+        num_extra_tokens: number of learnt tokens before the frames.
         conv_layers: ``(channels, kernel, stride)`` of each convolution of the waveform.
         conv_pos_depth: number of positional convolutions.
-        conv_pos_width: frames that all positional convolutions together see, about.
-        conv_pos_groups: groups of channels in a positional convolution.
-        labels: number of rows of the head.
+        conv_pos_width: approximate receptive field of all positional convolutions together, in frames.
+        conv_pos_groups: number of groups of channels in a positional convolution.
+        labels: number of classes.
     """
 
     embed_dim: int
@@ -45,7 +45,7 @@ class Emotion2vecConfig:
         """Reads the ``model_conf`` of a ``config.yaml``.
 
         Raises:
-            CheckpointError: an entry is missing, or describes a network that is not Emotion2vec's.
+            CheckpointError: an entry is missing, or describes a network other than Emotion2vec.
         """
         try:
             audio = conf["modalities"]["audio"]
@@ -78,7 +78,7 @@ class Emotion2vecConfig:
 
     @property
     def hop_samples(self) -> int:
-        """Samples from one frame to the next: 320."""
+        """Distance between consecutive frames, in samples: 320."""
         hop = 1
         for _, _, stride in self.conv_layers:
             hop *= stride
@@ -86,7 +86,7 @@ class Emotion2vecConfig:
 
     @property
     def receptive_samples(self) -> int:
-        """Samples that one frame depends on, and the fewest that give a frame: 400."""
+        """Number of samples that one frame depends on, and so the length of the shortest input: 400."""
         samples = 1
         for _, kernel, stride in reversed(self.conv_layers):
             samples = (samples - 1) * stride + kernel
@@ -94,10 +94,10 @@ class Emotion2vecConfig:
 
 
 def read_conv_spec(spec: str) -> tuple[tuple[int, int, int], ...]:
-    """Reads ``"[(512, 10, 5)] + [(512, 3, 2)] * 4"``: lists, ``+`` and ``* n``, and nothing else.
+    """Parses a specification like ``"[(512, 10, 5)] + [(512, 3, 2)] * 4"``, without evaluating it as code.
 
     Raises:
-        ValueError: it contains anything else.
+        ValueError: it contains anything but lists, ``+`` and ``*``.
         SyntaxError: it can't be parsed.
     """
 

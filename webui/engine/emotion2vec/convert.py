@@ -1,7 +1,7 @@
-"""Turns a published ``model.pt`` (1.95 GB) once into a slim safetensors file (649 MB).
+"""Converts a published ``model.pt`` (1.95 GB) to a slim safetensors file (649 MB).
 
-The slim file holds the network's tensors alone, as float32, under their published names; where it came from stands in
-its metadata. It appears whole or not at all, however the conversion ends.
+The slim file contains only the network's tensors, as float32 and under their published names. Its metadata identifies
+the published file. It is written atomically: if the conversion fails, there is no file.
 """
 
 import logging
@@ -26,28 +26,29 @@ from webui.units import BYTES_PER_MB
 
 logger = logging.getLogger(__name__)
 
-SOURCE_BYTES: Final = "source_bytes"
+SOURCE_BYTES: Final = "source_bytes"  # key of the metadata
 LOCK_FILE: Final = ".convert.lock"
-SPARE_BYTES: Final = 50_000_000  # of disk that a conversion leaves free
+SPARE_BYTES: Final = 50_000_000  # disk space that has to remain free after a conversion
 
 
 def convert_checkpoint(
     directory: Path, pickle_path: Path, target: Path, *, on_progress: Callable[[float], None] = lambda _fraction: None
 ) -> Path:
-    """Writes ``target/model.safetensors`` with ``config.yaml`` and ``tokens.txt`` beside it.
+    """Writes ``model.safetensors`` into ``target``, with copies of ``config.yaml`` and ``tokens.txt``.
 
     Args:
-        directory: holds the published small files.
-        pickle_path: the published ``model.pt``; stays as it is.
+        directory: folder of the published small files.
+        pickle_path: the published ``model.pt``; it is not changed.
         target: folder of the slim checkpoint; may be ``directory``.
-        on_progress: called with the fraction done; may raise to stop, which leaves nothing half-made.
+        on_progress: called with the fraction done, from 0 to 1. It may raise an exception to stop the conversion; no
+            incomplete file remains.
 
     Returns:
-        The slim file.
+        The path of the slim file.
 
     Raises:
-        CheckpointError: the weights are damaged or do not fit the configuration; nothing is written then.
-        OutputError: no space, or not writable.
+        CheckpointError: the weights are damaged or do not fit the configuration; nothing is written.
+        OutputError: the disk is full, or the folder can't be written.
     """
     info = read_info(directory)
     on_progress(0.0)
@@ -74,7 +75,7 @@ def convert_checkpoint(
 
 
 def _write(tensors: Mapping[str, Tensor], metadata: dict[str, str], directory: Path, target: Path) -> None:
-    """Writes the slim file and the small ones; the caller holds the lock, so drafts found here are leftovers."""
+    """Writes the slim file and the small files. The caller holds the lock, so existing drafts are obsolete."""
     for leftover in target.glob(f".*{DRAFT_SUFFIX}"):
         leftover.unlink(missing_ok=True)
     needed = sum(tensor.nbytes for tensor in tensors.values()) + SPARE_BYTES
@@ -86,10 +87,10 @@ def _write(tensors: Mapping[str, Tensor], metadata: dict[str, str], directory: P
 
 
 def check_space(folder: Path, needed_bytes: int) -> None:
-    """Refuses to start what can't be finished.
+    """Checks that a disk has enough free space.
 
     Raises:
-        OutputError: fewer bytes are free on the disk of ``folder``.
+        OutputError: less than ``needed_bytes`` is free on the disk of ``folder``.
     """
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
@@ -105,7 +106,7 @@ def _hash(path: Path, on_progress: Callable[[float], None] = lambda _fraction: N
     """Returns the SHA-256 of a file in hex.
 
     Raises:
-        CheckpointError: it can't be read.
+        CheckpointError: the file can't be read.
     """
     try:
         return hash_file(path, on_progress)
@@ -114,10 +115,10 @@ def _hash(path: Path, on_progress: Callable[[float], None] = lambda _fraction: N
 
 
 def source_hash(weights: Path) -> str:
-    """Returns the SHA-256 of the published file that ``weights`` is or came from; identifies a checkpoint.
+    """Returns the SHA-256 of the published file that ``weights`` is or was made from; it identifies a checkpoint.
 
     Raises:
-        CheckpointError: it can't be read.
+        CheckpointError: the file can't be read.
     """
     if weights.suffix == ".safetensors":
         try:

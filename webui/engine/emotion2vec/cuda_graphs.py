@@ -1,8 +1,8 @@
-"""Single windows on an NVIDIA GPU as CUDA graphs: captured once per length, and replayed.
+"""CUDA graphs for single windows on an NVIDIA GPU: captured once per length, then replayed.
 
-A short clip is some 200 small kernels, and launching them one by one takes the computer longer than the GPU needs to
-run them; a CUDA graph launches all of them at once (docs/BENCHMARKS.md, gpu). A graph is for one shape, so windows are
-padded with silence that the network masks, to the next multiple of ``STEP_SAMPLES``.
+A short clip takes about 200 small kernels. Launching them one by one takes the CPU longer than the GPU needs to run
+them; a CUDA graph launches all of them at once (docs/BENCHMARKS.md, gpu). A graph is valid for one shape only, so
+windows are padded to the next multiple of ``STEP_SAMPLES``; the network masks the padding.
 """
 
 import logging
@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 Compute = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 STEP_SAMPLES: Final = SPEECH_RATE  # 1 s
-MAX_SAMPLES: Final = 30 * SPEECH_RATE  # beyond that the GPU is busy longer than the computer
-MAX_GRAPHS: Final = 32
+MAX_SAMPLES: Final = 30 * SPEECH_RATE  # for longer windows the launches take less time than the kernels
+MAX_GRAPHS: Final = 32  # the least recently used graph is dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +33,36 @@ class _Graph:
 
 
 class CudaGraphCache:
-    """Replays a computation. Its outputs are overwritten by the next replay, in the order of the device's work.
+    """Captures and replays a computation for inputs of different lengths.
+
+    All replays of a length write to the same output tensors. Work that is queued on the device before the next replay
+    still reads the old values.
 
     Args:
-        compute: from samples ``(1, S)``, their number ``(1,)`` and statistics ``(2, 1)`` to features and logits.
+        compute: maps samples ``(1, S)``, their number ``(1,)`` and statistics ``(2, 1)`` to features and logits.
         device: a CUDA device.
     """
 
     def __init__(self, compute: Compute, device: torch.device) -> None:
         self._compute = compute
         self._device = device
-        self._pool: Any = None  # memory that all graphs share: one runs at a time
+        self._pool: Any = None  # memory pool shared by all graphs, since only one runs at a time
         self._graphs: OrderedDict[int, _Graph] = OrderedDict()
         self._seen: set[int] = set()
         self._enabled = True
 
     def padded_size(self, samples: int) -> int:
-        """Returns the length a window of ``samples`` is padded to."""
+        """Returns the length to which a window of ``samples`` samples has to be padded."""
         if not self._enabled or samples > MAX_SAMPLES:
             return samples
         return -(-samples // STEP_SAMPLES) * STEP_SAMPLES
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Returns features and logits; None where there is no graph, as at the first window of a length."""
+        """Returns features and logits, or None if there is no graph for this length, as for its first window."""
         length = inputs[0].shape[1]
         if not self._enabled or length > MAX_SAMPLES:
             return None
-        if length not in self._seen:  # most lengths come once, and the first run initialises the libraries
+        if length not in self._seen:  # most lengths occur only once, and the first run initialises the libraries
             self._seen.add(length)
             return None
         try:
@@ -76,7 +79,7 @@ class CudaGraphCache:
         return graph.outputs
 
     def clear(self) -> bool:
-        """Drops all graphs and frees their memory; returns whether there were any."""
+        """Drops all graphs so that their memory can be freed; returns whether there were any."""
         dropped = bool(self._graphs)
         self._graphs.clear()
         self._pool = None
@@ -92,7 +95,7 @@ class CudaGraphCache:
         stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(stream):
-            self._compute(*static_inputs)  # warm-up on the stream of the capture: the libraries initialise there
+            self._compute(*static_inputs)  # warm-up: the libraries must be initialised on the stream of the capture
         torch.cuda.current_stream(self._device).wait_stream(stream)
         with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
             outputs = self._compute(*static_inputs)

@@ -1,4 +1,4 @@
-"""Emotion2Vec+ as a family: the published sizes, where they lie, and which engine runs them."""
+"""The Emotion2Vec+ family: the published models, where their files are found, and which engine runs them."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -33,6 +33,7 @@ def _card(size: str, *, weights_bytes: int | None = None, sha256: str | None = N
         weights_bytes=weights_bytes,
         sha256=sha256,
         answers_auto=True,
+        compared=name == LARGE,
     )
 
 
@@ -45,7 +46,7 @@ _CATALOG: Final = (
 
 
 class Emotion2vecFamily(ExportingFamily):
-    """The models of the Emotion2Vec+ series, known by their published names alone."""
+    """The models of the Emotion2Vec+ series, identified by their published names only."""
 
     engines: ClassVar[Mapping[str, tuple[str, ...]]] = {
         Engine.NATIVE.value: ("torch",),
@@ -63,49 +64,49 @@ class Emotion2vecFamily(ExportingFamily):
         ),
         needed=(checkpoint_files.CONFIG_FILE, checkpoint_files.TOKENS_FILE, checkpoint_files.PICKLE_FILE),
         converted_share=1 / 3,  # two thirds of the published file are optimizer state
-        made_here=("*.safetensors",),
+        generated=("*.safetensors",),
     )
 
     def catalog(self) -> tuple[ModelCard, ...]:
-        """Returns large, base and seed."""
+        """Returns the cards of large, base and seed."""
         return _CATALOG
 
     def recognizes(self, folder: Path) -> bool:
-        """Returns False: sizes, licence and settings go by the published names, so no other folder is one of them."""
+        """Returns False, because only folders with a published name count as models of this family."""
         return False
 
     def folders(self, name: str, settings: Settings) -> Iterator[tuple[Path, Origin]]:
-        """Yields the folder of the setting ``model_dir`` first, for the one model that it is about."""
+        """Yields the folders to search; the setting ``model_dir`` comes first for the model that it applies to."""
         if settings.model_dir is not None and self._is_of_setting(name, settings):
             yield settings.model_dir, Origin.SETTING
         yield from candidate_folders(name, self.card(name), settings)
 
     def locate(self, folder: Path, origin: Origin) -> LocatedWeights | None:
-        """Returns a checkpoint that is whole; a file that was cut short doesn't count."""
+        """Returns the weights of a complete checkpoint; a truncated file doesn't count."""
         weights = checkpoint_files.weights_in(folder)
         return LocatedWeights(folder, weights, origin) if weights is not None else None
 
     def can_answer(self, name: str, settings: Settings) -> bool:
-        """Returns whether the weights are here, or an exported file that the settings' engine runs by itself."""
+        """Returns whether the weights are on this machine, or an exported file that runs without them."""
         if self.find(name, settings) is not None:
             return True
         runs_exported = settings.engine in {Engine.AUTO, Engine.ONNX}
         return runs_exported and self._exported(name, settings.precision, settings) is not None
 
     def engine_name(self, name: str, runtime: Runtime, settings: Settings) -> str:
-        """Returns the engine that has the precision; ONNX Runtime where only an exported file is here."""
+        """Returns the engine for the precision; ONNX Runtime if only an exported file is on this machine."""
         return self._engine(name, runtime, settings).value
 
     def effective_runtime(self, runtime: Runtime) -> Runtime:
-        """Returns ``runtime``: engines and precisions differ here."""
+        """Returns ``runtime`` unchanged, because engine and precision matter to this family."""
         return runtime
 
     def sample_rate(self, name: str, located: LocatedWeights | None) -> int:
-        """Returns 16 kHz: all of them were trained at it."""
+        """Returns 16 kHz, the rate of all models of the series."""
         return SPEECH_RATE
 
     def defect(self, name: str, settings: Settings) -> Notice | None:
-        """Returns which ``model.pt`` is cut short, by a copy that ended early for instance."""
+        """Returns a notice about a ``model.pt`` that is truncated, for instance because copying it was interrupted."""
         card = self.card(name)
         for folder, _origin in self.folders(name, settings):
             path = folder / checkpoint_files.PICKLE_FILE
@@ -121,14 +122,14 @@ class Emotion2vecFamily(ExportingFamily):
         return None
 
     def absent(self, name: str, settings: Settings) -> ModelNotFoundError:
-        """Returns the error for weights that are not here, or cut short."""
+        """Returns the error for weights that are not on this machine or are truncated."""
         defect = self.defect(name, settings)
         if defect is not None:
             return ModelNotFoundError(defect.code, **defect.values)
         return ModelNotFoundError("request.weights_absent", model=name)
 
     def load(self, request: LoadRequest) -> EmotionModel:
-        """Loads a model; the first time the published weights are converted."""
+        """Loads a model. The first time, the published weights are converted."""
         engine = self._engine(request.name, request.runtime, request.settings)
         if engine is Engine.ONNX:
             return self._load_onnx(request)
@@ -172,7 +173,7 @@ class Emotion2vecFamily(ExportingFamily):
         return export_safetensors(weights, target, request.runtime.precision)
 
     def is_verified(self, located: LocatedWeights, precision: Precision) -> bool:
-        """Returns whether the numbers of this very checkpoint were found good; reads two small files as a rule."""
+        """Returns whether this checkpoint passed ``verify``; usually only two small files have to be read."""
         if not has_record(located.directory, precision):
             return False
         digest = checkpoint_files.read_source_hash(located.weights)
@@ -190,7 +191,7 @@ class Emotion2vecFamily(ExportingFamily):
         return engine if self._exported(name, runtime.precision, settings) is None else Engine.ONNX
 
     def _load_onnx(self, request: LoadRequest) -> EmotionModel:
-        """Loads the exported model, after exporting it if it isn't there or came from other weights."""
+        """Loads the exported model. It is exported first if it doesn't exist or was made from other weights."""
         from webui.engine.emotion2vec.onnx.model import load_onnx  # imported late: it takes half a second
 
         name, settings, located = request.name, request.settings, request.located
@@ -210,7 +211,7 @@ class Emotion2vecFamily(ExportingFamily):
         return request.located
 
     def _slim(self, request: LoadRequest, located: LocatedWeights) -> Path:
-        """Returns the slim weights, converting the published ones the first time."""
+        """Returns the path of the slim weights. The first time, they are converted from the published weights."""
         if located.weights.suffix == ".safetensors":
             return located.weights
         from webui.engine.emotion2vec.convert import convert_checkpoint
@@ -222,7 +223,7 @@ class Emotion2vecFamily(ExportingFamily):
         return slim
 
     def _exported(self, name: str, precision: Precision, settings: Settings) -> Path | None:
-        """Returns the exported model in that precision, or None; it needs no weights beside it."""
+        """Returns the exported model in a precision, or None. It can be used without the weights."""
         folders = [settings.models_dir / name]
         if settings.model_dir is not None and self._is_of_setting(name, settings):
             folders.insert(0, settings.model_dir)
@@ -230,7 +231,7 @@ class Emotion2vecFamily(ExportingFamily):
         return next((path for path in paths if path.is_file()), None)
 
     def _is_of_setting(self, name: str, settings: Settings) -> bool:
-        """Whether the setting ``model_dir`` is about this model: the one that is set, or else the best."""
+        """Returns whether ``model_dir`` applies to this model: to the one in the settings, or else to the best."""
         chosen = settings.model if self.card(settings.model) is not None else _CATALOG[0].name
         return name == chosen
 

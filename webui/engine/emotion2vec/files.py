@@ -1,4 +1,4 @@
-"""The files of an Emotion2Vec checkpoint: their names, and what is known of them without PyTorch."""
+"""The files of an Emotion2Vec checkpoint: their names, and checks that work without PyTorch."""
 
 import json
 import zipfile
@@ -11,22 +11,22 @@ CONFIG_FILE: Final = "config.yaml"
 TOKENS_FILE: Final = "tokens.txt"
 PICKLE_FILE: Final = "model.pt"
 SLIM_FILE: Final = "model.safetensors"
-SOURCE_HASH: Final = "source_sha256"  # in the metadata of a slim file
+SOURCE_HASH: Final = "source_sha256"  # key of a slim file's metadata: SHA-256 of the published file
 _ZIP_START: Final = b"PK\x03\x04"
 
 
 def exported_name(precision: Precision) -> str:
-    """Returns the name of an exported model's file."""
+    """Returns the file name of an exported model."""
     return f"model.{precision.value}.onnx"
 
 
 def half_name() -> str:
-    """Returns the name of the slim weights in half the size."""
+    """Returns the file name of the slim weights in fp16."""
     return "model.fp16.safetensors"
 
 
 def weights_in(folder: Path) -> Path | None:
-    """Returns the weights of a checkpoint, the slim ones where both are there; None where any file is missing."""
+    """Returns the weights of a checkpoint, preferring slim weights; None if any of its files is missing."""
     if not all((folder / name).is_file() for name in (CONFIG_FILE, TOKENS_FILE)):
         return None
     if (folder / SLIM_FILE).is_file():
@@ -36,7 +36,10 @@ def weights_in(folder: Path) -> Path | None:
 
 
 def is_cut_short(path: Path) -> bool:
-    """Returns whether a file starts like those of ``torch.save``, zip archives, and lacks the directory at its end."""
+    """Returns whether a file of ``torch.save`` is truncated.
+
+    Such a file is a zip archive, which has its directory at the end.
+    """
     try:
         with path.open("rb") as file:
             start = file.read(len(_ZIP_START))
@@ -46,7 +49,7 @@ def is_cut_short(path: Path) -> bool:
 
 
 def read_source_hash(weights: Path) -> str | None:
-    """Returns the digest of the published file that a slim file came from, by its header; None if it isn't there."""
+    """Returns the SHA-256 of the published file that a slim file was made from, or None if its header lacks it."""
     try:
         with weights.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))

@@ -1,8 +1,8 @@
-"""FunASR behind the engine protocol: the reference that the native engine is measured against.
+"""Adapts FunASR to ``EmotionModel``; it is the reference implementation that the native engine is compared with.
 
-Its side effects are contained here: it prints to stdout, configures logging, seeds the global random generators, sets
-the thread count, reports a missing tensor by a line on stdout, takes the CPU without a word where a GPU is missing, and
-is not re-entrant. Importing it takes seconds.
+This module contains the side effects of FunASR: it prints to stdout, configures logging, seeds the global random number
+generators, sets the number of threads, reports missing tensors only on stdout, silently uses the CPU if there is no
+GPU, and is not re-entrant. Importing it takes seconds.
 """
 
 import io
@@ -33,9 +33,9 @@ from webui.settings import Device
 logger = logging.getLogger(__name__)
 
 _MISSING_KEY: Final = re.compile(r"miss key in ckpt: ([^,]+),")
-_EXPECTED_MISSING: Final = re.compile(r"modality_encoders\.AUDIO\.decoder\.")  # the slim file leaves the decoder out
-_ONE_FUNASR: Final = Lock()  # it changes what belongs to the whole process while it works
-STATISTICS_TOLERANCE: Final = 1e-5
+_EXPECTED_MISSING: Final = re.compile(r"modality_encoders\.AUDIO\.decoder\.")  # the slim file has no decoder
+_LOCK: Final = Lock()  # FunASR changes global state of the process while it runs
+STATISTICS_TOLERANCE: Final = 1e-5  # relative; a window with the recording's statistics is the whole recording
 
 
 def load_funasr_model(
@@ -45,16 +45,16 @@ def load_funasr_model(
 
     Args:
         name: the model's name, for results.
-        directory: holds ``config.yaml`` and ``tokens.txt``.
+        directory: folder of ``config.yaml`` and ``tokens.txt``.
         weights: the slim ``model.safetensors``.
-        license: license of the weights.
-        device: where the model shall run.
-        threads: CPU threads; 0 keeps PyTorch's number.
+        license: licence of the weights.
+        device: device to run on.
+        threads: number of CPU threads; 0 keeps PyTorch's number.
 
     Raises:
         ModelNotFoundError: FunASR is not installed.
-        CheckpointError: the weights do not fit, by our own strict check or by what FunASR prints.
-        DeviceUnavailableError: the device is not there or does not work.
+        CheckpointError: the files are damaged, or FunASR reports missing tensors.
+        DeviceUnavailableError: the device does not exist or does not work.
     """
     info = read_info(directory)
     chosen = choose_device(device)
@@ -95,16 +95,16 @@ def _build(stage: Path, device: torch.device, threads: int) -> Any:  # noqa: ANN
 
 @contextmanager
 def _contained() -> Iterator[io.StringIO]:
-    """Runs FunASR without its side effects, and gives what it printed.
+    """Undoes the side effects of FunASR at the end of the block, and yields what it prints.
 
-    Random states, logging and the number of threads are restored.
+    The states of the random number generators, logging and the number of threads are restored.
     """
     root = logging.getLogger()
     handlers, level, threads = list(root.handlers), root.level, torch.get_num_threads()
     random_state = random.getstate()
-    numpy_state = np.random.get_state()  # noqa: NPY002 - the global state is what FunASR seeds
+    numpy_state = np.random.get_state()  # noqa: NPY002 - FunASR seeds the global generator
     printed = io.StringIO()
-    with _ONE_FUNASR, torch.random.fork_rng(devices=[]), redirect_stdout(printed):
+    with _LOCK, torch.random.fork_rng(devices=[]), redirect_stdout(printed):
         logging.disable(logging.INFO)  # it logs every tensor
         try:
             yield printed
@@ -119,10 +119,10 @@ def _contained() -> Iterator[io.StringIO]:
 
 
 class FunasrModel(Emotion2vecSizes):
-    """``AutoModel.generate`` per window, with frame logits from the features and the linear head."""
+    """Runs ``AutoModel.generate`` for each window and computes frame logits from its features with the linear head."""
 
     notices: tuple[Notice, ...] = ()
-    max_batch_s = 0.0  # FunASR computes one window after the other on every device
+    max_batch_s = 0.0  # windows are computed one after the other on every device
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class FunasrModel(Emotion2vecSizes):
         """Returns one prediction per window, in order.
 
         Raises:
-            InferenceError: a window is too short, or FunASR failed.
+            InferenceError: a window is too short or has invalid statistics, or FunASR failed.
         """
         predictions = []
         for window in windows:
@@ -167,7 +167,7 @@ class FunasrModel(Emotion2vecSizes):
         own = (float(samples.mean(dtype=np.float64)), float(samples.var(dtype=np.float64)))
         whole = np.allclose(own, (window.mean, window.variance), rtol=STATISTICS_TOLERANCE, atol=1e-9)
         normalizes = bool(self._pipeline.model.cfg.normalize)
-        if normalizes and not whole:  # a part of a longer recording: FunASR would normalise it by its own statistics
+        if normalizes and not whole:  # FunASR would normalise part of a recording by the statistics of that part
             scale = 1.0 / np.sqrt(window.variance + LAYER_NORM_EPS)
             samples = ((samples - np.float32(window.mean)) * np.float32(scale)).astype(np.float32)
         with _contained():

@@ -5,8 +5,8 @@
 
 The architecture is data2vec 2.0's audio encoder (Baevski et al., 2022, arXiv 2212.07525) as emotion2vec uses it
 (Ma et al., 2023, arXiv 2312.15185). Sizes come from the checkpoint's ``config.yaml``; ``checkpoint.py`` maps the
-published tensor names to the names here. This file is the mathematics alone; ``prepack.py`` replaces layers by ones
-that compute the same faster.
+published tensor names to the names here. This file contains only the mathematics; ``prepack.py`` replaces layers with
+faster ones that compute the same.
 
 Shape letters: B batch, S samples, C channels, T frames, X extra tokens, D embedding, H heads, L labels. Time is always
 the second axis, and channels are the last.
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from webui.engine.emotion2vec.config import Emotion2vecConfig
 
-LAYER_NORM_EPS: Final = 1e-5  # of the waveform's normalisation and of all norms outside of the blocks
+LAYER_NORM_EPS: Final = 1e-5  # of the waveform's normalisation and of all norms outside the blocks
 
 
 class WaveConv(nn.Module):
@@ -55,10 +55,10 @@ class PositionConv(nn.Module):
 
 
 class Alibi(nn.Module):
-    """Attention with linear biases (Press et al., 2022, arXiv 2108.12409): what is far away counts less.
+    """Attention with linear biases (Press et al., 2022, arXiv 2108.12409): distant frames get less attention.
 
-    ``bias[h, i, j] = -slope[h] * max(scale[h], 0) * |i - j|`` between frames i and j, where the scales are learnt;
-    0 from and to the extra tokens, which have no position.
+    ``bias[h, i, j] = -slope[h] * max(scale[h], 0) * |i - j|`` between frames i and j, with learnt scales. The bias from
+    and to the extra tokens is 0, because they have no position.
     """
 
     slopes: Tensor
@@ -67,16 +67,16 @@ class Alibi(nn.Module):
         super().__init__()
         self.extra_tokens = extra_tokens
         self.scale = nn.Parameter(torch.ones(1, 1, heads, 1, 1))
-        # no checkpoint holds the slopes, so they need memory even where the parameters have none (``device("meta")``)
+        # On the CPU even inside ``torch.device("meta")``: checkpoints don't contain the slopes.
         self.register_buffer("slopes", torch.tensor(alibi_slopes(heads), device="cpu"), persistent=False)  # (H,)
 
     def forward(self, frames: int, valid: Tensor | None = None, *, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Returns what is added to the attention's scores.
+        """Returns the bias that is added to the attention scores.
 
         Args:
-            frames: T.
-            valid: which frames belong to a waveform rather than to its padding, ``(B, T)``; None: all do.
-            dtype: of the result.
+            frames: number of frames, T.
+            valid: which frames belong to the waveform and not to its padding, ``(B, T)``; None if nothing is padded.
+            dtype: number format of the result.
 
         Returns:
             ``(1, H, X + T, X + T)``, or ``(B, ...)`` with -inf towards frames that are not ``valid``.
@@ -94,7 +94,7 @@ class Alibi(nn.Module):
         return (position[:, None] - position[None, :]).abs()
 
     def weights(self) -> Tensor:
-        """Returns how fast each head's attention falls with the distance, shape ``(H,)``."""
+        """Returns by how much each head's attention score falls per frame of distance, shape ``(H,)``."""
         return self.scale.clamp_min(0).view(-1) * self.slopes
 
 
@@ -133,7 +133,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """LayerNorm, the prenet's blocks ("context encoder"), and the other blocks."""
+    """LayerNorm, the blocks of the prenet ("context encoder"), and the other blocks."""
 
     def __init__(self, config: Emotion2vecConfig) -> None:
         super().__init__()
@@ -171,11 +171,11 @@ class Emotion2vec(nn.Module):
 
         Args:
             waveforms: normalised signal values, shape ``(B, S)``, zero-padded at the end.
-            samples: true lengths, shape ``(B,)``; None where nothing is padded. With them a padded batch gives what
-                its members give alone, to rounding.
+            samples: true lengths, shape ``(B,)``; None if nothing is padded. With the lengths, the results of a padded
+                batch equal those of its waveforms alone, up to rounding.
 
         Returns:
-            Features ``(B, T, D)`` and frame logits ``(B, T, L)``. Frames past a member's own length mean nothing.
+            Features ``(B, T, D)`` and frame logits ``(B, T, L)``. Frames beyond a waveform's true length are invalid.
         """
         x = self.wave(waveforms[..., None])  # (B, T, C)
         x = self.project(self.project_norm(x))  # (B, T, D)
@@ -184,10 +184,10 @@ class Emotion2vec(nn.Module):
         bias = self.alibi(x.shape[1], valid, dtype=x.dtype)  # (1 or B, H, X + T, X + T)
         x = torch.cat([self.extra_tokens.expand(len(x), -1, -1), x], dim=1)  # (B, X + T, D)
         features = self.encoder(x, bias)[:, self.config.num_extra_tokens :]  # (B, T, D)
-        return features, self.head(features.float())  # the head is in fp32 whatever the other layers are in
+        return features, self.head(features.float())  # the head is in fp32 even if the other layers are not
 
     def count_frames(self, samples: Tensor) -> Tensor:
-        """Returns how many frames waveforms of ``samples`` ``(B,)`` have: ``floor((samples - 400) / 320) + 1``."""
+        """Returns the number of frames for each of ``samples`` ``(B,)``: ``floor((samples - 400) / 320) + 1``."""
         return (samples - self.config.receptive_samples) // self.config.hop_samples + 1
 
     def _valid_frames(self, x: Tensor, samples: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ class Emotion2vec(nn.Module):
         return torch.arange(x.shape[1], device=x.device)[None, :] < frames[:, None]  # (B, T)
 
     def _add_positions(self, x: Tensor, valid: Tensor | None) -> Tensor:
-        """Adds what the positional convolutions make of ``x`` ``(B, T, D)``: a frame's place relative to the others."""
+        """Adds relative positions to ``x`` ``(B, T, D)``, which the positional convolutions compute from ``x``."""
         position = _zero_padding(x, valid)
         for conv in self.positions:
             position = _zero_padding(conv(position), valid)  # LayerNorm fills the padding again: zero it every time
@@ -207,7 +207,7 @@ def _zero_padding(x: Tensor, valid: Tensor | None) -> Tensor:
 
 
 def alibi_slopes(heads: int) -> list[float]:
-    """Returns one slope per head, as the ALiBi paper draws them.
+    """Returns one slope per head, as defined in the ALiBi paper.
 
     For a power of two: ``2 ** (-8 / heads * i)`` for i = 1 to heads. Otherwise the slopes of the power of two below,
     then every second slope of the power of two above.

@@ -1,13 +1,13 @@
-"""Arranges a network's layers for speed; ``prepacked_layers.py`` has the layers that take the place of the plain ones.
+"""Replaces layers of the network with the faster ones of ``prepacked_layers.py``.
 
-The numbers stay the same up to rounding; docs/BENCHMARKS.md says what each step gains:
+The results stay the same up to rounding. docs/BENCHMARKS.md has the gain of each step:
 
-- The convolutions of the waveform become matrix products, which keep the channels last, as LayerNorm needs them; on the
-  CPU they are computed in pieces of 2 s.
-- On a GPU a positional convolution becomes one product per group of channels.
-- On the CPU weights are reordered once for oneDNN's kernels; ``torch.nn.functional.linear`` does so at each call.
-  oneDNN keeps buffers for every number of rows it meets, so rows are padded to one of 74 lengths, and attention
-  ignores the spare ones.
+- The convolutions of the waveform become matrix products, which keep the channels in the last axis, as LayerNorm needs
+  them. On the CPU they are computed in pieces of 2 s.
+- On a GPU a positional convolution becomes one matrix product per group of channels.
+- On the CPU weights are prepacked (reordered) once for oneDNN's kernels; ``torch.nn.functional.linear`` does so in each
+  call. oneDNN allocates buffers for every number of rows it encounters, so the rows are padded to one of 74 lengths,
+  and attention ignores the padding.
 """
 
 import logging
@@ -37,15 +37,15 @@ from webui.errors import first_line
 
 logger = logging.getLogger(__name__)
 
-PIECE_FRAMES: Final = 100  # 2 s: how much of a waveform the convolutions compute at a time on the CPU
-GRIDS: Final = ((800, 50), (400, 20), (0, 10))  # (from so many frames on, lengths are multiples of this)
-TOLERANCE: Final = 1e-4  # of the trial's values, which are around 1
+PIECE_FRAMES: Final = 100  # 2 s: how much of a waveform the convolutions process at a time on the CPU
+GRIDS: Final = ((800, 50), (400, 20), (0, 10))  # (minimum number of frames, lengths are padded to multiples of this)
+TOLERANCE: Final = 1e-4  # of the test in ``can_prepack``, whose values are around 1
 
 
 def prepack_for_cpu(network: Emotion2vec) -> None:
-    """Replaces layers by ones that are faster on a CPU; the network is for inference on the CPU from then on.
+    """Replaces layers with ones that are faster on a CPU. Afterwards the network can only run inference on the CPU.
 
-    Weights are prepacked for oneDNN in fp32 alone, and where PyTorch offers it; the other steps are taken in any case.
+    Weights are only prepacked for oneDNN in fp32, and if this PyTorch supports it; the other steps are always taken.
     """
     if network.project.weight.dtype is not torch.float32 or not can_prepack():
         _replace_wave(network, Product, piece_frames=PIECE_FRAMES)
@@ -60,12 +60,13 @@ def prepack_for_cpu(network: Emotion2vec) -> None:
         for name, child in [*block.named_children()]:
             if isinstance(child, nn.Linear):
                 block.add_module(name, PrepackedLinear(child.weight, child.bias))
-    for parameter in network.parameters():  # the last that refer to the mapped file, which keeps what was prepacked
+    # Copy the remaining parameters, so that nothing refers to the mapped file and its pages can be freed.
+    for parameter in network.parameters():
         parameter.data = parameter.data.clone()
 
 
 def prepack_for_gpu(network: Emotion2vec) -> None:
-    """Replaces layers by ones that are faster on a GPU; the network is for inference on that GPU from then on."""
+    """Replaces layers with ones that are faster on a GPU. Afterwards the network can only run inference on that GPU."""
     _replace_wave(network, Product)
     positions = cast("Iterable[PositionConv]", network.positions)
     network.positions = nn.ModuleList(GroupedPositionConv(layer) for layer in positions)
@@ -73,9 +74,9 @@ def prepack_for_gpu(network: Emotion2vec) -> None:
 
 
 def can_prepack() -> bool:
-    """Returns whether this PyTorch has oneDNN's routines, and they compute what ``linear`` does.
+    """Returns whether this PyTorch has oneDNN's routines and their results equal those of ``linear``.
 
-    PyTorch offers them to its own compiler only, under ``torch.ops.mkldnn``.
+    They are not a public interface: PyTorch has them for its own compiler, in ``torch.ops.mkldnn``.
     """
     generator = torch.Generator().manual_seed(0)
     weight, bias = torch.randn(48, 64, generator=generator) / 8, torch.randn(48, generator=generator)
@@ -90,9 +91,10 @@ def can_prepack() -> bool:
 
 
 def grid_length(frames: int) -> int:
-    """Returns the length that ``frames`` are padded to: oneDNN never frees its buffers for a number of rows.
+    """Returns the number of frames that ``frames`` are padded to.
 
-    One of 74 up to 30 s. With every length that occurs, a few hundred clips would take more memory than the weights.
+    oneDNN never frees the buffers it allocates for a number of rows; without padding, a few hundred clips of different
+    lengths would take more memory than the weights. There are 74 padded lengths up to 30 s.
     """
     step = next(step for least, step in GRIDS if frames >= least)
     return -(-frames // step) * step

@@ -1,7 +1,7 @@
-"""Layers that replace those of ``network.py`` in a network that runs: the same numbers up to rounding, faster.
+"""Faster layers that replace those of ``network.py`` for inference; their results are the same up to rounding.
 
-``prepack.py`` says which are used where, and why. Shape letters are those of ``network.py``, and Z spare rows, G
-groups, K taps of a kernel.
+``prepack.py`` explains which of them are used where, and why. Shape letters are those of ``network.py``, and Z padding
+rows, G groups, K taps of a kernel.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,20 +14,20 @@ from torch import Tensor, nn
 from webui.engine.emotion2vec.config import Emotion2vecConfig
 from webui.engine.emotion2vec.network import Alibi, Attention, Encoder, PositionConv, WaveConv
 
-ROW_STEP: Final = 8  # numbers
-EXPECTED_ROWS: Final = 512  # of a usual product; oneDNN orders the weight for about that many
+ROW_STEP: Final = 8  # rows of the attention bias begin at multiples of so many numbers
+EXPECTED_ROWS: Final = 512  # rows of a typical input; oneDNN chooses the weights' layout for about that many
 
-GridLength = Callable[[int], int]  # from a number of frames to the number that is computed
-MakeLinear = Callable[[Tensor, Tensor | None], nn.Module]  # from weight (outputs, inputs) and bias (outputs,)
+GridLength = Callable[[int], int]  # maps a number of frames to the padded number
+MakeLinear = Callable[[Tensor, Tensor | None], nn.Module]  # arguments: weight (outputs, inputs) and bias (outputs,)
 
 
 def exact_length(frames: int) -> int:
-    """A ``GridLength`` that computes the frames there are."""
+    """A ``GridLength`` without padding."""
     return frames
 
 
 class Product(nn.Module):
-    """``x @ weight.T + bias``, the weight contiguous."""
+    """``x @ weight.T + bias`` with a contiguous weight."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         """Takes ``weight`` ``(outputs, inputs)`` and ``bias`` ``(outputs,)``."""
@@ -41,13 +41,13 @@ class Product(nn.Module):
 
 
 class PrepackedLinear(nn.Module):
-    """``x @ weight.T + bias``, the weight in the order in which oneDNN's kernels read it.
+    """``x @ weight.T + bias`` with a weight that is stored in the layout of oneDNN's kernels.
 
-    ``torch.nn.functional.linear`` reorders its weight at each call.
+    ``torch.nn.functional.linear`` reorders its weight in each call.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        """Takes ``weight`` ``(outputs, inputs)`` and ``bias`` ``(outputs,)``; both on the CPU, in fp32."""
+        """Takes ``weight`` ``(outputs, inputs)`` and ``bias`` ``(outputs,)``, both on the CPU and in fp32."""
         super().__init__()
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), EXPECTED_ROWS)
         self._bias = None if bias is None else bias.detach().clone()
@@ -59,7 +59,7 @@ class PrepackedLinear(nn.Module):
 
 
 class PaddedLinear(PrepackedLinear):
-    """A ``PrepackedLinear`` that pads the frames to a length of the grid."""
+    """A ``PrepackedLinear`` that pads the number of frames."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, grid: GridLength) -> None:
         super().__init__(weight, bias)
@@ -73,10 +73,10 @@ class PaddedLinear(PrepackedLinear):
 
 
 class WaveConvProducts(nn.Module):
-    """A ``WaveConv`` as a few matrix products, without transpositions.
+    """A ``WaveConv`` computed as a few matrix products, without transpositions.
 
-    The first ``stride`` taps are one product with the input seen as rows of ``stride`` steps, each further tap is one
-    with every ``stride``-th step.
+    The first ``stride`` taps are one product, for which the input is reshaped to rows of ``stride`` steps. Each further
+    tap is one product with every ``stride``-th step of the input.
     """
 
     def __init__(self, layer: WaveConv, linear: MakeLinear) -> None:
@@ -95,7 +95,7 @@ class WaveConvProducts(nn.Module):
         return F.gelu(self.norm(y))
 
     def _matrices(self, weight: Tensor) -> list[Tensor]:
-        """The right sides of the products, ``(taps * inputs, channels)`` each."""
+        """Returns the right factors of the products, ``(taps * inputs, channels)`` each."""
         taps = weight.permute(2, 1, 0)  # (K, inputs, channels)
         if self._inputs == 1:
             return [taps.squeeze(1)]
@@ -103,12 +103,12 @@ class WaveConvProducts(nn.Module):
         return [taps[:together].reshape(together * self._inputs, -1), *taps[self._stride :]]
 
     def _rows(self, x: Tensor) -> list[Tensor]:
-        """The left sides of the products, ``(B, frames, taps * inputs)`` each."""
+        """Returns the left factors of the products, ``(B, frames, taps * inputs)`` each."""
         batch, time = x.shape[:2]
         inputs, kernel, stride = self._inputs, self._kernel, self._stride
         frames = (time - kernel) // stride + 1
         taps = [x[:, tap::stride][:, :frames] for tap in range(kernel)]  # (B, frames, inputs) each
-        if inputs == 1:  # the waveform: its taps are so small that copying them side by side costs nothing
+        if inputs == 1:  # the waveform itself is so small that copying its taps side by side takes no time
             return [torch.cat(taps, dim=2)]
         rows = x[:, : frames * stride].reshape(batch, frames, stride * inputs)
         return [rows[..., : min(kernel, stride) * inputs], *taps[stride:]]
@@ -117,14 +117,14 @@ class WaveConvProducts(nn.Module):
 class WaveProducts(nn.Sequential):
     """All convolutions of the waveform, computed piece by piece.
 
-    A frame depends on its own samples only. On the CPU what lies between two layers is smaller than the processor's
-    cache then, not 200 MB for 30 s.
+    This is possible because a frame depends only on its own samples. On the CPU the activations of a piece fit into the
+    processor's cache; those of 30 s would take 200 MB.
 
     Args:
-        layers: one after the other.
-        config: their sizes.
-        piece_frames: frames of a piece; None computes all at once.
-        grid: the number of frames that is computed.
+        layers: the layers in their order.
+        config: sizes of the network.
+        piece_frames: number of frames in a piece; None computes all frames at once.
+        grid: function that pads the number of frames.
     """
 
     def __init__(
@@ -159,15 +159,15 @@ class WaveProducts(nn.Sequential):
         return x[:, :frames]
 
     def _samples(self, frames: int) -> int:
-        """Returns how many samples ``frames`` frames depend on."""
+        """Returns the number of samples that ``frames`` frames depend on."""
         return (frames - 1) * self._hop + self._receptive
 
 
 class GroupedPositionConv(nn.Module):
-    """A ``PositionConv`` as one product per group, without transpositions.
+    """A ``PositionConv`` computed as one matrix product per group, without transpositions.
 
-    What a frame depends on is copied side by side first: 19 times the input, but a convolution in groups of 64 channels
-    is one that the libraries are slow at (docs/BENCHMARKS.md, gpu).
+    All inputs of each frame are copied side by side first. The copy is 19 times as large as the input, but still faster
+    than the libraries' convolutions with groups of 64 channels (docs/BENCHMARKS.md, gpu).
     """
 
     def __init__(self, layer: PositionConv) -> None:
@@ -177,7 +177,7 @@ class GroupedPositionConv(nn.Module):
             raise ValueError("a positional convolution without bias")
         self._groups, self._kernel = conv.groups, conv.kernel_size[0]
         self.norm = layer.norm
-        outputs, inputs, kernel = conv.weight.shape  # inputs of one group
+        outputs, inputs, kernel = conv.weight.shape  # inputs: channels of one group
         taps = conv.weight.detach().view(self._groups, outputs // self._groups, inputs, kernel)
         self._taps = taps.permute(0, 3, 2, 1).reshape(self._groups, kernel * inputs, -1)  # (G, K * D / G, D / G)
         self._bias = conv.bias.detach().view(self._groups, 1, -1)  # (G, 1, D / G)
@@ -195,9 +195,9 @@ class GroupedPositionConv(nn.Module):
 
 
 class AlignedAlibi(Alibi):
-    """An ``Alibi`` whose rows begin at multiples of eight numbers, with spare rows at the end.
+    """An ``Alibi`` whose rows begin at multiples of ``ROW_STEP`` numbers, with padding rows at the end.
 
-    Where rows begin elsewhere, PyTorch copies the whole for every block on a GPU.
+    On a GPU, PyTorch would copy the whole bias in every block if its rows were not aligned.
     """
 
     def __init__(self, alibi: Alibi, *, grid: GridLength = exact_length) -> None:
@@ -207,7 +207,7 @@ class AlignedAlibi(Alibi):
         self._grid = grid
 
     def forward(self, frames: int, valid: Tensor | None = None, *, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Returns ``(1 or B, H, X + T + Z, X + T)``; 0 from the Z spare rows."""
+        """Returns the bias, shape ``(1 or B, H, X + T + Z, X + T)``; it is 0 from the Z padding rows."""
         extra, steps = self.extra_tokens, self.extra_tokens + frames
         distances, weights = self.distances(frames), self.weights()  # (T, T), (H,)
         width = -(-steps // ROW_STEP) * ROW_STEP  # W
@@ -215,7 +215,7 @@ class AlignedAlibi(Alibi):
         bias = torch.zeros(shape, device=distances.device, dtype=dtype)  # (1, H, X + T + Z, W)
         between_frames = bias[0, :, extra:steps, extra:steps]  # (H, T, T), a view
         if dtype is distances.dtype:
-            between_frames.copy_(distances).mul_(-weights[:, None, None])  # in place: 150 MB for 30 s
+            between_frames.copy_(distances).mul_(-weights[:, None, None])  # in place: it is 150 MB for 30 s
         else:
             between_frames.copy_(distances * -weights[:, None, None])
         if valid is not None:
@@ -225,7 +225,7 @@ class AlignedAlibi(Alibi):
 
 
 class UnpaddedAttention(Attention):
-    """An ``Attention`` whose rows may end with spare ones: they attend, and are not attended to."""
+    """An ``Attention`` with padding rows at the end: they are used as queries, but not as keys and values."""
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         """Maps three times ``(B, H, X + T + Z, D / H)`` to the same shape."""
@@ -234,10 +234,10 @@ class UnpaddedAttention(Attention):
 
 
 class PaddedEncoder(Encoder):
-    """An ``Encoder`` that gives its blocks the spare rows that the bias has."""
+    """An ``Encoder`` that adds the padding rows of the bias to the input of its blocks."""
 
     def __init__(self, encoder: Encoder) -> None:
-        nn.Module.__init__(self)  # the layers are taken over, not made
+        nn.Module.__init__(self)  # not Encoder's, because existing layers are used
         self.norm, self.context_blocks, self.blocks = encoder.norm, encoder.context_blocks, encoder.blocks
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
-"""Runs the network on a device: what is copied there, in which number format, and what comes back.
+"""Runs the network on a device: transfers of inputs and outputs, number formats, and memory.
 
-A GPU waits for the computer's own work, so there is little of it: samples are copied once, to pinned memory that the
-device reads by itself; the device normalises them; logits come back in one piece, and the next batch starts before they
-do; and a single short clip, which is two hundred small kernels, is one CUDA graph (``cuda_graphs.py``).
+A GPU is idle while the CPU prepares its work, so the CPU does little: samples are copied once, into pinned memory that
+the device reads asynchronously; the device normalises them; all logits are copied back together, and the next batch
+starts before that; and a single short clip, which takes two hundred small kernels, is one CUDA graph
+(``cuda_graphs.py``).
 """
 
 import ctypes
@@ -22,26 +23,26 @@ from webui.engine.emotion2vec.prepack import prepack_for_cpu, prepack_for_gpu
 if TYPE_CHECKING:
     from webui.engine.protocol import Window
 
-FP32_TENSORS: Final = frozenset(  # scales of distances, which half precision can't count; and the last sum
+FP32_TENSORS: Final = frozenset(  # these stay in fp32: half precision can't represent all distances, or the logits
     {"alibi.scale", "head.weight", "head.bias"}
 )
-TRIM_S: Final = 10.0  # after longer windows it pays to trim the heap: 20 ms beside seconds
+TRIM_S: Final = 10.0  # the heap is trimmed after longer windows: it takes 20 ms, and the window took seconds
 
 
 class DeviceRunner:
-    """Runs the network on one device, in one number format. One caller at a time.
+    """Runs the network on one device, in one number format. It is not thread-safe.
 
     Attributes:
-        network: on the device, in the format, prepacked.
-        device: where it runs.
+        network: the network on the device, in the number format, prepacked.
+        device: the device that it runs on.
 
     Args:
-        network: on the CPU, in fp32, not prepacked. For the CPU in fp32 it is prepacked itself; otherwise a copy is,
-            and it stays as it is.
-        device: where it shall run.
-        dtype: of weights and of what lies between layers; the sums inside products and norms are in fp32 all the same.
+        network: the network on the CPU, in fp32, not prepacked. It is prepacked in place if it runs on the CPU in fp32;
+            otherwise a copy is made and ``network`` is not changed.
+        device: device to run on.
+        dtype: number format of weights and activations; sums inside products and norms are always computed in fp32.
         normalize: whether waveforms are normalised.
-        cuda_graphs: whether single windows are captured as CUDA graphs, on a device that has them.
+        cuda_graphs: whether to use CUDA graphs for single windows, if the device supports them.
     """
 
     def __init__(
@@ -63,10 +64,10 @@ class DeviceRunner:
 
     @torch.inference_mode()
     def start(self, windows: Sequence["Window"], *, with_features: bool = False) -> "PendingBatch":
-        """Starts a batch of windows of any lengths; on a GPU it does not wait for the end.
+        """Starts the computation of a batch of windows, of any lengths. On a GPU it returns before the end.
 
         Raises:
-            RuntimeError: the device failed, or has no memory for so much (``torch.OutOfMemoryError``).
+            RuntimeError: the device failed, or its memory is too small for the batch (``torch.OutOfMemoryError``).
         """
         lengths = [len(window.samples) for window in windows]
         longest = max(lengths)
@@ -89,14 +90,14 @@ class DeviceRunner:
         return PendingBatch(self.network.count_frames(samples), logits, features if with_features else None)
 
     def release_memory(self) -> bool:
-        """Frees the device's memory that is not in use; returns whether CUDA graphs were dropped for it."""
+        """Frees memory of the device that is not in use; returns whether CUDA graphs were dropped to do so."""
         dropped = self._graphs is not None and self._graphs.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         return dropped
 
     def _compute(self, raw: Tensor, samples: Tensor | None, statistics: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps samples ``(B, S)`` as they were decoded to features ``(B, T, D)`` and logits ``(B, T, L)``."""
+        """Maps samples ``(B, S)`` that are not normalised to features ``(B, T, D)`` and logits ``(B, T, L)``."""
         mean, scale = statistics[:, :, None]  # (B, 1) each
         waveforms = (raw - mean) * scale if self._normalize else raw
         if samples is not None and self._normalize:
@@ -106,17 +107,18 @@ class DeviceRunner:
 
     @staticmethod
     def _statistics(windows: Sequence["Window"]) -> list[list[float]]:
+        """Returns the means, and the reciprocals of the standard deviations."""
         scales = [1.0 / float(np.sqrt(window.variance + LAYER_NORM_EPS)) for window in windows]
         return [[window.mean for window in windows], scales]
 
 
 class PendingBatch:
-    """A batch that was started.
+    """A batch whose computation was started.
 
     Args:
-        frames: how many frames each window has.
-        logits: ``(B, T, L)`` on the device.
-        features: ``(B, T, D)`` on the device, or None.
+        frames: number of frames of each window, shape ``(B,)``.
+        logits: frame logits on the device, shape ``(B, T, L)``.
+        features: frame features on the device, shape ``(B, T, D)``, or None.
     """
 
     def __init__(self, frames: Tensor, logits: Tensor, features: Tensor | None) -> None:
@@ -128,7 +130,7 @@ class PendingBatch:
             self._copied.record()
 
     def finish(self) -> list[tuple[FloatArray, FloatArray | None]]:
-        """Waits for the end, and returns logits ``(frames, labels)`` and features ``(frames, dim)`` per window.
+        """Waits for the end and returns logits ``(frames, labels)`` and features ``(frames, dim)`` of each window.
 
         Raises:
             RuntimeError: the device failed.
@@ -144,7 +146,7 @@ class PendingBatch:
 
 
 def _start_copy(values: Tensor) -> Tensor:
-    """Starts copying to the computer's memory."""
+    """Starts copying a tensor to the CPU's memory and returns the copy."""
     if not values.is_cuda:
         return values.cpu()
     copy = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
@@ -152,8 +154,8 @@ def _start_copy(values: Tensor) -> Tensor:
 
 
 def copy_to(network: Emotion2vec, device: torch.device, dtype: torch.dtype) -> Emotion2vec:
-    """Returns a copy of a network that is not prepacked, for inference on ``device``; its weights in ``dtype``."""
-    with torch.device("meta"):  # no memory, and the random state stays as it is
+    """Returns a copy of a network that is not prepacked, for inference on ``device`` with weights in ``dtype``."""
+    with torch.device("meta"):  # allocates no memory and draws no random weights
         copy = Emotion2vec(network.config)
     weights = {
         name: tensor.to(device, torch.float32 if name in FP32_TENSORS else dtype)
@@ -164,9 +166,9 @@ def copy_to(network: Emotion2vec, device: torch.device, dtype: torch.dtype) -> E
 
 
 def trim_heap() -> None:
-    """Returns the heap's free memory to the system: about 250 MB after a long window in fp32.
+    """Returns free memory of the heap to the operating system: about 250 MB after a long window in fp32.
 
-    The C library keeps such memory for each thread that ever ran a model.
+    Otherwise the C library would keep such memory for each thread that has run a model.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl does not

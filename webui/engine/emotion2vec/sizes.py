@@ -1,18 +1,18 @@
-"""What an Emotion2Vec checkpoint decides, whatever engine runs it."""
+"""Attributes of an Emotion2Vec model that depend on its checkpoint and not on the engine."""
 
 from typing import TYPE_CHECKING, Final
 
 from webui.labels import LabelSet
 from webui.units import SPEECH_RATE
 
-if TYPE_CHECKING:  # an exported model needs the constants alone, and no PyTorch
+if TYPE_CHECKING:  # the engine for exported models needs only the constants, and must not import PyTorch
     from webui.engine.emotion2vec.checkpoint import CheckpointInfo
 
-CONTEXT_S: Final = 1.5  # of the windows of a long recording: the positional convolutions reach 0.9 s to each side
+CONTEXT_S: Final = 1.5  # overlap of the windows of a long recording; positional convolutions reach 0.9 s to each side
 
 
 class Emotion2vecSizes:
-    """The part of ``EmotionModel`` that a checkpoint's small files decide."""
+    """Implements the attributes of ``EmotionModel`` that follow from ``config.yaml`` and ``tokens.txt``."""
 
     sample_rate = SPEECH_RATE
 
@@ -21,7 +21,7 @@ class Emotion2vecSizes:
 
     @property
     def labels(self) -> LabelSet:
-        """The classes of the checkpoint's ``tokens.txt``."""
+        """The classes, from the checkpoint's ``tokens.txt``."""
         return self._checkpoint.labels
 
     @property
@@ -36,10 +36,10 @@ class Emotion2vecSizes:
 
     @property
     def min_samples(self) -> int:
-        """Samples that one frame depends on: 400."""
+        """Length of the shortest input, in samples: 400."""
         return self._checkpoint.config.receptive_samples
 
     @property
     def context_samples(self) -> int:
-        """Overlap of the windows of a long recording."""
+        """Overlap of the windows of a long recording, in samples."""
         return round(CONTEXT_S * self.sample_rate)

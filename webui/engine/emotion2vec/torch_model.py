@@ -1,4 +1,4 @@
-"""The native engine: Emotion2vec in plain PyTorch behind the engine protocol."""
+"""The native engine: implements ``EmotionModel`` with the Emotion2vec network in PyTorch."""
 
 import logging
 import re
@@ -42,16 +42,16 @@ def load_torch_model(
 
     Args:
         name: the model's name, for results.
-        directory: holds ``config.yaml`` and ``tokens.txt``.
+        directory: folder of ``config.yaml`` and ``tokens.txt``.
         weights: ``model.safetensors`` or the published ``model.pt``.
-        license: of the weights.
-        device: where the model shall run; ``auto`` takes a GPU that works, else the CPU.
-        threads: CPU threads of the whole process; 0 leaves PyTorch's choice, one per core.
-        precision: number format of the matrix products; int8 is the engine onnx's.
+        license: licence of the weights.
+        device: device to run on; ``auto`` takes a GPU that works, or else the CPU.
+        threads: number of CPU threads of the whole process; 0 leaves PyTorch's choice, one per core.
+        precision: number format of weights and activations; int8 is only available in the ONNX engine.
 
     Raises:
-        CheckpointError: the files are not what they should be.
-        DeviceUnavailableError: the device is not there or does not work.
+        CheckpointError: the files are damaged or invalid.
+        DeviceUnavailableError: the device does not exist or does not work.
     """
     if threads > 0:
         torch.set_num_threads(threads)
@@ -61,13 +61,13 @@ def load_torch_model(
 
 
 class TorchModel(Emotion2vecSizes):
-    """The network on a device. One caller at a time: the service keeps a lock per model.
+    """The network on a device. It is not thread-safe: the service has a lock for each model.
 
-    After a failure of the GPU, or when its memory runs out, the model stays on the CPU, and ``notices`` says so from
-    then on; the request that met the failure is answered all the same.
+    If the GPU fails, or a single window does not fit into its memory, the model switches to the CPU for good, and
+    ``notices`` reports that. The windows of the failed batch are computed again on the CPU.
 
     Attributes:
-        gpu_batch_s: seconds of padded audio in one batch on a GPU.
+        gpu_batch_s: largest batch on a GPU, in seconds of padded audio.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class TorchModel(Emotion2vecSizes):
         self._name = name
         self._precision = precision
         super().__init__(info)
-        self._network = network  # for the CPU, if the device fails: the weights lie in a mapped file and cost nothing
+        self._network = network  # for a fallback to the CPU; it takes no memory, because the weights are mapped
         self._runner = DeviceRunner(network, device, DTYPES[precision], normalize=info.normalize)
         self._license = license
         self.gpu_batch_s = GPU_BATCH_S
@@ -91,7 +91,7 @@ class TorchModel(Emotion2vecSizes):
 
     @property
     def info(self) -> ModelInfo:
-        """What goes into every result."""
+        """The facts about the model that every result states."""
         return ModelInfo(
             name=self._name,
             engine="native",
@@ -103,17 +103,17 @@ class TorchModel(Emotion2vecSizes):
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Why the model left the device it was loaded for, if it did."""
+        """Why the model is not on the device it was loaded for; empty if it is."""
         return self._notices
 
     @property
     def max_batch_s(self) -> float:
-        """0 on the CPU, where a batch is no faster than its windows one by one."""
+        """Largest useful batch in seconds of audio; 0 on the CPU, where batching is no faster."""
         return 0.0 if self._on_cpu else self.gpu_batch_s
 
     @property
     def concurrency(self) -> int:
-        """What keeps the device busy."""
+        """Number of requests that should be processed concurrently to keep the device busy."""
         return concurrency_of(self._runner.device)
 
     @property
@@ -124,25 +124,25 @@ class TorchModel(Emotion2vecSizes):
         """Returns one prediction per window, in order. On a GPU windows of similar length share a padded batch.
 
         Raises:
-            InferenceError: a window is too short or holds numbers that are not finite, or the network failed.
+            InferenceError: a window is too short or has invalid statistics, or the network failed.
         """
         for window in windows:
             check_window(window, min_samples=self.min_samples)
         predictions: dict[int, Prediction] = {}
-        before: tuple[list[int], Finish] | None = None
+        previous: tuple[list[int], Finish] | None = None
         for batch in self._batches(windows):
             finish = self._start([windows[index] for index in batch], with_features)
-            if before is not None:  # a GPU computes the next batch meanwhile
-                predictions |= zip(before[0], before[1](), strict=True)
-            before = batch, finish
-        if before is not None:
-            predictions |= zip(before[0], before[1](), strict=True)
+            if previous is not None:  # finish it while a GPU computes the next batch
+                predictions |= zip(previous[0], previous[1](), strict=True)
+            previous = batch, finish
+        if previous is not None:
+            predictions |= zip(previous[0], previous[1](), strict=True)
         if self._on_cpu and any(len(window.samples) > TRIM_S * self.sample_rate for window in windows):
             trim_heap()
         return [predictions[index] for index in range(len(windows))]
 
     def predict_together(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
-        """Returns what ``predict`` does, from one padded batch, however much memory that takes.
+        """Returns the same as ``predict``, but computes all windows in one padded batch of any size.
 
         Raises:
             InferenceError: see ``predict``.
@@ -152,16 +152,19 @@ class TorchModel(Emotion2vecSizes):
         return self._start(windows, with_features)()
 
     def _batches(self, windows: Sequence[Window]) -> Iterator[list[int]]:
-        """Yields indices that run together: by length on a GPU; one by one on the CPU."""
+        """Yields the windows' indices in batches: sorted by length on a GPU, one window per batch on the CPU."""
         longest_first = sorted(range(len(windows)), key=lambda index: -len(windows[index].samples))
         while longest_first:
-            limit = int(self.max_batch_s * self.sample_rate)  # a batch before this one may have left the GPU
+            limit = int(self.max_batch_s * self.sample_rate)  # changes if an earlier batch fell back to the CPU
             size = max(1, limit // len(windows[longest_first[0]].samples))
             yield longest_first[:size]
             longest_first = longest_first[size:]
 
     def _start(self, windows: Sequence[Window], with_features: bool) -> Finish:
-        """Starts a batch, and returns what waits for its end; one that fails runs again, smaller or on the CPU."""
+        """Starts a batch and returns a function that waits for its predictions.
+
+        A batch that fails is computed again, in smaller batches or on the CPU.
+        """
         runner = self._runner
         pending = _result_or_error(lambda: runner.start(windows, with_features=with_features))
         if not isinstance(pending, PendingBatch):
@@ -186,7 +189,7 @@ class TorchModel(Emotion2vecSizes):
                 half = len(windows) // 2
                 first = self._start(windows[:half], with_features)()
                 return first + self._start(windows[half:], with_features)()
-        if self._runner is failed:  # else the model has fallen back already, because of another batch
+        if self._runner is failed:  # otherwise another batch has already made the model fall back
             self._fall_back(err)
         return self._start(windows, with_features)()
 
@@ -207,7 +210,10 @@ class TorchModel(Emotion2vecSizes):
 
 
 def _result_or_error(work: Callable[[], T]) -> T | Exception:
-    """Returns what ``work`` does, or how it failed, without the traceback: that would keep the device's memory."""
+    """Returns the result of ``work``, or its error.
+
+    The error's traceback is removed, because it would keep references to tensors in the device's memory.
+    """
     try:
         return work()
     except (RuntimeError, MemoryError) as err:

@@ -1,8 +1,8 @@
-"""Reads the tensors of a torch pickle; no code of the file ever runs.
+"""Reads the tensors of a torch pickle without executing code from the file.
 
-``torch.load(weights_only=True)`` is tried first. A published checkpoint may hold objects that it refuses (an
-``argparse.Namespace``, an OmegaConf tree) beside the weights. Then a second reader takes tensors and plain containers
-and puts an inert placeholder wherever the file names anything else.
+``torch.load(weights_only=True)`` is tried first. It rejects published checkpoints that contain other objects besides
+the weights (an ``argparse.Namespace``, an OmegaConf tree). For these a second reader loads only tensors and plain
+containers, and puts an inert placeholder in place of any other object.
 """
 
 import logging
@@ -21,73 +21,73 @@ from webui.errors import CheckpointError, first_line
 logger = logging.getLogger(__name__)
 
 _DTYPES: Final[Mapping[str, torch.dtype]] = MappingProxyType(
-    {name: value for name, value in vars(torch).items() if isinstance(value, torch.dtype)}  # singletons, unchangeable
+    {name: value for name, value in vars(torch).items() if isinstance(value, torch.dtype)}  # immutable singletons
 )
-# every way in which torch and pickle were seen to fail on a damaged or hostile file
+# all errors that torch and pickle were observed to raise for damaged or malicious files
 _DAMAGED: Final = (
     RuntimeError, EOFError, ValueError, OSError, KeyError, TypeError, AttributeError, IndexError, AssertionError,
     MemoryError, OverflowError, ImportError, pickle.UnpicklingError, zipfile.BadZipFile,
 )  # fmt: skip
 
 
-class _Unchangeable(type):
-    """The type of a class whose attributes stay as they are."""
+class _Immutable(type):
+    """Metaclass of a class whose attributes can't be changed."""
 
     def __setattr__(cls, name: str, _value: object) -> None:
-        """Refuses: a pickle's BUILD instruction would set attributes of whatever it was given."""
+        """Raises an error. Pickle's BUILD instruction sets attributes of any object, classes included."""
         raise pickle.UnpicklingError(f"it sets {name!r} of a class")
 
     def __delattr__(cls, name: str) -> None:
-        """Refuses."""
+        """Raises an error."""
         raise pickle.UnpicklingError(f"it deletes {name!r} of a class")
 
 
-class Placeholder(metaclass=_Unchangeable):
-    """Stands for an object of a class that is not read: takes whatever a pickle does to it, and does nothing."""
+class Placeholder(metaclass=_Immutable):
+    """Replaces an object of any class that is not loaded. It ignores everything that a pickle does to the object."""
 
     __slots__ = ()
 
     def __new__(cls, *_args: object, **_kwargs: object) -> Self:
-        """Takes any arguments."""
+        """Accepts any arguments."""
         return super().__new__(cls)
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
-        """Takes any arguments."""
+        """Accepts any arguments."""
 
     def __call__(self, *_args: object, **_kwargs: object) -> Self:
-        """Is its own result."""
+        """Returns the placeholder itself."""
         return self
 
     def __setattr__(self, _name: str, _value: object) -> None:
-        """Takes an attribute of an object that is not read."""
+        """Ignores an attribute."""
 
     def __setstate__(self, _state: object) -> None:
-        """Takes the attributes of an object that is not read."""
+        """Ignores the object's state."""
 
     def __setitem__(self, _key: object, _value: object) -> None:
-        """Takes an entry of a mapping that is not read."""
+        """Ignores an entry of a mapping."""
 
     def append(self, _item: object) -> None:
-        """Takes an item of a list that is not read."""
+        """Ignores an item of a list."""
 
     def extend(self, _items: object) -> None:
-        """Takes items of a list that is not read."""
+        """Ignores items of a list."""
 
     def add(self, _item: object) -> None:
-        """Takes an item of a set that is not read."""
+        """Ignores an item of a set."""
 
 
 class _Call:
-    """Can be called by a pickle, and nothing else: it has no attributes to set and refuses a state."""
+    """Base of objects that a pickle can only call: they have no attributes and reject a state."""
 
     __slots__ = ()
 
     def __setattr__(self, name: str, _value: object) -> None:
-        """Refuses."""
+        """Raises an error."""
         raise pickle.UnpicklingError(f"it sets {name!r} of a function")
 
     def __setstate__(self, _state: object) -> None:
-        """Refuses."""
+        """Raises an error."""
         raise pickle.UnpicklingError("it sets the state of a function")
 
 
@@ -106,7 +106,7 @@ class _NewSize(_Call):
 
 
 class _NewTensor(_Call):
-    """Makes a tensor of a storage; what a file says of gradients and of hooks on them is left out."""
+    """Makes a tensor from a storage. The file's values for gradients and hooks are ignored."""
 
     __slots__ = ()
 
@@ -116,7 +116,7 @@ class _NewTensor(_Call):
 
 
 class _Parameter(_Call):
-    """A parameter is its tensor here."""
+    """Returns the tensor of a parameter."""
 
     __slots__ = ()
 
@@ -135,22 +135,22 @@ _CALLS: Final[Mapping[tuple[str, str], type[_Call]]] = MappingProxyType(
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Knows tensors and containers; torch wraps it and resolves the storages.
+    """An unpickler that loads only tensors and containers. ``torch.load`` subclasses it to load the storages.
 
-    A pickle may set attributes of everything that is found here, and call it. So no function or class of this process
-    is handed out, only things made for this one file that keep to what they are.
+    A pickle can call every object that ``find_class`` returns and set its attributes. So it returns no function or
+    class of this process, but immutable objects that are made for one file.
     """
 
     def __init__(self, file: BinaryIO, **options: Any) -> None:  # noqa: ANN401 - pickle's own signature
         super().__init__(file, **options)
-        self._placeholder = _Unchangeable(Placeholder.__name__, (Placeholder,), {"__slots__": ()})
+        self._placeholder = _Immutable(Placeholder.__name__, (Placeholder,), {"__slots__": ()})
 
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - pickle's own signature
         if (module, name) in _CALLS:
             return _CALLS[module, name]()
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
-        logger.info("checkpoint: an object of %s.%s is not read", module, name)
+        logger.info("checkpoint: skipped an object of class %s.%s", module, name)
         return self._placeholder
 
 
@@ -162,13 +162,13 @@ _TENSORS_ONLY: Final = SimpleNamespace(__name__=__name__, Unpickler=_TensorUnpic
 
 
 def read_pickle(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    """Returns what a torch pickle holds; tensors are mapped from the file where its format allows that.
+    """Returns the content of a torch pickle. Tensors are memory-mapped if the file's format allows that.
 
     Raises:
-        CheckpointError: it is not a torch pickle, or damaged.
+        CheckpointError: the file is damaged, or is not a torch pickle.
     """
     try:
-        if not zipfile.is_zipfile(path):  # written before torch 1.6: can't be mapped, and no TorchScript
+        if not zipfile.is_zipfile(path):  # the format before torch 1.6: can't be mapped, and can't be TorchScript
             return _read(path, mmap=False)
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -184,6 +184,6 @@ def _read(path: Path, *, mmap: bool) -> Any:  # noqa: ANN401
     try:
         return torch.load(path, map_location="cpu", mmap=mmap, weights_only=True)
     except pickle.UnpicklingError as err:
-        logger.info("checkpoint: torch's safe reader refuses %s; reading its tensors alone", path.name)
+        logger.info("checkpoint: torch.load(weights_only=True) rejects %s; reading only its tensors", path.name)
         logger.debug("checkpoint: %s", err)
     return torch.load(path, map_location="cpu", mmap=mmap, weights_only=False, pickle_module=_TENSORS_ONLY)

@@ -1,4 +1,4 @@
-"""The record of ``verify``: how the native engine compares with FunASR on this machine, kept beside the weights."""
+"""The record that ``verify`` writes beside the weights: a comparison of the native engine with FunASR."""
 
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ RECORD_FILE: Final = "verified.json"
 
 
 class ClipComparison(Document):
-    """The native engine beside FunASR on one clip."""
+    """Results of the native engine and of FunASR for one clip."""
 
     clip: str
     duration_s: Seconds
@@ -29,7 +29,7 @@ class ClipComparison(Document):
 
 
 class PublishedComparison(Document):
-    """The published scores of the model's own example clip beside ours."""
+    """The published scores for the model's own example clip, and those of the native engine."""
 
     published: dict[str, float]
     native: dict[str, float]
@@ -38,10 +38,10 @@ class PublishedComparison(Document):
 
 
 class VerificationRecord(Document):
-    """Whether the native engine's numbers are upstream's, for one checkpoint on one machine."""
+    """Whether the native engine's results equal those of FunASR, for one checkpoint on one machine."""
 
     model: str
-    checkpoint_sha256: str = Field(description="Of the published file.")
+    checkpoint_sha256: str = Field(description="SHA-256 of the published file.")
     verified: bool = Field(description="Whether no score differs by more than the tolerance.")
     tolerance: float
     largest_score_difference: float
@@ -51,21 +51,23 @@ class VerificationRecord(Document):
     clips: tuple[ClipComparison, ...]
     published: PublishedComparison | None = None
     precision: Precision = Field(
-        default=Precision.FP32, description="Other than fp32: compared with the native engine in fp32 on the CPU."
+        default=Precision.FP32,
+        description="Precision that was verified. Precisions other than fp32 were compared with the native engine in "
+        "fp32 on the CPU, not with FunASR.",
     )
     top1_agreement: float | None = Field(default=None, description="Share of clips with the same emotion.")
 
 
 def record_name(precision: Precision) -> str:
-    """Returns the name of a precision's record file."""
+    """Returns the file name of the record for a precision."""
     return RECORD_FILE if precision is Precision.FP32 else f"verified.{precision.value}.json"
 
 
 def write_record(directory: Path, record: VerificationRecord) -> Path:
-    """Writes ``verified.json`` (or ``verified.<precision>.json``) into ``directory``, whole or not at all.
+    """Writes ``verified.json`` (or ``verified.<precision>.json``) into ``directory``, atomically.
 
     Raises:
-        OutputError: not writable.
+        OutputError: the file can't be written.
     """
     path = directory / record_name(record.precision)
     try:
@@ -78,14 +80,14 @@ def write_record(directory: Path, record: VerificationRecord) -> Path:
 
 
 def has_record(directory: Path, precision: Precision) -> bool:
-    """Returns whether there is a record at all, of whatever checkpoint."""
+    """Returns whether there is a record, for this checkpoint or another one."""
     return (directory / record_name(precision)).is_file()
 
 
 def read_record(
     directory: Path, *, checkpoint_sha256: str, precision: Precision = Precision.FP32
 ) -> VerificationRecord | None:
-    """Returns the record of this very checkpoint, or None: not verified, another checkpoint's, or unreadable."""
+    """Returns the record, or None if there is none, it is unreadable, or it belongs to another checkpoint."""
     try:
         record = VerificationRecord.model_validate_json((directory / record_name(precision)).read_bytes())
     except (OSError, ValidationError):

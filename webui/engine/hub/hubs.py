@@ -1,4 +1,4 @@
-"""The two hubs that publish models: their addresses, and whether they can be reached from here."""
+"""The two hubs that publish models: their addresses, and whether they can be reached from this machine."""
 
 import os
 import queue
@@ -10,19 +10,19 @@ from typing import Final
 
 from webui.engine.catalog import ModelCard
 
-REACH_S: Final = 3.0  # a hub that hasn't answered by then counts as out of reach
+REACH_S: Final = 3.0  # a hub that takes longer to respond counts as unreachable
 _FALSE: Final = frozenset({"", "0", "no", "off", "false"})
 
 
 class Hub(StrEnum):
-    """A hub; downloads try them in this order."""
+    """A hub. Downloads try the hubs in this order."""
 
     MODELSCOPE = "modelscope"
     HUGGINGFACE = "huggingface"
 
     @property
     def display_name(self) -> str:
-        """The hub's own spelling of its name."""
+        """The name as the hub itself spells it."""
         return "ModelScope" if self is Hub.MODELSCOPE else "Hugging Face"
 
     @property
@@ -40,12 +40,12 @@ class Hub(StrEnum):
 
 
 def reachable_hubs(*, timeout_s: float = REACH_S) -> tuple[list[Hub], dict[Hub, str]]:
-    """Returns the hubs that answer, in order, and why the others don't; decided within ``timeout_s`` seconds.
+    """Returns the hubs that respond within ``timeout_s`` seconds, in order, and for each of the others the reason.
 
-    Any answer counts, an error too: the hub's own client reports what is wrong better than this could.
+    Every response counts, even an HTTP error: the hub's own client will report that error in more detail.
     """
     answers: queue.Queue[tuple[Hub, str]] = queue.Queue()
-    for hub in Hub:  # a lookup of a name can hang longer than any timeout: these threads may outlive the wait
+    for hub in Hub:  # in threads, because a DNS lookup can take longer than any timeout; they may still be running then
         threading.Thread(target=_probe, args=(hub, timeout_s, answers), name=f"probe-{hub}", daemon=True).start()
     problems = dict.fromkeys(Hub, f"no answer within {timeout_s:g} s")
     for hub, problem in _gather(answers, time.monotonic() + timeout_s):
@@ -65,7 +65,7 @@ def _probe(hub: Hub, timeout_s: float, answers: queue.Queue[tuple[Hub, str]]) ->
     if hub is Hub.HUGGINGFACE and os.environ.get("HF_HUB_OFFLINE", "").strip().lower() not in _FALSE:
         answers.put((hub, "HF_HUB_OFFLINE is set"))
         return
-    import httpx  # imported late: most starts find their weights and never call a hub
+    import httpx  # imported late: usually the weights are on this machine and no hub is needed
 
     try:
         httpx.head(hub.endpoint, timeout=timeout_s)

@@ -1,1 +1,1 @@
-"""Speech classifiers of the transformers library, such as Wav2Vec2 and HuBERT."""
+"""Speech classifiers of Hugging Face's transformers library, such as Wav2Vec2 and HuBERT."""

@@ -1,4 +1,4 @@
-"""Speech classifiers of Hugging Face transformers as a family: two published ones, and any ``owner/name``."""
+"""The family of speech classifiers of Hugging Face transformers: two in the catalogue, and any ``owner/name``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,31 +7,31 @@ from typing import ClassVar, Final
 from webui.engine.catalog import ABOUT_FILES, ModelCard, ModelFiles, folder_of
 from webui.engine.family import UNKNOWN_LICENSE, Family, LoadRequest
 from webui.engine.protocol import EmotionModel
-from webui.engine.sample_rate import check_sample_rate
 from webui.engine.transformers.preprocessor import PREPROCESSOR_FILE, read_preprocessor
 from webui.engine.weights import CONFIG_FILE, PICKLE_FILE, SAFETENSORS_FILE, LocatedWeights, read_config
 
 ENGINE: Final = "transformers"
 
 
-def _card(name: str, repository: str, languages: tuple[str, ...] = ()) -> ModelCard:
+def _card(name: str, repository: str, languages: tuple[str, ...] = (), *, compared: bool = False) -> ModelCard:
     return ModelCard(
         name=name,
         license=UNKNOWN_LICENSE,
         languages=languages,
+        compared=compared,
         huggingface_id=repository,
-        modelscope_id=repository,  # mirrors keep Hugging Face's names
+        modelscope_id=repository,  # ModelScope's mirrors have the same names
     )
 
 
 _CATALOG: Final = (
-    _card("wav2vec2_base_superb", "superb/wav2vec2-base-superb-er", ("en",)),
-    _card("hubert_large_superb", "superb/hubert-large-superb-er", ("en",)),
+    _card("wav2vec2_base_superb", "superb/wav2vec2-base-superb-er", ("en",), compared=True),
+    _card("hubert_large_superb", "superb/hubert-large-superb-er", ("en",), compared=True),
 )
 
 
 class TransformersFamily(Family):
-    """Wav2Vec2, HuBERT, WavLM and their kin, from a folder of transformers' own format."""
+    """Wav2Vec2, HuBERT, WavLM and similar models, in the file format of transformers."""
 
     engines: ClassVar[Mapping[str, tuple[str, ...]]] = {ENGINE: ("transformers", "torch")}
     files = ModelFiles(
@@ -41,31 +41,31 @@ class TransformersFamily(Family):
     )
 
     def catalog(self) -> tuple[ModelCard, ...]:
-        """Returns the two classifiers that comparisons of the literature use."""
+        """Returns two classifiers that are often used for comparison in the literature."""
         return _CATALOG
 
     def card_of_repository(self, repository: str) -> ModelCard | None:
-        """Returns the card of a classifier in any repository; whether it is one shows once its files are here."""
+        """Returns a card for any repository. Whether it holds a classifier is only known after the download."""
         known = next((card for card in _CATALOG if card.huggingface_id == repository), None)
         return known if known is not None else _card(folder_of(repository), repository)
 
     def recognizes(self, folder: Path) -> bool:
-        """Returns whether a folder holds a checkpoint of transformers."""
+        """Returns whether a folder holds a checkpoint in the file format of transformers."""
         return "model_type" in read_config(folder)
 
     def sample_rate(self, name: str, located: LocatedWeights | None) -> int | None:
         """Returns the rate that ``preprocessor_config.json`` states.
 
         Raises:
-            CheckpointError: the file can't be read, or the rate makes no sense; ``null`` is none either.
+            CheckpointError: the file can't be read, or the rate is implausible.
         """
-        return check_sample_rate(name, read_preprocessor(name, located.directory).sample_rate) if located else None
+        return read_preprocessor(name, located.directory).sample_rate if located is not None else None
 
     def load(self, request: LoadRequest) -> EmotionModel:
-        """Loads a classifier, without calling any hub."""
+        """Loads a classifier from local files."""
         if request.located is None:
             raise self.absent(request.name, request.settings)
-        from webui.engine.transformers.model import load_transformers  # imported late: seconds
+        from webui.engine.transformers.model import load_transformers  # imported late: it takes seconds
 
         return load_transformers(
             request.name,

@@ -1,7 +1,7 @@
-"""Speech classifiers of Hugging Face transformers behind the engine protocol: Wav2Vec2, HuBERT, WavLM and their kin.
+"""Adapts speech classifiers of Hugging Face transformers to ``EmotionModel``: Wav2Vec2, HuBERT, WavLM and similar.
 
-These networks average the frames before a linear classifier, so each frame has logits of its own whose mean is the
-recording's.
+These networks average the frames' features before a linear classifier. Classifying each frame and averaging the logits
+gives the same result, so frame logits are available.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from safetensors import SafetensorError
 from webui.arrays import FloatArray
 from webui.engine.devices import choose_device, concurrency_of
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
-from webui.engine.sample_rate import check_sample_rate
 from webui.engine.transformers.family import ENGINE
 from webui.engine.transformers.preprocessor import read_preprocessor
 from webui.errors import CheckpointError, InferenceError, first_line
@@ -26,25 +25,26 @@ from webui.settings import Device
 if TYPE_CHECKING:
     import torch
 
-CONTEXT_S: Final = 5.0  # of the windows of a long recording
-NORM_EPS: Final = 1e-7  # of transformers' own normalisation
+CONTEXT_S: Final = 5.0  # overlap of the windows of a long recording
+NORM_EPS: Final = 1e-7  # added to the variance, as the feature extractor of transformers does
 
 
 def load_transformers(
     name: str, folder: Path, *, license: str, device: Device = Device.AUTO, threads: int = 0
 ) -> EmotionModel:
-    """Loads a classifier from a folder, without calling any hub.
+    """Loads a classifier from a folder, without connecting to a hub.
 
     Args:
         name: the model's name, for its results.
         folder: the folder of ``config.json``, ``preprocessor_config.json`` and the weights.
         license: the licence of the weights.
         device: the device to run on.
-        threads: CPU threads of the whole process; 0 leaves PyTorch's choice.
+        threads: number of CPU threads of the whole process; 0 leaves PyTorch's choice.
 
     Raises:
-        CheckpointError: not a classifier of audio that this can run, damaged, or transformers is not installed.
-        DeviceUnavailableError: the device doesn't work.
+        CheckpointError: the files are damaged, the model is not a supported audio classifier, or transformers is not
+            installed.
+        DeviceUnavailableError: the device does not exist or does not work.
     """
     import torch
 
@@ -55,7 +55,6 @@ def load_transformers(
     if threads > 0:
         torch.set_num_threads(threads)
     preprocessor = read_preprocessor(name, folder)
-    sample_rate = check_sample_rate(name, preprocessor.sample_rate)
     torch_device = choose_device(device)
     before = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -73,7 +72,7 @@ def load_transformers(
     return TransformersModel(
         name,
         network,
-        sample_rate=sample_rate,
+        sample_rate=preprocessor.sample_rate,
         normalize=preprocessor.normalize,
         license=license,
         device=torch_device,
@@ -81,9 +80,9 @@ def load_transformers(
 
 
 class TransformersModel:
-    """A classifier on a device. One window at a time: padding would change the numbers of Wav2Vec2-base."""
+    """A classifier on a device. Windows are not batched, because padding would change the results of Wav2Vec2-base."""
 
-    max_batch_s = 0.0  # it computes one window after the other on every device
+    max_batch_s = 0.0  # windows are computed one after the other on every device
     notices: tuple[Notice, ...] = ()
 
     def __init__(
@@ -107,7 +106,7 @@ class TransformersModel:
         emotions = tuple(ALIASES.get(label.strip().lower()) for label in names)
         self.labels = LabelSet(names, emotions, (True,) * len(names))
         self.frame_rate = sample_rate / prod(config.conv_stride)
-        self.min_samples = _receptive(config.conv_kernel, config.conv_stride)
+        self.min_samples = _receptive_field(config.conv_kernel, config.conv_stride)
         self.embedding_dim = int(config.hidden_size)
         self.info = ModelInfo(
             name=name, engine=ENGINE, precision="fp32", device=str(device), labels=names, license=license
@@ -117,7 +116,7 @@ class TransformersModel:
         """Returns one prediction per window, in order. Features are the last hidden states.
 
         Raises:
-            InferenceError: a window is too short or holds numbers that are not finite, or the network failed.
+            InferenceError: a window is too short or has invalid statistics, or the network failed.
         """
         for window in windows:
             check_window(window, min_samples=self.min_samples)
@@ -150,8 +149,8 @@ class TransformersModel:
         return Prediction(frame_logits, features)
 
 
-def _receptive(kernels: Sequence[int], strides: Sequence[int]) -> int:
-    """Returns how many samples a frame depends on: 400 for the usual seven layers."""
+def _receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """Returns the number of samples that a frame depends on: 400 for the usual seven layers."""
     samples = 1
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
         samples = (samples - 1) * stride + kernel

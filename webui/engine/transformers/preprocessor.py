@@ -1,10 +1,11 @@
-"""``preprocessor_config.json``: how a classifier of transformers wants its waveforms."""
+"""``preprocessor_config.json``: how waveforms have to be prepared for a classifier of transformers."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from webui.engine.sample_rate import check_sample_rate
 from webui.errors import CheckpointError, first_line
 from webui.units import SPEECH_RATE
 
@@ -13,28 +14,29 @@ PREPROCESSOR_FILE: Final = "preprocessor_config.json"
 
 @dataclass(frozen=True, slots=True)
 class Preprocessor:
-    """The contents of the file, with transformers' own defaults for what is missing.
+    """The content of the file; missing keys have the defaults of transformers.
 
     Attributes:
-        normalize: whether waveforms are brought to mean 0 and variance 1.
-        sample_rate: the sample rate in Hz as it stands in the file, unchecked.
+        normalize: whether waveforms are normalised to mean 0 and variance 1.
+        sample_rate: the sample rate of waveforms, in Hz.
     """
 
     normalize: bool
-    sample_rate: object
+    sample_rate: int
 
 
 def read_preprocessor(name: str, folder: Path) -> Preprocessor:
-    """Reads the file of the model ``name`` in ``folder``; a folder without one takes the defaults.
+    """Reads the file of the model ``name`` in ``folder``; if there is none, all values are the defaults.
 
     Raises:
-        CheckpointError: it is no JSON object, or can't be read.
+        CheckpointError: the file can't be read, is not a JSON object, or states an implausible sample rate.
     """
     path = folder / PREPROCESSOR_FILE
     try:
         stated = json.loads(path.read_bytes()) if path.is_file() else {}
         if not isinstance(stated, dict):
-            raise ValueError(f"{PREPROCESSOR_FILE} holds no JSON object")
+            raise ValueError(f"{PREPROCESSOR_FILE} is not a JSON object")
     except (OSError, ValueError) as err:
         raise CheckpointError("checkpoint.not_transformers", model=name, reason=first_line(err)) from err
-    return Preprocessor(bool(stated.get("do_normalize", True)), stated.get("sampling_rate", SPEECH_RATE))
+    sample_rate = check_sample_rate(name, stated.get("sampling_rate", SPEECH_RATE))
+    return Preprocessor(bool(stated.get("do_normalize", True)), sample_rate)

@@ -1,1 +1,1 @@
-"""Several models on one machine and one set of recordings, as fairly as they can be put side by side."""
+"""Comparison of several models on the same machine and the same recordings, under conditions as equal as possible."""

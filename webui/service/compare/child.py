@@ -1,7 +1,7 @@
-"""One model in a process of its own, for its memory and the time of its start: ``python -m ...compare.child``.
+"""Runs one model in its own process, so that its memory and start-up time can be measured.
 
-Reads and writes lines of JSON: the first line on stdin names the model, every further one is a request. It ends with
-its stdin. What the libraries print goes to stderr.
+``python -m webui.service.compare.child`` reads and writes lines of JSON: the first line on stdin names the model, each
+further line is a request. The process ends when its stdin is closed. Output of libraries goes to stderr.
 """
 
 import json
@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from webui.errors import first_line
+from webui.service.machine import peak_resident_mb, resident_mb
 from webui.units import BYTES_PER_MB
 
 STARTED: Final = time.perf_counter()
 
 
 def main() -> None:
-    """Loads the model, reports what is loaded, and replies until stdin ends."""
+    """Loads the model, describes it, and replies to requests until stdin is closed."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # the libraries print
+    os.dup2(2, 1)  # libraries print to stdout
 
     def reply(document: dict[str, Any]) -> None:
         out.write(json.dumps(document) + "\n")
@@ -30,13 +31,13 @@ def main() -> None:
     try:
         worker = _Worker(first["name"], first["settings"])
         reply(worker.about())
-    except Exception as err:  # noqa: BLE001 - a model that can't be had is a row of the tables
+    except Exception as err:  # noqa: BLE001 - a model that can't be loaded is reported in the tables
         reply({"error": first_line(err)})
         return
     for line in sys.stdin:
         try:
             reply(worker.handle(json.loads(line)))
-        except Exception as err:  # noqa: BLE001 - and so is a clip
+        except Exception as err:  # noqa: BLE001 - and so is a clip that can't be processed
             reply({"error": first_line(err)})
 
 
@@ -53,7 +54,7 @@ class _Worker:
         (self._listing,) = [listing for listing in registry.listings() if listing.name == name]
 
     def about(self) -> dict[str, Any]:
-        """Returns what is loaded, and what that took."""
+        """Returns a description of the model, with the time and memory that loading it took."""
         model = self._model
         return {
             "info": model.info.model_dump(mode="json"),
@@ -64,7 +65,7 @@ class _Worker:
             "size_mb": self._listing.size_bytes / BYTES_PER_MB,
             "load_s": self._load_s,
             "start_s": self._start_s,
-            "loaded_mb": _resident_mb("VmRSS"),
+            "loaded_mb": resident_mb(),
         }
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class _Worker:
             return self._time(float(request["seconds"]))
         if request["do"] == "answer":
             return self._recognize(Path(request["samples"]))
-        return {"peak_mb": _resident_mb("VmHWM"), "gpu_peak_mb": _gpu_peak_mb(self._model.info.device)}
+        return {"peak_mb": peak_resident_mb(), "gpu_peak_mb": _gpu_peak_mb(self._model.info.device)}
 
     def _time(self, seconds: float) -> dict[str, Any]:
         import numpy as np
@@ -93,7 +94,7 @@ class _Worker:
         from webui.service.recognition.scores import emotion_scores
         from webui.service.recognition.windows import predict_recording
 
-        waveform = np.fromfile(path, dtype=np.float32)  # of ``DecodedClip``
+        waveform = np.fromfile(path, dtype=np.float32)  # written by ``DecodedClip``
         mean = FeatureMean(self._model.embedding_dim)
         started = time.perf_counter()
         recording = predict_recording(self._model, waveform, on_features=mean.add)
@@ -105,15 +106,6 @@ class _Worker:
             "seconds": elapsed_s,
             "audio_s": len(waveform) / self._model.sample_rate,
         }
-
-
-def _resident_mb(field: str) -> float | None:
-    """Resident memory from the kernel, now (VmRSS) or at its highest (VmHWM); None where there is no such file."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return None
-    line = next(line for line in status.read_text("utf-8").splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1000
 
 
 def _gpu_peak_mb(device: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Recordings for models that run in processes of their own: each is decoded once per sample rate, for all of them."""
+"""Decoded recordings for models in separate processes; each is decoded once per sample rate, for all models."""
 
 from contextlib import closing
 from pathlib import Path
@@ -11,20 +11,20 @@ from webui.audio.decode import DecodeLimits, decode_into
 from webui.errors import OutputError, first_line
 from webui.storage import Spool
 
-BLOCK: Final = 1 << 20  # samples written at a time: 4 MB
+BLOCK: Final = 1 << 20  # number of samples written at a time: 4 MB
 
 
 class ClipDecodeError(Exception):
-    """A clip can't be decoded; the message is the reason."""
+    """A clip can't be decoded; the message states the reason."""
 
 
 class DecodedClip:
-    """One clip as files of float32 samples, one per sample rate, which are removed when the block ends.
+    """One clip as files of float32 samples, one per sample rate; they are deleted when the block ends.
 
     Args:
-        path: the recording.
-        folder: the folder for the samples.
-        limits: how much is accepted.
+        path: path of the recording.
+        folder: folder for the files of samples.
+        limits: limits on the size and length of the recording.
     """
 
     def __init__(self, path: Path, folder: Path, limits: DecodeLimits) -> None:
@@ -35,10 +35,10 @@ class DecodedClip:
         self._failure: ClipDecodeError | None = None
 
     def at(self, sample_rate: int) -> Path:
-        """Returns the file of the samples at ``sample_rate`` Hz; decodes the clip the first time.
+        """Returns the file with the samples at ``sample_rate`` Hz; decodes the clip if it does not exist yet.
 
         Raises:
-            ClipDecodeError: it can't be decoded, at whatever rate.
+            ClipDecodeError: the clip can't be decoded.
             OutputError: the samples can't be written.
         """
         if self._failure is not None:
@@ -53,7 +53,7 @@ class DecodedClip:
             recording = decode_into(self._spool, self._path, limits=self._limits, model_rate=sample_rate)
         except OutputError:
             raise
-        except Exception as err:  # a clip that no model can be given is a row of the answers, whatever is wrong with it
+        except Exception as err:  # any failure is recorded as the result for this clip
             self._failure = ClipDecodeError(first_line(err))
             raise self._failure from err
         with closing(recording):

@@ -1,4 +1,4 @@
-"""From answers to figures: accuracy over each model's own and the shared classes, and what embeddings separate."""
+"""Figures from predictions: accuracy over all and over the shared classes, and how well embeddings separate classes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from webui.service.evaluate.metrics import (
 )
 
 EMOTIONS: Final = tuple(Emotion)
-PAIRS: Final = 3
+PAIRS: Final = 3  # number of confused pairs that are reported
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """How accurate a model is about one class."""
+    """Accuracy of a model for one class; ``clips`` is the number of recordings of the class."""
 
     recall: float
     precision: float
@@ -37,21 +37,23 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How accurate one model is.
+    """Accuracy of one model.
 
     Attributes:
-        answered: how many recordings have an answer.
+        answered: number of recordings with a prediction.
         recall: unweighted average recall over the classes of the recordings, with its interval.
-        right: share of right answers, with its interval.
-        weighted_f1: F1 weighted by how often each class occurs.
-        shared_recall: average recall over the classes that all models know, each choosing between these alone; None if
-            there are not two such classes.
-        confused: the pairs (truth, answer, how often) that occur most.
-        purity: share of recordings whose nearest neighbour by the embedding's cosine has the same emotion.
-        speaker_purity: the same for the speaker; None where speakers are not known.
-        other_speakers: like ``purity``, but the neighbour is the nearest one of another speaker, so that a voice that
-            is alike doesn't help; None where speakers are not known.
-        classes: the figures of each class that the recordings have.
+        right: fraction of correct predictions, with its interval.
+        weighted_f1: mean F1 of the classes, weighted by their number of recordings.
+        shared_recall: average recall over the classes that all models know, where each model only chooses between
+            these; None if there are fewer than two such classes.
+        confused: most frequent confusions, each with true class, predicted class and count.
+        purity: fraction of recordings whose nearest neighbour, by cosine similarity of the embeddings, has the same
+            emotion.
+        speaker_purity: fraction of recordings whose nearest neighbour has the same speaker; None if speakers are
+            unknown.
+        other_speakers: like ``purity``, but only with neighbours of other speakers, so that a similar voice does not
+            help; None if speakers are unknown.
+        classes: figures for each class that occurs in the recordings.
     """
 
     answered: int
@@ -72,14 +74,14 @@ def known_emotions(model: MeasuredModel) -> set[Emotion]:
 
 
 def shared_emotions(models: Sequence[MeasuredModel], clips: Sequence[LabelledClip]) -> list[int]:
-    """Returns the numbers of the emotions that every model knows and some recording has."""
+    """Returns the indices of the emotions that all models know and that occur in the recordings."""
     common = set.intersection(*(known_emotions(model) for model in models)) if models else set()
     labelled = {clip.emotion for clip in clips}
     return [number for number, emotion in enumerate(EMOTIONS) if emotion in common & labelled]
 
 
 def measure_accuracy(model: MeasuredModel, clips: Sequence[LabelledClip], shared: Sequence[int]) -> Accuracy | None:
-    """Returns how accurate a model is; None if it answered nothing."""
+    """Returns the accuracy of a model; None if it has no predictions."""
     kept = [clip for clip in clips if "scores" in model.answers.get(str(clip.path), {})]
     if not kept:
         return None
@@ -114,35 +116,35 @@ def _classes(truth: IntArray, guess: IntArray) -> dict[Emotion, ClassFigures]:
 
 
 def weighted_f1(truth: IntArray, guess: IntArray) -> float:
-    """Returns the mean F1 of the classes that occur, weighted by how often they do."""
+    """Returns the mean F1 of the classes that occur, weighted by their number of recordings."""
     labels, counts = np.unique(truth, return_counts=True)
     return float(np.average([f1(truth, guess, int(label)) for label in labels], weights=counts))
 
 
 def purity(embeddings: Scores, labels: Sequence[str], *, apart: Sequence[str] | None = None) -> float | None:
-    """Returns the share of rows ``(clips, dim)`` whose nearest other row, by cosine, has the same label.
+    """Returns the fraction of rows whose nearest other row, by cosine similarity, has the same label.
 
     Args:
-        embeddings: a row per recording.
-        labels: the label of each.
-        apart: the group (speaker) of each; a neighbour of the same group doesn't count.
+        embeddings: one row per recording, shape ``(clips, dim)``.
+        labels: label of each row.
+        apart: group (speaker) of each row; rows of the same group are not compared. None compares all.
 
     Returns:
-        None if there is nothing to compare with.
+        The fraction, or None if there is nothing to compare.
     """
     if len(labels) < 2:
         return None
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     rows = embeddings / np.maximum(lengths, np.finfo(np.float64).tiny)
-    near = rows @ rows.T
-    np.fill_diagonal(near, -np.inf)
+    similarity = rows @ rows.T
+    np.fill_diagonal(similarity, -np.inf)
     if apart is not None:
         groups = np.array(apart)
-        near[groups[:, None] == groups[None, :]] = -np.inf
-    named, judged = np.array(labels), np.isfinite(near).any(axis=1)
-    if not judged.any():
+        similarity[groups[:, None] == groups[None, :]] = -np.inf
+    names, comparable = np.array(labels), np.isfinite(similarity).any(axis=1)
+    if not comparable.any():
         return None
-    return float((named[near.argmax(axis=1)] == named)[judged].mean())
+    return float((names[similarity.argmax(axis=1)] == names)[comparable].mean())
 
 
 def _shared(truth: IntArray, scores: Scores, clips: Sequence[LabelledClip], shared: Sequence[int]) -> Interval | None:
@@ -156,12 +158,12 @@ def _shared(truth: IntArray, scores: Scores, clips: Sequence[LabelledClip], shar
 
 def _interval(truth: IntArray, guess: IntArray, clips: Sequence[LabelledClip], *, recall: bool) -> Interval:
     figure = average_recall if recall else accuracy
-    voices = [f"{clip.group}/{clip.speaker}" for clip in clips]
-    known = all(clip.speaker for clip in clips) and len(set(voices)) > 1
+    speakers = [f"{clip.group}/{clip.speaker}" for clip in clips]
+    known = all(clip.speaker for clip in clips) and len(set(speakers)) > 1
     return bootstrap(
         lambda drawn: figure(truth[drawn], guess[drawn]),
         [clip.group for clip in clips],
-        clusters=voices if known else None,
+        clusters=speakers if known else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a comparison has measured so far, in files, so that it can go on where it ended."""
+"""Files with what a comparison has measured so far, so that it can be resumed."""
 
 import json
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from webui.files import replace_file
 
 TIMES_FILE: Final = "times.json"
 
-Times = Mapping[str, Mapping[float, list[float]]]  # seconds of each round, by model and length
+Times = Mapping[str, Mapping[float, list[float]]]  # seconds per round, by model and by length of audio
 
 
 def read_times(folder: Path) -> dict[str, dict[float, list[float]]]:
-    """Returns the seconds of each round, by model and length; nothing if there is no such file."""
+    """Returns the stored times; empty if the file is missing or damaged."""
     try:
         found = json.loads((folder / TIMES_FILE).read_text("utf-8"))
     except (OSError, ValueError):
@@ -22,14 +22,14 @@ def read_times(folder: Path) -> dict[str, dict[float, list[float]]]:
 
 
 def write_times(folder: Path, times: Times) -> None:
-    """Writes what ``read_times`` reads."""
+    """Writes the times for ``read_times``."""
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(times) + "\n"
     replace_file(folder / TIMES_FILE, lambda draft: draft.write_text(content, "utf-8"))
 
 
 def read_answers(path: Path) -> dict[str, dict[str, Any]]:
-    """Returns a model's answers by recording; a last line that was cut short is left out."""
+    """Returns the predictions of a model, by recording; skips lines that were only written in part."""
     answers = {}
     if path.is_file():
         for line in path.read_text("utf-8").splitlines():
@@ -42,20 +42,20 @@ def read_answers(path: Path) -> dict[str, dict[str, Any]]:
 
 
 class AnswerLog:
-    """The file of a model's answers. Each is in the file before the next is computed.
+    """The file of a model's predictions; each is written before the next is computed.
 
     Args:
-        path: the file; its folder is made.
-        answers: those that are in it already.
+        path: path of the file; its folder is created.
+        answers: predictions that the file contains already.
     """
 
     def __init__(self, path: Path, answers: Mapping[str, dict[str, Any]]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a", encoding="utf-8")
-        self._file.write("\n" if answers else "")  # the last line may have been cut short
+        self._file.write("\n" if answers else "")  # the last line may be incomplete
 
     def add(self, key: str, answer: dict[str, Any]) -> None:
-        """Adds the answer for a recording."""
+        """Adds the prediction for a recording."""
         self._file.write(json.dumps({"path": key, **answer}) + "\n")
         self._file.flush()
 

@@ -1,4 +1,4 @@
-"""A comparison as Markdown, CSV and one HTML page that loads nothing from elsewhere."""
+"""Writes a comparison as Markdown, CSV and a self-contained HTML page."""
 
 import csv
 import io
@@ -28,14 +28,14 @@ def markdown(title: str, intro: str, tables: Sequence[Table], advice_title: str,
         lines += [f"## {table.title}", ""]
         if table.rows:
             cells = [table.columns, ("---",) * len(table.columns), *table.rows]
-            lines += [f"| {' | '.join(_flat(cell) for cell in row)} |" for row in cells]
+            lines += [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in cells]
         lines += ["", *([table.note, ""] if table.note else [])]
     lines += [f"## {advice_title}", "", *(f"- {sentence}" for sentence in advice), ""]
     return "\n".join(lines)
 
 
 def table_csv(table: Table) -> str:
-    """Returns one table as CSV."""
+    """Returns a table as CSV."""
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(table.columns)
@@ -52,16 +52,16 @@ def html(
     advice: Sequence[str],
     charts: Sequence[tuple[str, dict[str, float]]],
 ) -> str:
-    """Returns the report as one page.
+    """Returns the report as an HTML page.
 
     Args:
-        language: the language of the text, for the page's ``lang``.
-        title: the title of the page.
-        intro: the paragraph below it.
-        tables: the tables in order.
-        advice_title: the heading of the advice.
-        advice: a sentence per rule.
-        charts: titles, each with a figure per model.
+        language: language of the text, for the ``lang`` attribute.
+        title: title of the page.
+        intro: paragraph below the title.
+        tables: tables in order.
+        advice_title: heading of the advice.
+        advice: one sentence per rule.
+        charts: title of each chart with its values by model.
     """
     parts = [f"<h1>{escape(title)}</h1><p>{escape(intro)}</p>"]
     parts += [_chart(name, values) for name, values in charts if values]
@@ -84,7 +84,7 @@ def _table(table: Table) -> str:
 
 
 def _chart(title: str, values: dict[str, float]) -> str:
-    """Bars, one per model, with their numbers."""
+    """Returns a bar chart with one labelled bar per model."""
     longest = max(values.values()) or 1.0
     height = ROW_HEIGHT * len(values)
     bars = []
@@ -101,5 +101,5 @@ def _chart(title: str, values: dict[str, float]) -> str:
     return f'<h2>{escape(title)}</h2><svg role="img" aria-label="{label}" {size}>{"".join(bars)}</svg>'
 
 
-def _flat(cell: str) -> str:
+def _escaped(cell: str) -> str:
     return cell.replace("|", "\\|").replace("\n", " ")

@@ -1,9 +1,9 @@
-"""The program's side of a model that runs in a process of its own; ``child.py`` is the other side."""
+"""Controls a model that runs in its own process; ``child.py`` is the program of that process."""
 
 import json
 import subprocess
 import sys
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from webui.settings import PROJECT_DIR
 
@@ -14,11 +14,11 @@ class ModelProcess:
     """A model in its own process.
 
     Args:
-        name: the model's name.
-        settings: the settings as plain values.
+        name: name of the model.
+        settings: settings as plain values.
 
     Attributes:
-        about: what is loaded, and what loading took; only ``error`` if it failed.
+        about: description of the loaded model, see ``child.py``; only ``error`` if loading failed.
     """
 
     def __init__(self, name: str, settings: dict[str, Any]) -> None:
@@ -31,16 +31,16 @@ class ModelProcess:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        self._requests = _pipe(self._process.stdin)
+        self._replies = _pipe(self._process.stdout)
         self.about = self.request({"name": name, "settings": settings})
 
     def request(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Returns the reply; one with ``error`` if the process has ended."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        """Sends a request and returns the reply; one with ``error`` if the process has ended."""
         try:
-            self._process.stdin.write(json.dumps(message) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            self._requests.write(json.dumps(message) + "\n")
+            self._requests.flush()
+            line = self._replies.readline()
         except OSError:
             line = ""
         if not line:
@@ -50,12 +50,16 @@ class ModelProcess:
 
     def close(self) -> None:
         """Ends the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._requests.close()
         try:
             self._process.wait(QUIT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._replies.close()
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    if stream is None:
+        raise RuntimeError("the process was started without pipes")
+    return stream

@@ -1,4 +1,4 @@
-"""The files of a comparison."""
+"""The report of a comparison, as the content of its files."""
 
 import json
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ JSON_FILE: Final = "comparison.json"
 
 @dataclass(frozen=True, slots=True)
 class ComparisonReport:
-    """A report.
+    """The report of a comparison.
 
     Attributes:
-        intro: where and how it was measured.
-        files: the content of every file by its name.
-        tables: the tables in order.
-        advice: a sentence per rule.
+        intro: sentence on where and how the models were measured.
+        files: content of each file, by file name.
+        tables: tables in order.
+        advice: one sentence per rule.
         complete: whether no model failed.
     """
 
@@ -46,20 +46,20 @@ def report_files(
     agreement: str = "",
     limits: Limits | None = None,
 ) -> ComparisonReport:
-    """Returns the report: Markdown, one HTML page, JSON, and a CSV per table.
+    """Returns the report as Markdown, as an HTML page, as JSON, and as a CSV file for each table.
 
     Args:
-        models: what was measured.
-        accuracy: how accurate each is, by name.
-        clips: how many recordings there were.
-        intro: where and how it was measured.
-        language: the language of the report.
-        agreement: a sentence about the annotators; "" if there was one.
-        limits: the user's limits, for the advice.
+        models: measurements of the models.
+        accuracy: accuracy of the models, by name.
+        clips: number of recordings.
+        intro: sentence on where and how the models were measured.
+        language: language of the report.
+        agreement: sentence about the agreement of the annotators; "" if there was only one.
+        limits: limits of the user, for the advice; None: the default limits.
     """
     tables = Tables(models, accuracy, clips, language, agreement).all()
     advice = Advice(models, accuracy, language, limits).sentences()
-    title, advice_title = (text(f"compare.{key}", language) for key in ("title", "advice"))
+    title, advice_title = text("compare.title", language), text("compare.advice", language)
     charts = [*_charts_of_times(models, language)]
     recalls = {name: figures.recall.value for name, figures in accuracy.items()}
     charts.append((text("compare.recall", language), recalls))

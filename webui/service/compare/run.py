@@ -1,4 +1,4 @@
-"""Measures several models in turn, so that every round meets the machine in the same state."""
+"""Measures several models in turn, so that other load on the machine affects all of them equally."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -21,18 +21,18 @@ OnAudio = Callable[[float], None]
 
 @dataclass(slots=True)
 class MeasuredModel:
-    """What was measured of one model.
+    """Measurements of one model.
 
     Attributes:
-        name: the name of the row: the model's, or the model's and the device it ran on.
-        model: the model's name.
-        timed_only: whether only its times are measured, because another row has its answers.
-        about: what it is, and what loading it took; see ``child.py``.
-        warm_start_s: seconds from the start of the process until it was loaded, the second time.
-        times: seconds of each round, by length in seconds.
-        memory: its highest resident memory, and the graphics card's.
-        answers: by clip, scores ``(9,)``, embedding and seconds, or the reason why there is none.
-        error: why it failed; None if it didn't.
+        name: name of the row: name of the model, in some rows followed by its device.
+        model: name of the model.
+        timed_only: whether only its speed is measured, because another row has its predictions.
+        about: description of the model, and what loading it took; see ``child.py``.
+        warm_start_s: seconds from the second start of the process until the model was loaded.
+        times: seconds per round, by length of audio in seconds.
+        memory: peak of the resident memory and of the GPU memory.
+        answers: by clip, either scores ``(9,)``, embedding and seconds, or an error.
+        error: reason why the model failed; None if it did not.
     """
 
     name: str
@@ -58,19 +58,19 @@ def compare(
     on_step: OnStep = lambda _done, _all: None,
     on_audio: OnAudio = lambda _seconds: None,
 ) -> list[MeasuredModel]:
-    """Returns what was measured of each model, in the order of ``names``; one that fails stops no other.
+    """Measures each model, and returns one row per model in the order of ``names``; a failing model stops no other.
 
     Args:
-        names: the models' names.
-        settings: the settings as plain values, for the processes.
-        clips: recordings to answer; none: only speed, memory and the like.
-        kept: folder of the times and answers so far; what is in it is not measured again. Only whole rounds count, so
-            that every model was timed as often in each of them.
-        lengths_s: lengths of the clips whose inference is timed.
-        rounds: how often each length is timed.
-        also_cpu: whether each model is timed on the CPU too, in rows of their own.
-        on_step: called with how many steps of how many are done.
-        on_audio: called with the seconds of audio that a model has processed each time; may raise to end it.
+        names: names of the models.
+        settings: settings as plain values, for the processes.
+        clips: recordings to predict; if empty, only speed and memory are measured.
+        kept: folder of earlier times and predictions, which are not measured again. Only complete rounds are used, so
+            that all models have the same number of them.
+        lengths_s: lengths of the clips whose inference is timed, in seconds.
+        rounds: number of rounds for each length.
+        also_cpu: whether each model is also timed on the CPU, in additional rows.
+        on_step: called with the number of finished steps and of all steps.
+        on_audio: called with the seconds of audio that a model has just processed; may raise to stop.
 
     Raises:
         OutputError: decoded clips can't be written.
@@ -85,8 +85,8 @@ def compare(
             _start(row, settings, processes, running, steps)
         loaded = [row for row in rows if row.error is None]
         _time_in_turn(loaded, processes, lengths_s, rounds, steps, kept, on_audio)
-        answering = [row for row in loaded if not row.timed_only]
-        _answer_all(answering, processes, clips, _limits(settings), kept, steps, on_audio)
+        predicting = [row for row in loaded if not row.timed_only]
+        _predict_all(predicting, processes, clips, _limits(settings), kept, steps, on_audio)
         for row in loaded:
             row.memory = processes[row.name].request({"do": "memory"})
     return rows
@@ -113,12 +113,12 @@ def _start(
     running: ExitStack,
     steps: _Steps,
 ) -> None:
-    """Starts a model's process twice: cold, for the time that takes, and warm, which goes on running."""
-    own = {**settings, "device": Device.CPU.value} if row.timed_only else settings
-    cold = ModelProcess(row.model, own)
+    """Starts the process of a model twice: a cold start, which is only timed, and a warm one that keeps running."""
+    row_settings = {**settings, "device": Device.CPU.value} if row.timed_only else settings
+    cold = ModelProcess(row.model, row_settings)
     cold.close()
     steps.add()
-    processes[row.name] = warm = ModelProcess(row.model, own)
+    processes[row.name] = warm = ModelProcess(row.model, row_settings)
     running.callback(warm.close)
     row.about, row.error = cold.about, warm.about.get("error")
     row.warm_start_s = warm.about.get("start_s")
@@ -145,7 +145,7 @@ def _time_in_turn(
         if done == rounds:
             continue
         for number in range(done, rounds + 1):
-            warm_up = number == done  # the first of a process is never typical
+            warm_up = number == done  # the first run in a process is slower
             for row in rows:
                 reply = processes[row.name].request({"do": "time", "seconds": seconds})
                 on_audio(seconds)
@@ -157,7 +157,7 @@ def _time_in_turn(
             write_times(kept, {row.name: row.times for row in rows})
 
 
-def _answer_all(
+def _predict_all(
     rows: Sequence[MeasuredModel],
     processes: Mapping[str, ModelProcess],
     clips: Sequence[LabelledClip],
@@ -166,7 +166,7 @@ def _answer_all(
     steps: _Steps,
     on_audio: OnAudio,
 ) -> None:
-    """Has every model answer clip by clip; a clip is decoded once for all models that take the same sample rate."""
+    """Runs all models clip by clip; a clip is decoded once for all models with the same sample rate."""
     if not clips:
         return
     with ExitStack() as open_files:
@@ -181,13 +181,13 @@ def _answer_all(
             with DecodedClip(clip.path, folder, limits) as decoded:
                 for row in rows:
                     if key not in row.answers:
-                        row.answers[key] = _answer(row, processes[row.name], decoded)
+                        row.answers[key] = _predict(row, processes[row.name], decoded)
                         on_audio(row.answers[key].get("audio_s", 0.0))
                         logs[row.name].add(key, row.answers[key])
                     steps.add()
 
 
-def _answer(row: MeasuredModel, process: ModelProcess, clip: DecodedClip) -> dict[str, Any]:
+def _predict(row: MeasuredModel, process: ModelProcess, clip: DecodedClip) -> dict[str, Any]:
     try:
         samples = clip.at(row.about["sample_rate"])
     except ClipDecodeError as err:

@@ -1,4 +1,4 @@
-"""One comparison from the request to the files of its report; the command line and the page both start it here."""
+"""Runs a comparison, from the request to the files of the report; used by the command line and the page."""
 
 import json
 import platform
@@ -27,14 +27,14 @@ NAMES_SHOWN: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonRequest:
-    """What is compared.
+    """What to compare.
 
     Attributes:
-        models: the models' names, none of them ``auto``.
-        data: labelled recordings; None: only speed, memory and the like.
-        source: where the recordings are from, in words; for ``--resume``.
-        rounds: how often each length is timed.
-        limits: the user's limits, for the advice.
+        models: names of the models; ``auto`` is not allowed.
+        data: labelled recordings; None: only speed and memory are measured.
+        source: description of the origin of the recordings, by which ``--resume`` recognizes the same request.
+        rounds: number of rounds for each length of audio.
+        limits: limits of the user, for the advice.
     """
 
     models: tuple[str, ...]
@@ -54,20 +54,20 @@ def compare_models(
     on_step: OnStep = lambda _done, _all: None,
     on_audio: OnAudio = lambda _seconds: None,
 ) -> ComparisonReport:
-    """Measures, and writes the report into ``out``; what was measured before is kept there.
+    """Measures the models and writes the report to ``out``, where all measurements are stored as well.
 
     Args:
-        request: what is compared.
-        settings: how the models run.
-        out: the folder of the report.
-        language: the language of the report.
-        resume: whether ``out`` may hold a comparison already, which then goes on.
-        on_step: called with how many steps of how many are done; may raise to end it.
-        on_audio: called with the seconds of audio that a model has processed each time; may raise to end it.
+        request: what to compare.
+        settings: settings for the models.
+        out: folder of the report.
+        language: language of the report.
+        resume: whether to resume a comparison that ``out`` contains already.
+        on_step: called with the number of finished steps and of all steps; may raise to stop.
+        on_audio: called with the seconds of audio that a model has just processed; may raise to stop.
 
     Raises:
-        RequestError: the folder holds a comparison already, of this or of something else.
-        OutputError: not writable.
+        RequestError: the folder contains a comparison, and ``resume`` is False or the request was another one.
+        OutputError: the folder is not writable.
     """
     clips = request.data.clips if request.data is not None else ()
     _keep_request(out, {"models": list(request.models), "data": request.source}, resume=resume)
@@ -109,7 +109,7 @@ def agreement_values(agreement: Agreement) -> dict[str, object]:
 
 
 def machine_sentence(rounds: int, threads: int, language: Language) -> str:
-    """Returns where and how it is measured: the machine, its threads, and the versions that matter."""
+    """Returns a sentence on where and how the models are measured: machine, threads, versions of packages."""
     cards = "; ".join(nvidia_gpus()) or "no NVIDIA GPU"
     versions = ", ".join(f"{name} {found}" for name in all_packages() if (found := version_of(name)) is not None)
     name = f"{platform.machine()}, {cpu_cores()} cores, {cards}, Python {platform.python_version()}, {versions}"
@@ -117,10 +117,10 @@ def machine_sentence(rounds: int, threads: int, language: Language) -> str:
 
 
 def parse_names(given: str, known: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names that ``a,b,c`` lists, each once.
+    """Splits a list ``a,b,c`` of names, and removes duplicates.
 
     Raises:
-        RequestError: none is named.
+        RequestError: the list is empty.
     """
     names = tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
     if not names:
@@ -129,7 +129,7 @@ def parse_names(given: str, known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _keep_request(out: Path, request: dict[str, Any], *, resume: bool) -> None:
-    """Writes the request to the folder: answers to another one must not be taken for its own."""
+    """Stores the request in the folder, so that the measurements are not reused for another request."""
     path = out / REQUEST
     if path.is_file():
         if not resume:

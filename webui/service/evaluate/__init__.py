@@ -1,1 +1,1 @@
-"""How good a model is on labelled recordings: one measure for every model."""
+"""Evaluation of models on labelled recordings, with the same metrics for every model."""

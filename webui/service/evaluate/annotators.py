@@ -1,4 +1,4 @@
-"""Several people's labels of one recording: what most of them heard, and how far they agree."""
+"""Labels of several annotators: the majority label of a recording, and the agreement of the annotators."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ PREFIXES: Final = ("annotator", "rater", "label_", "emotion_")
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far the annotators agree.
+    """Agreement of annotators.
 
     Attributes:
-        annotators: how many columns of labels there are.
-        recordings: how many recordings have two labels or more.
-        unanimous: share of these on which all agree.
-        alpha: Krippendorff's alpha for names: 1 is full agreement, 0 what chance would give; None where everybody
-            always gave one and the same label, and it isn't defined.
-        undecided: recordings without a majority, which are left out.
+        annotators: number of annotators, which is the number of columns with labels.
+        recordings: number of recordings with two or more labels.
+        unanimous: fraction of these recordings on which all annotators agree.
+        alpha: Krippendorff's alpha for nominal labels: 1 is perfect agreement, 0 is agreement by chance; None if all
+            labels are the same, as it is undefined then.
+        undecided: names of the recordings without a majority, which are left out.
     """
 
     annotators: int
@@ -31,13 +31,13 @@ class Agreement:
 
 
 def annotator_columns(columns: Sequence[str]) -> list[str]:
-    """Returns the columns that hold an annotator's labels; fewer than two are none."""
+    """Returns the columns with labels of annotators; empty if there are fewer than two."""
     found = [name for name in columns if name.lower().startswith(PREFIXES)]
     return found if len(found) > 1 else []
 
 
 def majority(labels: Sequence[Emotion]) -> Emotion | None:
-    """Returns the label that was given most often; None if two share the first place, or there is none."""
+    """Returns the most frequent label; None if there is a tie or no label."""
     ranked = Counter(labels).most_common(2)
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
         return None
@@ -45,11 +45,11 @@ def majority(labels: Sequence[Emotion]) -> Emotion | None:
 
 
 def measure_agreement(votes: Sequence[Sequence[Emotion]], annotators: int, undecided: Sequence[str]) -> Agreement:
-    """Returns how far annotators agree.
+    """Measures the agreement of annotators.
 
     Args:
-        votes: the labels of each recording, as many as people gave one.
-        annotators: how many people there are.
+        votes: labels of each recording, one for each annotator who labelled it.
+        annotators: number of annotators.
         undecided: names of the recordings without a majority.
     """
     pairable = [one for one in votes if len(one) > 1]
@@ -58,19 +58,19 @@ def measure_agreement(votes: Sequence[Sequence[Emotion]], annotators: int, undec
 
 
 def krippendorff_alpha(votes: Sequence[Sequence[Emotion]]) -> float | None:
-    """Returns Krippendorff's alpha for nominal labels; recordings may have different numbers of them.
+    """Returns Krippendorff's alpha for nominal labels; recordings may have different numbers of labels.
 
-    Source: K. Krippendorff, Computing Krippendorff's Alpha-Reliability, 2011: one minus the disagreement that was seen
-    over the one that chance would give.
+    It is one minus the ratio of observed disagreement to the disagreement expected by chance. Source: K. Krippendorff,
+    Computing Krippendorff's Alpha-Reliability, 2011.
     """
     pairable = [one for one in votes if len(one) > 1]
     totals = Counter(label for one in pairable for label in one)
     count = totals.total()
-    by_chance = count * count - sum(n * n for n in totals.values())
-    if by_chance == 0:
+    expected = count * count - sum(n * n for n in totals.values())
+    if expected == 0:
         return None
-    seen = 0.0
+    observed = 0.0
     for one in pairable:
         same = sum(n * n for n in Counter(one).values())
-        seen += (len(one) ** 2 - same) / (len(one) - 1)
-    return 1 - (count - 1) * seen / by_chance
+        observed += (len(one) ** 2 - same) / (len(one) - 1)
+    return 1 - (count - 1) * observed / expected

@@ -1,4 +1,4 @@
-"""Labelled recordings: a table, a folder per emotion, a corpus whose file names tell, or EmoBox's lists."""
+"""Reads labelled recordings: from a table, folders named after emotions, names of a corpus, or lists of EmoBox."""
 
 import csv
 import json
@@ -16,21 +16,21 @@ from webui.service.evaluate.words import emotion_of
 
 LABEL_COLUMNS: Final = ("label", "emotion")
 EMOBOX_SUFFIX: Final = ".jsonl"
-LABEL_MAP: Final = "label_map.json"  # beside EmoBox's lists: which labels are to be merged
+LABEL_MAP: Final = "label_map.json"  # file beside EmoBox's lists that states which labels to merge
 SOUND_NAMES: Final = "wav mp3 flac ogg opus m4a aac mp4 webm mkv mov aiff aif caf amr wma w64"
 SOUND_SUFFIXES: Final = frozenset(f".{name}" for name in SOUND_NAMES.split(" "))
-SHOWN: Final = 5  # places that an error names
+PLACES_SHOWN: Final = 5  # number of places that an error message lists
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledClip:
-    """One recording and what it should be labels as.
+    """A recording with its label.
 
     Attributes:
-        path: of the recording.
-        emotion: the right answer.
-        speaker: who speaks; None if that isn't known.
-        group: speakers are drawn again inside their group (a corpus); "" if there is only one.
+        path: path of the recording.
+        emotion: label of the recording.
+        speaker: name of the speaker; None if it is unknown.
+        group: name of the corpus, within which speakers are resampled; "" if there is only one corpus.
     """
 
     path: Path
@@ -41,11 +41,11 @@ class LabelledClip:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Recordings, and how far those who labelled them agree.
+    """Labelled recordings, and the agreement of their annotators.
 
     Attributes:
-        clips: the recordings.
-        agreement: None where there is one label each.
+        clips: labelled recordings.
+        agreement: agreement of the annotators; None if each recording has a single label.
     """
 
     clips: tuple[LabelledClip, ...]
@@ -53,7 +53,7 @@ class Labelled:
 
 
 def read_labelled(source: Path) -> tuple[LabelledClip, ...]:
-    """Returns the recordings of ``read_source``."""
+    """Returns only the recordings of ``read_source``."""
     return read_source(source).clips
 
 
@@ -63,17 +63,19 @@ def read_source(source: Path, *, uploaded: bool = False) -> Labelled:
     Args:
         source: one of these:
 
-            * a table with the columns ``path``, ``label`` (or ``emotion``) and if known ``speaker`` and ``corpus``,
-              separated by commas or tabs, paths relative to the table. Several annotators's labels stand in two or more
-              columns that start with ``annotator``, ``rater``, ``label_`` or ``emotion_``: the majority counts.
-            * a list of EmoBox (``.jsonl``), paths relative to it or to a folder above it;
-            * a folder with folders named after emotions; folders below one of these are speakers;
-            * a folder with recordings of RAVDESS, CREMA-D or EMO-DB under their own names.
-        uploaded: whether a stranger wrote the list: then a path is only a name, of a recording beside the list.
+            * a table separated by commas or tabs, with the columns ``path`` (relative to the table), ``label`` or
+              ``emotion``, and optionally ``speaker`` and ``corpus``. The labels of several annotators are in two or
+              more columns whose names start with ``annotator``, ``rater``, ``label_`` or ``emotion_``; the majority
+              counts;
+            * a list of EmoBox (``.jsonl``), with paths relative to the list or to a folder above it;
+            * a folder with subfolders named after emotions, which may have subfolders named after speakers;
+            * a folder with recordings of RAVDESS, CREMA-D or EMO-DB under their original names.
+        uploaded: whether the list was uploaded and can't be trusted; then only the file name of each path is used, and
+            the recordings must be beside the list.
 
     Raises:
-        RequestError: nothing there, a missing column, labels that are no emotion (all are named), a recording that is
-            not there, no recording.
+        RequestError: the source does not exist or has no recordings, a column or a recording is missing, or labels are
+            no emotions (the message lists all of them).
     """
     if source.is_dir():
         found = Labelled(_read_folder(source))
@@ -88,34 +90,34 @@ def read_source(source: Path, *, uploaded: bool = False) -> Labelled:
     return found
 
 
-class _Words:
-    """Gathers the labels that are no emotion, so that one error names all of them."""
+class _LabelParser:
+    """Maps labels to emotions, and collects unknown labels so that one error can list all of them."""
 
     def __init__(self) -> None:
-        self._strange: dict[str, list[str]] = {}
+        self._unknown: dict[str, list[str]] = {}
 
     def emotion(self, word: str, where: str) -> Emotion:
-        """Returns the emotion; for an unknown word any, since ``check`` will refuse."""
+        """Returns the emotion for a label; for an unknown label a placeholder, as ``check`` will raise."""
         emotion = emotion_of(word)
         if emotion is None:
-            self._strange.setdefault(word.strip(), []).append(where)
+            self._unknown.setdefault(word.strip(), []).append(where)
             return Emotion.UNKNOWN
         return emotion
 
     def check(self, source: Path) -> None:
-        """Refuses unknown labels.
+        """Raises an error if there were unknown labels.
 
         Raises:
-            RequestError: there are some.
+            RequestError: there were unknown labels.
         """
-        if self._strange:
-            found = "; ".join(_places(word, places) for word, places in sorted(self._strange.items()))
+        if self._unknown:
+            found = "; ".join(_places(word, places) for word, places in sorted(self._unknown.items()))
             raise RequestError("evaluate.unknown_emotion", where=source, found=found, expected=", ".join(Emotion))
 
 
 def _places(word: str, places: Sequence[str]) -> str:
-    more = f" (+{len(places) - SHOWN})" if len(places) > SHOWN else ""
-    return f"{word!r} {len(places)}x: {', '.join(places[:SHOWN])}{more}"
+    more = f" (+{len(places) - PLACES_SHOWN})" if len(places) > PLACES_SHOWN else ""
+    return f"{word!r} {len(places)}x: {', '.join(places[:PLACES_SHOWN])}{more}"
 
 
 def _read_text(path: Path) -> str:
@@ -126,7 +128,7 @@ def _read_text(path: Path) -> str:
 
 
 def _look_for(given: str, places: Sequence[Path], *, uploaded: bool) -> Path | None:
-    """Returns the recording that a list names, in the first of ``places`` that has it; None if none has."""
+    """Returns the path of a listed recording in the first of ``places`` that contains it; None if none does."""
     name = given.replace("\\", "/").rsplit("/", 1)[-1] if uploaded else given
     if not name or "\0" in name or (uploaded and name in {".", ".."}):
         return None
@@ -142,7 +144,7 @@ def _read_table(path: Path, *, uploaded: bool) -> Labelled:
     annotators = annotator_columns(columns) if label is None else []
     if (label is None and not annotators) or "path" not in columns:
         raise RequestError("evaluate.bad_columns", file=path, found=", ".join(columns))
-    words = _Words()
+    parser = _LabelParser()
     clips: list[LabelledClip] = []
     votes: list[list[Emotion]] = []
     undecided: list[str] = []
@@ -152,20 +154,20 @@ def _read_table(path: Path, *, uploaded: bool) -> Labelled:
         if sound is None:
             raise RequestError("evaluate.no_recording", file=path, line=where, found=row["path"])
         given = [row[name] or "" for name in (annotators or [label or ""])]
-        labels = [words.emotion(word, f"line {where}") for word in given if word.strip() or not annotators]
+        labels = [parser.emotion(word, f"line {where}") for word in given if word.strip() or not annotators]
         votes.append(labels)
         emotion = majority(labels)
         if emotion is None:
             undecided.append(row["path"] or "")
         else:
             clips.append(LabelledClip(sound, emotion, row.get("speaker") or None, row.get("corpus") or ""))
-    words.check(path)
+    parser.check(path)
     return Labelled(tuple(clips), measure_agreement(votes, len(annotators), undecided) if annotators else None)
 
 
 def _read_emobox(path: Path, *, uploaded: bool) -> tuple[LabelledClip, ...]:
     merged = {} if uploaded else _label_map(path)
-    words = _Words()
+    parser = _LabelParser()
     clips = []
     for number, line in enumerate(_read_text(path).splitlines(), 1):
         if not line.strip():
@@ -179,12 +181,12 @@ def _read_emobox(path: Path, *, uploaded: bool) -> tuple[LabelledClip, ...]:
         clips.append(
             LabelledClip(
                 sound,
-                words.emotion(word, f"line {number}"),
+                parser.emotion(word, f"line {number}"),
                 str(speaker) if speaker else None,
                 str(corpus) if corpus else "",
             )
         )
-    words.check(path)
+    parser.check(path)
     return tuple(clips)
 
 
@@ -200,7 +202,7 @@ def _emobox_row(path: Path, number: int, line: str) -> Mapping[str, Any]:
 
 
 def _label_map(path: Path) -> Mapping[str, Any]:
-    """Returns EmoBox's own merging of labels, from beside the list or, for the list of a fold, from above it."""
+    """Returns EmoBox's map of labels to merge, from the folder of the list or, for a list of a fold, the one above."""
     for folder in (path.absolute().parent, path.absolute().parent.parent):
         file = folder / LABEL_MAP
         if file.is_file():
@@ -220,31 +222,30 @@ def _read_folder(folder: Path) -> tuple[LabelledClip, ...]:
     return named if named else _read_emotion_folders(folder, inner)
 
 
-def _sounds(folder: Path) -> list[Path]:
+def _audio_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()]
 
 
 def _read_emotion_folders(folder: Path, inner: Sequence[Path]) -> tuple[LabelledClip, ...]:
-    words = _Words()
+    parser = _LabelParser()
     clips = []
-    for place in inner:
-        sounds = _sounds(place)
-        emotion = words.emotion(place.name, place.name)
-        clips += [LabelledClip(path, emotion, path.parent.name if path.parent != place else None) for path in sounds]
-    words.check(folder)
+    for subfolder in inner:
+        emotion = parser.emotion(subfolder.name, subfolder.name)
+        for path in _audio_files(subfolder):
+            clips.append(LabelledClip(path, emotion, path.parent.name if path.parent != subfolder else None))
+    parser.check(folder)
     return tuple(clips)
 
 
 def _read_names(folder: Path) -> tuple[LabelledClip, ...]:
-    sounds = _sounds(folder)
-    named = [(path, read_name(path.stem)) for path in sounds]
-    strange = [path.name for path, name in named if name is None]
-    if len(strange) == len(named):
+    named = [(path, read_name(path.stem)) for path in _audio_files(folder)]
+    unknown = [path.name for path, name in named if name is None]
+    if len(unknown) == len(named):
         return ()
-    if strange:
+    if unknown:
         counts = Counter(name.corpus for _path, name in named if name is not None)
         expected = ", ".join(f"{corpus} {count}x" for corpus, count in counts.items())
-        raise RequestError("evaluate.odd_names", where=folder, found=_places("?", strange), expected=expected)
+        raise RequestError("evaluate.odd_names", where=folder, found=_places("?", unknown), expected=expected)
     return tuple(
         LabelledClip(path, name.emotion, f"{name.corpus}_{name.speaker}", name.corpus)
         for path, name in named

@@ -1,4 +1,4 @@
-"""Runs a model over labelled recordings and counts."""
+"""Runs a model on labelled recordings and computes the metrics."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ OnClip = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a model predicted.
+    """Predictions of a model for labelled recordings.
 
     Attributes:
-        clips: the recordings that were answered.
-        scores: shape ``(clips, 9)``, in the order of ``Emotion``.
-        failed: the others, each with its reason.
+        clips: recordings with a prediction.
+        scores: scores of these recordings, shape ``(clips, 9)``, in the order of ``Emotion``.
+        failed: name of each recording that could not be decoded, with the reason.
     """
 
     clips: tuple[LabelledClip, ...]
@@ -54,10 +54,10 @@ def predict_clips(
     limits: DecodeLimits,
     on_clip: OnClip = lambda _done, _all: None,
 ) -> Answers:
-    """Returns what ``model`` says of every clip, exactly as ``recognize`` would; a bad recording stops nothing.
+    """Predicts every clip, with the same scores as ``recognize``; recordings that can't be decoded are skipped.
 
     Raises:
-        RequestError: not one recording could be decoded.
+        RequestError: no recording could be decoded.
         ModelError: the model failed.
     """
     answered, rows, failed = [], [], []
@@ -77,11 +77,11 @@ def predict_clips(
 
 
 def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds: int = 1000) -> Evaluation:
-    """Returns every figure; intervals by drawing speakers again inside their group, or clips if no speaker is known."""
+    """Computes all metrics; intervals come from resampling speakers within their corpus, or clips without speakers."""
     truth = np.array([EMOTIONS.index(clip.emotion) for clip in answers.clips], dtype=np.int64)
     guess = answers.scores.argmax(axis=1)
     groups = [clip.group for clip in answers.clips]
-    voices = _voices(answers.clips)
+    speakers = _speakers(answers.clips)
     predicted = {emotion for emotion in model.labels.emotions if emotion is not None}
     shown = [i for i, emotion in enumerate(EMOTIONS) if emotion in predicted or i in truth]
 
@@ -89,7 +89,7 @@ def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds
         def value(drawn: IntArray) -> float:
             return figure(truth[inside[drawn]], guess[inside[drawn]])
 
-        clusters = [voices[i] for i in inside] if voices else None
+        clusters = [speakers[i] for i in inside] if speakers else None
         return _figure(bootstrap(value, [groups[i] for i in inside], clusters=clusters, rounds=rounds))
 
     everything = np.arange(truth.size)
@@ -101,7 +101,7 @@ def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds
         source=str(source),
         clips=len(answers.clips),
         failed=answers.failed,
-        speakers=len(set(voices)),
+        speakers=len(set(speakers)),
         average_recall=interval(average_recall, everything),
         accuracy=interval(accuracy, everything),
         average_f1=interval(average_f1, everything),
@@ -114,10 +114,10 @@ def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds
     )
 
 
-def _voices(clips: Sequence[LabelledClip]) -> list[str]:
-    """Returns the speaker of every clip; nothing if one is not known, or if all clips are one speaker's."""
-    voices = [f"{clip.group}/{clip.speaker}" for clip in clips if clip.speaker]
-    return voices if len(voices) == len(clips) and len(set(voices)) > 1 else []
+def _speakers(clips: Sequence[LabelledClip]) -> list[str]:
+    """Returns the speaker of each clip; empty if any is unknown, or if there is only one speaker."""
+    speakers = [f"{clip.group}/{clip.speaker}" for clip in clips if clip.speaker]
+    return speakers if len(speakers) == len(clips) and len(set(speakers)) > 1 else []
 
 
 def _class_figures(truth: IntArray, guess: IntArray, label: int) -> ClassFigures:

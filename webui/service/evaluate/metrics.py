@@ -1,4 +1,4 @@
-"""Figures that say how good a classifier is, and how sure the figures are."""
+"""Metrics of a classifier, and their confidence intervals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its 95 % interval."""
+    """A metric with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -20,7 +20,7 @@ class Interval:
 
 
 def confusion_matrix(truth: IntArray, guess: IntArray, classes: int) -> IntArray:
-    """Returns counts, shape ``(classes, classes)``: rows are the truth, columns the guess."""
+    """Returns counts, shape ``(classes, classes)``: rows are true classes, columns predicted ones."""
     matrix = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(matrix, (truth, guess), 1)
     return matrix
@@ -32,7 +32,7 @@ def average_recall(truth: IntArray, guess: IntArray) -> float:
 
 
 def accuracy(truth: IntArray, guess: IntArray) -> float:
-    """Returns the share that is right."""
+    """Returns the fraction of correct predictions."""
     return float((truth == guess).mean())
 
 
@@ -50,9 +50,10 @@ def f1(truth: IntArray, guess: IntArray, label: int) -> float:
 def calibration_error(truth: IntArray, scores: Scores, bins: int = 15) -> float:
     """Returns the expected calibration error of ``scores``, shape ``(clips, classes)``, in equal-width bins."""
     confidence, right = scores.max(axis=1), scores.argmax(axis=1) == truth
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    bin_index = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
-        abs(right[place == b].mean() - confidence[place == b].mean()) * (place == b).mean() for b in np.unique(place)
+        abs(right[inside].mean() - confidence[inside].mean()) * inside.mean()
+        for inside in (bin_index == number for number in np.unique(bin_index))
     ]
     return float(np.sum(gaps))
 
@@ -65,14 +66,14 @@ def bootstrap(
     rounds: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """Returns ``figure`` with a percentile interval.
+    """Computes a metric with its percentile interval by bootstrapping.
 
     Args:
-        figure: computes the figure from the indices of the clips to count.
-        groups: stratum of every clip (its corpus): a round draws inside each stratum.
-        clusters: unit of every clip to draw together (its speaker); None draws clip by clip.
-        rounds: how many draws.
-        seed: of the draws.
+        figure: computes the metric from the indices of the clips to include.
+        groups: stratum (corpus) of each clip; clips are resampled within their stratum.
+        clusters: cluster (speaker) of each clip, whose clips are resampled together; None resamples single clips.
+        rounds: number of resamples.
+        seed: seed of the random generator.
     """
     random = np.random.default_rng(seed)
     strata = np.array(groups)

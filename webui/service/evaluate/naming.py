@@ -1,4 +1,4 @@
-"""Corpora whose file names say what is in them: RAVDESS, CREMA-D and EMO-DB."""
+"""Corpora whose file names contain speaker and emotion: RAVDESS, CREMA-D and EMO-DB."""
 
 import re
 from collections.abc import Callable
@@ -38,12 +38,12 @@ _EMO_DB: Final = {  # German initials
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a file's name says.
+    """Information from a file name.
 
     Attributes:
-        corpus: whose scheme it follows.
-        speaker: who speaks.
-        emotion: what is acted.
+        corpus: name of the corpus.
+        speaker: number of the speaker.
+        emotion: emotion that the speaker acts.
     """
 
     corpus: str
@@ -77,7 +77,7 @@ _SCHEMES: Final = (
 
 
 def read_name(stem: str) -> Named | None:
-    """Returns what a file's name without its ending says; None if it follows none of the schemes."""
+    """Parses a file name without its ending; returns None if it follows none of the schemes."""
     for scheme in _SCHEMES:
         if found := scheme.pattern.fullmatch(stem):
             return Named(scheme.corpus, found["speaker"], scheme.emotion(found["code"]))

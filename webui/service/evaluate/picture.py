@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture: SVG, which needs no drawing library and stays sharp."""
+"""Draws the confusion matrix as SVG, which needs no drawing library and scales without loss."""
 
 from collections.abc import Sequence
 from html import escape
@@ -6,11 +6,11 @@ from typing import Final
 
 CELL: Final = 56
 MARGIN: Final = 96
-DARK: Final = 0.55  # share from which white writing reads better than black
+DARK: Final = 0.55  # shading from which white text is easier to read than black
 
 
 def draw_confusion(labels: Sequence[str], confusion: Sequence[Sequence[int]], title: str) -> str:
-    """Returns the picture: a row per true label, shaded by its share of the row, with the counts in the cells."""
+    """Returns the SVG: one row per true label, each cell with its count, shaded by its fraction of the row."""
     size = CELL * len(labels)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size + MARGIN + 16} {size + MARGIN + 16}" '

@@ -1,4 +1,4 @@
-"""What an evaluation found, as a document; and as a page to read."""
+"""The results of an evaluation, as a JSON document and as a Markdown report."""
 
 from pydantic import Field
 
@@ -8,7 +8,7 @@ from webui.texts import Language, text
 
 
 class Figure(Document):
-    """A figure with its 95 % interval."""
+    """A metric with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -16,7 +16,7 @@ class Figure(Document):
 
 
 class ClassFigures(Document):
-    """How one emotion fared."""
+    """Metrics of one emotion."""
 
     clips: int
     recall: float
@@ -25,14 +25,16 @@ class ClassFigures(Document):
 
 
 class Evaluation(Document):
-    """Everything that was measured."""
+    """All results of an evaluation."""
 
     model: str
     engine: str
     source: str = Field(description="The manifest or folder.")
     clips: int
-    failed: tuple[str, ...] = Field(description="Recordings that could not be answered, with the reason.")
-    speakers: int = Field(description="How many; 0 if there are not two that are known, and clips are drawn instead.")
+    failed: tuple[str, ...] = Field(description="Recordings that could not be decoded, with the reason.")
+    speakers: int = Field(
+        description="Number of speakers; 0 if fewer than two are known, in which case clips are resampled instead."
+    )
     average_recall: Figure
     accuracy: Figure
     average_f1: Figure
@@ -40,13 +42,14 @@ class Evaluation(Document):
     mean_confidence: float
     labels: tuple[str, ...]
     classes: dict[str, ClassFigures]
-    confusion: tuple[tuple[int, ...], ...] = Field(description="Rows are the truth, columns the answer.")
-    groups: dict[str, Figure] = Field(description="Average recall of every group (corpus), if there are several.")
+    confusion: tuple[tuple[int, ...], ...] = Field(description="Rows are true emotions, columns predicted ones.")
+    groups: dict[str, Figure] = Field(description="Average recall of each corpus, if there are several.")
 
 
 def render_report(found: Evaluation, language: Language) -> str:
     """Returns the report in Markdown."""
-    drawn = text("evaluate.by_speaker" if found.speakers else "evaluate.by_clip", language, speakers=found.speakers)
+    drawn_key = "evaluate.by_speaker" if found.speakers else "evaluate.by_clip"
+    drawn = text(drawn_key, language, speakers=found.speakers)
     lines = [
         text("evaluate.title", language, model=found.model, source=found.source),
         "",
@@ -55,8 +58,12 @@ def render_report(found: Evaluation, language: Language) -> str:
         "| | | 95 % |",
         "|---|---|---|",
     ]
-    named = {"recall": found.average_recall, "accuracy": found.accuracy, "f1": found.average_f1}
-    lines += [_row(text(f"evaluate.{name}", language), figure) for name, figure in named.items()]
+    metrics = {
+        "evaluate.recall": found.average_recall,
+        "evaluate.accuracy": found.accuracy,
+        "evaluate.f1": found.average_f1,
+    }
+    lines += [_row(text(key, language), figure) for key, figure in metrics.items()]
     lines += [_row(text("evaluate.group", language, group=name), figure) for name, figure in found.groups.items()]
     values = {"error": found.calibration_error, "confidence": found.mean_confidence}
     lines += ["", text("evaluate.calibration", language, **values), ""]
@@ -64,8 +71,9 @@ def render_report(found: Evaluation, language: Language) -> str:
     if card is not None and card.accuracy_note:
         lines += [text(card.accuracy_note, language), ""]
     lines += [text("evaluate.matrix", language), ""]
-    head = " | ".join(text(f"evaluate.column_{name}", language) for name in ("recall", "precision", "f1"))
-    lines += ["| | " + " | ".join(found.labels) + f" | {head} |", "|---" * (len(found.labels) + 4) + "|"]
+    columns = ("evaluate.column_recall", "evaluate.column_precision", "evaluate.column_f1")
+    headings = " | ".join(text(key, language) for key in columns)
+    lines += ["| | " + " | ".join(found.labels) + f" | {headings} |", "|---" * (len(found.labels) + 4) + "|"]
     for label, counts in zip(found.labels, found.confusion, strict=True):
         one = found.classes[label]
         figures = f"{one.recall:.2f} | {one.precision:.2f} | {one.f1:.2f}" if one.clips else "– | – | –"

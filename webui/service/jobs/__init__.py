@@ -1,1 +1,1 @@
-"""Jobs of many recordings in the background, and tables of their results."""
+"""Background jobs of many recordings, and tables of their results."""

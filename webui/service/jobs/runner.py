@@ -1,4 +1,4 @@
-"""Works through jobs of many recordings, in this process and with its models, behind whoever waits for an answer."""
+"""Runs jobs of many recordings in this process, with its models, at a lower priority than interactive requests."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from webui.engine.precision import Runtime
 from webui.engine.protocol import CPU_CONCURRENCY
 from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError, TooOftenError
 from webui.progress import Stage
-from webui.results import Notice, format_timestamp
+from webui.results import Notice, fields_of, format_timestamp
 from webui.service.recognition.options import AnalysisOptions
 from webui.service.recognition.service import RecognitionService
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
@@ -23,14 +23,14 @@ from webui.storage.retention import EACH_S
 
 logger = logging.getLogger(__name__)
 
-NOT_READY_S: Final = 5.0  # a model that is being fetched: when to look again
-LOOK_S: Final = 1.0
+NOT_READY_S: Final = 5.0  # pause before the next try while the model is being downloaded
+POLL_S: Final = 1.0  # interval of looking for new items
 
 Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
 
 
-def file_at(place: str, _look: Callable[[], None]) -> AbstractContextManager[Path]:
-    """Gives the file at a path."""
+def file_at(place: str, _check: Callable[[], None]) -> AbstractContextManager[Path]:
+    """Opens an item whose place is a path."""
     return nullcontext(Path(place))
 
 
@@ -38,27 +38,28 @@ class JobOptions(AnalysisOptions):
     """Options of every recording of a job, as the job store keeps them.
 
     Attributes:
-        caller: the caller whose budget of audio is charged; None: no budget is.
+        caller: name of the caller whose audio budget is charged; None: none is charged.
     """
 
     caller: str | None = None
 
 
 class _StopError(Exception):
-    """The job was cancelled, or the process ends."""
+    """The job was cancelled, or the process is ending."""
 
 
 class JobRunner:
-    """Takes items from the store and answers them, in threads of its own.
+    """Takes items from the store and recognizes them, in its own threads.
 
-    One at a time as long as the model runs on the CPU, which several would only share; several at a time once a model
-    is loaded that several keep busy.
+    It runs one item at a time while the model is on the CPU, which several items would only share, and several at a
+    time once a model is loaded that needs them to be fully used.
 
     Args:
-        service: answers.
-        store: keeps jobs and answers.
-        open_item: gives the file of an item's place, and may call what it is given to see whether to go on.
-        on_ended: called with the id of each job that has nothing left to do; its recordings are not needed any more.
+        service: recognizes the recordings.
+        store: stores jobs and results.
+        open_item: opens the file for an item's place; its second argument is a function to call during long work, which
+            raises if the job was cancelled.
+        on_ended: called with the id of each job that has no unfinished items; its recordings are no longer needed.
     """
 
     def __init__(
@@ -71,22 +72,22 @@ class JobRunner:
         self._service = service
         self._open = open_item
         self._on_ended = on_ended
-        self._looked_s = -EACH_S
+        self._cleaned_s = -EACH_S
         self.store = store
         self._changed = threading.Condition()
         self._ending = threading.Event()
-        self._stopped: set[str] = set()  # cancelled or deleted while an item runs
-        self._paused: dict[str, tuple[float, Notice]] = {}  # until their caller has budget again, and what to say
-        self._at_a_time = 1
+        self._stopped: set[str] = set()  # jobs cancelled or deleted, possibly while an item is running
+        self._paused: dict[str, tuple[float, Notice]] = {}  # by job: end of the pause, and its reason
+        self._concurrency = 1
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Begins to work; goes on with what the last process left."""
+        """Starts to work, beginning with what the previous process left unfinished."""
         with self._changed:
             self._add_threads()
 
     def stop(self, timeout_s: float | None = None) -> None:
-        """Ends; items under way wait for the next start, unless they are done within their current piece."""
+        """Stops. An item in progress is run again after the next start, unless it finishes before its next report."""
         with self._changed:
             self._ending.set()
             self._changed.notify_all()
@@ -105,39 +106,39 @@ class JobRunner:
         """Adds a job and returns it.
 
         Args:
-            files: pairs of the name that the user knows and the path or address.
-            options: options of every recording.
-            job: id of the job; None: a new one is made.
-            caller: the caller whose budget of audio is charged; None: no budget is.
+            files: pairs of a file name, as the user knows it, and a path or URL.
+            options: options for every recording.
+            job: id of the job; None creates a new one.
+            caller: name of the caller whose audio budget is charged; None: none is charged.
 
         Raises:
-            OutputError: it can't be written down.
-            RunNotFoundError: it was deleted at once.
+            OutputError: the job can't be stored.
+            RunNotFoundError: the job was deleted right away.
         """
         name = job if job is not None else uuid4().hex
         created = format_timestamp(datetime.now().astimezone())
-        kept = JobOptions(**dict(options), caller=caller)
-        self.store.add(name, created, kept.model_dump_json(exclude_none=True), files)
+        stored = JobOptions(**fields_of(options, AnalysisOptions), caller=caller)
+        self.store.add(name, created, stored.model_dump_json(exclude_none=True), files)
         with self._changed:
             self._changed.notify_all()
         record = self.store.job(name)
-        if record is None:  # somebody was quick to delete it
+        if record is None:  # deleted in the meantime
             raise RunNotFoundError("api.no_job", found=name)
         return record
 
     def cancel(self, job: str) -> None:
-        """Stops a job; what is done stays."""
+        """Cancels a job; finished results are kept."""
         self._stopped.add(job)
         self.store.cancel(job)
         self._notify_if_ended(job)
 
     def delete(self, job: str) -> None:
-        """Stops and forgets a job."""
+        """Cancels a job and deletes it with its results."""
         self._stopped.add(job)
         self.store.delete(job)
 
     def wait(self, job: str, timeout_s: float) -> JobRecord | None:
-        """Returns the job after at most that long, or as soon as something of it has changed."""
+        """Waits until a job may have changed, at most ``timeout_s`` seconds, and returns it."""
         with self._changed:
             record = self.store.job(job)
             if record is not None and not record.ended:
@@ -146,13 +147,13 @@ class JobRunner:
         return record
 
     def pause_of(self, job: str) -> Notice | None:
-        """Returns why nothing of a job is done at the moment, if that is so."""
+        """Returns why a job is paused; None if it is not."""
         until_s, notice = self._paused.get(job, (0.0, None))
         return notice if until_s > time.monotonic() and job not in self._stopped else None
 
     def _add_threads(self) -> None:
-        """Starts the threads that there is work for; those that there is none for any more wait."""
-        while len(self._threads) < self._at_a_time and not self._ending.is_set():
+        """Starts threads up to the current concurrency; threads beyond it stay idle."""
+        while len(self._threads) < self._concurrency and not self._ending.is_set():
             number = len(self._threads)
             thread = threading.Thread(target=self._work, args=(number,), name=f"jobs-{number}", daemon=True)
             self._threads.append(thread)
@@ -162,22 +163,22 @@ class JobRunner:
         while not self._ending.is_set():
             try:
                 if number == 0:
-                    self._forget_old()
-                item = self.store.claim(besides=self._paused_now()) if number < self._at_a_time else None
+                    self._delete_old()
+                item = self.store.claim(besides=self._paused_jobs()) if number < self._concurrency else None
                 if item is None:
                     with self._changed:
-                        self._changed.wait(LOOK_S)
+                        self._changed.wait(POLL_S)
                     continue
-                self._answer(item)
+                self._process(item)
                 self._notify_if_ended(item.job)
-            except Exception:  # a full disk, say: the item waits, and so does this
-                logger.exception("jobs: an item could not be written down")
+            except Exception:  # a full disk, for instance: try again after a pause
+                logger.exception("jobs: the state of an item could not be stored")
                 self._ending.wait(NOT_READY_S)
             with self._changed:
                 self._changed.notify_all()
 
-    def _paused_now(self) -> list[str]:
-        """Returns the jobs that wait until their caller has budget again, without those cancelled meanwhile."""
+    def _paused_jobs(self) -> list[str]:
+        """Returns the jobs that are paused until their caller has budget again, except cancelled ones."""
         now = time.monotonic()
         for job, (until_s, _) in list(self._paused.items()):
             if until_s <= now or job in self._stopped:
@@ -188,35 +189,34 @@ class JobRunner:
         if not self.store.unfinished(job):
             self._on_ended(job)
 
-    def _follow(self, model: str | None, runtime: Runtime) -> None:
-        """Runs as many items at a time from now on as keep the model busy."""
+    def _adapt_concurrency(self, model: str | None, runtime: Runtime) -> None:
+        """Sets how many items run at a time, according to the model that was just used."""
         concurrency = self._service.models.concurrency(model, runtime)
         with self._changed:
-            self._at_a_time = (
-                concurrency if concurrency > CPU_CONCURRENCY else 1
-            )  # on a CPU the second is for interactive requests
+            # on a CPU, the second slot is left to interactive requests
+            self._concurrency = concurrency if concurrency > CPU_CONCURRENCY else 1
             self._add_threads()
 
-    def _forget_old(self) -> None:
-        """Now and then deletes the ended jobs that are older than results are kept."""
+    def _delete_old(self) -> None:
+        """Deletes ended jobs that are older than ``keep_days``; does so at most every ``EACH_S`` seconds."""
         days = self._service.settings.keep_days
-        if days <= 0 or time.monotonic() - self._looked_s < EACH_S:
+        if days <= 0 or time.monotonic() - self._cleaned_s < EACH_S:
             return
-        self._looked_s = time.monotonic()
+        self._cleaned_s = time.monotonic()
         oldest = datetime.now().astimezone() - timedelta(days=days)
         for job in self.store.forget_before(format_timestamp(oldest)):
             self._on_ended(job)
 
-    def _answer(self, item: Item) -> None:
-        def look(_fraction: float, _stage: Stage) -> None:
+    def _process(self, item: Item) -> None:
+        def check(_fraction: float, _stage: Stage) -> None:
             if self._ending.is_set() or item.job in self._stopped:
                 raise _StopError
 
         try:
             options = JobOptions.model_validate_json(self.store.options(item.job) or "{}")
-            with self._open(item.place, lambda: look(0.0, Stage.VALIDATION)) as path:
+            with self._open(item.place, lambda: check(0.0, Stage.VALIDATION)) as path:
                 name = item.name.rsplit("/", 1)[-1]
-                result = self._service.analyze(path, options, file_name=name, caller=options.caller, progress=look)
+                result = self._service.analyze(path, options, file_name=name, caller=options.caller, progress=check)
         except _StopError:
             if item.job in self._stopped:
                 self.store.finish(item, ItemState.CANCELLED, None)
@@ -225,18 +225,18 @@ class JobRunner:
         except ModelNotReadyError:
             self.store.release(item)
             self._ending.wait(NOT_READY_S)
-        except TooOftenError as err:  # of the caller's audio: the rest follows when there is budget for it
+        except TooOftenError as err:  # the caller's audio budget is used up: the job pauses until it is free again
             until_s = time.monotonic() + float(str(err.values["retry_s"]))
             self._paused[item.job] = (until_s, Notice.of_error(err.code, err.values))
             self.store.release(item)
         except SpeechEmotionError as err:
             self._fail(item, Notice.of_error(err.code, err.values))
         except Exception as err:
-            logger.exception("jobs: a recording could not be answered")
+            logger.exception("jobs: unexpected error while a recording was processed")
             self._fail(item, Notice.of_error("request.job_mistake", {"kind": type(err).__name__}))
         else:
             self.store.finish(item, ItemState.DONE, result.model_dump_json(exclude_none=True))
-            self._follow(options.model, Runtime.of(self._service.settings, precision=options.precision))
+            self._adapt_concurrency(options.model, Runtime.of(self._service.settings, precision=options.precision))
 
     def _fail(self, item: Item, notice: Notice) -> None:
         self.store.finish(item, ItemState.FAILED, json.dumps(notice.model_dump(mode="json"), ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""The answers of a job as a table: CSV and Parquet with a row per recording, JSON Lines with whole documents."""
+"""The results of a job as a table: CSV or Parquet with one row per recording, or JSON Lines with full documents."""
 
 import csv
 import json
@@ -13,14 +13,14 @@ from webui.files import replace_file
 from webui.labels import Emotion
 from webui.storage.job_store import Item, ItemState
 
-ROWS_AT_A_TIME: Final = 4096
+BATCH_ROWS: Final = 4096  # rows written to a Parquet file at a time
 SCORES: Final = tuple(emotion.value for emotion in Emotion)
 COLUMNS: Final = ("path", "state", "emotion", "confidence", *SCORES, "duration_s", "model", "error_code", "error")
 _NUMBERS: Final = {"confidence", "duration_s", *SCORES}
 
 
 class TableFormat(StrEnum):
-    """What kind of file."""
+    """File format of a table."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -28,7 +28,7 @@ class TableFormat(StrEnum):
 
 
 def row_of(item: Item) -> dict[str, Any]:
-    """Returns one row; what is not known is None."""
+    """Returns the row of an item; unknown values are None."""
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {"path": item.name, "state": item.state.value}
     if item.outcome is None:
@@ -44,15 +44,15 @@ def row_of(item: Item) -> dict[str, Any]:
 
 
 def write_table(items: Iterable[Item], path: Path, kind: TableFormat) -> None:
-    """Writes a file; it appears whole or not at all.
+    """Writes a table atomically: the file appears complete or not at all.
 
     Args:
-        items: of one job.
-        path: the file.
-        kind: its format. CSV begins with a mark that lets spreadsheets know that it is UTF-8.
+        items: items of one job.
+        path: path of the file.
+        kind: format of the file. CSV starts with a byte order mark, so that spreadsheets read it as UTF-8.
 
     Raises:
-        OutputError: not writable, or no space.
+        OutputError: the file can't be written, or the disk is full.
     """
     writers = {TableFormat.CSV: _write_csv, TableFormat.JSONL: _write_jsonl, TableFormat.PARQUET: _write_parquet}
     try:
@@ -66,11 +66,11 @@ def _write_csv(items: Iterable[Item], path: Path) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
-        table.writerows(_plain(row_of(item)) for item in items)
+        table.writerows(_escape_formulas(row_of(item)) for item in items)
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Returns the row with text that a spreadsheet would take for a formula made text."""
+def _escape_formulas(row: dict[str, Any]) -> dict[str, Any]:
+    """Returns the row with an apostrophe before text that a spreadsheet would run as a formula."""
     risky = ("=", "+", "-", "@", "\t", "\r")
     return {
         key: f"'{value}" if isinstance(value, str) and value.startswith(risky) else value for key, value in row.items()
@@ -94,10 +94,10 @@ def _write_parquet(items: Iterable[Item], path: Path) -> None:
     fields = [(name, pyarrow.float64() if name in _NUMBERS else pyarrow.string()) for name in COLUMNS]
     schema = pyarrow.schema(fields)
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        for rows in _some_at_a_time(map(row_of, items)):
+        for rows in _batches(map(row_of, items)):
             writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
 
 
-def _some_at_a_time(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    while some := list(islice(rows, ROWS_AT_A_TIME)):
-        yield some
+def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while batch := list(islice(rows, BATCH_ROWS)):
+        yield batch

@@ -1,1 +1,1 @@
-"""Loaded models: the pool, their status, batching of requests, downloads in the background."""
+"""Loaded models: the pool, their status, batching of requests, and downloads in the background."""

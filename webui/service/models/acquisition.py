@@ -1,4 +1,4 @@
-"""Brings a large model in the background while the built-in one answers: download, convert, load."""
+"""Downloads, converts and loads a large model in the background, while the built-in model serves requests."""
 
 import logging
 import threading
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from webui.engine.hub.download import Cancelled
 from webui.errors import DownloadCancelledError, SpeechEmotionError
 from webui.results import Notice
 from webui.units import BYTES_PER_MB
@@ -14,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class AcquisitionState(StrEnum):
-    """Where a model is on its way to answering."""
+    """State of an acquisition, from waiting to ready."""
 
     WAITING = "waiting"
     DOWNLOADING = "downloading"
@@ -26,22 +27,22 @@ class AcquisitionState(StrEnum):
 
     @property
     def under_way(self) -> bool:
-        """Whether there is more to come by itself."""
+        """Whether the acquisition is still going on."""
         return self not in {AcquisitionState.READY, AcquisitionState.FAILED, AcquisitionState.CANCELLED}
 
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionStatus:
-    """A moment of an acquisition.
+    """Status of an acquisition at one moment.
 
     Attributes:
-        name: the model.
-        state: where it is.
-        fraction: how much of a download or a conversion is done, 0 to 1; None where that isn't known.
-        done_bytes: of a download.
-        total_bytes: of a download; 0 where that isn't known.
-        hub: who is asked, as people write it; empty unless it downloads.
-        problem: why it failed.
+        name: name of the model.
+        state: state of the acquisition.
+        fraction: fraction done of the download or conversion, 0 to 1; None if it is not known.
+        done_bytes: bytes downloaded so far.
+        total_bytes: size of the download; 0 if it is not known.
+        hub: display name of the hub that the model is downloaded from; empty unless it is being downloaded.
+        problem: error that ended the acquisition.
     """
 
     name: str
@@ -53,7 +54,7 @@ class AcquisitionStatus:
     problem: SpeechEmotionError | None = None
 
     def notice(self) -> Notice | None:
-        """Returns the sentence why the model doesn't answer yet; None once it does."""
+        """Returns the reason why the model can't serve requests yet; None once it can."""
         if self.problem is not None:
             return Notice.of_error(self.problem.code, self.problem.values)
         percent = round(100 * (self.fraction or 0.0))
@@ -84,15 +85,15 @@ class AcquisitionStatus:
 
 
 Report = Callable[[AcquisitionStatus], None]
-Cancelled = Callable[[], bool]
 
 
 class ModelAcquisition:
-    """One model, acquired by one thread at a time. Reading ``status`` never waits.
+    """Acquires one model, in one thread at a time. Reading ``status`` never blocks.
 
     Args:
-        name: the model.
-        acquire: does the work; is given a function to report to, and one that says whether it was cancelled.
+        name: name of the model.
+        acquire: does the work; takes a function to report the status to, and one that returns whether the acquisition
+            was cancelled.
     """
 
     def __init__(self, name: str, acquire: Callable[[Report, Cancelled], None]) -> None:
@@ -104,34 +105,34 @@ class ModelAcquisition:
 
     @property
     def status(self) -> AcquisitionStatus:
-        """Where it is now."""
+        """Current status."""
         return self._status
 
     def start(self) -> None:
-        """Starts, or starts again after a failure; does nothing while it runs or once it is ready."""
+        """Starts the acquisition, also again after a failure; does nothing while it is running or once it is ready."""
         with self._lock:
             running = self._thread is not None and self._thread.is_alive()
             if (running and not self._cancelled.is_set()) or self._status.state is AcquisitionState.READY:
                 return
-            before, self._cancelled = self._thread if running else None, threading.Event()
+            previous, self._cancelled = self._thread if running else None, threading.Event()
             self._status = AcquisitionStatus(self._status.name, AcquisitionState.WAITING)
-            arguments = (before, self._cancelled)
+            arguments = (previous, self._cancelled)
             self._thread = threading.Thread(target=self._run, args=arguments, name="acquisition", daemon=True)
             self._thread.start()
 
     def cancel(self) -> None:
-        """Ends a download that is under way; what arrived is kept. A conversion or loading runs to its end."""
+        """Cancels a download; the part downloaded so far is kept. Conversion and loading can't be cancelled."""
         self._cancelled.set()
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Waits until it is ready, failed or cancelled."""
+        """Waits until the acquisition is ready, failed or cancelled."""
         thread = self._thread
         if thread is not None:
             thread.join(timeout_s)
 
-    def _run(self, before: threading.Thread | None, cancelled: threading.Event) -> None:
-        if before is not None:  # one that was cancelled and hasn't ended yet
-            before.join()
+    def _run(self, previous: threading.Thread | None, cancelled: threading.Event) -> None:
+        if previous is not None:  # a cancelled run that has not ended yet
+            previous.join()
         name = self._status.name
 
         def report(status: AcquisitionStatus) -> None:
@@ -145,9 +146,9 @@ class ModelAcquisition:
         except SpeechEmotionError as err:
             logger.warning("%s: %s", name, err)
             self._end(cancelled, AcquisitionStatus(name, AcquisitionState.FAILED, problem=err))
-        except Exception as err:  # a thread that dies silently would leave the page waiting for ever
-            if not _interpreter_ends(err):
-                logger.exception("%s could not be made ready", name)
+        except Exception as err:  # if the thread died silently, the page would wait forever
+            if not _is_interpreter_ending(err):
+                logger.exception("could not acquire the model %s", name)
             problem = SpeechEmotionError("acquisition.failed", reason=f"{type(err).__name__}: {err}")
             self._end(cancelled, AcquisitionStatus(name, AcquisitionState.FAILED, problem=problem))
         else:
@@ -156,10 +157,10 @@ class ModelAcquisition:
             )
 
     def _end(self, cancelled: threading.Event, status: AcquisitionStatus) -> None:
-        if cancelled is self._cancelled:  # else another run has begun, and it is its status that counts
+        if cancelled is self._cancelled:  # else a newer run has started, whose status must not be overwritten
             self._status = status
 
 
-def _interpreter_ends(err: Exception) -> bool:
-    """Imports in a thread fail in odd ways once the main thread has ended."""
+def _is_interpreter_ending(err: Exception) -> bool:
+    """Returns whether an error comes from the end of the process, when imports in threads fail in various ways."""
     return not threading.main_thread().is_alive() or "interpreter shutdown" in str(err)

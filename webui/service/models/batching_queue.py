@@ -1,8 +1,8 @@
-"""One model for many callers, with dynamic batching: interactive requests before background ones.
+"""One model for many callers, with dynamic batching; interactive requests have priority over background ones.
 
-The request whose turn it is shares a batch with others that wait. Nothing waits for a batch to fill: it is what arrived
-while the model was busy, and on a GPU it takes hardly longer than one window. Where batching gains nothing, as on a
-CPU, each request runs by itself, so that an interactive one is served earlier.
+The request that is next shares its batch with other waiting requests. It never waits for a batch to fill up: a batch
+contains what arrived while the model was busy, and takes a GPU hardly longer than one window. Where batching gains
+nothing, as on a CPU, every request runs by itself, so that an interactive one is served earlier.
 """
 
 import threading
@@ -35,21 +35,21 @@ class BatchingQueue:
     """Runs a model for several threads.
 
     Args:
-        model: the model.
+        model: the model to run.
         on_batch: called with the number of windows of each batch.
     """
 
     def __init__(self, model: EmotionModel, on_batch: Callable[[int], None] = lambda _size: None) -> None:
         self._model = model
         self._on_batch = on_batch
-        self._turn = PrioritySemaphore()
+        self._semaphore = PrioritySemaphore()
         self._pending: list[_Request] = []
         self._lock = threading.Lock()
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for the model."""
-        return self._turn.waiting
+        """Number of requests that wait for the model."""
+        return self._semaphore.waiting
 
     def predict(
         self, windows: Sequence[Window], *, with_features: bool = False, priority: Priority = Priority.INTERACTIVE
@@ -59,28 +59,28 @@ class BatchingQueue:
         Args:
             windows: the windows of one request.
             with_features: whether predictions carry features.
-            priority: order among the requests that wait for this model.
+            priority: priority among the requests that wait for this model.
 
         Raises:
-            InferenceError: a window is not usable, or the model failed.
+            InferenceError: a window is invalid, or the model failed.
         """
         request = _Request(windows, with_features, priority)
         with self._lock:
             self._pending.append(request)
         try:
-            with self._turn.slot(priority):
+            with self._semaphore.slot(priority):
                 if not request.done:
                     self._run(self._gather(request))
         finally:
             with self._lock:
-                if request in self._pending:  # an interrupt came while it waited
+                if request in self._pending:  # interrupted while it was waiting
                     self._pending.remove(request)
         if request.error is not None:
             raise request.error
         return request.predictions
 
     def _gather(self, first: _Request) -> list[_Request]:
-        """Returns ``first`` and the requests that fit beside it: interactive ones first, each class in order."""
+        """Returns a batch of ``first`` and waiting requests that fit in: by priority, then in order of arrival."""
         batch, samples = [first], first.samples
         limit = self._model.max_batch_s * self._model.sample_rate
         with self._lock:
@@ -100,7 +100,7 @@ class BatchingQueue:
         try:
             predictions = self._model.predict(windows, with_features=batch[0].with_features)
         except InferenceError as err:
-            if len(batch) > 1:  # a bad window of one request must not fail the others
+            if len(batch) > 1:  # an invalid window of one request must not fail the others
                 for request in batch:
                     self._run([request])
                 return

@@ -1,4 +1,4 @@
-"""Status of the models at this moment: the active one, the progress of a download, what can be started or cancelled."""
+"""Status of the models: the active one, the progress of a download, and what can be started or cancelled."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class ActiveModel:
         engine: name of the implementation that runs it.
         precision: number format of its weights; empty while it is not loaded.
         device: device that it runs on; empty while it is not loaded.
-        verified: whether its numbers were compared with upstream's on this machine and are equal; None where there is
-            nothing to compare with, or while it is not loaded.
+        verified: whether ``verify`` found, on this machine, that its results equal those of FunASR; None if there is no
+            such record, or while the model is not loaded.
     """
 
     name: str
@@ -31,11 +31,11 @@ class PoolStatus:
     """Status of a model pool.
 
     Attributes:
-        active: the model that serves requests for ``auto`` now; None while there is none.
-        acquisition: progress of downloading, converting and loading the large model; None where none is needed.
+        active: the model that serves requests for ``auto`` now; None if there is none.
+        acquisition: progress of downloading, converting and loading the large model; None if none is needed.
         can_retry: whether ``ModelPool.retry`` would start something.
         can_cancel: whether ``ModelPool.cancel`` would end something.
-        offers: precisions that a request may choose besides that of the active model.
+        offers: precisions that a request may choose in addition to that of the active model.
     """
 
     active: ActiveModel | None

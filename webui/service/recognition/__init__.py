@@ -1,1 +1,1 @@
-"""Recognition of one recording: options, windows, scores, segments, the result and its files."""
+"""Recognition of one recording: options, windows, scores, segments, and the result with its files."""

@@ -1,4 +1,4 @@
-"""``embedding.npy``: one vector for the recording, or one for every frame, gathered window by window."""
+"""Writes ``embedding.npy``: one vector for the recording, or one per frame, collected window by window."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,29 +16,29 @@ from webui.service.recognition.windows import OnFeatures
 
 
 class FeatureMean:
-    """The mean of all features so far; holds one vector."""
+    """Running mean of features; needs memory for one vector only."""
 
     def __init__(self, dim: int) -> None:
         self._sum: NDArray[np.float64] = np.zeros(dim)
         self._count = 0
 
     def add(self, features: FloatArray) -> None:
-        """Takes the next features, ``(some, dim)``."""
+        """Adds features, shape ``(frames, dim)``."""
         self._sum += features.sum(axis=0, dtype=np.float64)
         self._count += len(features)
 
     def mean(self) -> FloatArray:
-        """Returns ``(dim,)``."""
+        """Returns the mean of all features added so far, shape ``(dim,)``."""
         return (self._sum / self._count).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingFile:
-    """The file while it is made.
+    """The embedding file while it is being written.
 
     Attributes:
-        shape: ``(dim,)`` or ``(frames, dim)``.
-        add: takes the next features.
+        shape: shape of the array, ``(dim,)`` or ``(frames, dim)``.
+        add: function that takes the features of the next frames.
     """
 
     shape: tuple[int, ...]
@@ -49,12 +49,12 @@ class EmbeddingFile:
 def embedding_file(
     draft: storage.RunDraft, options: RecognizeOptions, model: EmotionModel, frames: int
 ) -> Iterator[EmbeddingFile | None]:
-    """Gives what takes the features of ``frames`` frames, and has written the file when the block ends.
+    """Yields an embedding file for ``frames`` frames; the file is complete when the block ends.
 
-    None if no embedding was asked for.
+    Yields None if the options do not request an embedding.
 
     Raises:
-        OutputError: there is too little space, or the file can't be written.
+        OutputError: the file can't be written, or the disk has too little space.
     """
     dim = model.embedding_dim
     if not options.extract_embedding:

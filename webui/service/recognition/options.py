@@ -1,4 +1,4 @@
-"""What a client can choose for one recognition; REST, jobs, the command line and the page all use these classes."""
+"""Options of a recognition; the REST API, jobs, the command line and the page all use these classes."""
 
 from typing import Annotated, Any, Final, Self
 
@@ -11,7 +11,7 @@ from webui.settings import LONGEST_WAV_S, MAX_SMOOTHING_S, Precision
 
 MAX_SEGMENT_S: Final = 15.0
 MIN_MAX_SEGMENT_S: Final = 1.0
-MAX_MAX_SEGMENT_S: Final = LONGEST_WAV_S  # as long as a recording may be: no segment is cut
+MAX_MAX_SEGMENT_S: Final = LONGEST_WAV_S  # the longest possible recording: no segment is cut
 MERGE_GAP_S: Final = 1.0  # segments further apart are not merged
 
 SmoothingSeconds = Annotated[float, Field(gt=0, le=MAX_SMOOTHING_S)]
@@ -19,18 +19,18 @@ SegmentSeconds = Annotated[float, Field(ge=MIN_MAX_SEGMENT_S, le=MAX_MAX_SEGMENT
 
 
 class AnalysisOptions(Document):
-    """Options of a recognition that writes no files: an item of a job.
+    """Options of a recognition that writes no files, as for an item of a job.
 
     Attributes:
         granularity: one result for the recording, a curve over time, or one result per speech segment.
         model: name of a model or ``auto``; None takes the settings' value.
         precision: number format of an Emotion2Vec model's weights; None takes the settings' value.
-        window_s: frame scores: length of audio that a row averages over, in seconds; None takes the settings' value.
-        hop_s: frame scores: distance between two rows, in seconds; None takes the settings' value.
-        raw_frames: frame scores: a row for every model frame, without smoothing.
-        labels: the emotions that share the scores; None: all nine. The others are left out of the softmax.
-        max_segment_s: segments: a longer one is cut, at a pause if there is one, in seconds.
-        merge_segments: segments: whether neighbours of the same emotion become one.
+        window_s: length of audio that a row of frame scores averages over, in seconds; None takes the settings' value.
+        hop_s: distance between two rows of frame scores, in seconds; None takes the settings' value.
+        raw_frames: whether frame scores have a row for every model frame, without smoothing.
+        labels: emotions that share the scores; None: all nine. The others are left out of the softmax.
+        max_segment_s: maximum length of a segment in seconds; longer speech is cut, at a pause if there is one.
+        merge_segments: whether adjacent segments of the same emotion are merged.
     """
 
     granularity: Granularity = Granularity.UTTERANCE
@@ -62,10 +62,10 @@ class AnalysisOptions(Document):
 
     @classmethod
     def of(cls, **values: Any) -> Self:  # noqa: ANN401 - one value per field
-        """Returns options made of values that a user typed.
+        """Creates options from values that a user entered.
 
         Raises:
-            RequestError: a value is out of its range, or a label is unknown.
+            RequestError: a value is out of range, or a label is unknown.
         """
         try:
             return cls(**values)
@@ -84,10 +84,10 @@ class RecognizeOptions(AnalysisOptions):
 
 
 def parse_labels(names: str) -> tuple[Emotion, ...]:
-    """Returns the emotions that ``angry,happy`` names, in the order of the nine.
+    """Parses a list such as ``angry,happy``; returns the emotions in the order of ``Emotion``.
 
     Raises:
-        RequestError: a name is none of the nine.
+        RequestError: a name is unknown, or there is none.
     """
     wanted = [name.strip().lower() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in emotion_names()]
@@ -98,12 +98,12 @@ def parse_labels(names: str) -> tuple[Emotion, ...]:
 
 
 def emotion_names() -> list[str]:
-    """Returns the names of the nine emotions in their order."""
+    """Returns the names of the nine emotions, in the order of ``Emotion``."""
     return [emotion.value for emotion in Emotion]
 
 
 def _request_error(error: ValidationError) -> RequestError:
-    """Returns the first fault of ``error`` as an error that users read."""
+    """Converts the first validation error to an error with a message for users."""
     fault = error.errors(include_url=False)[0]
     field, found = str(fault["loc"][0]) if fault["loc"] else "", fault["input"]
     if field == "labels":

@@ -1,4 +1,4 @@
-"""From a recording's frame logits to the result document and the columns that lie beside it."""
+"""Builds the result document of a recording, and the table of frame scores, from its frame logits."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ FrameColumns = Mapping[str, Scores]
 
 @dataclass(frozen=True, slots=True)
 class BuiltResult:
-    """A result document with the rows that go to a file.
+    """A result document, and the frame scores that are written to a separate file.
 
     Attributes:
         result: the document.
-        frame_groups: groups of rows for the Parquet file, columns of ``(rows,)`` each, made while they are read; None
-            if the document holds them or none exist.
+        frame_groups: groups of rows for the Parquet file, each with columns of shape ``(rows,)``, computed while they
+            are read; None if the document contains the frame scores or there are none.
     """
 
     result: RecognitionResult
@@ -49,7 +49,19 @@ class BuiltResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultContext:
-    """What an answer says besides the scores."""
+    """Everything that goes into a result besides the model's prediction.
+
+    Attributes:
+        source: description of the recording.
+        embedding_shape: shape of the embedding file; None without one.
+        options: options of the request.
+        smoothing_s: window and hop of frame scores, in seconds.
+        max_json_rows: maximum number of rows of frame scores in the document; more go to a file.
+        timestamp: start of the recognition, in the format of the document.
+        timing: seconds spent on decoding and inference.
+        warnings: warnings for the document.
+        spans: speech found in the recording; None if no segments were requested.
+    """
 
     source: SourceInfo
     embedding_shape: tuple[int, ...] | None
@@ -65,16 +77,16 @@ class ResultContext:
 def build_result(
     model: EmotionModel, joined: RecordingLogits, context: ResultContext, log_line: Callable[[Notice], None]
 ) -> BuiltResult:
-    """Builds the document.
+    """Builds the result document.
 
     Args:
-        model: which answered.
-        joined: its prediction for the whole recording.
+        model: the model that made the prediction.
+        joined: prediction for the whole recording.
         context: source, options, times and warnings.
         log_line: called with each line of the processing log.
 
     Raises:
-        ModelError: the model's labels don't map to the nine.
+        ModelError: a label of the model has no counterpart among the nine emotions.
     """
     scores = emotion_scores(joined.logits.mean(axis=0, dtype=np.float64), model, context.options.labels)
     emotion = list(Emotion)[int(scores.argmax())]

@@ -1,4 +1,4 @@
-"""From frame logits to scores: pooling, the softmax, the nine emotions, smoothing over time."""
+"""From frame logits to scores: softmax, mapping to the nine emotions, smoothing over time."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,35 +20,34 @@ def emotion_scores(
 ) -> Scores:
     """Returns the scores of the nine emotions.
 
-    The softmax runs over the labels in use; labels of one emotion are added up; an emotion that the model doesn't know
-    scores 0, and so does one outside ``allowed_emotions``, whose labels are left out of the softmax.
+    The softmax is over the labels in use; the scores of labels with the same emotion are added up. An emotion without a
+    label scores 0, and so does one outside of ``allowed_emotions``: its labels are left out of the softmax.
 
     Args:
-        logits: shape ``(..., labels)``.
-        model: whose logits they are.
-        allowed_emotions: the emotions that share the scores; None: all nine.
+        logits: logits of the model, shape ``(..., labels)``.
+        model: the model that made them.
+        allowed_emotions: emotions that share the scores; None: all nine.
 
     Returns:
         Shape ``(..., 9)``, in the order of ``Emotion``; each row sums to 1.
 
     Raises:
-        ModelError: a label stands for none of the nine.
-        RequestError: the model knows none of the emotions asked for.
+        ModelError: a label of the model has no counterpart among the nine emotions.
+        RequestError: the model has no label for any of ``allowed_emotions``.
     """
     check_labels(model, allowed_emotions)
     pairs = list(zip(model.labels.emotions, model.labels.used, strict=True))
-    counts = [used and (allowed_emotions is None or emotion in allowed_emotions) for emotion, used in pairs]
-    return _softmax(logits[..., counts]) @ _label_map(
-        [emotion for (emotion, _), one in zip(pairs, counts, strict=True) if one]
-    )
+    included = [used and (allowed_emotions is None or emotion in allowed_emotions) for emotion, used in pairs]
+    emotions = [emotion for (emotion, _), include in zip(pairs, included, strict=True) if include]
+    return _softmax(logits[..., included]) @ _label_map(emotions)
 
 
 def check_labels(model: EmotionModel, allowed_emotions: AllowedEmotions = None) -> None:
-    """Refuses a model that can't be asked for the nine emotions, or for those asked for.
+    """Checks that a model's labels map to the nine emotions, and that it knows one of ``allowed_emotions``.
 
     Raises:
-        ModelError: a label stands for none of the nine.
-        RequestError: the model knows none of ``allowed_emotions``, or there are none.
+        ModelError: a label has no counterpart among the nine emotions.
+        RequestError: the model has no label for any of ``allowed_emotions``, or these are empty.
     """
     unmapped = model.labels.unmapped()
     if unmapped:
@@ -68,7 +67,7 @@ def _softmax(logits: NDArray[np.floating]) -> Scores:
 
 
 def _label_map(mapped: Sequence[Emotion | None]) -> Scores:
-    """A matrix of 0 and 1, shape ``(labels, 9)``."""
+    """Returns a matrix of zeros and ones that adds up the labels of each emotion, shape ``(labels, 9)``."""
     order = list(Emotion)
     matrix = np.zeros((len(mapped), len(order)))
     for row, emotion in enumerate(mapped):
@@ -78,7 +77,7 @@ def _label_map(mapped: Sequence[Emotion | None]) -> Scores:
 
 
 def check_smoothing(window_s: float, hop_s: float) -> None:
-    """Refuses a window and hop that make no sense.
+    """Checks the window and hop of frame scores.
 
     Raises:
         RequestError: not ``window >= hop > 0``, or not finite.
@@ -89,11 +88,11 @@ def check_smoothing(window_s: float, hop_s: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    """How frames become rows, in frames.
+    """How model frames are averaged into rows of frame scores.
 
     Attributes:
-        window: frames that a row averages over; ``window - hop`` is even.
-        hop: frames from one row to the next.
+        window: number of frames that a row averages over; ``window - hop`` is even.
+        hop: number of frames from one row to the next.
     """
 
     window: int
@@ -101,10 +100,10 @@ class Smoothing:
 
     @classmethod
     def from_seconds(cls, window_s: float, hop_s: float, *, frame_rate: float) -> "Smoothing":
-        """Rounds seconds to frames; the window gives up one frame where the difference to the hop would be odd.
+        """Rounds seconds to frames; the window is one frame shorter where ``window - hop`` would be odd.
 
         Raises:
-            RequestError: not ``window >= hop > 0``, or not numbers.
+            RequestError: not ``window >= hop > 0``, or not finite.
         """
         check_smoothing(window_s, hop_s)
         hop = max(1, round(hop_s * frame_rate))
@@ -113,18 +112,18 @@ class Smoothing:
 
     @classmethod
     def none(cls) -> "Smoothing":
-        """Every frame a row of its own."""
+        """Returns no smoothing: every frame is a row."""
         return cls(window=1, hop=1)
 
 
 @dataclass(frozen=True, slots=True)
 class SmoothedLogits:
-    """Rows over time.
+    """Rows of smoothed logits.
 
     Attributes:
-        logits: shape ``(rows, labels)``.
+        logits: logits of the rows, shape ``(rows, labels)``.
         first: first frame of each row, shape ``(rows,)``.
-        stop: one past its last frame, shape ``(rows,)``; only the last row can be shorter than the hop.
+        stop: one past the last frame of each row, shape ``(rows,)``; only the last row can be shorter than the hop.
     """
 
     logits: Scores
@@ -133,7 +132,7 @@ class SmoothedLogits:
 
 
 def count_rows(frames: int, smoothing: Smoothing) -> int:
-    """Returns how many rows ``frames`` frames become."""
+    """Returns the number of rows for ``frames`` frames."""
     return -(-frames // smoothing.hop)
 
 
@@ -142,21 +141,21 @@ def smooth(
 ) -> SmoothedLogits:
     """Averages frame logits ``(frames, labels)`` into rows whose mean, weighted by length, is the frames' mean.
 
-    A moving average of ``window - hop + 1`` frames with the recording mirrored at both ends, which moves weight about
-    but keeps the mean, then the mean of every ``hop`` frames. So the softmax of the rows' mean stays the utterance's
-    scores.
+    First comes a moving average over ``window - hop + 1`` frames, for which the recording is mirrored at both ends, so
+    that its mean does not change; then the mean of every ``hop`` frames. So the softmax of the mean of all rows still
+    gives the scores of the utterance.
 
     Args:
-        logits: of the whole recording.
-        smoothing: how frames become rows.
-        first_row: first row wanted; by default the first there is.
-        stop_row: one past the last row wanted; by default all. Some rows at a time need memory for some rows.
+        logits: logits of the whole recording.
+        smoothing: how frames are averaged into rows.
+        first_row: first row to compute.
+        stop_row: one past the last row to compute; None: all rows. Memory is only needed for the computed rows.
     """
     last = count_rows(len(logits), smoothing) if stop_row is None else stop_row
     begin, end = first_row * smoothing.hop, min(last * smoothing.hop, len(logits))
     width = smoothing.window - smoothing.hop + 1
-    seen = _mirrored(np.arange(begin - width // 2, end + width // 2), len(logits))
-    averaged = _moving_average(logits[seen].astype(np.float64), width=width)
+    indices = _mirrored(np.arange(begin - width // 2, end + width // 2), len(logits))
+    averaged = _moving_average(logits[indices].astype(np.float64), width=width)
     first = np.arange(begin, end, smoothing.hop)
     stop = np.minimum(first + smoothing.hop, end)
     rows = np.add.reduceat(averaged, first - begin, axis=0) / (stop - first)[:, None]
@@ -164,13 +163,13 @@ def smooth(
 
 
 def _mirrored(indices: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Returns indices into ``length`` rows for indices beyond both ends: ... 1 0 | 0 1 ... n-1 | n-1 n-2 ..."""
+    """Mirrors indices beyond the ends of ``length`` rows: ... 1 0 | 0 1 ... n-1 | n-1 n-2 ..."""
     folded = indices % (2 * length)
     return np.minimum(folded, 2 * length - 1 - folded)
 
 
 def _moving_average(values: Scores, *, width: int) -> Scores:
-    """Centred mean over ``width`` (odd) rows of ``values`` ``(rows + width - 1, columns)``."""
+    """Returns the centred mean over ``width`` (odd) rows of ``values``, shape ``(rows + width - 1, columns)``."""
     if width == 1:
         return values
     sums = np.cumsum(np.concatenate([np.zeros((1, values.shape[1])), values]), axis=0)

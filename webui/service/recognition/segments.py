@@ -1,8 +1,8 @@
-"""Speech segments with an emotion each.
+"""Speech segments, each with its emotion.
 
-The model runs over the recording as a whole, and the scores of a segment come from the logits of its frames. Running it
-over each segment alone would take away the context before and after, and cost a pass per segment; and the scores of a
-segment that covers everything would not be those of the recording.
+The model runs over the whole recording, and the scores of a segment come from the logits of its frames. Running the
+model on each segment separately would lose the context before and after it and cost a forward pass per segment, and a
+segment that covers the whole recording would not have the scores of the recording.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,25 +32,26 @@ def build_segments(
     """Returns the segments in order.
 
     Args:
-        spans: where somebody speaks, in samples at 16 kHz, whatever the model's rate.
-        logits: of all frames, ``(frames, labels)``.
-        model: whose frames they are.
-        allowed_emotions: the emotions that share the scores; None: all.
-        merge_gap_s: neighbours of the same emotion that are no further apart become one segment; None: none do.
+        spans: where there is speech, in samples at 16 kHz, regardless of the model's sample rate.
+        logits: logits of all frames, shape ``(frames, labels)``.
+        model: the model that made them.
+        allowed_emotions: emotions that share the scores; None: all nine.
+        merge_gap_s: longest gap, in seconds, between adjacent segments of the same emotion that are merged; None: no
+            segments are merged.
     """
     groups = [[span] for span in spans]
     if merge_gap_s is not None:
-        leaders = [int(_scores([span], logits, model, allowed_emotions).argmax()) for span in spans]
-        gap = round(merge_gap_s * SPEECH_RATE)
-        groups = list(_joined(spans, leaders, gap))
+        emotions = [int(_scores([span], logits, model, allowed_emotions).argmax()) for span in spans]
+        max_gap = round(merge_gap_s * SPEECH_RATE)
+        groups = list(_merged(spans, emotions, max_gap))
     return tuple(_segment(group, _scores(group, logits, model, allowed_emotions)) for group in groups)
 
 
-def _joined(spans: Sequence[SpeechSpan], leaders: Sequence[int], gap: int) -> Iterator[list[SpeechSpan]]:
-    """Yields runs of neighbours with the same leader and at most ``gap`` samples between them."""
+def _merged(spans: Sequence[SpeechSpan], emotions: Sequence[int], max_gap: int) -> Iterator[list[SpeechSpan]]:
+    """Yields groups of consecutive spans that have the same emotion and at most ``max_gap`` samples between them."""
     group: list[SpeechSpan] = list(spans[:1])
-    for (before, leader), (span, following) in pairwise(zip(spans, leaders, strict=True)):
-        if leader == following and span.start - before.stop <= gap:
+    for (previous, previous_emotion), (span, emotion) in pairwise(zip(spans, emotions, strict=True)):
+        if emotion == previous_emotion and span.start - previous.stop <= max_gap:
             group.append(span)
         else:
             yield group
@@ -67,7 +68,7 @@ def _scores(
 
 
 def _frames(span: SpeechSpan, logits: FloatArray, model: EmotionModel) -> Frames:
-    """Returns the frames of a span: at least one, and none beyond the end."""
+    """Returns the range of frames of a span: at least one frame, and none beyond the end."""
     per_sample = model.frame_rate / SPEECH_RATE
     first = min(int(span.start * per_sample), len(logits) - 1)
     return first, max(first + 1, min(round(span.stop * per_sample), len(logits)))

@@ -1,10 +1,10 @@
-"""The main use case: a recording in, an answer and its files out.
+"""The main use case: takes a recording, and gives a result and its files.
 
-First the recording is decoded, to a spool and from there to ``processed_audio.wav``; then the model goes through it
-window by window. Neither step holds a long recording in memory, and a disk that is too small is met before the hours of
-inference, not after. Decoding comes before the model is loaded, so that a file that is no audio is refused at once; the
-model's sample rate is known by then from its files, and a second spool holds the samples for a model that doesn't take
-16 kHz.
+The recording is first decoded to a spool, and from there written to ``processed_audio.wav``; then the model runs over
+it window by window. Neither step holds a long recording in memory, and a full disk is noticed before hours of inference
+and not afterwards. Decoding comes before loading the model, so that a file without audio is refused immediately. The
+model's sample rate is already known from its files; for a model that does not take 16 kHz, a second spool holds the
+samples at that rate.
 """
 
 import time
@@ -24,7 +24,7 @@ from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.progress import Progress, Stage, ignore_progress
-from webui.results import Granularity, Notice, RecognitionResult, Timing, fields_of, format_timestamp
+from webui.results import Granularity, Notice, RecognitionResult, Timing, by_importance, fields_of, format_timestamp
 from webui.service.models.pool import LoadedModel, ModelPool
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
@@ -40,19 +40,19 @@ from webui.settings import Settings
 from webui.units import SPEECH_RATE
 
 OnLog = Callable[[Notice], None]
-DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # fractions of the progress at which these are done
-PROGRESS_STEPS: Final = 200  # decoding tells that often: a block is as little as 0.2 s of audio
+DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # progress after decoding, writing the audio file and inference
+PROGRESS_STEPS: Final = 200  # most reports from decoding, whose blocks can be as short as 0.2 s of audio
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """An answer, and what was written.
+    """The result of a recognition, and the files that were written.
 
     Attributes:
-        result: the document that ``result.json`` holds.
-        folder: the run folder.
-        files: the files in it.
-        log: the lines of the processing log.
+        result: content of ``result.json``.
+        folder: path of the run folder.
+        files: paths of the files in the run folder.
+        log: lines of the processing log.
     """
 
     result: RecognitionResult
@@ -62,14 +62,27 @@ class Recognition:
 
 
 class RecognitionService:
-    """Decodes, predicts, scores and saves.
+    """Recognizes recordings: decodes them, runs a model, and writes the results.
 
-    Safe to call from several threads: each model runs one window at a time, and a short recording need not wait for the
-    end of a long one.
+    Safe to call from several threads. They share each model window by window, so a short recording does not wait for
+    the end of a long one.
 
     Args:
-        settings: limits, folders and defaults.
-        registry: where models come from; by default the one of the settings.
+        settings: limits, folders and default values.
+        registry: finds and loads models; None creates one from the settings.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from webui.settings import PROJECT_DIR, Settings
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> service = RecognitionService(Settings(model="builtin", outputs_dir=Path(folder.name)))
+        >>> recognition = service.recognize(PROJECT_DIR / "examples" / "example_synthetic.wav")
+        >>> recognition.result.emotion.value
+        'disgusted'
+        >>> [file.name for file in recognition.files]
+        ['log.txt', 'processed_audio.wav', 'result.json']
+        >>> folder.cleanup()
     """
 
     def __init__(self, settings: Settings, registry: ModelRegistry | None = None) -> None:
@@ -83,10 +96,10 @@ class RecognitionService:
         self.budget = AudioBudget(settings.max_audio_s_per_hour)
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
-        """Loads a model, or returns it if it is loaded already; None takes the settings' values.
+        """Returns a model, loading it if necessary; None takes the settings' values.
 
         Raises:
-            ModelError: it can't be had; the subclass says why.
+            ModelError: the model is not available; the subclass tells the cause.
         """
         return self.models.get(model, runtime).model
 
@@ -99,27 +112,29 @@ class RecognitionService:
         caller: str | None = None,
         runtime: Runtime | None = None,
         admitted: bool = False,
+        outputs_dir: Path | None = None,
         progress: Progress = ignore_progress,
         on_log: OnLog = lambda _line: None,
     ) -> Recognition:
         """Recognizes the emotion of one recording and writes its run folder.
 
         Args:
-            source: an audio file in any format, or its bytes.
-            options: the options; None: all defaults.
-            file_name: name of the file as the user knows it; by default the name of the path.
-            caller: name of the caller whose budget of audio is charged; None: no budget is.
+            source: path of an audio file in any format, or its bytes.
+            options: options of the recognition; None: all defaults.
+            file_name: name of the file as the user knows it; None: the name in the path.
+            caller: name of the caller whose audio budget is charged; None: none is charged.
             runtime: device, engine and precision; None takes the settings' values and the precision of the options.
-            admitted: whether the calling surface holds an admission of the scheduler for this request. Without one the
-                work is counted here, and refused once the process is to end.
-            progress: called with the fraction done and the stage; may raise to stop the run, which then leaves nothing
-                behind.
-            on_log: called with every line of the processing log as it arises.
+            admitted: whether the scheduler has already admitted this request. If not, the work is tracked here, and
+                refused once the process is about to end.
+            outputs_dir: folder in which the run folder is written; None takes the settings' value.
+            progress: called with the fraction done and the stage; may raise to stop the recognition, which then leaves
+                no files behind.
+            on_log: called with each line of the processing log as it is added.
 
         Raises:
             AudioError: the recording can't be used.
-            RequestError: the options make no sense.
-            TooOftenError: the caller has had as much audio decoded as it may in an hour.
+            RequestError: the options are invalid.
+            TooOftenError: the caller's audio budget for an hour is used up.
             ModelError: the model can't be used.
             OutputError: the files can't be written.
             StoppingError: the process is about to end.
@@ -130,7 +145,7 @@ class RecognitionService:
         run = _Run(self.settings, options, drain.watched(progress), on_log, Priority.INTERACTIVE)
         with (
             nullcontext() if admitted else drain.open_track(),
-            storage.open_draft(self.settings.outputs_dir, started=run.started) as draft,
+            storage.open_draft(outputs_dir or self.settings.outputs_dir, started=run.started) as draft,
         ):
             built = self._build(run, source, file_name, caller, runtime, draft, keep_audio=True)
             recognition = run.save(built, draft)
@@ -147,16 +162,16 @@ class RecognitionService:
         priority: Priority = Priority.BACKGROUND,
         progress: Progress = ignore_progress,
     ) -> RecognitionResult:
-        """Recognizes like ``recognize``, and writes no files: returns the document alone.
+        """Recognizes like ``recognize``, but writes no files and only returns the document.
 
-        Frame scores that would need a file are left out of the document; no embedding is made.
+        Frame scores that would need a file are left out of the document; there is no embedding.
 
         Args:
             source: see ``recognize``.
-            options: the options.
+            options: options of the recognition.
             file_name: see ``recognize``.
             caller: see ``recognize``.
-            priority: order among the requests that wait for the same model.
+            priority: priority among the requests that wait for the same model.
             progress: see ``recognize``.
         """
         recognize_options = RecognizeOptions(**fields_of(options, AnalysisOptions))
@@ -180,7 +195,7 @@ class RecognitionService:
         *,
         keep_audio: bool,
     ) -> BuiltResult:
-        """Decodes a recording, charges it, and builds its document; the samples are gone afterwards."""
+        """Decodes a recording, charges it to the caller, and builds its document; deletes the samples at the end."""
         with self.budget.charged(caller) as charge:
             recording = run.decode(source, file_name, draft, self._expected_rate(run.options, runtime), charge)
         with closing(recording):
@@ -199,13 +214,13 @@ class RecognitionService:
         return loaded
 
     def _expected_rate(self, options: AnalysisOptions, runtime: Runtime) -> int:
-        """Returns the sample rate to decode for; the model may turn out to take another one once it is loaded."""
+        """Returns the sample rate to decode for; once loaded, the model may turn out to need another one."""
         expected = self.models.sample_rate(options.model, runtime)
         return expected if expected is not None else SPEECH_RATE
 
 
 class _Run:
-    """One recognition: keeps the log and the clock while it passes through the stages."""
+    """The stages of one recognition, with its log and its times."""
 
     def __init__(
         self, settings: Settings, options: RecognizeOptions, progress: Progress, on_log: OnLog, priority: Priority
@@ -226,7 +241,7 @@ class _Run:
     def decode(
         self, source: Path | bytes, file_name: str | None, draft: storage.RunDraft, model_rate: int, charge: Charge
     ) -> StoredRecording:
-        """Returns the recording, which is to be closed, at 16 kHz and at ``model_rate`` Hz."""
+        """Returns the recording at 16 kHz and at ``model_rate`` Hz; the caller must close it."""
         self._progress(0.0, Stage.VALIDATION)
         new_store = charge.metered(draft.spool, stores=1 if model_rate == SPEECH_RATE else 2)
         recording = self._decode(source, file_name, new_store, model_rate, self._steps(0.0, DECODED))
@@ -256,7 +271,7 @@ class _Run:
         file_name: str | None,
         draft: storage.RunDraft,
     ) -> Iterator[StoredRecording]:
-        """Gives the recording at the model's rate; decodes once more if it was not decoded for that rate."""
+        """Yields the recording at the model's sample rate; decodes it again if it was decoded for another rate."""
         if model.sample_rate != SPEECH_RATE:
             self._log_text("log.model_rate", sample_rate_hz=model.sample_rate)
         if recording.model.sample_rate == model.sample_rate:
@@ -298,7 +313,7 @@ class _Run:
             )
 
     def load(self, load: Callable[[], LoadedModel]) -> LoadedModel:
-        """Returns what ``load`` returns, timed."""
+        """Loads the model, and logs how long that takes."""
         self._progress(STORED, Stage.INFERENCE)
         clock = time.perf_counter()
         loaded = load()
@@ -314,10 +329,10 @@ class _Run:
         return loaded
 
     def infer(self, recording: StoredRecording, loaded: LoadedModel, draft: storage.RunDraft) -> BuiltResult:
-        """Returns the answer, and leaves the embedding in the draft."""
+        """Runs the model and builds the result; writes the embedding to the draft."""
         clock = time.perf_counter()
         model, signal = loaded.model, recording.model
-        check_labels(model, self.options.labels)  # now, not after hours of inference
+        check_labels(model, self.options.labels)  # before hours of inference, not after
         if self.options.granularity is Granularity.SEGMENT:
             check_vad()
         with embedding_file(draft, self.options, model, count_frames(model, len(signal.waveform))) as embedding:
@@ -333,7 +348,9 @@ class _Run:
         inference_s = time.perf_counter() - clock
         self._log_text("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
         no_speech = () if spans is None or spans else (_no_speech(recording),)
-        warnings = (*recording.warnings, *_about_length(model, joined), *no_speech, *model.notices, *loaded.notices)
+        warnings = by_importance(
+            (*recording.warnings, *_cut_warning(model, joined), *no_speech, *model.notices, *loaded.notices)
+        )
         for warning in warnings:
             self._log_line(warning)
         context = ResultContext(
@@ -350,7 +367,7 @@ class _Run:
         return build_result(model, joined, context, self._log_line)
 
     def _detect_speech(self, recording: StoredRecording) -> list[SpeechSpan] | None:
-        """Returns where somebody speaks, if segments are asked for."""
+        """Returns where there is speech; None unless segments are requested."""
         if self.options.granularity is not Granularity.SEGMENT:
             return None
         return detect_speech(
@@ -359,20 +376,20 @@ class _Run:
             on_progress=lambda _fraction: self._progress(INFERRED, Stage.INFERENCE),
         )
 
-    def save(self, answer: BuiltResult, draft: storage.RunDraft) -> Recognition:
-        """Writes the rest and publishes the run folder."""
+    def save(self, built: BuiltResult, draft: storage.RunDraft) -> Recognition:
+        """Writes the remaining files and publishes the run folder."""
         self._progress(INFERRED, Stage.RESULTS)
         with draft.writing():
-            storage.write_run(draft.path, storage.RunContent(answer.result, self._log, answer.frame_groups))
+            storage.write_run(draft.path, storage.RunContent(built.result, self._log, built.frame_groups))
             names = sorted(file.name for file in draft.path.iterdir())
             folder = draft.publish()
-            files = tuple(folder / name for name in names)  # not looked up: somebody may delete it already
+            files = tuple(folder / name for name in names)  # not listed again: the folder may be deleted already
         self._log_text("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
         self._progress(1.0, Stage.RESULTS)
-        return Recognition(answer.result, folder, files, tuple(self._log))
+        return Recognition(built.result, folder, files, tuple(self._log))
 
     def _steps(self, start: float, stop: float) -> Callable[[float], None]:
-        """Returns what takes the fraction done of a part of the preprocessing; it tells seldom and never backwards."""
+        """Returns a function that reports progress within a part of the preprocessing, in steps and never backwards."""
         last = 0
 
         def report(fraction: float) -> None:
@@ -396,8 +413,8 @@ def _no_speech(recording: StoredRecording) -> Notice:
     return Notice(code="request.no_speech", values={"duration_s": recording.source.duration_s})
 
 
-def _about_length(model: EmotionModel, joined: RecordingLogits) -> tuple[Notice, ...]:
-    """Returns what was done to a recording that had to be cut."""
+def _cut_warning(model: EmotionModel, joined: RecordingLogits) -> tuple[Notice, ...]:
+    """Returns the warning about a recording that was cut into windows; none if it was not."""
     if joined.windows == 1:
         return ()
     context_s = round(model.context_samples / model.sample_rate, 2)

@@ -1,9 +1,9 @@
-"""A recording as windows of bounded length, and the logits of the whole recording from those of its windows.
+"""Cuts a recording into windows of bounded length, and joins the windows' logits to those of the recording.
 
-A recording of up to ``MAX_WINDOW_S`` is one window, so its numbers are exactly the model's. A longer one becomes
-windows of at most that length. They are cut where it is quiet and include at least the model's context on both sides,
-whose frames are dropped afterwards. So what is in memory does not grow with the recording, apart from the logits: 7 MB
-an hour.
+A recording of up to ``MAX_WINDOW_S`` is a single window, so its logits are exactly the model's. A longer one is cut
+into windows of at most that length. The cuts are at quiet places; each window also includes at least the model's
+context on both sides, and the frames of this context are dropped afterwards. Memory therefore does not grow with the
+length of the recording, apart from the logits, which take 7 MB per hour.
 """
 
 import time
@@ -19,10 +19,10 @@ from webui.audio.signal.statistics import measure
 from webui.engine.protocol import EmotionModel, Prediction, Window
 from webui.errors import AudioTooShortError
 
-MAX_WINDOW_S: Final = 30.0  # docs/LONG_AUDIO.md says what other lengths would cost and change
-SEARCH_S: Final = 5.0  # before the last possible cut: where the quietest frame is searched
-QUIET_S: Final = 0.2  # what has to be quiet around a cut
-LENGTH_STEP_S: Final = 1.0  # lengths are multiples of this: libraries keep buffers for every length they meet
+MAX_WINDOW_S: Final = 30.0  # docs/LONG_AUDIO.md compares other lengths
+SEARCH_S: Final = 5.0  # the quietest frame is searched within this time before the last possible cut
+QUIET_S: Final = 0.2  # length of audio around a cut whose energy is measured
+LENGTH_STEP_S: Final = 1.0  # lengths are multiples of this, as libraries cache buffers for each new length
 
 OnFeatures = Callable[[FloatArray], None]
 
@@ -37,12 +37,12 @@ class Predict(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WindowSlice:
-    """A window and which of its frames count.
+    """A window, and the range of its frames to keep.
 
     Attributes:
-        window: samples with the recording's statistics.
-        first: first frame of the window that is kept.
-        stop: one past the last frame that is kept; None keeps all to the end.
+        window: samples, with the statistics of the recording.
+        first: first frame of the window to keep.
+        stop: one past the last frame to keep; None keeps all frames to the end.
     """
 
     window: Window
@@ -56,7 +56,7 @@ class RecordingLogits:
 
     Attributes:
         logits: frame logits, shape ``(frames, labels)``.
-        windows: how many windows it took.
+        windows: number of windows that were needed.
     """
 
     logits: FloatArray
@@ -64,7 +64,7 @@ class RecordingLogits:
 
 
 def count_frames(model: EmotionModel, samples: int) -> int:
-    """Returns how many frames ``model`` makes of a recording: ``floor((samples - min_samples) / hop) + 1``."""
+    """Returns the number of frames of a recording: ``floor((samples - min_samples) / hop) + 1``, but at least 0."""
     return max(0, (samples - model.min_samples) // _hop_samples(model) + 1)
 
 
@@ -75,16 +75,17 @@ def cut_windows(
     statistics: tuple[float, float] | None = None,
     window_s: float = MAX_WINDOW_S,
 ) -> Iterator[WindowSlice]:
-    """Cuts ``waveform`` ``(samples,)`` into windows whose kept frames follow each other without gap or overlap.
+    """Cuts ``waveform`` ``(samples,)`` into windows whose frames to keep follow each other without gaps or overlaps.
 
     Args:
-        model: the model that will compute the frames.
+        model: the model that the windows are for.
         waveform: a recording at the model's sample rate, read window by window.
-        statistics: its mean and variance if they are known; else a long one is read twice.
-        window_s: the longest window, in seconds, context included; the context takes up to a quarter on each side.
+        statistics: mean and variance of the recording, if known; otherwise a long recording is read twice.
+        window_s: maximum length of a window in seconds, including the context, which is at most a quarter of it on each
+            side.
 
     Raises:
-        AudioTooShortError: fewer samples than one frame needs.
+        AudioTooShortError: the recording is shorter than one frame.
     """
     _check_length(model, len(waveform))
     frames, longest = count_frames(model, len(waveform)), int(window_s * model.frame_rate)
@@ -103,7 +104,7 @@ def cut_windows(
 
 
 def _plan(model: EmotionModel, waveform: Samples, frames: int, longest: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yields, in frames, where each window begins and ends, and where what is kept of it begins and ends."""
+    """Yields, in frames, start and end of each window, then start and end of the frames to keep of it."""
     context = min(-(-model.context_samples // _hop_samples(model)), longest // 4)
     search = min(round(SEARCH_S * model.frame_rate), longest // 4)
     step = max(1, round(LENGTH_STEP_S * model.frame_rate))
@@ -115,8 +116,8 @@ def _plan(model: EmotionModel, waveform: Samples, frames: int, longest: int) -> 
             yield left, frames, first, frames
             return
         last_cut = left + longest - context
-        ends_with_next = frames - longest + context  # a cut from here on leaves one more window, not two
-        first_cut = max(first + 1, ends_with_next) if ends_with_next <= last_cut else last_cut - search
+        earliest = frames - longest + context  # a cut from here on leaves one more window, not two
+        first_cut = max(first + 1, earliest) if earliest <= last_cut else last_cut - search
         stop = _quietest_frame(model, waveform, first_cut, last_cut)
         yield left, left + min(longest, -(-(stop + context - left) // step) * step), first, stop
         first = stop
@@ -135,16 +136,17 @@ def predict_recording(
     """Runs ``model`` over ``waveform`` ``(samples,)``, window by window.
 
     Args:
-        model: the model.
+        model: the model to run.
         waveform: a recording at the model's sample rate.
-        statistics: its mean and variance if they are known.
-        on_features: given the features of all frames in order, ``(some, dim)`` at a time; None: none are computed.
+        statistics: mean and variance of the recording, if known.
+        on_features: called with the features of all frames in order, ``(frames, dim)`` for each window; None: features
+            are not computed.
         on_window: called with the fraction done after each window; may raise to stop.
-        predict: runs the model, such as a queue that it shares with others; None: the model's own ``predict``.
+        predict: function that runs the model, for instance that of a shared queue; None: the model's own ``predict``.
         window_s: see ``cut_windows``.
 
     Raises:
-        AudioTooShortError: fewer samples than one frame needs.
+        AudioTooShortError: the recording is shorter than one frame.
         InferenceError: the model failed.
     """
     predict = predict if predict is not None else model.predict
@@ -169,7 +171,7 @@ def predict_recording(
 
 
 def _batches(model: EmotionModel, slices: Iterator[WindowSlice], window_s: float) -> Iterator[list[WindowSlice]]:
-    """Yields as many windows as are worth computing at once, which changes if the model falls back to the CPU."""
+    """Yields windows in batches of the model's preferred size, which changes if the model falls back to the CPU."""
     while batch := list(islice(slices, max(1, int(model.max_batch_s // window_s)))):
         yield batch
 
@@ -181,7 +183,7 @@ def _predict_slices(
     for batch in batches:
         predictions = predict([part.window for part in batch], with_features=with_features)
         yield from zip(batch, predictions, strict=True)
-        time.sleep(0)  # lets other threads in, which a lock that is taken again at once would not
+        time.sleep(0)  # gives other threads a chance; a lock that is released and taken again at once does not
 
 
 def _check_length(model: EmotionModel, samples: int) -> None:
@@ -191,7 +193,7 @@ def _check_length(model: EmotionModel, samples: int) -> None:
 
 
 def _quietest_frame(model: EmotionModel, waveform: Samples, first: int, last: int) -> int:
-    """Returns the frame from ``first`` to ``last`` before which it is quietest; of equally quiet ones the last."""
+    """Returns the frame from ``first`` to ``last`` whose start is the quietest; if several are equal, the last one."""
     hop = _hop_samples(model)
     half = max(1, round(QUIET_S / 2 * model.frame_rate))
     samples = waveform[max(0, first - half) * hop : (last + half) * hop].astype(np.float64)

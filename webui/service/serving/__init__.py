@@ -1,1 +1,1 @@
-"""What a server needs besides recognition: admission, draining, API keys, metrics."""
+"""Parts of a server other than recognition: admission control, draining, API keys, metrics."""

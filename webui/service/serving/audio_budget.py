@@ -1,4 +1,4 @@
-"""How much audio of one caller is decoded within an hour: a small file can hold an hour of it, and costs as much."""
+"""Limits the seconds of audio decoded per caller and hour; the file size says little, as small files can be long."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ from webui.errors import AudioTooLongError, TooOftenError
 from webui.units import MINUTE_S, SPEECH_RATE
 
 HOUR_S: Final = 3600.0
-GRAIN_S: Final = 10.0  # what is charged within that long is one entry
-TOLERANCE_S: Final = 1.0  # a recording that fits exactly is not refused for a codec's padding
+GRAIN_S: Final = 10.0  # charges within this time are merged into one entry
+TOLERANCE_S: Final = 1.0  # so that a codec's padding does not refuse a recording that fits exactly
 
 
 class _Entry:
-    """Seconds that were charged at about the same time, and when they are free again."""
+    """Seconds charged at about the same time, and the time when they expire."""
 
     __slots__ = ("seconds", "until_s")
 
@@ -28,11 +28,11 @@ class _Entry:
 
 
 class AudioBudget:
-    """Counts per caller; safe for several threads. Kept in memory: a restart forgets.
+    """Counts seconds of audio per caller; safe for several threads. Kept in memory only, so a restart resets it.
 
     Args:
-        limit_s: seconds of audio per caller and hour; 0 is no limit.
-        clock: seconds that only grow.
+        limit_s: seconds of audio per caller and hour; 0 means no limit.
+        clock: monotonic clock in seconds.
     """
 
     def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,10 +43,10 @@ class AudioBudget:
         self._swept_s = -HOUR_S
 
     def check(self, caller: str | None) -> None:
-        """Refuses a caller who has nothing left, before anything of the audio is read.
+        """Refuses a caller whose budget is used up, before any audio is read.
 
         Raises:
-            TooOftenError: nothing is left.
+            TooOftenError: the budget is used up.
         """
         if caller is not None and self._limit_s > 0:
             with self._lock:
@@ -55,10 +55,10 @@ class AudioBudget:
                     raise self._refusal("request.audio_budget_spent", entries, TOLERANCE_S)
 
     def note(self, caller: str | None, seconds: float) -> None:
-        """Charges what a caller's models have heard besides recordings.
+        """Charges audio that models processed outside of recognitions, in a comparison for instance.
 
         Raises:
-            TooOftenError: with it nothing is left.
+            TooOftenError: the budget is now used up.
         """
         if caller is not None and self._limit_s > 0:
             with self._lock:
@@ -67,10 +67,10 @@ class AudioBudget:
 
     @contextmanager
     def charged(self, caller: str | None) -> Iterator["Charge"]:
-        """Gives what charges one recording; at the end it counts for what was decoded, whatever came of it.
+        """Yields the charge for one recording; after the block, the decoded seconds are charged, even if it failed.
 
         Args:
-            caller: who asks; None is not counted.
+            caller: name of the caller; None is not charged.
         """
         charge = Charge(self, caller if self._limit_s > 0 else None)
         try:
@@ -79,16 +79,16 @@ class AudioBudget:
             charge.settle()
 
     def reserve(self, caller: str, seconds: float, needed_s: float) -> None:
-        """Charges ``seconds`` if there is room for them.
+        """Charges ``seconds`` if the budget allows.
 
         Args:
-            caller: who asks.
-            seconds: to charge now.
-            needed_s: what the recording takes in all.
+            caller: name of the caller.
+            seconds: seconds to charge now.
+            needed_s: length of the whole recording.
 
         Raises:
-            AudioTooLongError: more is needed than anybody has in an hour.
-            TooOftenError: there is no room at the moment.
+            AudioTooLongError: the recording is longer than the budget of a whole hour.
+            TooOftenError: not enough is left at the moment.
         """
         if needed_s > self._limit_s + TOLERANCE_S:
             raise AudioTooLongError("audio.over_budget", found_s=round(needed_s), expected_s=round(self._limit_s))
@@ -102,14 +102,14 @@ class AudioBudget:
         """Charges ``seconds`` that have been decoded already.
 
         Args:
-            caller: who asked.
-            seconds: to charge now.
-            used_s: what has been decoded of the recording so far, with these.
+            caller: name of the caller.
+            seconds: seconds to charge now.
+            used_s: seconds of the recording decoded so far, including these.
 
         Raises:
-            AudioTooLongError: the recording is longer than anybody has in an hour.
-            TooOftenError: it is more than is left. All of the hour's is to be free for another try, since nobody knows
-                how long the recording is.
+            AudioTooLongError: the recording is longer than the budget of a whole hour.
+            TooOftenError: more than the budget that was left has been decoded. As the length of the recording is
+                unknown, the error advises to retry when the whole budget is free again.
         """
         with self._lock:
             entries = self._entries(caller)
@@ -120,7 +120,7 @@ class AudioBudget:
                 raise self._refusal("request.audio_budget", entries, self._limit_s, used_s, used_s)
 
     def refund(self, caller: str, seconds: float) -> None:
-        """Takes back what was charged and not used, the latest first."""
+        """Returns charged but unused seconds to the budget, from the latest entry backwards."""
         with self._lock:
             for entry in reversed(self._entries(caller)):
                 part = min(seconds, entry.seconds)
@@ -128,7 +128,7 @@ class AudioBudget:
                 seconds -= part
 
     def _entries(self, caller: str) -> deque[_Entry]:
-        """Returns what counts of a caller now."""
+        """Returns the entries of a caller that have not expired."""
         now = self._clock()
         if now - self._swept_s > GRAIN_S:
             self._swept_s = now
@@ -148,14 +148,14 @@ class AudioBudget:
     def _refusal(
         self, code: str, entries: deque[_Entry], wanted_s: float, size_s: float = 0.0, counted_s: float = 0.0
     ) -> TooOftenError:
-        """Returns what there is to say where ``wanted_s`` find no room, and when they will.
+        """Returns the error for a caller without ``wanted_s`` of budget; it states when they will be free.
 
         Args:
-            code: of the sentence.
-            entries: of the caller.
-            wanted_s: are to be free.
-            size_s: of the recording, as far as it is known.
-            counted_s: of the recording, are among the entries.
+            code: key of the message.
+            entries: entries of the caller.
+            wanted_s: seconds that would have to be free.
+            size_s: length of the recording, as far as it is known.
+            counted_s: seconds of this recording that the entries include already.
         """
         over = _sum(entries) + wanted_s - self._limit_s
         wait_s = HOUR_S
@@ -175,11 +175,11 @@ class AudioBudget:
 
 
 class Charge:
-    """What one recording is charged, by what its file says of its length, and then by what is decoded.
+    """The charge for one recording: first by the length that its header states, then by what is decoded.
 
     Args:
-        budget: of all callers.
-        caller: who asks; None is not counted.
+        budget: budget of all callers.
+        caller: name of the caller; None is not charged.
     """
 
     def __init__(self, budget: AudioBudget, caller: str | None) -> None:
@@ -190,11 +190,11 @@ class Charge:
         self._longest_s = 0.0
 
     def metered(self, new_store: NewStore, *, stores: int = 1) -> NewStore:
-        """Returns a function that makes stores whose samples are charged; a file that is read twice is charged once.
+        """Returns a function that creates stores whose samples are charged; a file that is read twice is charged once.
 
         Args:
-            new_store: makes an empty store.
-            stores: number of stores that one reading of the file fills; the first, at 16 kHz, is charged.
+            new_store: creates an empty store.
+            stores: number of stores filled in one pass over the file; only the first, at 16 kHz, is charged.
         """
         made = 0
 
@@ -209,14 +209,14 @@ class Charge:
         return new_metered if self._caller is not None else new_store
 
     def expect(self, seconds: float) -> None:
-        """Charges so many seconds more before they are decoded; see ``AudioBudget.reserve``."""
+        """Charges seconds that are about to be decoded; see ``AudioBudget.reserve``."""
         needed_s = self._used_s + seconds
         if self._caller is not None and needed_s > self._charged_s:
             self._budget.reserve(self._caller, needed_s - self._charged_s, needed_s)
             self._charged_s = needed_s
 
     def use(self, seconds: float) -> None:
-        """Notes that so many seconds have been decoded; see ``AudioBudget.spend``."""
+        """Charges seconds that have been decoded, as far as ``expect`` has not; see ``AudioBudget.spend``."""
         if self._caller is None:
             return
         self._used_s += seconds
@@ -227,14 +227,14 @@ class Charge:
             self._budget.spend(self._caller, over, self._used_s)
 
     def settle(self) -> None:
-        """Gives back what was charged and not decoded."""
+        """Refunds seconds that were charged but not decoded."""
         if self._caller is not None and self._charged_s > self._longest_s:
             self._budget.refund(self._caller, self._charged_s - self._longest_s)
             self._charged_s = self._longest_s
 
 
 class _MeteredStore:
-    """A store that charges what it is given."""
+    """A sample store that charges the samples appended to it."""
 
     def __init__(self, store: SampleStore, charge: Charge) -> None:
         self._store = store

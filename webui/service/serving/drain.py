@@ -1,4 +1,4 @@
-"""Draining: once the process is to end, it refuses new work and waits for the work under way."""
+"""Draining: before the process ends, new work is refused and running work is allowed to finish."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from webui.service.serving.retry import RETRY_AFTER_S
 
 
 class DrainTracker:
-    """Counts the work under way; ``stop`` refuses new work, ``abort`` ends the work that still runs."""
+    """Counts running work. ``stop`` refuses new work; ``abort`` ends the work that is still running."""
 
     def __init__(self) -> None:
         self._idle = threading.Condition()
@@ -20,7 +20,7 @@ class DrainTracker:
 
     @property
     def under_way(self) -> int:
-        """How much work is under way."""
+        """Number of pieces of work in progress."""
         return self._count
 
     @property
@@ -30,7 +30,7 @@ class DrainTracker:
 
     @contextmanager
     def track(self) -> Iterator[None]:
-        """Counts the block as work under way."""
+        """Counts the block as work in progress."""
         with self._idle:
             self._count += 1
         try:
@@ -42,7 +42,7 @@ class DrainTracker:
 
     @contextmanager
     def open_track(self) -> Iterator[None]:
-        """Counts the block as work under way, unless new work is refused.
+        """Counts the block as work in progress, unless new work is refused.
 
         Raises:
             StoppingError: new work is refused.
@@ -52,10 +52,10 @@ class DrainTracker:
             yield
 
     def watched(self, progress: Progress) -> Progress:
-        """Returns a ``progress`` that raises StoppingError, which ends the work, after ``abort``."""
+        """Returns a ``progress`` that, once ``abort`` was called, raises StoppingError and so ends the work."""
 
         def report(fraction: float, stage: Stage) -> None:
-            if self._aborting.is_set() and stage is not Stage.RESULTS:  # results that are being written are nearly done
+            if self._aborting.is_set() and stage is not Stage.RESULTS:  # writing results takes only a moment
                 raise StoppingError("request.stopping", retry_s=RETRY_AFTER_S)
             progress(fraction, stage)
 
@@ -71,10 +71,10 @@ class DrainTracker:
         self._stopping.set()
 
     def abort(self) -> None:
-        """Ends the work under way, at its next report of progress."""
+        """Ends the work in progress at its next progress report."""
         self._aborting.set()
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Returns whether all work ended within the time."""
+        """Waits until all work has ended; returns False if it has not after ``timeout_s``."""
         with self._idle:
             return self._idle.wait_for(lambda: self._count == 0, timeout_s)

@@ -1,4 +1,4 @@
-"""API keys and passwords: made, hashed, compared. Nothing here keeps or prints what it was given in the clear."""
+"""Creates, hashes and compares API keys and passwords. Nothing here stores or prints them in plain text."""
 
 import base64
 import binascii
@@ -12,11 +12,11 @@ from typing import Final
 
 from webui.errors import RequestError
 
-KEY_PREFIX: Final = "ser_"  # tells people and scanners of leaked secrets what it is
+KEY_PREFIX: Final = "ser_"  # lets users and scanners for leaked secrets recognize a key
 KEY_BYTES: Final = 32
 KEY_HASH_CHARS: Final = 64
-NAME_CHARS: Final = 8  # of a key's hash: enough to tell keys apart in a log, useless for anything else
-SCRYPT: Final = (1 << 14, 8, 1)  # n, r, p: 16 MB and about 50 ms for each guess
+NAME_CHARS: Final = 8  # of a key's hash: enough to tell keys apart in a log, too few to be of use to an attacker
+SCRYPT: Final = (1 << 14, 8, 1)  # n, r, p: each guess takes 16 MB and about 50 ms
 SALT_BYTES: Final = 16
 COMMENT: Final = "#"
 
@@ -27,13 +27,13 @@ def new_key() -> str:
 
 
 def hash_key(key: str) -> str:
-    """Returns what is kept of a key. A key is random and long, so one round of SHA-256 can't be turned back."""
+    """Returns the hash to store for a key. A key is long and random, so one round of SHA-256 can't be reversed."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordHash:
-    """What is kept of a password: an scrypt hash with its parameters, ``scrypt.16384.8.1.salt.digest``."""
+    """The stored form of a password: an scrypt hash with its parameters, ``scrypt.16384.8.1.salt.digest``."""
 
     n: int
     r: int
@@ -49,16 +49,16 @@ class PasswordHash:
 
     @classmethod
     def parse(cls, written: str) -> "PasswordHash":
-        """Returns the hash that ``str()`` wrote.
+        """Parses the output of ``str()``.
 
         Raises:
-            ValueError: it is not one.
+            ValueError: ``written`` is not such a hash.
         """
         kind, n, r, p, salt, digest = written.split(".")
         if kind != "scrypt":
             raise ValueError(kind)
         parsed = cls(int(n), int(r), int(p), _unbase64(salt), _unbase64(digest))
-        if not parsed.digest or parsed.n * parsed.r * parsed.p > 1 << 22:  # 64 times what we write; more is a mistake
+        if not parsed.digest or parsed.n * parsed.r * parsed.p > 1 << 22:  # 64 times our own cost; more is a mistake
             raise ValueError("parameters")
         return parsed
 
@@ -66,15 +66,15 @@ class PasswordHash:
         return f"scrypt.{self.n}.{self.r}.{self.p}.{_base64(self.salt)}.{_base64(self.digest)}"
 
     def fits(self, password: str) -> bool:
-        """Returns whether it is this password's; takes as long for a wrong one."""
+        """Returns whether the password matches the hash; takes the same time whether it does or not."""
         return hmac.compare_digest(_scrypt(password, self.salt, self.n, self.r, self.p), self.digest)
 
 
 class KeyRing:
-    """The keys that are let in.
+    """The accepted API keys.
 
     Args:
-        hashes: what ``hash_key`` gave for each.
+        hashes: hash of each key, made by ``hash_key``.
     """
 
     def __init__(self, hashes: Sequence[str]) -> None:
@@ -84,34 +84,35 @@ class KeyRing:
         return bool(self._hashes)
 
     def name_of(self, key: str) -> str | None:
-        """Returns a short name of a key that is let in, else None; compares with every hash, in constant time each."""
+        """Returns a short name for an accepted key, else None; compares with every hash, each in constant time."""
         given = hash_key(key)
-        fitting = [kept for kept in self._hashes if hmac.compare_digest(given, kept)]
-        return fitting[0][:NAME_CHARS] if fitting else None
+        matching = [stored for stored in self._hashes if hmac.compare_digest(given, stored)]
+        return matching[0][:NAME_CHARS] if matching else None
 
 
 class Accounts:
-    """The people who may log in.
+    """The users who may log in.
 
     Args:
-        hashes: the hash of each user's password.
+        hashes: password hash of each user, by user name.
     """
 
     def __init__(self, hashes: dict[str, PasswordHash]) -> None:
         self._hashes = hashes
-        self._dummy = PasswordHash.of(secrets.token_hex())  # a name that doesn't exist takes as long as one that does
+        # so that checking an unknown user takes as long as checking a known one
+        self._dummy = PasswordHash.of(secrets.token_hex())
 
     def __bool__(self) -> bool:
         return bool(self._hashes)
 
     def fit(self, user: str, password: str) -> bool:
-        """Returns whether this is the user's password. Takes about 50 ms."""
+        """Returns whether the user exists and the password is right. Takes about 50 ms."""
         fits = self._hashes.get(user, self._dummy).fits(password)
         return fits and user in self._hashes
 
 
 def read_keys(hashes: Sequence[str], file: Path | None) -> KeyRing:
-    """Returns the keys of the two settings; what is wrong is never repeated, since it may be a key in the clear.
+    """Returns the keys of the two settings. Errors never quote an invalid entry, as it may be a key in plain text.
 
     Raises:
         RequestError: an entry is not a hash, or the file can't be read.
@@ -127,7 +128,7 @@ def read_accounts(entries: Sequence[str], file: Path | None) -> Accounts:
     """Returns the users of the two settings, each ``user:hash``.
 
     Raises:
-        RequestError: an entry is not that, or the file can't be read.
+        RequestError: an entry has another form, or the file can't be read.
     """
     hashes = {}
     for number, entry in enumerate([*entries, *_lines(file)], start=1):
@@ -142,7 +143,7 @@ def read_accounts(entries: Sequence[str], file: Path | None) -> Accounts:
 
 
 def _lines(file: Path | None) -> list[str]:
-    """Returns the entries of a file, one a line; what follows a ``#`` is a remark."""
+    """Returns the entries of a file, one per line; ``#`` starts a comment."""
     if file is None:
         return []
     try:

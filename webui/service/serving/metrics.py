@@ -1,4 +1,4 @@
-"""Numbers about this process: for Prometheus under ``/metrics``, and for the page. Each service has its own."""
+"""Metrics of this process, for Prometheus (``/metrics``) and for the page. Each service has its own registry."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -19,18 +19,18 @@ BATCHES: Final = (1, 2, 4, 8, 16, 32, 64)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the page shows of the numbers; None where there is none.
+    """The metrics that the page shows, at one moment.
 
     Attributes:
-        under_way: recognitions being done or waiting.
-        waiting: of them, those that wait for a place.
-        recognitions: done since the start.
-        rejects: requests refused since the start.
-        audio_s: seconds of audio heard.
-        decode_s: seconds spent decoding.
-        inference_s: seconds spent in models.
-        rss_bytes: memory of the process.
-        gpu_bytes: memory of it on all GPUs.
+        under_way: number of recognitions that are running or waiting.
+        waiting: number of these that wait for a slot.
+        recognitions: number of recognitions finished since the start.
+        rejects: number of requests refused since the start.
+        audio_s: seconds of audio recognized since the start.
+        decode_s: seconds spent on decoding since the start.
+        inference_s: seconds spent on inference since the start.
+        rss_bytes: resident memory of the process; None if the system does not report it.
+        gpu_bytes: memory that the process has reserved on all GPUs; None without a GPU.
     """
 
     under_way: int
@@ -45,27 +45,27 @@ class Snapshot:
 
 
 class Metrics:
-    """Counts; safe to use from several threads."""
+    """Counts and measures; safe to use from several threads."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
         self._requests = Counter(
-            f"{PREFIX}_http_requests", "Requests answered.", ("method", "route", "status"), registry=registry
+            f"{PREFIX}_http_requests", "Requests handled.", ("method", "route", "status"), registry=registry
         )
         self._latency = Histogram(
-            f"{PREFIX}_http_request_seconds", "Seconds until a request was answered.", ("route",), buckets=SECONDS,
+            f"{PREFIX}_http_request_seconds", "Time to handle a request, in seconds.", ("route",), buckets=SECONDS,
             registry=registry,
         )  # fmt: skip
-        self._rejects = Counter(f"{PREFIX}_rejects", "Requests refused, by the code of the error.", ("reason",),
+        self._rejects = Counter(f"{PREFIX}_rejects", "Requests refused, by error code.", ("reason",),
             registry=registry)  # fmt: skip
         self._audio = Counter(f"{PREFIX}_audio_seconds", "Seconds of audio recognized.", registry=registry)
-        self._decode = self._seconds("decode", "Seconds that decoding a recording took.")
-        self._inference = self._seconds("inference", "Seconds that a model took for a recording, waiting included.")
+        self._decode = self._seconds("decode", "Time to decode a recording, in seconds.")
+        self._inference = self._seconds("inference", "Time for inference, including waiting, in seconds.")
         self._batch = Histogram(
-            f"{PREFIX}_batch_size", "Windows that a model was given at a time.", buckets=BATCHES, registry=registry
+            f"{PREFIX}_batch_size", "Number of windows in a batch.", buckets=BATCHES, registry=registry
         )
-        self._waiting = Gauge(f"{PREFIX}_queue_depth", "Requests that wait for a place.", registry=registry)
-        self._under_way = Gauge(f"{PREFIX}_under_way", "Recognitions under way, waiting included.", registry=registry)
+        self._waiting = Gauge(f"{PREFIX}_queue_depth", "Requests waiting for a slot.", registry=registry)
+        self._under_way = Gauge(f"{PREFIX}_under_way", "Recognitions running or waiting.", registry=registry)
         ProcessCollector(registry=registry)
         registry.register(_GpuMemory())
 
@@ -73,21 +73,21 @@ class Metrics:
         return Histogram(f"{PREFIX}_{name}_seconds", help_text, buckets=SECONDS, registry=self._registry)
 
     def watch(self, *, waiting: Callable[[], int], under_way: Callable[[], int]) -> None:
-        """Tells where to look for what goes up and down."""
+        """Sets the functions that return the current number of waiting and of running requests."""
         self._waiting.set_function(waiting)
         self._under_way.set_function(under_way)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts a request."""
+        """Counts a handled request."""
         self._requests.labels(method, route, str(status)).inc()
         self._latency.labels(route).observe(seconds)
 
     def rejected(self, reason: str) -> None:
-        """Counts a refusal."""
+        """Counts a refused request."""
         self._rejects.labels(reason).inc()
 
     def recognized(self, result: RecognitionResult) -> None:
-        """Counts a recognition."""
+        """Counts a finished recognition."""
         self._audio.inc(result.source.duration_s)
         self._decode.observe(result.timing.decode_s)
         self._inference.observe(result.timing.inference_s)
@@ -97,11 +97,11 @@ class Metrics:
         self._batch.observe(size)
 
     def exposition(self) -> bytes:
-        """Returns everything in Prometheus' text format."""
+        """Returns all metrics in the text format of Prometheus."""
         return generate_latest(self._registry)
 
     def snapshot(self) -> Snapshot:
-        """Returns the numbers of the page."""
+        """Returns the metrics that the page shows."""
         sums: dict[str, float] = {}
         for family in self._registry.collect():
             for sample in family.samples:
@@ -120,11 +120,11 @@ class Metrics:
 
 
 class _GpuMemory(Collector):
-    """Memory that PyTorch holds on each GPU; nothing where there is none, or PyTorch isn't loaded yet."""
+    """Memory that PyTorch has reserved on each GPU; no samples without a GPU or before PyTorch is imported."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         cuda = sys.modules.get("torch.cuda")
-        initialized = getattr(cuda, "is_initialized", None)  # missing while another thread still imports it
+        initialized = getattr(cuda, "is_initialized", None)  # missing while another thread is still importing it
         if cuda is None or initialized is None or not initialized():
             return
         family = GaugeMetricFamily(f"{PREFIX}_gpu_memory_bytes", "Memory reserved on a GPU.", labels=("device",))

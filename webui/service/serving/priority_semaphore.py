@@ -1,4 +1,4 @@
-"""A semaphore whose waiters are served by priority, and within a priority in their order."""
+"""A semaphore that serves waiting threads by priority, and in order of arrival within a priority."""
 
 import threading
 from collections import deque
@@ -7,37 +7,37 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Final
 
-REPORT_S: Final = 0.2  # how often a waiter is asked whether it still waits
+REPORT_S: Final = 0.2  # interval of the calls of ``on_wait``
 
 
 class Priority(IntEnum):
-    """Priority of work; the lowest number goes first."""
+    """Priority of work; the lowest number is served first."""
 
-    INTERACTIVE = 0  # somebody waits for the answer
+    INTERACTIVE = 0  # a user or client is waiting for the result
     BACKGROUND = 1  # items of jobs
 
 
 class PrioritySemaphore:
-    """Lets a number of threads in at a time.
+    """Limits how many threads hold a slot at a time.
 
     Args:
-        capacity: how many threads may be inside at a time.
+        capacity: number of slots.
     """
 
     def __init__(self, capacity: int = 1) -> None:
         self._capacity = capacity
-        self._inside = 0
+        self._held = 0
         self._queues: Final[dict[Priority, deque[threading.Event]]] = {priority: deque() for priority in Priority}
         self._lock = threading.Lock()
 
     @property
     def waiting(self) -> int:
-        """Number of threads that wait."""
+        """Number of waiting threads."""
         return sum(map(len, self._queues.values()))
 
     @property
     def capacity(self) -> int:
-        """How many threads may be inside at a time. A lower value takes effect as threads leave."""
+        """Number of slots. A lower value takes effect as slots are released."""
         return self._capacity
 
     @capacity.setter
@@ -78,20 +78,20 @@ class PrioritySemaphore:
 
     def _give_up(self, priority: Priority, turn: threading.Event) -> None:
         with self._lock:
-            if turn.is_set():  # its turn came at the same moment
-                self._inside -= 1
+            if turn.is_set():  # it got its slot at the same moment
+                self._held -= 1
                 self._admit()
             else:
                 self._queues[priority].remove(turn)
 
     def _release(self) -> None:
         with self._lock:
-            self._inside -= 1
+            self._held -= 1
             self._admit()
 
     def _admit(self) -> None:
-        """Lets waiters in while there is room; the caller holds the lock."""
+        """Gives free slots to waiting threads; the calling method holds the lock."""
         for queue in self._queues.values():
-            while queue and self._inside < self._capacity:
-                self._inside += 1
+            while queue and self._held < self._capacity:
+                self._held += 1
                 queue.popleft().set()

@@ -1,4 +1,4 @@
-"""When to try again, as answers with status 429 and 503 say it."""
+"""The ``Retry-After`` value of responses with status 429 and 503."""
 
 from typing import Final
 

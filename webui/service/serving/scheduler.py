@@ -1,4 +1,4 @@
-"""Which requests may start, how many run at a time, and in which order; one scheduler for the whole process."""
+"""Decides which requests may start, how many run at a time, and in which order; one scheduler per process."""
 
 import threading
 from collections import Counter
@@ -11,19 +11,20 @@ from webui.service.serving.drain import DrainTracker
 from webui.service.serving.priority_semaphore import Priority, PrioritySemaphore
 from webui.service.serving.retry import RETRY_AFTER_S
 
-DEFAULT_CONCURRENCY: Final = 2  # until a model is loaded: one recording is in the model while the next is decoded
+DEFAULT_CONCURRENCY: Final = 2  # until a model is loaded: one recording is predicted while the next is decoded
 
 
 class Scheduler:
     """Admission, limits per caller, priorities and draining.
 
-    A request goes through three steps: ``caller`` counts it from before its body is read; ``admit`` counts it among
-    those that run or wait; ``slot`` waits until it may run. What a surface need not bound takes only ``admit``.
+    A request takes three steps: ``caller`` counts it against its caller's limit, before its body is read; ``admit``
+    counts it among the running and waiting requests; ``slot`` waits until it may run. Requests without a limit per
+    caller only use ``admit``.
 
     Args:
-        max_waiting: requests that may wait for a slot; further ones are refused at once.
-        max_per_caller: requests of one caller at a time, running ones included.
-        drain: counts the work under way, and refuses new work once the process is to end.
+        max_waiting: maximum number of requests that wait for a slot; more are refused immediately.
+        max_per_caller: maximum number of requests of one caller at a time, including running ones.
+        drain: counts the work in progress, and refuses new work once the process is about to end.
     """
 
     def __init__(self, *, max_waiting: int, max_per_caller: int, drain: DrainTracker) -> None:
@@ -37,7 +38,7 @@ class Scheduler:
 
     @property
     def concurrency(self) -> int:
-        """How many requests run at a time; the loaded model decides."""
+        """Maximum number of requests that run at a time; it depends on the loaded model."""
         return self._slots.capacity
 
     @concurrency.setter
@@ -57,7 +58,7 @@ class Scheduler:
             name: key, user or address of the caller.
 
         Raises:
-            TooOftenError: the caller has as many requests as it may.
+            TooOftenError: the caller has reached its limit.
             StoppingError: the process is about to end.
         """
         self.drain.check_open()
@@ -85,10 +86,10 @@ class Scheduler:
 
     @contextmanager
     def admit(self) -> Iterator[None]:
-        """Counts a request among those that run or wait, during the block; never waits.
+        """Counts a request as running or waiting during the block; never blocks.
 
         Raises:
-            BusyError: as many run and wait as may.
+            BusyError: the limit of running and waiting requests has been reached.
             StoppingError: the process is about to end.
         """
         with self._lock:

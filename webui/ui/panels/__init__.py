@@ -1,1 +1,1 @@
-"""Parts of the page that stand on every tab."""
+"""Parts of the page outside of the tabs."""

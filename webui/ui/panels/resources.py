@@ -1,4 +1,4 @@
-"""The panel about the server's load: closed at first; opened, it shows the numbers of ``/metrics``."""
+"""The panel with the load of the server: closed at first; when opened, it shows figures of ``/metrics``."""
 
 import gradio as gr
 
@@ -28,7 +28,7 @@ def build_resources(context: PageContext) -> Connect:
 
 
 def resources_html(now: Snapshot, language: Language) -> str:
-    """Returns the numbers as a table."""
+    """Returns the figures as a table."""
     rows = {
         "page.resources_under_way": f"{now.under_way} ({now.waiting})",
         "page.resources_done": f"{now.recognitions} ({now.rejects})",

@@ -1,4 +1,4 @@
-"""The status line about the models: asked for every second while something is under way, rarely otherwise."""
+"""The status line about the models: updated every second during a download or while a model loads, else rarely."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,8 +12,8 @@ from webui.ui.context import QUIET, Connect, PageContext, Updates
 from webui.ui.i18n import FIRST_LANGUAGE, parse_language
 from webui.ui.views.status import is_on_disk, offer_key, status_html
 
-BUSY_S: Final = 1.0
-CALM_S: Final = 5.0
+BUSY_S: Final = 1.0  # interval of updates while the status changes
+IDLE_S: Final = 5.0
 
 
 def build_status(context: PageContext, *, downloads: bool) -> Connect:
@@ -21,7 +21,7 @@ def build_status(context: PageContext, *, downloads: bool) -> Connect:
 
     Args:
         context: see ``PageContext``.
-        downloads: whether the two buttons work. Without them there are no events either.
+        downloads: whether the user can start and cancel a download; otherwise the buttons and their events are absent.
     """
     with gr.Row(elem_classes="se-status-row"):
         line = gr.HTML("", apply_default_css=False, elem_id="status", min_height=28)
@@ -36,7 +36,7 @@ def build_status(context: PageContext, *, downloads: bool) -> Connect:
     models, followers = context.service.models, context.models_followers
 
     def refresh_status(language_value: object, shown_value: str) -> Updates:
-        """Returns what changes; nothing, if the page shows it already."""
+        """Returns updates of what has changed, or none if the page is up to date."""
         ready, language = models.ready(), parse_language(language_value)
         status = models.status() if downloads else _without_buttons(models.status())
         line_html = status_html(status, language)
@@ -72,24 +72,24 @@ def build_status(context: PageContext, *, downloads: bool) -> Connect:
 def _without_buttons(status: PoolStatus) -> PoolStatus:
     """Returns the status for a page without the two buttons.
 
-    The sentence about weights that are not loaded yet speaks of the button; that about absent weights does not.
+    The text about weights that are not loaded yet mentions the button; the text about missing weights does not.
     """
     return replace(status, can_retry=status.can_retry and not is_on_disk(status), can_cancel=False)
 
 
 def _updates(line_html: str, status: PoolStatus, language: Language, content: str, *, buttons: bool) -> Updates:
-    """Returns the updates of the line, the two buttons, the timer and what is shown."""
+    """Returns the updates of the line, the two buttons, the timer and the shown content."""
     return [
         line_html,
         gr.update(value=text(offer_key(status), language), visible=status.can_retry and buttons),
         gr.update(visible=status.can_cancel),
-        gr.Timer(BUSY_S if _is_busy(status) else CALM_S),
+        gr.Timer(BUSY_S if _is_busy(status) else IDLE_S),
         content,
     ]
 
 
 def _fingerprint(line_html: str, status: PoolStatus, ready: Sequence[str]) -> str:
-    """Returns a string that is equal for what looks equal on the page."""
+    """Returns a string that is the same for everything that looks the same on the page."""
     offers = " ".join(precision.value for precision in status.offers)
     return f"{line_html}<!-- {offers} | {' '.join(ready)} -->"
 

@@ -1,4 +1,4 @@
-"""The tab "Compare": models side by side on this machine and on the user's labelled recordings."""
+"""The tab "Compare": speed of models on this machine, and accuracy on the user's labelled recordings."""
 
 import os
 import shutil
@@ -30,8 +30,8 @@ from webui.ui.views.comparison import comparison_html
 
 TABLES: Final = frozenset({".csv", ".tsv", EMOBOX_SUFFIX})
 ROUNDS: Final = 3
-NAME: Final = "comparison"  # of the archive
-QUEUE: Final = "compare"  # one at a time: each loads all the models it compares
+ARCHIVE_NAME: Final = "comparison"
+QUEUE: Final = "compare"  # one comparison at a time: each loads all the models that it compares
 _PROGRESS: Final = gr.Progress()
 
 
@@ -106,7 +106,7 @@ class CompareRuns:
 
     Args:
         service: the use cases.
-        shared: hands out the files of the report.
+        shared: makes the files of the report available for download.
     """
 
     def __init__(self, service: RecognitionService, shared: SharedFiles) -> None:
@@ -115,7 +115,7 @@ class CompareRuns:
         self._runs = SessionRuns()
 
     def list_models(self, language_value: object, chosen: object) -> dict[str, Any]:
-        """Returns the models that are on this machine; all of them are chosen unless the user chose already."""
+        """Returns the models on this machine as choices; all are selected unless the user has selected some."""
         language, ready = parse_language(language_value), self._service.models.ready()
         kept = [name for name in chosen if name in ready] if isinstance(chosen, list) else []
         choices = [(model_title(name, language), name) for name in ready]
@@ -130,12 +130,12 @@ class CompareRuns:
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
     ) -> list[Any]:
-        """Compares; every error becomes a sentence."""
+        """Compares the models; errors are shown on the page."""
         language = parse_language(language_value)
         run = self._runs.begin(request.session_hash)
 
         def report(done: int, total: int) -> None:
-            if not run.goes_on(writing=False):
+            if not run.may_continue(writing=False):
                 raise CancelledByUserError
             progress(done / total, desc=text("compare.busy", language))
 
@@ -144,19 +144,19 @@ class CompareRuns:
                 report(0, 1)
                 made = self._compare(models, files or [], Path(folder), language, report, caller_of(request))
                 out = Path(folder) / "out"
-                shared = self._shared.share_run(Path(NAME), [out / name for name in made.files])
+                shared = self._shared.share_run(Path(ARCHIVE_NAME), [out / name for name in made.files])
             whole = [path for path in shared if path.endswith((HTML_FILE, ".zip"))]
             return [comparison_html(made, language), gr.update(value=whole, visible=True)]
         except CancelledByUserError:
             return [cancelled_html(language), gr.update(visible=False)]
-        except Exception as error:  # noqa: BLE001 - the page's edge; `error_card_of` logs what is unexpected
+        except Exception as error:  # noqa: BLE001 - last handler on the page; `error_card_of` logs it if it is unexpected
             card = error_card_of(error)
             return [error_card_html(card.title_key, card.sentence(language), language), gr.update(visible=False)]
         finally:
             self._runs.end(request.session_hash, run)
 
     def stop(self, request: gr.Request) -> None:
-        """Stops the comparison of a session, whose page may have been closed, at its next step."""
+        """Cancels the comparison of a session at its next step; also called when the page is closed."""
         self._runs.stop(request.session_hash)
 
     def _compare(
@@ -182,7 +182,7 @@ class CompareRuns:
 
 
 def _labelled(files: Sequence[str], folder: Path) -> Labelled | None:
-    """Returns the uploaded recordings with the labels of the table among them, or of their own names."""
+    """Returns the uploaded recordings with labels from an uploaded table or, without one, from their names."""
     if not files:
         return None
     folder.mkdir(parents=True)
@@ -199,7 +199,7 @@ def _labelled(files: Sequence[str], folder: Path) -> Labelled | None:
     try:
         return read_source(tables[0] if tables else folder, uploaded=True)
     except RequestError as err:
-        if tables:  # the user knows the names of the files, not the folder that they are in here
+        if tables:  # the message must not contain the temporary folder
             values = {name: str(value).replace(f"{folder}{os.sep}", "") for name, value in err.values.items()}
             raise RequestError(err.code, **values) from err
         raise RequestError("page.compare_unlabelled", found=len(files)) from err

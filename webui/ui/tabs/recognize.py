@@ -1,4 +1,4 @@
-"""The tab "Recognize": a recording and the options on the left, the result on the right."""
+"""The tab "Recognize": the recording and the options on the left, the result on the right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +23,6 @@ from webui.ui.views.answer import empty_html
 from webui.ui.views.markup import escape
 from webui.ui.views.outcome import render
 
-__all__ = ["MODEL_CONCURRENCY", "MODEL_QUEUE", "build"]
-
 FILE_TAB: Final = "file"
 MICROPHONE_TAB: Final = "microphone"
 STATE_TTL_S: Final = 3600.0
@@ -37,7 +35,7 @@ GRANULARITIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """The left side."""
+    """The components of the left side."""
 
     tabs: gr.Tabs
     file: gr.File
@@ -55,7 +53,7 @@ class _Inputs:
 
 @dataclass(frozen=True, slots=True)
 class _Outputs:
-    """The right side; ``outcome`` keeps the user's last result, so that it can be rendered in another language."""
+    """The components of the right side; ``outcome`` keeps the last result, to render it in another language."""
 
     outcome: gr.State
     answer: gr.HTML
@@ -97,7 +95,7 @@ def _render_models(status: PoolStatus, ready: Sequence[str], language: Language)
 def _build_inputs(i18n: I18n) -> _Inputs:
     with gr.Tabs(selected=FILE_TAB) as tabs:
         with i18n.add(gr.Tab, text_of={"label": "page.tab_file"}, id=FILE_TAB):
-            # No list of file types: the decoder recognises audio by its content, and its errors say more.
+            # No list of file types: the decoder recognises audio by its content and has better error messages.
             file = i18n.add(gr.File, text_of={"label": "page.upload"}, height=150, elem_id="upload")
             player = gr.HTML("", apply_default_css=False, elem_id="player")
             i18n.add_computed(gr.HTML, lambda language: _hint("page.formats", language), apply_default_css=False)
@@ -154,7 +152,7 @@ def _hint(key: str, language: Language) -> dict[str, Any]:
 
 
 def _microphone_hints(language: Language) -> dict[str, Any]:
-    """Returns the hints for where recording is not possible; the script of the page shows the one that applies."""
+    """Returns the hints for when recording is not possible; the script of the page shows the right one."""
     hints = "".join(
         f'<p class="se-hint se-microphone" data-when="{when}">{escape(text(key, language))}</p>'
         for when, key in {"refused": "page.microphone_refused", "insecure": "page.microphone_insecure"}.items()
@@ -210,5 +208,5 @@ def _connect_run(inputs: _Inputs, outputs: _Outputs, language: gr.Radio, runs: R
         js=browser_function("add_file_name"),
     )
     run.failure(None, [language], [inputs.cancel, outputs.answer], js=browser_function("refused"), **QUIET)
-    # `cancels` takes a run out of the queue and stops listening to it; the run itself stops at its next report.
+    # `cancels` removes a waiting run from the queue; a running one is cancelled at its next progress report.
     inputs.cancel.click(runs.stop, [language], changed, cancels=[run], **QUIET)

@@ -1,4 +1,4 @@
-"""Recognitions that the page starts: progress, stopping, and their outcome as values of the page's components."""
+"""Handlers of recognitions on the page: start, progress, cancellation, and the outcome as values of components."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,8 +22,8 @@ from webui.ui.shared_files import SharedFiles
 from webui.ui.tabs.model_choice import chosen_models
 from webui.ui.views.outcome import present
 
-MODEL_QUEUE: Final = "model"  # all model events share it, so that the page and its API wait in one queue
-MODEL_CONCURRENCY: Final = 2  # one recording is in the model while the next is decoded
+MODEL_QUEUE: Final = "model"  # shared by all events that run the model, of the page and of its public endpoint
+MODEL_CONCURRENCY: Final = 2  # the model processes one recording while the next is decoded
 
 _PROGRESS: Final = gr.Progress()
 _HIDDEN: Final = {"visible": False, "__type__": "update"}
@@ -34,7 +34,7 @@ class RecognizeRuns:
 
     Args:
         service: the use cases.
-        shared: hands out the files of a result.
+        shared: makes the files of a result available for download.
     """
 
     def __init__(self, service: RecognitionService, shared: SharedFiles) -> None:
@@ -55,7 +55,7 @@ class RecognizeRuns:
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
     ) -> Updates:
-        """Recognizes the uploaded file or the recording; every error becomes a sentence on the page."""
+        """Recognizes the uploaded file or the recording; errors are shown on the page."""
         language = parse_language(language_value)
         path = file or recording
         options = RecognizeOptions(
@@ -79,13 +79,13 @@ class RecognizeRuns:
             self._runs.end(request.session_hash, session_run)
 
     def stop(self, language_value: str, request: gr.Request) -> Updates:
-        """Stops the run of a session."""
+        """Cancels the run of a session."""
         too_late = not self._runs.stop(request.session_hash)
         outcome = Outcome(None, None, (), cancelled=True, too_late=too_late)
         return [*present(outcome, parse_language(language_value), self._shared), _HIDDEN]
 
     def leave(self, request: gr.Request) -> None:
-        """Stops the run of a session whose page was closed, so that others need not wait for it."""
+        """Cancels the run of a session whose page was closed, so that it does not delay others."""
         self._runs.stop(request.session_hash)
 
 
@@ -97,12 +97,12 @@ def _run_models(
     language: Language,
     progress: gr.Progress,
 ) -> Outcome:
-    """Recognizes with every model in turn; ``recognize`` takes the options and ``progress``."""
+    """Runs each model in turn; ``recognize`` is called with the options and ``progress``."""
     outcomes: list[tuple[str, Outcome]] = []
     for number, name in enumerate(names):
 
         def report(fraction: float, stage: Stage, done: int = number) -> None:
-            if not run.goes_on(writing=stage is Stage.RESULTS and done == len(names) - 1):
+            if not run.may_continue(writing=stage is Stage.RESULTS and done == len(names) - 1):
                 raise CancelledByUserError
             progress((done + fraction) / len(names), desc=text(stage.text_key, language))
 
@@ -114,7 +114,7 @@ def _run_models(
 
 
 def _side_by_side(outcomes: list[tuple[str, Outcome]]) -> Outcome:
-    """Returns the first outcome that has a result, with all of them beside it."""
+    """Returns the first outcome with a result, and all outcomes in its ``side_by_side``."""
     first = next((outcome for _name, outcome in outcomes if outcome.recognition is not None), outcomes[0][1])
     log = tuple(line for _name, outcome in outcomes for line in outcome.log)
     return replace(first, log=log, side_by_side=tuple(outcomes))

@@ -1,1 +1,1 @@
-"""HTML and charts made from results; no events."""
+"""HTML and charts of results; no events."""

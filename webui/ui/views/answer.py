@@ -1,21 +1,31 @@
-"""An answer as HTML: the main emotion, who answered, the warnings, and the nine scores."""
+"""A result as HTML: the main emotion, the warnings, the model that was used, and the nine scores."""
+
+from collections.abc import Sequence
 
 from webui.engine.families import is_included
 from webui.labels import Emotion
-from webui.results import ModelInfo, Notice, RecognitionResult
+from webui.results import ModelInfo, Notice, RecognitionResult, by_importance
 from webui.texts import Language, text
-from webui.ui.views.markup import emotion_title, emotion_title_html, escape, face, other_language, percent
+from webui.ui.views.markup import (
+    details_html,
+    emotion_title,
+    emotion_title_html,
+    escape,
+    face,
+    other_language,
+    percent,
+)
 
 
 def empty_html(language: Language) -> str:
-    """Returns what is shown before there is an answer."""
+    """Returns the card that is shown before the first recognition."""
     return (
         f'<div class="se-card se-empty"><span aria-hidden="true">🎧</span>{escape(text("page.empty", language))}</div>'
     )
 
 
 def answer_html(result: RecognitionResult, language: Language) -> str:
-    """Returns the main emotion with its confidence, the model that answered, and the warnings."""
+    """Returns the main emotion with its confidence, the warnings, and the model that was used."""
     confidence = text("page.confidence", language, confidence=result.confidence)
     source = text(
         "page.source",
@@ -30,28 +40,28 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
         f'<div class="se-card se-answer" data-emotion="{result.emotion.value}" data-announce="{announcement}">'
         f'<div class="se-emotion">{emotion_title_html(result.emotion, language)}</div>'
         f'<div class="se-confidence">{escape(confidence)}</div>'
+        f"{warnings_html(result.warnings, language)}"
         f'<div class="se-source">{escape(source)}</div>'
         f"{_model_html(result.model, language)}"
-        f"{_warnings_html(result.warnings, language)}"
         f'<p class="se-honest">{escape(text("page.honest", language))}</p>'
         "</div>"
     )
 
 
 def cancelled_html(language: Language, *, too_late: bool = False) -> str:
-    """Returns what replaces the answer of a run that the user stopped."""
+    """Returns the card for a run that the user cancelled."""
     sentence = escape(text("page.cancelled_late" if too_late else "page.cancelled", language))
     return f'<div class="se-card se-empty" data-announce="{sentence}"><span aria-hidden="true">⏹️</span>{sentence}</div>'
 
 
 def error_card_html(title_key: str, sentence: str, language: Language) -> str:
-    """Returns an error as a card: the kind of error, and the sentence that says what to do."""
+    """Returns the card of an error: the kind of error as title, and the message."""
     title = escape(text(title_key, language))
     return f'<div class="se-card se-error" role="alert"><strong>⚠️ {title}</strong><p>{escape(sentence)}</p></div>'
 
 
 def scores_html(result: RecognitionResult, language: Language) -> str:
-    """Returns the nine scores as a list of bars, in the order of the nine, with numbers as text."""
+    """Returns the nine scores as bars, in the order of ``Emotion``, with the numbers as text."""
     rows = "".join(_score_row(emotion, result.scores[emotion], result.emotion, language) for emotion in Emotion)
     title = escape(text("page.scores", language))
     return f'<section class="se-card"><h2>{title}</h2><ul class="se-scores">{rows}</ul></section>'
@@ -82,15 +92,17 @@ def _model_html(model: ModelInfo, language: Language) -> str:
         license=model.license,
     )
     label = escape(text("page.answered_by", language))
-    return (
-        f'<div class="se-model"><span class="se-label">{label}</span> <b>{escape(name)}</b>'
-        f"<small>{escape(details)}</small></div>"
-    )
+    return f'<div class="se-model">{label} <b>{escape(name)}</b> · {escape(details)}</div>'
 
 
-def _warnings_html(warnings: tuple[Notice, ...], language: Language) -> str:
+def warnings_html(warnings: Sequence[Notice], language: Language) -> str:
+    """Returns a box of one line, the most important warning in short; behind "more" stand all warnings in full."""
+    warnings = by_importance(warnings)
     if not warnings:
         return ""
+    others = sum(not warning.is_reason for warning in warnings[1:])
+    more = text("page.more_warnings", language, count=others) if others else text("page.more", language)
     items = "".join(f"<li>{escape(warning.message(language))}</li>" for warning in warnings)
-    label = escape(text("page.warnings", language))
-    return f'<div class="se-warnings"><span class="se-label">{label}</span><ul>{items}</ul></div>'
+    line = escape(warnings[0].short(language) or warnings[0].message(language))
+    sign = f'<span role="img" aria-label="{escape(text("page.warnings", language))}">⚠️</span>'
+    return details_html(f"{sign} {line}", more, f"<ul>{items}</ul>", css="se-warnings")

@@ -1,4 +1,4 @@
-"""The report of a comparison of models as HTML."""
+"""The report of a model comparison as HTML."""
 
 from webui.service.compare.report import ComparisonReport
 from webui.service.compare.tables import Table

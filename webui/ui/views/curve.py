@@ -1,7 +1,7 @@
-"""The curve over time as HTML and SVG of our own: it needs no library, no network, and follows light and dark.
+"""The chart of the scores over time, as HTML and SVG: without libraries, and in the colours of light and dark mode.
 
-The SVG stretches with the page and holds lines only; everything that is text is HTML over it, so that it keeps its size
-on a phone. Lines differ by colour and dashes, and carry the emotion's face where they are highest.
+The SVG is stretched to the width of the page and contains lines only; all text is HTML on top of it, so that its size
+does not change on a phone. Lines differ in colour and dashes, and have the emotion's emoji at their highest point.
 """
 
 from pathlib import Path
@@ -15,22 +15,22 @@ from webui.texts import Language, text
 from webui.ui.views.curve_data import Curve, Span, leading_spans, load_curve
 from webui.ui.views.markup import emotion_title, emotion_title_html, escape, face
 
-_WIDTH: Final = 1000  # of the SVG's own units
+_WIDTH: Final = 1000  # in units of the SVG
 _HEIGHT: Final = 300
-_SHOWN_FROM: Final = 0.15  # an emotion whose curve never reaches this stays in the background
-_FACE_FROM: Final = 0.06  # share of the width that a span needs to carry its face
+_SHOWN_FROM: Final = 0.15  # lines that stay below this score are drawn faintly
+_FACE_FROM: Final = 0.06  # share of the width from which a span shows an emoji
 _GRID: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 _TICK_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 _MAX_TICKS: Final = 7
 
 
 def curve_html(frames: FrameScores, folder: Path, language: Language) -> str:
-    """Returns the picture of the frame scores.
+    """Returns the chart of the frame scores.
 
     Args:
-        frames: of a result document.
+        frames: frame scores of a result document.
         folder: the run folder of that document.
-        language: of the words around the picture.
+        language: language of the labels and the caption.
     """
     curve = load_curve(frames, folder)
     caption = text(
@@ -44,7 +44,7 @@ def curve_html(frames: FrameScores, folder: Path, language: Language) -> str:
 
 
 def _shown(curve: Curve) -> list[int]:
-    """Returns the columns that are drawn strongly, highest peak first."""
+    """Returns the columns of the lines that are drawn prominently, highest peak first."""
     peaks = curve.scores.max(axis=0)
     order = [int(column) for column in np.argsort(-peaks, kind="stable")]
     return [column for column in order if peaks[column] >= _SHOWN_FROM] or order[:1]
@@ -56,8 +56,8 @@ def _duration_s(curve: Curve) -> float:
 
 def _plot(curve: Curve) -> str:
     shown = _shown(curve)
-    quiet_first = [column for column in range(len(Emotion)) if column not in shown] + shown[::-1]
-    lines = "".join(_line(curve, column, column in shown) for column in quiet_first)
+    faint_first = [column for column in range(len(Emotion)) if column not in shown] + shown[::-1]
+    lines = "".join(_line(curve, column, column in shown) for column in faint_first)
     grid = "".join(
         f'<line class="se-grid" x1="0" x2="{_WIDTH}" y1="{_y(level):.0f}" y2="{_y(level):.0f}"/>' for level in _GRID
     )

@@ -1,4 +1,4 @@
-"""The frame scores of an answer as arrays that a picture can hold."""
+"""The frame scores of a result as arrays, thinned for a chart."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from webui.labels import Emotion
 from webui.results import FrameScores
 
-MAX_POINTS: Final = 400  # more points than this can't be told apart on a page
+MAX_POINTS: Final = 400  # more can't be distinguished on a page
 
 Array = NDArray[np.float64]
 
@@ -20,9 +20,9 @@ class Curve:
     """Scores over time.
 
     Attributes:
-        start_s: where a point's stretch of audio begins, in seconds, shape ``(points,)``.
-        end_s: where it ends, shape ``(points,)``.
-        scores: shape ``(points, 9)``, columns in the order of the nine.
+        start_s: start of the audio that each point covers, in seconds, shape ``(points,)``.
+        end_s: end of that audio, in seconds, shape ``(points,)``.
+        scores: scores, shape ``(points, 9)``, columns in the order of ``Emotion``.
     """
 
     start_s: Array
@@ -31,19 +31,19 @@ class Curve:
 
     @property
     def time_s(self) -> Array:
-        """Middle of each point's stretch, in seconds, shape ``(points,)``."""
+        """Middle of the audio that each point covers, in seconds, shape ``(points,)``."""
         return (self.start_s + self.end_s) / 2
 
 
 def load_curve(frames: FrameScores, folder: Path) -> Curve:
-    """Returns the frame scores, from the document or from its Parquet file, thinned to what a page can show.
+    """Returns the frame scores, from the document or from its Parquet file, thinned to ``MAX_POINTS``.
 
     Args:
-        frames: of a result document.
-        folder: the run folder, where the Parquet file lies if there is one.
+        frames: frame scores of a result document.
+        folder: the run folder, which contains the Parquet file if there is one.
     """
     if frames.file is not None:
-        import pyarrow.parquet as pq  # imported late: half a second, and few answers need it
+        import pyarrow.parquet as pq  # imported late: takes half a second and is rarely needed
 
         table = pq.read_table(folder / frames.file)
         columns = {name: table[name].to_numpy() for name in table.column_names}
@@ -58,7 +58,7 @@ def load_curve(frames: FrameScores, folder: Path) -> Curve:
 
 
 def thin(curve: Curve, points: int) -> Curve:
-    """Returns ``curve`` with at most ``points`` points, each the mean of as many neighbours as the others."""
+    """Returns ``curve`` with at most ``points`` points, each the mean of about the same number of rows."""
     rows = len(curve.start_s)
     if rows <= points:
         return curve
@@ -70,7 +70,7 @@ def thin(curve: Curve, points: int) -> Curve:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time over which one emotion has the highest score."""
+    """A period in which one emotion has the highest score."""
 
     emotion: Emotion
     start_s: float
@@ -78,7 +78,7 @@ class Span:
 
 
 def leading_spans(curve: Curve) -> list[Span]:
-    """Returns who leads when, without gaps; a border lies halfway between two points."""
+    """Returns the periods of the leading emotions, without gaps; borders are halfway between two points."""
     time_s = curve.time_s
     borders = np.concatenate([curve.start_s[:1], (time_s[:-1] + time_s[1:]) / 2, curve.end_s[-1:]])
     spans: list[Span] = []

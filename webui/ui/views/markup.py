@@ -1,4 +1,4 @@
-"""Small pieces of HTML that are safe to put on the page."""
+"""Building blocks of HTML, with escaped content."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -7,33 +7,33 @@ from typing import Final
 from webui.labels import Emotion
 from webui.texts import Language
 
-# gr.HTML runs its content through two template languages; what they would read goes in as character references.
-_TEMPLATE_SIGNS: Final = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;", "\\": "&#92;"})
+# gr.HTML passes its content through two template languages; their special characters become character references.
+_TEMPLATE_CHARACTERS: Final = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;", "\\": "&#92;"})
 
 
 def escape(content: str) -> str:
-    """Returns ``content`` as text that neither HTML nor a template language reads as anything else."""
-    return html.escape(content).translate(_TEMPLATE_SIGNS)
+    """Returns ``content`` escaped for HTML and for the template languages of gr.HTML."""
+    return html.escape(content).translate(_TEMPLATE_CHARACTERS)
 
 
 def percent(score: float) -> str:
-    """Returns a score as people read it: ``85.3%``."""
+    """Returns a score as a percentage: ``85.3%``."""
     return f"{score:.1%}"
 
 
 def other_language(language: Language) -> Language:
-    """Returns the language that stands second in a pair of names."""
+    """Returns the other of the two languages."""
     return Language.EN if language is Language.ZH else Language.ZH
 
 
 def emotion_title(emotion: Emotion, language: Language) -> str:
-    """Returns ``😊 快乐 (Happy)``, or ``😊 Happy (快乐)`` for an English reader."""
+    """Returns ``😊 快乐 (Happy)`` in Chinese, ``😊 Happy (快乐)`` in English."""
     second = emotion.display_name(other_language(language))
     return f"{emotion.emoji} {emotion.display_name(language)} ({second})"
 
 
 def face(emotion: Emotion) -> str:
-    """Returns the emoji as HTML that asks for a coloured font: a text font's own drawing is often a faint outline."""
+    """Returns the emoji as HTML with a colour font: in a text font it is often a faint outline."""
     return f'<span class="se-emoji" aria-hidden="true">{emotion.emoji}</span>'
 
 
@@ -42,14 +42,27 @@ def emotion_title_html(emotion: Emotion, language: Language) -> str:
     return f"{face(emotion)}{escape(emotion_title(emotion, language).removeprefix(emotion.emoji))}"
 
 
+def details_html(line: str, more: str, content: str, *, css: str) -> str:
+    """Returns a line of which a click on ``more`` shows the details.
+
+    Args:
+        line: the line, as HTML.
+        more: label of the details, as text.
+        content: the details, as HTML.
+        css: class of the element.
+    """
+    summary = f'<summary>{line} <span class="se-more">{escape(more)}</span></summary>'
+    return f'<details class="{css}">{summary}{content}</details>'
+
+
 def table_html(columns: Sequence[str], rows: Iterable[Sequence[str]], *, css: str, row_heads: bool = False) -> str:
     """Returns a table.
 
     Args:
-        columns: heads of the columns, as HTML; empty for a table without a head.
+        columns: headers of the columns, as HTML; empty for a table without a header.
         rows: cells of each row, as HTML.
-        css: class of the table.
-        row_heads: whether the first cell of a row is its head.
+        css: CSS class of the table.
+        row_heads: whether the first cell of each row is a header.
     """
     heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
     head = f"<thead><tr>{heads}</tr></thead>" if columns else ""

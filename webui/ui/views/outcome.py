@@ -34,13 +34,13 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
 def present(outcome: Outcome, language: Language, shared: SharedFiles) -> Updates:
     """Returns the outcome itself, the values of the answer and the log, and the downloads.
 
-    An error here becomes an outcome too: the page shows a sentence with a number that is in the server's log as well.
+    An error during rendering is shown like any other error.
     """
     try:
         files = None
         if outcome.recognition is not None:
             files = shared.share_run(outcome.recognition.folder, outcome.recognition.files)
         return [outcome, *render(outcome, language), gr.update(value=files, visible=bool(files))]
-    except Exception as error:  # noqa: BLE001 - the page's edge; `error_card_of` logs it
+    except Exception as error:  # noqa: BLE001 - last handler on the page; `error_card_of` logs it
         failed = Outcome(None, error_card_of(error), outcome.log)
         return [failed, *render(failed, language), gr.update(visible=False)]

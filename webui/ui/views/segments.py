@@ -8,11 +8,11 @@ from webui.texts import Language, text
 from webui.ui.views.markup import escape, face, percent, table_html
 
 COLUMNS: Final = ("page.segment_start", "page.segment_end", "page.segment_emotion", "page.segment_confidence")
-MAX_ROWS: Final = 500  # the page shows no more of long recordings
+MAX_ROWS: Final = 500  # limit for long recordings
 
 
 def segments_html(segments: Sequence[Segment], language: Language) -> str:
-    """Returns the table, and how many rows it leaves out."""
+    """Returns the table, with a note if rows are left out."""
     heads = [escape(text(key, language)) for key in COLUMNS]
     table = table_html(heads, (_row(segment, language) for segment in segments[:MAX_ROWS]), css="se-segments")
     more = len(segments) - MAX_ROWS

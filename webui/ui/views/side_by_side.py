@@ -18,7 +18,7 @@ COLUMNS: Final = (
 
 
 def side_by_side_html(answers: Sequence[tuple[str, Outcome]], language: Language) -> str:
-    """Returns the table: a row per model; one that failed says why."""
+    """Returns the table with one row per model: its result, or its error."""
     heads = "".join(f'<th scope="col">{escape(text(key, language))}</th>' for key in COLUMNS)
     rows = "".join(_row(name, outcome, language) for name, outcome in answers)
     title = escape(text("page.side_by_side", language))

@@ -1,12 +1,13 @@
-"""Status of the models as a line on the page: the active model, the progress of a download, and the reason."""
+"""The status line of the models: the active model, the progress of a download, or why it failed."""
 
 from typing import Final
 
 from webui.engine.families import is_included, model_title
-from webui.service.models.acquisition import AcquisitionState
+from webui.results import Notice
+from webui.service.models.acquisition import AcquisitionState, AcquisitionStatus
 from webui.service.models.status import ActiveModel, PoolStatus
 from webui.texts import Language, text
-from webui.ui.views.markup import escape
+from webui.ui.views.markup import details_html, escape
 
 _MOODS: Final = {
     AcquisitionState.READY: "ready",
@@ -16,7 +17,7 @@ _MOODS: Final = {
 
 
 def status_html(status: PoolStatus, language: Language) -> str:
-    """Returns the line. A screen reader is told who answers and why, not every percent of a download."""
+    """Returns the line. Screen readers announce the model and the reason, but not the progress of a download."""
     announcement = escape(_announcement(status, language))
     return (
         f'<div class="se-status" data-mood="{_mood(status)}" data-announce="{announcement}">'
@@ -39,7 +40,15 @@ def _announcement(status: PoolStatus, language: Language) -> str:
         active = text("page.status_model", language) + " " + model_title(status.active.name, language)
     acquisition = status.acquisition
     notice = acquisition.notice() if acquisition is not None and not acquisition.state.under_way else None
-    return active if notice is None else f"{active} {notice.message(language)}"
+    if acquisition is None or notice is None:
+        return active
+    return f"{active} {_failure_line(acquisition, notice, language)}"
+
+
+def _failure_line(acquisition: AcquisitionStatus, notice: Notice, language: Language) -> str:
+    """Returns a failure or cancellation in short."""
+    title = model_title(acquisition.name, language)
+    return notice.short(language) or text("page.status_failed", language, model=title)
 
 
 def is_on_disk(status: PoolStatus) -> bool:
@@ -49,7 +58,7 @@ def is_on_disk(status: PoolStatus) -> bool:
 
 
 def offer_key(status: PoolStatus) -> str:
-    """Returns the key of the words on the button that starts or retries."""
+    """Returns the key of the text on the button that starts or retries a download."""
     if status.acquisition is not None:
         return "page.status_retry"
     return "page.status_load" if is_on_disk(status) else "page.status_download"
@@ -71,12 +80,12 @@ def _details_html(active: ActiveModel, waiting_key: str, language: Language) -> 
     parts = " · ".join((active.engine, active.precision, active.device))
     if active.verified is None:
         return f"<small>{escape(parts)}</small>"
-    key, sign = ("page.status_verified", "✓") if active.verified else ("page.status_unverified", "○")
-    return f'<small>{escape(parts)}</small> <span class="se-badge">{sign} {escape(text(key, language))}</span>'
+    key, symbol = ("page.status_verified", "✓") if active.verified else ("page.status_unverified", "○")
+    return f'<small>{escape(parts)}</small> <span class="se-badge">{symbol} {escape(text(key, language))}</span>'
 
 
 def _acquisition_html(status: PoolStatus, language: Language) -> str:
-    """Returns the sentence why the large model doesn't answer, and how far it is."""
+    """Returns why the large model is not used yet: its progress, or in short why it failed, with details."""
     acquisition = status.acquisition
     if acquisition is None:
         if not status.can_retry:
@@ -90,7 +99,8 @@ def _acquisition_html(status: PoolStatus, language: Language) -> str:
         return ""
     sentence = f"<p>{escape(notice.message(language))}</p>"
     if not acquisition.state.under_way:
-        return sentence
+        line = escape(_failure_line(acquisition, notice, language))
+        return details_html(line, text("page.more", language), sentence, css="se-failure")
     label = escape(model_title(acquisition.name, language))
     value = f' value="{acquisition.fraction:.3f}"' if acquisition.fraction is not None else ""
     return f'{sentence}<progress max="1"{value} aria-label="{label}"></progress>'

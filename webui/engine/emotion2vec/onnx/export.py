@@ -1,8 +1,12 @@
-"""Writes a checkpoint as one ONNX file (fp32, fp16 or int8) or as slim safetensors, for programs without PyTorch.
+"""Exports a checkpoint as one ONNX file (fp32, fp16 or int8) or as slim safetensors, for programs without PyTorch.
 
-The graph holds everything from the raw waveform on: normalisation, encoder, head. Inputs: ``waveforms (B, S)``,
-zero-padded at the end, ``samples (B,)`` true lengths, and ``mean (B,)`` and ``variance (B,)`` of each whole recording.
-Outputs: ``logits (B, T, L)`` and ``features (B, T, D)`` per frame, ``embedding (B, D)``: the mean of a member's frames.
+The graph contains all steps from the raw waveform on: normalisation, encoder, head.
+
+Inputs: ``waveforms (B, S)``, zero-padded at the end; their true lengths ``samples (B,)``; ``mean (B,)`` and
+``variance (B,)`` of each whole recording.
+
+Outputs: ``logits (B, T, L)`` and ``features (B, T, D)`` of each frame; ``embedding (B, D)``, the mean of a waveform's
+features.
 """
 
 import logging
@@ -29,17 +33,17 @@ logger = logging.getLogger(__name__)
 
 
 def export_onnx(directory: Path, weights: Path, target: Path, precision: Precision) -> Path:
-    """Writes ``target/model.<precision>.onnx``; it appears whole or not at all.
+    """Writes ``model.<precision>.onnx`` into ``target``, atomically, and returns its path.
 
     Args:
-        directory: holds the checkpoint's small files.
+        directory: folder of the checkpoint's small files.
         weights: slim or published weights.
-        target: folder of the new file, made if it isn't there.
+        target: folder of the new file; it is created if it doesn't exist.
         precision: precision of the file's weights.
 
     Raises:
-        CheckpointError: the weights are not what they should be.
-        OutputError: no space, or not writable.
+        CheckpointError: the weights are damaged or invalid.
+        OutputError: the disk is full, or the folder can't be written.
     """
     path = target / exported_name(precision)
     try:
@@ -58,7 +62,9 @@ def export_onnx(directory: Path, weights: Path, target: Path, precision: Precisi
 
 
 def export_safetensors(weights: Path, target: Path, precision: Precision) -> Path:
-    """Writes slim weights as fp16, half the size; slim fp32 weights are what every start makes already.
+    """Writes the slim weights as fp16 into ``target`` and returns the path of the file.
+
+    For fp32 nothing is written and ``weights`` is returned.
 
     Args:
         weights: the slim fp32 weights.
@@ -66,8 +72,8 @@ def export_safetensors(weights: Path, target: Path, precision: Precision) -> Pat
         precision: fp32 or fp16.
 
     Raises:
-        RequestError: another precision.
-        OutputError: no space, or not writable.
+        RequestError: another precision was requested.
+        OutputError: the disk is full, or the folder can't be written.
     """
     if precision is Precision.FP32:
         return weights
@@ -87,19 +93,19 @@ def export_safetensors(weights: Path, target: Path, precision: Precision) -> Pat
 
 
 def write_graph(network: Emotion2vec, precision: Precision, about: About, path: Path, *, normalize: bool) -> None:
-    """Writes a network as a graph.
+    """Writes a network as an ONNX file.
 
     Args:
-        network: on the CPU, in fp32.
+        network: the network, on the CPU and in fp32.
         precision: precision of the file's weights.
         about: metadata of the file.
-        path: the file.
+        path: path of the file.
         normalize: whether waveforms are normalised over their whole length.
 
     Raises:
-        CheckpointError: it can't be written as ONNX.
+        CheckpointError: the network can't be written as ONNX.
     """
-    import onnx  # only an export needs it
+    import onnx  # imported late: it is only needed to export
 
     from webui.engine.emotion2vec.onnx.graph import Emotion2vecGraph
     from webui.engine.emotion2vec.onnx.weights import halve_weights

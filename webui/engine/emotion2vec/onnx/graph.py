@@ -1,15 +1,16 @@
 """Emotion2vec as an ONNX graph: the same network as ``network.py``, written for ONNX Runtime.
 
     waveform -> normalisation -> 7 convolutions -> projection -> 5 positional convolutions -> blocks -> features
-    -> linear head -> frame logits; the mean over the frames that count -> embedding, logits
+    -> linear head -> frame logits; the mean of the features over a waveform's own frames -> embedding
 
-A graph is built node by node rather than traced, so that every node is one we chose: strided convolutions are matrix
+The graph is built node by node instead of being traced, in order to choose the nodes: strided convolutions are matrix
 products in ``(time, channels)`` layout, the sum and LayerNorm of a block are one node, attention is one node.
 
-In int8 the weights of every matrix product are int8 with a scale per output channel, and its inputs uint8 with one
-scale and zero point computed in every run, after a shift of each channel (``int8_calibration.py``). Weights keep to 7
-bits: on CPUs without VNNI the sum of two products of 8 bits overflows (ONNX Runtime calls it ``reduce_range``). The
-first convolution, the projection, the positional convolutions, attention and the head stay fp32.
+In int8 the weights of every matrix product are int8 with one scale per output channel. Its inputs are shifted per
+channel (``int8_calibration.py``) and quantized to uint8, with one scale and one zero point that are computed in every
+run. Weights use only 7 bits, because on CPUs without VNNI the sum of two products of 8 bits overflows (ONNX Runtime
+calls this ``reduce_range``). The first convolution, the projection, the positional convolutions, attention and the head
+stay in fp32.
 
 Shape letters: B batch, S samples, T frames, X extra tokens, D embedding, H heads, L labels.
 """
@@ -31,23 +32,23 @@ Weights = Mapping[str, Array]
 Quantized = tuple[str, str, str]  # names of uint8 values, their scale, their zero point
 
 OPSET: Final = 21
-MICROSOFT: Final = "com.microsoft"  # ONNX Runtime's own nodes; its CPU package has all that are used here
-WEIGHT_LEVELS: Final = 63  # 7 bits, see above
-FP32_CONVS: Final = 1  # the first convolutions have few inputs and lose most: they stay fp32 in int8
-LAST: Final = 1 << 40  # past any length: "to the end"
-IR: Final = 10  # of the file format, for that opset
-EMPTY: Final = ""  # an optional input that is not given
+MICROSOFT: Final = "com.microsoft"  # domain of ONNX Runtime's own operators; its CPU package has all that are used
+WEIGHT_LEVELS: Final = 63  # largest absolute value of weights with 7 bits, see above
+FP32_CONVS: Final = 1  # number of convolutions that stay in fp32: the first has few inputs and would lose most
+LAST: Final = 1 << 40  # end of a slice up to the end; larger than any length
+IR: Final = 10  # version of the file format that belongs to the opset
+EMPTY: Final = ""  # an optional input that is left out
 
 
 class Emotion2vecGraph(GraphBuilder):
-    """Builds the network.
+    """Builds the network's graph.
 
     Args:
-        config: its sizes.
-        weights: its tensors, named as in ``network.py``.
+        config: sizes of the network.
+        weights: tensors of the network, named as in ``network.py``.
         normalize: whether waveforms are normalised over their whole length.
-        shifts: what is subtracted from the inputs of a linear layer before they are quantized, shape ``(inputs,)`` by
-            the layer's name, see ``int8_calibration.py``; None builds the graph in fp32.
+        shifts: for each linear layer, by its name, the values to subtract from its inputs before they are quantized,
+            shape ``(inputs,)``; see ``int8_calibration.py``. None builds the graph in fp32.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class Emotion2vecGraph(GraphBuilder):
         self._normalizes = normalize
 
     def build(self) -> onnx.ModelProto:
-        """Returns the model; its inputs and outputs stand in ``export.py``."""
-        x = self._inside_of_its_length(self._normalized() if self._normalizes else "waveforms")  # (B, S)
+        """Returns the model; ``export.py`` describes its inputs and outputs."""
+        x = self._zero_padding(self._normalized() if self._normalizes else "waveforms")  # (B, S)
         x = self.node("Unsqueeze", x, self.constant([2]))  # (B, S, 1)
         for number, (_, kernel, stride) in enumerate(self._config.conv_layers):
             x = self._wave_conv(x, number, kernel, stride)  # (B, time, channels)
@@ -102,27 +103,28 @@ class Emotion2vecGraph(GraphBuilder):
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="speech-emotion-webui")
 
     def _normalized(self) -> str:
-        """The waveforms less their recordings' means, over the standard deviations; ``(B, S)``."""
+        """Returns the waveforms, normalised by the statistics of their recordings, ``(B, S)``."""
         mean, variance = (self.node("Unsqueeze", name, self.constant([1])) for name in ("mean", "variance"))  # (B, 1)
         epsilon = self.constant(np.array([LAYER_NORM_EPS], dtype=np.float32))
         deviation = self.node("Sqrt", self.node("Add", variance, epsilon))
         return self.node("Div", self.node("Sub", "waveforms", mean), deviation)
 
-    def _inside_of_its_length(self, x: str) -> str:
-        """``x`` with zeros past each member's own length; ``(B, S)``."""
-        own = self.node("Unsqueeze", "samples", self.constant([1]))  # (B, 1)
-        return self.node("Mul", x, self._before(own, self.size(x, 1)))
+    def _zero_padding(self, x: str) -> str:
+        """Returns ``x`` with zeros beyond each waveform's true length, ``(B, S)``."""
+        lengths = self.node("Unsqueeze", "samples", self.constant([1]))  # (B, 1)
+        return self.node("Mul", x, self._mask(lengths, self.size(x, 1)))
 
-    def _before(self, own: str, length: str) -> str:
-        """1.0 at positions before ``own`` ``(B, 1)``, 0.0 from there up to ``length`` ``(1,)``; ``(B, length)``."""
-        positions = self.node("Range", self.constant(0), self.node("Squeeze", length), self.constant(1))
-        return self.node("Cast", self.node("Less", positions, own), to=TensorProto.FLOAT)
+    def _mask(self, lengths: str, size: str) -> str:
+        """Returns 1.0 at positions below ``lengths`` ``(B, 1)`` and 0.0 at the others, ``(B, size)``."""
+        positions = self.node("Range", self.constant(0), self.node("Squeeze", size), self.constant(1))
+        return self.node("Cast", self.node("Less", positions, lengths), to=TensorProto.FLOAT)
 
     def _wave_conv(self, x: str, number: int, kernel: int, stride: int) -> str:
-        """A strided convolution as one matrix product, then LayerNorm and GELU: ``(B, time, C)`` to the same kind.
+        """Adds a strided convolution as one matrix product, then LayerNorm and GELU.
 
-        Row t of the product's input holds the samples ``stride * t`` to ``stride * t + kernel - 1``: the first
-        ``stride`` of them are a view of ``x``, the others are every ``stride``-th row from there.
+        It maps ``(B, time, inputs)`` to ``(B, rows, channels)``. Row t of the product's left factor contains the steps
+        ``stride * t`` to ``stride * t + kernel - 1`` of ``x``: the first ``stride`` of them by reshaping ``x``, each of
+        the others by slicing ``x`` with a step of ``stride``.
         """
         weight = self._weights[f"wave.{number}.conv.weight"]  # (channels, C, kernel)
         channels, inputs, _ = weight.shape
@@ -130,7 +132,7 @@ class Emotion2vecGraph(GraphBuilder):
         quantized = self._quantize(x) if self._int8 and number >= FP32_CONVS else None
         x = x if quantized is None else quantized[0]
         length = self.size(x, 1)
-        rows = self._div(self._sub(length, kernel - stride), stride)  # how many outputs
+        rows = self._div(self._sub(length, kernel - stride), stride)  # number of output frames
         rows_samples = self.node("Mul", rows, self.constant([stride]))
         first = self.slice(x, 0, rows_samples)
         taps = [self.node("Reshape", first, self.constant([0, -1, stride * inputs]))]
@@ -151,16 +153,16 @@ class Emotion2vecGraph(GraphBuilder):
         return self.node("Div", x, self.constant([number]))
 
     def _shift(self, name: str) -> Array:
-        """What is subtracted from the inputs of a linear layer before they are quantized; zeros where nothing is."""
+        """Returns the values that are subtracted from the inputs of a linear layer; zeros if it has no shift."""
         inputs = self._weights[f"{name}.weight"].shape[1]
         return self._shifts.get(name, np.zeros(inputs, dtype=np.float32))
 
     def _linear(self, x: str, name: str, *, plus: Array | None = None) -> str:
-        """``x @ W.T + b``, and ``plus`` if given; ``x`` is shifted already, which the bias makes up for."""
+        """Adds ``x @ W.T + b + plus``. The shift of ``x`` was subtracted before; the bias compensates for it."""
         weight, bias = self._weights[f"{name}.weight"].T, self._weights[f"{name}.bias"]
         bias = bias + self._shift(name) @ weight
         bias = bias if plus is None else bias + plus
-        if not self._int8 or name == "project":  # as little work as an eighth of a block, and every block sees it
+        if not self._int8 or name == "project":  # it takes little time, and its errors would affect every block
             return self._product(x, weight, bias)
         return self._integer_product(self._quantize(x), weight, bias)
 
@@ -169,7 +171,7 @@ class Emotion2vecGraph(GraphBuilder):
         return y if bias is None else self.node("Add", y, self.constant(bias))
 
     def _quantize(self, x: str) -> Quantized:
-        """Rounds a tensor to uint8, with one scale and one zero point for all of it."""
+        """Quantizes a tensor to uint8, with one scale and one zero point for the whole tensor."""
         values, scale, zero_point = self.nodes_outputs("DynamicQuantizeLinear", x, outputs=3)
         return values, scale, zero_point
 
@@ -189,11 +191,11 @@ class Emotion2vecGraph(GraphBuilder):
         return self.node("LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=eps)
 
     def _valid_frames(self, x: str) -> str:
-        """1.0 for frames of a member's own length, 0.0 past it; ``(B, T, 1)``."""
+        """Returns 1.0 for frames within a waveform's true length and 0.0 for the others, ``(B, T, 1)``."""
         config = self._config
-        own = self._div(self._sub("samples", config.receptive_samples), config.hop_samples)
-        own = self.node("Unsqueeze", self.node("Add", own, self.constant([1])), self.constant([1]))  # (B, 1)
-        return self.node("Unsqueeze", self._before(own, self.size(x, 1)), self.constant([2]))
+        frames = self._div(self._sub("samples", config.receptive_samples), config.hop_samples)
+        frames = self.node("Unsqueeze", self.node("Add", frames, self.constant([1])), self.constant([1]))  # (B, 1)
+        return self.node("Unsqueeze", self._mask(frames, self.size(x, 1)), self.constant([2]))
 
     def _add_positions(self, x: str, valid: str) -> str:
         position = self.node("Mul", x, valid)
@@ -201,7 +203,7 @@ class Emotion2vecGraph(GraphBuilder):
         for number in range(self._config.conv_pos_depth):
             weight, bias = (self._weights[f"positions.{number}.conv.{part}"] for part in ("weight", "bias"))
             before = weight.shape[2] // 2
-            after = weight.shape[2] - 1 - before  # an even kernel gives one frame too many: it is never computed
+            after = weight.shape[2] - 1 - before  # with less padding, an even kernel doesn't give one frame too many
             y = self.node("Transpose", position, perm=[0, 2, 1])  # (B, D, T)
             inputs = (y, self.constant(weight), self.constant(bias))
             y = self.node("Conv", *inputs, group=self._config.conv_pos_groups, pads=[before, after])
@@ -216,7 +218,7 @@ class Emotion2vecGraph(GraphBuilder):
         return self.node("Concat", self.node("Expand", tokens, shape), x, axis=1)
 
     def _attention_bias(self, valid: str) -> str:
-        """``-slope * scale * distance``, 0 from and to extra tokens, -1e9 towards frames that don't count."""
+        """Returns ``-slope * scale * distance``; 0 from and to extra tokens, and -1e9 more to invalid frames."""
         config = self._config
         scale = np.maximum(self._weights["alibi.scale"], 0).reshape(-1) * np.array(alibi_slopes(config.num_heads))
         frames = self.node("Squeeze", self.size(valid, 1))
@@ -239,7 +241,10 @@ class Emotion2vecGraph(GraphBuilder):
         return context + [f"encoder.blocks.{number}" for number in range(self._config.depth)]
 
     def _block(self, x: str, name: str, following: str | None, bias: str) -> str:
-        """``norm1(x + attention)``, then ``norm2(x + mlp)``; ``x`` comes and goes shifted for the next layer."""
+        """Adds ``norm1(x + attention)``, then ``norm2(x + mlp)``.
+
+        ``x`` has already been shifted for this block, and the result is shifted for the block ``following``.
+        """
         qkv, fc1, fc2 = (self._shift(f"{name}.{part}") for part in ("qkv", "fc1", "fc2"))
         attended = self._linear(self._attend(x, name, bias), f"{name}.proj", plus=qkv)
         x = self._add_and_norm(x, attended, f"{name}.norm1", shift=fc1)
@@ -253,14 +258,14 @@ class Emotion2vecGraph(GraphBuilder):
         weight = self._weights[f"{name}.qkv.weight"].T
         offsets = self._weights[f"{name}.qkv.bias"] + self._shift(f"{name}.qkv") @ weight
         query, key, value = np.split(offsets, 3)
-        value = value - self._shift(f"{name}.proj")  # attention's weights sum to 1: the shift passes unchanged
+        value = value - self._shift(f"{name}.proj")  # the weights of attention sum to 1, so the shift is preserved
         pairs = list(zip(np.split(weight, 3, axis=1), (query, key, value), strict=True))
         if self._int8:
-            quantized = self._quantize(x)  # once for all three
+            quantized = self._quantize(x)  # once for query, key and value
             parts = [self._integer_product(quantized, *pair) for pair in pairs]
         else:
             parts = [self._product(x, *pair) for pair in pairs]
-        inputs = (*parts, EMPTY, EMPTY, bias)  # neither a further bias nor a mask
+        inputs = (*parts, EMPTY, EMPTY, bias)  # without the optional inputs for another bias and a mask
         return self.node("MultiHeadAttention", *inputs, domain=MICROSOFT, num_heads=self._config.num_heads)
 
     def _add_and_norm(self, x: str, y: str, name: str, *, shift: Array) -> str:

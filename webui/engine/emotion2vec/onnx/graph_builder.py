@@ -1,4 +1,4 @@
-"""Writes an ONNX graph node by node."""
+"""Builds an ONNX graph node by node."""
 
 import numpy as np
 import onnx
@@ -7,7 +7,7 @@ from onnx import helper, numpy_helper
 
 
 class GraphBuilder:
-    """Collects nodes and constants; every method returns the name of what the node gives."""
+    """Collects nodes and constants. Its methods return the names of the values that they add to the graph."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -16,13 +16,13 @@ class GraphBuilder:
     def node(
         self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: int | float | list[int]
     ) -> str:
-        """Adds a node and returns its first output."""
+        """Adds a node and returns the name of its first output."""
         return self.nodes_outputs(kind, *inputs, outputs=outputs, domain=domain, **attributes)[0]
 
     def nodes_outputs(
         self, kind: str, *inputs: str, outputs: int, domain: str = "", **attributes: int | float | list[int]
     ) -> tuple[str, ...]:
-        """Adds a node and returns all its outputs."""
+        """Adds a node and returns the names of all its outputs."""
         number = len(self.nodes)
         names = tuple(f"{kind}_{number}_{index}" for index in range(outputs))
         node = helper.make_node(kind, inputs, names, name=f"{kind}_{number}", domain=domain)
@@ -31,17 +31,17 @@ class GraphBuilder:
         return names
 
     def constant(self, values: NDArray[np.generic] | list[int] | list[float] | int, name: str = "") -> str:
-        """Adds a constant; numbers without a type are int64, shapes mostly."""
+        """Adds a constant and returns its name. Python numbers become int64, as ONNX needs them for shapes."""
         array = values if isinstance(values, np.ndarray) else np.array(values, dtype=np.int64)
         name = name or f"constant_{len(self.constants)}"
         self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
     def slice(self, x: str, start: int, stop: str | int, step: int = 1, axis: int = 1) -> str:
-        """``x[start:stop:step]`` along ``axis``."""
+        """Adds ``x[start:stop:step]`` along ``axis``."""
         end = stop if isinstance(stop, str) else self.constant([stop])
         return self.node("Slice", x, self.constant([start]), end, self.constant([axis]), self.constant([step]))
 
     def size(self, x: str, axis: int) -> str:
-        """The length of ``axis``, shape ``(1,)``."""
+        """Adds the length of ``axis``, shape ``(1,)``."""
         return self.node("Shape", x, start=axis, end=axis + 1)

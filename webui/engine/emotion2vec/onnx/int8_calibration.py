@@ -1,10 +1,12 @@
-"""The channel-wise shifts of int8: the mean inputs of the linear layers, subtracted before quantization.
+"""The channel-wise shifts of int8: the mean inputs of the linear layers, which are subtracted before quantization.
 
-One scale and one zero point serve a whole tensor of activations, and channels lie far apart: most of the scale's steps
-would be spent on differences between channels that are the same in every frame. With each channel's mean subtracted,
-and added again through the layer's bias in fp32, only what differs from frame to frame is rounded. (Channel-wise
-shifting: Outlier Suppression+, Wei et al., 2023, arXiv 2304.09145.) Any shift gives the same function, so synthetic
-sounds do for calibration: better shifts only make the steps smaller.
+A tensor of activations is quantized with one scale and one zero point, and the values of its channels lie far apart. So
+most quantization steps would be used for constant differences between channels. If each channel's mean is subtracted
+first, and added again through the layer's bias in fp32, only the variation from frame to frame is rounded
+(channel-wise shifting: Outlier Suppression+, Wei et al., 2023, arXiv 2304.09145).
+
+Apart from rounding, any shift gives the same function, so synthetic sounds are good enough for calibration; better
+shifts would only reduce the rounding errors.
 """
 
 from typing import Any, Final
@@ -18,13 +20,13 @@ from torch import Tensor, nn
 from webui.engine.emotion2vec.network import Emotion2vec
 from webui.units import SPEECH_RATE
 
-SOUNDS: Final = 9
-SOUND_S: Final = 2.0
+SOUNDS: Final = 9  # number of synthetic sounds
+SOUND_S: Final = 2.0  # their length
 
 
 @torch.inference_mode()
 def calibrate_shifts(network: Emotion2vec) -> dict[str, NDArray[np.float32]]:
-    """Returns the mean input of every linear layer of the blocks, shape ``(inputs,)``, by the layer's name."""
+    """Returns the mean input of each linear layer of the blocks, shape ``(inputs,)``, by the layer's name."""
     sums: dict[str, Tensor] = {}
     frames = 0
     extra = network.config.num_extra_tokens
@@ -48,7 +50,10 @@ def calibrate_shifts(network: Emotion2vec) -> dict[str, NDArray[np.float32]]:
 
 
 def make_sound(number: int) -> Tensor:
-    """A normalised sound between buzz and noise with moving pitch and loudness; ``(1, samples)``, always the same."""
+    """Returns a normalised sound of varying pitch and loudness, ``(1, samples)``.
+
+    It is deterministic. ``number`` sets the mixture, from a square wave (0) to noise (``SOUNDS - 1``).
+    """
     times = torch.arange(round(SOUND_S * SPEECH_RATE), dtype=torch.float64) / SPEECH_RATE
     pitch = 90 + 30 * number + 20 * torch.sin(2 * torch.pi * (1 + number % 4) * times)
     buzz = torch.sign(torch.sin(2 * torch.pi * torch.cumsum(pitch, dim=0) / SPEECH_RATE))

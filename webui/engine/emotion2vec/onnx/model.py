@@ -1,7 +1,7 @@
-"""An exported Emotion2vec behind the engine protocol: ONNX Runtime and numpy, without PyTorch.
+"""The ONNX engine: implements ``EmotionModel`` with an exported model in ONNX Runtime, without PyTorch.
 
-The file's metadata takes the place of a checkpoint's small files: labels, sizes, precision, and the checkpoint it was
-exported from. Normalisation is part of its graph.
+The file's metadata replaces a checkpoint's small files: labels, sizes, precision, and the checkpoint that the file was
+exported from. Normalisation is part of the graph.
 """
 
 import os
@@ -23,8 +23,8 @@ from webui.results import ModelInfo, Notice
 from webui.settings import Device
 from webui.units import SPEECH_RATE
 
-ABOUT_KEY: Final = "emotion2vec"  # of the file's metadata
-SHRINK_S: Final = 10.0  # the memory of longer windows is freed after the run: 450 MB at 30 s, for 3 % of its time
+ABOUT_KEY: Final = "emotion2vec"  # key of the file's metadata
+SHRINK_S: Final = 10.0  # after longer windows memory is freed: 450 MB for 30 s; it takes 3 % of the computing time
 _RUNTIME_ERRORS: Final = (
     runtime_errors.Fail,
     runtime_errors.InvalidArgument,
@@ -40,12 +40,12 @@ class About(BaseModel):
     """The metadata of an exported file.
 
     Attributes:
-        precision: fp32, fp16 or int8.
+        precision: precision of the weights: fp32, fp16 or int8.
         tokens: lines of the checkpoint's ``tokens.txt``.
-        hop_samples: samples from one frame to the next.
-        min_samples: fewest samples that give a frame.
+        hop_samples: distance between consecutive frames, in samples.
+        min_samples: length of the shortest input, in samples.
         embed_dim: length of a feature vector.
-        source_sha256: of the published checkpoint.
+        source_sha256: SHA-256 of the published checkpoint.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +58,7 @@ class About(BaseModel):
     source_sha256: str
 
     def as_metadata(self) -> str:
-        """Returns the text that goes into the file."""
+        """Returns the metadata as the text that is stored in the file."""
         return self.model_dump_json()
 
 
@@ -67,21 +67,21 @@ def load_onnx(name: str, path: Path, *, license: str, device: Device = Device.AU
 
     Args:
         name: the model's name, for results.
-        path: the file that ``export`` wrote.
-        license: license of the weights.
+        path: path of a file that ``export_onnx`` wrote.
+        license: licence of the weights.
         device: ``auto`` or ``cpu``.
-        threads: CPU threads; 0 takes one per core.
+        threads: number of CPU threads; 0 takes one per core.
 
     Raises:
-        CheckpointError: missing, damaged, or not a file that ``export`` wrote.
-        DeviceUnavailableError: a device that this engine doesn't run on.
+        CheckpointError: the file is missing or damaged, or was not written by ``export_onnx``.
+        DeviceUnavailableError: this engine does not run on the device.
     """
     if device not in {Device.AUTO, Device.CPU}:
         raise DeviceUnavailableError("engine.no_device", found=device.value, expected=Device.CPU.value)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or _cores()
-    options.log_severity_level = 3  # errors; they are raised as well
-    options.enable_mem_pattern = False  # a plan of the memory for each length seen: no faster, and 200 MB more at 30 s
+    options.log_severity_level = 3  # log only errors, which are also raised
+    options.enable_mem_pattern = False  # memory plans per input length: not faster, and take 200 MB more for 30 s
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         about = About.model_validate_json(session.get_modelmeta().custom_metadata_map.get(ABOUT_KEY, ""))
@@ -91,7 +91,7 @@ def load_onnx(name: str, path: Path, *, license: str, device: Device = Device.AU
 
 
 class OnnxModel:
-    """A session of ONNX Runtime on the CPU. One window at a time: there a batch is no faster."""
+    """A session of ONNX Runtime on the CPU. Windows are not batched, because that would not be faster."""
 
     sample_rate = SPEECH_RATE
     max_batch_s = 0.0
@@ -119,7 +119,7 @@ class OnnxModel:
         """Returns one prediction per window, in order.
 
         Raises:
-            InferenceError: a window is too short or holds numbers that are not finite, or the runtime failed.
+            InferenceError: a window is too short or has invalid statistics, or ONNX Runtime failed.
         """
         for window in windows:
             check_window(window, min_samples=self.min_samples)
@@ -146,5 +146,5 @@ class OnnxModel:
 
 
 def _cores() -> int:
-    """The cores that this process may use; the runtime by itself counts the machine's."""
+    """Returns the number of cores that this process may use; ONNX Runtime's default is the machine's number."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

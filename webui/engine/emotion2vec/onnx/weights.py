@@ -1,4 +1,4 @@
-"""Half the size for the weights of an exported graph."""
+"""Stores the weights of an exported graph in half precision."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -7,11 +7,11 @@ import numpy as np
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-_LARGE: Final = 1 << 12  # values; smaller tensors stay as they are
+_LARGE: Final = 1 << 12  # number of values; smaller tensors are not changed
 
 
 def halve_weights(model: "ModelProto") -> None:
-    """Stores large weights as float16; the runtime widens them once, when it loads the file, and works in fp32."""
+    """Stores large weights as float16. ONNX Runtime converts them when it loads the file, and computes in fp32."""
     import onnx
     from onnx import numpy_helper
 

@@ -1,6 +1,6 @@
-// Tells the browser which language the page speaks. Gradio's own texts follow the browser's language, not the page's:
-// those in the upload field are replaced by the style sheet, from a property set here; the others change through the
-// function that Gradio's settings page uses. Should it be missing, nothing else changes.
+// Sets the language of the page in the browser. Gradio's own texts follow the language of the browser, not of the page:
+// those in the upload field are replaced by the style sheet, from a property that is set here; the others change through
+// the function that Gradio's settings page uses. If a version of Gradio lacks that function, they stay as they are.
 (texts) => (language) => {
   const root = document.documentElement;
   root.lang = language === "zh" ? "zh-CN" : "en";

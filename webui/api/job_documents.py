@@ -1,0 +1,46 @@
+"""The state of a job as a document of the API."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from webui.api.documents import FailedItem, JobDocument
+from webui.results import Notice
+from webui.service.jobs.runner import JobRunner
+from webui.service.jobs.tables import TableFormat
+from webui.storage.job_store import ItemState, JobRecord, JobStore
+
+SHOWN_FAILURES: Final = 100
+
+
+def job_document(runner: JobRunner, record: JobRecord, address: str) -> JobDocument:
+    """Returns the document of a job.
+
+    Args:
+        runner: works on the job.
+        record: the job's entry in the database.
+        address: the job's path on the server.
+    """
+    counts = {state.value: count for state, count in record.counts.items()}
+    failures = _failures(runner.store, record.id) if record.counts[ItemState.FAILED] else ()
+    return JobDocument(
+        id=record.id,
+        created=record.created,
+        state=_state_of(record),
+        total=record.total,
+        **counts,
+        notice=notice.message() if (notice := runner.pause_of(record.id)) is not None else None,
+        failures=tuple(failures),
+        links={kind.value: f"{address}/results?format={kind.value}" for kind in TableFormat},
+    )
+
+
+def _state_of(record: JobRecord) -> str:
+    if not record.ended:
+        return "running" if not record.cancelled else "stopping"
+    return "cancelled" if record.cancelled else "done"
+
+
+def _failures(store: JobStore, job: str) -> Iterator[FailedItem]:
+    for item in store.failed(job, limit=SHOWN_FAILURES):
+        notice = Notice.model_validate_json(item.outcome or "{}")
+        yield FailedItem(path=item.name, code=notice.code, message=notice.message())

@@ -1,0 +1,70 @@
+"""Short forms of warnings and failures: one line on the page and on the terminal. The full texts are the details.
+
+The key is ``notice.`` and the code of the full text, with ``_`` for the dot; the values are the same.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from webui.texts.language import Text
+
+TEXTS: Final[Mapping[str, Text]] = {
+    "notice.audio_no_speech": Text(
+        zh="没有检测到类似语音的信号，结果没有意义。", en="No speech-like signal: the result is meaningless."
+    ),
+    "notice.request_no_speech": Text(
+        zh="没有检测到语音，因此没有片段。", en="No speech was detected, so there are no segments."
+    ),
+    "notice.request_builtin_answered": Text(
+        zh="使用内置小模型，非 Emotion2Vec+ Large：准确率低得多，仅限非商业用途。",
+        en="Built-in model, not Emotion2Vec+ Large: much less accurate; non-commercial.",
+    ),
+    "notice.audio_incomplete": Text(
+        zh="文件不完整：只识别了 {expected_s} 秒中的 {kept_s} 秒。",
+        en="Incomplete file: only {kept_s} of {expected_s} s were recognized.",
+    ),
+    "notice.audio_damaged_parts": Text(
+        zh="文件有损坏，已跳过无法解码的部分。", en="Damaged file: parts that could not be decoded were skipped."
+    ),
+    "notice.audio_gap": Text(
+        zh="录音中间缺少 {gap_s} 秒，已补上静音。",
+        en="{gap_s} s are missing in the middle: replaced by silence.",
+    ),
+    "notice.audio_trailing_bytes": Text(
+        zh="文件结尾之后还有 {unused_bytes} 字节，没有使用。",
+        en="{unused_bytes} bytes after the end of the recording were not used.",
+    ),
+    "notice.audio_clipped": Text(
+        zh="录音音量过大，出现削波，结果可能偏向激动的情绪。",
+        en="Clipped recording: the result may shift towards aroused emotions.",
+    ),
+    "notice.audio_narrow_band": Text(
+        zh="采样率只有 {found_hz} Hz，结果可能不够准确。",
+        en="Sample rate of only {found_hz} Hz: the result may be less accurate.",
+    ),
+    "notice.audio_channels_cancel": Text(
+        zh="声道相位相反，只使用了第 {used} 声道。", en="Channels of opposite polarity: only channel {used} was used."
+    ),
+    "notice.audio_several_tracks": Text(
+        zh="文件里有 {tracks} 条音轨，只分析了默认的一条。",
+        en="{tracks} audio tracks: only the default one was analysed.",
+    ),
+    "notice.engine_fell_back": Text(
+        zh="设备 {device} 出错，已改用 CPU。", en="The device {device} failed; the CPU was used."
+    ),
+    "notice.windows_cut": Text(
+        zh="录音较长，已分成 {windows} 个窗口分析。", en="Long recording: analysed in {windows} windows."
+    ),
+    "notice.audio_above_full_scale": Text(
+        zh="采样值超过满幅，已整体缩小。", en="Samples above full scale: the recording was scaled down."
+    ),
+    "notice.download_unreachable": Text(
+        zh="无法连接 ModelScope 和 Hugging Face，未能下载 {model}。",
+        en="ModelScope and Hugging Face can't be reached; {model} was not downloaded.",
+    ),
+    "notice.download_cancelled": Text(zh="{model} 的下载已取消。", en="The download of {model} was cancelled."),
+    "notice.download_failed": Text(zh="{model} 下载失败。", en="The download of {model} failed."),
+    "notice.download_no_space": Text(
+        zh="磁盘空间不足，无法下载模型。", en="Not enough disk space to download the model."
+    ),
+}
