@@ -105,11 +105,11 @@ def read_best(task: DecodeTask) -> DecodeAttempt:
             best = attempt
         if attempt.failure is None and len(attempt.decoded.speech.waveform) and not _ignores_gaps(attempt, layout):
             break
+    if layout.encoded_kind is not None and (best is None or not len(best.decoded.speech.waveform)):
+        raise _encoded_error(layout)
     if best is not None:
         # The first failure of any library counts: PyAV decodes a FLAC frame whose checksum libsndfile rejects.
         return replace(best, failure=failure, cut_off=is_cut_off(layout.parts[-1], layout.container))
-    if layout.encoded_kind is not None:
-        raise _encoded_error(layout)
     code = "audio.unknown_format" if layout.container is None else "audio.damaged_header"
     raise AudioDecodeError(code, found=layout.file.file_name, container=layout.container or "") from not_opened
 
