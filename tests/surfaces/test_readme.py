@@ -106,7 +106,7 @@ def test_it_can_be_given(line: str) -> None:
 
 def check_suites(given: list[str]) -> None:
     own, for_pytest = run_suites._split(given)
-    known = {"static", *(suite.name for suite in run_suites.all_suites())}
+    known = {*run_suites.GROUPS, *(suite.name for suite in run_suites.all_suites())}
     assert set(own) <= known
     if for_pytest:
         option, word = for_pytest

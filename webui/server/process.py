@@ -1,6 +1,8 @@
 """Runs the server process: listens, serves, and drains requests before it exits."""
 
 import asyncio
+import atexit
+import os
 import signal
 import socket
 import sys
@@ -64,6 +66,20 @@ def serve(settings: Settings) -> None:
             trusted=settings.trusted_proxies,
         )
         Server(config, announce, service.scheduler.drain, connections, settings.max_upload_s).run(sockets=[listener])
+    acquisition = service.models.acquisition
+    if acquisition is not None and acquisition.running:
+        _exit_without_finalization()
+
+
+def _exit_without_finalization() -> None:
+    """Ends the process while a thread is still loading a model, which can't be interrupted inside PyTorch.
+
+    If the interpreter shut down around that thread, the process would abort (SIGABRT).
+    """
+    atexit._run_exitfuncs()  # deletes the uploads, flushes the log
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 class Server(uvicorn.Server):
