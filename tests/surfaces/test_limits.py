@@ -185,7 +185,7 @@ def test_limits_of_gradio_s_configuration(busy: RunningServer) -> None:
 LOAD_FOREVER = """
 import time
 from webui.service.models.pool import ModelPool
-ModelPool.get = lambda *_given: time.sleep(3600)
+ModelPool._get_named = lambda *_given, **_options: time.sleep(3600)
 """
 
 
