@@ -7,6 +7,7 @@ from webui.audio.blocks import AudioReader, CannotOpenError
 from webui.audio.containers.probes import is_chained_ogg, is_cut_off
 from webui.audio.containers.sniff import detect_container
 from webui.audio.limits import DecodeLimits
+from webui.audio.options import DecodeOptions
 from webui.audio.quality import cancelled_channel
 from webui.audio.readers.pyav_reader import PyavReader
 from webui.audio.readers.soundfile_reader import SOUNDFILE_CONTAINERS, SoundfileReader
@@ -26,7 +27,10 @@ class DecodeTask:
         source: the opened file.
         limits: maximum size and length of the recording.
         model_rate: sample rate of the model in Hz.
-        new_store: creates an empty store.
+        options: which channels are used.
+        new_store: creates an empty store for the mix.
+        new_channel_store: creates an empty store for a channel that is kept beside the mix.
+        on_channels: called with the number of channels that are kept, before their first sample is stored.
         on_progress: called with the fraction of the file that has been read, 0 to 1.
         stores: every store that was created, so that the caller can close them.
     """
@@ -34,13 +38,21 @@ class DecodeTask:
     source: Source
     limits: DecodeLimits
     model_rate: int
+    options: DecodeOptions
     new_store: NewStore
+    new_channel_store: NewStore
+    on_channels: Callable[[int], None]
     on_progress: OnProgress
     stores: list[SampleStore]
 
     def make_store(self) -> SampleStore:
-        """Creates an empty store and adds it to ``stores``."""
+        """Creates an empty store for the mix and adds it to ``stores``."""
         self.stores.append(self.new_store())
+        return self.stores[-1]
+
+    def make_channel_store(self) -> SampleStore:
+        """Creates an empty store for a channel and adds it to ``stores``."""
+        self.stores.append(self.new_channel_store())
         return self.stores[-1]
 
     def report_progress(self) -> None:
@@ -58,7 +70,8 @@ class DecodeAttempt:
         tracks: number of audio tracks in the file.
         declared_s: length in seconds that an index in the file states; None if the file has no reliable index.
         failure: the first error while reading; None if everything could be decoded.
-        channel: the only channel used, because the channels cancel each other; None if all were averaged.
+        cancelled_channel: index of the only channel used in the mix, because the channels cancel each other; None if
+            all were averaged or one was chosen.
         cut_off: whether the end of the file is missing.
     """
 
@@ -67,7 +80,7 @@ class DecodeAttempt:
     tracks: int
     declared_s: float | None
     failure: Exception | None
-    channel: int | None
+    cancelled_channel: int | None
     cut_off: bool = False
 
 
@@ -91,7 +104,7 @@ def read_best(task: DecodeTask) -> DecodeAttempt:
         failure = failure or attempt.failure
         if best is None or attempt.decoded.duration_s > best.decoded.duration_s:
             best = attempt
-        if attempt.failure is None and len(attempt.decoded.speech.waveform):
+        if attempt.failure is None and len(attempt.decoded.mix.speech.waveform):
             break
     if best is not None:
         # The first failure of any library counts: PyAV decodes a FLAC frame whose checksum libsndfile rejects.
@@ -108,7 +121,7 @@ def _readers(source: Source, container: str | None) -> tuple[bool, ...]:
 
 
 def _read_with(task: DecodeTask, container: str | None, *, by_soundfile: bool) -> DecodeAttempt:
-    channel: int | None = None
+    options, cancelled = task.options, None
     while True:
         with _open_reader(task.source, container, by_soundfile=by_soundfile) as reader:
             decoded = downmix_and_resample(
@@ -117,14 +130,22 @@ def _read_with(task: DecodeTask, container: str | None, *, by_soundfile: bool) -
                 task.limits,
                 task.source.file_name,
                 model_rate=task.model_rate,
-                channel=channel,
+                options=options,
+                new_channel_store=task.make_channel_store,
+                on_channels=task.on_channels,
                 on_block=task.report_progress,
             )
-            cancelled = cancelled_channel(decoded) if channel is None else None
-            if cancelled is None:
-                return DecodeAttempt(decoded, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
-            decoded.close()
-            channel = cancelled  # read again, using only that channel
+            found = cancelled_channel(decoded.statistics) if options.only_channel is None else None
+            if found is not None:
+                cancelled = found
+                decoded.mix.close()
+            if found is None or decoded.separate:
+                if found is not None:  # the channel is there already
+                    decoded = replace(decoded, mix=decoded.separate[found])
+                return DecodeAttempt(
+                    decoded, reader.format, reader.tracks, reader.declared_s, reader.failure, cancelled
+                )
+            options = replace(options, channels=found)  # read again, using only that channel
 
 
 def _open_reader(source: Source, container: str | None, *, by_soundfile: bool) -> AudioReader:

@@ -6,8 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
+from webui.audio.options import ChannelMode
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import (
+    ChannelNamesOption,
+    ChannelsOption,
     CommandAction,
     DeviceOption,
     EngineOption,
@@ -53,6 +56,8 @@ def batch(
     labels: LabelsOption = None,
     segment_s: SegmentOption = None,
     merge: MergeOption = False,
+    channels: ChannelsOption = ChannelMode.MIX.value,
+    channel_names: ChannelNamesOption = None,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -76,6 +81,8 @@ def batch(
             labels=parse_labels(labels) if labels is not None else None,
             max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
             merge_segments=merge,
+            channels=channels,
+            channel_names=channel_names,
             model=settings.model,
             precision=settings.precision,
         )

@@ -6,10 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
+from webui.audio.options import ChannelMode
 from webui.cli.answer_text import answer_lines
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.json_lines import failed_line, recognized_line
 from webui.cli.options import (
+    ChannelNamesOption,
+    ChannelsOption,
     CommandAction,
     DeviceOption,
     EmbeddingOption,
@@ -53,6 +56,8 @@ def recognize(
     labels: LabelsOption = None,
     segment_s: SegmentOption = None,
     merge: MergeOption = False,
+    channels: ChannelsOption = ChannelMode.MIX.value,
+    channel_names: ChannelNamesOption = None,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -71,6 +76,8 @@ def recognize(
         labels=parse_labels(labels) if labels is not None else None,
         max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
         merge_segments=merge,
+        channels=channels,
+        channel_names=channel_names,
         model=model,
         precision=precision,
     )

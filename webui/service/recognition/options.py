@@ -4,6 +4,8 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator
 
+from webui.audio.limits import MAX_CHANNELS
+from webui.audio.options import MAX_SEPARATE_CHANNELS, ChannelMode, DecodeOptions
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.results import Document, Granularity
@@ -13,8 +15,11 @@ MAX_SEGMENT_S: Final = 15.0
 MIN_MAX_SEGMENT_S: Final = 1.0
 MAX_MAX_SEGMENT_S: Final = LONGEST_WAV_S  # the longest possible recording: no segment is cut
 MERGE_GAP_S: Final = 1.0  # segments further apart are not merged
+MAX_NAME: Final = 40  # characters of a channel's name
 
 SmoothingSeconds = Annotated[float, Field(gt=0, le=MAX_SMOOTHING_S)]
+ChannelIndex = Annotated[int, Field(ge=0, lt=MAX_CHANNELS)]
+ChannelName = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 SegmentSeconds = Annotated[float, Field(ge=MIN_MAX_SEGMENT_S, le=MAX_MAX_SEGMENT_S)]
 
 
@@ -31,6 +36,10 @@ class AnalysisOptions(Document):
         labels: emotions that share the scores; None: all nine. The others are left out of the softmax.
         max_segment_s: maximum length of a segment in seconds; longer speech is cut, at a pause if there is one.
         merge_segments: whether adjacent segments of the same emotion are merged.
+        channels: ``mix`` averages the channels; ``separate`` also gives a result for every channel; a number is the
+            index of the only channel that is used, from 0.
+        channel_names: names of the channels with ``separate``, in order; they are used for recordings that have at
+            least as many channels. None: the channels have no names.
     """
 
     granularity: Granularity = Granularity.UTTERANCE
@@ -55,10 +64,38 @@ class AnalysisOptions(Document):
     )
     merge_segments: bool = Field(default=False, description="Segments: join neighbours of the same emotion.")
 
-    @field_validator("labels", mode="before")
+    channels: ChannelMode | ChannelIndex = Field(
+        default=ChannelMode.MIX,
+        description="`mix` averages the channels. `separate` also gives a result for every channel, in `channels` of "
+        f"the result, for at most {MAX_SEPARATE_CHANNELS} channels. A number is the index of the only channel that is "
+        "used, from 0.",
+        examples=["separate"],
+    )
+    channel_names: tuple[ChannelName, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_SEPARATE_CHANNELS,
+        description="Separate channels: their names, in order, for recordings that have at least as many channels. "
+        "In a form: names with commas between them.",
+        examples=[["customer", "agent"]],
+    )
+
+    @field_validator("labels", "channel_names", mode="before")
     @classmethod
-    def _split_labels(cls, value: object) -> object:
-        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+    def _split_names(cls, value: object) -> object:
+        return [name.strip() for name in value.replace("\uff0c", ",").split(",")] if isinstance(value, str) else value
+
+    @field_validator("channel_names")
+    @classmethod
+    def _check_names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and (len(set(names)) < len(names) or not all(map(str.isprintable, names))):
+            raise ValueError("the names must differ and be printable")
+        return names
+
+    @property
+    def decode_options(self) -> DecodeOptions:
+        """The options of decoding."""
+        return DecodeOptions(channels=self.channels)
 
     @classmethod
     def of(cls, **values: Any) -> Self:  # noqa: ANN401 - one value per field
@@ -109,6 +146,13 @@ def _request_error(error: ValidationError) -> RequestError:
     if field == "labels":
         shown = ", ".join(map(str, found)) if isinstance(found, list | tuple) else str(found)
         return RequestError("request.unknown_labels", found=shown or "''", expected=", ".join(emotion_names()))
+    if field == "channels":
+        return RequestError("request.bad_channels", found=found, expected=", ".join(ChannelMode))
+    if field == "channel_names":
+        shown = ", ".join(map(str, found)) if isinstance(found, list | tuple) else str(found)
+        return RequestError(
+            "request.bad_channel_names", found=shown, expected_max=MAX_SEPARATE_CHANNELS, characters=MAX_NAME
+        )
     if field in {"window_s", "hop_s"}:
         return RequestError("request.smoothing_range", found=found, expected=MAX_SMOOTHING_S)
     if field == "max_segment_s":
