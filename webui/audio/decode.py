@@ -12,6 +12,10 @@ Imperfect recordings are handled as follows:
 - Damaged or truncated file: the part that could be decoded is used, with a warning that states its length, if it has
   at least one model frame (25 ms); otherwise decoding fails. A damaged packet is skipped, and the packets after it are
   used.
+- Timestamps: the signal follows those of the container. Where a frame starts more than 0.1 s after the end of the one
+  before, silence is put in. Time 0 is the earliest timestamp of any track, also of a video track.
+- Several recordings joined to one file: they are read one after the other if they have the same container; otherwise
+  there is a warning about the bytes that were not used.
 - Several channels: they are averaged. If they cancel each other (opposite polarity), only the loudest channel is used,
   with a warning. ``DecodeOptions.channels`` chooses one channel, or gives every channel beside the mix.
 - Samples beyond full scale (float files, overshoot of codecs and of resampling): the whole signal is scaled to a peak
@@ -20,14 +24,14 @@ Imperfect recordings are handled as follows:
 - NaN and infinity: decoding fails.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from webui.arrays import FloatArray
-from webui.audio.containers.not_audio import reject_other_formats
 from webui.audio.containers.riff import ChunkHeader, read_chunk_header
+from webui.audio.layout import examine
 from webui.audio.limits import MIN_SAMPLES, DecodeLimits
 from webui.audio.options import DEFAULTS, DecodeOptions
 from webui.audio.quality import are_different, are_same, quality_warnings
@@ -213,15 +217,15 @@ def decode_into(
     returned: tuple[SampleStore, ...] = ()
     try:
         with open_source(source, limits, file_name) as opened:
-            reject_other_formats(opened.head, opened.file_name)
-            header = read_chunk_header(opened)
-            if header is not None:
+            layout = examine(opened)
+            headers = [header for part in layout.parts if (header := read_chunk_header(part)) is not None]
+            for header in headers:
                 check_shape(header.channels, header.sample_rate, opened.file_name)
             channel_store = new_channel_store if new_channel_store is not None else new_store
             task = DecodeTask(
-                opened, limits, model_rate, options, new_store, channel_store, on_channels, on_progress, stores
+                layout, limits, model_rate, options, new_store, channel_store, on_channels, on_progress, stores
             )
-            recording = _to_recording(opened, read_best(task), header, options)
+            recording = _to_recording(opened, read_best(task), headers, options)
         returned = recording.stores
         return recording
     finally:
@@ -231,7 +235,7 @@ def decode_into(
 
 
 def _to_recording(
-    source: Source, attempt: DecodeAttempt, header: ChunkHeader | None, options: DecodeOptions
+    source: Source, attempt: DecodeAttempt, headers: Sequence[ChunkHeader], options: DecodeOptions
 ) -> StoredRecording:
     decoded = attempt.decoded
     kept = len(decoded.mix.speech.waveform)
@@ -258,7 +262,8 @@ def _to_recording(
             format=attempt.format,
         ),
         warnings=(
-            *_incomplete(attempt, header),
+            *_incomplete(attempt, headers),
+            *_joining(attempt),
             *quality_warnings(decoded, decoded.mix),
             *_of_tracks(attempt),
             *_of_channels(attempt, options),
@@ -308,15 +313,34 @@ def _within_full_scale(signal: ResampledSignal) -> StoredSignal:
     return StoredSignal(signal.waveform, signal.sample_rate, statistics.mean, statistics.variance)
 
 
-def _incomplete(attempt: DecodeAttempt, header: ChunkHeader | None) -> tuple[Notice, ...]:
-    """Returns a warning if the file states a greater length than was decoded, or if parts of it were damaged."""
-    kept_s = attempt.decoded.duration_s
+def _incomplete(attempt: DecodeAttempt, headers: Sequence[ChunkHeader]) -> tuple[Notice, ...]:
+    """Returns a warning if the file states a greater length than was decoded, or if parts of it were damaged.
+
+    Args:
+        attempt: the decoded recording.
+        headers: the headers of the recordings in the file, if they are chunk formats; only the last may be cut off.
+    """
+    kept_s = attempt.kept_s
+    duration_s = attempt.decoded.duration_s
     declared_s = attempt.declared_s
-    if header is not None and header.missing_share > 0.0:
-        declared_s = kept_s / (1.0 - header.missing_share)
-    if declared_s is not None and declared_s > kept_s + MISSING_S:
+    if headers and headers[-1].missing_share > 0.0:
+        stated = sum(header.data_bytes or header.available_bytes for header in headers)
+        there = sum(min(header.data_bytes or header.available_bytes, header.available_bytes) for header in headers)
+        declared_s = duration_s * stated / max(1, there)
+    if declared_s is not None and declared_s > duration_s + MISSING_S:
         values = {"kept_s": round(kept_s, 2), "expected_s": round(declared_s, 2)}
         return (Notice(code="audio.incomplete", values=values),)
     if attempt.failure is not None or attempt.cut_off:
         return (Notice(code="audio.damaged_parts", values={"kept_s": round(kept_s, 2)}),)
     return ()
+
+
+def _joining(attempt: DecodeAttempt) -> tuple[Notice, ...]:
+    """Returns the notes about gaps in the recording and about bytes after its end."""
+    found: list[Notice] = []
+    if attempt.silence.gaps:
+        values = {"gap_s": round(attempt.silence.gap_s, 1), "gaps": attempt.silence.gaps}
+        found.append(Notice(code="audio.gap", values=values))
+    if attempt.unused_bytes:
+        found.append(Notice(code="audio.trailing_bytes", values={"unused_bytes": attempt.unused_bytes}))
+    return tuple(found)

@@ -53,7 +53,7 @@ def test_the_engine_follows_the_precision(
     ],
 )
 def test_a_precision_that_an_engine_lacks(engine: Engine, precision: Precision, has: str) -> None:
-    with pytest.raises(RequestError, match=f"no precision {precision.value}; it has {has}"):
+    with pytest.raises(RequestError, match=f"does not support precision {precision.value}; it supports {has}"):
         engine_for(Runtime(Device.CPU, engine, precision))
 
 
