@@ -16,7 +16,7 @@ CANCELLED_DB: Final = 30.0  # a mean that is this far below the loudest channel 
 # With noise of its own in each channel, less is lost. The mean of two independent signals is 3 dB below each.
 PARTLY_CANCELLED_DB: Final = 10.0
 UNCORRELATED_SHARE: Final = 0.25  # of the power that the mean of independent channels would have
-SAME_SIGNAL: Final = 0.9  # correlation of the mean with the loudest channel from which nothing but level is lost
+SAME_SIGNAL: Final = 0.98  # correlation of the mean with the loudest channel from which nothing but level is lost
 
 SAME_DB: Final = 40.0  # how far the difference of two channels is below them if they carry the same signal
 MAX_CORRELATION: Final = 0.5  # of the waveforms of channels with different signals
