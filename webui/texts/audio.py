@@ -128,12 +128,12 @@ _ERRORS: Final[Mapping[str, Text]] = {
     ),
     "audio.no_such_channel": Text(
         zh=(
-            "文件 {found} 没有声道 {channel}：它有 {channels} 个声道，编号从 0 到 {last}。请换一个编号，"
+            "文件 {found} 有 {channels} 个声道，没有第 {wanted} 声道（编号 {channel}，从 0 起）。请选择其他声道，"
             "或用 mix（混合）、separate（分开）。"
         ),
         en=(
-            "The file {found} has no channel {channel}: it has {channels} channel(s), numbered from 0 to {last}. "
-            "Choose another number, or mix or separate."
+            "The file {found} has {channels} channel(s) and therefore no channel {wanted} (number {channel}, counted "
+            "from 0). Choose another channel, or mix or separate."
         ),
     ),
     "audio.too_many_channels": Text(

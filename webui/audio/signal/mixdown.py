@@ -257,7 +257,7 @@ class _Mixdown:
         wanted = self._options.only_channel
         if wanted is not None and wanted >= channels:
             raise AudioDecodeError(
-                "audio.no_such_channel", found=self._file_name, channel=wanted, channels=channels, last=channels - 1
+                "audio.no_such_channel", found=self._file_name, channels=channels, wanted=wanted + 1, channel=wanted
             )
         if channels == 1:
             return
