@@ -39,6 +39,7 @@ WARNING_ORDER: Final = (
     "audio.channels_cancel",
     "audio.clipped",
     "audio.narrow_band",
+    "audio.silent_track",
     "audio.several_tracks",
     "engine.fell_back",
     "windows.cut",

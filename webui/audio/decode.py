@@ -16,6 +16,8 @@ Imperfect recordings are handled as follows:
   before, silence is put in. Time 0 is the earliest timestamp of any track, also of a video track.
 - Several recordings joined to one file: they are read one after the other if they have the same container; otherwise
   there is a warning about the bytes that were not used.
+- Several tracks: the default one of those that can be decoded is used; if it is silent, the next one that isn't, with
+  a warning. ``DecodeOptions.track`` chooses one.
 - Several channels: they are averaged. If they cancel each other (opposite polarity), only the loudest channel is used,
   with a warning.
 - Samples beyond full scale (float files, overshoot of codecs and of resampling): the whole signal is scaled to a peak
@@ -33,6 +35,7 @@ from webui.arrays import FloatArray
 from webui.audio.containers.riff import ChunkHeader, read_chunk_header
 from webui.audio.layout import examine
 from webui.audio.limits import MIN_SAMPLES, DecodeLimits
+from webui.audio.options import DEFAULTS, DecodeOptions
 from webui.audio.quality import quality_warnings
 from webui.audio.read import DecodeAttempt, DecodeTask, OnProgress, read_best
 from webui.audio.sample_store import MemoryStore, NewStore, SampleStore
@@ -106,7 +109,12 @@ class StoredRecording:
 
 
 def decode(
-    source: Path | bytes, *, limits: DecodeLimits, file_name: str | None = None, sample_rate: int = SPEECH_RATE
+    source: Path | bytes,
+    *,
+    limits: DecodeLimits,
+    file_name: str | None = None,
+    sample_rate: int = SPEECH_RATE,
+    options: DecodeOptions = DEFAULTS,
 ) -> Recording:
     """Decodes a recording to mono float32.
 
@@ -115,6 +123,7 @@ def decode(
         limits: maximum size, checked before reading, and maximum length, checked while decoding.
         file_name: the file name known to the user, by default that of the path. It does not affect decoding.
         sample_rate: sample rate to resample to, in Hz.
+        options: which track is used, and the format of samples without a header.
 
     Returns:
         The recording, at least 25 ms long. Mono integer PCM of up to 24 bits that already has the sample rate is
@@ -142,7 +151,9 @@ def decode(
         >>> [warning.code for warning in recording.warnings]
         ['audio.narrow_band']
     """
-    stored = decode_into(MemoryStore, source, limits=limits, file_name=file_name, model_rate=sample_rate)
+    stored = decode_into(
+        MemoryStore, source, limits=limits, file_name=file_name, model_rate=sample_rate, options=options
+    )
     return Recording(stored.model.waveform[:], stored.model.sample_rate, stored.source, stored.warnings)
 
 
@@ -153,6 +164,7 @@ def decode_into(
     limits: DecodeLimits,
     file_name: str | None = None,
     model_rate: int = SPEECH_RATE,
+    options: DecodeOptions = DEFAULTS,
     on_progress: OnProgress = lambda _fraction: None,
 ) -> StoredRecording:
     """Decodes a recording of any length to stores; the samples are the same as those of ``decode``.
@@ -164,6 +176,7 @@ def decode_into(
         limits: maximum size and length; at most one second more than the maximum length is stored.
         file_name: the file name known to the user, by default that of the path.
         model_rate: sample rate of the model in Hz. Its waveform is resampled from the source, not from 16 kHz.
+        options: which track is used, and the format of samples without a header.
         on_progress: called with the fraction done, several times per minute of audio. The fraction starts again if the
             file is read a second time. The callback may raise to cancel; all stores are then closed.
 
@@ -179,7 +192,7 @@ def decode_into(
             headers = [header for part in layout.parts if (header := read_chunk_header(part)) is not None]
             for header in headers:
                 check_shape(header.channels, header.sample_rate, opened.file_name)
-            attempt = read_best(DecodeTask(layout, limits, model_rate, new_store, on_progress, stores))
+            attempt = read_best(DecodeTask(layout, limits, model_rate, options, new_store, on_progress, stores))
             recording = _to_recording(opened, attempt, headers)
         returned = (recording.speech.waveform, recording.model.waveform)
         return recording
@@ -202,7 +215,8 @@ def _to_recording(source: Source, attempt: DecodeAttempt, headers: Sequence[Chun
     warnings = (
         *_incomplete(attempt, headers),
         *_joining(attempt),
-        *quality_warnings(decoded, tracks=attempt.tracks),
+        *quality_warnings(decoded),
+        *_of_tracks(attempt),
     )
     if attempt.channel is not None:
         values = {"channels": decoded.channels, "used": attempt.channel + 1}
@@ -221,6 +235,17 @@ def _to_recording(source: Source, attempt: DecodeAttempt, headers: Sequence[Chun
         ),
         warnings=warnings,
     )
+
+
+def _of_tracks(attempt: DecodeAttempt) -> tuple[Notice, ...]:
+    """Returns the note about the track that was used, if the file has several."""
+    if attempt.silent_track is not None:
+        values = {"tracks": attempt.tracks, "silent": attempt.silent_track, "used": attempt.track}
+        return (Notice(code="audio.silent_track", values=values),)
+    if attempt.tracks > 1:
+        values = {"tracks": attempt.tracks, "used": attempt.track}
+        return (Notice(code="audio.several_tracks", values=values),)
+    return ()
 
 
 def _within_full_scale(signal: ResampledSignal) -> StoredSignal:

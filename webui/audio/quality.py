@@ -11,12 +11,16 @@ CLIPPED_SHARE: Final = 0.001
 CANCELLED_DB: Final = 30.0  # how far the mean of cancelling channels is below the loudest channel
 
 
-def quality_warnings(decoded: DecodedSignal, *, tracks: int) -> tuple[Notice, ...]:
+def is_silent(decoded: DecodedSignal) -> bool:
+    """Returns whether a recording is empty, or too quiet to contain speech."""
+    return len(decoded.speech.waveform) == 0 or decoded.level_dbfs < SILENCE_DBFS
+
+
+def quality_warnings(decoded: DecodedSignal) -> tuple[Notice, ...]:
     """Returns the warnings about the quality of a recording.
 
     Args:
         decoded: the recording, before it is scaled to full scale.
-        tracks: number of audio tracks in the file.
     """
     found: list[Notice] = []
     level = decoded.level_dbfs
@@ -29,8 +33,6 @@ def quality_warnings(decoded: DecodedSignal, *, tracks: int) -> tuple[Notice, ..
         found.append(Notice(code="audio.clipped", values={"share": round(decoded.clipped_share, 4)}))
     if decoded.speech.peak > LOUD_PEAK:
         found.append(Notice(code="audio.above_full_scale", values={"peak": round(decoded.speech.peak, 2)}))
-    if tracks > 1:
-        found.append(Notice(code="audio.several_tracks", values={"tracks": tracks}))
     return tuple(found)
 
 

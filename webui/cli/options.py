@@ -37,6 +37,10 @@ RawOption = Annotated[bool, typer.Option("--raw", help="cli.option_raw")]
 LabelsOption = Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
 SegmentOption = Annotated[float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")]
 MergeOption = Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")]
+TrackOption = Annotated[str | None, typer.Option("--track", metavar="auto|N", help="cli.option_track")]
+HeaderlessOption = Annotated[
+    str | None, typer.Option("--headerless", metavar="CODEC,HZ,CHANNELS", help="cli.option_headerless")
+]
 FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions``
     "granularity": "--granularity",
     "model": "--model",
@@ -47,6 +51,8 @@ FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions`
     "labels": "--labels",
     "max_segment_s": "--max-segment",
     "merge_segments": "--merge",
+    "track": "--track",
+    "headerless": "--headerless",
     "extract_embedding": "--embedding",
 }
 

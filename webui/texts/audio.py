@@ -105,6 +105,10 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh="文件 {found} 没有音轨。请选择录音文件。",
         en="The file {found} has no audio track. Choose a recording.",
     ),
+    "audio.no_such_track": Text(
+        zh="文件 {found} 没有第 {track} 条音轨，它的音轨数为 {tracks}。请选择 1 到 {tracks}，或使用 auto。",
+        en="The file {found} has no audio track {track}; its number of tracks is {tracks}. Choose 1 to {tracks}, or auto.",
+    ),
     "audio.unknown_codec": Text(
         zh="文件 {found} 的音轨使用了不受支持的编码（可能受版权保护）。请转换成 WAV 或 MP3 后再试。",
         en=(
@@ -190,8 +194,18 @@ _WARNINGS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.several_tracks": Text(
-        zh="文件里有 {tracks} 条音轨，只分析了默认的一条。如需分析其他音轨，请先单独导出。",
-        en="The file has {tracks} audio tracks; only the default one was analysed. Export another one to analyse it.",
+        zh="文件里有 {tracks} 条音轨，只分析了第 {used} 条。其他音轨可用选项 track 指定，或先单独导出。",
+        en=(
+            "The file has {tracks} audio tracks; only track {used} was analysed. Choose another one with the option "
+            "track, or export it."
+        ),
+    ),
+    "audio.silent_track": Text(
+        zh="文件里有 {tracks} 条音轨，第 {silent} 条没有声音，因此分析了第 {used} 条。可用选项 track 指定其他音轨。",
+        en=(
+            "The file has {tracks} audio tracks; track {silent} is silent, so track {used} was analysed. Choose "
+            "another one with the option track."
+        ),
     ),
     "audio.incomplete": Text(
         zh="文件不完整：应有 {expected_s} 秒，只解码出 {kept_s} 秒，结果只针对这一部分。请检查录音或下载是否完成。",

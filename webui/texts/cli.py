@@ -439,6 +439,12 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.option_merge_segments": Text(
         zh="segment：合并情感相同的相邻片段。", en="segment: merge neighbours with the same emotion."
     ),
+    "cli.option_track": Text(
+        zh="音轨的序号，从 1 开始；默认 auto。", en="Number of the audio track, from 1; auto by default."
+    ),
+    "cli.option_headerless": Text(
+        zh="没有文件头的采样的格式，例如 alaw,8000,1。", en="Samples without a header, for example alaw,8000,1."
+    ),
     "cli.only_with_frames": Text(
         zh="{found} 只对帧级得分有效，而现在是整句识别。请加上 --granularity frame，或去掉该选项。",
         en=(

@@ -38,8 +38,12 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="声道相位相反，只使用了第 {used} 声道。", en="Channels of opposite polarity: only channel {used} was used."
     ),
     "notice.audio_several_tracks": Text(
-        zh="文件里有 {tracks} 条音轨，只分析了默认的一条。",
-        en="{tracks} audio tracks: only the default one was analysed.",
+        zh="文件里有 {tracks} 条音轨，只分析了第 {used} 条。",
+        en="{tracks} audio tracks: only track {used} was analysed.",
+    ),
+    "notice.audio_silent_track": Text(
+        zh="第 {silent} 条音轨没有声音，分析了第 {used} 条。",
+        en="Audio track {silent} is silent: track {used} was analysed.",
     ),
     "notice.engine_fell_back": Text(
         zh="设备 {device} 出错，已改用 CPU。", en="The device {device} failed; the CPU was used."

@@ -7,6 +7,7 @@ from webui.audio.source import Source
 
 OGG_PAGE_BYTES: Final = 65_307  # the longest page
 MATROSKA_SEGMENT: Final = b"\x18\x53\x80\x67"
+_OGG_AUDIO: Final = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 MAX_JOINED_SHARE: Final = 1 / 16  # FFmpeg's measure, from which on it estimates the length of a joined MP3
 MP3_FRAME_BYTES: Final = 1_441  # the longest MPEG-1 layer III frame
 
@@ -15,6 +16,16 @@ def is_chained_ogg(source: Source) -> bool:
     """Returns whether an Ogg file holds several logical streams, of which libsndfile would read only the first."""
     page = _last_ogg_page(source)
     return page != b"" and page[14:18] != source.head[14:18]  # the serial number of the logical stream
+
+
+def has_several_ogg_tracks(source: Source) -> bool:
+    """Returns whether an Ogg file begins with several audio tracks, of which libsndfile would read only the first."""
+    head, position, tracks = source.head, 0, 0
+    while head.startswith(OGG_PAGE, position) and len(head) > position + OGG_TABLE_AT and head[position + 5] & 2:
+        content = position + OGG_TABLE_AT + 1 + head[position + OGG_TABLE_AT]
+        tracks += head.startswith(_OGG_AUDIO, content)
+        position = content + sum(head[position + OGG_TABLE_AT + 1 : content])
+    return tracks > 1
 
 
 def is_cut_off(source: Source, container: str | None) -> bool:

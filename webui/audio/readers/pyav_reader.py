@@ -6,7 +6,7 @@ FFmpeg would recognise them under any file name and open the files they name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -36,24 +36,25 @@ _TO_FULL_SCALE: Final = {"i2": np.float32(2.0**-15), "i4": np.float32(2.0**-31)}
 
 
 class PyavReader:
-    """Reads the best audio track of one recording; see ``AudioReader`` for the attributes.
+    """Reads one audio track of a recording; see ``AudioReader`` for the attributes.
 
     Args:
         source: the opened file.
         container: short name of the detected container; None if none was detected.
+        track: number of the audio track, from 1; None: the best one that can be decoded.
 
     Raises:
         CannotOpenError: the container is not allowed, or its header is damaged.
-        AudioDecodeError: the file has no audio, or the codec is unknown.
+        AudioDecodeError: the file has no audio or no such track, or the codec is unknown.
     """
 
-    def __init__(self, source: Source, container: str | None) -> None:
+    def __init__(self, source: Source, container: str | None, track: int | None = None) -> None:
         mp3_index = container is None and has_mp3_index(source)
         in_fragments = has_fragments(source)
         links = ogg_links(source) if container == "ogg" else []
         self._container = _open(source)
         try:
-            self._stream = _best_stream(self._container, source.file_name)
+            self._stream = _choose_stream(self._container, track, source.file_name)
         except AudioDecodeError:
             self._container.close()
             raise
@@ -61,7 +62,10 @@ class PyavReader:
         short = container if container is not None else _SHORT_NAMES.get(demuxer, demuxer)
         codec = self._stream.codec_context.codec.canonical_name
         self.format = f"{short}/{codec}"
-        self.tracks = len(self._container.streams.audio)
+        audio = self._container.streams.audio
+        self.tracks = len(audio)
+        self.track = audio.index(self._stream) + 1
+        self.other_tracks = tuple(audio.index(stream) + 1 for stream in _decodable(audio) if stream is not self._stream)
         start_s = _start_s(self._container)
         self.length_s = self._length_s(start_s or 0.0, in_pieces=demuxer != "mov" or in_fragments)
         self.declared_s = self.length_s if demuxer in _INDEXED or (demuxer == "mp3" and mp3_index) else None
@@ -191,21 +195,34 @@ def _start_s(container: InputContainer) -> float | None:
     return None if container.start_time is None else container.start_time / MICROSECONDS
 
 
-def _best_stream(container: InputContainer, file_name: str) -> AudioStream:
+def _choose_stream(container: InputContainer, track: int | None, file_name: str) -> AudioStream:
+    """Returns the stream of a track, or the best of those that can be decoded; no other stream is read then."""
     from av.stream import Discard
 
     streams = container.streams
     if not streams.audio:
         code = "audio.video_without_sound" if streams.video else "audio.no_track"
         raise AudioDecodeError(code, found=file_name)
-    best = streams.best("audio")
-    stream = best if best in streams.audio else streams.audio[0]
-    if stream.codec_context is None:
+    if track is not None and track > len(streams.audio):
+        raise AudioDecodeError("audio.no_such_track", found=file_name, track=track, tracks=len(streams.audio))
+    wanted = streams.audio if track is None else streams.audio[track - 1 : track]
+    decodable = _decodable(wanted)
+    if not decodable:
         raise AudioDecodeError("audio.unknown_codec", found=file_name)
+    best = streams.best("audio")
+    stream = next((stream for stream in decodable if stream is best), decodable[0])
     for other in streams:
         if other is not stream:
             other.discard = Discard.all  # video packets are then not read at all
     return stream
+
+
+def _decodable(streams: Sequence[AudioStream]) -> list[AudioStream]:
+    """Returns the streams whose codec is known, those that the file marks as default first."""
+    from av.stream import Disposition
+
+    known = [stream for stream in streams if stream.codec_context is not None]
+    return sorted(known, key=lambda stream: not stream.disposition & Disposition.default)
 
 
 def _to_float(array: NDArray[np.generic], *, planar: bool, channels: int) -> FloatArray:

@@ -295,7 +295,13 @@ class _Run:
         limits = DecodeLimits.of(self._settings.max_audio_mb, self._settings.max_audio_s)
         clock = time.perf_counter()
         recording = decode_into(
-            new_store, source, limits=limits, file_name=file_name, model_rate=model_rate, on_progress=on_progress
+            new_store,
+            source,
+            limits=limits,
+            file_name=file_name,
+            model_rate=model_rate,
+            options=self.options.decode_options,
+            on_progress=on_progress,
         )
         self._decode_s += time.perf_counter() - clock
         return recording
