@@ -120,7 +120,7 @@ _ERRORS: Final[Mapping[str, Text]] = {
         en="The file {found} is protected (DRM): its sound is encrypted and can't be decoded. Use an unprotected copy.",
     ),
     "audio.encoded_as_pcm": Text(
-        zh="WAV 文件 {found} 自称是 PCM，里面其实是 {kind} 编码的数据，无法解码。请用播放器或 FFmpeg 转换成 PCM 的 WAV。",
+        zh="WAV 文件 {found} 自称是 PCM，里面其实是 {kind} 数据，无法解码。请先转换成 PCM 的 WAV。",
         en=(
             "{kind} in a WAV: the header of {found} says PCM, but its data is {kind}, which could not be decoded. "
             "Convert it to a WAV with PCM samples."
@@ -227,8 +227,8 @@ _WARNINGS: Final[Mapping[str, Text]] = {
     "audio.gap": Text(
         zh="录音中间缺少 {gap_s} 秒（共 {gaps} 处），已补上静音，使各个时间与播放器一致。",
         en=(
-            "{gap_s} s are missing in the middle of the recording (gaps: {gaps}). Silence was put in, so that all times "
-            "agree with a player."
+            "{gap_s} s are missing in the middle of the recording (gaps: {gaps}). Silence was put in, so that all "
+            "times agree with a player."
         ),
     ),
     "audio.trailing_bytes": Text(

@@ -81,8 +81,8 @@ class PyavReader:
 
         Args:
             start_s: timestamp of the start of the recording.
-            in_pieces: whether the stated duration is the timestamp of the end, as in Matroska and in fragments of MP4. A
-                whole MP4 states the length of the track, which may start later than the recording.
+            in_pieces: whether the stated duration is the timestamp of the end, as in Matroska and in fragments of MP4.
+                A whole MP4 states the length of the track, which may start later than the recording.
         """
         stream = self._stream
         if stream.duration is not None and stream.time_base is not None:
@@ -136,7 +136,8 @@ class PyavReader:
             try:
                 frames = packet.decode()
             except (av.FFmpegError, ValueError) as err:
-                self._fail(err)
+                if any(bytes(packet)):  # zeros are padding
+                    self._fail(err)
                 continue
             for frame in frames:
                 if frame.is_corrupt:
