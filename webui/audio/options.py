@@ -4,9 +4,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
+MAX_SEPARATE_CHANNELS: Final = 8  # each needs its own samples on the disk and its own run of the model
 MAX_HEADERLESS_CHANNELS: Final = 8
 MIN_HEADERLESS_RATE: Final = 4_000
 MAX_HEADERLESS_RATE: Final = 768_000
+
+
+class ChannelMode(StrEnum):
+    """What is done with several channels, unless a single one is chosen by its index."""
+
+    MIX = "mix"
+    SEPARATE = "separate"
+
+
+Channels = ChannelMode | int
 
 
 class RawCodec(StrEnum):
@@ -62,10 +73,23 @@ class DecodeOptions:
     Attributes:
         track: number of the audio track to use, from 1; None: the best one that can be decoded and isn't silent.
         headerless: format of the samples of a file without a header; None: the format is detected.
+        channels: ``mix`` averages the channels; ``separate`` also gives every channel for itself; a number is the index
+            of the only channel to use, from 0.
     """
 
     track: int | None = None
     headerless: Headerless | None = None
+    channels: Channels = ChannelMode.MIX
+
+    @property
+    def separate(self) -> bool:
+        """Whether every channel is also given for itself."""
+        return self.channels == ChannelMode.SEPARATE
+
+    @property
+    def only_channel(self) -> int | None:
+        """Index of the only channel to use; None if there is no such choice."""
+        return self.channels if isinstance(self.channels, int) else None
 
 
 DEFAULTS: Final = DecodeOptions()

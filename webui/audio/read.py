@@ -32,7 +32,9 @@ class DecodeTask:
         limits: maximum size and length of the recording.
         model_rate: sample rate of the model in Hz.
         options: options of decoding.
-        new_store: creates an empty store.
+        new_store: creates an empty store for the mix.
+        new_channel_store: creates an empty store for a channel that is kept beside the mix.
+        on_channels: called with the number of channels that are kept, before their first sample is stored.
         on_progress: called with the fraction of the file that has been read, 0 to 1.
         stores: every store that was created, so that the caller can close them.
     """
@@ -42,12 +44,19 @@ class DecodeTask:
     model_rate: int
     options: DecodeOptions
     new_store: NewStore
+    new_channel_store: NewStore
+    on_channels: Callable[[int], None]
     on_progress: OnProgress
     stores: list[SampleStore]
 
     def make_store(self) -> SampleStore:
-        """Creates an empty store and adds it to ``stores``."""
+        """Creates an empty store for the mix and adds it to ``stores``."""
         self.stores.append(self.new_store())
+        return self.stores[-1]
+
+    def make_channel_store(self) -> SampleStore:
+        """Creates an empty store for a channel and adds it to ``stores``."""
+        self.stores.append(self.new_channel_store())
         return self.stores[-1]
 
     def report_progress(self) -> None:
@@ -70,7 +79,8 @@ class DecodeAttempt:
         failure: the first error while reading; None if everything could be decoded.
         silence: the silence that was put in where the timestamps leave a gap.
         unused_bytes: bytes at the end of the file that hold something that was not read.
-        channel: the only channel used, because the channels cancel each other; None if all were averaged.
+        cancelled_channel: index of the only channel used in the mix, because the channels cancel each other; None if
+            all were averaged or one was chosen.
         cut_off: whether the end of the file is missing.
         silent_track: number of the track that would have been used if it were not silent; None if it isn't.
     """
@@ -84,7 +94,7 @@ class DecodeAttempt:
     failure: Exception | None
     silence: Silence
     unused_bytes: int
-    channel: int | None
+    cancelled_channel: int | None
     cut_off: bool = False
     silent_track: int | None = None
 
@@ -140,7 +150,7 @@ def _read_track(task: DecodeTask, track: int | None) -> DecodeAttempt:
         failure = failure or attempt.failure
         if best is None or (attempt.kept_s > best.kept_s if best.failure is not None else _fills_gaps(attempt, best)):
             best = attempt
-        if attempt.failure is None and len(attempt.decoded.speech.waveform) and not attempt.is_short:
+        if attempt.failure is None and len(attempt.decoded.mix.speech.waveform) and not attempt.is_short:
             break
     if best is not None:
         # The first failure of any library counts: PyAV decodes a FLAC frame whose checksum libsndfile rejects.
@@ -154,7 +164,7 @@ def _read_track(task: DecodeTask, track: int | None) -> DecodeAttempt:
 def _fills_gaps(attempt: DecodeAttempt, best: DecodeAttempt) -> bool:
     """Returns whether an attempt is longer than one without damage because of timestamps that libsndfile ignores."""
     longer = attempt.decoded.duration_s > best.decoded.duration_s
-    return longer and (attempt.silence.gaps > 0 or not len(best.decoded.speech.waveform))
+    return longer and (attempt.silence.gaps > 0 or not len(best.decoded.mix.speech.waveform))
 
 
 def _encoded_error(layout: Layout) -> AudioDecodeError:
@@ -171,7 +181,7 @@ def _readers(layout: Layout) -> tuple[bool, ...]:
 
 
 def _read_with(task: DecodeTask, track: int | None, *, by_soundfile: bool) -> DecodeAttempt:
-    channel: int | None = None
+    options, cancelled = task.options, None
     while True:
         with _open_reader(task.layout, track, by_soundfile=by_soundfile) as reader:
             decoded = downmix_and_resample(
@@ -180,11 +190,18 @@ def _read_with(task: DecodeTask, track: int | None, *, by_soundfile: bool) -> De
                 task.limits,
                 task.layout.file.file_name,
                 model_rate=task.model_rate,
-                channel=channel,
+                options=options,
+                new_channel_store=task.make_channel_store,
+                on_channels=task.on_channels,
                 on_block=task.report_progress,
             )
-            cancelled = cancelled_channel(decoded) if channel is None else None
-            if cancelled is None:
+            found = cancelled_channel(decoded.statistics) if options.only_channel is None else None
+            if found is not None:
+                cancelled = found
+                decoded.mix.close()
+            if found is None or decoded.separate:
+                if found is not None:  # the channel is there already
+                    decoded = replace(decoded, mix=decoded.separate[found])
                 return DecodeAttempt(
                     decoded=decoded,
                     format=reader.format,
@@ -195,10 +212,9 @@ def _read_with(task: DecodeTask, track: int | None, *, by_soundfile: bool) -> De
                     failure=reader.failure,
                     silence=reader.silence,
                     unused_bytes=task.layout.unused_bytes + reader.unused_bytes,
-                    channel=channel,
+                    cancelled_channel=cancelled,
                 )
-            decoded.close()
-            channel = cancelled  # read again, using only that channel
+            options = replace(options, channels=found)  # read again, using only that channel
 
 
 def _open_reader(layout: Layout, track: int | None, *, by_soundfile: bool) -> AudioReader:

@@ -6,8 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
+from webui.audio.options import ChannelMode
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import (
+    ChannelNamesOption,
+    ChannelsOption,
     CommandAction,
     DeviceOption,
     EngineOption,
@@ -57,6 +60,8 @@ def batch(
     merge: MergeOption = False,
     track: TrackOption = None,
     headerless: HeaderlessOption = None,
+    channels: ChannelsOption = ChannelMode.MIX.value,
+    channel_names: ChannelNamesOption = None,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -82,6 +87,8 @@ def batch(
             merge_segments=merge,
             track=track if track is not None else AUTO_TRACK,
             headerless=headerless,
+            channels=channels,
+            channel_names=channel_names,
             model=settings.model,
             precision=settings.precision,
         )

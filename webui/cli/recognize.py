@@ -6,10 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
+from webui.audio.options import ChannelMode
 from webui.cli.answer_text import answer_lines
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.json_lines import failed_line, recognized_line
 from webui.cli.options import (
+    ChannelNamesOption,
+    ChannelsOption,
     CommandAction,
     DeviceOption,
     EmbeddingOption,
@@ -57,6 +60,8 @@ def recognize(
     merge: MergeOption = False,
     track: TrackOption = None,
     headerless: HeaderlessOption = None,
+    channels: ChannelsOption = ChannelMode.MIX.value,
+    channel_names: ChannelNamesOption = None,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -77,6 +82,8 @@ def recognize(
         merge_segments=merge,
         track=track if track is not None else AUTO_TRACK,
         headerless=headerless,
+        channels=channels,
+        channel_names=channel_names,
         model=model,
         precision=precision,
     )

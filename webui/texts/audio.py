@@ -107,7 +107,7 @@ _ERRORS: Final[Mapping[str, Text]] = {
     ),
     "audio.no_such_track": Text(
         zh="文件 {found} 没有第 {track} 条音轨，它的音轨数为 {tracks}。请选择 1 到 {tracks}，或使用 auto。",
-        en="The file {found} has no audio track {track}; its number of tracks is {tracks}. Choose 1 to {tracks}, or auto.",
+        en="There is no audio track {track} in {found}, which has {tracks}. Choose 1 to {tracks}, or auto.",
     ),
     "audio.unknown_codec": Text(
         zh="文件 {found} 的音轨使用了不受支持的编码（可能受版权保护）。请转换成 WAV 或 MP3 后再试。",
@@ -129,6 +129,26 @@ _ERRORS: Final[Mapping[str, Text]] = {
     "audio.bad_channels": Text(
         zh="文件 {found} 的文件头标明 {channels} 个声道，应在 1 到 {expected_max} 之间。请重新导出。",
         en="The header of {found} states {channels} channels; 1 to {expected_max} are expected. Export it again.",
+    ),
+    "audio.no_such_channel": Text(
+        zh=(
+            "文件 {found} 没有声道 {channel}：它有 {channels} 个声道，编号从 0 到 {last}。请换一个编号，"
+            "或用 mix（混合）、separate（分开）。"
+        ),
+        en=(
+            "The file {found} has no channel {channel}: it has {channels} channel(s), numbered from 0 to {last}. "
+            "Choose another number, or mix or separate."
+        ),
+    ),
+    "audio.too_many_channels": Text(
+        zh=(
+            "文件 {found} 有 {channels} 个声道，分开识别最多 {expected_max} 个。请用编号选择一个声道，"
+            "或用 mix（混合），或先导出所需的声道。"
+        ),
+        en=(
+            "The file {found} has {channels} channels; at most {expected_max} are recognized separately. Choose one "
+            "channel by its number, use mix, or export the channels that you need."
+        ),
     ),
     "audio.over_budget": Text(
         zh=(
@@ -191,6 +211,23 @@ _WARNINGS: Final[Mapping[str, Text]] = {
         en=(
             "The {channels} channels have opposite polarity and cancel each other when mixed, so only channel {used} "
             "was used. Check the wiring of the recorder."
+        ),
+    ),
+    "audio.channels_differ": Text(
+        zh=(
+            "{channels} 个声道的内容不同（例如每个声道各有一位说话人），结果针对它们的混合，可能混淆各人的情感。"
+            "如需每个声道各自的结果，请把声道选项设为 separate（分开）。"
+        ),
+        en=(
+            "The {channels} channels carry different signals, for example one speaker each. This result is for their "
+            "mix and may confuse the speakers' emotions. For a result per channel, choose separate channels."
+        ),
+    ),
+    "audio.dual_mono": Text(
+        zh="{channels} 个声道的内容相同（双单声道），因此各声道的结果也相同；用 mix（混合）即可。",
+        en=(
+            "The {channels} channels carry the same signal (dual mono), so their results are equal; mix gives that "
+            "result at once."
         ),
     ),
     "audio.several_tracks": Text(

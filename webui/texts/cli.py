@@ -445,6 +445,14 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.option_headerless": Text(
         zh="没有文件头的采样的格式，例如 alaw,8000,1。", en="Samples without a header, for example alaw,8000,1."
     ),
+    "cli.option_channels": Text(
+        zh="多声道：mix 混合（默认），separate 每个声道各有结果，数字只用该声道（从 0 起）。",
+        en="mix averages the channels (default), separate gives a result for each, a number uses one (from 0).",
+    ),
+    "cli.option_channel_names": Text(
+        zh="separate：各声道的名称，如 customer,agent。", en="separate: names of the channels, as in customer,agent."
+    ),
+    "cli.channel": Text(zh="声道 {channel}", en="Channel {channel}"),
     "cli.only_with_frames": Text(
         zh="{found} 只对帧级得分有效，而现在是整句识别。请加上 --granularity frame，或去掉该选项。",
         en=(
