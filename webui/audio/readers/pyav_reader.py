@@ -1,7 +1,8 @@
-"""Reads MP3, AAC, M4A, MP4, MOV, Matroska, WebM, AMR and files that libsndfile can't read, with PyAV.
+"""Reads MP3, AAC, M4A, MP4, MOV, Matroska, WebM, AMR, ASF, AVI, MPEG and others with PyAV.
 
 Only containers that hold their own samples are allowed. Playlists and concat scripts are texts that name other files;
-FFmpeg would recognise them under any file name and open the files they name.
+FFmpeg would recognise them under any file name and open the files they name. A container of ``DETECTED_FORMATS`` is
+opened only if its own bytes were found at the start of the file as well.
 """
 
 from __future__ import annotations
@@ -27,6 +28,19 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 ALLOWED_FORMATS: Final = "wav,w64,mp3,flac,ogg,mov,matroska,aac,amr,amrnb,amrwb,aiff,caf"
+DETECTED_FORMATS: Final = {  # FFmpeg's demuxers, by the container that was detected
+    "asf": "asf",
+    "flv": "flv",
+    "avi": "avi",
+    "ts": "mpegts",
+    "mpg": "mpeg",
+    "wv": "wv",
+    "tta": "tta",
+    "gsm": "gsm",
+    "ac3": "ac3,eac3",
+    "dts": "dts",
+    "voc": "voc",
+}
 _OPEN_OPTIONS: Final = {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist": "none"}
 _SHORT_NAMES: Final = {"mov": "mp4", "matroska": "mkv", "amrnb": "amr", "amrwb": "amr"}
 _INDEXED: Final = frozenset({"mov", "matroska", "flac"})  # these state the true length; others give an estimate
@@ -52,7 +66,7 @@ class PyavReader:
         mp3_index = container is None and has_mp3_index(source)
         in_fragments = has_fragments(source)
         links = ogg_links(source) if container == "ogg" else []
-        self._container = _open(source)
+        self._container = _open(source, container)
         try:
             self._stream = _choose_stream(self._container, track, source.file_name)
         except AudioDecodeError:
@@ -169,13 +183,16 @@ class PyavReader:
         self._container.close()
 
 
-def _open(source: Source) -> InputContainer:
+def _open(source: Source, container: str | None) -> InputContainer:
     import av
 
     if claims_impossible_samples(source):
         raise CannotOpenError("an MP4 with more samples than bytes")
+    options = dict(_OPEN_OPTIONS)
+    if container in DETECTED_FORMATS:
+        options["format_whitelist"] = DETECTED_FORMATS[container]
     try:
-        return av.open(source.rewound(), mode="r", options=dict(_OPEN_OPTIONS), metadata_errors="replace")
+        return av.open(source.rewound(), mode="r", options=options, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as err:
         raise CannotOpenError(str(err)) from err
 

@@ -1,4 +1,4 @@
-"""Reads WAV, RF64, W64, AIFF, CAF, AU, FLAC and Ogg with libsndfile.
+"""Reads WAV, RF64, W64, AIFF, CAF, AU, FLAC, Ogg and NIST SPHERE with libsndfile.
 
 PyAV reads MP3: for a damaged file, the mpg123 inside libsndfile writes to the process's stderr and can't be silenced.
 """
@@ -12,8 +12,8 @@ from webui.audio.blocks import BLOCK_VALUES, Block, CannotOpenError, Silence
 from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
-SOUNDFILE_CONTAINERS: Final = frozenset({"wav", "rf64", "w64", "aiff", "caf", "au", "flac", "ogg"})
-_FORMATS: Final = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC", "OGG"})
+SOUNDFILE_CONTAINERS: Final = frozenset({"wav", "rf64", "w64", "aiff", "caf", "au", "flac", "ogg", "sph"})
+_FORMATS: Final = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC", "OGG", "NIST"})
 _PCM: Final = {
     "PCM_S8": "pcm_s8",
     "PCM_U8": "pcm_u8",
