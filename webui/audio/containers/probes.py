@@ -3,6 +3,7 @@
 from typing import Final
 
 from webui.audio.containers.ogg import OGG_PAGE, OGG_TABLE_AT
+from webui.audio.containers.stated_size import stated_bytes
 from webui.audio.source import Source
 
 OGG_PAGE_BYTES: Final = 65_307  # the longest page
@@ -29,7 +30,7 @@ def has_several_ogg_tracks(source: Source) -> bool:
 
 
 def is_cut_off(source: Source, container: str | None) -> bool:
-    """Returns whether the end of an Ogg file's last page or of a Matroska segment is missing.
+    """Returns whether the end of the file is missing, for Ogg, Matroska, AVI, VOC and SPHERE.
 
     Args:
         source: the opened file.
@@ -45,7 +46,7 @@ def is_cut_off(source: Source, container: str | None) -> bool:
         if at < 0 or len(size) < 8 or size[0] != 1 or size[1:] == b"\xff" * 7:
             return False
         return at + 12 + int.from_bytes(size[1:], "big") > source.size_bytes
-    return False
+    return stated_bytes(source, container) > source.size_bytes
 
 
 def has_mp3_index(source: Source) -> bool:

@@ -41,9 +41,11 @@ DETECTED_FORMATS: Final = {  # FFmpeg's demuxers, by the container that was dete
     "dts": "dts",
     "voc": "voc",
 }
+MAX_NEW_STREAMS: Final = 128  # of containers whose streams can begin anywhere; PyAV 18.1 looks them up without a check
+_WITHOUT_HEADER: Final = frozenset({"flv", "ts", "mpg"})
 _OPEN_OPTIONS: Final = {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist": "none"}
 _SHORT_NAMES: Final = {"mov": "mp4", "matroska": "mkv", "amrnb": "amr", "amrwb": "amr"}
-_INDEXED: Final = frozenset({"mov", "matroska", "flac"})  # these state the true length; others give an estimate
+_INDEXED: Final = frozenset({"mov", "matroska", "flac", "wv", "tta"})  # these state the true length; others give an estimate
 _SAFE_PLANES: Final = 7  # with 8 or more planar channels PyAV 18.1 reads past the frame's pointers and crashes
 MICROSECONDS: Final = 1_000_000  # PyAV states the times of a container in microseconds
 _TO_FULL_SCALE: Final = {"i2": np.float32(2.0**-15), "i4": np.float32(2.0**-31)}
@@ -145,6 +147,8 @@ class PyavReader:
             except (av.FFmpegError, ValueError) as err:  # the rest of the container is invalid
                 self.failure = self.failure or err
                 return
+            except IndexError:  # PyAV fails to flush a stream that began late; the chosen one was flushed before it
+                return
             if packet is None:
                 return
             try:
@@ -191,6 +195,8 @@ def _open(source: Source, container: str | None) -> InputContainer:
     options = dict(_OPEN_OPTIONS)
     if container in DETECTED_FORMATS:
         options["format_whitelist"] = DETECTED_FORMATS[container]
+    if container in _WITHOUT_HEADER:
+        options["max_streams"] = str(MAX_NEW_STREAMS)
     try:
         return av.open(source.rewound(), mode="r", options=options, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as err:
