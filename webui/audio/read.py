@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from webui.audio.blocks import AudioReader, CannotOpenError, Silence
+from webui.audio.containers.flac import last_frame_s
 from webui.audio.containers.probes import has_several_ogg_tracks, is_chained_ogg, is_cut_off
 from webui.audio.layout import Layout
 from webui.audio.limits import DecodeLimits
@@ -103,11 +104,6 @@ class DecodeAttempt:
         """Seconds that were decoded, without the silence that was put in."""
         return max(0.0, self.decoded.duration_s - self.silence.total_s)
 
-    @property
-    def is_short(self) -> bool:
-        """Whether the file states a greater length than was decoded."""
-        return self.declared_s is not None and self.declared_s > self.decoded.duration_s + MIN_GAP_S
-
 
 def read_best(task: DecodeTask) -> DecodeAttempt:
     """Reads the chosen track, or the best one; if that is silent, the next one that isn't.
@@ -150,7 +146,7 @@ def _read_track(task: DecodeTask, track: int | None) -> DecodeAttempt:
         failure = failure or attempt.failure
         if best is None or (attempt.kept_s > best.kept_s if best.failure is not None else _fills_gaps(attempt, best)):
             best = attempt
-        if attempt.failure is None and len(attempt.decoded.mix.speech.waveform) and not attempt.is_short:
+        if attempt.failure is None and len(attempt.decoded.mix.speech.waveform) and not _ignores_gaps(attempt, layout):
             break
     if best is not None:
         # The first failure of any library counts: PyAV decodes a FLAC frame whose checksum libsndfile rejects.
@@ -159,6 +155,14 @@ def _read_track(task: DecodeTask, track: int | None) -> DecodeAttempt:
         raise _encoded_error(layout)
     code = "audio.unknown_format" if layout.container is None else "audio.damaged_header"
     raise AudioDecodeError(code, found=layout.file.file_name, container=layout.container or "") from not_opened
+
+
+def _ignores_gaps(attempt: DecodeAttempt, layout: Layout) -> bool:
+    """Returns whether the timestamps at the end of the file are later than the end of what was decoded."""
+    end_s = attempt.decoded.duration_s + MIN_GAP_S
+    if layout.container == "ogg":  # its length is the last timestamp
+        return attempt.declared_s is not None and attempt.declared_s > end_s
+    return layout.container == "flac" and len(layout.parts) == 1 and last_frame_s(layout.parts[0]) > end_s
 
 
 def _fills_gaps(attempt: DecodeAttempt, best: DecodeAttempt) -> bool:

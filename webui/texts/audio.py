@@ -253,7 +253,7 @@ _WARNINGS: Final[Mapping[str, Text]] = {
     ),
     "audio.damaged_parts": Text(
         zh=(
-            "文件有损坏或缺失的部分，无法解码之处已跳过或代以静音，结果只针对解码出的 {kept_s} 秒。"
+            "文件有损坏或缺失的部分，无法解码之处已跳过或以静音代替，结果只针对解码出的 {kept_s} 秒。"
             "请尽量换用完好的文件。"
         ),
         en=(

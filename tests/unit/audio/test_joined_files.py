@@ -63,8 +63,9 @@ def test_three_recordings_in_one_file_are_all_heard(form: AudioFormat) -> None:
     delay_s = 0.2 if form.label.startswith("mp3") else 0.03  # an MP3's first frame is silent, and it has padding
     assert len(recording.waveform) == pytest.approx(sum(map(len, parts)), abs=delay_s * 16_000)
     for part, start in ((parts[0], 0), (parts[2], len(recording.waveform) - len(parts[2]))):
-        found = recording.waveform[start : start + len(part)]
-        assert np.corrcoef(found[4_000:-4_000], part[4_000:-4_000])[0, 1] > 0.97
+        late = range(-1_500, 1_501) if form.label.startswith("mp3") else (0,)
+        pieces = (recording.waveform[start + 4_000 + by : start + 20_000 + by] for by in late)
+        assert max(float(np.corrcoef(piece, part[4_000:20_000])[0, 1]) for piece in pieces) > 0.97
 
 
 @pytest.mark.parametrize("label", ["wav-s16", "aiff", "caf", "au", "flac", "m4a", "mkv-video", "ogg-vorbis"])
@@ -144,8 +145,8 @@ def test_ordinary_trailers_have_no_warning(form: AudioFormat) -> None:
     data = form.make(voice(2.0, form.rate), form.rate)
     alone = decode(data, limits=LIMITS)
     for trailer in (id3v1(), ape_tag() + id3v1(), bytes(3_000)):
-        if form.label.startswith("flac") and not any(trailer):
-            continue  # libFLAC takes them for a damaged frame
+        if form.label.startswith(("flac", "amr")) and not any(trailer):
+            continue  # for libFLAC zeros are a damaged frame, and for AMR they are frames
         recording = decode(data + trailer, limits=LIMITS)
         assert codes(recording) == [], trailer[:4]
         assert len(recording.waveform) == pytest.approx(len(alone.waveform), abs=300)  # of an MP3 the padding
