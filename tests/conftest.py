@@ -1,23 +1,74 @@
-"""Keeps every test away from what the user's own caches hold, and from the network."""
+"""Keeps tests away from the user's caches and the network, and selects the parts of the test run."""
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import webui  # noqa: F401 - switches telemetry off before a test imports a library that has some
+from tests.support.marks import HEAVY, LONG, marks_of
+
+PARTS = ("quick", "heavy", "long")
+NOT_IN_QUICK = "torch"  # loading it takes seconds
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--part",
+        choices=PARTS,
+        help="quick: tests without a model, a server or a browser; heavy: the others; long: only the full forms of "
+        "long proofs. By default: all except the long ones.",
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Quick tests: files that need more are not even imported."""
+    is_test = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
+    if config.getoption("--part") == "quick" and is_test and marks_of(collection_path):
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in marks_of(item.path):
+            item.add_marker(mark)
+    part = config.getoption("--part")
+    chosen = [item for item in items if _is_in(part, {mark.name for mark in item.iter_markers()})]
+    if len(chosen) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
+
+
+def _is_in(part: str | None, marks: set[str]) -> bool:
+    if part is None or LONG in marks:
+        return (part == "long") == (LONG in marks)
+    return part != "long" and (part == "heavy") == bool(marks & HEAVY)
+
+
+@pytest.fixture(autouse=True)
+def _no_torch(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.config.getoption("--part") != "quick":
+        yield
+        return
+    assert NOT_IN_QUICK not in sys.modules, f"a file of quick tests imports {NOT_IN_QUICK}; see tests/support/marks.py"
+    yield
+    assert NOT_IN_QUICK not in sys.modules, f"this test loads {NOT_IN_QUICK}: it needs @pytest.mark.model"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_caches_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Weights that lie in a hub's cache would answer ``auto``, in this process and in those that it starts; where there
-    are none, a server would fetch them.
+def _empty_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Empty caches for this process and its children: weights in a hub's cache would answer as ``auto``.
+
+    Servers don't download: without weights they would.
     """
-    nowhere = tmp_path_factory.mktemp("caches")
+    empty = tmp_path_factory.mktemp("caches")
     before = dict(os.environ)
-    os.environ["MODELSCOPE_CACHE"] = str(nowhere / "modelscope")
+    os.environ["MODELSCOPE_CACHE"] = str(empty / "modelscope")
     os.environ["SPEECH_EMOTION_AUTO_DOWNLOAD"] = "false"
-    os.environ["HF_HOME"] = str(nowhere / "huggingface")
+    os.environ["HF_HOME"] = str(empty / "huggingface")
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         os.environ.pop(name, None)
     yield

@@ -1,11 +1,13 @@
-"""Runs every check and test, suite by suite, and goes on after a failing one: what ``bash run.sh test`` calls.
+"""Runs all checks and tests, suite by suite, and continues after a failure: ``bash run.sh test`` starts this module.
 
-    bash run.sh test                         everything
+    bash run.sh test                         everything, except the long tests
+    bash run.sh test quick                   checks, and tests that need no model, no server and no browser
+    bash run.sh test static                  checks only: lint, format, types, shell
     bash run.sh test unit surfaces           some suites
-    bash run.sh test static                  the checks without tests: lint, format, types, shell
+    bash run.sh test long                    the full forms of long proofs: hours
     bash run.sh test unit -- -k smoothing    arguments after -- go to pytest
 
-A static check counts as one test. The last line is the sum: ``N passed, N failed, N skipped``.
+A check counts as one test. The last line is the sum: ``N passed, N failed, N skipped``.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +27,13 @@ from tests.support import browser_needs
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATIC: Final = ("lint", "format", "types", "shell")
-SIDE_BY_SIDE: Final = ("-n", "2", "--dist", "loadfile")  # one process per core; most tests wait for others
+FOLDERS: Final = ("unit", "parity", "surfaces", "browser", "faults")
+GROUPS: Final = {"static": STATIC, "quick": (*STATIC, "structure", "light")}
+IN_PARALLEL: Final = ("-n", "2", "--dist", "loadfile")  # two processes: CI has two cores
 NO_TESTS: Final = 5  # pytest's exit code
 STOP_S: Final = 10
-HANGING_S: Final = 240  # of one test; then pytest prints where it stands
+HANGING_S: Final = 240  # after this time in one test, pytest prints the stacks of all threads
+LONG_S: Final = 6 * 3600
 SKIP_BROWSER: Final = "SPEECH_EMOTION_SKIP_BROWSER"
 
 
@@ -37,9 +42,9 @@ class Suite:
     """One line of the closing table.
 
     Attributes:
-        name: as the command line takes it.
-        command: after the Python interpreter.
-        limit_s: it is ended after this many seconds.
+        name: name on the command line.
+        command: arguments of the Python interpreter.
+        limit_s: the suite is stopped after this many seconds.
         tests: whether pytest runs it.
     """
 
@@ -51,7 +56,7 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one suite."""
+    """Result of one suite."""
 
     name: str
     passed: int
@@ -63,37 +68,51 @@ class Outcome:
 
 def all_suites() -> list[Suite]:
     structure = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_*.py"))
-    folders = dict.fromkeys(("unit", "parity", "surfaces", "browser", "faults"), SIDE_BY_SIDE)
+    folders = [f"tests/{name}" for name in FOLDERS]
     return [
         Suite("lint", ("-m", "ruff", "check", "."), 120, tests=False),
         Suite("format", ("-m", "ruff", "format", "--check", "."), 120, tests=False),
         Suite("types", ("-m", "mypy"), 300, tests=False),
         Suite("shell", ("-m", "tests.support.check_shell"), 60, tests=False),
         Suite("structure", ("-m", "pytest", *structure)),
-        *(Suite(name, ("-m", "pytest", f"tests/{name}", *extra)) for name, extra in folders.items()),
+        Suite("light", ("-m", "pytest", *folders, "--part", "quick", *IN_PARALLEL)),
+        *(Suite(name, ("-m", "pytest", f"tests/{name}", *IN_PARALLEL)) for name in FOLDERS),
+        Suite("long", ("-m", "pytest", "tests", "--part", "long"), LONG_S),
     ]
 
 
 def main(arguments: Sequence[str]) -> int:
     suites = all_suites()
     parser = argparse.ArgumentParser(prog="bash run.sh test", description="Runs the checks and the tests.")
-    names = ["static", *(suite.name for suite in suites)]
+    names = [*GROUPS, *(suite.name for suite in suites)]
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(names))
     own, for_pytest = _split(list(arguments))
     given = parser.parse_args(own).suites
     if unknown := sorted(set(given) - set(names)):
         parser.error(f"There is no suite {', '.join(unknown)}; there are: {', '.join(names)}.")
-    wanted = {name for one in given for name in (STATIC if one == "static" else (one,))}
-    if not wanted:
-        wanted = {suite.name for suite in suites if suite.tests or not for_pytest}
-    chosen = [suite for suite in suites if suite.name in wanted]
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)  # `nohup ... &` ignores it, pytest would inherit that and report nothing
+    signal.signal(signal.SIGINT, _interrupt)  # `nohup ... &` ignores it, and pytest would inherit that
     try:
-        outcomes = [_run(suite, for_pytest) for suite in chosen]
+        outcomes = [_run(suite, for_pytest) for suite in _chosen(suites, given, for_pytest)]
     except KeyboardInterrupt:
         return 130
     return _report(outcomes)
+
+
+def _chosen(suites: list[Suite], given: list[str], for_pytest: list[str]) -> list[Suite]:
+    """Returns the suites to run, each restricted to the tests that no other suite of the run contains."""
+    if not given:
+        chosen = [suite for suite in suites if suite.name != "long" and (suite.tests or not for_pytest)]
+        return [_part(suite, "heavy") if suite.name in FOLDERS else suite for suite in chosen]  # the rest is in `light`
+    wanted = {name for one in given for name in GROUPS.get(one, (one,))}
+    chosen = [suite for suite in suites if suite.name in wanted]
+    if "quick" in given and "structure" not in given:
+        return [_part(suite, "quick") if suite.name == "structure" else suite for suite in chosen]
+    return chosen
+
+
+def _part(suite: Suite, part: str) -> Suite:
+    return replace(suite, command=(*suite.command, "--part", part))
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -111,7 +130,7 @@ def _run(suite: Suite, for_pytest: list[str]) -> Outcome:
     environment = dict(os.environ)
     if suite.name == "browser":
         if environment.get(SKIP_BROWSER) == "1":
-            _say(f"SKIPPED: {SKIP_BROWSER}=1, nobody looks at the page.")
+            _say(f"SKIPPED: {SKIP_BROWSER}=1, the page is not tested.")
             return Outcome(suite.name, 0, 0, 1, 0.0, "SKIPPED")
         missing = browser_needs.provide(environment)
         if missing:
@@ -123,7 +142,12 @@ def _run(suite: Suite, for_pytest: list[str]) -> Outcome:
         report = Path(folder) / "report.xml"
         command = [sys.executable, *suite.command]
         if suite.tests:
-            command += [f"--junitxml={report}", f"--basetemp={folder}/tmp", "-o", f"faulthandler_timeout={HANGING_S}"]
+            command += [
+                f"--junitxml={report}",
+                f"--basetemp={folder}/tmp",
+                "-o",
+                f"faulthandler_timeout={_hanging_s(suite):.0f}",
+            ]
             command += for_pytest
         code = _call(command, environment, suite.limit_s)
         seconds = time.monotonic() - started
@@ -133,13 +157,17 @@ def _run(suite: Suite, for_pytest: list[str]) -> Outcome:
         if code == NO_TESTS:
             return Outcome(suite.name, 0, 0, 0, seconds, "no tests")
         passed, failed, skipped = _counts(report)
-        if code != 0 and failed == 0:  # crashed, or was ended: what it counted is not all
+        if code != 0 and failed == 0:  # crashed or stopped: the report is incomplete
             failed = 1
         return Outcome(suite.name, passed, failed, skipped, seconds, remark)
 
 
+def _hanging_s(suite: Suite) -> float:
+    return suite.limit_s if suite.limit_s == LONG_S else HANGING_S
+
+
 def _call(command: list[str], environment: dict[str, str], limit_s: float) -> int | None:
-    """Returns the exit code, or None if it had to be ended; whatever it started ends with it."""
+    """Returns the exit code, or None if the time limit was reached; child processes are ended in both cases."""
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         return process.wait(limit_s)

@@ -71,6 +71,7 @@ def test_the_schema_is_the_program_s() -> None:
     assert write_docs.SCHEMA.read_text("utf-8") == write_docs.schema() + "\n", "run `python -m tests.write_docs`"
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("granularity", ["utterance", "frame"])
 def test_real_results_fit_the_schema(tmp_path: Path, granularity: str) -> None:
     options = RecognizeOptions(granularity=granularity, extract_embedding=True)  # type: ignore[arg-type]

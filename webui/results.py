@@ -40,6 +40,7 @@ WARNING_ORDER: Final = (
     "audio.channels_differ",
     "audio.clipped",
     "audio.narrow_band",
+    "audio.silent_track",
     "audio.several_tracks",
     "audio.dual_mono",
     "engine.fell_back",

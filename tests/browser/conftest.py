@@ -1,12 +1,12 @@
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.support.page_user import EXAMPLE, Visitor
+from tests.support.page_user import EXAMPLE, OpenPage, PageUser
 from tests.support.server_process import RunningServer, running_server
 
 ARGUMENTS = (
@@ -21,7 +21,9 @@ ARGUMENTS = (
     "--use-fake-device-for-media-stream",
     f"--use-file-for-fake-audio-capture={EXAMPLE}",
 )
-OpenPage = Callable[..., Visitor]
+
+
+expect.set_options(timeout=30_000)  # a busy machine needs more than the usual 5 s
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def chromium() -> Iterator[Browser]:
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if not executable:
-        pytest.skip("no Chromium: `apt-get install chromium`, or name one in CHROMIUM")
+        pytest.skip("no Chromium: `apt-get install chromium`, or set CHROMIUM to its path")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         yield browser
@@ -44,18 +46,18 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(chromium: Browser, server: RunningServer, tmp_path: Path) -> Iterator[OpenPage]:
-    """Opens the page as a new visitor; at the end nobody may have asked another machine or seen a console error."""
-    visitors: list[Visitor] = []
+    """Opens the page as a new user; afterwards there must be no requests to other machines and no console errors."""
+    users: list[PageUser] = []
 
     def open_one(
         *, locale: str = "zh-CN", scheme: str = "light", width: int = 1280, at: RunningServer = server, query: str = ""
-    ) -> Visitor:
-        visitors.append(Visitor(chromium, f"{at.url}/{query}", locale=locale, scheme=scheme, width=width))
-        return visitors[-1]
+    ) -> PageUser:
+        users.append(PageUser(chromium, f"{at.url}/{query}", locale=locale, scheme=scheme, width=width))
+        return users[-1]
 
     yield open_one
-    for visitor in visitors:
-        visitor.leave()
-    for visitor in visitors:
-        assert visitor.strangers() == []
-        assert visitor.complaints == []
+    for user in users:
+        user.close()
+    for user in users:
+        assert user.foreign_urls() == []
+        assert user.console_errors == []

@@ -1,4 +1,4 @@
-"""The line about the models, with a hub on loopback: fetched, cancelled, taken up again, ready in the open page."""
+"""The status of the models, with a hub on loopback: downloading, cancelled, resumed, ready, in an open page."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenPage
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
+from tests.support.page_user import OpenPage
 from tests.support.paths import EXAMPLE
-from tests.support.server_process import RunningServer, running_server
+from tests.support.server_process import PROGRAM, RunningServer, running_server
+from tests.support.server_scripts import PATIENT_WITH_HUBS
 from tests.support.verification import int8_record
 from webui.engine.emotion2vec.verification_record import write_record
 from webui.engine.registry import LARGE
 
-SOON_MS = 30_000
+SOON_MS = 120_000  # on a busy machine
 
 
 @pytest.fixture
@@ -28,13 +29,15 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def fetching(tmp_path: Path, hub: Hub) -> Iterator[RunningServer]:
-    with running_server(tmp_path / "outputs", models_dir=tmp_path / "models", auto_download=True) as started:
+def downloading(tmp_path: Path, hub: Hub) -> Iterator[RunningServer]:
+    program = PATIENT_WITH_HUBS + PROGRAM
+    settings = {"models_dir": tmp_path / "models", "auto_download": True}
+    with running_server(tmp_path / "outputs", program=program, **settings) as started:
         yield started
 
 
 @pytest.fixture
-def not_fetching(tmp_path: Path) -> Iterator[RunningServer]:
+def not_downloading(tmp_path: Path) -> Iterator[RunningServer]:
     with running_server(tmp_path / "outputs", models_dir=tmp_path / "models", auto_download=False) as started:
         yield started
 
@@ -47,16 +50,18 @@ def without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         yield started
 
 
-def test_the_large_model_arrives_while_the_page_is_open(hub: Hub, fetching: RunningServer, open_page: OpenPage) -> None:
-    visitor = open_page(at=fetching)
-    page = visitor.page
+def test_the_large_model_is_downloaded_while_the_page_is_open(
+    hub: Hub, downloading: RunningServer, open_page: OpenPage
+) -> None:
+    user = open_page(at=downloading)
+    page = user.page
     status = page.locator("#status")
     expect(status).to_contain_text("正在从 ModelScope 下载 emotion2vec_plus_large", timeout=SOON_MS)
     expect(status).to_contain_text("内置小模型（不是 Emotion2Vec+ Large）")
     expect(status.locator("progress")).to_be_visible()
-    visitor.photograph("status_downloading_zh_1280")
-    visitor.upload(EXAMPLE)
-    assert "内置小模型" in visitor.recognize().locator(".se-model").inner_text()
+    user.screenshot("status_downloading_zh_1280")
+    user.upload(EXAMPLE)
+    assert "内置小模型" in user.recognize().locator(".se-model").inner_text()
 
     page.click("#cancel-download")
     expect(status).to_contain_text("的下载已取消", timeout=SOON_MS)
@@ -64,68 +69,66 @@ def test_the_large_model_arrives_while_the_page_is_open(hub: Hub, fetching: Runn
     page.locator("#language label").nth(1).click()
     expect(status).to_contain_text("The download of emotion2vec_plus_large was cancelled")
     expect(page.locator("#retry")).to_have_text("🔄 Try again")
-    visitor.photograph("status_cancelled_en_1280")
+    user.screenshot("status_cancelled_en_1280")
 
     hub.pause_s = 0.0
     page.click("#retry")
     expect(status).to_contain_text("Model: Emotion2Vec+ Large native · fp32 · cpu", timeout=SOON_MS)
     expect(status).to_contain_text("not verified")
     expect(page.locator("#retry")).to_be_hidden()
-    visitor.photograph("status_ready_en_1280")
-    answer = visitor.recognize()
+    user.screenshot("status_ready_en_1280")
+    answer = user.recognize()
     assert "emotion2vec_plus_large" in answer.locator(".se-model").inner_text()
     assert answer.locator(".se-warnings").count() == 0
 
 
-def test_without_a_network_the_page_says_so_and_offers_another_try(
-    without_network: RunningServer, open_page: OpenPage
-) -> None:
-    visitor = open_page(at=without_network, width=390)
-    status = visitor.page.locator("#status")
+def test_without_a_network_the_page_offers_a_retry(without_network: RunningServer, open_page: OpenPage) -> None:
+    user = open_page(at=without_network, width=390)
+    status = user.page.locator("#status")
     expect(status).to_contain_text("无法连接 ModelScope 和 Hugging Face", timeout=SOON_MS)
     assert "ConnectError" not in status.inner_text()
     status.get_by_text("更多").click()
     expect(status.get_by_text("ConnectError")).to_be_visible()
     expect(status).to_contain_text("内置小模型（不是 Emotion2Vec+ Large） builtin · fp32 · cpu", timeout=SOON_MS)
-    expect(visitor.page.locator("#retry")).to_have_text("🔄 重试")
-    visitor.photograph("status_unreachable_zh_390")
-    visitor.page.click("#retry")
+    expect(user.page.locator("#retry")).to_have_text("🔄 重试")
+    user.screenshot("status_unreachable_zh_390")
+    user.page.click("#retry")
     expect(status.locator('[data-mood="failed"]')).to_be_visible(timeout=SOON_MS)
-    expect(visitor.page.locator("#retry")).to_be_visible(timeout=SOON_MS)
+    expect(user.page.locator("#retry")).to_be_visible(timeout=SOON_MS)
 
 
-def test_a_server_that_may_not_fetch_offers_it(open_page: OpenPage, server: RunningServer) -> None:
-    visitor = open_page()
-    status = visitor.page.locator("#status")
+def test_without_automatic_download_the_page_offers_it(open_page: OpenPage, server: RunningServer) -> None:
+    user = open_page()
+    status = user.page.locator("#status")
     expect(status).to_contain_text("本机没有 Emotion2Vec+ Large 的权重", timeout=SOON_MS)
-    expect(visitor.page.locator("#retry")).to_contain_text("下载 Emotion2Vec+ Large（1.95 GB）")
+    expect(user.page.locator("#retry")).to_contain_text("下载 Emotion2Vec+ Large（1.95 GB）")
 
 
-def test_weights_that_are_copied_in_while_the_page_is_open(
-    not_fetching: RunningServer, tmp_path: Path, open_page: OpenPage
+def test_weights_copied_into_the_folder_appear_in_an_open_page(
+    not_downloading: RunningServer, tmp_path: Path, open_page: OpenPage
 ) -> None:
-    visitor = open_page(at=not_fetching)
-    page, status = visitor.page, visitor.page.locator("#status")
+    user = open_page(at=not_downloading)
+    page, status = user.page, user.page.locator("#status")
     expect(status).to_contain_text("内置小模型（不是 Emotion2Vec+ Large） builtin · fp32 · cpu", timeout=SOON_MS)
     expect(page.locator("#retry")).to_contain_text("下载")
     make_checkpoint(tmp_path / "elsewhere", TINY, clips=9, seconds=0.5)
     (tmp_path / "models").mkdir(exist_ok=True)
     (tmp_path / "elsewhere").rename(tmp_path / "models" / "emotion2vec_plus_large")
     expect(status).to_contain_text("权重已在本机，尚未加载", timeout=SOON_MS)
-    visitor.photograph("status_here_zh_1280")
+    user.screenshot("status_here_zh_1280")
     page.click("#retry")
     expect(status).to_contain_text("当前模型： Emotion2Vec+ Large native · fp32 · cpu", timeout=SOON_MS)
     expect(page.locator("#retry")).to_be_hidden()
-    visitor.load_example()
-    assert "emotion2vec_plus_large" in visitor.recognize().locator(".se-model").inner_text()
+    user.load_example()
+    assert "emotion2vec_plus_large" in user.recognize().locator(".se-model").inner_text()
     expect(page.locator("#fast")).to_be_hidden()
 
-    write_record(tmp_path / "models" / LARGE, int8_record(tmp_path / "models" / LARGE))  # what `verify` finds
+    write_record(tmp_path / "models" / LARGE, int8_record(tmp_path / "models" / LARGE))  # as `verify` does
     expect(page.locator("#fast")).to_be_visible(timeout=SOON_MS)
-    visitor.photograph("status_fast_zh_1280")
+    user.screenshot("status_fast_zh_1280")
     page.locator("#fast input").check()
-    words = visitor.recognize().locator(".se-model").inner_text()
-    assert "onnx" in words
-    assert "int8" in words
+    model_line = user.recognize().locator(".se-model").inner_text()
+    assert "onnx" in model_line
+    assert "int8" in model_line
     page.locator("#fast input").uncheck()
-    assert "fp32" in visitor.recognize().locator(".se-model").inner_text()
+    assert "fp32" in user.recognize().locator(".se-model").inner_text()

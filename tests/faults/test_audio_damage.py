@@ -1,4 +1,4 @@
-"""Damaged and truncated files: what can be had is used with a warning, and nothing but an ``AudioError`` comes out."""
+"""Damaged and truncated files: the readable part is used with a warning, and the only exception is ``AudioError``."""
 
 import random
 import warnings
@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from tests.support.audio_files import FORMATS, AudioFormat, amr_wb, pcm16, riff, stereo, video_only, voice, with_pyav
+from tests.support.proofs import sizes
 from webui.audio import source as source_module
 from webui.audio.decode import DecodeLimits, Recording, decode
 from webui.errors import AudioDecodeError, AudioError, AudioFetchError, EmptyAudioError
 
 LIMITS = DecodeLimits(max_bytes=5_000_000, max_duration_s=30)
 BY_LABEL = {form.label: form for form in FORMATS}
-INDEX_AT_END = ("m4a", "alac", "mp4", "mp4-video", "mov-video", "3gp-amr")  # nothing can be had without the end
-SILENTLY_SHORT = ("w64", "au")  # their length is not looked at
+INDEX_AT_END = ("m4a", "alac", "mp4", "mp4-video", "mov-video", "3gp-amr")  # unreadable without the end
+SILENTLY_SHORT = ("w64", "au")  # the length in the header is not used
 
 
 def codes(recording: Recording) -> list[str]:
@@ -23,7 +24,7 @@ def codes(recording: Recording) -> list[str]:
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=[form.label for form in FORMATS])
-def test_half_a_file_gives_half_the_recording_and_says_so(form: AudioFormat) -> None:
+def test_half_a_file_gives_half_the_recording_with_a_warning(form: AudioFormat) -> None:
     data = form.make(voice(8.0, form.rate), form.rate)
     half = data[: len(data) // 2]
     if form.label in INDEX_AT_END:
@@ -44,14 +45,14 @@ def test_half_a_file_gives_half_the_recording_and_says_so(form: AudioFormat) -> 
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=[form.label for form in FORMATS])
-def test_a_whole_file_is_never_called_damaged(form: AudioFormat) -> None:
+def test_a_complete_file_has_no_warning_about_damage(form: AudioFormat) -> None:
     for seconds in (0.1, 1.0, 7.3):
         recording = decode(form.make(voice(seconds, form.rate), form.rate), limits=LIMITS)
         assert codes(recording) == []
 
 
 @pytest.mark.parametrize("label", ["flac", "m4a", "mkv-video", "adts"])
-def test_damage_in_the_middle_costs_the_middle_alone(label: str) -> None:
+def test_damage_in_the_middle_affects_only_the_middle(label: str) -> None:
     form = BY_LABEL[label]
     intact = form.make(voice(8.0), 16_000)
     data = bytearray(intact)
@@ -68,7 +69,7 @@ def test_damage_in_the_middle_costs_the_middle_alone(label: str) -> None:
         assert codes(recording) == ["audio.damaged_parts"]
 
 
-def test_an_mp4_with_its_index_in_front_keeps_what_arrived(tmp_path: Path) -> None:
+def test_a_truncated_mp4_with_its_index_in_front_is_read(tmp_path: Path) -> None:
     path = tmp_path / "front.mp4"
     data = with_pyav(
         voice(8.0, 44_100), 44_100, container="mp4", codec="aac", options={"movflags": "faststart"}, path=path
@@ -81,7 +82,7 @@ def test_an_mp4_with_its_index_in_front_keeps_what_arrived(tmp_path: Path) -> No
     assert recording.warnings[0].values["expected_s"] == pytest.approx(8.0, abs=0.1)
 
 
-def test_a_tiny_rest_is_an_error_not_an_answer() -> None:
+def test_a_tiny_part_of_a_file_is_an_error() -> None:
     for label in ("flac", "ogg-vorbis", "mp3", "adts"):
         form = BY_LABEL[label]
         data = form.make(voice(4.0, form.rate), form.rate)
@@ -91,7 +92,7 @@ def test_a_tiny_rest_is_an_error_not_an_answer() -> None:
 
 
 class _FailingFile:
-    """A file on a disk that breaks after ``good`` bytes."""
+    """A file on a disk that fails after ``good`` bytes."""
 
     def __init__(self, data: bytes, good: int) -> None:
         self._data, self._good, self._at = data, good, 0
@@ -142,7 +143,7 @@ def _mutated(data: bytes, chance: random.Random) -> bytes:
         return data[:at] + data[at + chance.randrange(1, 200) :]
     if kind < 0.4:
         return data[:at] + chance.randbytes(chance.randrange(1, 200)) + data[at:]
-    reach = 400 if kind < 0.7 else len(data)  # the header as often as the rest
+    reach = 400 if kind < 0.7 else len(data)  # the header is damaged as often as the rest
     flipped = bytearray(data)
     for _ in range(chance.choice((1, 2, 4, 16, 64))):
         flipped[chance.randrange(min(len(data), reach))] = chance.choice((0, 127, 128, 255, chance.randrange(256)))
@@ -163,14 +164,15 @@ def _fuzz_seeds() -> dict[str, list[bytes]]:
     return seeds
 
 
-def test_mutations_give_a_recording_or_an_audio_error(capfd: pytest.CaptureFixture[str]) -> None:
-    """No other exception, no sample out of range, no word on stderr, no numpy warning."""
+@sizes("count", small=15, full=1000)
+def test_mutations_give_a_recording_or_an_audio_error(capfd: pytest.CaptureFixture[str], count: int) -> None:
+    """No other exception, no sample out of range, no output, no numpy warning."""
     chance = random.Random(20_240_104)
     outcomes = {"recording": 0, "error": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for label, seeds in _fuzz_seeds().items():
-            for turn in range(15):
+            for turn in range(count):
                 data = _mutated(chance.choice(seeds), chance)
                 try:
                     recording = decode(data, limits=LIMITS)

@@ -1,4 +1,4 @@
-"""What can't be used says so: what was found, what was expected, what to do. No other exception, no noise."""
+"""Errors of unusable audio: what was found, what was expected, what to do; no other exception and no output."""
 
 import os
 import re
@@ -32,9 +32,9 @@ def error_of(given: Path | bytes, expected: type[AudioError], limits: DecodeLimi
     error = caught.value
     assert type(error) is expected
     for language in Language:
-        sentence = error.message(language)
-        assert len(sentence) > 15
-        assert "{" not in sentence
+        message = error.message(language)
+        assert len(message) > 15
+        assert "{" not in message
     return error
 
 
@@ -58,7 +58,7 @@ def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
         assert str(path) in error.message(Language.EN)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = tmp_path / "private.wav"
     path.write_bytes(SPEECH)
@@ -89,11 +89,11 @@ def test_less_than_25_ms(rate: int, samples: int) -> None:
     assert "25 ms found" not in str(error)  # 24.9, not "25 found, 25 expected"
 
 
-def test_too_many_bytes_are_refused_before_reading(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_refused_before_reading(tmp_path: Path) -> None:
     limits = DecodeLimits(max_bytes=len(SPEECH) - 1, max_duration_s=60)
     vast = tmp_path / "vast.wav"
     with vast.open("wb") as file:
-        file.truncate(1 << 40)  # a terabyte of nothing
+        file.truncate(1 << 40)  # a sparse terabyte
 
     assert error_of(SPEECH, AudioTooLongError, limits).code == "audio.too_many_bytes"
     error = error_of(vast, AudioTooLongError)
@@ -106,12 +106,12 @@ def test_too_many_bytes_are_refused_before_reading(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "code", "kind"),
     [
-        (b"This is no song, it is a letter.\nYours, Anna\n", "audio.text", None),
+        (b"This is not a song, it is a letter.\nYours, Anna\n", "audio.text", None),
         ("这是一封信，不是录音。\n".encode(), "audio.text", None),
         ("这是一封信，不是录音。\n".encode("gb18030"), "audio.text", None),
         ("这是一封信，不是录音。\n".encode("utf-16"), "audio.text", None),
         (b'{"emotion": "happy"}', "audio.text", None),
-        (("这" * 3_000).encode(), "audio.text", None),  # the part that is looked at ends within a letter
+        (("这" * 3_000).encode(), "audio.text", None),  # the examined part ends within a character
         (b"\x89PNG\r\n\x1a\n" + bytes(500), "audio.image", "PNG"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(500), "audio.image", "JPEG"),
         (b"RIFF\x24\x00\x00\x00WEBPVP8 " + bytes(500), "audio.image", "WebP"),
@@ -123,7 +123,7 @@ def test_too_many_bytes_are_refused_before_reading(tmp_path: Path) -> None:
         (b"\0", "audio.unknown_format", None),
     ],
 )
-def test_files_that_are_no_audio(data: bytes, code: str, kind: str | None, tmp_path: Path) -> None:
+def test_files_that_are_not_audio(data: bytes, code: str, kind: str | None, tmp_path: Path) -> None:
     path = tmp_path / "song.mp3"
     path.write_bytes(data)
 
@@ -139,7 +139,7 @@ def test_video_without_sound() -> None:
         assert error_of(video_only(container=container), AudioDecodeError).code == "audio.video_without_sound"
 
 
-def test_a_codec_that_nobody_knows() -> None:
+def test_an_unknown_codec() -> None:
     in_mov = with_pyav(voice(0.5, 44_100), 44_100, container="mov", codec="pcm_s16le").replace(b"sowt", b"zzzz")
 
     assert error_of(in_mov, AudioDecodeError).code == "audio.unknown_codec"
@@ -147,7 +147,7 @@ def test_a_codec_that_nobody_knows() -> None:
 
 
 @pytest.mark.parametrize("channels", [0, 513, 65_535])
-def test_channel_counts_that_make_no_sense(channels: int) -> None:
+def test_invalid_channel_counts(channels: int) -> None:
     error = error_of(riff(pcm16(voice(0.5)), channels=channels), AudioDecodeError)
 
     assert error.code == "audio.bad_channels"
@@ -155,18 +155,18 @@ def test_channel_counts_that_make_no_sense(channels: int) -> None:
 
 
 @pytest.mark.parametrize("rate", [0, 1, 3_999, 768_001, 4_000_000_000])
-def test_sample_rates_that_make_no_sense(rate: int) -> None:
+def test_invalid_sample_rates(rate: int) -> None:
     error = error_of(riff(pcm16(voice(0.5)), rate=rate), AudioDecodeError)
 
     assert error.code == "audio.absurd_rate"
     assert error.values["found_hz"] == rate
 
 
-def test_nonsense_in_aiff_and_caf_headers() -> None:
+def test_invalid_aiff_and_caf_headers() -> None:
     aiff = with_soundfile(voice(0.5), 16_000, format="AIFF", subtype="PCM_16")
     at = aiff.index(b"COMM") + 8
     assert error_of(aiff[:at] + b"\0\0" + aiff[at + 2 :], AudioDecodeError).code == "audio.bad_channels"
-    rate = aiff[: at + 8] + b"\x7f\xff" + aiff[at + 10 :]  # the greatest exponent there is
+    rate = aiff[: at + 8] + b"\x7f\xff" + aiff[at + 10 :]  # the largest exponent
     assert error_of(rate, AudioDecodeError).code == "audio.absurd_rate"
     caf = with_soundfile(voice(0.5), 16_000, format="CAF", subtype="PCM_16")
     at = caf.index(b"desc") + 12
@@ -177,7 +177,7 @@ def test_nonsense_in_aiff_and_caf_headers() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("container", ["wav-float", "wav-double", "mkv"])
-def test_samples_that_are_no_numbers(value: float, container: str) -> None:
+def test_samples_that_are_not_finite(value: float, container: str) -> None:
     samples = voice(2.0)
     samples[24_000] = value
     if container == "mkv":
@@ -191,11 +191,11 @@ def test_samples_that_are_no_numbers(value: float, container: str) -> None:
     assert error.values["at_s"] == pytest.approx(1.5, abs=0.001)
 
 
-def test_numbers_beyond_float32() -> None:
+def test_values_beyond_float32() -> None:
     samples = voice(1.0).astype(np.float64)
     samples[8_000] = 1e300
     vast = voice(1.0, 44_100)
-    vast[20_000:20_100] = 3e38  # each a number, but their sum in the resampler's filter is none
+    vast[20_000:20_100] = 3e38  # finite, but not their sum in the resampler's filter
 
     double = with_soundfile(samples, 16_000, format="WAV", subtype="DOUBLE")
     assert error_of(double, AudioDecodeError).code == "audio.not_finite"
@@ -220,7 +220,7 @@ def test_every_text_is_used_and_every_code_has_a_text() -> None:
     assert used == {code for code in TEXTS if code.startswith("audio.")}
 
 
-def test_both_languages_say_the_same_things() -> None:
+def test_both_languages_have_the_same_placeholders() -> None:
     for code, words in TEXTS.items():
         if code.startswith("audio."):
             names = [set(re.findall(r"{([a-z_]+)", sentence)) for sentence in words]

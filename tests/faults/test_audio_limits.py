@@ -1,4 +1,4 @@
-"""Limits hold while decoding, whatever the header promises, and memory stays within them."""
+"""Limits are enforced while decoding, whatever the header claims, and memory stays bounded."""
 
 import io
 import subprocess
@@ -27,8 +27,8 @@ def silent_flac(hours: int) -> bytes:
     return file.getvalue()
 
 
-def promising(flac: bytes, samples: int) -> bytes:
-    """The FLAC with another total in its header (36 bits, 0: unknown)."""
+def claiming(flac: bytes, samples: int) -> bytes:
+    """Returns the FLAC with another number of samples in its header (36 bits, 0: unknown)."""
     fields = int.from_bytes(flac[18:26], "big") >> 36 << 36 | samples
     return flac[:18] + fields.to_bytes(8, "big") + flac[26:]
 
@@ -54,7 +54,7 @@ def test_a_recording_of_exactly_the_limit_is_accepted() -> None:
 
 
 def test_an_hour_of_silence_in_half_a_megabyte_stops_at_the_limit() -> None:
-    """In a process of its own, so that its memory can be measured."""
+    """In a separate process, to measure its memory."""
     program = """
 import resource, sys
 from webui.audio.decode import DecodeLimits, decode
@@ -78,27 +78,27 @@ except AudioTooLongError as error:
     assert answer.stderr == b""
 
 
-@pytest.mark.parametrize("promised", [0, 16_000 * 3_600 * 9, 2**36 - 1])
-def test_a_flac_that_promises_hours_or_nothing(promised: int) -> None:
+@pytest.mark.parametrize("claimed_samples", [0, 16_000 * 3_600 * 9, 2**36 - 1])
+def test_a_flac_that_claims_hours_or_no_length(claimed_samples: int) -> None:
     flac = with_soundfile(voice(2.0), 16_000, format="FLAC", subtype="PCM_16")
     expected = decode(flac, limits=LIMITS)
 
-    recording = decode(promising(flac, promised), limits=LIMITS)
+    recording = decode(claiming(flac, claimed_samples), limits=LIMITS)
 
     np.testing.assert_array_equal(recording.waveform, expected.waveform)
     codes = [warning.code for warning in recording.warnings]
-    assert codes == ([] if promised == 0 else ["audio.incomplete"])
+    assert codes == ([] if claimed_samples == 0 else ["audio.incomplete"])
 
 
 @pytest.mark.parametrize("claimed", [0, 0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000])
-def test_a_wav_written_into_a_pipe_leaves_its_length_open(claimed: int) -> None:
+def test_a_wav_written_to_a_pipe_has_no_length(claimed: int) -> None:
     recording = decode(riff(pcm16(voice(2.0)), claimed_bytes=claimed), limits=LIMITS)
 
     assert len(recording.waveform) == 32_000
     assert recording.warnings == ()
 
 
-def test_a_wav_that_promises_hours() -> None:
+def test_a_wav_that_claims_hours() -> None:
     recording = decode(riff(pcm16(voice(2.0)), claimed_bytes=16_000 * 2 * 3_600 * 9), limits=LIMITS)
 
     assert len(recording.waveform) == 32_000
@@ -106,9 +106,9 @@ def test_a_wav_that_promises_hours() -> None:
     assert dict(recording.warnings[0].values) == {"kept_s": 2.0, "expected_s": 32_400.0}
 
 
-def test_an_mp4_that_promises_hours() -> None:
+def test_an_mp4_that_claims_hours() -> None:
     data = with_pyav(voice(2.0, 48_000), 48_000, container="mp4", codec="aac")
-    for box in (b"mvhd", b"mdhd"):  # both keep time scale and duration 12 and 16 bytes after their name
+    for box in (b"mvhd", b"mdhd"):  # time scale and duration are 12 and 16 bytes after the name
         at = data.index(box) + 20
         data = data[:at] + (2_000_000_000).to_bytes(4, "big") + data[at + 4 :]
 
@@ -122,8 +122,8 @@ def _be(value: int) -> bytes:
 
 
 @pytest.mark.parametrize("box", ["stsz", "trun", "cmov"])
-def test_an_mp4_that_claims_millions_of_samples_costs_nothing(box: str) -> None:
-    """Let through, the first of these takes FFmpeg ten seconds and two gigabytes."""
+def test_an_mp4_that_claims_millions_of_samples_is_refused_early(box: str) -> None:
+    """Without the check, FFmpeg needs ten seconds and two gigabytes for the first of these."""
     samples = 80_000_000
     fragments = {"movflags": "frag_keyframe+empty_moov"} if box == "trun" else None
     data = bytearray(with_pyav(voice(2.0, 44_100), 44_100, container="mp4", codec="aac", options=fragments))
@@ -141,26 +141,26 @@ def test_an_mp4_that_claims_millions_of_samples_costs_nothing(box: str) -> None:
         at = data.index(b"trak")
         data[at : at + 4] = b"cmov"
 
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(AudioDecodeError) as caught:
         decode(bytes(data), limits=LIMITS)
 
     assert caught.value.code == "audio.damaged_header"
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 2.0
 
 
-def test_an_honest_mp4_that_was_cut_off_is_still_read(tmp_path: Path) -> None:
+def test_a_valid_truncated_mov_is_still_read(tmp_path: Path) -> None:
     path = tmp_path / "front.mov"
     speech = voice(20.0, 44_100)
     data = with_pyav(speech, 44_100, container="mov", codec="pcm_s16le", options={"movflags": "faststart"}, path=path)
 
-    recording = decode(data[: len(data) // 4], limits=LIMITS)  # its index names three times the samples
+    recording = decode(data[: len(data) // 4], limits=LIMITS)  # the index names four times as many samples
 
     assert recording.source.duration_s == pytest.approx(5.0, abs=0.3)
     assert [warning.code for warning in recording.warnings] == ["audio.incomplete"]
 
 
-def test_threads_do_not_disturb_one_another() -> None:
+def test_decoding_in_parallel_threads() -> None:
     files = [form.make(voice(1.0, form.rate, seed=index), form.rate) for index, form in enumerate(FORMATS)]
     alone = [decode(data, limits=LIMITS).waveform for data in files]
     together: dict[tuple[int, int], np.ndarray] = {}

@@ -1,4 +1,4 @@
-"""Weights that are not what they should be: refused by name, nothing half-made, and no code of theirs ever runs."""
+"""Invalid weights: errors that name the cause, no incomplete files, and no code from a checkpoint ever runs."""
 
 import argparse
 import logging
@@ -73,7 +73,7 @@ def test_tensors_that_do_not_fit(
     assert not (tmp_path / "slim").exists()
 
 
-def test_training_state_is_dropped_with_one_line(published: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_dropping_training_state_is_logged(published: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="webui.engine.emotion2vec.checkpoint"):
         load_network(published, published / "model.pt")
     lines = [record.message for record in caplog.records if "training state" in record.message]
@@ -82,7 +82,7 @@ def test_training_state_is_dropped_with_one_line(published: Path, caplog: pytest
 
 
 class Malicious:
-    """Writes a file when it is unpickled by a reader that runs what a file says."""
+    """Creates a file when an unsafe reader unpickles it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -92,7 +92,7 @@ class Malicious:
 
 
 class Builder:
-    """Unpickles through attributes, items and a call: everything a placeholder has to bear."""
+    """Unpickles through attributes, items and a call: everything a placeholder must support."""
 
     def __init__(self) -> None:
         self.inside = {"a": 1}
@@ -124,7 +124,7 @@ def test_no_code_of_a_checkpoint_runs(published: Path, tmp_path: Path, legacy: b
     path = tmp_path / "model.pt"
     content = odd_objects(tmp_path) | {"model": tensors}
     torch.save(content, path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(pickle.UnpicklingError):  # torch's own safe reader can't
+    with pytest.raises(pickle.UnpicklingError):  # torch's safe reader refuses it
         torch.load(path, weights_only=True)
     read = read_published(path)
     assert not (tmp_path / "owned").exists()
@@ -134,7 +134,7 @@ def test_no_code_of_a_checkpoint_runs(published: Path, tmp_path: Path, legacy: b
     assert torch.equal(network.head.weight, tensors["proj.weight"])
 
 
-def test_the_malicious_file_is_malicious(tmp_path: Path) -> None:
+def test_an_unsafe_reader_runs_the_code(tmp_path: Path) -> None:
     torch.save({"evil": Malicious(tmp_path / "owned")}, tmp_path / "model.pt")
     torch.load(tmp_path / "model.pt", weights_only=False)
     assert (tmp_path / "owned").exists()
@@ -149,14 +149,14 @@ def test_a_bare_malicious_pickle(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-def test_a_program_is_refused(tmp_path: Path) -> None:
+def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
     torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "model.pt")
     with pytest.raises(CheckpointError, match="TorchScript program"):
         read_pickle(tmp_path / "model.pt")
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.99, 0.9999])
-def test_cut_off_files(published: Path, tmp_path: Path, kept: float) -> None:
+def test_truncated_files(published: Path, tmp_path: Path, kept: float) -> None:
     whole = (published / "model.pt").read_bytes()
     path = tmp_path / "model.pt"
     path.write_bytes(whole[: int(len(whole) * kept)])
@@ -167,7 +167,7 @@ def test_cut_off_files(published: Path, tmp_path: Path, kept: float) -> None:
 @pytest.mark.parametrize(
     "content", [b"<html>404</html>", b"version https://git-lfs.github.com/spec/v1\n", b"\x00" * 4096]
 )
-def test_files_that_are_no_weights(published: Path, tmp_path: Path, content: bytes) -> None:
+def test_files_that_are_not_weights(published: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.pt").write_bytes(content)
     with pytest.raises(CheckpointError, match="damaged"):
         load_network(published, tmp_path / "model.pt")
@@ -176,7 +176,7 @@ def test_files_that_are_no_weights(published: Path, tmp_path: Path, content: byt
         load_network(published, tmp_path / "model.safetensors")
 
 
-def test_a_zip_of_something_else(published: Path, tmp_path: Path) -> None:
+def test_a_zip_without_weights(published: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
         archive.writestr("hello.txt", "hello")
     with pytest.raises(CheckpointError, match="damaged"):
@@ -190,7 +190,7 @@ def test_a_list_instead_of_weights(published: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "tokens.txt"])
-def test_small_files_that_are_missing_or_wrong(published: Path, tmp_path: Path, name: str) -> None:
+def test_missing_or_invalid_small_files(published: Path, tmp_path: Path, name: str) -> None:
     for other in ("config.yaml", "tokens.txt"):
         (tmp_path / other).write_bytes((published / other).read_bytes())
     (tmp_path / name).unlink()
@@ -201,7 +201,7 @@ def test_small_files_that_are_missing_or_wrong(published: Path, tmp_path: Path, 
         load_network(tmp_path, published / "model.pt")
 
 
-def test_conversion_keeps_every_number(published: Path, tmp_path: Path) -> None:
+def test_conversion_keeps_every_value(published: Path, tmp_path: Path) -> None:
     slim = convert_checkpoint(published, published / "model.pt", tmp_path)
     original = read_published(published / "model.pt")
     converted = read_safetensors(slim)
@@ -218,7 +218,7 @@ def test_conversion_keeps_every_number(published: Path, tmp_path: Path) -> None:
     assert torch.equal(ours(clip)[1], theirs(clip)[1])
 
 
-def test_a_conversion_that_is_stopped_leaves_nothing_half_made(published: Path, tmp_path: Path) -> None:
+def test_an_interrupted_conversion_leaves_no_files(published: Path, tmp_path: Path) -> None:
     def stop(fraction: float) -> None:
         if fraction >= 0.8:
             raise KeyboardInterrupt
@@ -229,7 +229,7 @@ def test_a_conversion_that_is_stopped_leaves_nothing_half_made(published: Path, 
     assert list(tmp_path.glob(".*.partial")) == []
 
 
-def test_a_conversion_that_is_killed_leaves_no_slim_file(published: Path, tmp_path: Path) -> None:
+def test_a_killed_conversion_leaves_no_converted_file(published: Path, tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path\n"
         "import webui.engine.emotion2vec.convert as convert\n"
@@ -249,7 +249,7 @@ def test_a_conversion_that_is_killed_leaves_no_slim_file(published: Path, tmp_pa
     assert list(tmp_path.glob(".*.partial")) == []
 
 
-def test_numbers_that_are_none_are_refused(published: Path, tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_refused(published: Path, tmp_path: Path) -> None:
     weights = save_changed(published, tmp_path, lambda tensors: tensors["proj.weight"].fill_(float("nan")))
     with pytest.raises(CheckpointError, match=r"proj\.weight contains NaN or infinite values"):
         convert_checkpoint(published, weights, tmp_path / "slim")

@@ -1,4 +1,4 @@
-"""Hand-written pickles that set attributes of what a reader hands out: the process is the same after as before."""
+"""Hand-written pickles that try to change objects of the process: nothing changes."""
 
 import collections
 import pickle
@@ -47,13 +47,13 @@ def word(letters: str) -> bytes:
 
 
 def entry(key: str, value: bytes) -> bytes:
-    """A dictionary of one entry, by instructions that torch's reader knows too."""
+    """Returns instructions for a dictionary with one entry, all of which torch's reader supports."""
     return b"}" + word(key) + value + b"s"
 
 
-TORCH_SETS = {"has_warned", "cache"}  # on its own functions, whatever is read
-EVIL = b"(K\x07K\x08t"  # a tuple; as a function's defaults it would change what tensors are made of
-STATES = [  # what BUILD is given: entries of ``__dict__``, attributes to set, or both
+TORCH_SETS = {"has_warned", "cache"}  # torch sets these on its own functions
+EVIL = b"(K\x07K\x08t"  # a tuple that would change tensors as the defaults of a function
+STATES = [  # for BUILD: entries of ``__dict__``, attributes to set, or both
     entry("evil", EVIL),
     b"(N" + entry("__defaults__", EVIL) + b"t",
     b"(N" + entry("__code__", EVIL) + b"t",
@@ -80,7 +80,7 @@ def hostile() -> Iterator[bytes]:
 
 
 def write(path: Path, body: bytes) -> Path:
-    """Writes what ``torch.save`` would: a dictionary of one tensor's place, and then the instructions."""
+    """Writes a file in the format of ``torch.save`` with one tensor's data and these instructions."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a/data.pkl", b"\x80\x02" + body + b".")
         archive.writestr("a/byteorder", b"little")
@@ -89,8 +89,8 @@ def write(path: Path, body: bytes) -> Path:
     return path
 
 
-def seen() -> dict[str, Any]:
-    """Everything of the process that a pickle was seen to change, or might: functions, classes, and modules' names."""
+def process_state() -> dict[str, Any]:
+    """Returns the state that a pickle might change: functions, classes and module attributes."""
     found: dict[str, Any] = {}
     modules = (torch, torch._utils, torch._tensor, torch.serialization, torch.storage, collections, reader, pickle)
     for module in modules:
@@ -109,7 +109,7 @@ def seen() -> dict[str, Any]:
 
 
 def read_strictly(path: Path) -> Any:  # noqa: ANN401
-    """Torch's own reader, alone."""
+    """Reads with torch's safe reader."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as err:
@@ -118,10 +118,10 @@ def read_strictly(path: Path) -> Any:  # noqa: ANN401
 
 @pytest.mark.parametrize("read", [read_pickle, read_strictly])
 @pytest.mark.filterwarnings("ignore")
-def test_nothing_of_the_process_is_changed(read: Callable[[Path], Any], tmp_path: Path) -> None:
+def test_the_process_does_not_change(read: Callable[[Path], Any], tmp_path: Path) -> None:
     bodies = sorted(set(hostile()))
     assert len(bodies) > 500
-    before = seen()
+    before = process_state()
     refused = 0
     for body in bodies:
         path = write(tmp_path / "model.pt", body)
@@ -129,7 +129,7 @@ def test_nothing_of_the_process_is_changed(read: Callable[[Path], Any], tmp_path
             read(path)
         except CheckpointError:
             refused += 1
-    after = seen()
+    after = process_state()
     assert {key: value for key, value in after.items() if before.get(key) != value} == {}
     assert before.keys() == after.keys()
     assert refused > 300
@@ -143,8 +143,8 @@ TENSOR = (
 )  # fmt: skip
 
 
-def test_a_tensor_is_read_after_what_was_refused(tmp_path: Path) -> None:
-    """The attack that was seen: new defaults for the function that makes tensors, then a file of others."""
+def test_a_refused_file_does_not_affect_the_next(tmp_path: Path) -> None:
+    """A known attack: new defaults for the function that creates tensors, and then another file."""
     shape = torch._utils._rebuild_tensor_v2.__defaults__
     state = b"(N" + entry("__defaults__", EVIL) + b"t"
     hostile = write(tmp_path / "hostile.pt", name("torch._utils", "_rebuild_tensor_v2") + state + b"b")
@@ -158,8 +158,8 @@ def test_a_tensor_is_read_after_what_was_refused(tmp_path: Path) -> None:
     assert not hasattr(read["args"], "lr")
 
 
-def test_an_old_file_with_a_class_and_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch writes a patch into the current folder where a class's source has changed and the class wants that."""
+def test_the_old_format_with_a_class_and_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch writes a patch file if the source of a class has changed and the class has ``dump_patches``."""
     monkeypatch.chdir(tmp_path)
     module = b"(" + word("module") + name("evil", "Network") + word("evil.py") + word("pass") + b"tQ"
     changed = name("evil", "Network") + b"(N" + entry("dump_patches", b"\x88") + b"tb0"

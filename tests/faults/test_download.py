@@ -1,9 +1,11 @@
-"""Fetching weights with the hubs' real clients from hubs on loopback that break off, lie, refuse, dawdle and vanish."""
+"""Downloads with the hubs' real clients from hubs on loopback that disconnect, send wrong bytes, refuse or stall."""
 
 import multiprocessing
 import os
+import random
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,9 +19,10 @@ import pytest
 
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
-from tests.support.paths import ROOT
+from tests.support.paths import PATIENT_APP
 from tests.support.waiting import wait_until
 from webui.engine.emotion2vec.family import EMOTION2VEC
+from webui.engine.hub import hubs
 from webui.engine.hub.client_process import NO_SESSION
 from webui.engine.hub.download import DownloadProgress
 from webui.engine.hub.download import download_weights as download_card
@@ -30,7 +33,7 @@ from webui.settings import Settings
 LARGE = "emotion2vec_plus_large"
 VARIABLES = {"modelscope": "MODELSCOPE_ENDPOINT", "huggingface": "HF_ENDPOINT"}
 BOTH = pytest.mark.parametrize("client", VARIABLES)
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def large(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same files around 110 MB of noise: Hugging Face's client writes pieces of 10 MB, so less can't be resumed."""
+    """The same with 110 MB of noise: Hugging Face's client writes pieces of 10 MB, smaller files are not resumed."""
     folder = tmp_path_factory.mktemp("large")
     for file in published.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
@@ -51,8 +54,8 @@ def large(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No hub answers until a test says so, and clients wait no longer than they must."""
+def no_hubs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hub is reachable unless a test sets one, and clients retry without long pauses."""
     for variable in VARIABLES.values():
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     monkeypatch.setenv("MODELSCOPE_DOWNLOAD_RETRY_MAX_DELAY_SECONDS", "1")
@@ -61,7 +64,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hub(published: Path) -> Iterator[Hub]:
+def hub(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setitem(hubs.reachable_hubs.__kwdefaults__, "timeout_s", PATIENCE_S)  # type: ignore[arg-type]
     with serve(Hub(published)) as hub:
         yield hub
 
@@ -87,7 +91,7 @@ def same_bytes(target: Path, published: Path) -> bool:
 
 
 @BOTH
-def test_a_model_comes_from_a_hub(
+def test_a_model_is_downloaded(
     client: str, hub: Hub, target: Path, published: Path, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLES[client], hub.endpoint)
@@ -104,14 +108,14 @@ def test_a_model_comes_from_a_hub(
 
 
 @BOTH
-def test_a_classifier_of_transformers_comes_from_a_hub(
+def test_a_classifier_of_transformers_is_downloaded(
     client: str, tmp_path: Path, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = tmp_path / "files"
     files.mkdir()
     (files / "config.json").write_text('{"model_type": "wav2vec2"}', "utf-8")
     (files / "preprocessor_config.json").write_text("{}", "utf-8")
-    (files / "notes.bin").write_bytes(b"not asked for")
+    (files / "notes.bin").write_bytes(b"not needed")
     with serve(Hub(files)) as hub:
         monkeypatch.setenv(VARIABLES[client], hub.endpoint)
         with pytest.raises(DownloadError, match=r"the repository has no model\.safetensors"):
@@ -123,7 +127,7 @@ def test_a_classifier_of_transformers_comes_from_a_hub(
     }  # fmt: skip
 
 
-def test_modelscopes_client_does_not_number_this_machine(
+def test_modelscopes_client_sends_no_machine_id(
     hub: Hub, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
@@ -134,7 +138,7 @@ def test_modelscopes_client_does_not_number_this_machine(
     assert not (tmp_path / "home" / ".modelscope").exists()
 
 
-def test_modelscope_is_asked_first(hub: Hub, published: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modelscope_is_preferred(hub: Hub, published: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Hub(published)) as second:
         monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
         monkeypatch.setenv("HF_ENDPOINT", second.endpoint)
@@ -143,7 +147,7 @@ def test_modelscope_is_asked_first(hub: Hub, published: Path, target: Path, monk
         assert second.served_bytes == 0
 
 
-def test_what_is_here_is_never_fetched(
+def test_existing_weights_are_not_downloaded(
     hub: Hub, published: Path, target: Path, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
@@ -155,7 +159,7 @@ def test_what_is_here_is_never_fetched(
 
 
 @BOTH
-def test_ten_broken_connections_cost_little(
+def test_downloads_resume_after_ten_broken_connections(
     client: str, large: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serve(Hub(large, cuts=10, cut_after=10_600_000)) as hub:
@@ -163,11 +167,11 @@ def test_ten_broken_connections_cost_little(
         download_weights(LARGE, target)
         assert hub.cuts <= 0
         assert same_bytes(target, large)
-        assert hub.served_bytes < 1.2 * sum(file.stat().st_size for file in large.iterdir())  # it went on, not anew
+        assert hub.served_bytes < 1.2 * sum(file.stat().st_size for file in large.iterdir())  # it resumed
 
 
 @BOTH
-def test_wrong_bytes_are_not_kept(
+def test_wrong_bytes_are_refused(
     client: str, hub: Hub, target: Path, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLES[client], hub.endpoint)
@@ -179,11 +183,11 @@ def test_wrong_bytes_are_not_kept(
     assert registry.find(LARGE) is None
 
 
-def test_where_one_hub_fails_the_other_helps(
+def test_if_one_hub_fails_the_other_is_used(
     hub: Hub, published: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serve(Hub(published, wrong_bytes=True)) as liar:
-        monkeypatch.setenv("MODELSCOPE_ENDPOINT", liar.endpoint)
+    with serve(Hub(published, wrong_bytes=True)) as wrong:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", wrong.endpoint)
         monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
         download_weights(LARGE, target)
     assert same_bytes(target, published)
@@ -192,7 +196,7 @@ def test_where_one_hub_fails_the_other_helps(
 
 @BOTH
 @pytest.mark.parametrize("status", [404, 500])
-def test_a_hub_that_refuses_is_named_with_its_answer(
+def test_an_error_of_a_hub_has_its_status(
     client: str, status: int, hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLES[client], hub.endpoint)
@@ -203,18 +207,18 @@ def test_a_hub_that_refuses_is_named_with_its_answer(
     assert hub.served_bytes == 0
 
 
-def test_no_hub_at_all_is_known_soon(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+def test_without_any_hub_it_fails_soon(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never responds
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()
         with pytest.raises(DownloadError, match=r"Neither ModelScope .* nor Hugging Face") as caught:
             download_weights(LARGE, target)
-        assert time.monotonic() - started < 10  # 3 s, and what a busy machine adds
+        assert time.monotonic() - started < 60  # 3 s on an idle machine
     assert caught.value.code == "download.unreachable"
 
 
 @BOTH
-def test_cancelled_in_the_middle_it_goes_on_from_there(
+def test_a_cancelled_download_is_resumed(
     client: str, large: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serve(Hub(large, pause_s=0.001)) as hub:
@@ -222,7 +226,7 @@ def test_cancelled_in_the_middle_it_goes_on_from_there(
         with pytest.raises(DownloadCancelledError, match="the next attempt resumes from it"):
             download_weights(LARGE, target, cancelled=lambda: hub.served_bytes > 40_000_000)
         assert not (target / "model.pt").exists()
-        wait_until(lambda: stands_still(hub), PATIENCE_S)
+        wait_until(lambda: is_idle(hub), PATIENCE_S)
         hub.pause_s, before = 0.0, hub.served_bytes
         download_weights(LARGE, target)
         assert same_bytes(target, large)
@@ -230,7 +234,9 @@ def test_cancelled_in_the_middle_it_goes_on_from_there(
 
 
 @BOTH
-def test_a_disk_too_small_is_known_before(client: str, hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_space_is_detected_before_downloading(
+    client: str, hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(VARIABLES[client], hub.endpoint)
     hub.claimed_bytes = 10**15
     with pytest.raises(OutputError, match="MB are free") as caught:
@@ -239,37 +245,37 @@ def test_a_disk_too_small_is_known_before(client: str, hub: Hub, target: Path, m
     assert hub.requests_for("model.pt") == 0
 
 
-def download_with_little_room(target: Path, told: "multiprocessing.Queue[str]") -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # as a full disk: writing fails at a point
+def download_with_little_room(target: Path, results: "multiprocessing.Queue[str]") -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # like a full disk: writing fails
     try:
         download_weights(LARGE, target)
     except OutputError as err:
-        told.put(err.code)
-    except Exception as err:  # noqa: BLE001 - the other process shall hear of it
-        told.put(repr(err))
+        results.put(err.code)
+    except Exception as err:  # noqa: BLE001 - passed to the other process
+        results.put(repr(err))
 
 
 @BOTH
-def test_a_disk_that_fills_is_told(client: str, hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_becomes_full(client: str, hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLES[client], hub.endpoint)
     context = multiprocessing.get_context("fork")
-    told: multiprocessing.Queue[str] = context.Queue()
-    process = context.Process(target=download_with_little_room, args=(target, told))
+    results: multiprocessing.Queue[str] = context.Queue()
+    process = context.Process(target=download_with_little_room, args=(target, results))
     process.start()
-    assert told.get(timeout=PATIENCE_S) == "download.not_written"
+    assert results.get(timeout=PATIENCE_S) == "download.not_written"
     process.join(PATIENCE_S)
     assert not (target / "model.pt").exists()
 
 
-def test_two_starts_download_once(hub: Hub, target: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_download_once(hub: Hub, target: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
     monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
     hub.pause_s = 0.005
-    command = [sys.executable, str(ROOT / "app.py"), "download", LARGE]
+    command = [sys.executable, str(PATIENT_APP), "download", LARGE]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
     outputs = [process.communicate(timeout=PATIENCE_S)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert outputs == [b"", b""]  # clients that print are kept from stdout
+    assert outputs == [b"", b""]  # output of the clients is kept away from stdout
     assert hub.requests_for("model.pt") == 1
     assert same_bytes(target, published)
 
@@ -278,20 +284,47 @@ def test_the_client_does_not_outlive_the_program(hub: Hub, target: Path, monkeyp
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
     monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
     hub.pause_s = 0.05
-    program = subprocess.Popen([sys.executable, str(ROOT / "app.py"), "download", LARGE], stderr=subprocess.DEVNULL)
+    program = subprocess.Popen([sys.executable, str(PATIENT_APP), "download", LARGE], stderr=subprocess.DEVNULL)
     wait_until(lambda: hub.served_bytes > 100_000, PATIENCE_S)
     os.kill(program.pid, signal.SIGKILL)
     program.wait(PATIENCE_S)
-    wait_until(lambda: stands_still(hub), PATIENCE_S)
+    wait_until(lambda: is_idle(hub), PATIENCE_S)
     assert hub.served_bytes < 2_000_000
 
 
-def test_a_model_that_nobody_publishes(registry: ModelRegistry) -> None:
+@pytest.mark.long  # the small form: test_the_client_does_not_outlive_the_program
+@BOTH
+def test_forty_kills_of_a_download(client: str, large: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGKILL at random places: the next start resumes, and no incomplete file ever has the name of the weights."""
+    monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
+    command = [sys.executable, str(PATIENT_APP), "download", LARGE]
+    chance = random.Random(1)
+    weights = target / "model.pt"
+    with serve(Hub(large, pause_s=0.002)) as hub:
+        monkeypatch.setenv(VARIABLES[client], hub.endpoint)
+        for _ in range(40):
+            goal = hub.served_bytes + chance.randrange(30_000_000)
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+                wait_until(lambda goal=goal, process=process: hub.served_bytes > goal or process.poll() is not None)
+                process.kill()
+            wait_until(lambda: is_idle(hub), PATIENCE_S)
+            if weights.exists():
+                assert weights.read_bytes() == (large / "model.pt").read_bytes()
+                shutil.rmtree(target)
+        hub.pause_s = 0.0
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert same_bytes(target, large)
+    assert not list(target.glob("*.incomplete"))
+
+
+def test_an_unknown_model_is_refused(registry: ModelRegistry) -> None:
     with pytest.raises(ModelNotFoundError, match="emotion2vec_plus_large"):
         registry.download("whisper")
 
 
-def stands_still(hub: Hub) -> bool:
+def is_idle(hub: Hub) -> bool:
+    """Returns whether the hub sends nothing for half a second."""
     before = hub.served_bytes
     time.sleep(0.5)
     return hub.served_bytes == before

@@ -1,4 +1,4 @@
-"""Long recordings at the limits of the machine: memory stays bounded, a full disk is an error that leaves nothing."""
+"""Long recordings: memory stays bounded, and a full disk is an error that leaves no files."""
 
 import os
 import subprocess
@@ -12,6 +12,7 @@ import soundfile
 
 from tests.support.audio_files import voice
 from tests.support.paths import ROOT
+from tests.support.proofs import sizes
 from webui import storage
 
 RATE = 16_000
@@ -55,29 +56,31 @@ def write_minutes(path: Path, minutes: int) -> Path:
     minute = voice(60.0)
     with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16", format=path.suffix[1:].upper()) as file:
         for number in range(minutes):
-            file.write(minute * np.float32(0.5 + 0.02 * number))
+            file.write(minute * np.float32(0.5 + 0.02 * (number % 20)))
     return path
 
 
-def test_twenty_minutes_need_hardly_more_memory_than_one(tmp_path: Path) -> None:
-    """The samples alone would be 77 MB, the features 246 MB."""
+@sizes("minutes", small=20, full=300)
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path, minutes: int) -> None:
+    """Of twenty minutes the samples alone are 77 MB, the features 246 MB."""
     grown_mb = run(
         "recognize(sys.argv[1], sys.argv[3])\n"
         "before = peak_kb()\n"
         "result = recognize(sys.argv[2], sys.argv[3]).result\n"
-        "assert result.embedding.shape == (59_999, 1024), result.embedding.shape\n"
+        "assert result.embedding.shape == (int(sys.argv[4]) * 3_000 - 1, 1024), result.embedding.shape\n"
         "print((peak_kb() - before) // 1024)",
         write_minutes(tmp_path / "one.wav", 1),
-        write_minutes(tmp_path / "twenty.flac", 20),
+        write_minutes(tmp_path / "long.flac", minutes),
         tmp_path / "outputs",
+        minutes,
     )
     assert int(grown_mb) < 40
 
 
 @pytest.mark.parametrize(("limit_mb", "reached"), [(5, 0.0), (20, 0.3)], ids=["spool", "embedding"])
-def test_a_full_disk_in_the_middle_leaves_nothing(tmp_path: Path, limit_mb: int, reached: float) -> None:
-    """Four minutes are a spool of 15 MB, a wav of 8 MB, features of 49 MB; no file may be larger than the limit."""
-    said = run(
+def test_a_disk_that_becomes_full_leaves_nothing(tmp_path: Path, limit_mb: int, reached: float) -> None:
+    """Four minutes need a spool of 15 MB, a WAV of 8 MB and features of 49 MB; the limit is for each file."""
+    output = run(
         "limit = int(sys.argv[3]) * 1_000_000\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
         "seen = []\n"
@@ -87,25 +90,25 @@ def test_a_full_disk_in_the_middle_leaves_nothing(tmp_path: Path, limit_mb: int,
         tmp_path / "outputs",
         limit_mb,
     )
-    code, last = said.split()
+    code, last = output.split()
     assert code == "storage.disk_full"
     assert reached <= float(last) < reached + 0.3
     assert list((tmp_path / "outputs").iterdir()) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs locks on folders")
-def test_what_a_killed_run_left_is_removed_by_the_next_and_what_is_at_work_is_not(tmp_path: Path) -> None:
+def test_drafts_of_killed_runs_are_removed_and_active_ones_kept(tmp_path: Path) -> None:
     path, outputs = write_minutes(tmp_path / "four.flac", 4), tmp_path / "outputs"
     kill = "import os\nrecognize(sys.argv[1], sys.argv[2], lambda done, _stage: done > 0.5 and os.kill(os.getpid(), 9))"
     done = subprocess.run([sys.executable, "-c", PROGRAM + kill, path, outputs], cwd=ROOT, check=False)
     assert done.returncode == -9
     (left,) = outputs.iterdir()
     assert sorted(file.name for file in left.iterdir()) == ["embedding.npy", "processed_audio.wav"]
-    with storage.open_draft(outputs, started=datetime.now().astimezone()) as at_work:
-        assert left.is_dir()  # young: it could be about to take its lock
-        for draft in (left, at_work.path):
+    with storage.open_draft(outputs, started=datetime.now().astimezone()) as active:
+        assert left.is_dir()  # recent drafts are kept: their locks may not be taken yet
+        for draft in (left, active.path):
             os.utime(draft, (0, 0))
         run("recognize(sys.argv[1], sys.argv[2])", write_minutes(tmp_path / "one.wav", 1), outputs)
-        assert at_work.path.is_dir()
+        assert active.path.is_dir()
         assert not left.exists()
     assert [one.name[:8] for one in outputs.iterdir()] == ["outputs_"]

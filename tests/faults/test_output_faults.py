@@ -1,4 +1,4 @@
-"""A disk that is full, a folder that can't be written to: the clear error, and nothing half-made."""
+"""Full disks and read-only folders: clear errors, and no incomplete files."""
 
 import os
 import resource
@@ -6,30 +6,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.support.paths import ROOT
-from webui import storage
+from tests.support.run_folders import write_run
 from webui.errors import OutputError
-
-STARTED = datetime(2024, 1, 4, 22, 30, 0).astimezone()
-
-
-def write_run(outputs_dir: Path, seconds: float) -> Path:
-    waveform = np.random.default_rng(0).uniform(-1, 1, int(seconds * 16_000)).astype(np.float32)
-    with storage.open_draft(outputs_dir, started=STARTED) as draft, draft.writing():
-        storage.write_wav(draft.path / storage.AUDIO_FILE, waveform, sample_rate=16_000)
-        (draft.path / storage.RESULT_FILE).write_text("{}\n")
-        return draft.publish()
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 256 kB."""
+    """A file system of 256 kB."""
     mount = shutil.which("mount")
     if mount is None or os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
@@ -48,15 +36,15 @@ def test_disk_full(small_disk: Path) -> None:
         write_run(small_disk, seconds=60.0)
     assert caught.value.code == "storage.disk_full"
     assert list(small_disk.iterdir()) == [first]
-    assert write_run(small_disk, seconds=1.0).name == "outputs_20240104_223000_2"  # there is room again
+    assert write_run(small_disk, seconds=1.0).name == "outputs_20240104_223000_2"  # there is space again
 
 
-def test_file_size_limit_reads_as_disk_full(tmp_path: Path) -> None:
+def test_a_file_size_limit_is_reported_as_a_full_disk(tmp_path: Path) -> None:
     program = (
         "import resource, signal, sys; from pathlib import Path\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "from tests.faults.test_output_faults import write_run\n"
+        "from tests.support.run_folders import write_run\n"
         "from webui.errors import OutputError\n"
         "try:\n    write_run(Path(sys.argv[1]), 60.0)\n"
         "except OutputError as err:\n    print(err.code)\n"

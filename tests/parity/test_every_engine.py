@@ -1,4 +1,4 @@
-"""Every engine in every precision, with one clip, a batch and a recording of several windows, beside native fp32."""
+"""Every engine in every precision against native fp32: single clips, a batch and a recording of several windows."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from webui.engine.registry import LARGE, ModelRegistry
 from webui.service.recognition.windows import predict_recording
 from webui.settings import Device, Engine, Precision, Settings
 
-LARGEST = {Precision.FP32: 1e-5, Precision.FP16: 2e-2, Precision.BF16: 6e-2, Precision.INT8: 2e-1}  # score differences
+MAX_DIFFERENCE = {Precision.FP32: 1e-5, Precision.FP16: 2e-2, Precision.BF16: 6e-2, Precision.INT8: 2e-1}  # of scores
 EXACT = 1e-5
 WINDOW_S = 2.0
 each = pytest.mark.parametrize(
@@ -54,11 +54,11 @@ def test_single_batch_and_long(
     for window, answer in zip(windows, single, strict=True):
         expected = plain.predict([window])[0].logits
         assert answer.logits.shape == expected.shape
-        np.testing.assert_allclose(scores(answer.logits), scores(expected), atol=LARGEST[precision])
+        np.testing.assert_allclose(scores(answer.logits), scores(expected), atol=MAX_DIFFERENCE[precision])
     for together, alone in zip(model.predict(windows), single, strict=True):
         np.testing.assert_allclose(scores(together.logits), scores(alone.logits), atol=EXACT)
     recording = make_clip(5, 9.0)
     ours, expected_long = (predict_recording(one, recording, window_s=WINDOW_S) for one in (model, plain))
     assert ours.windows == expected_long.windows > 3
     assert ours.logits.shape == expected_long.logits.shape
-    np.testing.assert_allclose(scores(ours.logits), scores(expected_long.logits), atol=LARGEST[precision])
+    np.testing.assert_allclose(scores(ours.logits), scores(expected_long.logits), atol=MAX_DIFFERENCE[precision])

@@ -1,4 +1,4 @@
-"""The native engine's numbers are FunASR's, stage by stage and whole, on weights that could fail."""
+"""The native engine gives FunASR's numbers, for each stage and as a whole, with weights that reveal mistakes."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -104,7 +104,7 @@ def test_upstream_embeddings(tiny: Pair) -> None:
     np.testing.assert_allclose(ours.mean(axis=0), pooled, atol=2e-5)
 
 
-def test_a_window_is_normalised_by_its_recording_in_both(tiny: Pair) -> None:
+def test_both_normalise_a_window_with_statistics_of_its_recording(tiny: Pair) -> None:
     clip = make_clip(6, 2.0)
     piece = Window(clip[4000:20_000], whole(clip).mean, whole(clip).variance)
     ours, theirs = tiny.native.predict([piece])[0], tiny.reference.predict([piece])[0]
@@ -137,7 +137,7 @@ def wrong_slope(network: Emotion2vec) -> None:
 
 def unclamped_scale(network: Emotion2vec) -> None:
     scale = network.alibi.scale.detach().clone()
-    scale[0, 0, 1] = 0.3  # was negative, counts as 0
+    scale[0, 0, 1] = 0.3  # was negative, which counts as 0
     network.alibi.scale = nn.Parameter(scale)
 
 
@@ -170,6 +170,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         swap_norms,
         drop_attention_scale,
+        drop_head_scale,
         wrong_slope,
         unclamped_scale,
         biased_extra_tokens,
@@ -178,7 +179,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
     ids=lambda mutate: mutate.__name__,
 )
-def test_a_mistake_in_the_network_would_be_seen(mutate: Callable[[Emotion2vec], None], tiny_weights: Path) -> None:
+def test_mistakes_in_the_network_would_be_detected(mutate: Callable[[Emotion2vec], None], tiny_weights: Path) -> None:
     clip = make_clip(5, 2.0)
     logits = []
     for change in (lambda _network: None, mutate):
@@ -188,4 +189,4 @@ def test_a_mistake_in_the_network_would_be_seen(mutate: Callable[[Emotion2vec], 
         logits.append(model.predict([whole(clip)])[0].logits)
     before, after = logits
     difference = np.abs(softmax(after.mean(axis=0)) - softmax(before.mean(axis=0))).max()
-    assert difference > 10 * SCORE_TOLERANCE, "the parity tests would not notice"
+    assert difference > 10 * SCORE_TOLERANCE, "the parity tests would not fail"

@@ -1,4 +1,4 @@
-"""Long recordings: one window is upstream's own answer; more windows are the same in both engines."""
+"""Long recordings: one window gives upstream's result; several windows give the same in both engines."""
 
 import numpy as np
 import pytest
@@ -14,13 +14,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 
 def make_recording(seconds: float) -> np.ndarray:
-    """Clips of all kinds, ever louder, so that a part's own statistics are not the whole's."""
+    """Returns various clips of increasing loudness, so that statistics of a part differ from those of the whole."""
     clips = [make_clip(number, 4.0) * (0.2 + 0.03 * number) for number in range(round(seconds / 4) + 1)]
     return np.concatenate(clips)[: round(seconds * 16_000)].astype(np.float32)
 
 
 @pytest.mark.parametrize("seconds", [30.0, MAX_WINDOW_S])
-def test_up_to_a_window_it_is_upstream_s_answer(tiny: Pair, seconds: float) -> None:
+def test_a_single_window_gives_upstream_s_result(tiny: Pair, seconds: float) -> None:
     recording = make_recording(seconds)
     predicted = predict_recording(tiny.native, recording)
     assert predicted.windows == 1

@@ -1,4 +1,4 @@
-"""Small real servers on loopback that give audio, redirect, drip or stay silent, and count who connects."""
+"""Small HTTP servers on loopback that serve audio, redirect, or respond very slowly, and count connections."""
 
 import http.server
 import ssl
@@ -14,13 +14,13 @@ from tests.support.paths import EXAMPLE
 
 @dataclass
 class AudioHost:
-    """A running server and what it saw."""
+    """A running server and what it received."""
 
     address: str
     port: int = 0
     connections: int = 0
-    names: list[str] = field(default_factory=list)  # of TLS
-    hosts: list[str] = field(default_factory=list)  # of the Host header
+    names: list[str] = field(default_factory=list)  # from TLS handshakes
+    hosts: list[str] = field(default_factory=list)  # from Host headers
 
     def url(self, path: str = "/clip.wav", *, host: str | None = None, scheme: str = "http") -> str:
         return f"{scheme}://{host or self.address}:{self.port}{path}"
@@ -90,7 +90,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def audio_host(address: str = "127.0.0.1", certificate: tuple[Path, Path] | None = None) -> Iterator[AudioHost]:
-    """Runs one; with a certificate it speaks TLS."""
+    """Runs a server; with a certificate it uses TLS."""
     host = AudioHost(address)
     with _Server((address, 0), _Handler) as server:
         server.host = host

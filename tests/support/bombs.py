@@ -1,4 +1,4 @@
-"""Small bodies that grow when they are read."""
+"""Small request bodies that expand when they are decoded."""
 
 import io
 import zipfile
@@ -18,7 +18,7 @@ JSON_BOMBS: Final = {
 
 
 def audio_bombs() -> dict[str, bytes]:
-    """Returns them by what they are."""
+    """Returns audio uploads by name."""
     silence = io.BytesIO()
     with soundfile.SoundFile(silence, "w", 8000, 1, format="FLAC") as file:
         for _ in range(60):

@@ -1,4 +1,4 @@
-"""A Chromium, and fonts with Chinese letters and faces, for the browser tests: found, or installed where allowed."""
+"""Finds Chromium and fonts for Chinese and emoji for the browser tests, or installs them where that is possible."""
 
 import os
 import shutil
@@ -12,24 +12,24 @@ ON_MACOS: Final = (
     Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
 )
 PACKAGES: Final = {"browser": "chromium", "zh": "fonts-noto-cjk", "und-zsye": "fonts-noto-color-emoji"}
-LANGUAGES: Final = ("zh", "und-zsye")  # Chinese, and how fontconfig calls faces
+LANGUAGES: Final = ("zh", "und-zsye")  # Chinese, and fontconfig's name for emoji
 
 
 def provide(environment: dict[str, str]) -> str | None:
-    """Puts the browser's path into ``environment["CHROMIUM"]``; returns what is to be done if there is none."""
-    if lacking := _lacking(environment):
-        _install(lacking)
-    lacking = _lacking(environment)
-    if "browser" in lacking:
+    """Puts the browser's path into ``environment["CHROMIUM"]``; without a browser, returns instructions."""
+    if missing := _missing(environment):
+        _install(missing)
+    missing = _missing(environment)
+    if "browser" in missing:
         return (
-            "No Chromium is here, and only root on Debian or Ubuntu gets it by itself. Install it "
-            f"(`sudo apt-get install {' '.join(PACKAGES.values())}`; macOS: `brew install --cask chromium`), name one "
-            "in CHROMIUM=/path, or leave these tests out with SPEECH_EMOTION_SKIP_BROWSER=1."
+            "Chromium was not found; it is installed automatically only for root on Debian or Ubuntu. Install it "
+            f"(`sudo apt-get install {' '.join(PACKAGES.values())}`; macOS: `brew install --cask chromium`), set "
+            "CHROMIUM=/path, or skip these tests with SPEECH_EMOTION_SKIP_BROWSER=1."
         )
     return None
 
 
-def _lacking(environment: dict[str, str]) -> list[str]:
+def _missing(environment: dict[str, str]) -> list[str]:
     found = _browser(environment)
     if found is not None:
         environment["CHROMIUM"] = found
@@ -45,15 +45,15 @@ def _browser(environment: dict[str, str]) -> str | None:
 
 def _has_font(language: str) -> bool:
     if shutil.which("fc-list") is None:
-        return shutil.which("apt-get") is None  # macOS has such fonts
+        return shutil.which("apt-get") is None  # macOS includes such fonts
     return bool(subprocess.run(["fc-list", f":lang={language}"], capture_output=True, check=False).stdout.strip())
 
 
-def _install(lacking: list[str]) -> None:
+def _install(missing: list[str]) -> None:
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
         return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    wanted = [PACKAGES[name] for name in lacking]
+    wanted = [PACKAGES[name] for name in missing]
     for command in ([apt, "-q", "update"], [apt, "-q", "install", "-y", "--no-install-recommends", *wanted]):
         subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False, timeout=600)

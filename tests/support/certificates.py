@@ -1,4 +1,4 @@
-"""A certificate for a server of a test, signed by itself."""
+"""Self-signed certificates for test servers."""
 
 import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 
 def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
-    """Returns the files of a certificate for ``name``, valid for a day, and of its key."""
+    """Returns the files of a certificate for ``name`` (valid for a day) and of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,7 +1,7 @@
-"""Checkpoints like the published one, with random weights that could fail.
+"""Checkpoints like the published one, with random weights that reveal mistakes.
 
-A default initialisation proves nothing: its norms do nothing, its biases are zero, and every clip gets the same class.
-Here every tensor is drawn, a few ALiBi scales are negative (the network clamps them), and the head is fitted on the
+A default initialisation proves nothing: norms have no effect, biases are zero, and every clip gets the same class.
+Here every tensor is random, a few ALiBi scales are negative (the network clamps them), and the head is fitted on the
 features of synthetic clips until all nine classes occur with scores like a trained model's.
 """
 
@@ -25,12 +25,12 @@ TOKENS: Final = (
 )  # fmt: skip
 AUDIO: Final = "d2v_model.modality_encoders.AUDIO"
 SAMPLE_RATE: Final = 16_000
-TOP_SCORE: Final = 0.8  # median score of the winning class that the head is scaled to
+TOP_SCORE: Final = 0.8  # the head is scaled to this median score of the top class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """What differs between the members of the family."""
+    """Sizes that differ between the models of the family."""
 
     embed_dim: int
     num_heads: int
@@ -97,7 +97,7 @@ def make_config(sizes: Sizes) -> dict[str, Any]:
 
 
 def draw_tensors(sizes: Sizes, *, seed: int, labels: int = len(TOKENS)) -> dict[str, Tensor]:
-    """Every tensor of the published checkpoint under its published name, the decoder's included."""
+    """Returns every tensor of the published checkpoint under its published name, including the decoder."""
     generator = torch.Generator().manual_seed(seed)
     tensors: dict[str, Tensor] = {}
 
@@ -162,7 +162,7 @@ def make_clip(number: int, seconds: float) -> np.ndarray:
 
 
 def normalize(clip: np.ndarray) -> Tensor:
-    """What upstream does to a waveform before the network: shape ``(1, samples)``."""
+    """Normalises a waveform as upstream does before the network; returns ``(1, samples)``."""
     waveform = torch.from_numpy(clip)
     return torch.nn.functional.layer_norm(waveform, waveform.shape)[None]
 
@@ -204,15 +204,15 @@ def make_checkpoint(
     """Writes ``config.yaml``, ``tokens.txt``, ``configuration.json`` and ``model.pt`` as they are published.
 
     Args:
-        directory: made if it isn't there.
-        sizes: of the network.
-        seed: of the weights.
-        clips: how many synthetic clips the head is fitted on.
-        seconds: their length.
-        training: whether the file carries optimizer state and the command line it was trained with, like the real one.
+        directory: folder of the checkpoint; created if necessary.
+        sizes: sizes of the network.
+        seed: seed of the weights.
+        clips: number of synthetic clips that the head is fitted on.
+        seconds: length of these clips.
+        training: whether the file has optimizer state and training arguments, like the published one.
 
     Returns:
-        The ``model.pt``.
+        The path of ``model.pt``.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / CONFIG_FILE).write_text(yaml.safe_dump(make_config(sizes)), encoding="utf-8")

@@ -1,9 +1,9 @@
-"""A network namespace without a way out, where every look-up and every packet to another machine is seen (Linux).
+"""A network namespace without outside connection that records every name lookup and every packet (Linux).
 
-An audit hook sees what Python does; libraries in C look names up and connect behind its back. Here the kernel itself
-routes every address to loopback, where a name server of our own answers and a raw socket listens.
+An audit hook only covers Python; libraries in C can look up names and connect unnoticed. Here the kernel routes every
+address to loopback, where a name server of the test answers and a raw socket records.
 
-    run_closed(folder, "module:function")    runs the function in such a namespace and returns what was seen
+    run_closed(folder, "module:function")    runs the function in such a namespace and returns what was recorded
 """
 
 import json
@@ -27,23 +27,23 @@ from webui.settings import PROJECT_DIR
 ROOT: Final = PROJECT_DIR
 LIMIT_S: Final = 500
 TRANSPORTS: Final = {6: "tcp", 17: "udp"}
-ELSEWHERE: Final = "192.0.2.7"  # what our name server says of every name; nobody has this address (RFC 5737)
+ELSEWHERE: Final = "192.0.2.7"  # the name server's answer for every name; reserved for documentation (RFC 5737)
 PRIVATE: Final = ("--net", "--mount")
 PRIVATE_AS_USER: Final = ("--user", "--map-root-user", *PRIVATE)
 HIDDEN: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/nscd")  # and the user's home
 SET_UP: Final = (
     ("link", "set", "lo", "up"),
-    ("route", "add", "local", "0.0.0.0/0", "dev", "lo"),  # every address is this machine
+    ("route", "add", "local", "0.0.0.0/0", "dev", "lo"),  # every address leads to this machine
 )
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the programs asked for.
+    """Lookups and packets of the programs.
 
     Attributes:
-        names: looked up.
-        addresses: of other machines that packets went to, as ``tcp 192.0.2.7 port 443``.
+        names: names that were looked up.
+        addresses: other machines that packets were sent to, as ``tcp 192.0.2.7 port 443``.
     """
 
     names: set[str] = field(default_factory=set)
@@ -51,21 +51,25 @@ class Seen:
 
 
 def why_not() -> str | None:
-    """Returns why there can be no such namespace here, as a sentence; None if there can."""
+    """Returns why such a namespace is not possible here; None if it is."""
     if sys.platform != "linux":
-        return "Network namespaces are Linux's; this is another system."
+        return "Network namespaces exist only on Linux."
     missing = [program for program in ("unshare", "ip", "mount") if shutil.which(program) is None]
     if missing:
-        return f"No network namespace can be made without the programs {', '.join(missing)}."
-    return None if _unshare() else "This user may not make a network namespace: neither root nor user namespaces work."
+        return f"A network namespace cannot be created without the programs {', '.join(missing)}."
+    return (
+        None
+        if _unshare()
+        else "This user may not create a network namespace: neither as root nor with user namespaces."
+    )
 
 
 def run_closed(folder: Path, function: str) -> Seen:
-    """Calls ``function(folder)`` in a namespace without a way out.
+    """Calls ``function(folder)`` in a namespace without outside connection.
 
     Args:
-        folder: for everything the function's programs write. ``folder/hidden`` gets what they write to the system's
-            temporary folders and to the user's home, both of which are empty for them.
+        folder: receives all files of the function's programs. ``folder/hidden`` receives files for the system's
+            temporary folders and the user's home, which appear empty to the programs.
         function: ``module:name``.
     """
     unshare = _unshare()
@@ -78,7 +82,7 @@ def run_closed(folder: Path, function: str) -> Seen:
 
 
 def _unshare() -> list[str] | None:
-    """Returns the command that makes a namespace, if one of them works."""
+    """Returns a command that creates a namespace, or None if none works."""
     for flags in (PRIVATE, PRIVATE_AS_USER):
         command = ["unshare", *flags]
         script = " && ".join(" ".join(("ip", *words)) for words in SET_UP)
@@ -93,8 +97,8 @@ def _main(folder: Path, function: str) -> None:
     """Runs in the namespace."""
     for words in SET_UP:
         subprocess.run(("ip", *words), check=True)
-    subprocess.run(("ip", "-6", "route", "add", "local", "::/0", "dev", "lo"), check=False)  # there may be no IPv6
-    _ask_us_for_names(folder)
+    subprocess.run(("ip", "-6", "route", "add", "local", "::/0", "dev", "lo"), check=False)  # IPv6 may be disabled
+    _use_own_name_server(folder)
     home = pwd.getpwuid(os.getuid()).pw_dir
     needed = [folder, ROOT, Path(sys.prefix), Path(sys.base_prefix)]
     for place in (*HIDDEN, home, str(Path.home())):
@@ -110,8 +114,8 @@ def _main(folder: Path, function: str) -> None:
     (folder / "seen.json").write_text(json.dumps(shown), "utf-8")
 
 
-def _ask_us_for_names(folder: Path) -> None:
-    """Makes our name server the only way to look a name up."""
+def _use_own_name_server(folder: Path) -> None:
+    """Makes the test's name server the only one."""
     for path, content in (("/etc/resolv.conf", "nameserver 127.0.0.1\n"), ("/etc/nsswitch.conf", "hosts: files dns\n")):
         if Path(path).exists():
             own = folder / Path(path).name
@@ -120,7 +124,7 @@ def _ask_us_for_names(folder: Path) -> None:
 
 
 def _hide(place: Path, needed: Iterable[Path], hidden: Path) -> None:
-    """Puts an empty folder in a place, with what is needed of the old one bound into it."""
+    """Mounts an empty folder over ``place``, with the needed folders of the original bound into it."""
     inside = sorted({path.resolve() for path in needed if path.resolve().is_relative_to(place)})
     if not place.is_dir() or place in (Path("/"), *inside):
         return
@@ -134,33 +138,33 @@ def _hide(place: Path, needed: Iterable[Path], hidden: Path) -> None:
 
 
 def _answer_names(seen: Seen, ready: threading.Event) -> None:
-    """A name server that knows one answer."""
+    """A name server that gives the same answer for every name."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 53))
         ready.set()
         while True:
-            asked, who = server.recvfrom(4096)
-            name, end = _name_in(asked)
+            query, client = server.recvfrom(4096)
+            name, end = _name_in(query)
             seen.names.add(name)
             answer = b""
-            if asked[end : end + 2] == b"\0\1":  # an IPv4 address; there is no other
+            if query[end : end + 2] == b"\0\1":  # only IPv4 addresses are answered
                 answer = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4" + socket.inet_aton(ELSEWHERE)
             counts = b"\0\1" + (b"\0\1" if answer else b"\0\0") + b"\0\0\0\0"
-            server.sendto(asked[:2] + b"\x81\x80" + counts + asked[12 : end + 4] + answer, who)
+            server.sendto(query[:2] + b"\x81\x80" + counts + query[12 : end + 4] + answer, client)
 
 
-def _name_in(asked: bytes) -> tuple[str, int]:
+def _name_in(query: bytes) -> tuple[str, int]:
     """Returns the name of a DNS question, and where it ends."""
     labels, at = [], 12
-    while asked[at]:
-        labels.append(asked[at + 1 : at + 1 + asked[at]].decode("ascii", "replace"))
-        at += asked[at] + 1
+    while query[at]:
+        labels.append(query[at + 1 : at + 1 + query[at]].decode("ascii", "replace"))
+        at += query[at] + 1
     return ".".join(labels), at + 1
 
 
 def _watch_packets(seen: Seen, ready: threading.Event) -> None:
-    """Notes where packets go to; only loopback is left out."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)) as wire:  # 3: packets of every protocol
+    """Records the destinations of packets, except loopback."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)) as wire:  # 3: all protocols
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
         ready.set()
         while True:

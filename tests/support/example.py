@@ -1,4 +1,4 @@
-"""What the shipped built-in model says of the example audio; changes with the weights, and only here."""
+"""The result of the shipped built-in model for the example audio; update it when the weights change."""
 
 from typing import Final
 

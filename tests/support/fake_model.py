@@ -1,6 +1,6 @@
-"""A true implementation of the engine protocol without weights: loudness and pitch-like statistics decide.
+"""An implementation of the engine protocol without weights: scores follow from loudness and pitch-like statistics.
 
-Frame i looks at samples ``320 * i`` to ``320 * i + 400`` alone, so windows, batches and joins must be exact.
+Frame i depends only on samples ``320 * i`` to ``320 * i + 400``, so windows, batches and joins must be exact.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ FEATURES: Final = 4
 
 
 class FakeModel:
-    """Sixteen kilohertz in, fifty frames a second out."""
+    """Takes 16 kHz, returns 50 frames a second."""
 
     sample_rate = 16_000
     frame_rate = 50.0

@@ -1,4 +1,4 @@
-"""Sees every opening of a file in a folder, by any process and from C too (Linux)."""
+"""Records every opening of a file in a folder, by any process and also from C (Linux)."""
 
 import ctypes
 import os
@@ -13,12 +13,13 @@ HEAD = struct.Struct("iIII")
 
 
 class Watch:
-    """What was opened since it was asked last."""
+    """Records which files are opened."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def opened(self) -> list[str]:
+        """Returns the names of the files that were opened since the last call."""
         try:
             data = os.read(self._descriptor, 1 << 16)
         except BlockingIOError:

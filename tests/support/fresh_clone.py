@@ -1,7 +1,7 @@
 """A copy of ``run.sh`` in a folder of its own, and stand-ins for the programs it calls.
 
-The stand-ins write down how they were called. They are shell scripts, since CUDA, a full index and another operating
-system can't be had in a test; what is real (virtual environments, locks, signals, a full disk) is tested for real.
+The stand-ins are shell scripts that record their arguments; they replace CUDA, package indexes and other operating
+systems. Virtual environments, locks, signals and full disks are real.
 """
 
 import os
@@ -44,7 +44,7 @@ esac
 
 @dataclass(frozen=True)
 class Clone:
-    """A clone with nothing set up yet."""
+    """A clone before set-up."""
 
     folder: Path
     environment: dict[str, str]
@@ -54,7 +54,7 @@ class Clone:
         return (self.folder / ".venv" / "made").read_text()
 
     def calls(self) -> list[str]:
-        """What the stand-ins were asked for since the last time."""
+        """Returns the calls of the stand-ins since the last time."""
         record = Path(self.environment["CALLS"])
         lines = record.read_text().splitlines() if record.exists() else []
         record.unlink(missing_ok=True)
@@ -70,7 +70,7 @@ class Clone:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored where the tests run
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the parent process may ignore it
         )
 
     def run(

@@ -1,4 +1,4 @@
-"""A hub on loopback that speaks ModelScope's and Hugging Face's protocols, and misbehaves as told."""
+"""A hub on loopback with ModelScope's and Hugging Face's protocols, and with configurable faults."""
 
 import hashlib
 import json
@@ -17,16 +17,16 @@ CHUNK = 1 << 14
 
 @dataclass
 class Hub:
-    """What the hub serves, and how.
+    """Content and faults of the hub.
 
     Attributes:
-        folder: its files are those of every repository.
-        cuts: how often the connection still breaks in the middle of ``model.pt``.
-        cut_after: bytes that arrive before it breaks.
-        wrong_bytes: whether the bytes of ``model.pt`` differ from what is listed.
-        status: every request is answered with this; 0: as it should be.
-        pause_s: before each chunk of ``model.pt``.
-        claimed_bytes: size of ``model.pt`` in the lists; 0: the true one.
+        folder: files of every repository.
+        cuts: number of connections that will still break in the middle of ``model.pt``.
+        cut_after: bytes that are sent before a connection breaks.
+        wrong_bytes: whether the bytes of ``model.pt`` differ from the listed hash.
+        status: status of every response; 0: normal operation.
+        pause_s: pause before each chunk of ``model.pt``.
+        claimed_bytes: listed size of ``model.pt``; 0: the true size.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class Hub:
         return bytes(len(content)) if self.wrong_bytes and name == "model.pt" else content
 
     def requests_for(self, name: str) -> int:
-        """How often a file was asked for."""
+        """Returns the number of GET requests for a file."""
         return sum(1 for line in self.requests if line.startswith("GET") and line.endswith(name))
 
     def takes_a_cut(self) -> bool:
@@ -70,7 +70,7 @@ class Hub:
 
 @contextmanager
 def serve(served: Hub) -> Iterator[Hub]:
-    """Serves while the block runs."""
+    """Runs the hub during the block."""
     handler = type("Handler", (_Handler,), {"hub": served})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
@@ -104,7 +104,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.agents.add(self.headers.get("User-Agent", ""))
         self.hub.requests.append(f"{self.command} {path} {name}".strip())
         if self.hub.status and path != "/":
-            self._json({"error": "told to fail", "Code": self.hub.status, "Message": "told to fail"}, self.hub.status)
+            self._json(
+                {"error": "failing on request", "Code": self.hub.status, "Message": "failing on request"},
+                self.hub.status,
+            )
         elif name and (self.hub.folder / name).is_file():
             self._file(name, body=body)
         elif path.endswith("/repo/files"):
@@ -122,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.startswith("/api/models/"):
             self._json({"id": "emotion2vec/any", "sha": REVISION, "siblings": []})
         else:
-            self._json({"error": "no such thing", "Code": 404, "Message": "no such thing"}, 200 if path == "/" else 404)
+            self._json({"error": "not found", "Code": 404, "Message": "not found"}, 200 if path == "/" else 404)
 
     def _json(self, document: object, status: int = 200) -> None:
         content = json.dumps(document).encode()
@@ -135,13 +138,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, name: str, *, body: bool) -> None:
         content = self.hub.bytes_of(name)
-        asked = self.headers.get("Range", "").removeprefix("bytes=")
-        first, _, last = asked.partition("-")
+        requested = self.headers.get("Range", "").removeprefix("bytes=")
+        first, _, last = requested.partition("-")
         start = int(first) if first else 0
         part = content[start : int(last) + 1 if last else None]
         digest = hashlib.sha256((self.hub.folder / name).read_bytes()).hexdigest()
-        self.send_response(206 if asked else 200)
-        if asked:
+        self.send_response(206 if requested else 200)
+        if requested:
             self.send_header("Content-Range", f"bytes {start}-{start + len(part) - 1}/{len(content)}")
         for key, value in {
             "Content-Length": str(len(part)),
@@ -166,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
                     time.sleep(self.hub.pause_s)
                 self.wfile.write(part[start : start + CHUNK])
                 self.hub.served_bytes += len(part[start : start + CHUNK])
-        except OSError:  # whoever asked has gone
+        except OSError:  # the client has disconnected
             self.close_connection = True
         if cut:
             self.close_connection = True

@@ -1,4 +1,4 @@
-"""Audio files damaged at random: bytes changed, cut, doubled, filled; always the same for a seed."""
+"""Randomly damaged audio files: bytes changed, removed, repeated or replaced; the same for the same seed."""
 
 import random
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ SECONDS = 0.6
 
 
 def mutated_files(count: int, seed: int = 1) -> Iterator[tuple[str, bytes]]:
-    """Yields names and contents, over all formats in turn."""
+    """Yields names and contents, cycling through all formats."""
     chance = random.Random(seed)
     whole = {form.label: form.make(voice(SECONDS, form.rate), form.rate) for form in FORMATS}
     labels = list(whole)

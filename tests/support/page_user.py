@@ -1,5 +1,6 @@
-"""A person with a browser: opens the page and does what people do on it."""
+"""A user of the page: a browser context with the actions that the tests need."""
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,10 +10,11 @@ from tests.support.paths import EXAMPLE, ROOT
 
 SCREENSHOTS = ROOT / "tests" / "browser" / "screenshots"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-ANSWER_MS = 60_000  # the first answer loads the model
+ANSWER_MS = 180_000  # the first recognition loads the model
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 
 
-class Visitor:
+class PageUser:
     def __init__(self, browser: Browser, url: str, *, locale: str, scheme: str, width: int) -> None:
         self._context = browser.new_context(
             locale=locale,
@@ -23,20 +25,20 @@ class Visitor:
         )
         self.page = self._context.new_page()
         self.requests: list[Request] = []
-        self.complaints: list[str] = []
-        self.tolerated: set[str] = set()  # parts of errors that a test provokes, whenever they arrive
+        self.console_errors: list[str] = []
+        self.expected_errors: set[str] = set()  # parts of errors that the test provokes
         self._context.on("request", lambda request: self.requests.append(request))
-        self._context.on("console", lambda said: self._listen(said.type, said.text))
-        self.page.on("pageerror", lambda error: self._listen("error", str(error)))
+        self._context.on("console", lambda message: self._on_message(message.type, message.text))
+        self.page.on("pageerror", lambda error: self._on_message("error", str(error)))
         self.page.goto(url)
         self.page.wait_for_selector("html[data-language]")
 
-    def _listen(self, kind: str, words: str) -> None:
-        if kind == "error" and not any(part in words for part in self.tolerated):
-            self.complaints.append(words)
+    def _on_message(self, kind: str, text: str) -> None:
+        if kind == "error" and not any(part in text for part in self.expected_errors):
+            self.console_errors.append(text)
 
-    def strangers(self) -> list[str]:
-        """Every address asked that is not this machine."""
+    def foreign_urls(self) -> list[str]:
+        """Returns the requested URLs of other machines."""
         urls = [request.url for request in self.requests]
         return [url for url in urls if urlsplit(url).scheme not in {"data", "blob"} and _host(url) not in LOOPBACK]
 
@@ -47,7 +49,7 @@ class Visitor:
         expect(self.page.locator("#upload .file-preview")).to_be_visible()
 
     def recognize(self) -> Locator:
-        """Presses the button and waits for an answer or an error; returns the answer's place."""
+        """Clicks the button, waits for an answer or an error, and returns the element that contains it."""
         self.page.evaluate("document.querySelectorAll('.se-card').forEach((card) => card.remove())")
         self.page.click("#recognize")
         answer = self.page.locator("#answer")
@@ -69,19 +71,22 @@ class Visitor:
         expect(self.page.locator("#upload .file-preview")).to_contain_text(EXAMPLE.stem)
 
     def settle(self) -> None:
-        """Takes the pointer away and waits until nothing on the page moves or fades any more."""
+        """Moves the pointer away and waits until no animation is running."""
         self.page.mouse.move(0, 0)
         self.page.evaluate("document.activeElement.blur()")
-        self.page.wait_for_timeout(300)
+        self.page.evaluate(TWO_FRAMES)  # then the transitions that this starts are running
         self.page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
 
-    def photograph(self, name: str) -> None:
+    def screenshot(self, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.mouse.move(0, 0)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         self._context.close()
+
+
+OpenPage = Callable[..., PageUser]
 
 
 def _host(url: str) -> str:

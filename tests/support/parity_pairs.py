@@ -1,4 +1,4 @@
-"""One checkpoint in both engines, and how their numbers are compared; used by the tests and by ``write_table``."""
+"""A checkpoint loaded by both engines, and comparisons between them; used by the tests and by ``write_table``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.support.checkpoints import Sizes, make_checkpoint
+from tests.support.checkpoints import LARGE, Sizes, make_checkpoint
 from webui.engine.emotion2vec.convert import convert_checkpoint
 from webui.engine.emotion2vec.funasr_model import FunasrModel, load_funasr_model
 from webui.engine.emotion2vec.network import Emotion2vec
@@ -21,7 +21,7 @@ from webui.settings import Device
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One checkpoint in both engines."""
+    """A checkpoint loaded by both engines."""
 
     native: TorchModel
     reference: FunasrModel
@@ -38,7 +38,9 @@ class Pair:
 
 
 def load_pair(directory: Path, sizes: Sizes, *, clips: int = 27) -> Pair:
-    published = make_checkpoint(directory, sizes, clips=clips, seconds=1.0)
+    """Creates a random checkpoint in ``directory`` and loads it with both engines."""
+    training = sizes is not LARGE  # its training state would be 1.3 GB
+    published = make_checkpoint(directory, sizes, clips=clips, seconds=1.0, training=training)
     slim = convert_checkpoint(directory, published, directory)
     published.unlink()
     native = load_torch_model("pair", directory, slim, license="none", device=Device.CPU)
@@ -59,26 +61,26 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def upstream_scores(pair: Pair, clip: np.ndarray) -> np.ndarray:
-    """What a user of FunASR gets, with nothing of ours in between."""
+    """Scores from FunASR's public API, without this project's code."""
     answer = pair.reference._pipeline.generate(clip, granularity="utterance", extract_embedding=False)
     return np.array(answer[0]["scores"])
 
 
 def record_stages(module: nn.Module, named: dict[str, str]) -> tuple[dict[str, Tensor], list[Any]]:
     """Hooks that record the outputs of the submodules ``named`` (stage -> path)."""
-    seen: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
 
     def keep(stage: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _inputs: object, output: Any) -> None:  # noqa: ANN401
-            seen[stage] = (output[0] if isinstance(output, tuple) else output).detach()
+            outputs[stage] = (output[0] if isinstance(output, tuple) else output).detach()
 
         return hook
 
-    return seen, [module.get_submodule(path).register_forward_hook(keep(stage)) for stage, path in named.items()]
+    return outputs, [module.get_submodule(path).register_forward_hook(keep(stage)) for stage, path in named.items()]
 
 
 def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """Returns for every stage ours and upstream's output, in order, time before channels."""
+    """Returns the native and the upstream output of each stage in order, time before channels."""
     config = pair.network.config
     audio = "modality_encoders.AUDIO"
     theirs = {f"conv {i}": f"{audio}.local_encoder.conv_layers.{i}" for i in range(7)}
@@ -106,5 +108,5 @@ def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]
             hook.remove()
     for stage in (*(f"conv {i}" for i in range(7)), *(f"position {i}" for i in range(config.conv_pos_depth))):
         theirs_last = their_stages[stage].transpose(1, 2)  # upstream keeps channels first there
-        their_stages[stage] = theirs_last[:, : our_stages[stage].shape[1]]  # and sees samples past the last frame
+        their_stages[stage] = theirs_last[:, : our_stages[stage].shape[1]]  # and includes samples after the last frame
     return {stage: (our_stages[stage], their_stages[stage]) for stage in theirs}

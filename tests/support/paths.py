@@ -1,4 +1,4 @@
-"""Places that tests read from."""
+"""Paths that tests read from."""
 
 from typing import Final
 
@@ -6,4 +6,7 @@ from webui.settings import PROJECT_DIR
 
 ROOT: Final = PROJECT_DIR
 EXAMPLE: Final = ROOT / "examples" / "example_synthetic.wav"
-SHARED: Final = ROOT.parent / "shared"  # real speech and facts, where they lie beside the project; tests skip without
+PATIENT_APP: Final = ROOT / "tests" / "support" / "patient_app.py"
+SHARED: Final = (
+    ROOT.parent / "shared"
+)  # real speech and facts beside the checkout, if present; without them tests are skipped

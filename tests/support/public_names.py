@@ -1,6 +1,6 @@
-"""The names that users' programs depend on: kept in ``tests/data/public_names.json``, which later versions may extend.
+"""Names that users' programs depend on, recorded in ``tests/data/public_names.json``; later versions may only add some.
 
-python -m tests.support.public_names    adds what is new to the file; nothing is ever taken out
+python -m tests.support.public_names    adds new names to the file; it never removes any
 """
 
 import ast
@@ -19,7 +19,7 @@ from webui.storage import AUDIO_FILE, EMBEDDING_FILE, FRAMES_FILE, LOG_FILE, RES
 from webui.texts import TEXTS, Language
 
 FILE: Final = PROJECT_DIR / "tests" / "data" / "public_names.json"
-RETIRED_CODES: Final = (  # no program ever met these: every model of every version had frame logits
+RETIRED_CODES: Final = (  # no client ever received these: every model of every version had frame logits
     "request.no_segments",
     "windows.whole_only",
 )
@@ -42,7 +42,7 @@ def collect() -> dict[str, list[str]]:
 
 
 def kept() -> dict[str, list[str]]:
-    """Returns the public names of the versions before."""
+    """Returns the recorded names of earlier versions."""
     names: dict[str, list[str]] = json.loads(FILE.read_text("utf-8"))
     return names
 
@@ -52,7 +52,7 @@ def _routes(openapi: dict[str, Any]) -> list[str]:
 
 
 def _json_keys(schema: object) -> set[str]:
-    """Returns the names of the properties anywhere in a schema."""
+    """Returns all property names in a schema."""
     if isinstance(schema, list):
         return set().union(*map(_json_keys, schema))
     if not isinstance(schema, dict):
@@ -63,7 +63,7 @@ def _json_keys(schema: object) -> set[str]:
 
 
 def _codes() -> set[str]:
-    """Returns the codes of errors, warnings and log lines: keys of texts that the program gives to one of them."""
+    """Returns the codes of errors, warnings and log lines: keys of texts that the program passes to them."""
     found: set[str] = set()
     for source in (PROJECT_DIR / "webui").rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):

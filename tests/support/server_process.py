@@ -1,4 +1,4 @@
-"""A server as a person starts it: its own process, its own outputs folder, the real service and the real model."""
+"""Starts servers in processes of their own, each with its own outputs folder, the real service and a real model."""
 
 import os
 import re
@@ -18,16 +18,16 @@ from webui.units import BYTES_PER_MB
 
 PROGRAM = "from webui.server.process import serve; from webui.settings import Settings; serve(Settings())"
 ADDRESS = re.compile(r"^Running on local URL: (https?://localhost:(\d+))$")
-STOP_S = 15
+STOP_S = 60
 
 
 @dataclass(frozen=True)
 class RunningServer:
     url: str
     outputs_dir: Path
-    errors: Path  # what it wrote to stderr
+    errors: Path  # its stderr
     process: subprocess.Popen[str]
-    lines: tuple[str, ...]  # printed up to the address
+    lines: tuple[str, ...]  # its stdout up to the address
 
 
 def free_port() -> int:
@@ -62,7 +62,7 @@ def running_server(outputs_dir: Path, *, program: str = PROGRAM, **settings: obj
                 yield RunningServer(found[1], outputs_dir, errors, process, tuple(lines))
                 break
         else:
-            raise AssertionError(f"The server ended before it served: {lines} {errors.read_text()}")
+            raise AssertionError(f"The server ended before it was ready: {lines} {errors.read_text()}")
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -76,7 +76,7 @@ def running_server(outputs_dir: Path, *, program: str = PROGRAM, **settings: obj
 
 
 def rss_mb(server: RunningServer) -> float | None:
-    """Returns the resident memory of a server by its metrics; None where the system has no figure."""
+    """Returns the resident memory of a server from its metrics; None if the system does not report it."""
     shown = httpx.get(f"{server.url}/metrics").text
     found = re.search(r"^process_resident_memory_bytes (\S+)", shown, re.MULTILINE)
     return float(found[1]) / BYTES_PER_MB if found else None

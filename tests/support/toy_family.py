@@ -1,4 +1,4 @@
-"""A family of models in one file: what a new kind of model takes, besides its line in ``FAMILIES``."""
+"""A model family in one file: all that a new kind of model needs besides its line in ``FAMILIES``."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _CATALOG: Final = (
 
 
 class ToyModel(FakeModel):
-    """Takes samples at the rate that its file states."""
+    """Takes samples at the rate in its file."""
 
     def __init__(self, name: str, license: str, sample_rate: int) -> None:
         super().__init__(LabelSet.from_emotions(tuple(Emotion)[:4]), name=name)
@@ -39,7 +39,7 @@ class ToyModel(FakeModel):
 
 
 class ToyFamily(Family):
-    """Models that are a file with a sample rate."""
+    """Models that consist of a file with a sample rate."""
 
     engines: ClassVar[Mapping[str, tuple[str, ...]]] = {"toy": ("toybox",)}
     files = ModelFiles(wanted=(TOY_FILE,), needed=(TOY_FILE,))

@@ -1,4 +1,4 @@
-"""A corpus made on the spot: four voices, three emotions that a network can tell apart by pitch and rhythm."""
+"""A generated corpus: four voices and three emotions, which a network can tell apart by pitch and rhythm."""
 
 import csv
 from pathlib import Path
@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from training.options import TrainOptions
 from webui.engine.builtin.frontend import FrontEndConfig
 from webui.engine.builtin.network import NetworkConfig
 
 RATE = 16_000
 EMOTIONS = {"angry": (240.0, 6.0), "neutral": (140.0, 3.0), "sad": (100.0, 1.5)}  # pitch in Hz, syllables a second
 SPEAKERS = ("a_1", "a_2", "b_1", "b_2")
-SMALL = NetworkConfig(  # learns them within seconds
+SMALL = NetworkConfig(  # learns the corpus within seconds
     labels=3,
     front_end=FrontEndConfig(mels=16, lags=16),
     mel_channels=(4, 6, 8, 8),
@@ -21,6 +22,21 @@ SMALL = NetworkConfig(  # learns them within seconds
     heads=2,
     dilations=(1,),
     radius=4,
+)
+
+
+OPTIONS = TrainOptions(
+    threads=1,
+    epochs=5,
+    clips_per_epoch=96,
+    batch_size=8,
+    learning_rate=1e-2,
+    dropout=0.0,
+    mixup_prob=0.0,
+    ema_decay=0.8,
+    vtlp_prob=0.2,
+    nonspeech_signals=2,
+    variants=2,
 )
 
 

@@ -1,4 +1,4 @@
-"""A record of ``verify`` without the minutes that the real one takes."""
+"""A verification record, without running ``verify``, which takes minutes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from webui.settings import Precision
 
 
 def int8_record(folder: Path) -> VerificationRecord:
-    """Returns what ``verify --precision int8`` records for the converted checkpoint in ``folder`` if all goes well."""
+    """Returns the record of a successful ``verify --precision int8`` of the converted checkpoint in ``folder``."""
     digest = read_source_hash(folder / "model.safetensors")
     assert digest is not None
     return VerificationRecord(

@@ -1,4 +1,4 @@
-"""Keys, logins, origins, TLS: real servers, real HTTP, and no side door on the page's own endpoints."""
+"""Keys, logins, origins and TLS on real servers, including the page's own endpoints."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def visitor(server: RunningServer) -> Iterator[httpx.Client]:
+def client(server: RunningServer) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=60) as client:
         yield client
 
@@ -51,13 +51,13 @@ def visitor(server: RunningServer) -> Iterator[httpx.Client]:
 @pytest.fixture
 def anna(server: RunningServer) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=60) as client:
-        entered = client.post("/login", data={"user": "anna", "password": PASSWORD})
-        assert (entered.status_code, entered.headers["location"]) == (303, "/")
+        logged_in = client.post("/login", data={"user": "anna", "password": PASSWORD})
+        assert (logged_in.status_code, logged_in.headers["location"]) == (303, "/")
         yield client
 
 
-def all_addresses(server: RunningServer) -> list[tuple[str, str]]:
-    """Every address that the program and Gradio's app answer at, with something in the place of its parameters."""
+def all_routes(server: RunningServer) -> list[tuple[str, str]]:
+    """Returns method and path of every route of the program and of Gradio's app, with values for parameters."""
     code = """
 import json, re, sys
 from pathlib import Path
@@ -82,33 +82,33 @@ print(json.dumps(sorted(set(walk(app.routes)))))
     return [(method, path) for method, path in found]
 
 
-def test_without_a_key_no_address_answers(server: RunningServer, visitor: httpx.Client) -> None:
-    addresses = all_addresses(server)
-    assert len(addresses) > 80
-    paths = {path for _, path in addresses}
+def test_every_route_needs_a_key(server: RunningServer, client: httpx.Client) -> None:
+    routes = all_routes(server)
+    assert len(routes) > 80
+    paths = {path for _, path in routes}
     for part in ("/upload", "/queue/join", "/queue/data", "/file=x", "/heartbeat/x", "/call/x", "/cancel", "/config"):
         assert any(part in path for path in paths), part
-    for method, path in addresses:
+    for method, path in routes:
         if path not in OPEN:
-            answer = visitor.request(method, path)
+            answer = client.request(method, path)
             assert answer.status_code == 401, (method, path)
             assert answer.headers["www-authenticate"] == "Bearer"
     for path in ("/nothing", "/theme.css", "/assets/index.js", "/gradio_api/startup-events", "//config", "/%2e/config"):
-        assert visitor.get(path).status_code == 401, path
+        assert client.get(path).status_code == 401, path
 
 
-def test_health_needs_no_key(visitor: httpx.Client) -> None:
-    assert visitor.get("/healthz").status_code == 200
-    assert visitor.get("/readyz").status_code in (200, 503)
+def test_health_needs_no_key(client: httpx.Client) -> None:
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code in (200, 503)
 
 
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
-def test_a_key_opens_the_api_and_the_page(visitor: httpx.Client, header: str) -> None:
+def test_a_key_gives_access_to_the_api_and_the_page(client: httpx.Client, header: str) -> None:
     headers = {header: f"Bearer {KEY}" if header == "Authorization" else KEY}
-    answer = visitor.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, headers=headers)
+    answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, headers=headers)
     assert answer.status_code == 200
-    assert visitor.get("/", headers=headers).status_code == 200
-    assert visitor.get("/config", headers=headers).status_code == 200
+    assert client.get("/", headers=headers).status_code == 200
+    assert client.get("/config", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_a_key_opens_the_api_and_the_page(visitor: httpx.Client, header: str) ->
         {"Authorization": f"Basic {KEY}"},
         {"Authorization": KEY},
         {"X-API-Key": KEY[:-1]},
-        {"X-API-Key": hash_key(KEY)},  # who reads the settings has no key
+        {"X-API-Key": hash_key(KEY)},  # the hash from the settings is not a key
         {"X-API-Key": ""},
         {"Cookie": f"speech-emotion-session={KEY}"},
         {"Cookie": "speech-emotion-session="},
     ],
 )
-def test_other_credentials_do_not(visitor: httpx.Client, headers: dict[str, str]) -> None:
-    answer = visitor.get("/api/v1/models", headers=headers)
+def test_other_credentials_are_refused(client: httpx.Client, headers: dict[str, str]) -> None:
+    answer = client.get("/api/v1/models", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "access.unauthorized")
 
 
@@ -135,10 +135,10 @@ def test_gradio_client_with_a_key(server: RunningServer) -> None:
     assert client.predict(handle_file(EXAMPLE), "utterance", False, api_name="/recognize")["emotion"]
 
 
-def test_the_page_asks_for_a_login_and_lets_anna_in(visitor: httpx.Client, anna: httpx.Client) -> None:
-    asked = visitor.get("/", headers={"accept": "text/html"})
-    assert (asked.status_code, asked.headers["location"]) == (303, "/login")
-    form = visitor.get("/login", headers={"accept-language": "zh-CN"})
+def test_login_and_logout_of_the_page(client: httpx.Client, anna: httpx.Client) -> None:
+    redirect = client.get("/", headers={"accept": "text/html"})
+    assert (redirect.status_code, redirect.headers["location"]) == (303, "/login")
+    form = client.get("/login", headers={"accept-language": "zh-CN"})
     assert "用户名" in form.text
     assert "script" not in form.headers["content-security-policy"]
     assert "gradio" in anna.get("/").text
@@ -147,63 +147,65 @@ def test_the_page_asks_for_a_login_and_lets_anna_in(visitor: httpx.Client, anna:
     assert cookie.get_nonstandard_attr("SameSite") == "lax"
     sent = anna.post("/gradio_api/upload", files={"files": ("a.wav", EXAMPLE.read_bytes())})
     assert anna.get(f"/gradio_api/file={sent.json()[0]}").status_code == 200
-    assert visitor.get(f"/gradio_api/file={sent.json()[0]}").status_code == 401
-    assert "<button>" in anna.get("/logout").text  # a page of another site can make a browser ask for this much
+    assert client.get(f"/gradio_api/file={sent.json()[0]}").status_code == 401
+    assert "<button>" in anna.get("/logout").text  # a page of another site can only cause this GET
     assert anna.get("/config").status_code == 200
     assert anna.post("/logout").headers["location"] == "/login"
     assert anna.get("/config", headers={"Cookie": f"{cookie.name}={cookie.value}"}).status_code == 401
 
 
-def test_a_key_is_a_login_too(visitor: httpx.Client) -> None:
-    entered = visitor.post("/login", data={"key": KEY}, headers={"X-Forwarded-Proto": "https"})  # from no proxy
-    assert entered.status_code == 303
-    assert "Secure" not in entered.headers["set-cookie"]
-    assert visitor.get("/config").status_code == 200
+def test_login_with_a_key(client: httpx.Client) -> None:
+    logged_in = client.post(
+        "/login", data={"key": KEY}, headers={"X-Forwarded-Proto": "https"}
+    )  # not from a trusted proxy
+    assert logged_in.status_code == 303
+    assert "Secure" not in logged_in.headers["set-cookie"]
+    assert client.get("/config").status_code == 200
 
 
-def caller(server: RunningServer, address: str) -> httpx.Client:
+def client_at(server: RunningServer, address: str) -> httpx.Client:
     return httpx.Client(base_url=server.url, timeout=60, transport=httpx.HTTPTransport(local_address=address))
 
 
-def guess(who: httpx.Client, user: str, password: str = "guess", forwarded_for: str = "") -> int:
+def guess(caller: httpx.Client, user: str, password: str = "guess", forwarded_for: str = "") -> int:
     headers = {"X-Forwarded-For": forwarded_for} if forwarded_for else {}
-    return who.post("/login", data={"user": user, "password": password}, headers=headers).status_code
+    return caller.post("/login", data={"user": user, "password": password}, headers=headers).status_code
 
 
-def test_guessing_passwords_is_slow(server: RunningServer) -> None:
-    with caller(server, "127.0.0.9") as who:
-        guesses = [who.post("/login", data={"user": "anna", "password": f"guess {n}"}) for n in range(7)]
+def test_password_guesses_are_limited(server: RunningServer) -> None:
+    with client_at(server, "127.0.0.9") as caller:
+        guesses = [caller.post("/login", data={"user": "anna", "password": f"guess {n}"}) for n in range(7)]
         assert [answer.status_code for answer in guesses] == [401] * 5 + [429] * 2
         assert int(guesses[-1].headers["retry-after"]) > 30
-        assert who.post("/login", data={"user": "anna", "password": PASSWORD}).status_code == 429
-        huge = who.post("/login", content=b"x" * 9000, headers={"content-type": "application/x-www-form-urlencoded"})
+        assert caller.post("/login", data={"user": "anna", "password": PASSWORD}).status_code == 429
+        huge = caller.post("/login", content=b"x" * 9000, headers={"content-type": "application/x-www-form-urlencoded"})
         assert huge.status_code == 413
 
 
-def test_guesses_from_everywhere_count_for_the_account(server: RunningServer) -> None:
+def test_guesses_from_many_addresses_count_for_the_account(server: RunningServer) -> None:
     statuses = []
     for number in range(10, 16):
-        with caller(server, f"127.0.0.{number}") as who:
-            statuses += [guess(who, "ben") for _ in range(4)]
+        with client_at(server, f"127.0.0.{number}") as caller:
+            statuses += [guess(caller, "ben") for _ in range(4)]
     assert statuses == [401] * 20 + [429] * 4
-    with caller(server, "127.0.0.10") as who:
-        assert guess(who, "carol") == 401  # another account; the fifth of this caller
-        assert guess(who, "carol") == 429
+    with client_at(server, "127.0.0.10") as caller:
+        assert guess(caller, "carol") == 401  # another account; the fifth of this caller
+        assert guess(caller, "carol") == 429
 
 
-def test_the_success_of_another_account_forgets_no_guesses(server: RunningServer) -> None:
-    with caller(server, "127.0.0.16") as who:
-        assert [guess(who, "dan") for _ in range(4)] == [401] * 4
-        assert guess(who, "anna", PASSWORD) == 303
-        who.cookies.clear()
-        assert [guess(who, "dan") for _ in range(2)] == [401, 429]
+def test_a_login_to_another_account_does_not_reset_the_count(server: RunningServer) -> None:
+    with client_at(server, "127.0.0.16") as caller:
+        assert [guess(caller, "dan") for _ in range(4)] == [401] * 4
+        assert guess(caller, "anna", PASSWORD) == 303
+        caller.cookies.clear()
+        assert [guess(caller, "dan") for _ in range(2)] == [401, 429]
 
 
-def test_only_a_proxy_that_is_trusted_may_say_who_asks(server: RunningServer) -> None:
-    with caller(server, "127.0.0.17") as who:
-        claimed = [guess(who, "eve", forwarded_for=f"203.0.113.{number}") for number in range(6)]
+def test_only_trusted_proxies_may_forward_addresses(server: RunningServer) -> None:
+    with client_at(server, "127.0.0.17") as caller:
+        claimed = [guess(caller, "eve", forwarded_for=f"203.0.113.{number}") for number in range(6)]
         assert claimed == [401] * 5 + [429]
-    with caller(server, "127.0.0.2") as proxy:
+    with client_at(server, "127.0.0.2") as proxy:
         behind = [guess(proxy, "fay", forwarded_for=f"203.0.113.{number}, 198.51.100.7") for number in range(6)]
         assert behind == [401] * 5 + [429]
         assert guess(proxy, "fay", forwarded_for="198.51.100.7, 198.51.100.8, 127.0.0.2") == 401
@@ -211,26 +213,26 @@ def test_only_a_proxy_that_is_trusted_may_say_who_asks(server: RunningServer) ->
         assert "Secure" in proxy.post("/login", data={"key": KEY}, headers=headers).headers["set-cookie"]
 
 
-def test_other_sites(visitor: httpx.Client) -> None:
+def test_cors(client: httpx.Client) -> None:
     headers = {"Authorization": f"Bearer {KEY}"}
     for path in ("/api/v1/models", "/config", "/gradio_api/info"):
-        stranger = visitor.get(path, headers={**headers, "Origin": "https://stranger.example"})
-        assert not [name for name in stranger.headers if name.startswith("access-control-allow")]
-        friend = visitor.get(path, headers={**headers, "Origin": "https://friend.example"})
+        foreign = client.get(path, headers={**headers, "Origin": "https://foreign.example"})
+        assert not [name for name in foreign.headers if name.startswith("access-control-allow")]
+        friend = client.get(path, headers={**headers, "Origin": "https://friend.example"})
         assert friend.headers["access-control-allow-origin"] == "https://friend.example"
         assert "access-control-allow-credentials" not in friend.headers
-    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     where = "/api/v1/recognize"
-    assert visitor.options(where, headers={**asks, "Origin": "https://stranger.example"}).status_code == 400
-    assert visitor.options(where, headers={**asks, "Origin": "https://friend.example"}).status_code == 200
-    posted = visitor.post("/gradio_api/queue/join", headers={**headers, "Sec-Fetch-Site": "cross-site"}, json={})
+    assert client.options(where, headers={**preflight, "Origin": "https://foreign.example"}).status_code == 400
+    assert client.options(where, headers={**preflight, "Origin": "https://friend.example"}).status_code == 200
+    posted = client.post("/gradio_api/queue/join", headers={**headers, "Sec-Fetch-Site": "cross-site"}, json={})
     assert (posted.status_code, posted.json()["code"]) == (403, "access.cross_site")
 
 
-def test_only_hashes_are_kept(server: RunningServer) -> None:
-    kept = "".join(path.read_text("utf-8", "ignore") for path in server.outputs_dir.parent.glob("*.txt"))
-    assert hashlib.sha256(KEY.encode()).hexdigest() in kept
-    assert KEY not in kept
+def test_only_hashes_are_stored(server: RunningServer) -> None:
+    stored = "".join(path.read_text("utf-8", "ignore") for path in server.outputs_dir.parent.glob("*.txt"))
+    assert hashlib.sha256(KEY.encode()).hexdigest() in stored
+    assert KEY not in stored
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_only_hashes_are_kept(server: RunningServer) -> None:
         ({"allowed_hosts": "https://proxy.example"}, "access.bad_allowed_host"),
     ],
 )
-def test_settings_that_make_no_sense_start_nothing(settings: dict[str, str], code: str) -> None:
+def test_invalid_settings_are_refused(settings: dict[str, str], code: str) -> None:
     from webui.http.access import Access
 
     with pytest.raises(RequestError) as caught:
@@ -252,7 +254,7 @@ def test_settings_that_make_no_sense_start_nothing(settings: dict[str, str], cod
     assert KEY not in str(caught.value)
 
 
-def test_an_empty_file_of_keys_opens_nothing(tmp_path: Path) -> None:
+def test_an_empty_key_file_gives_no_access(tmp_path: Path) -> None:
     from webui.http.access import Access
 
     (tmp_path / "keys.txt").write_text("# none yet\n")
@@ -280,8 +282,8 @@ def test_key_new_and_key_login() -> None:
     assert run("key", "login").returncode == 2
 
 
-def test_open_to_the_network_without_a_lock_is_said_once(tmp_path: Path) -> None:
-    """Is said, and pages of other sites reach as little as on a server of this machine alone."""
+def test_an_open_server_on_the_network_warns_once(tmp_path: Path) -> None:
+    """It warns; and pages of other sites have no more access than on a server for this machine only."""
     environment = {
         **os.environ, "SPEECH_EMOTION_PORT": str(free_port()), "SPEECH_EMOTION_OUTPUTS_DIR": str(tmp_path),
         "SPEECH_EMOTION_FRAME_ANCESTORS": "https://portal.example:8443",
@@ -305,8 +307,8 @@ def test_open_to_the_network_without_a_lock_is_said_once(tmp_path: Path) -> None
                     assert "x-frame-options" not in answer.headers
         finally:
             process.terminate()
-        _, told = process.communicate(timeout=30)
-    assert told.count("open to the network at 0.0.0.0") == 1
+        _, stderr = process.communicate(timeout=30)
+    assert stderr.count("open to the network at 0.0.0.0") == 1
     for host, open_to_all in (("0.0.0.0", True), ("192.0.2.1", True), ("127.0.0.2", False), ("::1", False)):
         assert is_open_to_network(Settings(host=host)) is open_to_all
         assert not is_open_to_network(Settings(host=host, api_keys=hash_key(KEY)))  # type: ignore[arg-type]
@@ -325,13 +327,13 @@ def test_tls(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
         assert started.url.startswith("https://localhost:")
         trusted = ssl.create_default_context(cafile=str(certificate[0]))
         assert httpx.get(f"{started.url}/healthz", verify=trusted).json() == {"status": "ok"}
-        entered = httpx.post(f"{started.url}/login", data={"key": KEY}, verify=trusted)
-        assert "Secure" in entered.headers["set-cookie"]
+        logged_in = httpx.post(f"{started.url}/login", data={"key": KEY}, verify=trusted)
+        assert "Secure" in logged_in.headers["set-cookie"]
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{started.url}/healthz")
 
 
-def test_a_certificate_that_can_not_be_used_is_a_sentence(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+def test_an_unusable_certificate_is_an_error(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     with pytest.raises(RequestError, match="must be used together"):
         check_certificate(Settings(ssl_certfile=certificate[0]))
     for cert, key in ((tmp_path / "none.pem", certificate[1]), (certificate[1], certificate[0])):

@@ -1,4 +1,4 @@
-"""The examples of docs/API.md, run as they stand against a server, and the page that describes the API."""
+"""Runs the examples of docs/API.md against a server, and checks the API's documentation page."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from webui.api.examples import JOB, RECOGNIZED
 from webui.http.problems import Problem
 
 TEXT = (ROOT / "docs" / "API.md").read_text("utf-8")
-WRITTEN = "http://localhost:7860"
+DOCUMENTED_URL = "http://localhost:7860"
 OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
 def test_python(server: RunningServer, code: str, tmp_path: Path) -> None:
     script = tmp_path / "example.py"
-    script.write_text(code.replace(WRITTEN, server.url), "utf-8")
+    script.write_text(code.replace(DOCUMENTED_URL, server.url), "utf-8")
     done = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     emotion, number, *_ = done.stdout.split()
@@ -46,7 +46,7 @@ def test_curl(server: RunningServer) -> None:
     (line,) = re.findall(r"```bash\n(curl .*?)\n```", TEXT)
     try:
         done = subprocess.run(
-            line.replace(WRITTEN, server.url).split(),
+            line.replace(DOCUMENTED_URL, server.url).split(),
             cwd=ROOT,
             capture_output=True,
             check=True,
@@ -57,13 +57,13 @@ def test_curl(server: RunningServer) -> None:
     assert json.loads(done.stdout)["granularity"] == "frame"
 
 
-def test_the_problem_is_a_real_one(server: RunningServer) -> None:
+def test_the_documented_problem_is_a_real_one(server: RunningServer) -> None:
     (shown,) = re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)
     got = httpx.post(f"{server.url}/api/v1/recognize", json={}).json()
     assert Problem.model_validate(got) == Problem.model_validate_json(shown)
 
 
-def test_every_address_is_a_route() -> None:
+def test_every_documented_path_is_a_route() -> None:
     paths = set(OPENAPI["paths"])
     named = {found.rstrip("`:").partition("?")[0] for found in re.findall(r"(?:GET|DELETE|POST) (/\S+?)`", TEXT)}
     known = {re.sub(r"{(run|job)_id}", "{id}", path).replace("{file_name}", "{file}") for path in paths}
@@ -71,9 +71,9 @@ def test_every_address_is_a_route() -> None:
     assert len(named) >= 6
 
 
-def test_what_the_server_says_of_itself_is_what_is_committed(server: RunningServer) -> None:
-    said = httpx.get(f"{server.url}/api/v1/openapi.json").json()
-    assert said == OPENAPI
+def test_the_served_description_is_the_committed_one(server: RunningServer) -> None:
+    served = httpx.get(f"{server.url}/api/v1/openapi.json").json()
+    assert served == OPENAPI
 
 
 OPERATIONS = [
@@ -84,7 +84,7 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS, ids=[name for name, _ in OPERATIONS])
-def test_every_operation_says_which_errors_there_are(name: str, operation: dict[str, Any]) -> None:
+def test_every_operation_lists_its_errors(name: str, operation: dict[str, Any]) -> None:
     errors = {int(status): one for status, one in operation["responses"].items() if int(status) >= 400}
     if "/healthz" in name or "/readyz" in name:
         assert "security" not in operation
@@ -102,7 +102,7 @@ def test_every_operation_says_which_errors_there_are(name: str, operation: dict[
     assert OPENAPI["components"]["schemas"]["Problem"] == Problem.model_json_schema()
 
 
-def test_the_examples_are_documents() -> None:
+def test_the_examples_are_valid() -> None:
     assert RecognizedAudio.model_validate(RECOGNIZED).model_dump(mode="json", exclude_none=True) == RECOGNIZED
     assert JobDocument.model_validate(JOB).model_dump(mode="json", exclude_none=True) == JOB
     shown = json.dumps(OPENAPI)
@@ -110,7 +110,7 @@ def test_the_examples_are_documents() -> None:
     assert json.dumps(JOB) in shown
 
 
-def test_the_page_of_the_api_needs_no_other_machine(server: RunningServer) -> None:
+def test_the_documentation_page_loads_nothing_from_other_machines(server: RunningServer) -> None:
     page = httpx.get(f"{server.url}/docs")
     assert page.status_code == 200
     addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)

@@ -1,4 +1,4 @@
-"""Numbers that no recording has, and results that are deleted while they are read: never status 500."""
+"""Extreme numbers, and results that are deleted while they are read: never status 500."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(outputs: Path) -> Iterator[TestClient]:
-    """The routes without the page, which takes seconds to build."""
+    """A client of the REST routes without the page, which takes seconds to build."""
     settings = Settings(outputs_dir=outputs)
     service = RecognitionService(settings, FakeRegistry(settings))
     app = FastAPI()
@@ -70,14 +70,14 @@ def code_of(answer: Any, status: int) -> str:  # noqa: ANN401 - the test client'
     assert answer.headers["content-type"] == "application/problem+json"
 
     def refuse(name: str) -> None:
-        raise AssertionError(f"{name} is no JSON")
+        raise AssertionError(f"{name} is not valid JSON")
 
     code: str = json.loads(answer.text, parse_constant=refuse)["code"]
     return code
 
 
 @pytest.mark.parametrize("listed", ["results", "jobs"])
-def test_pages_of_lists(client: TestClient, listed: str) -> None:
+def test_limits_and_offsets_of_lists(client: TestClient, listed: str) -> None:
     for offset in (2**63, 2**64, 10**30, MAX_OFFSET + 1, -1, "1e3", "nan", "9" * 5000):
         assert code_of(client.get(f"/api/v1/{listed}?offset={offset}"), 422) == "api.bad_request"
         assert code_of(client.get(f"/api/v1/{listed}?limit={offset}"), 422) == "api.bad_request"
@@ -85,7 +85,7 @@ def test_pages_of_lists(client: TestClient, listed: str) -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_seconds_of_a_request(client: TestClient, field: str) -> None:
+def test_invalid_seconds_of_a_request(client: TestClient, field: str) -> None:
     for value in ABSURD:
         if field == "max_segment_s" and value == MAX_SMOOTHING_S + 1:
             continue
@@ -101,7 +101,8 @@ def test_seconds_of_a_request(client: TestClient, field: str) -> None:
                 assert code_of(client.post("/api/v1/jobs", content=body, headers=headers), 422) == "api.bad_request"
 
 
-def test_the_longest_seconds_are_answered(client: TestClient) -> None:
+@pytest.mark.model  # finding segments loads PyTorch
+def test_the_largest_allowed_seconds(client: TestClient) -> None:
     fields = {"granularity": "frame", "window_s": str(MAX_SMOOTHING_S), "hop_s": str(MAX_SMOOTHING_S)}
     answer = client.post("/api/v1/recognize", data=fields, files={"audio": EXAMPLE.read_bytes()})
     assert answer.status_code == 200, answer.text
@@ -112,7 +113,7 @@ def test_the_longest_seconds_are_answered(client: TestClient) -> None:
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("value", ABSURD[:-1])
-def test_options_are_checked_whoever_makes_them(field: str, value: float) -> None:
+def test_options_are_always_checked(field: str, value: float) -> None:
     with pytest.raises(RequestError, match="expected"):
         RecognizeOptions.of(granularity=Granularity.FRAME, **{field: value})
     with pytest.raises(ValueError, match=field):
@@ -120,14 +121,14 @@ def test_options_are_checked_whoever_makes_them(field: str, value: float) -> Non
 
 
 @pytest.mark.parametrize("document", [RecognizeRequest, JobRequest, AnalysisOptions])
-def test_no_document_takes_what_json_does_not_have(document: Any) -> None:  # noqa: ANN401
+def test_documents_refuse_numbers_that_json_does_not_have(document: Any) -> None:  # noqa: ANN401
     for written in ("NaN", "Infinity", "-Infinity", "1e999"):
         with pytest.raises(ValueError, match="finite"):
             document.model_validate_json(f'{{"max_segment_s": {written}}}')
 
 
-def test_what_is_kept_on_the_disk_can_be_read_again() -> None:
-    """A NaN was written as null, which is no number when it is read."""
+def test_a_clip_comparison_survives_json() -> None:
+    """A NaN was written as null, which cannot be read as a number."""
     clip = ClipComparison(
         clip="a.wav", duration_s=1.0, feature_difference=None, score_difference=0.0, native_emotion="sad",
         native_confidence=1.0, reference_emotion="sad", reference_confidence=1.0,
@@ -137,7 +138,7 @@ def test_what_is_kept_on_the_disk_can_be_read_again() -> None:
         clip.model_validate(clip.model_dump() | {"score_difference": math.nan})
 
 
-def test_a_header_s_endless_rate_is_told_as_json(client: TestClient) -> None:
+def test_an_infinite_sample_rate_in_a_header_gives_valid_json(client: TestClient) -> None:
     caf = with_soundfile(voice(0.5), 16_000, format="CAF", subtype="PCM_16")
     at = caf.index(b"desc") + 12
     for rate in (math.inf, -math.inf, math.nan, 1e300):
@@ -149,8 +150,8 @@ def test_a_header_s_endless_rate_is_told_as_json(client: TestClient) -> None:
         assert json.loads(notice.model_dump_json())["message"]
 
 
-def deleted_when_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody else deletes each result at the moment when a request has found it."""
+def delete_when_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deletes each result right after a request has found it."""
     find = RunIds.find
 
     def found(ids: RunIds, run_id: str) -> Path | None:
@@ -170,15 +171,15 @@ def deleted_when_found(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda client, run_id: client.delete(f"/api/v1/results/{run_id}"),
     ],
 )
-def test_a_result_that_is_deleted_meanwhile_is_404(
+def test_a_result_deleted_during_the_request_is_404(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any]
 ) -> None:
     run_id = recognized(client)
-    deleted_when_found(monkeypatch)
+    delete_when_found(monkeypatch)
     assert code_of(ask(client, run_id), 404) == "api.no_result"
 
 
-def test_a_list_leaves_out_what_is_deleted_meanwhile(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_omits_results_deleted_during_the_request(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     gone, stays = recognized(client), recognized(client)
     page = RunIds.newest_first
 
@@ -194,7 +195,7 @@ def test_a_list_leaves_out_what_is_deleted_meanwhile(client: TestClient, monkeyp
     assert gone not in [one["id"] for one in answer.json()["results"]]
 
 
-def test_a_file_is_sent_whole_though_it_is_deleted(tmp_path: Path) -> None:
+def test_a_file_deleted_during_the_response_is_sent_completely(tmp_path: Path) -> None:
     path = tmp_path / "processed_audio.wav"
     path.write_bytes(bytes(200_000))
     sent = []
@@ -215,8 +216,10 @@ def test_a_file_is_sent_whole_though_it_is_deleted(tmp_path: Path) -> None:
         OpenedFileResponse(path)
 
 
-def test_an_answer_whose_folder_is_gone(client: TestClient, monkeypatch: pytest.MonkeyPatch, outputs: Path) -> None:
-    """It was deleted by somebody who lists results, between its publication and its answer."""
+def test_a_result_deleted_before_its_response(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, outputs: Path
+) -> None:
+    """Another client deletes it between publication and response."""
     publish = RecognitionService.recognize
 
     def deleted(service: RecognitionService, *given: Any, **options: Any) -> Any:  # noqa: ANN401

@@ -1,11 +1,10 @@
-"""Jobs over real HTTP: a server process that is killed and started again, real files, real answers."""
+"""Jobs over HTTP, on server processes that are killed and restarted."""
 
 import csv
 import io
 import json
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ import pyarrow.parquet
 import pytest
 import soundfile
 
+from tests.support.proofs import sizes
 from tests.support.server_process import ROOT, RunningServer, running_server
+from tests.support.waiting import wait_for, wait_until
 from webui.service.serving.keys import hash_key, new_key
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
@@ -48,14 +49,14 @@ def client(server: RunningServer) -> Iterator[httpx.Client]:
         yield client
 
 
+def document_of(client: httpx.Client, job: str) -> dict[str, Any]:
+    document: dict[str, Any] = client.get(f"{JOBS}/{job}").json()
+    return document
+
+
 def ended(client: httpx.Client, job: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        document: dict[str, Any] = client.get(f"{JOBS}/{job}").json()
-        if document["state"] in {"done", "cancelled"}:
-            return document
-        time.sleep(0.05)
-    raise AssertionError(f"the job did not end: {document}")
+    wait_until(lambda: document_of(client, job)["state"] in {"done", "cancelled"})
+    return document_of(client, job)
 
 
 def test_uploads_become_a_table_in_three_formats(client: httpx.Client, server: RunningServer) -> None:
@@ -68,7 +69,7 @@ def test_uploads_become_a_table_in_three_formats(client: httpx.Client, server: R
     assert (document["state"], document["total"], document["done"], document["failed"]) == ("done", 4, 3, 1)
     (failure,) = document["failures"]
     assert failure["path"] == "bad.mp3"
-    assert str(server.outputs_dir) not in json.dumps(document), "paths of the server are nobody's business"
+    assert str(server.outputs_dir) not in json.dumps(document), "the response shows paths of the server"
     rows = list(csv.DictReader(io.StringIO(client.get(document["links"]["csv"]).text.lstrip("\ufeff"))))
     assert [row["path"] for row in rows] == ["call 0.wav", "call 1.wav", "call 2.wav", "bad.mp3"]
     lines = [json.loads(line) for line in client.get(document["links"]["jsonl"]).text.splitlines()]
@@ -77,10 +78,7 @@ def test_uploads_become_a_table_in_three_formats(client: httpx.Client, server: R
     for row, line, column in zip(rows[:3], lines[:3], columns[:3], strict=True):
         assert row["emotion"] == line["emotion"] == column["emotion"] == alone["emotion"]
         assert float(row["happy"]) == line["scores"]["happy"] == column["happy"] == alone["scores"]["happy"]
-    deadline = time.monotonic() + 10
-    while (server.outputs_dir / ".jobs" / job).exists():
-        assert time.monotonic() < deadline, "what was uploaded is not needed any more"
-        time.sleep(0.01)
+    wait_until(lambda: not (server.outputs_dir / ".jobs" / job).exists())  # uploads of an ended job are deleted
     assert client.delete(f"{JOBS}/{job}").status_code == 204
     assert client.get(f"{JOBS}/{job}").status_code == 404
 
@@ -96,7 +94,7 @@ def test_paths_of_the_server(client: httpx.Client, recordings: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "code"),
+    ("body", "status", "code"),
     [
         ({"audio_paths": ["/etc/passwd"]}, 403, "api.outside_roots"),
         ({"audio_urls": ["http://127.0.0.1/a.wav"]}, 403, None),
@@ -106,19 +104,18 @@ def test_paths_of_the_server(client: httpx.Client, recordings: Path) -> None:
         ({"audio_paths": ["a"], "surprise": 1}, 422, None),
     ],
 )
-def test_what_is_refused_adds_nothing(client: httpx.Client, asked: dict[str, Any], status: int, code: str) -> None:
+def test_refused_jobs_are_not_added(client: httpx.Client, body: dict[str, Any], status: int, code: str) -> None:
     before = client.get(JOBS).json()["total"]
-    response = client.post(JOBS, json=asked)
+    response = client.post(JOBS, json=body)
     assert response.status_code == status, response.text
     assert code is None or response.json()["code"] == code
     assert client.get(JOBS).json()["total"] == before
 
 
-def test_a_cancelled_job_keeps_what_is_done(client: httpx.Client, recordings: Path) -> None:
+def test_a_cancelled_job_keeps_its_finished_results(client: httpx.Client, recordings: Path) -> None:
     paths = [str(recordings / "0.wav"), *[str(recordings / "long.wav")] * 30]
     job = client.post(JOBS, json={"audio_paths": paths}).json()["id"]
-    while client.get(f"{JOBS}/{job}").json()["done"] < 1:
-        time.sleep(0.02)
+    wait_until(lambda: document_of(client, job)["done"] >= 1)
     assert client.post(f"{JOBS}/{job}/cancel").json()["state"] in {"stopping", "cancelled"}
     document = ended(client, job)
     assert document["done"] >= 1
@@ -128,20 +125,19 @@ def test_a_cancelled_job_keeps_what_is_done(client: httpx.Client, recordings: Pa
     assert rows[-1]["state"] == "cancelled"
 
 
-def test_who_waits_comes_before_a_job(client: httpx.Client, recordings: Path) -> None:
+def test_interactive_requests_have_priority_over_jobs(client: httpx.Client, recordings: Path) -> None:
     job = client.post(JOBS, json={"audio_paths": [str(recordings / "long.wav")] * 50}).json()["id"]
-    while client.get(f"{JOBS}/{job}").json()["running"] < 1:
-        time.sleep(0.02)
+    wait_until(lambda: document_of(client, job)["running"] >= 1)
     for _ in range(3):
         answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()})
         assert answer.status_code == 200
     document = client.post(f"{JOBS}/{job}/cancel").json()
-    assert document["done"] < 40, "three short answers waited for the whole job"
+    assert document["done"] < 40, "three short requests waited for the whole job"
     ended(client, job)
 
 
 @pytest.mark.parametrize("how", ["cancel", "delete"])
-def test_uploads_go_when_a_job_is_stopped(client: httpx.Client, server: RunningServer, how: str) -> None:
+def test_uploads_of_a_stopped_job_are_deleted(client: httpx.Client, server: RunningServer, how: str) -> None:
     noise = io.BytesIO()
     soundfile.write(noise, np.random.default_rng(2).normal(scale=0.1, size=16_000 * 120), 16_000, format="FLAC")
     files = [("audio", (f"{number}.flac", noise.getvalue())) for number in range(8)]
@@ -152,70 +148,64 @@ def test_uploads_go_when_a_job_is_stopped(client: httpx.Client, server: RunningS
         assert client.post(f"{JOBS}/{job}/cancel").status_code == 200
     else:
         assert client.delete(f"{JOBS}/{job}").status_code == 204
-    deadline = time.monotonic() + 30
-    while folder.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not folder.exists())
 
 
-def test_uploads_of_a_killed_server_stay_as_long_as_they_are_needed(tmp_path: Path) -> None:
+def test_uploads_survive_a_killed_server_until_the_job_has_ended(tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / ".jobs"
     with running_server(tmp_path / "outputs", models_dir=tmp_path / "models") as server:
-        files = [("audio", (f"{number}.wav", EXAMPLE.read_bytes())) for number in range(400)]
+        files = [("audio", (f"{number}.wav", EXAMPLE.read_bytes())) for number in range(100)]
         job = httpx.post(f"{server.url}{JOBS}", files=files, timeout=60).json()["id"]
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
-    assert len(list((folder / job).iterdir())) == 400
-    (folder / "half").mkdir()  # a job that had not all arrived
+    assert len(list((folder / job).iterdir())) == 100
+    (folder / "half").mkdir()  # of a job whose upload was incomplete
     (folder / "half" / "0").write_bytes(b"RIFF")
     with (
         running_server(tmp_path / "outputs", models_dir=tmp_path / "models") as server,
         httpx.Client(base_url=server.url, timeout=60) as client,
     ):
         assert not (folder / "half").exists()
-        assert ended(client, job)["done"] == 400
-        deadline = time.monotonic() + 10
-        while (folder / job).exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        assert ended(client, job)["done"] == 100
+        wait_until(lambda: not (folder / job).exists())
 
 
-def test_a_killed_server_goes_on_and_repeats_nothing(tmp_path: Path, recordings: Path) -> None:
+@sizes("kills", small=2, full=40)
+def test_a_killed_server_resumes_jobs_and_repeats_nothing(tmp_path: Path, recordings: Path, kills: int) -> None:
     settings = {"audio_roots": recordings, "models_dir": tmp_path / "models"}
-    paths = [str(recordings / f"{number % 4}.wav") for number in range(60)]
+    paths = [str(recordings / f"{number % 4}.wav") for number in range(20 * kills)]
     job, seen = "", {}
-    for attempt in range(4):
+    for attempt in range(kills + 1):
         with running_server(tmp_path / "outputs", **settings) as server:
             with httpx.Client(base_url=server.url, timeout=60) as client:
                 if not job:
                     job = client.post(JOBS, json={"audio_paths": paths}).json()["id"]
-                if attempt == 3:
-                    assert ended(client, job)["done"] == 60
+                if attempt == kills:
+                    assert ended(client, job)["done"] == 20 * kills
                 else:
                     goal = 5 * (attempt + 1)
-                    while client.get(f"{JOBS}/{job}").json()["done"] < goal:
-                        time.sleep(0.01)
+                    wait_until(lambda job=job, goal=goal: document_of(client, job)["done"] >= goal)  # type: ignore[misc]
                 lines = [
                     json.loads(line) for line in client.get(f"{JOBS}/{job}/results?format=jsonl").text.splitlines()
                 ]
-            if attempt < 3:
+            if attempt < kills:
                 server.process.send_signal(signal.SIGKILL)
                 server.process.wait()
         done = {number: line for number, line in enumerate(lines) if line["state"] == "done"}
-        assert {number: done[number]["timestamp"] for number in seen} == seen, "an answer was made twice"
+        assert {number: done[number]["timestamp"] for number in seen} == seen, "a result was computed twice"
         seen = {number: line["timestamp"] for number, line in done.items()}
-    assert len(seen) == 60
+    assert len(seen) == 20 * kills
     assert [path.name for path in (tmp_path / "outputs").iterdir() if path.name.startswith("outputs_")] == []
 
 
-def test_a_second_server_leaves_the_jobs_of_the_first_alone(server: RunningServer, tmp_path: Path) -> None:
+def test_a_second_server_does_not_use_the_jobs_of_the_first(server: RunningServer, tmp_path: Path) -> None:
     with running_server(server.outputs_dir, models_dir=tmp_path) as second, httpx.Client(base_url=second.url) as client:
         response = client.get(JOBS)
         assert (response.status_code, response.json()["code"]) == (507, "storage.jobs_in_use")
         assert client.get("/healthz").status_code == 200
 
 
-def test_jobs_are_bounded_by_number_and_by_caller(tmp_path: Path, recordings: Path) -> None:
+def test_limits_of_jobs_in_total_and_per_client(tmp_path: Path, recordings: Path) -> None:
     keys = [new_key(), new_key()]
     settings = {
         "api_keys": ",".join(hash_key(key) for key in keys),
@@ -224,11 +214,11 @@ def test_jobs_are_bounded_by_number_and_by_caller(tmp_path: Path, recordings: Pa
         "max_jobs": 2,
         "max_per_client": 1,
     }
-    asked = {"audio_paths": [str(recordings / "long.wav")] * 50}
+    body = {"audio_paths": [str(recordings / "long.wav")] * 50}
     with running_server(tmp_path / "outputs", **settings) as server:
         first, second = (httpx.Client(base_url=server.url, headers={"X-API-Key": key}, timeout=60) for key in keys)
-        jobs = [first.post(JOBS, json=asked).json()["id"] for _ in range(2)]
-        refused = first.post(JOBS, json=asked)
+        jobs = [first.post(JOBS, json=body).json()["id"] for _ in range(2)]
+        refused = first.post(JOBS, json=body)
         assert (refused.status_code, refused.json()["code"]) == (503, "request.too_many_jobs")
         assert refused.json()["values"] == {"found": 2, "expected": 2, "retry_s": 60}
         assert refused.headers["retry-after"] == "60"
@@ -238,13 +228,10 @@ def test_jobs_are_bounded_by_number_and_by_caller(tmp_path: Path, recordings: Pa
             ended(first, job)
         port = int(server.url.rsplit(":", 1)[1])
         head = f"POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {keys[0]}\r\nContent-Length: 1000\r\n"
-        for wait_s in (0.3, 3.0):  # until the server has seen that another job is arriving
-            with socket.create_connection(("127.0.0.1", port)) as link:
-                link.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + b"{")
-                time.sleep(wait_s)
-                refused = first.post(JOBS, json={"audio_paths": [str(recordings / "0.wav")]})
-                assert second.post(JOBS, json={"audio_paths": [str(recordings / "0.wav")]}).status_code in {202, 503}
-            if refused.status_code != 202:
-                break
-        assert (refused.status_code, refused.json()["code"]) == (429, "request.too_many")
+        short = {"audio_paths": [str(recordings / "0.wav")]}
+        with socket.create_connection(("127.0.0.1", port)) as link:
+            link.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + b"{")
+            refused = wait_for(lambda: answer if (answer := first.post(JOBS, json=short)).status_code == 429 else None)
+            assert refused.json()["code"] == "request.too_many"
+            assert second.post(JOBS, json=short).status_code in {202, 503}
         assert "Traceback" not in server.errors.read_text()

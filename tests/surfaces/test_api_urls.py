@@ -1,7 +1,6 @@
-"""``audio_url`` over the API of a real server, with a real host of audio beside it."""
+"""``audio_url`` on a real server, with a real HTTP server that provides audio."""
 
 import json
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +9,7 @@ import pytest
 from tests.support.audio_hosts import AudioHost, audio_host
 from tests.support.example import EXAMPLE_EMOTION
 from tests.support.server_process import RunningServer, running_server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def ask(server: RunningServer, url: str) -> httpx.Response:
     return httpx.post(f"{server.url}/api/v1/recognize", json={"audio_url": url}, timeout=60)
 
 
-def test_audio_at_an_address_is_recognized(server: RunningServer, host: AudioHost) -> None:
+def test_audio_at_a_url_is_recognized(server: RunningServer, host: AudioHost) -> None:
     answer = ask(server, host.url("/some/clip%201.wav?token=secret"))
     assert answer.status_code == 200
     assert answer.json()["source"]["file_name"] == "clip 1.wav"
@@ -48,31 +48,31 @@ def test_audio_at_an_address_is_recognized(server: RunningServer, host: AudioHos
         ("/loop", 422, "api.url_redirects"),
     ],
 )
-def test_what_is_wrong_is_said(server: RunningServer, host: AudioHost, path: str, status: int, code: str) -> None:
+def test_errors_of_a_url(server: RunningServer, host: AudioHost, path: str, status: int, code: str) -> None:
     answer = ask(server, host.url(path))
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-def test_inside_is_closed(server: RunningServer, host: AudioHost) -> None:
-    with audio_host("127.0.0.2") as inside:
+def test_internal_addresses_are_refused(server: RunningServer, host: AudioHost) -> None:
+    with audio_host("127.0.0.2") as internal:
         for url in (
-            inside.url(),
-            inside.url(host="2130706434"),
-            inside.url(host="0x7f.2"),
-            inside.url(host="[::ffff:127.0.0.2]"),
-            host.url(f"/to/{inside.url()}"),
+            internal.url(),
+            internal.url(host="2130706434"),
+            internal.url(host="0x7f.2"),
+            internal.url(host="[::ffff:127.0.0.2]"),
+            host.url(f"/to/{internal.url()}"),
             "http://169.254.169.254/latest/meta-data/",
             server.url.replace("localhost", "127.0.0.2") + "/api/v1/results",
             "file:///etc/passwd",
         ):
             answer = ask(server, url)
             assert (answer.status_code, answer.json()["code"]) == (403, "api.url_refused"), url
-        assert inside.connections == 0
+        assert internal.connections == 0
 
 
-def test_one_source(server: RunningServer, host: AudioHost) -> None:
-    asked = {"audio_url": host.url(), "audio_base64": "YQ=="}
-    answer = httpx.post(f"{server.url}/api/v1/recognize", json=asked)
+def test_exactly_one_source(server: RunningServer, host: AudioHost) -> None:
+    body = {"audio_url": host.url(), "audio_base64": "YQ=="}
+    answer = httpx.post(f"{server.url}/api/v1/recognize", json=body)
     assert answer.json()["code"] == "api.one_source"
     form = {"audio_url": host.url()}
     answer = httpx.post(f"{server.url}/api/v1/recognize", data=form, files={"audio": b"x"})
@@ -80,14 +80,12 @@ def test_one_source(server: RunningServer, host: AudioHost) -> None:
     assert ask(server, "nothing").json()["code"] == "api.url_refused"
 
 
-def test_a_job_of_addresses(server: RunningServer, host: AudioHost) -> None:
-    asked = {"audio_urls": [host.url("/clip.wav"), "http://192.0.2.1/a.wav", host.url("/again.wav")]}
-    job = httpx.post(f"{server.url}/api/v1/jobs", json=asked).json()
-    deadline = time.monotonic() + 60
-    while job["state"] == "running":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-        job = httpx.get(f"{server.url}/api/v1/jobs/{job['id']}").json()
+def test_a_job_of_urls(server: RunningServer, host: AudioHost) -> None:
+    body = {"audio_urls": [host.url("/clip.wav"), "http://192.0.2.1/a.wav", host.url("/again.wav")]}
+    job = httpx.post(f"{server.url}/api/v1/jobs", json=body).json()
+    address = f"{server.url}/api/v1/jobs/{job['id']}"
+    wait_until(lambda: httpx.get(address).json()["state"] != "running")
+    job = httpx.get(address).json()
     assert (job["done"], job["failed"]) == (2, 1), job
     assert (job["failures"][0]["path"], job["failures"][0]["code"]) == ("http://192.0.2.1/a.wav", "api.url_refused")
     lines = httpx.get(f"{server.url}{job['links']['jsonl']}").text.splitlines()

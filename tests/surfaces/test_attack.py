@@ -1,10 +1,11 @@
-"""The cheap half of ``bash run.sh bench attack``, against one server."""
+"""The cheap attacks of ``bash run.sh bench attack`` on one server; in the long run all of them on all servers."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from benchmarks.attack import ATTACKS, Attack, attempt
+from benchmarks.attack import ATTACKS, Attack, attempt, run_attacks
 from benchmarks.attacks.targets import Server, Target, targets
 
 CHEAP = [attack for attack in ATTACKS if attack.cheap and Server.OPEN in attack.servers]
@@ -18,10 +19,20 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 @pytest.mark.parametrize("attack", CHEAP, ids=lambda attack: f"{attack.item}: {attack.name}")
-def test_it_holds(target: Target, attack: Attack) -> None:
+def test_cheap_attacks_are_repelled(target: Target, attack: Attack) -> None:
     found = attempt(attack, target)
     assert found.held, f"{found.what}; expected: {attack.expected}"
 
 
 def test_every_item_has_an_attack() -> None:
     assert {attack.item for attack in ATTACKS} == {*map(str, range(1, 16)), "earlier"}
+
+
+@pytest.mark.long
+def test_all_attacks_on_all_servers(tmp_path: Path) -> None:
+    holes = [
+        f"{attack.item}, {attack.name}, on {server.value}: {found.what}; expected: {attack.expected}"
+        for attack, server, found in run_attacks(ATTACKS, tmp_path)
+        if not found.held
+    ]
+    assert holes == []

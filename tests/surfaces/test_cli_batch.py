@@ -1,4 +1,4 @@
-"""``batch`` in processes of its own: killed, interrupted, taken up again."""
+"""``batch`` as a process: killed, interrupted, resumed."""
 
 import csv
 import os
@@ -7,15 +7,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli_process import CommandLine
+from tests.support.waiting import wait_until
 from webui.settings import PROJECT_DIR
 
-FILES = 60  # more than are done before a signal arrives
+FILES = 60  # more than are finished before a signal arrives
 EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
 
 
@@ -25,7 +25,7 @@ def recordings(tmp_path: Path) -> Path:
     (folder / "sub").mkdir(parents=True)
     for number in range(FILES):
         shutil.copy(EXAMPLE, folder / ("sub" if number % 2 else ".") / f"{number:02}.wav")
-    (folder / "notes.txt").write_text("not audio, and not taken for it")
+    (folder / "notes.txt").write_text("not audio")
     return folder
 
 
@@ -54,7 +54,7 @@ def test_a_folder_becomes_a_table(command_line: CommandLine, recordings: Path, t
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
-def test_it_goes_on_where_it_was_ended(
+def test_an_ended_batch_is_resumed(
     command_line: CommandLine, recordings: Path, tmp_path: Path, kill: signal.Signals
 ) -> None:
     table = tmp_path / "results.csv"
@@ -64,13 +64,10 @@ def test_it_goes_on_where_it_was_ended(
         command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored where the tests run
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the parent process may ignore it
     )
-    deadline = time.monotonic() + 120
-    while count_done(state) < 2:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_until(lambda: count_done(state) >= 2 or process.poll() is not None)
+    assert process.poll() is None
     os.kill(process.pid, kill)
     process.communicate(timeout=60)
     assert process.returncode == (130 if kill is signal.SIGINT else -signal.SIGKILL)
@@ -99,9 +96,9 @@ def done(state: Path) -> dict[str, str]:
             return {}
 
 
-def test_what_makes_no_sense_is_said(command_line: CommandLine, recordings: Path, tmp_path: Path) -> None:
+def test_invalid_arguments(command_line: CommandLine, recordings: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for arguments, said in (
+    for arguments, message in (
         (("empty", "--out", "r.csv"), "No recording was found"),
         ((str(recordings), "--out", "r.xlsx"), "The format can't be told"),
         ((str(recordings), "--out", "r.csv", "--granularity", "frame"), "--format jsonl"),
@@ -110,5 +107,5 @@ def test_what_makes_no_sense_is_said(command_line: CommandLine, recordings: Path
         given = [str(tmp_path / "empty") if word == "empty" else word for word in arguments]
         given = [str(tmp_path / word) if word.startswith("r.") else word for word in given]
         ended = command_line.run("batch", *given)
-        assert (ended.code, said in ended.err) == (2, True), ended.err
+        assert (ended.code, message in ended.err) == (2, True), ended.err
     assert not list(tmp_path.glob("r.*"))

@@ -1,4 +1,4 @@
-"""``compare`` as a user runs it."""
+"""``compare`` as a process."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,12 @@ from webui.settings import PROJECT_DIR
 EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
 
 
-def test_a_report_and_going_on(command_line: CommandLine, tmp_path: Path) -> None:
+def test_a_report_and_resuming(command_line: CommandLine, tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text(f"path,label\n{EXAMPLE},{EXAMPLE_EMOTION}\n", "utf-8")
     out = tmp_path / "report"
-    asked = ("compare", "--models", "builtin", "--data", str(labels), "--out", str(out), "--rounds", "1")
-    ended = command_line.run(*asked)
+    arguments = ("compare", "--models", "builtin", "--data", str(labels), "--out", str(out), "--rounds", "1")
+    ended = command_line.run(*arguments)
     assert ended.code == 0, ended.err
     for title in ("1 Speed", "2 Memory", "3 Accuracy", "4 Embedding", "5 Deployment", "6 Output", "Advice"):
         assert title in ended.text
@@ -24,12 +24,12 @@ def test_a_report_and_going_on(command_line: CommandLine, tmp_path: Path) -> Non
     assert "trained on EMO-DB" in ended.text
     assert set(document["models"][0]["times"]) == {"3.0", "10.0", "30.0"}
     assert (out / "comparison.html").read_text("utf-8").startswith("<!doctype html>")
-    ended = command_line.run(*asked)
+    ended = command_line.run(*arguments)
     assert (ended.code, "--resume" in ended.err) == (2, True)
-    ended = command_line.run(*asked, "--resume", "--json")
+    ended = command_line.run(*arguments, "--resume", "--json")
     assert ended.code == 0, ended.err
     ended = command_line.run("compare", "--models", "builtin", "--out", str(out), "--resume")
     assert (ended.code, "other models or recordings" in ended.err) == (2, True)
-    ended = command_line.run("compare", "--models", "nobody", "--out", str(tmp_path / "other"))
-    assert (ended.code, "no model named nobody" in ended.err) == (4, True)
+    ended = command_line.run("compare", "--models", "missing", "--out", str(tmp_path / "other"))
+    assert (ended.code, "no model named missing" in ended.err) == (4, True)
     assert not (tmp_path / "other").exists()

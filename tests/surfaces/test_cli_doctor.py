@@ -1,4 +1,4 @@
-"""``doctor`` and ``models``: what they find, and what they say when something is wrong."""
+"""``doctor`` and ``models``: their findings, and their messages when something is wrong."""
 
 import re
 import socket
@@ -24,7 +24,7 @@ def report(command_line: CommandLine, expected: int, *arguments: str, **environm
     return DoctorReport.model_validate(document)
 
 
-def test_a_sound_machine(command_line: CommandLine) -> None:
+def test_a_working_machine(command_line: CommandLine) -> None:
     found = report(command_line, 0)
     assert found.problems == ()
     assert found.torch is not None
@@ -44,7 +44,7 @@ def test_a_sound_machine(command_line: CommandLine) -> None:
     assert command_line.runs() == []
 
 
-def test_for_people(command_line: CommandLine) -> None:
+def test_text_output(command_line: CommandLine) -> None:
     ended = command_line.run("doctor", "--lang", "zh")
     assert ended.code == 0
     assert "✓ 一切正常。" in ended.text
@@ -52,7 +52,7 @@ def test_for_people(command_line: CommandLine) -> None:
         assert f"\n{name}" in ended.text
 
 
-def test_weights_that_are_not_there(command_line: CommandLine, tmp_path: Path) -> None:
+def test_missing_weights(command_line: CommandLine, tmp_path: Path) -> None:
     found = report(command_line, 7, "--model", LARGE, SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
     assert [problem.code for problem in found.problems] == ["request.weights_absent"]
     assert (found.model_load_s, found.models[0].ready) == (None, False)
@@ -62,20 +62,20 @@ def test_weights_that_are_not_there(command_line: CommandLine, tmp_path: Path) -
     assert "Everything works" not in ended.text
 
 
-def test_weights_that_are_damaged(command_line: CommandLine, tmp_path: Path) -> None:
+def test_damaged_weights(command_line: CommandLine, tmp_path: Path) -> None:
     weights = make_checkpoint(tmp_path / LARGE, TINY, clips=9, seconds=0.3)
     weights.write_bytes(b"no checkpoint" * 100)
     found = report(command_line, 7, "--model", LARGE, SPEECH_EMOTION_MODELS_DIR=str(tmp_path))
     assert [problem.code for problem in found.problems] == ["checkpoint.damaged"]
 
 
-def test_outputs_that_cannot_be_written(command_line: CommandLine, tmp_path: Path) -> None:
+def test_an_outputs_folder_that_cannot_be_written(command_line: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = report(command_line, 7, SPEECH_EMOTION_OUTPUTS_DIR=str(tmp_path / "file" / "outputs"))
     assert [problem.code for problem in found.problems] == ["storage.not_writable"]
 
 
-def test_a_port_that_is_taken_is_no_problem(command_line: CommandLine) -> None:
+def test_a_used_port_is_only_a_remark(command_line: CommandLine) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -86,7 +86,7 @@ def test_a_port_that_is_taken_is_no_problem(command_line: CommandLine) -> None:
     assert found.changed_settings["port"] == str(port)
 
 
-def test_a_card_that_torch_does_not_use(command_line: CommandLine, tmp_path: Path) -> None:
+def test_a_gpu_that_torch_does_not_use(command_line: CommandLine, tmp_path: Path) -> None:
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559 MiB, 570.1'\n")
     tool.chmod(0o755)
@@ -97,7 +97,7 @@ def test_a_card_that_torch_does_not_use(command_line: CommandLine, tmp_path: Pat
         assert [remark.code for remark in found.remarks] == ["cli.doctor_unused_gpu"]
 
 
-def test_a_model_that_is_not_known(command_line: CommandLine) -> None:
+def test_an_unknown_model(command_line: CommandLine) -> None:
     found = report(command_line, 7, "--model", "large")
     assert [problem.code for problem in found.problems] == ["request.unknown_model"]
 
@@ -123,7 +123,7 @@ def test_models(command_line: CommandLine) -> None:
     assert "auto currently means builtin" in people.err
 
 
-def test_a_setting_that_makes_no_sense(command_line: CommandLine) -> None:
+def test_an_invalid_setting(command_line: CommandLine) -> None:
     ended = command_line.run("doctor", SPEECH_EMOTION_PORT="many", LC_ALL="zh_CN.UTF-8")
     assert (ended.code, ended.out) == (2, b"")
     assert "设置 port 的值 'many' 无效" in ended.err

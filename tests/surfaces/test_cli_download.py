@@ -1,4 +1,4 @@
-"""``download`` and ``remove`` as processes, with a hub on loopback: from nothing to an answer of the large model."""
+"""``download`` and ``remove`` as processes, with a hub on loopback."""
 
 import os
 import pty
@@ -11,7 +11,8 @@ import pytest
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.cli_process import EXAMPLE, ROOT, CommandLine
 from tests.support.hub import Hub, serve
-from tests.unit.engine.test_transformers_model import write
+from tests.support.paths import PATIENT_APP
+from tests.support.transformers_checkpoints import write_classifier
 
 LARGE = "emotion2vec_plus_large"
 
@@ -23,7 +24,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def surroundings(models_dir: Path, endpoint: str) -> dict[str, str]:
+def environment_of(models_dir: Path, endpoint: str) -> dict[str, str]:
     return {
         "SPEECH_EMOTION_MODELS_DIR": str(models_dir),
         "MODELSCOPE_ENDPOINT": endpoint,
@@ -31,60 +32,60 @@ def surroundings(models_dir: Path, endpoint: str) -> dict[str, str]:
     }
 
 
-def test_from_nothing_to_the_large_model_and_back(command_line: CommandLine, published: Path, tmp_path: Path) -> None:
+def test_download_recognize_and_remove(command_line: CommandLine, published: Path, tmp_path: Path) -> None:
     models_dir = tmp_path / "models"
     with serve(Hub(published)) as hub:
-        around = surroundings(models_dir, hub.endpoint)
-        ended = command_line.run("download", **around)
+        environment = environment_of(models_dir, hub.endpoint)
+        ended = command_line.run("download", program=PATIENT_APP, **environment)
         assert (ended.code, ended.out) == (0, b"")
         assert f"Downloading {LARGE} from ModelScope" in ended.err
-        again = command_line.run("download", LARGE, **around)
+        again = command_line.run("download", LARGE, program=PATIENT_APP, **environment)
         assert again.code == 0
         assert hub.requests_for("model.pt") == 1
-    (document,) = command_line.run("recognize", EXAMPLE, "--json", "--model", LARGE, **around).documents
+    (document,) = command_line.run("recognize", EXAMPLE, "--json", "--model", LARGE, **environment).documents
     assert document["model"]["name"] == LARGE
-    (listed,) = command_line.run("models", "--json", **around).documents
+    (listed,) = command_line.run("models", "--json", **environment).documents
     assert [entry["ready"] for entry in listed if entry["name"] == LARGE] == [True]
-    removed = command_line.run("remove", LARGE, "--yes", **around)
+    removed = command_line.run("remove", LARGE, "--yes", **environment)
     assert removed.code == 0
     assert not (models_dir / LARGE).exists()
-    (document,) = command_line.run("recognize", EXAMPLE, "--json", **around).documents
+    (document,) = command_line.run("recognize", EXAMPLE, "--json", **environment).documents
     assert document["model"]["name"] == "builtin"
 
 
-def test_a_peer_by_name_and_any_classifier_by_its_repository(command_line: CommandLine, tmp_path: Path) -> None:
+def test_a_listed_classifier_by_name_and_any_by_its_repository(command_line: CommandLine, tmp_path: Path) -> None:
     models_dir, files = tmp_path / "models", tmp_path / "files"
-    write(files, "wav2vec2", weighted=True)
-    (files / "pytorch_model.bin").write_bytes(b"the same again, for old readers")
+    write_classifier(files, "wav2vec2", weighted=True)
+    (files / "pytorch_model.bin").write_bytes(b"the same weights in the old format")
     with serve(Hub(files)) as hub:
-        around = surroundings(models_dir, hub.endpoint)
-        absent = command_line.run("recognize", EXAMPLE, "--model", "wav2vec2_base_superb", **around)
+        environment = environment_of(models_dir, hub.endpoint)
+        absent = command_line.run("recognize", EXAMPLE, "--model", "wav2vec2_base_superb", **environment)
         assert (absent.code, "bash run.sh download wav2vec2_base_superb" in absent.err) == (4, True)
-        for asked, folder in (("wav2vec2_base_superb",) * 2, ("somebody/voices", "somebody--voices")):
-            ended = command_line.run("download", asked, **around)
+        for name, folder in (("wav2vec2_base_superb",) * 2, ("example/voices", "example--voices")):
+            ended = command_line.run("download", name, program=PATIENT_APP, **environment)
             assert ended.code == 0, ended.err
             assert (models_dir / folder / "model.safetensors").read_bytes() == (
                 files / "model.safetensors"
             ).read_bytes()
             assert not (models_dir / folder / "pytorch_model.bin").exists()
-            (document,) = command_line.run("recognize", EXAMPLE, "--json", "--model", asked, **around).documents
+            (document,) = command_line.run("recognize", EXAMPLE, "--json", "--model", name, **environment).documents
             assert (document["model"]["name"], document["model"]["engine"]) == (folder, "transformers")
         assert hub.requests_for("model.safetensors") == 2
-        removed = command_line.run("remove", "somebody/voices", "--yes", **around)
-        assert (removed.code, (models_dir / "somebody--voices").exists()) == (0, False)
-        refused = command_line.run("download", "nobody", **around)
+        removed = command_line.run("remove", "example/voices", "--yes", **environment)
+        assert (removed.code, (models_dir / "example--voices").exists()) == (0, False)
+        refused = command_line.run("download", "missing", **environment)
         assert (refused.code, "owner/name" in refused.err) == (4, True)
 
 
-def test_no_hub_is_an_error_with_the_way_out(command_line: CommandLine, tmp_path: Path) -> None:
-    ended = command_line.run("download", LARGE, "--lang", "zh", **surroundings(tmp_path, "http://127.0.0.1:9"))
+def test_without_a_hub_the_error_names_alternatives(command_line: CommandLine, tmp_path: Path) -> None:
+    ended = command_line.run("download", LARGE, "--lang", "zh", **environment_of(tmp_path, "http://127.0.0.1:9"))
     assert (ended.code, ended.out) == (4, b"")
     assert "未能连接到 ModelScope" in ended.err
     assert "models/README.md" in ended.err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("download", "whisper"), 4, "no model whisper to download"),
         (("download", "builtin"), 4, "no model builtin to download"),
@@ -93,33 +94,35 @@ def test_no_hub_is_an_error_with_the_way_out(command_line: CommandLine, tmp_path
         (("remove", "../models", "--yes"), 4, "no model named"),
     ],
 )
-def test_what_makes_no_sense(
-    command_line: CommandLine, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+def test_invalid_arguments(
+    command_line: CommandLine, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    ended = command_line.run(*arguments, **surroundings(tmp_path, "http://127.0.0.1:9"))
+    ended = command_line.run(*arguments, **environment_of(tmp_path, "http://127.0.0.1:9"))
     assert (ended.code, ended.out) == (code, b"")
-    assert said in ended.err
+    assert message in ended.err
 
 
-def test_nothing_is_deleted_unasked(command_line: CommandLine, published: Path, tmp_path: Path) -> None:
+def test_remove_needs_confirmation(command_line: CommandLine, published: Path, tmp_path: Path) -> None:
     folder = tmp_path / LARGE
     folder.mkdir()
     for file in published.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    around = surroundings(tmp_path, "http://127.0.0.1:9")
-    ended = command_line.run("remove", LARGE, **around)
+    environment = environment_of(tmp_path, "http://127.0.0.1:9")
+    ended = command_line.run("remove", LARGE, **environment)
     assert (ended.code, (folder / "model.pt").is_file()) == (2, True)
     assert "Add --yes" in ended.err
-    assert answer_on_a_terminal(around, "n") == (0, True)
-    assert answer_on_a_terminal(around, "y") == (0, False)
+    assert answer_on_a_terminal(environment, "n") == (0, True)
+    assert answer_on_a_terminal(environment, "y") == (0, False)
 
 
-def answer_on_a_terminal(around: dict[str, str], answer: str) -> tuple[int, bool]:
-    """Runs ``remove`` on a terminal and types ``answer``; returns its exit code and whether the weights are left."""
+def answer_on_a_terminal(environment: dict[str, str], answer: str) -> tuple[int, bool]:
+    """Runs ``remove`` on a terminal and types ``answer``; returns its exit code and whether the weights still exist."""
     ours, theirs = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
     command = [sys.executable, str(ROOT / "app.py"), "remove", LARGE]
-    done = subprocess.run(command, stdin=theirs, stderr=subprocess.DEVNULL, env={**os.environ, **around}, check=False)
+    done = subprocess.run(
+        command, stdin=theirs, stderr=subprocess.DEVNULL, env={**os.environ, **environment}, check=False
+    )
     os.close(ours)
     os.close(theirs)
-    return done.returncode, (Path(around["SPEECH_EMOTION_MODELS_DIR"]) / LARGE / "model.pt").is_file()
+    return done.returncode, (Path(environment["SPEECH_EMOTION_MODELS_DIR"]) / LARGE / "model.pt").is_file()

@@ -1,9 +1,13 @@
-"""How commands end before their time: Ctrl-C, termination, a reader that leaves, a mistake of the program."""
+"""Commands that end early: Ctrl-C, termination, a closed pipe, an error in the program."""
 
+import fcntl
 import signal
 import subprocess
+import sys
+import termios
 import wave
 from pathlib import Path
+from typing import IO
 
 import httpx
 import numpy as np
@@ -11,11 +15,12 @@ import pytest
 
 from tests.support.cli_process import EXAMPLE, LIMIT_S, ROOT, CommandLine, read_until
 from tests.support.server_process import free_port
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
 def long_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty minutes of noise: long enough to be interrupted."""
+    """Twenty minutes of noise, so that there is time to interrupt."""
     path = tmp_path_factory.mktemp("long") / "long.wav"
     samples = np.random.default_rng(0).integers(-9000, 9000, 16_000 * 60, dtype=np.int16).tobytes()
     with wave.open(str(path), "wb") as file:
@@ -36,22 +41,27 @@ def test_stopped_while_recognizing(
     assert (process.returncode, out) == (code, b"")
     assert b"Traceback" not in err
     assert (b"Interrupted." in err) == (number == signal.SIGINT)
-    assert command_line.runs() == []  # no draft is left
+    assert command_line.runs() == []  # and no draft
 
 
-def test_stopped_before_it_began(command_line: CommandLine) -> None:
+def test_stopped_while_reading_stdin(command_line: CommandLine) -> None:
     process = command_line.start("recognize", "-")
     assert process.stdin is not None
     process.stdin.write(b"RIFF")
     process.stdin.flush()
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(3)
+    wait_until(lambda: not unread_bytes(process.stdin))
+    assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=LIMIT_S)
     assert (process.returncode, err.strip()) == (130, b"Interrupted.")
 
 
-def test_the_reader_leaves(command_line: CommandLine) -> None:
+def unread_bytes(pipe: IO[bytes]) -> int:
+    """Returns how many bytes in a pipe the other side has not read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_a_closed_pipe_after_the_first_result(command_line: CommandLine) -> None:
     process = command_line.start("recognize", EXAMPLE, EXAMPLE, EXAMPLE, "--json")
     assert process.stdout is not None
     assert process.stderr is not None
@@ -64,7 +74,7 @@ def test_the_reader_leaves(command_line: CommandLine) -> None:
     assert b"BrokenPipe" not in err
 
 
-def test_the_reader_of_help_leaves(command_line: CommandLine) -> None:
+def test_a_closed_pipe_before_the_help(command_line: CommandLine) -> None:
     process = command_line.start("--help")
     assert process.stdout is not None
     process.stdout.close()
@@ -86,13 +96,13 @@ def test_serve_until_ctrl_c(command_line: CommandLine, arguments: list[str]) -> 
     assert b"Traceback" not in err
 
 
-def test_serve_options_beat_the_environment(command_line: CommandLine) -> None:
+def test_options_of_serve_override_the_environment(command_line: CommandLine) -> None:
     ended = command_line.run("serve", "--host", "192.0.2.1", "--port", "7999", SPEECH_EMOTION_PORT="7998")
     assert ended.code == 2
     assert "can't listen on 192.0.2.1:7999" in ended.err
 
 
-MISTAKE = """
+FAILING = """
 import sys
 from webui.cli import main
 from webui.service import RecognitionService
@@ -100,7 +110,7 @@ from webui.service import RecognitionService
 real = RecognitionService.recognize
 
 def recognize(self, source, *arguments, **options):
-    if source.name == "cursed.wav":
+    if source.name == "failing.wav":
         raise ZeroDivisionError("by zero")
     return real(self, source, *arguments, **options)
 
@@ -109,11 +119,11 @@ sys.exit(main())
 """
 
 
-def test_a_mistake_of_the_program_does_not_stop_the_others(command_line: CommandLine, tmp_path: Path) -> None:
-    program = tmp_path / "mistake.py"
-    program.write_text(MISTAKE)
+def test_an_unexpected_error_does_not_stop_other_files(command_line: CommandLine, tmp_path: Path) -> None:
+    program = tmp_path / "failing.py"
+    program.write_text(FAILING)
     process = command_line.start(
-        "recognize", "cursed.wav", EXAMPLE, "--json", program=str(program), PYTHONPATH=str(ROOT)
+        "recognize", "failing.wav", EXAMPLE, "--json", program=str(program), PYTHONPATH=str(ROOT)
     )
     out, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 6
@@ -125,7 +135,7 @@ def test_a_mistake_of_the_program_does_not_stop_the_others(command_line: Command
     assert b"Please report it" in err
 
 
-def test_without_its_packages_it_says_what_to_do(tmp_path: Path) -> None:
+def test_without_packages_the_error_tells_how_to_install_them(tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     subprocess.run(["python3", "-m", "venv", "--without-pip", bare], check=True)
     done = subprocess.run([bare / "bin" / "python", ROOT / "app.py"], capture_output=True, text=True, check=False)

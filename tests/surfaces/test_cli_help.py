@@ -42,15 +42,15 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("language", list(Language))
-def test_help_teaches(command_line: CommandLine, language: Language) -> None:
+def test_help(command_line: CommandLine, language: Language) -> None:
     ended = command_line.run("--help", "--lang", language)
     assert (ended.code, ended.err) == (0, "")
     for command in COMMANDS:
         assert f"│ {command} " in ended.text
     for code in ExitCode:
         assert f"{code.value}  {text(code.meaning, language)}" in ended.text
-    assert "…" not in ended.text  # nothing is cut off
-    assert "cli." not in ended.text  # no key is left
+    assert "…" not in ended.text  # nothing is truncated
+    assert "cli." not in ended.text  # every text was found
 
 
 @pytest.mark.parametrize("language", list(Language))
@@ -65,7 +65,7 @@ def test_help_of_a_command(command_line: CommandLine, command: str, language: La
     assert "cli." not in ended.text
 
 
-def test_help_loads_nothing_heavy() -> None:
+def test_help_imports_no_large_library() -> None:
     program = "import sys; from webui.cli import main; main(['--help']); sys.exit(str(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     for heavy in ("torch", "gradio", "pyarrow", "pandas", "fastapi", "uvicorn", "scipy"):
@@ -87,7 +87,9 @@ def test_version(command_line: CommandLine) -> None:
         ({"LC_ALL": "", "LC_MESSAGES": "zh_CN.UTF-8", "LANG": "en_US"}, Language.ZH),
     ],
 )
-def test_the_locale_decides(monkeypatch: pytest.MonkeyPatch, locale: dict[str, str], language: Language) -> None:
+def test_the_language_of_the_locale(
+    monkeypatch: pytest.MonkeyPatch, locale: dict[str, str], language: Language
+) -> None:
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in locale.items():
@@ -106,7 +108,7 @@ def test_the_locale_decides(monkeypatch: pytest.MonkeyPatch, locale: dict[str, s
         (["--lang"], Language.EN, ["--lang"]),
     ],
 )
-def test_the_option_beats_it(
+def test_the_option_overrides_the_locale(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], language: Language, rest: list[str]
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
@@ -137,14 +139,14 @@ def test_a_locale_without_unicode(command_line: CommandLine) -> None:
     assert b"builtin" in narrow.out
 
 
-def test_colours_are_for_terminals(command_line: CommandLine) -> None:
+def test_colours_on_a_terminal(command_line: CommandLine) -> None:
     leader, follower = os.openpty()
     program = [sys.executable, str(ROOT / "app.py"), "recognize", "nowhere.wav", "--lang", "en"]
     environment = {**os.environ, "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)
     done = subprocess.run(program, stderr=follower, stdout=subprocess.DEVNULL, env=environment, check=False)
     os.close(follower)
-    said = os.read(leader, 65_536).decode()
+    shown = os.read(leader, 65_536).decode()
     os.close(leader)
     assert done.returncode == 3
-    assert "\x1b[31mError: There is no file nowhere.wav" in said
+    assert "\x1b[31mError: There is no file nowhere.wav" in shown

@@ -1,4 +1,4 @@
-"""``recognize``: answers, files, JSON, several files, options that make no sense."""
+"""``recognize``: text and JSON output, files, several inputs, invalid options."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from webui.results import RecognitionResult
 CLI_KEYS = {"input", "folder", "files"}
 
 
-def test_for_people(command_line: CommandLine) -> None:
+def test_text_output(command_line: CommandLine) -> None:
     ended = command_line.run("recognize", EXAMPLE)
     assert ended.code == 0, ended.err
     (folder,) = command_line.runs()
@@ -70,7 +70,7 @@ def test_a_bad_file_does_not_stop_the_others(command_line: CommandLine, tmp_path
     assert "2 of 3 files failed." in ended.err
 
 
-def test_all_bad_is_the_code_of_the_first(command_line: CommandLine, tmp_path: Path) -> None:
+def test_if_all_fail_the_exit_code_is_the_first_one(command_line: CommandLine, tmp_path: Path) -> None:
     empty = tmp_path / "empty.wav"
     empty.touch()
     ended = command_line.run("recognize", empty, tmp_path, LC_ALL="zh_CN.UTF-8")
@@ -94,7 +94,7 @@ def test_standard_input_is_read_up_to_the_limit(command_line: CommandLine) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "sentence"),
+    ("arguments", "code", "message"),
     [
         (["--window", "2"], 2, "--window only applies to frame scores"),
         (["--raw"], 2, "Add --granularity frame"),
@@ -107,15 +107,15 @@ def test_standard_input_is_read_up_to_the_limit(command_line: CommandLine) -> No
         (["--outputs-dir", EXAMPLE / "inside"], 5, "can't be written to (Not a directory)"),
     ],
 )
-def test_what_makes_no_sense(command_line: CommandLine, arguments: list[str], code: int, sentence: str) -> None:
+def test_invalid_arguments(command_line: CommandLine, arguments: list[str], code: int, message: str) -> None:
     ended = command_line.run("recognize", EXAMPLE, *arguments)
     assert (ended.code, ended.out) == (code, b""), ended.err
-    assert sentence in ended.err
+    assert message in ended.err
     assert "Traceback" not in ended.err
     assert command_line.runs() == []
 
 
-def test_what_the_next_file_would_meet_too_is_told_for_each(command_line: CommandLine, tmp_path: Path) -> None:
+def test_an_error_of_the_model_is_reported_for_every_file(command_line: CommandLine, tmp_path: Path) -> None:
     large = "emotion2vec_plus_large"
     ended = command_line.run(
         "recognize", EXAMPLE, tmp_path / "nowhere.wav", "--json", "--model", large, SPEECH_EMOTION_MODELS_DIR="/none"
@@ -124,10 +124,10 @@ def test_what_the_next_file_would_meet_too_is_told_for_each(command_line: Comman
     assert [document["error"]["code"] for document in ended.documents] == ["request.weights_absent"] * 2
 
 
-def test_a_device_that_is_not_there(command_line: CommandLine) -> None:
+def test_an_unavailable_device(command_line: CommandLine) -> None:
     torch = pytest.importorskip("torch")
     if torch.backends.mps.is_available():
-        pytest.skip("every device is there")
+        pytest.skip("every device is available")
     ended = command_line.run("recognize", EXAMPLE, "--device", "mps", "--json")
     assert ended.code == 4
     assert ended.documents[0]["error"] == {
@@ -137,12 +137,12 @@ def test_a_device_that_is_not_there(command_line: CommandLine) -> None:
     }
 
 
-def test_frames_for_people(command_line: CommandLine) -> None:
+def test_text_output_of_frames(command_line: CommandLine) -> None:
     ended = command_line.run("recognize", EXAMPLE, "-g", "frame", "--raw", "--verbose", "--lang", "zh")
     assert ended.code == 0, ended.err
     assert "随时间的变化（18" in ended.text
     assert "窗口 0.02 秒" in ended.text
-    assert "[推理] 18" in ended.err  # the log, since it was asked for
+    assert "[推理] 18" in ended.err  # the log, because of --verbose
     assert "[结果] 已保存到" in ended.err
     assert "本次使用的是内置小模型，而非 Emotion2Vec+ Large" in ended.err  # the warnings in full
     assert "bash run.sh download emotion2vec_plus_large" in ended.err

@@ -1,4 +1,4 @@
-"""``verify`` and ``recognize --engine``: both engines on one random checkpoint, as processes."""
+"""``verify`` and ``recognize --engine`` as processes, on a random checkpoint."""
 
 import json
 from pathlib import Path
@@ -19,20 +19,20 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_verify_keeps_its_verdict(command_line: CommandLine, models_dir: Path) -> None:
+def test_verify_saves_its_record(command_line: CommandLine, models_dir: Path) -> None:
     ended = command_line.run("verify", "--json", SPEECH_EMOTION_MODELS_DIR=str(models_dir))
     assert ended.code == 0, ended.err
-    (verdict,) = ended.documents
-    assert verdict["verified"] is True
-    assert verdict["largest_score_difference"] <= 1e-5
-    assert len(verdict["clips"]) == 6
-    kept = read_record(models_dir / LARGE, checkpoint_sha256=verdict["checkpoint_sha256"])
-    assert kept is not None
-    assert json.loads(kept.model_dump_json()) == verdict
+    (record,) = ended.documents
+    assert record["verified"] is True
+    assert record["largest_score_difference"] <= 1e-5
+    assert len(record["clips"]) == 6
+    saved = read_record(models_dir / LARGE, checkpoint_sha256=record["checkpoint_sha256"])
+    assert saved is not None
+    assert json.loads(saved.model_dump_json()) == record
     assert read_record(models_dir / LARGE, checkpoint_sha256="another") is None
 
 
-def test_verify_for_people(command_line: CommandLine, models_dir: Path) -> None:
+def test_text_output(command_line: CommandLine, models_dir: Path) -> None:
     ended = command_line.run("verify", LARGE, "--lang", "zh", SPEECH_EMOTION_MODELS_DIR=str(models_dir))
     assert ended.code == 0, ended.err
     assert "✓ 数值一致" in ended.text
@@ -40,7 +40,7 @@ def test_verify_for_people(command_line: CommandLine, models_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "code"), [("builtin", 2), ("emotion2vec_plus_base", 4), ("whisper", 4)])
-def test_what_cannot_be_verified(command_line: CommandLine, models_dir: Path, name: str, code: int) -> None:
+def test_models_that_cannot_be_verified(command_line: CommandLine, models_dir: Path, name: str, code: int) -> None:
     ended = command_line.run("verify", name, SPEECH_EMOTION_MODELS_DIR=str(models_dir))
     assert (ended.code, ended.out) == (code, b"")
     assert name in ended.err

@@ -1,4 +1,4 @@
-"""Gradio's routes: each is known here, open or closed; the closed ones are 404 in every spelling."""
+"""Gradio's routes: each is listed here as open or closed; the closed ones are 404 in every spelling."""
 
 import json
 import socket
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.server_process import PROGRAM, ROOT, RunningServer, running_server
-from tests.surfaces.test_server_doors import WATCHED
+from tests.support.server_scripts import FOREIGN, REPORT_CONNECTIONS
 from webui.http import gradio_hardening as open_to_callers
 from webui.http.gradio_hardening import PREFIX
 
@@ -30,7 +30,7 @@ OPEN = {
     ),
     *(("POST", path) for paths in (open_to_callers.JOIN, open_to_callers.RUN) for path in paths),
 }
-REPLACED = {  # by routes of this program's own
+REPLACED = {  # by this program's own routes
     ("POST", f"{PREFIX}/upload"),
     ("GET", f"{PREFIX}/upload_progress"),
     ("GET", f"{PREFIX}/file={{path_or_url:path}}"),
@@ -49,11 +49,11 @@ CLOSED = {
     ("POST", f"{PREFIX}/process_recording"),
     ("GET", f"{PREFIX}/deep_link"),
     ("POST", f"{PREFIX}/component_server"),
-    # other ways to the same events, past the limits or the ones that are used
+    # other ways to the same events, without limits or unused
     ("POST", f"{PREFIX}/api/{{api_name}}"),
     ("POST", f"{PREFIX}/call/v2/{{api_name}}"),
     ("GET", f"{PREFIX}/call/v2/{{api_name}}/{{event_id}}"),
-    # streamed outputs and custom components, which the page has not
+    # streamed outputs and custom components, which the page does not have
     ("POST", f"{PREFIX}/stream/{{event_id}}"),
     ("POST", f"{PREFIX}/stream/{{event_id}}/close"),
     ("GET", f"{PREFIX}/stream/{{session_hash}}/{{run}}/{{component_id}}/playlist.m3u8"),
@@ -61,7 +61,7 @@ CLOSED = {
     ("GET", f"{PREFIX}/stream/{{session_hash}}/{{run}}/{{component_id}}/playlist-file"),
     ("GET", f"{PREFIX}/custom_component/{{id}}/{{environment}}/{{type}}/{{file_name}}"),
     ("GET", "/svelte/{path:path}"),
-    # Gradio's own logins, and what it tells about itself; the program has a login and a description of its own
+    # Gradio's logins and descriptions; the program has its own
     ("GET", f"{PREFIX}/user"),
     ("GET", f"{PREFIX}/login_check"),
     ("GET", f"{PREFIX}/token"),
@@ -72,7 +72,7 @@ CLOSED = {
     ("GET", f"{PREFIX}/startup-events"),
     ("GET", f"{PREFIX}/theme.css"),
     ("GET", f"{PREFIX}/runs"),
-    # tools of a developer
+    # developer tools
     ("GET", f"{PREFIX}/dev/reload"),
     ("GET", "/monitoring"),
     ("GET", "/monitoring/summary"),
@@ -103,14 +103,14 @@ print(json.dumps(sorted(set(walk(mount.routes)))))
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     outputs_dir = tmp_path_factory.mktemp("routes") / "outputs"
-    with running_server(outputs_dir, program=WATCHED + PROGRAM, model="builtin") as started:
+    with running_server(outputs_dir, program=REPORT_CONNECTIONS + PROGRAM, model="builtin") as started:
         yield started
     assert "Traceback" not in started.errors.read_text()
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
-    """Every route of Gradio's application in the installed version."""
+    """All routes of Gradio's app in the installed version."""
     done = subprocess.run(
         [sys.executable, "-c", TABLE, str(tmp_path_factory.mktemp("table"))],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -127,7 +127,7 @@ def test_every_route_of_gradio_is_listed(table: set[tuple[str, str]]) -> None:
     known = OPEN | REPLACED | CLOSED
     assert not OPEN & CLOSED
     assert {(method, path) for method, path in table if (method, without_slash(path)) not in known} == set()
-    icons = {("GET", "/pwa_icon/192"), ("GET", "/pwa_icon/512")}  # of /pwa_icon/{size}
+    icons = {("GET", "/pwa_icon/192"), ("GET", "/pwa_icon/512")}  # covered by /pwa_icon/{size}
     assert known - icons - table == set(), "no longer a route of Gradio"
 
 
@@ -142,7 +142,7 @@ def test_closed_routes_are_not_found(table: set[tuple[str, str]], server: Runnin
 
 
 def raw(server: RunningServer, target: str, method: str = "GET") -> int:
-    """The status of a request whose target no client has tidied up."""
+    """Sends a request whose target is not normalised by a client; returns the status."""
     port = int(server.url.rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port), timeout=30) as link:
         link.sendall(f"{method} {target} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode())
@@ -150,7 +150,7 @@ def raw(server: RunningServer, target: str, method: str = "GET") -> int:
             return int(answer.readline().split()[1])
 
 
-def test_a_web_address_is_fetched_in_no_spelling(server: RunningServer) -> None:
+def test_no_spelling_makes_the_server_fetch_a_url(server: RunningServer) -> None:
     url = "http://fetched.invalid/a.wav"
     encoded = "".join(f"%{ord(sign):02x}" for sign in url)
     spelled = [
@@ -166,10 +166,10 @@ def test_a_web_address_is_fetched_in_no_spelling(server: RunningServer) -> None:
         for path in spelled:
             for method in ("GET", "HEAD"):
                 assert raw(server, prefix + path, method) in (400, 403, 404, 405), prefix + path
-    assert "STRANGER" not in server.errors.read_text(), "a name was looked up"
+    assert FOREIGN not in server.errors.read_text(), "a name was looked up"
 
 
-def test_what_the_page_asks_for_is_there(server: RunningServer) -> None:
+def test_the_requests_of_the_page_work(server: RunningServer) -> None:
     with httpx.Client(base_url=server.url, timeout=30) as client:
         page = client.get("/")
         asset = page.text.split('crossorigin src="./', 1)[1].split('"', 1)[0]
@@ -191,7 +191,7 @@ def test_what_the_page_asks_for_is_there(server: RunningServer) -> None:
         assert client.get(f"/gradio_api/file={Path(sent).with_name('b.wav')}").status_code == 403
 
 
-def test_events_of_the_queue_are_not_answered_past_it(server: RunningServer) -> None:
+def test_queued_events_cannot_bypass_the_queue(server: RunningServer) -> None:
     with httpx.Client(base_url=server.url, timeout=30) as client:
         events = [one for one in client.get("/config").json()["dependencies"] if one["queue"] and one["backend_fn"]]
         assert {"recognize", "run"} <= {event["api_name"] for event in events}
@@ -217,6 +217,6 @@ def test_malformed_requests(server: RunningServer) -> None:
         with socket.create_connection(("127.0.0.1", port), timeout=30) as link:
             link.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{both}".encode())
             with link.makefile("rb") as answer:
-                whole = answer.read()  # up to the end: the connection is closed
+                whole = answer.read()  # until the server closes the connection
         assert whole.startswith(b"HTTP/1.1 400"), path
         assert b"request.two_lengths" in whole

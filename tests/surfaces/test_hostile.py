@@ -1,4 +1,4 @@
-"""What strangers send to the API of a real server: no file read, nobody connected to, no crash, no hang."""
+"""Hostile input to the API of a real server: no foreign file is read, no connection made, no crash, no hang."""
 
 import base64
 import re
@@ -13,17 +13,17 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.faults.test_audio_playlists import scripts
 from tests.support.audio_files import pcm16, riff, voice
 from tests.support.audio_hosts import AudioHost, audio_host
 from tests.support.bombs import JSON_BOMBS, audio_bombs
 from tests.support.file_watch import Watch, supported, watching
 from tests.support.mutations import mutated_files
+from tests.support.playlists import playlists
+from tests.support.proofs import sizes
 from tests.support.server_process import ROOT, RunningServer, rss_mb, running_server
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 WHERE = "/api/v1/recognize"
-MUTATED = 66
 REVEALING = re.compile(r"Traceback|/tmp/|/home/|/root/|site-packages|\.py\b|line \d+, in")
 
 
@@ -42,8 +42,8 @@ def uploads(tmp_path_factory: pytest.TempPathFactory, secrets: Path) -> Path:
     (folder / "out.wav").symlink_to(secrets / "secret.wav")
     (folder / "out").symlink_to(secrets)
     (folder / "inside" / "twice.wav").symlink_to(folder / "out.wav")
-    for name, script in scripts(secrets).items():
-        (folder / f"{name}.mp3").write_text(script)
+    for name, playlist in playlists(secrets).items():
+        (folder / f"{name}.mp3").write_text(playlist)
     return folder
 
 
@@ -67,7 +67,7 @@ def watch(secrets: Path) -> Iterator[Watch]:
         pytest.skip("no inotify")
     with watching(secrets) as seen:
         (secrets / "secret.aac").read_bytes()
-        assert "secret.aac" in seen.opened()  # the watch works
+        assert "secret.aac" in seen.opened()  # recording works
         yield seen
 
 
@@ -102,29 +102,29 @@ def test_paths_out_of_the_roots(client: httpx.Client, uploads: Path, secrets: Pa
 
 
 @pytest.mark.parametrize("path", ["", "/inside", "/missing.wav", "/" + "a" * 300, "/inside/../missing.wav"])
-def test_what_is_no_file_inside(client: httpx.Client, uploads: Path, path: str) -> None:
+def test_paths_within_the_roots_that_are_no_file(client: httpx.Client, uploads: Path, path: str) -> None:
     answer = client.post(WHERE, json={"audio_path": f"{uploads}{path}"})
     check(answer, 422)
     assert str(uploads) not in answer.text
 
 
-def test_files_that_name_others(client: httpx.Client, uploads: Path, secrets: Path, watch: Watch) -> None:
-    for name, script in scripts(secrets).items():
-        check(upload(client, script.encode(), "a.mp3"), 422)
-        check(client.post(WHERE, json={"audio_base64": base64.b64encode(script.encode()).decode()}), 422)
+def test_files_that_name_other_files(client: httpx.Client, uploads: Path, secrets: Path, watch: Watch) -> None:
+    for name, playlist in playlists(secrets).items():
+        check(upload(client, playlist.encode(), "a.mp3"), 422)
+        check(client.post(WHERE, json={"audio_base64": base64.b64encode(playlist.encode()).decode()}), 422)
         check(client.post(WHERE, json={"audio_path": f"{uploads}/{name}.mp3"}), 422)
     assert watch.opened() == []
 
 
-def test_files_that_name_addresses(client: httpx.Client) -> None:
+def test_files_that_name_urls(client: httpx.Client) -> None:
     with audio_host() as host:
-        for script in network_scripts(host):
+        for playlist in network_playlists(host):
             for name in ("a.m3u8", "a.mp3", "a.sdp", "a.wav"):
-                check(upload(client, script, name), 422)
+                check(upload(client, playlist, name), 422)
         assert host.connections == 0
 
 
-def network_scripts(host: AudioHost) -> list[bytes]:
+def network_playlists(host: AudioHost) -> list[bytes]:
     url = host.url()
     hls = f'#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-KEY:METHOD=AES-128,URI="{url}"\n#EXTINF:2.0,\n{url}\n'
     return [
@@ -145,7 +145,7 @@ def test_bombs(client: httpx.Client, server: RunningServer) -> None:
     for name, bomb in audio_bombs().items():
         begun = time.monotonic()
         check(upload(client, bomb, f"{name}.wav"), 413, 422)
-        assert time.monotonic() - begun < 20, name
+        assert time.monotonic() - begun < 60, name
     headers = {"content-type": "application/json"}
     for body in (*JSON_BOMBS.values(), b'{"window_s":1e999}', b"\xff"):
         check(client.post(WHERE, content=body, headers=headers), 422)
@@ -162,7 +162,7 @@ def test_bombs(client: httpx.Client, server: RunningServer) -> None:
 
 
 def test_silent_connections(server: RunningServer) -> None:
-    """The longest silent ones make room; `tests/surfaces/test_connections.py` has what else a connection may not do."""
+    """The longest idle ones are closed; tests/surfaces/test_connections.py has more about connections."""
     port = int(server.url.rsplit(":", 1)[1])
     with ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(60)]
@@ -171,14 +171,15 @@ def test_silent_connections(server: RunningServer) -> None:
         assert silent[0].recv(1) == b""
 
 
-def test_mutated_files_over_all_formats(client: httpx.Client, server: RunningServer) -> None:
+@sizes("count", small=66, full=3000)
+def test_mutated_files_over_all_formats(client: httpx.Client, server: RunningServer, count: int) -> None:
     statuses = []
-    for name, data in mutated_files(MUTATED):
+    for name, data in mutated_files(count):
         answer = upload(client, data, name)
         statuses.append(answer.status_code)
         if answer.status_code != 200:
             check(answer, 413, 422)
-    assert len(statuses) == MUTATED
+    assert len(statuses) == count
     assert statuses.count(200) > 5
     assert statuses.count(422) > 5
     assert server.process.poll() is None
@@ -190,13 +191,13 @@ def test_base64_may_be_as_large_as_an_upload(client: httpx.Client) -> None:
     assert check(answer, 422) == "audio.unknown_format"
 
 
-def test_addresses_are_not_fetched_unless_allowed(client: httpx.Client) -> None:
+def test_urls_are_not_fetched_by_default(client: httpx.Client) -> None:
     with audio_host() as host:
         assert check(client.post(WHERE, json={"audio_url": host.url()}), 403) == "api.no_audio_urls"
         assert host.connections == 0
 
 
-def test_odd_requests_have_plain_answers(client: httpx.Client) -> None:
+def test_unusual_requests(client: httpx.Client) -> None:
     for path in (
         "/api/v1/results/%00",
         "/api/v1/results/..%2f..%2fetc",

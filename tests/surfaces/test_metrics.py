@@ -1,4 +1,4 @@
-"""The numbers of a server: what was really done, refused and waited for; the panel of the page shows the same."""
+"""Metrics of a server, and the panel of the page that shows them."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def numbers(server: RunningServer) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_what_was_done_is_counted(server: RunningServer) -> None:
+def test_requests_and_recognitions_are_counted(server: RunningServer) -> None:
     before = numbers(server)
     where = f"{server.url}/api/v1/recognize"
     for _ in range(3):
@@ -61,7 +61,7 @@ def test_what_was_done_is_counted(server: RunningServer) -> None:
     assert not [name for name in after if "77" in "".join(name) or done["id"] in name]
 
 
-def test_the_snapshot_is_of_the_same_numbers() -> None:
+def test_the_snapshot_has_the_same_numbers() -> None:
     metrics = Metrics()
     metrics.watch(waiting=lambda: 2, under_way=lambda: 5)
     metrics.rejected("api.bad_url")

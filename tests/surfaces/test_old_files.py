@@ -1,11 +1,10 @@
-"""Run folders, jobs and interrupted batches that an earlier version wrote are read, and the unfinished ones go on."""
+"""Run folders, jobs and interrupted batches of an earlier version are read, and unfinished ones are resumed."""
 
 import csv
 import io
 import json
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,16 +14,17 @@ import pytest
 
 from tests.support.cli_process import CommandLine
 from tests.support.server_process import ROOT, RunningServer, running_server
+from tests.support.waiting import wait_until
 from webui.results import RecognitionResult
 
 OLD = ROOT / "tests" / "data" / "version_1"
-OLD_FOLDER = "/data/old"  # where the recordings lay when the files were written
+OLD_FOLDER = "/data/old"  # folder of the recordings when the files were written
 JOB = "0123456789abcdef0123456789abcdef"
 RUNS = sorted(folder.name for folder in (OLD / "outputs").iterdir())
 
 
 def copy_database(name: str, target: Path) -> None:
-    """Copies a job store; its paths lead to the recordings beside the copy of the test data from then on."""
+    """Copies a job store and changes its paths to the recordings in the test data."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(OLD / name, target)
     with sqlite3.connect(target) as database:
@@ -43,31 +43,29 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_a_result_of_the_version_before_is_read(run: str) -> None:
+def test_old_results_are_read(run: str) -> None:
     written = json.loads((OLD / "outputs" / run / "result.json").read_text("utf-8"))
     result = RecognitionResult.model_validate(written)
     assert json.loads(result.to_json()) == written
 
 
-def test_the_results_of_the_version_before_are_listed_and_served(server: RunningServer) -> None:
+def test_old_results_are_listed_and_served(server: RunningServer) -> None:
     listed = httpx.get(f"{server.url}/api/v1/results").json()
     names = [entry["id"].partition(".")[0] for entry in listed["results"]]
     assert set(RUNS) <= set(names)
     for entry in listed["results"]:
         folder = entry["id"].partition(".")[0]
         if folder not in RUNS:
-            continue  # the job goes on meanwhile; it writes no run folders, but a later version may
+            continue  # the job writes no run folders, but a later version may
         assert httpx.get(f"{server.url}/api/v1/results/{entry['id']}").status_code == 200
         for name, address in entry["links"].items():
             expected = (OLD / "outputs" / folder / name).read_bytes()
             assert httpx.get(server.url + address).content == expected
 
 
-def test_a_job_of_the_version_before_goes_on(server: RunningServer) -> None:
-    deadline = time.monotonic() + 120
-    while (document := httpx.get(f"{server.url}/api/v1/jobs/{JOB}").json())["state"] != "done":
-        assert time.monotonic() < deadline, document
-        time.sleep(0.1)
+def test_an_old_job_is_resumed(server: RunningServer) -> None:
+    wait_until(lambda: httpx.get(f"{server.url}/api/v1/jobs/{JOB}").json()["state"] == "done")
+    document = httpx.get(f"{server.url}/api/v1/jobs/{JOB}").json()
     assert (document["done"], document["failed"]) == (6, 1)
     table = httpx.get(f"{server.url}/api/v1/jobs/{JOB}/results?format=csv").content.decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(table)))
@@ -76,11 +74,11 @@ def test_a_job_of_the_version_before_goes_on(server: RunningServer) -> None:
         before = dict(database.execute("SELECT name, outcome FROM items WHERE state = 'done'").fetchall())
     database.close()
     for row in rows:
-        if row["path"] in before:  # answered by the version before: the same answer, not a new one
+        if row["path"] in before:  # results of the old version are kept
             assert np.isclose(float(row["confidence"]), json.loads(before[row["path"]])["confidence"], atol=1e-6)
 
 
-def test_a_batch_of_the_version_before_goes_on(command_line: CommandLine, tmp_path: Path) -> None:
+def test_an_old_batch_is_resumed(command_line: CommandLine, tmp_path: Path) -> None:
     copy_database("results.csv.progress.sqlite", tmp_path / "results.csv.progress.sqlite")
     recordings = tmp_path / "recordings"
     recordings.mkdir()
@@ -88,7 +86,7 @@ def test_a_batch_of_the_version_before_goes_on(command_line: CommandLine, tmp_pa
         source = OLD / f"clip_{number}.wav"
         shutil.copy(source if source.exists() else OLD / "clip_2.wav", recordings / f"clip_{number}.wav")
     with sqlite3.connect(tmp_path / "results.csv.progress.sqlite") as database:
-        database.execute("DELETE FROM items WHERE name = 'missing.wav'")  # `--resume` would fail on it again
+        database.execute("DELETE FROM items WHERE name = 'missing.wav'")  # `--resume` would try it again
     database.close()
     ended = command_line.run("batch", recordings, "--out", tmp_path / "results.csv", "--resume")
     assert ended.code == 0, ended.err

@@ -12,7 +12,7 @@ from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 from webui.texts import Language
 
 FIELDS = sorted(RecognizeOptions.model_fields)
-OPERATORS = ("device", "engine", "background")  # chosen by whoever runs the program, not by its clients
+OPERATORS = ("device", "engine", "background")  # chosen by the operator, not by clients
 PROGRAM = build_command(Language.EN)
 UPLOADS = {"recognize": RecognizeRequest, "jobs": JobRequest}
 
@@ -44,6 +44,6 @@ def test_rest_has_every_option(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", OPERATORS)
-def test_what_the_operator_chooses_is_no_option(field: str) -> None:
+def test_choices_of_the_operator_are_no_options(field: str) -> None:
     for document in (*UPLOADS.values(), AnalysisOptions, RecognizeOptions):
         assert field not in document.model_fields

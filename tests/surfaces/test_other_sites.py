@@ -1,4 +1,4 @@
-"""Pages of other sites: names of theirs for this machine, requests that they cause, frames, scripts in our pages."""
+"""Attacks by pages of other sites: DNS rebinding, cross-site requests, frames, scripts in this server's pages."""
 
 import re
 import socket
@@ -11,7 +11,7 @@ from gradio_client import Client, handle_file
 from tests.support.server_process import PROGRAM, ROOT, RunningServer, running_server
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
-# An unexpected error, at an address that asks for nothing.
+# An unexpected error for a path without parameters.
 BROKEN = "import webui.api.routes as r\ndef fail(self): raise RuntimeError\nr.Api.readiness = fail\n" + PROGRAM
 
 
@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="module")
 def client(server: RunningServer) -> Iterator[httpx.Client]:
-    no_reuse = httpx.Limits(max_keepalive_connections=0)  # the server closes what is idle for 5 s, at any moment
+    no_reuse = httpx.Limits(max_keepalive_connections=0)  # the server may close a connection that is idle for 5 s
     with httpx.Client(base_url=server.url, timeout=60, limits=no_reuse) as client:
         yield client
 
@@ -34,8 +34,8 @@ def port_of(server: RunningServer) -> int:
     return int(server.url.rpartition(":")[2])
 
 
-def asked(client: httpx.Client, host: str, method: str = "GET", **headers: str) -> httpx.Response:
-    """Asks for the list of results, or sends an empty request for a recognition: 422 if it is let in."""
+def request(client: httpx.Client, host: str, method: str = "GET", **headers: str) -> httpx.Response:
+    """Requests the list of results (200 if accepted), or an empty recognition (422 if accepted)."""
     path = "/api/v1/results" if method == "GET" else "/api/v1/recognize"
     given = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
     return client.request(method, path, headers={key.encode(): value.encode() for key, value in given.items()})
@@ -54,14 +54,14 @@ def raw_status(server: RunningServer, head: str) -> int:
             return int(answer.readline().split()[1])
 
 
-def test_a_host_that_makes_no_sense(client: httpx.Client) -> None:
+def test_invalid_hosts(client: httpx.Client) -> None:
     for host in ("a{b}.evil.example", "a`b.evil.example", "user@localhost", "localhost:99999", "b\u00fccher.example"):
-        assert code_of(asked(client, host)) == "access.bad_host", host
+        assert code_of(request(client, host)) == "access.bad_host", host
 
 
-def test_there_is_one_host(server: RunningServer) -> None:
+def test_exactly_one_host(server: RunningServer) -> None:
     assert raw_status(server, "GET /healthz HTTP/1.1\nHost: localhost\nConnection: close") == 200
-    assert raw_status(server, "GET /healthz HTTP/1.0") == 200  # has no such header yet
+    assert raw_status(server, "GET /healthz HTTP/1.0") == 200  # HTTP/1.0 needs no Host
     assert raw_status(server, "GET /healthz HTTP/1.0\nHost: evil.example") == 403
     assert raw_status(server, "GET /healthz HTTP/1.1") in (400, 403)
     two = "Host: localhost\nHost: evil.example"
@@ -69,18 +69,18 @@ def test_there_is_one_host(server: RunningServer) -> None:
     assert raw_status(server, f"GET /healthz HTTP/1.0\n{two}") in (400, 403)
 
 
-def test_an_open_server_on_this_machine_answers_to_its_own_names_alone(client: httpx.Client) -> None:
+def test_a_local_open_server_accepts_only_its_own_names(client: httpx.Client) -> None:
     for host in ("localhost", "127.0.0.1:1", "[::1]", "proxy.example", socket.gethostname()):
-        assert asked(client, host).status_code == 200, host
+        assert request(client, host).status_code == 200, host
     for host in ("rebound.example:7860", "0.0.0.0", "[::]", "[::ffff:7f00:1]"):
-        assert code_of(asked(client, host)) == "access.foreign_host", host
+        assert code_of(request(client, host)) == "access.foreign_host", host
     assert client.get("/config", headers={"Host": "rebound.example:7860"}).status_code == 403
     assert client.get("/login").headers["location"] == "/"
-    stranger = client.get("/config", headers={"Origin": "http://localhost:1234"})
-    assert not [name for name in stranger.headers if name.startswith("access-control-allow")]
+    foreign = client.get("/config", headers={"Origin": "http://localhost:1234"})
+    assert not [name for name in foreign.headers if name.startswith("access-control-allow")]
 
 
-def test_what_pages_of_other_origins_send_is_refused(client: httpx.Client) -> None:
+def test_requests_of_other_origins_are_refused(client: httpx.Client) -> None:
     addresses = (("/gradio_api/queue/join", "POST"), ("/gradio_api/upload", "POST"), ("/logout", "POST"),
                  ("/login", "POST"), ("/api/v1/recognize", "POST"), ("/api/v1/jobs", "POST"),
                  ("/api/v1/jobs/x", "DELETE"), ("/nothing", "PATCH"))  # fmt: skip
@@ -88,25 +88,25 @@ def test_what_pages_of_other_origins_send_is_refused(client: httpx.Client) -> No
         for origin in ("http://localhost:1234", "http://evil.example", "null"):
             answer = client.request(method, path, headers={"Origin": origin})
             assert code_of(answer) == "access.foreign_origin", (path, origin)
-    assert code_of(asked(client, "localhost", "POST", sec_fetch_site="same-site")) == "access.cross_site"
+    assert code_of(request(client, "localhost", "POST", sec_fetch_site="same-site")) == "access.cross_site"
 
 
-def test_what_our_own_pages_send_is_not(client: httpx.Client, server: RunningServer) -> None:
+def test_requests_of_the_own_page_are_accepted(client: httpx.Client, server: RunningServer) -> None:
     own = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}
     assert client.post("/api/v1/recognize", headers=own).status_code == 422
-    assert asked(client, "proxy.example", "POST", origin="https://proxy.example").status_code == 422
-    assert asked(client, "127.0.0.1:7860", "POST", origin="https://friend.example").status_code == 422
-    assert client.post("/api/v1/recognize").status_code == 422  # curl says nothing of pages
+    assert request(client, "proxy.example", "POST", origin="https://proxy.example").status_code == 422
+    assert request(client, "127.0.0.1:7860", "POST", origin="https://friend.example").status_code == 422
+    assert client.post("/api/v1/recognize").status_code == 422  # curl sends neither header
 
 
-def test_gradio_client_by_number_and_by_name(server: RunningServer) -> None:
+def test_gradio_client_by_address_and_by_name(server: RunningServer) -> None:
     for url in (server.url, f"http://127.0.0.1:{port_of(server)}"):
         client = Client(url, verbose=False, download_files=False)
         assert client.predict(handle_file(EXAMPLE), "utterance", False, api_name="/recognize")["emotion"]
 
 
-def answers(client: httpx.Client) -> Iterator[tuple[str, httpx.Response]]:
-    """Answers of every kind: pages, files, data, and refusals of every middleware."""
+def responses(client: httpx.Client) -> Iterator[tuple[str, httpx.Response]]:
+    """Yields responses of every kind: pages, files, data, and refusals of every middleware."""
     for path in ("/", "/docs", "/login", "/healthz", "/metrics", "/config", "/theme.css", "/favicon.ico",
                  "/api/v1/models", "/api/v1/openapi.json", "/api/nothing", "/nothing", "/gradio_api/info",
                  "/gradio_api/file=/etc/passwd", "/monitoring", "/static/../x"):  # fmt: skip
@@ -114,8 +114,8 @@ def answers(client: httpx.Client) -> Iterator[tuple[str, httpx.Response]]:
     sent = client.post("/gradio_api/upload", files={"files": ("a.html", b"<script>alert(1)</script>")})
     yield "upload", sent
     yield "uploaded page", client.get(f"/gradio_api/file={sent.json()[0]}")
-    asks = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
-    yield "preflight", client.options("/api/v1/recognize", headers=asks)
+    preflight = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    yield "preflight", client.options("/api/v1/recognize", headers=preflight)
     yield "host", client.get("/", headers={"Host": "evil.example"})
     yield "origin", client.post("/api/v1/recognize", headers={"Origin": "null"})
     yield "method", client.put("/api/v1/recognize")
@@ -123,8 +123,8 @@ def answers(client: httpx.Client) -> Iterator[tuple[str, httpx.Response]]:
     yield "head", client.head("/")
 
 
-def test_every_answer_has_the_headers(client: httpx.Client) -> None:
-    kinds = dict(answers(client))
+def test_every_response_has_the_security_headers(client: httpx.Client) -> None:
+    kinds = dict(responses(client))
     kinds["error"] = client.get("/readyz")
     statuses = {answer.status_code for answer in kinds.values()}
     assert statuses >= {200, 303, 400, 403, 404, 405, 413, 500}
@@ -139,7 +139,7 @@ def test_every_answer_has_the_headers(client: httpx.Client) -> None:
     assert "sandbox" in kinds["uploaded page"].headers["content-security-policy"]
 
 
-def test_a_page_runs_its_own_scripts_alone(client: httpx.Client) -> None:
+def test_a_page_runs_only_its_own_scripts(client: httpx.Client) -> None:
     for path in ("/", "/docs"):
         answer = client.get(path, headers={"Accept-Encoding": "gzip, br, zstd"})
         policy = answer.headers["content-security-policy"]

@@ -1,4 +1,4 @@
-"""Events of the page on a real server: how many a caller may have, and what the server keeps of them."""
+"""Events of the page on a real server: limits per client, and how long the server keeps results."""
 
 import json
 import time
@@ -11,28 +11,21 @@ import httpx
 import pytest
 
 from tests.support.server_process import PROGRAM, ROOT, RunningServer, running_server
+from tests.support.server_scripts import HOLD_RECOGNITION
 from tests.support.waiting import wait_until
 from webui.http.page_sessions import MAX_CLOSED
 
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 PER_CALLER = 2
-PATIENCE_S = 60
-# Recognizes nothing while a file `hold` lies in the working folder; tells what Gradio keeps; forgets after a second.
-WATCHED = """
-import time
-from pathlib import Path
+PATIENCE_S = 180
+# Shows what Gradio keeps at /kept, and deletes answers that are not read after a second.
+SHOW_KEPT = """
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 import webui.server.app
 from webui.http import page_sessions
-from webui.service import RecognitionService
 page_sessions.UNREAD_S, page_sessions.SWEEP_S = 1.0, 0.1
-original, create_app = RecognitionService.recognize, webui.server.app.create_app
-def recognize(*given, **options):
-    while Path("hold").exists():
-        time.sleep(0.02)
-    return original(*given, **options)
-RecognitionService.recognize = recognize
+create_app = webui.server.app.create_app
 def watched_app(*given):
     app = create_app(*given)
     (mount,) = [route for route in app.routes if isinstance(route, Mount) and route.path == ""]
@@ -55,7 +48,8 @@ webui.server.process.create_app = watched_app
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     outputs_dir = tmp_path_factory.mktemp("events") / "outputs"
-    with running_server(outputs_dir, program=WATCHED + PROGRAM, max_per_client=PER_CALLER, model="builtin") as started:
+    program = HOLD_RECOGNITION + SHOW_KEPT + PROGRAM
+    with running_server(outputs_dir, program=program, max_per_client=PER_CALLER, model="builtin") as started:
         yield started
     assert started.errors.read_text() == ""
 
@@ -69,12 +63,12 @@ def hold(server: RunningServer) -> Iterator[Path]:
 
 
 class Caller:
-    """A program at an address of its own."""
+    """A client with an address of its own."""
 
     def __init__(self, server: RunningServer, address: str) -> None:
         transport = httpx.HTTPTransport(local_address=address)
         url = server.url.replace("localhost", "127.0.0.1")
-        self.client = httpx.Client(base_url=url, transport=transport, timeout=60)
+        self.client = httpx.Client(base_url=url, transport=transport, timeout=PATIENCE_S)
         (path,) = self.client.post("/gradio_api/upload", files={"files": ("a.wav", EXAMPLE.read_bytes())}).json()
         self._data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, "utterance", False]
         events = self.client.get("/config").json()["dependencies"]
@@ -94,8 +88,8 @@ class Caller:
         return self.client.get(f"/gradio_api/call/recognize/{joined.json()['event_id']}").text
 
     def messages(self, session: str) -> list[str]:
-        told = self.client.get("/gradio_api/queue/data", params={"session_hash": session}).text
-        return [json.loads(line.removeprefix("data: "))["msg"] for line in told.split("\n\n") if line]
+        stream = self.client.get("/gradio_api/queue/data", params={"session_hash": session}).text
+        return [json.loads(line.removeprefix("data: "))["msg"] for line in stream.split("\n\n") if line]
 
     def kept(self) -> dict[str, int]:
         kept: dict[str, int] = self.client.get("/kept").json()
@@ -116,7 +110,7 @@ def ben(server: RunningServer) -> Iterator[Caller]:
         yield caller
 
 
-def test_a_caller_has_a_share_of_the_queue(anna: Caller, ben: Caller, hold: Path) -> None:
+def test_one_client_has_a_limited_share_of_the_queue(anna: Caller, ben: Caller, hold: Path) -> None:
     with ThreadPoolExecutor(3) as readers:
         joined = [anna.call(), anna.join("page")]
         assert [one.status_code for one in joined] == [200, 200]
@@ -129,14 +123,14 @@ def test_a_caller_has_a_share_of_the_queue(anna: Caller, ben: Caller, hold: Path
         assert other.status_code == 200
         others_answer = readers.submit(ben.answer, other)
         hold.unlink()
-        assert "event: complete" in answer.result(60)
-        assert messages.result(60)[-2:] == ["process_completed", "close_stream"]
-        assert "event: complete" in others_answer.result(60)
-    for _ in range(PER_CALLER + 1):  # what was answered does not count
+        assert "event: complete" in answer.result(PATIENCE_S)
+        assert messages.result(PATIENCE_S)[-2:] == ["process_completed", "close_stream"]
+        assert "event: complete" in others_answer.result(PATIENCE_S)
+    for _ in range(PER_CALLER + 1):  # delivered results do not count
         assert "event: complete" in anna.answer(anna.call())
 
 
-def test_answers_that_are_not_read_are_dropped(anna: Caller, hold: Path) -> None:
+def test_unread_results_are_deleted(anna: Caller, hold: Path) -> None:
     first, second = anna.call(), anna.join("forgotten-page")
     assert (first.status_code, second.status_code, anna.call().status_code) == (200, 200, 429)
     hold.unlink()
@@ -146,29 +140,29 @@ def test_answers_that_are_not_read_are_dropped(anna: Caller, hold: Path) -> None
     assert anna.messages("forgotten-page") == ["unexpected_error"]
 
 
-def test_an_answer_that_is_waited_for_is_kept(anna: Caller, hold: Path) -> None:
+def test_a_result_with_a_waiting_reader_is_kept(anna: Caller, hold: Path) -> None:
     joined = anna.join("patient-page")
     assert joined.status_code == 200
     with ThreadPoolExecutor(1) as readers:
         messages = readers.submit(anna.messages, "patient-page")
-        time.sleep(2)  # twice as long as it is kept without a reader
+        time.sleep(2)  # twice the time that it is kept without a reader
         hold.unlink()
-        assert messages.result(60)[-2:] == ["process_completed", "close_stream"]
+        assert messages.result(PATIENCE_S)[-2:] == ["process_completed", "close_stream"]
 
 
-def test_sessions_do_not_pile_up(anna: Caller) -> None:
+def test_the_number_of_sessions_is_limited(anna: Caller) -> None:
     events = anna.client.get("/config").json()["dependencies"]
     stop = next(event for event in events if event["api_name"] == "stop")
     for number in range(MAX_CLOSED + 30):
         body = {"data": ["en"], "fn_index": stop["id"], "session_hash": f"page-{number}"}
         assert anna.client.post("/gradio_api/run/predict", json=body).status_code == 200
-        if number % 10 == 0:  # Gradio makes a session when its heartbeat ends
+        if number % 10 == 0:  # Gradio creates a session when its heartbeat ends
             with anna.client.stream("GET", f"/gradio_api/heartbeat/heart-{number}") as heart:
                 assert heart.status_code == 200
     wait_until(lambda: anna.kept()["states"] <= MAX_CLOSED + 5, PATIENCE_S)
 
 
-def test_odd_session_hashes_are_refused(anna: Caller) -> None:
+def test_invalid_session_hashes_are_refused(anna: Caller) -> None:
     long = "a" * 65
     for answer in (
         anna.join(long), anna.client.get(f"/gradio_api/heartbeat/{long}"),

@@ -1,4 +1,4 @@
-"""What a visitor's run leaves behind on the page: stopped, too late to stop, with warnings. No browser, no server."""
+"""Outcomes of recognitions on the page: cancelled, too late to cancel, with warnings. No browser, no server."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from webui.ui.session_runs import SessionRuns
 from webui.ui.views.outcome import render
 
 
-def test_a_run_can_be_stopped_until_it_writes() -> None:
+def test_a_run_can_be_cancelled_until_it_writes() -> None:
     runs = SessionRuns()
     first, other = runs.begin("a"), runs.begin("b")
     assert first.may_continue(writing=False)
@@ -21,10 +21,10 @@ def test_a_run_can_be_stopped_until_it_writes() -> None:
     assert not runs.stop("b")
     assert other.may_continue(writing=True)
     runs.end("b", other)
-    assert runs.stop("b")  # nothing is under way: what waits in the queue is taken out of it
+    assert runs.stop("b")  # nothing is running: the waiting run is removed from the queue
 
 
-def test_a_new_run_is_not_forgotten_with_the_old_one() -> None:
+def test_ending_an_old_run_keeps_the_new_one() -> None:
     runs = SessionRuns()
     first, second = runs.begin("a"), runs.begin("a")
     runs.end("a", first)
@@ -33,7 +33,7 @@ def test_a_new_run_is_not_forgotten_with_the_old_one() -> None:
     assert not second.may_continue(writing=False)
 
 
-def test_what_is_said_of_a_stopped_run_is_true() -> None:
+def test_messages_of_a_cancelled_run() -> None:
     stopped = render(Outcome(None, None, (), cancelled=True), Language.EN)
     assert "nothing was written" in stopped[0]
     assert stopped[1] == "[cancelled] stopped by the user."
@@ -47,13 +47,13 @@ def test_a_warning_in_the_log_is_marked() -> None:
     assert Outcome(None, None, log).log_text(Language.ZH).startswith("[提示] 本次使用的是内置小模型")
 
 
-def test_what_gradio_says_is_said_in_both_languages() -> None:
+def test_texts_of_gradio_are_translated() -> None:
     script = page_script()
-    words = json.loads(script[script.rindex(")([") + 2 : script.rindex(")")])
-    assert {"pattern", "texts"} == set(words[0])
-    for one in words:
+    rules = json.loads(script[script.rindex(")([") + 2 : script.rindex(")")])
+    assert {"pattern", "texts"} == set(rules[0])
+    for one in rules:
         named = set(re.findall(r"\(\?<(\w+)>", one["pattern"]))
-        assert {name: set(re.findall(r"\{(\w+)\}", said)) for name, said in one["texts"].items()} == {
+        assert {name: set(re.findall(r"\{(\w+)\}", text)) for name, text in one["texts"].items()} == {
             "zh": named,
             "en": named,
         }

@@ -1,4 +1,4 @@
-"""What the page shows, as text: no browser, no server."""
+"""HTML of the page's views, without a browser or a server."""
 
 import logging
 import re
@@ -65,7 +65,7 @@ def make_result(
     )
 
 
-def words(html: str) -> str:
+def text_of(html: str) -> str:
     return re.sub(r"<[^>]+>", "", html)
 
 
@@ -94,24 +94,24 @@ def test_an_unknown_language_is_english(value: object) -> None:
     assert parse_language(value) is Language.EN
 
 
-def test_main_emotion_reads_as_users_know_it() -> None:
-    chinese = words(answer_html(make_result(), Language.ZH))
+def test_the_main_emotion_in_both_languages() -> None:
+    chinese = text_of(answer_html(make_result(), Language.ZH))
     assert "😊 快乐 (Happy)" in chinese
     assert "置信度：85.3%" in chinese
-    english = words(answer_html(make_result(), Language.EN))
+    english = text_of(answer_html(make_result(), Language.EN))
     assert "😊 Happy (快乐)" in english
     assert "Confidence: 85.3%" in english
 
 
 @pytest.mark.parametrize("language", list(Language))
 def test_the_model_that_answered_is_named(language: Language) -> None:
-    answer = words(answer_html(make_result(), language))
+    answer = text_of(answer_html(make_result(), language))
     assert "small" in answer
     assert "Emotion2Vec+ Large" in answer
     assert answer.count("CC BY-NC-SA 4.0") == 2  # beside the name, and in the warning
     assert text("page.honest", language).split("，")[0].split(",")[0] in answer
     native = answer_html(make_result(engine="native"), language)
-    assert "Emotion2Vec+ Large" not in words(native[native.index("se-model") :])
+    assert "Emotion2Vec+ Large" not in text_of(native[native.index("se-model") :])
 
 
 OFFLINE = {"seconds": "3", "model": LARGE, "modelscope_reason": "ConnectError: m", "huggingface_reason": "no: h"}
@@ -127,10 +127,10 @@ def test_warnings_are_one_line_with_the_details_behind_it(language: Language) ->
     line, details = html.split("</summary>")
     assert escape(builtin.short(language) or "") in line
     assert "ConnectError" not in line
-    assert text("page.more_warnings", language, count=1) in words(line)  # the reason is no warning of its own
+    assert text("page.more_warnings", language, count=1) in text_of(line)  # the reason is no warning of its own
     items = re.findall("<li>(.*?)</li>", details)
     assert items == [escape(notice.message(language)) for notice in (builtin, offline, clipped)]
-    alone = words(warnings_html((offline, builtin), language).split("</summary>")[0])
+    alone = text_of(warnings_html((offline, builtin), language).split("</summary>")[0])
     assert alone.endswith(f" {text('page.more', language)}")
     assert warnings_html((), language) == ""
 
@@ -150,13 +150,13 @@ def test_a_failed_download_is_one_line_with_the_reason_behind_it(language: Langu
     html = status_html(
         PoolStatus(ActiveModel("builtin", "builtin"), broken, can_retry=True, can_cancel=False), language
     )
-    assert text("page.status_failed", language, model="Emotion2Vec+ Large") in words(html.split("</summary>")[0])
+    assert text("page.status_failed", language, model="Emotion2Vec+ Large") in text_of(html.split("</summary>")[0])
 
 
 def test_nine_scores_in_order_with_names_in_both_languages() -> None:
     html = scores_html(make_result(), Language.ZH)
     rows = re.findall(r"<li.*?</li>", html)
-    assert [words(row) for row in rows[:2]] == ["😠愤怒 Angry1.2%", "🤢厌恶 Disgusted0.8%"]
+    assert [text_of(row) for row in rows[:2]] == ["😠愤怒 Angry1.2%", "🤢厌恶 Disgusted0.8%"]
     assert len(rows) == 9
     assert [float(width) for width in re.findall(r"width:([\d.]+)%", html)] == pytest.approx([100 * s for s in SCORES])
     assert [index for index, row in enumerate(rows) if "se-top" in row] == [3]
@@ -165,14 +165,14 @@ def test_nine_scores_in_order_with_names_in_both_languages() -> None:
 @pytest.mark.parametrize(
     "name", ["<img src=x onerror=alert(1)>.wav", "{{constructor}} ${alert(1)} `x`.wav", "a\"b'c&d.wav"]
 )
-def test_a_file_name_is_only_text(name: str) -> None:
+def test_file_names_are_escaped(name: str) -> None:
     html = answer_html(make_result(file_name=name), Language.EN)
     assert "<img" not in html
     assert not set("{}$`") & set(html)
     assert 'a"b' not in html
 
 
-def test_trouble_is_an_alert() -> None:
+def test_an_error_is_an_alert() -> None:
     html = error_card_html("page.trouble_audio", "It <is> broken.", Language.EN)
     assert 'role="alert"' in html
     assert "It &lt;is&gt; broken." in html
@@ -188,16 +188,16 @@ def test_trouble_is_an_alert() -> None:
         (OutputError("storage.failed", folder="f", reason="r"), "page.trouble_output"),
     ],
 )
-def test_every_error_keeps_its_sentence(error: SpeechEmotionError, title: str) -> None:
-    trouble = error_card_of(error)
-    assert trouble.title_key == title
-    assert [trouble.sentence(language) for language in Language] == [error.message(language) for language in Language]
+def test_every_error_keeps_its_message(error: SpeechEmotionError, title: str) -> None:
+    card = error_card_of(error)
+    assert card.title_key == title
+    assert [card.sentence(language) for language in Language] == [error.message(language) for language in Language]
 
 
-def test_an_unforeseen_error_gets_a_number_and_keeps_its_secrets(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_shows_only_a_number(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        trouble = error_card_of(RuntimeError("secret /etc/passwd"))
-    sentences = [trouble.sentence(language) for language in Language]
+        card = error_card_of(RuntimeError("secret /etc/passwd"))
+    sentences = [card.sentence(language) for language in Language]
     numbers = [re.findall(r"\b[0-9a-f]{8}\b", sentence) for sentence in sentences]
     assert len(numbers[0]) == 1
     assert numbers[0] == numbers[1]
@@ -213,7 +213,7 @@ def test_no_audio_is_an_outcome(tmp_path: Path) -> None:
     assert outcome.log_text(Language.EN).startswith("[error] There is no audio yet.")
 
 
-def test_the_log_is_said_in_both_languages() -> None:
+def test_the_log_in_both_languages() -> None:
     log = (Notice(code="log.recognized", values={"emoji": "😊", "zh": "快乐", "en": "Happy", "confidence": 0.853}),)
     outcome = Outcome(None, None, log)
     assert outcome.log_text(Language.ZH) == "[结果] 😊 快乐 (Happy)，置信度 85.3%"
@@ -265,7 +265,7 @@ def test_the_curve_is_the_same_from_the_document_and_from_parquet(tmp_path: Path
     assert curve_html(inside, tmp_path, Language.ZH) == curve_html(outside, tmp_path, Language.ZH)
 
 
-def test_the_picture_of_one_single_row(tmp_path: Path) -> None:
+def test_the_curve_of_a_single_row(tmp_path: Path) -> None:
     frames = FrameScores(
         frame_rate_hz=50.0, window_s=1.0, hop_s=0.2, rows=1, start_s=(0.0,), end_s=(0.4,),
         scores={emotion: (score,) for emotion, score in zip(Emotion, SCORES, strict=True)},
@@ -276,7 +276,7 @@ def test_the_picture_of_one_single_row(tmp_path: Path) -> None:
     assert happy[1] == "0.0,44.1 500.0,44.1 1000.0,44.1"  # 300 * (1 - 0.853)
     assert "nan" not in html
     assert "0.0-0.4 s: 😊 Happy (快乐)" in html
-    assert "peak 85% at 0.2 s" in words(html)
+    assert "peak 85% at 0.2 s" in text_of(html)
 
 
 def test_a_long_curve_stays_small(tmp_path: Path) -> None:

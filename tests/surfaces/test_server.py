@@ -1,4 +1,4 @@
-"""The server: how it starts and ends, and which doors are closed. Real processes, real HTTP."""
+"""Start and end of server processes, and Gradio features that are disabled."""
 
 import re
 import signal
@@ -36,26 +36,26 @@ def client(server: RunningServer) -> Client:
     return Client(server.url, verbose=False, download_files=False)
 
 
-def test_the_next_free_port_is_taken() -> None:
+def test_the_next_free_port_is_used() -> None:
     port = free_port()
     with open_listener("127.0.0.1", port) as first, open_listener("127.0.0.1", port) as second:
         assert first.getsockname()[1] == port
         assert port < second.getsockname()[1] < port + PORTS_TRIED
 
 
-def test_a_port_is_taken_from_the_first_moment_on() -> None:
+def test_a_port_is_reserved_immediately() -> None:
     with open_listener("127.0.0.1", free_port()) as listener:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port), timeout=2), pytest.raises(OSError, match="in use"):
             socket.socket().bind(("127.0.0.1", port))
 
 
-def test_an_address_of_another_machine_is_a_sentence() -> None:
+def test_an_address_of_another_machine_is_an_error() -> None:
     with pytest.raises(RequestError, match=r"can't listen on 192\.0\.2\.1:7860 .*SPEECH_EMOTION_HOST"):
         open_listener("192.0.2.1", 7860)
 
 
-def test_no_free_port_is_a_sentence() -> None:
+def test_no_free_port_is_an_error() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 65535))
         taken.listen()
@@ -64,7 +64,7 @@ def test_no_free_port_is_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_runs_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+def test_it_prints_its_url_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     with open_listener("127.0.0.1", free_port()) as taken:
         port = taken.getsockname()[1]
         with running_server(tmp_path / "outputs", port=port) as started:
@@ -79,8 +79,8 @@ def test_it_says_where_it_runs_and_ends_cleanly(tmp_path: Path, number: signal.S
             with httpx.stream("GET", f"{started.url}/gradio_api/heartbeat/open-page") as open_page:
                 assert open_page.status_code == 200
                 started.process.send_signal(number)
-                assert started.process.wait(60) == 0
-            assert started.errors.read_text() == ""  # waiting for the page to hang up would end in a traceback
+                assert started.process.wait(180) == 0
+            assert started.errors.read_text() == ""  # an open page does not delay the shutdown
             assert not cache.exists()
 
 
@@ -89,12 +89,12 @@ def _cache_folders(server: RunningServer) -> list[Path]:
     return [Path(sent[0]).parents[1]]
 
 
-def test_the_page_asks_nobody_else(server: RunningServer) -> None:
+def test_the_page_uses_no_other_server(server: RunningServer) -> None:
     config = httpx.get(f"{server.url}/config").json()
     assert config["analytics_enabled"] is False
     theme = httpx.get(f"{server.url}/theme.css").text
     assert "@import" not in theme
-    assert set(re.findall(r"https?://([^/'\"]+)", theme)) <= {"www.w3.org"}  # a name of SVG, not an address to ask
+    assert set(re.findall(r"https?://([^/'\"]+)", theme)) <= {"www.w3.org"}  # an SVG namespace, not a request
 
 
 def test_one_endpoint_is_public(server: RunningServer) -> None:
@@ -105,7 +105,7 @@ def test_one_endpoint_is_public(server: RunningServer) -> None:
     assert names == ["audio", "granularity", "extract_embedding"]
 
 
-def test_the_public_endpoint_answers_with_the_result_document(client: Client) -> None:
+def test_the_public_endpoint_returns_the_result_document(client: Client) -> None:
     answer = client.predict(handle_file(EXAMPLE), "frame", False, api_name="/recognize")
     result = RecognitionResult.model_validate(answer)
     assert result.source.file_name == EXAMPLE.name
@@ -116,7 +116,7 @@ def test_the_public_endpoint_answers_with_the_result_document(client: Client) ->
     assert list(answer)[:5] == ["emotion", "confidence", "scores", "granularity", "timestamp"]
 
 
-def test_the_public_endpoint_says_what_is_wrong(client: Client, tmp_path: Path) -> None:
+def test_errors_of_the_public_endpoint(client: Client, tmp_path: Path) -> None:
     bad = tmp_path / "notes.mp3"
     bad.write_text("notes " * 100)
     with pytest.raises(Exception, match=r"notes\.mp3"):
@@ -133,12 +133,12 @@ def test_run_folders_are_not_served(server: RunningServer, client: Client) -> No
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", str(EXAMPLE)])
-def test_a_path_that_was_not_uploaded_is_not_heard(server: RunningServer, path: str) -> None:
+def test_a_path_that_was_not_uploaded_is_refused(server: RunningServer, path: str) -> None:
     body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "utterance", False]}
     event = httpx.post(f"{server.url}/gradio_api/call/recognize", json=body).json()["event_id"]
-    told = httpx.get(f"{server.url}/gradio_api/call/recognize/{event}", timeout=30).text
-    assert told.startswith("event: error")
-    assert "root:" not in told
+    stream = httpx.get(f"{server.url}/gradio_api/call/recognize/{event}", timeout=30).text
+    assert stream.startswith("event: error")
+    assert "root:" not in stream
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.wav", "HTTPS://example.com/a.wav"])
@@ -173,43 +173,36 @@ def test_unknown_errors_are_not_shown(server: RunningServer) -> None:
         ({"compare_tab": "off"}, False),
     ],
 )
-def test_strangers_compare_no_models(settings: dict[str, str], there: bool) -> None:
+def test_who_can_compare_models_and_start_downloads(settings: dict[str, str], there: bool) -> None:
     assert has_compare_tab(Settings(**settings)) is there  # type: ignore[arg-type]
-    at_home = settings == {"compare_tab": "off"}  # the owner does without the tab, not without the download
-    assert may_start_downloads(Settings(**settings)) is (there or at_home)  # type: ignore[arg-type]
+    without_tab = settings == {"compare_tab": "off"}  # only the tab is off, not downloads
+    assert may_start_downloads(Settings(**settings)) is (there or without_tab)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("switch", ["on", "off"])
-def test_without_the_tab_there_are_no_events_of_it_either(tmp_path: Path, switch: str) -> None:
-    with running_server(tmp_path / "outputs", host="127.0.0.1", compare_tab=switch, model="builtin") as started:
-        config = httpx.get(f"{started.url}/config").json()
-        ids = {part["props"].get("elem_id") for part in config["components"]}
-        assert ("compare-start" in ids) is (switch == "on")
-        names = {event["api_name"] for event in config["dependencies"]}
-        assert ("compare" in names) is (switch == "on")
-        assert {"recognize", "run"} <= names
-        assert "upload" in ids
-
-
-@pytest.mark.parametrize("switch", ["on", "off"])
-def test_the_download_is_started_and_cancelled_where_models_are_compared(tmp_path: Path, switch: str) -> None:
+def test_comparisons_and_downloads_can_be_disabled(tmp_path: Path, switch: str) -> None:
     settings = {"allowed_hosts": "emotion.example.org", "compare_tab": switch, "auto_download": False}
     with running_server(tmp_path / "outputs", models_dir=tmp_path / "models", **settings) as started:
-        events = httpx.get(f"{started.url}/config").json()["dependencies"]
-        ids = {event["api_name"]: event["id"] for event in events}
+        config = httpx.get(f"{started.url}/config").json()
+        elements = {part["props"].get("elem_id") for part in config["components"]}
+        assert ("compare-start" in elements) is (switch == "on")
+        assert "upload" in elements
+        ids = {event["api_name"]: event["id"] for event in config["dependencies"]}
+        assert ("compare" in ids) is (switch == "on")
+        assert {"recognize", "run"} <= ids.keys()
         assert ("start_download" in ids) is (switch == "on")
         assert ("cancel_download" in ids) is (switch == "on")
         body = {"data": ["en", ""], "fn_index": ids["refresh_status"], "session_hash": "a"}
-        looked = httpx.post(f"{started.url}/gradio_api/run/refresh_status", json=body).json()["data"]
-        assert looked[1]["visible"] is (switch == "on")
-        assert "are not on this machine" in looked[0]
+        status = httpx.post(f"{started.url}/gradio_api/run/refresh_status", json=body).json()["data"]
+        assert status[1]["visible"] is (switch == "on")
+        assert "are not on this machine" in status[0]
 
 
-def test_model_events_wait_in_one_bounded_line(tmp_path: Path) -> None:
+def test_events_with_a_model_share_a_bounded_queue(tmp_path: Path) -> None:
     page = build_page(RecognitionService(Settings(outputs_dir=tmp_path)), cache_dir=tmp_path)
-    queued = [event for event in page.fns.values() if event.queue and event.name != "leave"]  # a visitor's going
+    queued = [event for event in page.fns.values() if event.queue and event.name != "leave"]
     (comparison,) = [event for event in queued if event.concurrency_id != MODEL_QUEUE]
-    assert (comparison.name, comparison.concurrency_limit) == ("compare", 1)  # it loads models of its own
+    assert (comparison.name, comparison.concurrency_limit) == ("compare", 1)  # it loads its own models
     queued.remove(comparison)
     assert len(queued) == 2
     assert {event.concurrency_limit for event in queued} <= {MODEL_CONCURRENCY, "default"}

@@ -1,4 +1,4 @@
-"""What callers may upload to the page: charged before it is read, given back when it is deleted."""
+"""The upload quota of the page: charged before reading, returned after deletion."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ def quota(clock: Clock) -> UploadQuota:
 
 
 def keep(quota: UploadQuota, caller: str, size: int) -> None:
-    """An upload that arrives as announced."""
+    """Uploads as many bytes as announced."""
     with quota.charged(caller, size) as charge:
         charge.arrived = size
 
@@ -46,7 +46,7 @@ def refused(quota: UploadQuota, caller: str, megabytes: float) -> SpeechEmotionE
     return caught.value
 
 
-def test_each_caller_has_a_share_and_all_have_a_bound(quota: UploadQuota, clock: Clock) -> None:
+def test_limits_per_client_and_in_total(quota: UploadQuota, clock: Clock) -> None:
     keep(quota, "anna", 6 * MB)
     clock.now = 600
     keep(quota, "anna", 4 * MB)
@@ -54,14 +54,14 @@ def test_each_caller_has_a_share_and_all_have_a_bound(quota: UploadQuota, clock:
     assert isinstance(error, TooOftenError)
     assert error.code == "request.uploads_of_visitor"
     assert error.values == {"found_mb": 10, "size_mb": 0.5, "expected_mb": 10, "wait_min": 51, "retry_s": 3001}
-    assert refused(quota, "anna", 7).values["wait_min"] == 61, "the first that goes does not make room enough"
+    assert refused(quota, "anna", 7).values["wait_min"] == 61, "deleting the first upload is not enough"
     keep(quota, "ben", 5 * MB)
     error = refused(quota, "ben", 0.1)
     assert isinstance(error, BusyError)
     assert (error.code, error.values["found_mb"], error.values["expected_mb"]) == ("request.uploads_of_all", 15, 15)
 
 
-def test_what_is_deleted_or_did_not_arrive_makes_room(quota: UploadQuota, clock: Clock) -> None:
+def test_deleted_and_incomplete_uploads_are_not_charged(quota: UploadQuota, clock: Clock) -> None:
     with contextlib.suppress(ConnectionError), quota.charged("anna", 10 * MB):
         assert refused(quota, "anna", 1).values["found_mb"] == 10
         raise ConnectionError
@@ -71,7 +71,7 @@ def test_what_is_deleted_or_did_not_arrive_makes_room(quota: UploadQuota, clock:
     keep(quota, "anna", 10 * MB)
 
 
-def test_one_that_never_fits_is_refused(quota: UploadQuota) -> None:
+def test_an_upload_larger_than_the_quota_is_refused(quota: UploadQuota) -> None:
     assert refused(quota, "anna", 11).values == {
         "found_mb": 0, "size_mb": 11, "expected_mb": 10, "wait_min": 61, "retry_s": 3601,
     }  # fmt: skip
@@ -82,7 +82,7 @@ async def chunks(count: int) -> AsyncIterator[bytes]:
         yield bytes(MB)
 
 
-def test_what_arrives_is_charged_whatever_was_announced(quota: UploadQuota) -> None:
+def test_received_bytes_are_charged_not_announced_ones(quota: UploadQuota) -> None:
     async def upload(announced: int, arriving: int) -> int:
         with quota.charged("anna", announced) as charge:
             return len([chunk async for chunk in charge.counted(chunks(arriving))])
@@ -91,8 +91,8 @@ def test_what_arrives_is_charged_whatever_was_announced(quota: UploadQuota) -> N
     with pytest.raises(TooOftenError) as caught:
         asyncio.run(upload(0, 20))
     assert caught.value.values == {"found_mb": 4, "size_mb": 7, "expected_mb": 10, "wait_min": 61, "retry_s": 3601}
-    assert asyncio.run(upload(6 * MB, 2)) == 2, "what was refused is not charged"
-    keep(quota, "anna", 4 * MB)  # nor what was announced and did not arrive
+    assert asyncio.run(upload(6 * MB, 2)) == 2, "a refused upload is not charged"
+    keep(quota, "anna", 4 * MB)  # nor are announced bytes that were not received
     assert refused(quota, "anna", 0.1).values["found_mb"] == 10
 
 
@@ -140,7 +140,7 @@ def temporary(cache: Path) -> list[str]:
 
 
 def is_charged(server: RunningServer) -> bool:
-    """Whether an upload over the whole quota is refused for it; else it is refused for what it holds."""
+    """Returns whether an upload as large as the quota is refused because of the quota, not because of its content."""
     with begin(server, "Content-Length: 1390000", b"no multipart") as link, link.makefile("rb") as answer:
         status = int(answer.readline().split()[1])
     assert status in (400, 429)
@@ -148,7 +148,7 @@ def is_charged(server: RunningServer) -> bool:
 
 
 @pytest.mark.parametrize("headers", ["Content-Length: 950000", "Transfer-Encoding: chunked"])
-def test_an_upload_that_is_cancelled_leaves_nothing(server: RunningServer, cache: Path, headers: str) -> None:
+def test_a_cancelled_upload_leaves_nothing(server: RunningServer, cache: Path, headers: str) -> None:
     body = part(900_000)
     with begin(server, headers, body if "Length" in headers else chunked(body)):
         wait_until(lambda: is_charged(server))
@@ -157,7 +157,7 @@ def test_an_upload_that_is_cancelled_leaves_nothing(server: RunningServer, cache
     wait_until(lambda: not is_charged(server))
 
 
-def test_an_upload_that_is_refused_leaves_nothing(server: RunningServer, cache: Path) -> None:
+def test_a_refused_upload_leaves_nothing(server: RunningServer, cache: Path) -> None:
     unread = part(10, "something") + b"\r\n--b--\r\n"
     refusals = {
         "a file over the limit": ("Transfer-Encoding: chunked", chunked(part(500_000), bytes(600_000), b"", b"")),
@@ -177,7 +177,7 @@ def test_an_upload_that_is_refused_leaves_nothing(server: RunningServer, cache: 
     wait_until(lambda: not is_charged(server))
 
 
-def test_more_than_the_quota_is_refused_while_it_arrives(server: RunningServer, cache: Path) -> None:
+def test_an_upload_over_the_quota_is_refused_while_it_is_received(server: RunningServer, cache: Path) -> None:
     body = chunked(*[part(600_000) + b"\r\n"] * 2)
     with begin(server, "Content-Length: 1000000", part(10)):
         wait_until(lambda: is_charged(server))
@@ -204,14 +204,14 @@ def test_an_upload_of_the_api_has_no_name_on_the_disk(server: RunningServer, cac
         return found
 
     with begin(server, "Content-Length: 1300000", part(1_200_000, "audio"), path):
-        wait_until(lambda: any(str(cache.parent) in file for file in opened()))  # more than is kept in memory
+        wait_until(lambda: any(str(cache.parent) in file for file in opened()))  # larger than the memory buffer
         assert all(file.endswith("(deleted)") for file in opened() if str(cache.parent) in file)
     wait_until(lambda: not any(str(cache.parent) in file for file in opened()))
 
 
-def test_the_server_counts_what_arrives(server: RunningServer) -> None:
+def test_the_server_counts_received_bytes(server: RunningServer) -> None:
     first, second, third = KEYS
-    assert upload(server, first, 1_000_001).status_code == 413, "one that is too large by itself does not count"
+    assert upload(server, first, 1_000_001).status_code == 413, "an upload over the size limit is not charged"
     kept = [upload(server, first, 900_000 + number) for number in range(2)]
     assert [one.status_code for one in kept] == [200, 200]
     answer = upload(server, first, 900_000)
@@ -229,11 +229,11 @@ def test_the_server_counts_what_arrives(server: RunningServer) -> None:
     assert all(Path(one.json()[0]).stat().st_size >= 900_000 for one in kept)
 
 
-def test_the_page_says_it_in_its_own_words(server: RunningServer) -> None:
+def test_the_page_translates_the_error(server: RunningServer) -> None:
     answer = upload(server, KEYS[0], 900_000)
     toast = f"HTTP {answer.status_code}: {answer.text}"
-    rules = {heard.replace("(?<", "(?P<").replace("[^]", r"[\s\S]"): key for heard, key in GRADIO_TEXTS.items()}
-    (found,) = [(match, key) for heard, key in rules.items() if (match := re.fullmatch(heard, toast))]
+    rules = {pattern.replace("(?<", "(?P<").replace("[^]", r"[\s\S]"): key for pattern, key in GRADIO_TEXTS.items()}
+    (found,) = [(match, key) for pattern, key in rules.items() if (match := re.fullmatch(pattern, toast))]
     match, key = found
     assert key == "request.uploads_of_visitor"
     assert match["found_mb"] == "1.8"

@@ -1,4 +1,4 @@
-"""Which connection goes when there are too many: the counts alone, without a server."""
+"""Which connection is closed when there are too many, without a server."""
 
 import ipaddress
 from typing import Any, cast
@@ -11,7 +11,7 @@ from webui.http.connections import Connection, Connections, room_for
 
 
 class Transport:
-    """Knows where it comes from, and whether it was cut off."""
+    """A transport with a peer address that records whether it was aborted."""
 
     def __init__(self, host: str | None) -> None:
         self.host = host
@@ -25,7 +25,7 @@ class Transport:
         self.aborted = True
 
 
-def come(connections: Connections, host: str | None = "192.0.2.1") -> tuple[Transport, Connection | None]:
+def connect(connections: Connections, host: str | None = "192.0.2.1") -> tuple[Transport, Connection | None]:
     transport = Transport(host)
     return transport, connections.admit(cast(Any, transport))
 
@@ -36,25 +36,25 @@ def must(found: tuple[Transport, Connection | None]) -> tuple[Transport, Connect
     return transport, connection
 
 
-def test_the_longest_idle_goes_first() -> None:
-    connections = Connections(total=4, per_address=100)  # and two to ask for a health check
-    open_now = [must(come(connections, f"192.0.2.{number}")) for number in range(6)]
-    connections.begin(open_now[0][1])  # one that is answered stays
+def test_the_longest_idle_connection_is_closed_first() -> None:
+    connections = Connections(total=4, per_address=100)  # and two for health checks
+    open_now = [must(connect(connections, f"192.0.2.{number}")) for number in range(6)]
+    connections.begin(open_now[0][1])  # an active one is kept
     connections.begin(open_now[1][1])
     connections.rest(open_now[1][1])  # this one has been idle for the shortest time
     gone = [open_now[2], open_now[3], open_now[4], open_now[5], open_now[1]]
     for number, (transport, _) in enumerate(gone):
-        must(come(connections, f"198.51.100.{number}"))
+        must(connect(connections, f"198.51.100.{number}"))
         assert transport.aborted
     assert not open_now[0][0].aborted
     assert len(connections) == 6
 
 
-def test_without_an_idle_one_there_is_no_room() -> None:
+def test_without_an_idle_connection_new_ones_are_refused() -> None:
     connections = Connections(total=2, per_address=100)
     for number in range(4):
-        connections.begin(must(come(connections, f"192.0.2.{number}"))[1])
-    transport, refused = come(connections, "198.51.100.1")
+        connections.begin(must(connect(connections, f"192.0.2.{number}"))[1])
+    transport, refused = connect(connections, "198.51.100.1")
     assert refused is None
     assert transport.aborted
     assert not connections._pools.keys() - {f"192.0.2.{number}" for number in range(4)}
@@ -62,7 +62,7 @@ def test_without_an_idle_one_there_is_no_room() -> None:
 
 def test_more_requests_than_the_limit_are_refused() -> None:
     connections = Connections(total=2, per_address=100)
-    open_now = [must(come(connections, f"192.0.2.{number}"))[1] for number in range(3)]
+    open_now = [must(connect(connections, f"192.0.2.{number}"))[1] for number in range(3)]
     for one in open_now[:2]:
         connections.begin(one)
         assert connections.refusal_of(one, 1) is None
@@ -72,26 +72,26 @@ def test_more_requests_than_the_limit_are_refused() -> None:
     assert (error.values["found"], error.values["expected"]) == (3, 2)
     connections.leave(open_now[0])
     assert connections.refusal_of(open_now[2], 2) is None
-    assert connections.refusal_of(open_now[2], 3) is not None, "requests whose clients have gone are work as well"
+    assert connections.refusal_of(open_now[2], 3) is not None, "requests of disconnected clients count as well"
 
 
-def test_one_address_takes_places_from_itself_alone() -> None:
+def test_one_address_only_displaces_its_own_connections() -> None:
     connections = Connections(total=100, per_address=3)
-    other, _ = must(come(connections, "198.51.100.1"))
-    own = [must(come(connections)) for _ in range(10)]
+    other, _ = must(connect(connections, "198.51.100.1"))
+    own = [must(connect(connections)) for _ in range(10)]
     assert [transport.aborted for transport, _ in own] == [True] * 5 + [False] * 5
     for _, one in own[5:]:
         connections.begin(one)
     error = connections.refusal_of(own[9][1], 1)
     assert isinstance(error, TooOftenError)
     assert (error.values["found"], error.values["expected"]) == (5, 3)
-    assert come(connections)[1] is None
+    assert connect(connections)[1] is None
     assert not other.aborted
     for _, one in own:
         connections.leave(one)
-        connections.leave(one)  # its transport tells of it once more
+        connections.leave(one)  # the transport reports it twice
     assert len(connections) == 1
-    must(come(connections))
+    must(connect(connections))
 
 
 @pytest.mark.parametrize(
@@ -108,16 +108,16 @@ def test_one_address_takes_places_from_itself_alone() -> None:
     ],
 )
 def test_what_counts_as_one_address(hosts: list[str | None], bounded: bool) -> None:
-    """A proxy that the settings name, and one on this machine, speak for many."""
+    """Trusted proxies and proxies on this machine stand for many clients."""
     connections = Connections(total=100, per_address=1, trusted=[ipaddress.ip_network("10.1.0.0/16")])
     for host in hosts * 2:
-        connections.begin(must(come(connections, host))[1]) if not bounded else come(connections, host)
+        connections.begin(must(connect(connections, host))[1]) if not bounded else connect(connections, host)
     assert len(connections) == (3 if bounded else 6)
 
 
-def test_idle_ones_are_closed_at_the_end() -> None:
+def test_idle_connections_are_closed_at_shutdown() -> None:
     connections = Connections(total=10, per_address=10)
-    open_now = [must(come(connections, host)) for host in ("192.0.2.1", "127.0.0.1", "192.0.2.1")]
+    open_now = [must(connect(connections, host)) for host in ("192.0.2.1", "127.0.0.1", "192.0.2.1")]
     connections.begin(open_now[0][1])
     connections.close_idle()
     assert [transport.aborted for transport, _ in open_now] == [False, True, True]

@@ -1,4 +1,4 @@
-"""Wrong passwords: counted per caller and per account, and forgotten for the one who got in alone."""
+"""Failed logins: counted per client and per account, reset only for the client that succeeded."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def limit(clock: Clock) -> FailureLimit:
     return FailureLimit(clock)
 
 
-def test_a_caller_waits_whatever_the_account(limit: FailureLimit, clock: Clock) -> None:
+def test_a_client_is_limited_for_all_accounts(limit: FailureLimit, clock: Clock) -> None:
     for number in range(FAILURES):
         clock.now = float(number)
         limit.check("caller", f"account {number}")
@@ -33,7 +33,7 @@ def test_a_caller_waits_whatever_the_account(limit: FailureLimit, clock: Clock) 
         limit.check("caller", "another")
 
 
-def test_an_account_waits_whoever_tries(limit: FailureLimit, clock: Clock) -> None:
+def test_an_account_is_limited_for_all_clients(limit: FailureLimit, clock: Clock) -> None:
     for number in range(ACCOUNT_FAILURES):
         limit.check(f"caller {number}", "anna")
     with pytest.raises(TooOftenError) as caught:
@@ -45,7 +45,7 @@ def test_an_account_waits_whoever_tries(limit: FailureLimit, clock: Clock) -> No
     limit.check("one more", "anna")
 
 
-def test_one_caller_alone_keeps_nobody_out(limit: FailureLimit) -> None:
+def test_one_client_alone_does_not_lock_an_account(limit: FailureLimit) -> None:
     for _ in range(FAILURES):
         limit.check("caller", "anna")
     with pytest.raises(TooOftenError):
@@ -53,7 +53,7 @@ def test_one_caller_alone_keeps_nobody_out(limit: FailureLimit) -> None:
     limit.check("anna's own machine", "anna")
 
 
-def test_success_forgets_own_failures_with_that_account_alone(limit: FailureLimit) -> None:
+def test_success_resets_only_own_failures_for_this_account(limit: FailureLimit) -> None:
     for _ in range(FAILURES - 1):
         limit.check("caller", "anna")
     limit.check("caller", "mallory")
@@ -69,7 +69,7 @@ def test_success_forgets_own_failures_with_that_account_alone(limit: FailureLimi
         limit.check("caller", "anna")
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+def test_the_number_of_entries_is_limited(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setattr(sessions, "MAX_FAILURES", 50)
     limit = FailureLimit(clock)
     for number in range(60):

@@ -15,14 +15,14 @@ def test_published_tokens_are_the_nine_in_order() -> None:
     ]  # fmt: skip
 
 
-def test_unused_lines_of_the_early_upload_take_no_part() -> None:
+def test_unused_lines_of_the_early_upload_are_ignored() -> None:
     labels = LabelSet.from_tokens(["生气/angry\n", "unuse_0", "难过/sad", "", "unuse_1"])
     assert labels.names == ("angry", "unuse_0", "sad", "unuse_1")
     assert labels.used == (True, False, True, False)
     assert labels.unmapped() == ()
 
 
-def test_a_label_of_its_own_stays_and_is_reported() -> None:
+def test_an_unknown_label_is_kept_and_reported() -> None:
     labels = LabelSet.from_tokens(["calm", "开心/happy"])
     assert labels.names == ("calm", "happy")
     assert labels.emotions == (None, Emotion.HAPPY)

@@ -1,4 +1,4 @@
-"""The rules about Host and Origin, asked directly: every odd form, on an open server of either kind and a keyed one."""
+"""Rules for Host and Origin: unusual forms, on open servers and on one with keys."""
 
 import re
 import socket
@@ -59,12 +59,12 @@ def refusal(
 
 
 @pytest.mark.parametrize("name", NO_HOSTS)
-def test_a_host_that_makes_no_sense(name: str) -> None:
+def test_invalid_hosts(name: str) -> None:
     for rules in (LOOPBACK, NETWORK, access(api_keys=(KEYED,))):
         assert refusal(rules, name) == "access.bad_host"
 
 
-def test_there_is_one_host() -> None:
+def test_exactly_one_host() -> None:
     assert refusal(NETWORK, version="1.0") is None
     assert refusal(NETWORK, "evil.example", version="1.0") == "access.foreign_host"
     for version in ("1.0", "1.1"):
@@ -81,15 +81,15 @@ def test_names_of_an_open_server(rules: Access) -> None:
 def test_addresses_that_stand_for_loopback() -> None:
     for name in STANDS_FOR_LOOPBACK:
         assert refusal(LOOPBACK, name) == "access.foreign_host", name
-        assert refusal(NETWORK, name) is None, name  # a person may open it so
+        assert refusal(NETWORK, name) is None, name  # users may open it with this name
 
 
-def test_a_server_with_keys_is_called_as_its_callers_like() -> None:
+def test_a_server_with_keys_accepts_any_name() -> None:
     assert refusal(access(api_keys=(KEYED,)), "speech.example") == "access.unauthorized"
 
 
 @pytest.mark.parametrize(
-    ("asked", "origin"),
+    ("requested_host", "origin"),
     [
         (HERE, "http://evil.example"),
         (HERE, "null"),
@@ -108,33 +108,33 @@ def test_a_server_with_keys_is_called_as_its_callers_like() -> None:
         ("[::ffff:7f00:1]:7860", "http://evil.example"),
     ],
 )
-def test_origins_of_other_sites(asked: str, origin: str) -> None:
+def test_origins_of_other_sites(requested_host: str, origin: str) -> None:
     for method in ("POST", "DELETE", "PUT", "ODD"):
-        assert refusal(NETWORK, asked, method=method, origin=origin) == "access.foreign_origin"
-    assert refusal(NETWORK, asked, origin=origin) is None  # it can't read the answer: CORS
+        assert refusal(NETWORK, requested_host, method=method, origin=origin) == "access.foreign_origin"
+    assert refusal(NETWORK, requested_host, origin=origin) is None  # CORS prevents reading the response
 
 
 @pytest.mark.parametrize(
-    ("asked", "origin"),
+    ("requested_host", "origin"),
     [
         (HERE, "http://127.0.0.1:7860"),
         ("[::1]:7860", "http://[::1]:7860"),
         ("localhost", "http://localhost"),
         ("localhost:80", "http://localhost"),
-        ("other.localhost", "https://other.localhost"),  # a proxy that speaks TLS and passes the name on
+        ("other.localhost", "https://other.localhost"),  # a TLS proxy that forwards the name
         ("proxy.example:443", "https://proxy.example"),
-        (HERE, "https://proxy.example"),  # one that does not
-        ("proxy.example", "https://proxy.example:8443"),  # one that passes the name on without the port
+        (HERE, "https://proxy.example"),  # a proxy that does not forward the name
+        ("proxy.example", "https://proxy.example:8443"),  # a proxy that forwards the name without the port
         (HERE, "https://friend.example"),
         (HERE, ""),
     ],
 )
-def test_origins_that_are_our_own(asked: str, origin: str) -> None:
-    assert refusal(NETWORK, asked, method="POST", origin=origin) is None
-    assert refusal(NETWORK, asked, method="POST", origin=origin, sec_fetch_site="same-origin") is None
+def test_own_origins(requested_host: str, origin: str) -> None:
+    assert refusal(NETWORK, requested_host, method="POST", origin=origin) is None
+    assert refusal(NETWORK, requested_host, method="POST", origin=origin, sec_fetch_site="same-origin") is None
 
 
-def test_what_browsers_say_besides() -> None:
+def test_sec_fetch_site() -> None:
     for site in ("cross-site", "same-site"):
         assert refusal(NETWORK, HERE, method="POST", sec_fetch_site=site) == "access.cross_site"
         own = {"method": "POST", "origin": f"http://{HERE}", "sec_fetch_site": site}
@@ -147,14 +147,14 @@ def test_a_page_without_tls_is_not_the_same_site_as_a_server_with_it() -> None:
     assert refusal(NETWORK, "localhost", method="POST", origin="https://localhost", scheme="https") is None
 
 
-def test_nothing_asks_starlette_for_the_address() -> None:
-    """It puts the server's own address where the Host header makes no sense to it."""
-    asks = re.compile(r"\brequest\.(url|base_url|url_for)\b")
+def test_no_code_uses_starlette_s_url() -> None:
+    """Starlette uses the server's own address if the Host header is invalid."""
+    uses = re.compile(r"\brequest\.(url|base_url|url_for)\b")
     sources = sorted((PROJECT_DIR / "webui").rglob("*.py"))
-    assert [path.name for path in sources if asks.search(path.read_text("utf-8").replace("``request.url``", ""))] == []
+    assert [path.name for path in sources if uses.search(path.read_text("utf-8").replace("``request.url``", ""))] == []
 
 
-def test_what_the_machine_calls_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_names_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.1 localhost\n127.0.1.1 Desk.lan.example desk # evil.example\n\n0.0.0.0 ads.example\n")
     monkeypatch.setattr(host, "HOSTS_FILE", hosts)
@@ -165,7 +165,7 @@ def test_what_the_machine_calls_itself(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert machine_names() == {"desk.example"}
 
 
-def test_settings_that_make_no_sense() -> None:
+def test_invalid_settings() -> None:
     for name in ("https://proxy.example", "proxy.example/x", "*", "a:b"):
         with pytest.raises(RequestError, match="SPEECH_EMOTION_ALLOWED_HOSTS"):
             access(allowed_hosts=(name,))

@@ -1,4 +1,4 @@
-"""The body of a page's event: what is accepted, and what is refused before Gradio sees it."""
+"""Bodies of page events: accepted ones, and those refused before Gradio reads them."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ def test_a_large_event_is_refused() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 20_000 + b"1" + b"}" * 20_000])
-def test_one_that_nests_deeply_is_refused(body: bytes) -> None:
+def test_a_deeply_nested_event_is_refused(body: bytes) -> None:
     with pytest.raises(RequestError) as caught:
         read(body)
     assert caught.value.code == "request.event_too_nested"
@@ -74,11 +74,11 @@ def test_a_session_hash_is_a_short_word(session_hash: object) -> None:
     assert refusal({"data": [], "session_hash": session_hash}).code == "request.bad_session_hash"
 
 
-def test_what_is_no_json_is_left_to_gradio() -> None:
+def test_other_bodies_are_passed_to_gradio() -> None:
     for body in (b"", b"x", b"\xff", b'"a"', b"[]", b"null", b'{"data": []}'):
         assert read(body) == PageEvent(body, None)
 
 
-def test_half_an_event_is_none() -> None:
+def test_an_incomplete_event() -> None:
     with pytest.raises(ClientDisconnect):
         read(b'{"data": []', ends=False)

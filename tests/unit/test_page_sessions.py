@@ -1,4 +1,4 @@
-"""What is kept for the page's sessions: how many events, how many sessions, how long. With a queue of its own."""
+"""Limits of page sessions: number of events, number of sessions, time. With a simple queue."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from webui.service.serving.scheduler import Scheduler
 
 
 class Queue:
-    """Stands for Gradio's."""
+    """Replaces Gradio's queue."""
 
     def __init__(self) -> None:
         self.running: set[str] = set()
@@ -82,13 +82,13 @@ def test_an_event_counts_until_its_answer_is_delivered(
     join("anna", "page", "third")
 
 
-def test_one_that_the_queue_refused_does_not_count(sessions: PageSessions) -> None:
+def test_refused_events_do_not_count(sessions: PageSessions) -> None:
     for _ in range(5):
         with sessions.place("anna"):
-            pass  # it never joins
+            pass  # it never joins the queue
 
 
-def test_what_is_not_read_is_dropped_after_a_minute(
+def test_unread_results_are_deleted_after_a_minute(
     queue: Queue, clock: Clock, sessions: PageSessions, join: Callable[..., None]
 ) -> None:
     join("anna", "unread", "first")
@@ -103,7 +103,7 @@ def test_what_is_not_read_is_dropped_after_a_minute(
     join("anna", "page", "third")
 
 
-def test_what_is_read_is_kept_and_may_be_read_again_within_a_minute(
+def test_results_with_a_reader_are_kept(
     queue: Queue, clock: Clock, sessions: PageSessions, join: Callable[..., None]
 ) -> None:
     join("anna", "page", "first")
@@ -111,7 +111,7 @@ def test_what_is_read_is_kept_and_may_be_read_again_within_a_minute(
         clock.now = 10 * UNREAD_S
         asyncio.run(sessions.sweep())
         assert queue.undelivered
-    clock.now += UNREAD_S - 1  # the connection broke; the page connects again
+    clock.now += UNREAD_S - 1  # after a broken connection the page reconnects
     asyncio.run(sessions.sweep())
     assert queue.undelivered
     with sessions.held("page", "anna", reads=True):
@@ -121,7 +121,7 @@ def test_what_is_read_is_kept_and_may_be_read_again_within_a_minute(
     assert sessions.session_of("first") == "page"
 
 
-def test_one_that_runs_counts_with_and_without_a_reader(
+def test_running_events_count_with_and_without_a_reader(
     clock: Clock, sessions: PageSessions, join: Callable[..., None]
 ) -> None:
     for event in ("first", "second"):
@@ -132,23 +132,23 @@ def test_one_that_runs_counts_with_and_without_a_reader(
         join("anna", "page", "third")
 
 
-def ask(queue: Queue, sessions: PageSessions, session: str, caller: str) -> None:
+def request(queue: Queue, sessions: PageSessions, session: str, caller: str) -> None:
     with sessions.held(session, caller):
         queue.states.add(session)
 
 
-def test_closed_sessions_of_a_caller_are_bounded(queue: Queue, sessions: PageSessions) -> None:
+def test_the_number_of_closed_sessions_is_limited(queue: Queue, sessions: PageSessions) -> None:
     with sessions.held("open", "anna"):
         queue.states.add("open")
         for number in range(MAX_CLOSED + 10):
-            ask(queue, sessions, f"page {number}", "anna")
-            ask(queue, sessions, "page 0", "anna")  # in use
-        ask(queue, sessions, "ben's", "ben")
+            request(queue, sessions, f"page {number}", "anna")
+            request(queue, sessions, "page 0", "anna")  # in use
+        request(queue, sessions, "ben's", "ben")
         kept = {f"page {number}" for number in range(11, MAX_CLOSED + 10)}
         assert queue.states == kept | {"open", "page 0", "ben's"}
 
 
-def test_sessions_of_requests_under_way_together_are_bounded_too(queue: Queue, sessions: PageSessions) -> None:
+def test_simultaneous_sessions_are_limited_after_they_end(queue: Queue, sessions: PageSessions) -> None:
     with ExitStack() as requests:
         for number in range(3 * MAX_CLOSED):
             requests.enter_context(sessions.held(f"page {number}", "anna"))
@@ -158,7 +158,7 @@ def test_sessions_of_requests_under_way_together_are_bounded_too(queue: Queue, s
 
 
 def test_a_closed_session_is_kept_for_an_hour(queue: Queue, clock: Clock, sessions: PageSessions) -> None:
-    ask(queue, sessions, "closed", "anna")
+    request(queue, sessions, "closed", "anna")
     with sessions.held("open", "anna"):
         queue.states.add("open")
         clock.now = STATE_S - 1

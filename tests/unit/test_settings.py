@@ -79,12 +79,12 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
     assert values.keys() == Settings.model_fields.keys()
     for name, value in values.items():
         separator = os.pathsep if name == "audio_roots" else ","
-        said = separator.join(map(str, value)) if isinstance(value, tuple) else str(value)
-        monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", said)
+        value_text = separator.join(map(str, value)) if isinstance(value, tuple) else str(value)
+        monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", value_text)
     assert Settings().model_dump() == values
 
 
-def test_other_variables_with_the_prefix_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_variables_with_the_prefix_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{ENV_PREFIX}TORCH", "cpu")  # run.sh reads it
     monkeypatch.setenv(f"{ENV_PREFIX}SKIP_BROWSER", "1")  # the tests read it
     assert Settings() == Settings()
@@ -114,13 +114,13 @@ def test_other_variables_with_the_prefix_are_left_alone(monkeypatch: pytest.Monk
         ("threads", "5000"),
     ],
 )
-def test_values_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_invalid_values(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", value)
     with pytest.raises(RequestError, match=f"The setting {name} can't be '{value}' .*{ENV_PREFIX}{name.upper()}"):
         load_settings()
 
 
-def test_what_is_given_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{ENV_PREFIX}PORT", "8000")
     assert load_settings(port=None).port == 8000
     assert load_settings(port=9000).port == 9000

@@ -1,4 +1,4 @@
-"""The table of texts and the code that uses it: nothing missing, nothing left over, both languages alike."""
+"""The table of texts: complete, without unused texts, with the same placeholders in both languages."""
 
 import ast
 import re
@@ -21,8 +21,8 @@ FILE_SUFFIXES = (".css", ".js", ".txt", ".json", ".py")  # page.css and log.txt 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
-def placeholders(said: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(said) if name}
+def placeholders(entry: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(entry) if name}
 
 
 def strings(source: Path) -> Iterator[tuple[ast.AST, str]]:
@@ -73,7 +73,7 @@ def test_every_text_is_used() -> None:
 
 
 @pytest.mark.parametrize("key", TEXTS)
-def test_both_languages_say_the_same(key: str) -> None:
+def test_both_languages_have_the_same_placeholders(key: str) -> None:
     zh, en = TEXTS[key]
     assert placeholders(zh) == placeholders(en)
     assert zh.strip() == zh != ""
@@ -81,13 +81,13 @@ def test_both_languages_say_the_same(key: str) -> None:
     assert not CHINESE.search(en.replace("处理日志", ""))
 
 
-def test_a_chinese_text_is_chinese() -> None:
-    bare = {key for key, said in TEXTS.items() if not CHINESE.search(re.sub(r"\{[^}]*\}", "", said.zh))}
-    assert bare <= {key for key, said in TEXTS.items() if placeholders(said.en)}  # nothing but placeholders in both
+def test_chinese_texts_have_chinese_characters() -> None:
+    bare = {key for key, entry in TEXTS.items() if not CHINESE.search(re.sub(r"\{[^}]*\}", "", entry.zh))}
+    assert bare <= {key for key, entry in TEXTS.items() if placeholders(entry.en)}  # nothing but placeholders in both
 
 
 def calls() -> Iterator[tuple[Path, ast.Call, str, set[str]]]:
-    """Calls with a literal key and all of their values written out: errors, notices, `text`, `say`."""
+    """Yields calls with a literal key and explicit values: errors, notices, `text`, `say`."""
     for source in SOURCES:
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):

@@ -16,6 +16,8 @@ Imperfect recordings are handled as follows:
   before, silence is put in. Time 0 is the earliest timestamp of any track, also of a video track.
 - Several recordings joined to one file: they are read one after the other if they have the same container; otherwise
   there is a warning about the bytes that were not used.
+- Several tracks: the default one of those that can be decoded is used; if it is silent, the next one that isn't, with
+  a warning. ``DecodeOptions.track`` chooses one.
 - Several channels: they are averaged. If they cancel each other (opposite polarity), only the loudest channel is used,
   with a warning. ``DecodeOptions.channels`` chooses one channel, or gives every channel beside the mix.
 - Samples beyond full scale (float files, overshoot of codecs and of resampling): the whole signal is scaled to a peak
@@ -147,7 +149,8 @@ def decode(
         limits: maximum size, checked before reading, and maximum length, checked while decoding.
         file_name: the file name known to the user, by default that of the path. It does not affect decoding.
         sample_rate: sample rate to resample to, in Hz.
-        options: which channels are used; the mix is returned even if every channel is requested.
+        options: which track and channels are used, and the format of samples without a header; the mix is returned
+            even if every channel is requested.
 
     Returns:
         The recording, at least 25 ms long. Mono integer PCM of up to 24 bits that already has the sample rate is
@@ -202,7 +205,8 @@ def decode_into(
         limits: maximum size and length; at most one second more than the maximum length is stored.
         file_name: the file name known to the user, by default that of the path.
         model_rate: sample rate of the model in Hz. Its waveform is resampled from the source, not from 16 kHz.
-        options: which channels are used. Every channel is kept in the same pass as the mix.
+        options: which track and channels are used, and the format of samples without a header. Every channel is kept
+            in the same pass as the mix.
         new_channel_store: creates an empty store for a channel that is kept; None: as ``new_store``.
         on_channels: called with the number of channels that are kept, if there are several, before the first sample is
             stored; may raise.
@@ -276,10 +280,14 @@ def _to_recording(
 
 
 def _of_tracks(attempt: DecodeAttempt) -> tuple[Notice, ...]:
-    """Returns the warning about a file with several audio tracks."""
-    if attempt.tracks <= 1:
-        return ()
-    return (Notice(code="audio.several_tracks", values={"tracks": attempt.tracks}),)
+    """Returns the note about the track that was used, if the file has several."""
+    if attempt.silent_track is not None:
+        values = {"tracks": attempt.tracks, "silent": attempt.silent_track, "used": attempt.track}
+        return (Notice(code="audio.silent_track", values=values),)
+    if attempt.tracks > 1:
+        values = {"tracks": attempt.tracks, "used": attempt.track}
+        return (Notice(code="audio.several_tracks", values=values),)
+    return ()
 
 
 def _of_channels(attempt: DecodeAttempt, options: DecodeOptions) -> tuple[Notice, ...]:

@@ -41,7 +41,7 @@ def examine(file: Source) -> Layout:
     reject_other_formats(source.head, file.file_name)
     container = detect_container(source.head)
     reject_protected(source, container)
-    if container is None:
+    if container in (None, "flac", "amr"):
         source = without_inner_tags(source)
     joined = split_joined(source, container)
     parts = tuple(with_complete_format(part) for part in joined.parts)

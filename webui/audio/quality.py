@@ -27,6 +27,14 @@ MIN_LEVEL_DEVIATION_DB: Final = 4.0  # speech rises and falls; the level of hum 
 MIN_WINDOWS: Final = 20  # 2 s; the levels of shorter recordings say too little
 
 
+def is_silent(decoded: DecodedSignal) -> bool:
+    """Returns whether a recording is empty, or too quiet to contain speech."""
+    if len(decoded.mix.speech.waveform) == 0:
+        return True
+    power = 0.0 if decoded.statistics is None else float(decoded.statistics.powers.max())
+    return decoded.mix.level_dbfs < SILENCE_DBFS and power < 10.0 ** (SILENCE_DBFS / 10.0)  # the mix may be one channel
+
+
 def quality_warnings(decoded: DecodedSignal, signal: MonoSignal) -> tuple[Notice, ...]:
     """Returns the warnings about the quality of a mono signal.
 

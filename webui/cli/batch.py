@@ -15,6 +15,7 @@ from webui.cli.options import (
     DeviceOption,
     EngineOption,
     GranularityOption,
+    HeaderlessOption,
     HopOption,
     LabelsOption,
     MergeOption,
@@ -23,6 +24,7 @@ from webui.cli.options import (
     PrecisionOption,
     RawOption,
     SegmentOption,
+    TrackOption,
     WindowOption,
     check_effect,
     load_settings,
@@ -34,7 +36,7 @@ from webui.service import RecognitionService
 from webui.service.evaluate.manifest import SOUND_SUFFIXES
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, write_table
-from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions, parse_labels
+from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, AnalysisOptions, parse_labels
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 from webui.texts import text
@@ -56,6 +58,8 @@ def batch(
     labels: LabelsOption = None,
     segment_s: SegmentOption = None,
     merge: MergeOption = False,
+    track: TrackOption = None,
+    headerless: HeaderlessOption = None,
     channels: ChannelsOption = ChannelMode.MIX.value,
     channel_names: ChannelNamesOption = None,
     model: ModelOption = None,
@@ -81,6 +85,8 @@ def batch(
             labels=parse_labels(labels) if labels is not None else None,
             max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
             merge_segments=merge,
+            track=track if track is not None else AUTO_TRACK,
+            headerless=headerless,
             channels=channels,
             channel_names=channel_names,
             model=settings.model,

@@ -38,6 +38,10 @@ RawOption = Annotated[bool, typer.Option("--raw", help="cli.option_raw")]
 LabelsOption = Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
 SegmentOption = Annotated[float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")]
 MergeOption = Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")]
+TrackOption = Annotated[str | None, typer.Option("--track", metavar="auto|N", help="cli.option_track")]
+HeaderlessOption = Annotated[
+    str | None, typer.Option("--headerless", metavar="CODEC,HZ,CHANNELS", help="cli.option_headerless")
+]
 ChannelsOption = Annotated[str, typer.Option("--channels", metavar="mix|separate|NUMBER", help="cli.option_channels")]
 ChannelNamesOption = Annotated[
     str | None, typer.Option("--channel-names", metavar="NAMES", help="cli.option_channel_names")
@@ -52,6 +56,8 @@ FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions`
     "labels": "--labels",
     "max_segment_s": "--max-segment",
     "merge_segments": "--merge",
+    "track": "--track",
+    "headerless": "--headerless",
     "channels": "--channels",
     "channel_names": "--channel-names",
     "extract_embedding": "--embedding",

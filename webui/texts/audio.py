@@ -5,7 +5,7 @@ from typing import Final
 
 from webui.texts.language import Text
 
-_FORMATS: Final = "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, AIFF, CAF, MP4, MOV, MKV"
+_FORMATS: Final = "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, WMA, AIFF, CAF, MP4, MOV, MKV, AVI, WMV, FLV, MPEG, TS"
 
 _ERRORS: Final[Mapping[str, Text]] = {
     "audio.no_speech_finder": Text(
@@ -105,6 +105,10 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh="文件 {found} 没有音轨。请选择录音文件。",
         en="The file {found} has no audio track. Choose a recording.",
     ),
+    "audio.no_such_track": Text(
+        zh="文件 {found} 没有第 {track} 条音轨，它的音轨数为 {tracks}。请选择 1 到 {tracks}，或使用 auto。",
+        en="There is no audio track {track} in {found}, which has {tracks}. Choose 1 to {tracks}, or auto.",
+    ),
     "audio.unknown_codec": Text(
         zh="文件 {found} 的音轨使用了不受支持的编码（可能受版权保护）。请转换成 WAV 或 MP3 后再试。",
         en=(
@@ -116,7 +120,7 @@ _ERRORS: Final[Mapping[str, Text]] = {
         en="The file {found} is protected (DRM): its sound is encrypted and can't be decoded. Use an unprotected copy.",
     ),
     "audio.encoded_as_pcm": Text(
-        zh="WAV 文件 {found} 自称是 PCM，里面其实是 {kind} 编码的数据，无法解码。请用播放器或 FFmpeg 转换成 PCM 的 WAV。",
+        zh="WAV 文件 {found} 自称是 PCM，里面其实是 {kind} 数据，无法解码。请先转换成 PCM 的 WAV。",
         en=(
             "{kind} in a WAV: the header of {found} says PCM, but its data is {kind}, which could not be decoded. "
             "Convert it to a WAV with PCM samples."
@@ -227,8 +231,18 @@ _WARNINGS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.several_tracks": Text(
-        zh="文件里有 {tracks} 条音轨，只分析了默认的一条。如需分析其他音轨，请先单独导出。",
-        en="The file has {tracks} audio tracks; only the default one was analysed. Export another one to analyse it.",
+        zh="文件里有 {tracks} 条音轨，只分析了第 {used} 条。其他音轨可用选项 track 指定，或先单独导出。",
+        en=(
+            "The file has {tracks} audio tracks; only track {used} was analysed. Choose another one with the option "
+            "track, or export it."
+        ),
+    ),
+    "audio.silent_track": Text(
+        zh="文件里有 {tracks} 条音轨，第 {silent} 条没有声音，因此分析了第 {used} 条。可用选项 track 指定其他音轨。",
+        en=(
+            "The file has {tracks} audio tracks; track {silent} is silent, so track {used} was analysed. Choose "
+            "another one with the option track."
+        ),
     ),
     "audio.incomplete": Text(
         zh="文件不完整：应有 {expected_s} 秒，只解码出 {kept_s} 秒，结果只针对这一部分。请检查录音或下载是否完成。",
@@ -239,7 +253,7 @@ _WARNINGS: Final[Mapping[str, Text]] = {
     ),
     "audio.damaged_parts": Text(
         zh=(
-            "文件有损坏或缺失的部分，无法解码之处已跳过或代以静音，结果只针对解码出的 {kept_s} 秒。"
+            "文件有损坏或缺失的部分，无法解码之处已跳过或以静音代替，结果只针对解码出的 {kept_s} 秒。"
             "请尽量换用完好的文件。"
         ),
         en=(
@@ -250,8 +264,8 @@ _WARNINGS: Final[Mapping[str, Text]] = {
     "audio.gap": Text(
         zh="录音中间缺少 {gap_s} 秒（共 {gaps} 处），已补上静音，使各个时间与播放器一致。",
         en=(
-            "{gap_s} s are missing in the middle of the recording (gaps: {gaps}). Silence was put in, so that all times "
-            "agree with a player."
+            "{gap_s} s are missing in the middle of the recording (gaps: {gaps}). Silence was put in, so that all "
+            "times agree with a player."
         ),
     ),
     "audio.trailing_bytes": Text(

@@ -439,6 +439,12 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.option_merge_segments": Text(
         zh="segment：合并情感相同的相邻片段。", en="segment: merge neighbours with the same emotion."
     ),
+    "cli.option_track": Text(
+        zh="音轨的序号，从 1 开始；默认 auto。", en="Number of the audio track, from 1; auto by default."
+    ),
+    "cli.option_headerless": Text(
+        zh="没有文件头的采样的格式，例如 alaw,8000,1。", en="Samples without a header, for example alaw,8000,1."
+    ),
     "cli.option_channels": Text(
         zh="多声道：mix 混合（默认），separate 每个声道各有结果，数字只用该声道（从 0 起）。",
         en="mix averages the channels (default), separate gives a result for each, a number uses one (from 0).",

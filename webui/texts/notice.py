@@ -26,6 +26,14 @@ TEXTS: Final[Mapping[str, Text]] = {
     "notice.audio_damaged_parts": Text(
         zh="文件有损坏，已跳过无法解码的部分。", en="Damaged file: parts that could not be decoded were skipped."
     ),
+    "notice.audio_gap": Text(
+        zh="录音中间缺少 {gap_s} 秒，已补上静音。",
+        en="{gap_s} s are missing in the middle: replaced by silence.",
+    ),
+    "notice.audio_trailing_bytes": Text(
+        zh="文件结尾之后还有 {unused_bytes} 字节，没有使用。",
+        en="{unused_bytes} bytes after the end of the recording were not used.",
+    ),
     "notice.audio_clipped": Text(
         zh="录音音量过大，出现削波，结果可能偏向激动的情绪。",
         en="Clipped recording: the result may shift towards aroused emotions.",
@@ -45,8 +53,12 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="各声道内容相同，结果也相同。", en="All channels carry the same signal, so their results are equal."
     ),
     "notice.audio_several_tracks": Text(
-        zh="文件里有 {tracks} 条音轨，只分析了默认的一条。",
-        en="{tracks} audio tracks: only the default one was analysed.",
+        zh="文件里有 {tracks} 条音轨，只分析了第 {used} 条。",
+        en="{tracks} audio tracks: only track {used} was analysed.",
+    ),
+    "notice.audio_silent_track": Text(
+        zh="第 {silent} 条音轨没有声音，分析了第 {used} 条。",
+        en="Audio track {silent} is silent: track {used} was analysed.",
     ),
     "notice.engine_fell_back": Text(
         zh="设备 {device} 出错，已改用 CPU。", en="The device {device} failed; the CPU was used."

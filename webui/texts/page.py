@@ -75,8 +75,10 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.upload": Text(zh="上传音频文件", en="Audio file"),
     "page.drop": Text(zh="点击选择文件，或拖放到这里", en="Click to choose a file, or drop one here"),
     "page.formats": Text(
-        zh="WAV、MP3、M4A、FLAC、OGG、Opus、WebM、AMR、AIFF、CAF，以及 MP4/MOV/MKV 的音轨；按内容识别，与扩展名无关。",
-        en="WAV, MP3, M4A, FLAC, OGG, Opus, WebM, AMR, AIFF, CAF, and the audio track of MP4/MOV/MKV; "
+        zh="WAV、MP3、M4A、FLAC、OGG、Opus、WebM、AMR、WMA、AIFF、CAF，以及 MP4/MOV/MKV/AVI/WMV/FLV/MPEG/TS 的音轨；"
+        "按内容识别，与扩展名无关。",
+        en="WAV, MP3, M4A, FLAC, OGG, Opus, WebM, AMR, WMA, AIFF, CAF, and the audio track of "
+        "MP4/MOV/MKV/AVI/WMV/FLV/MPEG/TS; "
         "the format is detected from the content, not the extension.",
     ),
     "page.record": Text(zh="用麦克风录音", en="Record with the microphone"),

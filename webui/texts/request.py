@@ -57,6 +57,17 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Change the value."
         ),
     ),
+    "request.bad_track": Text(
+        zh="音轨 {found} 无效：应为 auto，或从 1 开始的音轨序号（不超过 {expected_max}）。",
+        en="Invalid audio track {found}; auto, or the number of a track from 1 to {expected_max}, is expected.",
+    ),
+    "request.bad_headerless": Text(
+        zh="无文件头的格式 {found} 无效：应为 编码,采样率,声道数，例如 alaw,8000,1。编码可以是：{expected}。",
+        en=(
+            "Invalid format {found} of samples without a header; CODEC,HZ,CHANNELS is expected, for example "
+            "alaw,8000,1. Codecs: {expected}."
+        ),
+    ),
     "request.bad_array": Text(
         zh="数组的类型或形状不对：{found}。应为 (采样数,) 或 (采样数, 声道数)，类型为 {expected} 之一。",
         en=(

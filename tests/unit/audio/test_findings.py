@@ -1,4 +1,4 @@
-"""The warnings: said when they are true, and only then."""
+"""Warnings about recordings: present when they apply, and only then."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_digital_silence_gives_an_answer_with_a_warning(rate: int) -> None:
     assert "没有检测到类似语音的信号" in found["audio.no_speech"].message(Language.ZH)
 
 
-def test_the_noise_of_an_open_input_is_silence_and_a_whisper_is_not() -> None:
+def test_input_noise_counts_as_silence_and_a_whisper_does_not() -> None:
     noise = np.random.default_rng(1).normal(size=32_000).astype(np.float32)
 
     assert "audio.no_speech" in warnings_of(10 ** (-72 / 20) * noise, subtype="FLOAT")
@@ -42,7 +42,7 @@ def test_the_noise_of_an_open_input_is_silence_and_a_whisper_is_not() -> None:
     assert warnings_of(10 ** (-58 / 20) * noise, subtype="FLOAT") == {}
 
 
-def test_one_soft_syllable_in_a_long_silence_is_found_wherever_it_stands() -> None:
+def test_one_soft_syllable_in_a_long_silence_is_found_anywhere() -> None:
     for start in (0, 8_000, 30 * 16_000 - 3_200):
         samples = np.zeros(30 * 16_000, dtype=np.float32)
         samples[start : start + 3_200] = voice(0.2, level=0.01)
@@ -73,7 +73,7 @@ def test_telephone_band() -> None:
     assert dict(found["audio.narrow_band"].values) == {"found_hz": 8_000, "expected_hz": 16_000}
 
 
-def test_clipping_is_told_from_loud() -> None:
+def test_clipping_is_distinguished_from_loudness() -> None:
     clipped = np.clip(4 * voice(1.0, 44_100, level=1.0), -1, 1).astype(np.float32)
 
     found = warnings_of(stereo(clipped, clipped), 44_100)
@@ -82,7 +82,7 @@ def test_clipping_is_told_from_loud() -> None:
     assert float(found["audio.clipped"].values["share"]) > 0.02
 
 
-def test_several_tracks_are_named() -> None:
+def test_several_tracks_give_a_warning() -> None:
     data = with_pyav(voice(1.0, 44_100), 44_100, container="mp4", codec="aac", tracks=2)
 
     recording = decode(data, limits=LIMITS)

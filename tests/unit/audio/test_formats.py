@@ -1,4 +1,4 @@
-"""Every format comes in, by content, undistorted and not shifted in time."""
+"""Every format is detected by content and decoded without distortion or delay."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def codes(recording: Recording) -> list[str]:
 
 
 def delay_of(waveform: Samples, reference: Samples) -> int:
-    """Samples by which ``waveform`` is late, from the peak of the correlation."""
+    """Returns the delay of ``waveform`` in samples, from the peak of the correlation."""
     correlation = np.correlate(np.pad(waveform, (len(reference), 0)), reference, mode="full")
     return int(correlation.argmax()) - (2 * len(reference) - 1)
 
@@ -41,7 +41,7 @@ def snr_db(waveform: Samples, reference: Samples) -> float:
 
 
 @pytest.mark.parametrize(("form", "channels"), CASES, ids=[f"{form.label}-{channels}ch" for form, channels in CASES])
-def test_every_format_arrives_whole_and_in_time(form: AudioFormat, channels: int) -> None:
+def test_every_format_is_complete_and_without_delay(form: AudioFormat, channels: int) -> None:
     mono = chirp(1.0, form.rate)
     recording = decode(form.make(mono if channels == 1 else stereo(mono, mono), form.rate), limits=LIMITS)
 
@@ -62,7 +62,7 @@ def test_every_format_arrives_whole_and_in_time(form: AudioFormat, channels: int
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=[form.label for form in FORMATS])
-def test_path_and_bytes_give_the_same_whatever_the_name(form: AudioFormat, tmp_path: Path) -> None:
+def test_paths_and_bytes_give_the_same_for_any_name(form: AudioFormat, tmp_path: Path) -> None:
     data = form.make(voice(0.5, form.rate), form.rate)
     path = tmp_path / "录音 of a voice.txt"
     path.write_bytes(data)
@@ -78,7 +78,7 @@ def test_path_and_bytes_give_the_same_whatever_the_name(form: AudioFormat, tmp_p
 
 
 @pytest.mark.parametrize("make", ["wav", "flac", "mkv"])
-def test_16_khz_mono_16_bit_passes_bit_by_bit(make: str) -> None:
+def test_16_khz_mono_16_bit_is_bit_exact(make: str) -> None:
     values = np.random.default_rng(5).integers(-32_768, 32_768, size=50_000).astype("<i2")
     values[:2] = -32_768, 32_767
     expected = values.astype(np.float32) / np.float32(32_768)
@@ -95,7 +95,7 @@ def test_16_khz_mono_16_bit_passes_bit_by_bit(make: str) -> None:
     assert len(waveform) == len(expected)
 
 
-def test_16_khz_mono_24_bit_and_float_pass_bit_by_bit() -> None:
+def test_16_khz_mono_24_bit_and_float_are_bit_exact() -> None:
     values = np.random.default_rng(6).integers(-(2**23), 2**23, size=20_000)
     expected = (values / 2**23).astype(np.float32)
     for subtype in ("PCM_24", "PCM_32", "FLOAT", "DOUBLE"):
@@ -103,7 +103,7 @@ def test_16_khz_mono_24_bit_and_float_pass_bit_by_bit() -> None:
         np.testing.assert_array_equal(decode(data, limits=LIMITS).waveform, expected, err_msg=subtype)
 
 
-def test_amr_wide_band_comes_in_at_its_16_khz() -> None:
+def test_amr_wide_band_is_decoded_at_16_khz() -> None:
     recording = decode(amr_wb(1.0), limits=LIMITS)
 
     assert recording.source.format == "amr/amr_wb"
@@ -121,7 +121,7 @@ def test_eight_channels_are_mixed(container: str, codec: str) -> None:
     recording = decode(data, limits=LIMITS)
 
     assert recording.source.channels == 8
-    # The LFE channel of a codec keeps only the lowest tones; seven of eight remain.
+    # The codec keeps only low frequencies in the LFE channel, so seven of eight channels remain.
     assert np.dot(recording.waveform[:16_000], chirp(1.0, 16_000)) / np.sum(chirp(1.0, 16_000) ** 2) > 0.8
 
 
@@ -140,7 +140,7 @@ def test_mp4_in_fragments_and_mp4_with_its_index_in_front(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("label", ["ogg-vorbis", "ogg-opus", "mp3", "adts"])
-def test_recordings_joined_end_to_end_are_read_to_the_end(label: str) -> None:
+def test_concatenated_files_are_read_to_the_end(label: str) -> None:
     form = next(form for form in FORMATS if form.label == label)
     first, second = (form.make(voice(1.0, form.rate, seed=seed), form.rate) for seed in (1, 2))
 
@@ -173,7 +173,7 @@ def test_mp3_with_tags_cover_and_junk_around_it() -> None:
         ("录音.m4a", "录音.m4a"),
     ],
 )
-def test_the_file_name_is_fit_for_a_log_line(name: str | None, expected: str) -> None:
+def test_file_names_are_sanitised_for_logs(name: str | None, expected: str) -> None:
     data = riff(np.zeros(16_000, dtype="<i2").tobytes())
 
     assert decode(data, limits=LIMITS, file_name=name).source.file_name == expected

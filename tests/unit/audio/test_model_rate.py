@@ -1,4 +1,4 @@
-"""A model gets samples at its own rate, resampled from the source in the pass that makes the 16 kHz signal."""
+"""A model gets samples at its own rate, resampled from the source together with the 16 kHz signal."""
 
 from pathlib import Path
 
@@ -51,15 +51,15 @@ def test_the_16_khz_signal_does_not_depend_on_the_model(form: AudioFormat) -> No
     assert len(beside.model.waveform) == pytest.approx(1.5 * len(alone.speech.waveform), abs=2)
 
 
-@pytest.mark.parametrize(("rate", "heard"), [(8_000, False), (16_000, True), (24_000, True)])
-def test_a_tone_of_6_khz(rate: int, heard: bool) -> None:
+@pytest.mark.parametrize(("rate", "kept"), [(8_000, False), (16_000, True), (24_000, True)])
+def test_a_tone_of_6_khz(rate: int, kept: bool) -> None:
     waveform = decode(wav(tone(6_000, 1.0, 48_000), 48_000), limits=LIMITS, sample_rate=rate).waveform
     level = float(np.sqrt(np.mean(np.square(waveform[rate // 10 : -rate // 10], dtype=np.float64))))
-    assert level == pytest.approx(0.5 / np.sqrt(2), rel=0.01) if heard else level < 1e-4
+    assert level == pytest.approx(0.5 / np.sqrt(2), rel=0.01) if kept else level < 1e-4
 
 
 @BOTH
-def test_a_source_of_the_model_s_rate_passes_bit_by_bit(rate: int) -> None:
+def test_a_source_at_the_model_s_rate_is_bit_exact(rate: int) -> None:
     samples = voice(1.0, rate) * np.float32(0.5)
     np.testing.assert_array_equal(decode(wav(samples, rate), limits=LIMITS, sample_rate=rate).waveform, samples)
 
@@ -76,7 +76,7 @@ def test_each_signal_is_scaled_by_its_own_peak() -> None:
     assert loud.model.variance == pytest.approx(np.var(loud.model.waveform[:], dtype=np.float64), rel=1e-9)
 
 
-def test_channels_that_cancel_are_left_out_of_both() -> None:
+def test_cancelling_channels_are_removed_from_both() -> None:
     mono = voice(1.0, 48_000) * np.float32(0.5)
     stored = decode_into(MemoryStore, wav(stereo(mono, -mono), 48_000), limits=LIMITS, model_rate=24_000)
     assert [warning.code for warning in stored.warnings] == ["audio.channels_cancel"]
@@ -87,13 +87,13 @@ def test_channels_that_cancel_are_left_out_of_both() -> None:
 @pytest.mark.parametrize(
     ("source_rate", "rate", "expected"), [(8_000, 8_000, None), (8_000, 16_000, 16_000), (16_000, 24_000, 24_000)]
 )
-def test_a_band_is_narrow_beside_what_the_model_takes(source_rate: int, rate: int, expected: int | None) -> None:
+def test_a_narrow_band_is_relative_to_the_model_s_rate(source_rate: int, rate: int, expected: int | None) -> None:
     warnings = decode(wav(voice(1.0, source_rate), source_rate), limits=LIMITS, sample_rate=rate).warnings
     assert [warning.values["expected_hz"] for warning in warnings] == ([expected] if expected is not None else [])
 
 
 @BOTH
-def test_25_ms_are_enough_and_no_more_than_the_limit_is_stored(rate: int, tmp_path: Path) -> None:
+def test_25_ms_are_accepted_and_the_limit_is_enforced(rate: int, tmp_path: Path) -> None:
     short = riff(pcm16(voice(0.025)))
     assert len(decode(short, limits=LIMITS, sample_rate=rate).waveform) == pytest.approx(rate / 40, abs=1)
     with pytest.raises(AudioTooShortError):
@@ -123,4 +123,4 @@ def test_both_stores_are_announced_before_the_first_sample() -> None:
 
     flac = with_soundfile(voice(2.0), 16_000, format="FLAC", subtype="PCM_16")
     decode_into(Announced, flac, limits=LIMITS, model_rate=8_000)
-    assert announced == [2 * 16_000, 2 * (16_000 + 8_000)]  # the second one's disk has to hold both
+    assert announced == [2 * 16_000, 2 * (16_000 + 8_000)]  # the second includes the first: both need space

@@ -1,4 +1,4 @@
-"""What decoding does to the signal: nothing that can be heard."""
+"""Decoding does not change the signal audibly."""
 
 import math
 
@@ -17,24 +17,24 @@ def wav(samples: Samples, rate: int, subtype: str = "FLOAT") -> bytes:
 
 
 def level_db(waveform: Samples, reference: float) -> float:
-    """Level of the middle (the tone's switching on and off is a click of all frequencies) against a sine's peak."""
+    """Returns the level of the middle part (both ends have a click) relative to a sine with this peak."""
     middle = waveform[1_600:-1_600].astype(np.float64)
     return 20 * math.log10(math.sqrt(2 * float(np.mean(middle**2))) / reference + 1e-12)
 
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000, 96_000, 192_000])
 @pytest.mark.parametrize("frequency_hz", [9_000, 10_000])
-def test_what_16_khz_cannot_hold_does_not_alias(rate: int, frequency_hz: int) -> None:
+def test_tones_above_8_khz_do_not_alias(rate: int, frequency_hz: int) -> None:
     assert level_db(decode(wav(tone(frequency_hz, 1.0, rate, level=0.9), rate), limits=LIMITS).waveform, 0.9) < -90
 
 
-def test_12_khz_at_48_khz_is_gone() -> None:
+def test_12_khz_at_48_khz_is_removed() -> None:
     assert level_db(decode(wav(tone(12_000, 1.0, 48_000, level=0.9), 48_000), limits=LIMITS).waveform, 0.9) < -90
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000])
 @pytest.mark.parametrize("frequency_hz", [100, 1_000, 3_000])
-def test_what_it_can_hold_keeps_its_level(rate: int, frequency_hz: int) -> None:
+def test_lower_tones_keep_their_level(rate: int, frequency_hz: int) -> None:
     waveform = decode(wav(tone(frequency_hz, 1.0, rate), rate), limits=LIMITS).waveform
 
     assert level_db(waveform, 0.5) == pytest.approx(0.0, abs=0.01)
@@ -96,7 +96,7 @@ def test_opposite_polarity_is_not_silence() -> None:
     assert partly.warnings == ()
 
 
-def test_beyond_full_scale_is_scaled_and_never_clipped() -> None:
+def test_samples_above_full_scale_are_scaled_and_not_clipped() -> None:
     speech = voice(1.0, level=0.5)
 
     slightly = decode(wav(2.4 * speech, 16_000), limits=LIMITS)

@@ -1,4 +1,4 @@
-"""Decoding into a store gives what decoding into memory gives, in every format, with every statistic."""
+"""Decoding into a store gives the same samples and statistics as decoding into memory, in every format."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ IN_MEMORY = 1000  # bytes; every recording here goes to a file
 
 
 class Spools:
-    """Makes spools and remembers them."""
+    """Creates spools and records them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -73,7 +73,7 @@ def test_a_second_pass_over_the_samples(make: Callable[[], Samples], warnings: l
     assert [warning.code for warning in stored.warnings] == warnings
 
 
-def test_of_two_readers_of_a_damaged_file_the_better_one_is_kept(spools: Spools) -> None:
+def test_the_better_of_two_readers_of_a_damaged_file_is_used(spools: Spools) -> None:
     data = bytearray(with_soundfile(voice(20.0), 16_000, format="FLAC", subtype="PCM_16"))
     data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
     stored = check_equal(bytes(data), spools)
@@ -96,14 +96,14 @@ def test_an_error_leaves_no_store_open(data: bytes, spools: Spools) -> None:
     assert list(spools.folder.iterdir()) == []
 
 
-def test_a_store_is_never_given_more_than_the_limit(spools: Spools) -> None:
+def test_a_store_receives_no_more_than_the_limit(spools: Spools) -> None:
     data = with_soundfile(np.zeros(50 * 16_000, dtype=np.float32), 16_000, format="FLAC", subtype="PCM_16")
     with pytest.raises(AudioTooLongError):
         decode_into(spools, data, limits=DecodeLimits(len(data), 20.0))
     assert 0 < len(spools.made[0]) <= 21 * 16_000
 
 
-def test_progress_goes_through_the_file_and_may_stop_it(spools: Spools) -> None:
+def test_progress_covers_the_file_and_can_stop_decoding(spools: Spools) -> None:
     data = riff(pcm16(voice(55.0)))
     seen: list[float] = []
     decode_into(spools, data, limits=LIMITS, on_progress=seen.append).close()
@@ -121,19 +121,19 @@ def test_progress_goes_through_the_file_and_may_stop_it(spools: Spools) -> None:
     assert spools.open() == 0
 
 
-def test_what_a_header_promises_is_told_before_the_first_sample() -> None:
-    told: list[int] = []
+def test_the_expected_length_is_known_before_the_first_sample() -> None:
+    expected: list[int] = []
 
-    class Told(MemoryStore):
+    class Expecting(MemoryStore):
         def expect(self, samples: int) -> None:
             assert len(self) == 0
-            told.append(samples)
+            expected.append(samples)
 
     flac = with_soundfile(voice(2.0), 16_000, format="FLAC", subtype="PCM_16")
     fields = int.from_bytes(flac[18:26], "big") >> 36 << 36 | 16_000 * 3_600 * 9
-    decode_into(Told, flac[:18] + fields.to_bytes(8, "big") + flac[26:], limits=LIMITS)
-    decode_into(Told, flac, limits=LIMITS)
-    assert told == [60 * 16_000, 2 * 16_000]  # nine hours are more than the limit, which is all that can come
+    decode_into(Expecting, flac[:18] + fields.to_bytes(8, "big") + flac[26:], limits=LIMITS)
+    decode_into(Expecting, flac, limits=LIMITS)
+    assert expected == [60 * 16_000, 2 * 16_000]  # nine hours exceed the limit, which is the maximum
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.9, -300.0])

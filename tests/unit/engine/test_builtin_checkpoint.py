@@ -1,4 +1,4 @@
-"""Weights and configurations that must be refused."""
+"""Invalid weights and configurations of the built-in model are refused."""
 
 import json
 import shutil
@@ -56,7 +56,7 @@ def test_a_missing_tensor(copy: Path) -> None:
     assert HEAD in str(error)
 
 
-def test_a_tensor_too_many(copy: Path) -> None:
+def test_an_extra_tensor(copy: Path) -> None:
     change_weights(copy, lambda tensors: tensors.update(unknown_tensor=torch.zeros(3)))
     error = refused(copy)
     assert error.code == "engine.extra_tensors"
@@ -76,7 +76,7 @@ def test_another_number_format(copy: Path) -> None:
     assert "float64" in str(refused(copy))
 
 
-def test_half_precision_on_disk_is_single_precision_at_work(copy: Path) -> None:
+def test_half_precision_weights_are_computed_in_single_precision(copy: Path) -> None:
     window = Window(np.random.default_rng(0).standard_normal(8000).astype(np.float32), 0.0, 1.0)
 
     def predict(kind: torch.dtype) -> np.ndarray:
@@ -113,7 +113,7 @@ def test_a_truncated_file(copy: Path) -> None:
     ],
     ids=str,
 )
-def test_a_configuration_that_makes_no_sense(copy: Path, changes: dict[str, object]) -> None:
+def test_invalid_configurations(copy: Path, changes: dict[str, object]) -> None:
     change_config(copy, **changes)
     error = refused(copy)
     assert error.code == "engine.bad_config"
@@ -121,7 +121,7 @@ def test_a_configuration_that_makes_no_sense(copy: Path, changes: dict[str, obje
 
 
 @pytest.mark.parametrize(("name", "value"), [("heads", 7), ("time_strides", [1, 2]), ("width", 0)])
-def test_sizes_that_make_no_network(copy: Path, name: str, value: object) -> None:
+def test_invalid_network_sizes(copy: Path, name: str, value: object) -> None:
     sizes = json.loads((copy / "config.json").read_text())["network"]
     change_config(copy, network=sizes | {name: value})
     assert refused(copy).code == "engine.bad_config"
@@ -132,7 +132,7 @@ def test_a_configuration_of_other_weights(copy: Path) -> None:
     assert refused(copy).code == "engine.bad_tensor"
 
 
-def test_a_configuration_that_is_no_json(copy: Path) -> None:
+def test_a_configuration_that_is_not_json(copy: Path) -> None:
     (copy / "config.json").write_text('{"labels": [')
     assert refused(copy).code == "engine.bad_config"
 

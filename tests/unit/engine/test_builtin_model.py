@@ -1,4 +1,4 @@
-"""The shipped built-in model: what the protocol promises, with the committed weights."""
+"""The shipped built-in model fulfils the engine protocol."""
 
 import threading
 
@@ -26,7 +26,7 @@ def model() -> EmotionModel:
 
 
 def voice(seconds: float, seed: int = 0) -> FloatArray:
-    """A buzz with a wandering pitch, pauses and breath: not speech, but as lively."""
+    """Returns a buzz with varying pitch, pauses and noise, similar to speech."""
     random = np.random.default_rng(seed)
     samples = round(seconds * RATE)
     time_s = np.arange(samples) / RATE
@@ -46,7 +46,7 @@ def scores_of(model: EmotionModel, samples: FloatArray) -> np.ndarray:
     return powers / powers.sum()
 
 
-def test_says_what_it_is(model: EmotionModel) -> None:
+def test_description(model: EmotionModel) -> None:
     assert (model.info.name, model.info.engine, model.info.precision) == (BUILTIN, "builtin", "fp32")
     assert model.info.device == "cpu"
     assert model.info.license == "CC BY-NC-SA 4.0"
@@ -74,7 +74,7 @@ def test_features_only_on_request(model: EmotionModel) -> None:
     assert model.predict([]) == []
 
 
-def test_a_batch_gives_what_its_windows_give(model: EmotionModel) -> None:
+def test_a_batch_gives_the_same_as_single_windows(model: EmotionModel) -> None:
     windows = [window_of(voice(s, n)) for n, s in enumerate((1.0, 3.2, 1.0, 0.5, 3.2, 1.0))]
     together = model.predict(windows, with_features=True)
     for window, found in zip(windows, together, strict=True):
@@ -83,7 +83,7 @@ def test_a_batch_gives_what_its_windows_give(model: EmotionModel) -> None:
         np.testing.assert_allclose(found.features, alone.features, atol=1e-5, rtol=0)
 
 
-def test_windows_with_context_give_the_whole(model: EmotionModel) -> None:
+def test_windows_with_context_give_the_same_as_the_whole(model: EmotionModel) -> None:
     samples, hop, piece = voice(21.3, 3), 320, 400
     whole = model.predict([window_of(samples)])[0].logits
     mean, variance = window_of(samples).mean, window_of(samples).variance
@@ -97,7 +97,7 @@ def test_windows_with_context_give_the_whole(model: EmotionModel) -> None:
     np.testing.assert_allclose(np.concatenate(kept), whole, atol=1e-4, rtol=0)
 
 
-def test_less_context_does_not_give_the_whole(model: EmotionModel) -> None:
+def test_less_context_changes_the_result(model: EmotionModel) -> None:
     samples = voice(12, 3)
     whole = model.predict([window_of(samples)])[0].logits
     cut = Window(samples[: 300 * 320 + 80], window_of(samples).mean, window_of(samples).variance)
@@ -122,7 +122,7 @@ def test_the_head_is_linear_so_mean_logits_are_the_utterance_logits(model: Emoti
     np.testing.assert_allclose(scores_of(model, voice(4, 9)), powers / powers.sum(), atol=1e-5, rtol=0)
 
 
-def test_the_same_twice_and_from_threads(model: EmotionModel) -> None:
+def test_results_are_repeatable_and_thread_safe(model: EmotionModel) -> None:
     windows = [window_of(voice(1.5, n)) for n in range(4)]
     expected = [model.predict([window])[0].logits for window in windows]
     found: dict[int, FloatArray] = {}
@@ -157,7 +157,7 @@ def test_an_offset_does_not_matter(model: EmotionModel) -> None:
 
 
 def no_speech() -> dict[str, np.ndarray]:
-    """Four seconds each of what holds no emotion, by name."""
+    """Returns four seconds each of signals without emotion, by name."""
     time_s = np.arange(4 * RATE) / RATE
 
     def tones(*hertz: float) -> np.ndarray:
@@ -183,7 +183,7 @@ NO_SPEECH = no_speech()
 
 
 @pytest.mark.parametrize("name", list(NO_SPEECH))
-def test_what_is_no_speech_gets_no_sure_emotion(model: EmotionModel, name: str) -> None:
+def test_signals_without_speech_get_no_confident_emotion(model: EmotionModel, name: str) -> None:
     scores = scores_of(model, NO_SPEECH[name].astype(np.float32))
     assert np.isfinite(scores).all()
     assert Emotion(model.labels.names[int(scores.argmax())]) in (Emotion.OTHER, Emotion.NEUTRAL)
@@ -197,12 +197,12 @@ def test_a_window_that_is_too_short(model: EmotionModel) -> None:
     assert "400" in str(caught.value)
 
 
-def test_a_window_that_is_no_row(model: EmotionModel) -> None:
+def test_a_window_with_two_dimensions(model: EmotionModel) -> None:
     with pytest.raises(InferenceError, match="2x8000"):
         model.predict([Window(voice(1).reshape(2, -1), 0.0, 1.0)])
 
 
-def test_numbers_that_are_none(model: EmotionModel) -> None:
+def test_values_that_are_not_finite(model: EmotionModel) -> None:
     broken = voice(1)
     broken[77] = np.nan
     with pytest.raises(InferenceError) as caught:
@@ -213,7 +213,7 @@ def test_numbers_that_are_none(model: EmotionModel) -> None:
     assert caught.value.code == "engine.bad_statistics"
 
 
-def test_a_device_that_is_not_there() -> None:
+def test_an_unavailable_device() -> None:
     import torch
 
     if torch.cuda.is_available():
@@ -223,7 +223,7 @@ def test_a_device_that_is_not_there() -> None:
     assert "cpu" in str(caught.value)
 
 
-def test_loading_leaves_the_dice_and_the_threads_alone() -> None:
+def test_loading_keeps_random_state_and_threads() -> None:
     import torch
 
     torch.manual_seed(5)

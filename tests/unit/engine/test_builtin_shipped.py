@@ -1,4 +1,4 @@
-"""What lies in ``models/builtin``: the files belong together, and the model is as good as its card says."""
+"""The files in ``models/builtin`` match each other, and the model is as accurate as its card says."""
 
 import hashlib
 from pathlib import Path
@@ -28,7 +28,7 @@ SCORES = (0.0125, 0.0969, 0.0368, 0.0170, 0.4104, 0.3288, 0.0671, 0.0304)
 with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not on this machine")
 
 
-def test_the_file_is_the_one_that_was_measured() -> None:
+def test_the_weights_are_the_measured_ones() -> None:
     assert hashlib.sha256((DIRECTORY / "model.safetensors").read_bytes()).hexdigest() == SHA256
 
 
@@ -76,7 +76,7 @@ def test_the_measured_figures() -> None:
 
 
 def sample_of_the_test_speakers() -> list[Clip]:
-    """Up to three clips in every emotion of each test speaker."""
+    """Returns up to three clips per emotion of each test speaker."""
     chosen: dict[tuple[str, Emotion], list[Clip]] = {}
     for clip in read_manifest(DATA):
         if clip.speaker in TEST_SPEAKERS:

@@ -1,4 +1,4 @@
-"""A device that fails in the middle of work: PyTorch's ``meta`` takes input and can't compute with real weights."""
+"""A device that fails during work: PyTorch's ``meta`` accepts input but cannot compute with real weights."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def model(checkpoint: Path) -> TorchModel:
 
 
 def move_to_a_device_that_fails(model: TorchModel, checkpoint: Path) -> None:
-    """A model that runs on a device has its weights as they were read; the CPU's are prepacked."""
+    """Uses weights as they were read, as on a GPU; those for the CPU are prepacked."""
     model._network, _info = load_network(checkpoint, checkpoint / "model.safetensors")
     model._runner = DeviceRunner(model._network, torch.device("meta"))
 
@@ -45,13 +45,13 @@ def windows() -> list[Window]:
     return [Window(clip, float(clip.mean()), float(clip.var())) for clip in clips]
 
 
-def test_after_a_failure_the_cpu_computes_and_nothing_is_lost(model: TorchModel, checkpoint: Path) -> None:
+def test_after_a_failure_the_cpu_computes_everything(model: TorchModel, checkpoint: Path) -> None:
     expected = model.predict(windows())
     assert model.notices == ()
     move_to_a_device_that_fails(model, checkpoint)
     answers = model.predict(windows())
     for answer, right in zip(answers, expected, strict=True):
-        np.testing.assert_allclose(answer.logits, right.logits, atol=1e-4)  # a padded batch rounds otherwise
+        np.testing.assert_allclose(answer.logits, right.logits, atol=1e-4)  # a padded batch rounds differently
     assert model.info.device == "cpu"
     (notice,) = model.notices
     assert (notice.code, notice.values["device"]) == ("engine.fell_back", "meta")
@@ -62,17 +62,17 @@ def test_out_of_memory_halves_the_batch(model: TorchModel, checkpoint: Path) -> 
     expected = model.predict(windows())
     sizes: list[int] = []
 
-    def card_for_one(_network: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+    def fail_for_batches(_network: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
         sizes.append(len(given[0]))
         if len(given[0]) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
     move_to_a_device_that_fails(model, checkpoint)
-    model._runner.network.register_forward_pre_hook(card_for_one)
+    model._runner.network.register_forward_pre_hook(fail_for_batches)
     answers = model.predict(windows())
     assert sizes[:3] == [4, 2, 1]
     for answer, right in zip(answers, expected, strict=True):
-        np.testing.assert_allclose(answer.logits, right.logits, atol=1e-4)  # a padded batch rounds otherwise
+        np.testing.assert_allclose(answer.logits, right.logits, atol=1e-4)  # a padded batch rounds differently
 
 
 def test_a_processor_that_fails_is_an_error(model: TorchModel) -> None:

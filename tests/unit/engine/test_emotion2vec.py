@@ -1,4 +1,4 @@
-"""The network by itself: sizes, slopes, padding. That its numbers are upstream's is shown in tests/parity."""
+"""The network: sizes, slopes, padding. Comparisons with upstream are in tests/parity."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_the_published_config_is_the_tests_config() -> None:
     assert Emotion2vecConfig.from_model_conf(published, labels=9) == Emotion2vecConfig.from_model_conf(ours, labels=9)
     audio, our_audio = published["modalities"]["audio"], ours["modalities"]["audio"]
     differing = {key for key in our_audio if key not in audio or audio[key] != our_audio[key]}
-    assert differing <= {"feature_encoder_spec"}  # written another way
+    assert differing <= {"feature_encoder_spec"}  # written differently
 
 
 @pytest.mark.parametrize(("key", "value"), [("layer_norm_first", True), ("embed_dim", None), ("modalities", {})])
@@ -92,7 +92,7 @@ def test_slopes() -> None:
     np.testing.assert_allclose(alibi_slopes(12), [*alibi_slopes(8), *(2.0 ** -(i + 0.5) for i in range(4))])
 
 
-def test_bias_is_nothing_from_and_to_the_extra_tokens(network: Emotion2vec) -> None:
+def test_bias_is_zero_from_and_to_the_extra_tokens(network: Emotion2vec) -> None:
     extra = network.config.num_extra_tokens
     bias = network.alibi(5)
     assert bias.shape == (1, network.config.num_heads, extra + 5, extra + 5)
@@ -101,7 +101,7 @@ def test_bias_is_nothing_from_and_to_the_extra_tokens(network: Emotion2vec) -> N
     scale = network.alibi.scale.view(-1)
     slopes = torch.tensor(alibi_slopes(network.config.num_heads))
     torch.testing.assert_close(bias[0, :, extra, extra + 3], -3 * slopes * scale.clamp(min=0))
-    assert torch.all(bias[0, 1] == 0)  # a negative scale counts as none
+    assert torch.all(bias[0, 1] == 0)  # a negative scale counts as zero
 
 
 @pytest.mark.parametrize("samples", [400, 719, 720, 1600, 16_000, 16_239, 16_240])
@@ -118,7 +118,7 @@ def test_the_head_is_linear_so_pooling_commutes(network: Emotion2vec) -> None:
 
 
 @pytest.mark.parametrize("lengths", [(0.025, 0.1), (0.5, 1.37, 2.2), (3.0, 0.3, 0.31, 2.99)])
-def test_a_padded_batch_gives_what_its_members_give(network: Emotion2vec, lengths: tuple[float, ...]) -> None:
+def test_a_padded_batch_gives_the_same_as_its_members(network: Emotion2vec, lengths: tuple[float, ...]) -> None:
     clips = [normalize(make_clip(number, seconds))[0] for number, seconds in enumerate(lengths)]
     samples = torch.tensor([len(clip) for clip in clips])
     batch = torch.zeros(len(clips), int(samples.max()))
@@ -130,7 +130,7 @@ def test_a_padded_batch_gives_what_its_members_give(network: Emotion2vec, length
         torch.testing.assert_close(row[: alone.shape[1]], alone[0], rtol=0, atol=2e-5)
 
 
-def test_padding_that_is_not_declared_would_change_the_answer(network: Emotion2vec) -> None:
+def test_undeclared_padding_would_change_the_result(network: Emotion2vec) -> None:
     clip = normalize(make_clip(2, 1.0))
     padded = torch.nn.functional.pad(clip, (0, 16_000))
     alone, _ = network(clip)
@@ -139,7 +139,7 @@ def test_padding_that_is_not_declared_would_change_the_answer(network: Emotion2v
 
 
 @pytest.mark.parametrize("sizes", [TINY])
-def test_the_random_checkpoint_could_fail(sizes: Sizes, tmp_path: Path) -> None:
+def test_the_random_checkpoint_has_all_classes(sizes: Sizes, tmp_path: Path) -> None:
     network, _ = load_network(tmp_path, make_checkpoint(tmp_path, sizes, training=False))
     clips = [make_clip(number, 1.0) for number in range(45)]
     with torch.inference_mode():
@@ -153,7 +153,7 @@ def two_clips() -> torch.Tensor:
     return torch.cat([normalize(make_clip(seed, 5.0)) for seed in (1, 2)])  # (2, S), 249 frames
 
 
-def test_prepacked_weights_and_pieces_change_nothing_but_the_rounding(tmp_path: Path) -> None:
+def test_prepacked_weights_and_pieces_change_only_rounding(tmp_path: Path) -> None:
     weights = make_checkpoint(tmp_path, TINY, training=False)
     plain, _ = load_network(tmp_path, weights)
     prepacked, _ = load_network(tmp_path, weights)
@@ -167,7 +167,9 @@ def test_prepacked_weights_and_pieces_change_nothing_but_the_rounding(tmp_path: 
         with torch.inference_mode():
             ours, scores = prepacked(two_clips())
         torch.testing.assert_close(ours, features, rtol=0, atol=2e-5)
-        torch.testing.assert_close(scores, logits, rtol=0, atol=2e-5 * float(logits.std()))  # which is more than 1
+        torch.testing.assert_close(
+            scores, logits, rtol=0, atol=2e-5 * float(logits.std())
+        )  # their deviation is above 1
 
 
 def test_without_onednn_and_on_a_gpu_the_numbers_are_the_same(
@@ -182,12 +184,12 @@ def test_without_onednn_and_on_a_gpu_the_numbers_are_the_same(
             prepack(prepacked)
             assert all(type(new) is not type(old) for new, old in zip(prepacked.wave, network.wave, strict=True))
             for ours, plain in zip(prepacked(two_clips(), samples), expected, strict=True):
-                atol = 2e-5 * max(1.0, float(plain.std()))  # logits vary by more than 1
+                atol = 2e-5 * max(1.0, float(plain.std()))  # the deviation of logits is above 1
                 torch.testing.assert_close(ours[0], plain[0], rtol=0, atol=atol)
                 torch.testing.assert_close(ours[1, :93], plain[1, :93], rtol=0, atol=atol)
 
 
-def test_prepacked_networks_meet_few_lengths() -> None:
+def test_prepacked_networks_use_few_lengths() -> None:
     lengths = {grid_length(frames) for frames in range(1, 1_500)}
     assert len(lengths) == 74
     assert all(0 <= grid_length(frames) - frames < 50 for frames in range(1, 1_500))

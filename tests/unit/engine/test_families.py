@@ -1,4 +1,4 @@
-"""Another kind of model is one file and one line: then it is listed, fetched, found, loaded, shown, and answers."""
+"""A new model family needs one file and one line; it is then listed, downloaded, loaded and used."""
 
 import doctest
 import json
@@ -53,7 +53,7 @@ def test_it_is_listed_and_found(settings: Settings) -> None:
     assert registry.sample_rate("mine") == 24_000
 
 
-def test_it_is_fetched_from_a_hub(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_downloaded_from_a_hub(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = tmp_path / "files"
     files.mkdir()
     (files / TOY_FILE).write_text('{"rate": 8000}', "utf-8")
@@ -66,8 +66,9 @@ def test_it_is_fetched_from_a_hub(settings: Settings, tmp_path: Path, monkeypatc
     assert ModelRegistry(settings).load("toy_loud").sample_rate == 8_000
 
 
+@pytest.mark.model  # the built-in one
 @pytest.mark.parametrize("rate", [8_000, 24_000])
-def test_it_answers_through_the_service(settings: Settings, rate: int) -> None:
+def test_it_is_used_by_the_service(settings: Settings, rate: int) -> None:
     install(settings, "toy_loud", rate)
     install(settings, "mine", rate)
     service = RecognitionService(settings)
@@ -75,7 +76,7 @@ def test_it_answers_through_the_service(settings: Settings, rate: int) -> None:
         result = service.recognize(EXAMPLE, RecognizeOptions(model=name)).result
         assert (result.model.name, result.model.engine, result.model.license) == (name, "toy", license)
     assert service.models.ready() == ("builtin", "toy_loud", "mine")
-    assert service.recognize(EXAMPLE).result.model.name == "builtin", "auto chooses among the cards that say so"
+    assert service.recognize(EXAMPLE).result.model.name == "builtin", "auto only chooses models whose cards allow it"
 
 
 def test_it_is_shown(settings: Settings) -> None:
@@ -88,15 +89,13 @@ def test_it_is_shown(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("rate", [1, 10_000_000, -8_000, "24000", 24_000.0, True])
-def test_its_rate_is_checked_as_any_other_s(settings: Settings, rate: object) -> None:
+def test_its_sample_rate_is_checked(settings: Settings, rate: object) -> None:
     install(settings, "toy_loud", rate)
     with pytest.raises(CheckpointError, match="sample rate of"):
         ModelRegistry(settings).load("toy_loud")
 
 
-def test_a_rate_that_only_the_loaded_model_states_is_checked_too(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rate_known_only_after_loading_is_checked_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     install(settings, "toy_loud", 999)
     monkeypatch.setattr(type(TOY), "sample_rate", lambda _self, _name, _located: None)
     assert ModelRegistry(settings).sample_rate("toy_loud") is None

@@ -1,4 +1,4 @@
-"""An exported model gives the native engine's numbers, and needs no PyTorch."""
+"""An exported model gives the native engine's numbers without PyTorch."""
 
 import json
 import re
@@ -78,10 +78,10 @@ def test_the_numbers_are_the_native_engine_s(
             differences.append(np.abs(softmax(ours.logits.mean(axis=0)) - softmax(theirs.logits.mean(axis=0))).max())
     assert max(differences) <= scores
     if precision is not Precision.FP32:
-        assert max(differences) > 1e-5, "this is no lower precision"
+        assert max(differences) > 1e-5, "the precision is not lower"
 
 
-def test_a_window_brings_its_recording_s_statistics(models_dir: Path, native: TorchModel) -> None:
+def test_a_window_has_the_statistics_of_its_recording(models_dir: Path, native: TorchModel) -> None:
     clip = make_clip(6, 2.0)
     piece = Window(clip[4000:20_000], whole(clip).mean, whole(clip).variance)
     model = load(models_dir, Precision.FP32)
@@ -124,7 +124,7 @@ def test_a_batch_of_the_native_engine_is_exact(native: TorchModel) -> None:
             assert np.abs(softmax(ours.logits.mean(axis=0)) - softmax(alone.logits.mean(axis=0))).max() <= 1e-5
 
 
-def test_a_shift_changes_nothing_but_the_rounding(native: TorchModel, models_dir: Path) -> None:
+def test_a_shift_changes_only_rounding(native: TorchModel, models_dir: Path) -> None:
     network, _info = load_network(models_dir / LARGE, models_dir / LARGE / "model.safetensors")
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     shifts = calibrate_shifts(network)
@@ -152,7 +152,7 @@ def test_lower_precision_is_a_smaller_file(models_dir: Path) -> None:
     assert sizes[Precision.INT8] < sizes[Precision.FP16] < sizes[Precision.FP32]
 
 
-def test_an_export_of_other_weights_is_made_again(models_dir: Path, tmp_path: Path) -> None:
+def test_an_export_of_other_weights_is_replaced(models_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / LARGE
     convert_checkpoint(folder, make_checkpoint(folder, TINY, seed=2, training=False), folder)
     old = load(models_dir, Precision.FP32)
@@ -166,7 +166,7 @@ def test_an_export_of_other_weights_is_made_again(models_dir: Path, tmp_path: Pa
     assert (folder / stale.name).stat().st_mtime_ns == changed, "exported again without need"
 
 
-def test_half_the_weights(models_dir: Path, tmp_path: Path) -> None:
+def test_export_of_half_precision_weights(models_dir: Path, tmp_path: Path) -> None:
     path = registry(models_dir, Precision.FP16).export_weights(LARGE, tmp_path)
     half, full = load_file(path), load_file(models_dir / LARGE / "model.safetensors")
     assert half.keys() == full.keys()
@@ -175,7 +175,7 @@ def test_half_the_weights(models_dir: Path, tmp_path: Path) -> None:
         registry(models_dir, Precision.INT8).export_weights(LARGE, tmp_path)
 
 
-def test_what_it_refuses(models_dir: Path, tmp_path: Path) -> None:
+def test_invalid_use(models_dir: Path, tmp_path: Path) -> None:
     path = models_dir / LARGE / "model.fp32.onnx"
     model = load(models_dir, Precision.FP32)
     with pytest.raises(DeviceUnavailableError):
@@ -214,14 +214,14 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_the_lite_requirements_are_some_of_the_program_s() -> None:
+def test_the_lite_requirements_are_a_subset() -> None:
     lite, full = packages("requirements-lite.txt"), packages("requirements.txt")
     assert {"torch", "funasr", "gradio", "onnx"} <= full.keys() - lite.keys()
     assert lite.items() <= full.items(), "the same bounds are expected in both"
 
 
 @pytest.mark.parametrize("model", [[], ["--model", LARGE]], ids=["auto", "named"])
-def test_recognize_needs_no_more_than_the_lite_requirements(models_dir: Path, tmp_path: Path, model: list[str]) -> None:
+def test_recognize_needs_only_the_lite_requirements(models_dir: Path, tmp_path: Path, model: list[str]) -> None:
     load(models_dir, Precision.INT8)
     lite = tmp_path / "models" / LARGE
     lite.mkdir(parents=True)
@@ -234,7 +234,7 @@ def test_recognize_needs_no_more_than_the_lite_requirements(models_dir: Path, tm
         env={"PATH": "", "HOME": str(tmp_path), "SPEECH_EMOTION_MODELS_DIR": str(tmp_path / "models")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -242,14 +242,14 @@ def test_recognize_needs_no_more_than_the_lite_requirements(models_dir: Path, tm
     assert (answer["model"]["engine"], answer["model"]["precision"]) == ("onnx", "int8")
 
 
-def test_the_example_of_the_docs(models_dir: Path) -> None:
+def test_the_example_in_the_documentation(models_dir: Path) -> None:
     model = load(models_dir, Precision.INT8)
     path = models_dir / LARGE / "model.int8.onnx"
     program = REFUSING.split("from webui")[0].format(absent={"webui", "torch", "soundfile", "pydantic"})
     program += f"import runpy; runpy.run_path({str(PROJECT_DIR / 'docs' / 'onnx_example.py')!r}, run_name='__main__')"
     ended = subprocess.run(
         [sys.executable, "-c", program, str(path), str(EXAMPLE)],
-        env={"PATH": "", "PYTHONIOENCODING": "utf-8"}, capture_output=True, encoding="utf-8", timeout=60, check=True,
+        env={"PATH": "", "PYTHONIOENCODING": "utf-8"}, capture_output=True, encoding="utf-8", timeout=300, check=True,
     )  # fmt: skip
     samples, _rate = soundfile.read(EXAMPLE, dtype="float32")
     expected = softmax(model.predict([whole(samples)])[0].logits.mean(axis=0))
@@ -270,5 +270,5 @@ def test_verify_measures_a_precision(models_dir: Path, monkeypatch: pytest.Monke
     assert 1e-5 < record.largest_score_difference < 0.3
     assert record.verified == (record.largest_score_difference <= 5e-3 and record.top1_agreement >= 0.995)
     assert code == (0 if record.verified else 7)
-    assert read_record(models_dir / LARGE, checkpoint_sha256=digest) is None, "fp32 was not verified by this"
+    assert read_record(models_dir / LARGE, checkpoint_sha256=digest) is None, "this does not verify fp32"
     assert registry(models_dir, Precision.INT8).is_verified(LARGE) is record.verified

@@ -1,4 +1,4 @@
-"""Which engine runs which precision, and that a precision is what it says."""
+"""Which engine runs which precision, and how exact each is."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def test_without_torch_everything_is_onnx(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("precision", [Precision.BF16, Precision.FP16])
-def test_half_precision_is_near_and_named(models_dir: Path, precision: Precision) -> None:
+def test_half_precision_is_close_to_single(models_dir: Path, precision: Precision) -> None:
     registry = ModelRegistry(Settings(models_dir=models_dir, device=Device.CPU))
     exact = registry.load(LARGE)
     half = registry.load(LARGE, Runtime(Device.CPU, Engine.NATIVE, precision))
@@ -75,7 +75,7 @@ def test_half_precision_is_near_and_named(models_dir: Path, precision: Precision
     assert 1e-6 < max(gaps) < 0.2, "rounded, but not wrong"
 
 
-def test_int8_is_offered_once_it_was_verified_on_these_weights(models_dir: Path) -> None:
+def test_int8_is_offered_after_verification_of_these_weights(models_dir: Path) -> None:
     settings = Settings(models_dir=models_dir, model=LARGE, device=Device.CPU, auto_download=False)
     service = RecognitionService(settings)
     service.load()

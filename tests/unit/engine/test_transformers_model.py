@@ -10,6 +10,7 @@ import transformers
 
 from tests.support.checkpoints import make_clip
 from tests.support.parity_pairs import softmax, whole
+from tests.support.transformers_checkpoints import KINDS, SUPERB, write_classifier
 from webui.engine.registry import ModelRegistry
 from webui.engine.transformers.model import TransformersModel, load_transformers
 from webui.errors import CheckpointError, InferenceError, ModelError, ModelNotFoundError
@@ -19,55 +20,12 @@ from webui.service.recognition.windows import predict_recording
 from webui.settings import PROJECT_DIR, Device, Settings
 
 EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
-SUPERB = {0: "neu", 1: "hap", 2: "ang", 3: "sad"}
-TINY = {
-    "hidden_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 96,
-    "conv_dim": (24,) * 7,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 4,
-    "classifier_proj_size": 32,
-}
-KINDS = {
-    "wav2vec2": (transformers.Wav2Vec2Config, transformers.Wav2Vec2ForSequenceClassification, {}),
-    "hubert-large": (
-        transformers.HubertConfig,
-        transformers.HubertForSequenceClassification,
-        {"do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True},
-    ),
-}
-
-
-def write(
-    folder: Path,
-    kind: str,
-    *,
-    weighted: bool,
-    labels: dict[int, str] = SUPERB,
-    seed: int = 0,
-    sample_rate: object = 16_000,
-) -> Path:
-    config_of, network_of, more = KINDS[kind]
-    torch.manual_seed(seed)
-    config = config_of(**TINY, **more, use_weighted_layer_sum=weighted, id2label=labels)
-    network = network_of(config)
-    with torch.no_grad():
-        for tensor in network.parameters():
-            tensor.add_(0.3 * torch.randn_like(tensor))
-    network.save_pretrained(folder)
-    transformers.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=False).save_pretrained(folder)
-    if (type(sample_rate), sample_rate) != (int, 16_000):
-        file = folder / "preprocessor_config.json"
-        file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"sampling_rate": sample_rate}), "utf-8")
-    return folder
 
 
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_the_numbers_are_the_pipeline_s(tmp_path: Path, kind: str, weighted: bool) -> None:
-    folder = write(tmp_path, kind, weighted=weighted)
+    folder = write_classifier(tmp_path, kind, weighted=weighted)
     pipe = transformers.pipeline("audio-classification", model=str(folder), device="cpu")
     model = load_transformers("peer", folder, license="none", device=Device.CPU)
     tops = set()
@@ -87,8 +45,10 @@ def test_the_numbers_are_the_pipeline_s(tmp_path: Path, kind: str, weighted: boo
     np.testing.assert_allclose(answer.features, last.numpy(), atol=2e-5)
 
 
-def test_a_batch_is_what_its_members_are(tmp_path: Path) -> None:
-    model = load_transformers("peer", write(tmp_path, "wav2vec2", weighted=True), license="none", device=Device.CPU)
+def test_a_batch_gives_the_same_as_its_members(tmp_path: Path) -> None:
+    model = load_transformers(
+        "peer", write_classifier(tmp_path, "wav2vec2", weighted=True), license="none", device=Device.CPU
+    )
     windows = [whole(make_clip(number, seconds)) for number, seconds in enumerate((0.5, 2.0, 0.025))]
     together = model.predict(windows)
     for answer, window in zip(together, windows, strict=True):
@@ -98,9 +58,11 @@ def test_a_batch_is_what_its_members_are(tmp_path: Path) -> None:
         model.predict([whole(make_clip(1, 0.02))])
 
 
-def test_labels_become_the_nine(tmp_path: Path) -> None:
+def test_labels_are_mapped_to_the_nine_emotions(tmp_path: Path) -> None:
     named = {0: "Anger", 1: "happiness", 2: "Disgust", 3: "fear", 4: "surprised", 5: "calm"}
-    model = load_transformers("peer", write(tmp_path, "wav2vec2", weighted=False, labels=named), license="none")
+    model = load_transformers(
+        "peer", write_classifier(tmp_path, "wav2vec2", weighted=False, labels=named), license="none"
+    )
     assert model.labels.emotions[:5] == (
         Emotion.ANGRY,
         Emotion.HAPPY,
@@ -122,27 +84,27 @@ def test_it_is_found_under_models_and_in_the_hub_s_cache(settings: Settings, tmp
     assert not {status.name: status.ready for status in registry.listings()}["hubert_large_superb"]
     with pytest.raises(ModelNotFoundError, match="superb/hubert-large-superb-er"):
         registry.load("hubert_large_superb")
-    write(
+    write_classifier(
         tmp_path / "hub" / "models--superb--hubert-large-superb-er" / "snapshots" / "abc", "hubert-large", weighted=True
     )
-    write(settings.models_dir / "my_own", "wav2vec2", weighted=False)
+    write_classifier(settings.models_dir / "my_own", "wav2vec2", weighted=False)
     assert isinstance(registry.load("hubert_large_superb"), TransformersModel)
     ready = {status.name for status in registry.listings() if status.ready}
     assert ready == {"builtin", "hubert_large_superb", "my_own"}
     assert registry.names()[-1] == "my_own"
 
 
-@pytest.mark.parametrize("name", ["..", "../models/my_own", "/etc", "", ".hidden", "my_own/", "nobody"])
-def test_a_name_leads_nowhere_else(settings: Settings, name: str) -> None:
-    write(settings.models_dir / "my_own", "wav2vec2", weighted=False)
+@pytest.mark.parametrize("name", ["..", "../models/my_own", "/etc", "", ".hidden", "my_own/", "missing"])
+def test_names_cannot_leave_the_folder(settings: Settings, name: str) -> None:
+    write_classifier(settings.models_dir / "my_own", "wav2vec2", weighted=False)
     with pytest.raises(ModelNotFoundError):
         ModelRegistry(settings).load(name)
     with pytest.raises(ModelNotFoundError):
         ModelRegistry(settings).choose(name)
 
 
-def test_it_answers_like_any_other(settings: Settings) -> None:
-    write(settings.models_dir / "my_own", "wav2vec2", weighted=True)
+def test_it_is_used_by_the_service(settings: Settings) -> None:
+    write_classifier(settings.models_dir / "my_own", "wav2vec2", weighted=True)
     service = RecognitionService(settings)
     result = service.recognize(EXAMPLE, RecognizeOptions(model="my_own", extract_embedding=True)).result
     assert (result.model.name, result.model.engine) == ("my_own", "transformers")
@@ -151,33 +113,33 @@ def test_it_answers_like_any_other(settings: Settings) -> None:
     assert sum(result.scores[one] for one in (Emotion.NEUTRAL, Emotion.HAPPY, Emotion.ANGRY, Emotion.SAD)) == (
         pytest.approx(1.0)
     )
-    write(settings.models_dir / "strange", "wav2vec2", weighted=True, labels={0: "calm", 1: "ang"})
+    write_classifier(settings.models_dir / "strange", "wav2vec2", weighted=True, labels={0: "calm", 1: "ang"})
     with pytest.raises(ModelError, match="calm"):
         service.recognize(EXAMPLE, RecognizeOptions(model="strange"))
 
 
 @pytest.mark.parametrize("rate", [1, 0, -16_000, 10_000_000, 16_000.0, "16000", None, True])
-def test_a_rate_that_makes_no_sense_is_refused(settings: Settings, rate: object) -> None:
-    write(settings.models_dir / "odd", "wav2vec2", weighted=False, sample_rate=rate)
+def test_an_invalid_sample_rate_is_refused(settings: Settings, rate: object) -> None:
+    write_classifier(settings.models_dir / "odd", "wav2vec2", weighted=False, sample_rate=rate)
     registry = ModelRegistry(settings)
-    for ask in (registry.load, registry.sample_rate):
+    for call in (registry.load, registry.sample_rate):
         with pytest.raises(CheckpointError, match=r"preprocessor_config\.json") as caught:
-            ask("odd")
+            call("odd")
         assert caught.value.code == "checkpoint.bad_sample_rate"
     with pytest.raises(CheckpointError, match="odd"):
         RecognitionService(settings).recognize(EXAMPLE, RecognizeOptions(model="odd"))
 
 
 @pytest.mark.parametrize("content", ["[]", "{", "\udcff"])
-def test_a_preprocessor_that_is_none_is_refused(settings: Settings, content: str) -> None:
-    folder = write(settings.models_dir / "odd", "wav2vec2", weighted=False)
+def test_an_invalid_preprocessor_file_is_refused(settings: Settings, content: str) -> None:
+    folder = write_classifier(settings.models_dir / "odd", "wav2vec2", weighted=False)
     (folder / "preprocessor_config.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(CheckpointError, match="odd"):
         ModelRegistry(settings).load("odd")
 
 
-def test_what_is_no_classifier_is_said(settings: Settings) -> None:
-    folder = write(settings.models_dir / "broken", "wav2vec2", weighted=True)
+def test_files_that_are_not_a_classifier_are_refused(settings: Settings) -> None:
+    folder = write_classifier(settings.models_dir / "broken", "wav2vec2", weighted=True)
     (folder / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="broken"):
         ModelRegistry(settings).load("broken")

@@ -36,7 +36,7 @@ def put(directory: Path, weights: str = "model.pt", *, small: bool = True) -> Pa
     return directory
 
 
-def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
+def test_an_empty_machine_has_no_weights(tmp_path: Path) -> None:
     settings = Settings(models_dir=tmp_path / "models")
     assert [find_weights(name, settings) for name in NAMES] == [None] * len(NAMES)
 
@@ -52,7 +52,7 @@ def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
         (".cache/huggingface/hub/models--emotion2vec--emotion2vec_plus_large/snapshots/6c303ba9", Origin.HUGGINGFACE),
     ],
 )
-def test_the_caches_users_have(tmp_path: Path, no_caches: Path, place: str, origin: Origin) -> None:
+def test_caches_of_the_hubs(tmp_path: Path, no_caches: Path, place: str, origin: Origin) -> None:
     directory = put(no_caches / place)
     found = find_weights(NAME, Settings(models_dir=tmp_path / "models"))
     assert found is not None
@@ -70,7 +70,7 @@ def test_the_caches_users_have(tmp_path: Path, no_caches: Path, place: str, orig
         ("XDG_CACHE_HOME", "huggingface/hub/models--emotion2vec--emotion2vec_plus_large/snapshots/abc"),
     ],
 )
-def test_caches_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, place: str) -> None:
+def test_caches_in_other_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, place: str) -> None:
     monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
     directory = put(tmp_path / "elsewhere" / place)
     found = find_weights(NAME, Settings(models_dir=tmp_path / "models"))
@@ -78,7 +78,8 @@ def test_caches_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, varia
     assert found.directory == directory
 
 
-def test_the_layouts_are_the_clients_own(tmp_path: Path) -> None:
+@pytest.mark.model  # ModelScope's client imports PyTorch
+def test_the_layouts_are_those_of_the_clients(tmp_path: Path) -> None:
     """ModelScope's and Hugging Face's installed clients look in the same places."""
     from huggingface_hub import try_to_load_from_cache
     from modelscope.hub.utils.utils import find_reusable_legacy_repo_dir
@@ -95,7 +96,7 @@ def test_the_layouts_are_the_clients_own(tmp_path: Path) -> None:
     assert try_to_load_from_cache(repository, "model.pt", cache_dir=cache) == str(snapshot / "model.pt")
 
 
-def test_own_folders_come_first(tmp_path: Path, no_caches: Path) -> None:
+def test_own_folders_have_priority(tmp_path: Path, no_caches: Path) -> None:
     put(no_caches / ".cache/modelscope/iic/emotion2vec_plus_large")
     models = put(tmp_path / "models" / NAME)
     named = put(tmp_path / "named")
@@ -107,7 +108,7 @@ def test_own_folders_come_first(tmp_path: Path, no_caches: Path) -> None:
     assert (found.directory, found.origin) == (named, Origin.SETTING)
 
 
-def test_the_slim_file_wins(tmp_path: Path) -> None:
+def test_the_converted_file_has_priority(tmp_path: Path) -> None:
     put(tmp_path / NAME)
     put(tmp_path / NAME, "model.safetensors")
     found = find_weights(NAME, Settings(models_dir=tmp_path))
@@ -115,7 +116,7 @@ def test_the_slim_file_wins(tmp_path: Path) -> None:
     assert found.weights.name == "model.safetensors"
 
 
-def test_a_named_folder_is_one_model_s(tmp_path: Path) -> None:
+def test_a_named_folder_is_for_one_model(tmp_path: Path) -> None:
     base = "emotion2vec_plus_base"
     settings = Settings(models_dir=tmp_path / "models", model_dir=put(tmp_path / "named"))
     assert [name for name in NAMES if find_weights(name, settings)] == [NAME]
@@ -124,11 +125,11 @@ def test_a_named_folder_is_one_model_s(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("weights", ["model.pt.incomplete", "._____temp", ".model.safetensors.partial"])
-def test_unfinished_downloads_do_not_count(tmp_path: Path, weights: str) -> None:
+def test_unfinished_downloads_are_ignored(tmp_path: Path, weights: str) -> None:
     put(tmp_path / NAME, weights)
     assert find_weights(NAME, Settings(models_dir=tmp_path)) is None
 
 
-def test_weights_without_their_small_files_do_not_count(tmp_path: Path) -> None:
+def test_weights_without_their_small_files_are_ignored(tmp_path: Path) -> None:
     put(tmp_path / NAME, small=False)
     assert find_weights(NAME, Settings(models_dir=tmp_path)) is None

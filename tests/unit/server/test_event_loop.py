@@ -1,4 +1,4 @@
-"""What must not hold up the server's one event loop: decoding in the background, and the garbage collector."""
+"""Neither decoding nor the garbage collector may block the server's event loop."""
 
 import base64
 import threading
@@ -13,7 +13,7 @@ from tests.support.server_process import PROGRAM, ROOT, running_server
 from webui.api.sources import DECODE_SIGNS, decoded
 from webui.errors import RequestError
 
-SAYS = "import atexit, gc; atexit.register(lambda: open('seen', 'w').write(f'{gc.get_freeze_count()} {count()}'))\n"
+REPORT = "import atexit, gc; atexit.register(lambda: open('seen', 'w').write(f'{gc.get_freeze_count()} {count()}'))\n"
 COUNT = "def count():\n    import gc\n    return len(gc.get_objects())\n"
 
 
@@ -26,18 +26,18 @@ def test_base64_is_decoded_in_pieces(size: int) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        "A" * (DECODE_SIGNS - 4) + "QQ==" + "QUJD",  # each piece by itself would do
+        "A" * (DECODE_SIGNS - 4) + "QQ==" + "QUJD",  # each piece alone would be valid
         "A" * DECODE_SIGNS + "QUJ",
         "A" * DECODE_SIGNS + "QU\nJD",
         "A" * DECODE_SIGNS + "QUJé",
     ],
 )
-def test_what_is_no_base64_is_refused_wherever_it_is(given: str) -> None:
+def test_invalid_base64_is_refused_anywhere(given: str) -> None:
     with pytest.raises(RequestError, match="base64"):
         decoded(given)
 
 
-def test_others_have_their_turn_while_it_is_decoded() -> None:
+def test_other_threads_run_while_base64_is_decoded() -> None:
     given = base64.b64encode(bytes(30_000_000)).decode()
     work = threading.Thread(target=decoded, args=(given,))
     work.start()
@@ -48,10 +48,10 @@ def test_others_have_their_turn_while_it_is_decoded() -> None:
     assert turns > 5
 
 
-def test_the_garbage_collector_leaves_libraries_and_models_alone(tmp_path: Path) -> None:
-    with running_server(tmp_path / "outputs", program=COUNT + SAYS + PROGRAM, model="builtin") as started:
+def test_the_garbage_collector_ignores_libraries_and_models(tmp_path: Path) -> None:
+    with running_server(tmp_path / "outputs", program=COUNT + REPORT + PROGRAM, model="builtin") as started:
         files = {"audio": (ROOT / "examples" / "example_synthetic.wav").read_bytes()}
         assert httpx.post(f"{started.url}/api/v1/recognize", files=files, timeout=60).status_code == 200
-    frozen, looked_at = map(int, (tmp_path / "seen").read_text().split())
+    frozen, examined = map(int, (tmp_path / "seen").read_text().split())
     assert frozen > 200_000
-    assert looked_at < frozen / 10
+    assert examined < frozen / 10

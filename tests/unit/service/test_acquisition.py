@@ -1,4 +1,4 @@
-"""The large model on its way, with real downloads from a hub on loopback: who answers meanwhile, cancel, retry."""
+"""Background download of the large model from a hub on loopback: the model in use meanwhile, cancel, retry."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +9,14 @@ import soundfile
 from tests.support.checkpoints import TINY, make_checkpoint, make_clip
 from tests.support.hub import Hub, serve
 from tests.support.waiting import wait_until
+from webui.engine.hub import hubs
 from webui.errors import ModelNotFoundError, ModelNotReadyError
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.models.acquisition import AcquisitionState
 from webui.settings import Device, Settings
 
 LARGE = "emotion2vec_plus_large"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hub(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setitem(hubs.reachable_hubs.__kwdefaults__, "timeout_s", PATIENCE_S)  # type: ignore[arg-type]
     with serve(Hub(published)) as hub:
         monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
         yield hub
@@ -46,7 +48,7 @@ def clip(tmp_path: Path) -> Path:
     return tmp_path / "clip.wav"
 
 
-def test_a_server_fetches_it_while_the_builtin_answers(hub: Hub, settings: Settings, clip: Path) -> None:
+def test_the_builtin_model_is_used_during_the_download(hub: Hub, settings: Settings, clip: Path) -> None:
     hub.pause_s = 0.02
     service = RecognitionService(settings)
     pool = service.models
@@ -70,7 +72,7 @@ def test_a_server_fetches_it_while_the_builtin_answers(hub: Hub, settings: Setti
     assert (pool.status().can_cancel, pool.status().can_retry) == (False, False)
 
 
-def test_cancelled_and_taken_up_again(hub: Hub, settings: Settings, clip: Path) -> None:
+def test_a_cancelled_download_can_be_resumed(hub: Hub, settings: Settings, clip: Path) -> None:
     hub.pause_s = 0.02
     service = RecognitionService(settings)
     pool = service.models
@@ -90,7 +92,9 @@ def test_cancelled_and_taken_up_again(hub: Hub, settings: Settings, clip: Path) 
     assert service.recognize(clip).result.model.name == LARGE
 
 
-def test_without_a_hub_the_builtin_says_why(settings: Settings, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_hub_a_warning_has_the_reason(
+    settings: Settings, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for variable in ("MODELSCOPE_ENDPOINT", "HF_ENDPOINT"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     service = RecognitionService(settings)
@@ -102,7 +106,7 @@ def test_without_a_hub_the_builtin_says_why(settings: Settings, clip: Path, monk
         service.recognize(clip, RecognizeOptions(model=LARGE))
 
 
-def test_a_setting_keeps_the_server_from_fetching(hub: Hub, settings: Settings, clip: Path) -> None:
+def test_automatic_downloads_can_be_disabled(hub: Hub, settings: Settings, clip: Path) -> None:
     service = RecognitionService(settings.model_copy(update={"auto_download": False}))
     service.models.prepare().wait(PATIENCE_S)
     assert hub.requests == []
@@ -114,7 +118,7 @@ def test_a_setting_keeps_the_server_from_fetching(hub: Hub, settings: Settings, 
     assert service.recognize(clip).result.model.name == LARGE
 
 
-def test_a_named_model_is_fetched_and_nobody_answers_meanwhile(hub: Hub, settings: Settings, clip: Path) -> None:
+def test_a_named_model_is_not_replaced_during_the_download(hub: Hub, settings: Settings, clip: Path) -> None:
     hub.pause_s = 0.02
     service = RecognitionService(settings.model_copy(update={"model": LARGE}))
     acquisition = service.models.prepare()

@@ -1,4 +1,4 @@
-"""How much audio of one caller is decoded within an hour: charged before, corrected after, free again in time."""
+"""The hourly audio budget of a client: charged before decoding, corrected afterwards, free again after an hour."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from tests.support.audio_files import pcm16, riff, voice, with_pyav
 from tests.support.fake_model import FakeRegistry
-from tests.support.waiting import Clock, wait_until
+from tests.support.waiting import Clock, wait_for, wait_until
 from webui.api.jobs import JobsApi
 from webui.api.routes import Api
 from webui.audio.decode import DecodeLimits, decode_into
@@ -45,7 +45,7 @@ def wav(seconds: float) -> bytes:
 
 
 def undeclared(seconds: float) -> bytes:
-    """A film, which doesn't say how long its sound is."""
+    """Returns a video that does not declare the length of its audio."""
     return with_pyav(voice(seconds, 48_000), 48_000, container="matroska", codec="flac", video=True)
 
 
@@ -72,7 +72,7 @@ def refused(do: Callable[[], object]) -> SpeechEmotionError:
     return caught.value
 
 
-def test_what_is_free_again_and_when(budget: AudioBudget, clock: Clock) -> None:
+def test_when_budget_becomes_free(budget: AudioBudget, clock: Clock) -> None:
     for seconds in (60.0, 30.0):
         with budget.charged("anna") as charge:
             charge.expect(seconds)
@@ -82,11 +82,11 @@ def test_what_is_free_again_and_when(budget: AudioBudget, clock: Clock) -> None:
         error = refused(lambda: charge.expect(20.0))
         assert error.code == "request.audio_budget"
         assert error.values == {"found_s": 90, "size_s": 20, "expected_s": 100, "wait_min": 41, "retry_s": 2401}
-        assert refused(lambda: charge.expect(75.0)).values["retry_s"] == 3001, "the first to go is not enough"
+        assert refused(lambda: charge.expect(75.0)).values["retry_s"] == 3001, "the first entry to expire is not enough"
         charge.expect(10.0)
         with budget.charged("ben") as other:
             other.expect(100.0)
-    assert used(budget) == 90, "what was expected and did not come is given back"
+    assert used(budget) == 90, "unused budget is returned"
     clock.now += HOUR_S - 1200
     with budget.charged("anna") as charge:
         charge.expect(70.0)
@@ -97,10 +97,10 @@ def test_what_is_free_again_and_when(budget: AudioBudget, clock: Clock) -> None:
     assert used(budget) == 0
     clock.now += 60
     used(budget, "carl")
-    assert list(budget._callers) == ["carl"], "who asks no more takes no memory"
+    assert list(budget._callers) == ["carl"], "inactive clients take no memory"
 
 
-def test_what_comes_beyond_what_was_expected_is_charged_and_ends(budget: AudioBudget) -> None:
+def test_audio_beyond_the_expected_length_is_charged(budget: AudioBudget) -> None:
     with budget.charged("anna") as charge:
         charge.expect(10.0)
         for _ in range(5):
@@ -112,13 +112,13 @@ def test_what_comes_beyond_what_was_expected_is_charged_and_ends(budget: AudioBu
         error = refused(lambda: charge.use(10.0))
     assert error.code == "request.audio_budget"
     assert (error.values["found_s"], error.values["size_s"]) == (50, 60)
-    assert error.values["retry_s"] == HOUR_S + 1, "all of it: nobody knows how much will come"
+    assert error.values["retry_s"] == HOUR_S + 1, "the whole hour: the length is unknown"
     assert used(budget) == 110
     assert refused(lambda: budget.check("anna")).code == "request.audio_budget_spent"
     budget.check("ben")
 
 
-def test_one_that_never_fits_is_told_so(budget: AudioBudget) -> None:
+def test_a_recording_larger_than_the_budget(budget: AudioBudget) -> None:
     with budget.charged("anna") as charge:
         error = refused(lambda: charge.expect(102.0))
         assert (type(error), error.code) == (AudioTooLongError, "audio.over_budget")
@@ -136,22 +136,22 @@ def test_without_a_limit_or_a_caller_nothing_is_counted(clock: Clock) -> None:
         assert not budget._callers
 
 
-def test_decoding_is_charged_by_what_came_of_it(budget: AudioBudget) -> None:
+def test_decoded_audio_is_charged(budget: AudioBudget) -> None:
     decode(budget, "anna", wav(3.0))
     assert used(budget) == pytest.approx(3.0, abs=0.01)
-    decode(budget, "anna", wav(4.0)[:-32_000])  # says 4 s, and holds 3
+    decode(budget, "anna", wav(4.0)[:-32_000])  # declares 4 s, contains 3
     assert used(budget) == pytest.approx(6.0, abs=0.01)
     decode(budget, "anna", undeclared(2.0))
     assert used(budget) == pytest.approx(8.0, abs=0.01)
-    both = np.stack([voice(3.0), -voice(3.0)], axis=1)  # is read twice, since its channels cancel each other
+    both = np.stack([voice(3.0), -voice(3.0)], axis=1)  # decoded twice, because its channels cancel each other
     decode(budget, "anna", riff(pcm16(both), channels=2))
     assert used(budget) == pytest.approx(11.0, abs=0.01)
     with pytest.raises(AudioTooLongError, match="stopped at the limit of 5 s"):
         decode(budget, "anna", undeclared(8.0), DecodeLimits(max_bytes=10**9, max_duration_s=5.0))
-    assert 13.0 < used(budget) < 17.0, "one that is refused counts for what was decoded of it, to a block"
+    assert 13.0 < used(budget) < 17.0, "a refused recording is charged for the decoded part"
 
 
-def test_nothing_is_decoded_of_what_is_known_to_be_too_much(clock: Clock) -> None:
+def test_a_declared_length_over_the_budget_is_not_decoded(clock: Clock) -> None:
     budget = AudioBudget(5.0, clock)
     decode(budget, "anna", wav(3.0))
     stores: list[MemoryStore] = []
@@ -163,7 +163,7 @@ def test_nothing_is_decoded_of_what_is_known_to_be_too_much(clock: Clock) -> Non
     decode(budget, "ben", wav(4.0))
 
 
-def test_recordings_at_the_same_time_share_it(budget: AudioBudget) -> None:
+def test_simultaneous_recordings_share_the_budget(budget: AudioBudget) -> None:
     with budget.charged("anna") as first, budget.charged("anna") as second:
         first.expect(60.0)
         refused(lambda: second.expect(60.0))
@@ -182,7 +182,7 @@ def service_of(folder: Path, limit_s: float) -> RecognitionService:
     return RecognitionService(settings, FakeRegistry(settings))
 
 
-def test_over_rest(tmp_path: Path) -> None:
+def test_budget_over_rest(tmp_path: Path) -> None:
     service = service_of(tmp_path, 5.0)
     app = FastAPI()
     app.add_exception_handler(SpeechEmotionError, answer_error)
@@ -191,23 +191,22 @@ def test_over_rest(tmp_path: Path) -> None:
     app.include_router(Api(service).router)
     with TestClient(app) as client:
 
-        def ask(seconds: float) -> tuple[int, str, str]:
+        def send(seconds: float) -> tuple[int, str, str]:
             answer = client.post("/api/v1/recognize", files={"audio": wav(seconds)})
             return answer.status_code, answer.json().get("code", ""), answer.headers.get("retry-after", "")
 
-        assert ask(3.0)[0] == 200
-        status, code, retry = ask(4.0)
+        assert send(3.0)[0] == 200
+        status, code, retry = send(4.0)
         assert (status, code) == (429, "request.audio_budget")
         assert HOUR_S - 60 < int(retry) <= HOUR_S + 1
-        assert ask(2.0)[0] == 200
-        assert ask(0.1)[:2] == (429, "request.audio_budget_spent")
-        assert service.recognize(wav(4.0)).files, "the command line has no caller"
+        assert send(2.0)[0] == 200
+        assert send(0.1)[:2] == (429, "request.audio_budget_spent")
+        assert service.recognize(wav(4.0)).files, "the command line has no budget"
         jobs.start()
         made = client.post("/api/v1/jobs", files=[("audio", wav(3.0)), ("audio", wav(3.0))])
         assert made.status_code == 202
         where = f"/api/v1/jobs/{made.json()['id']}"
-        wait_until(lambda: "notice" in client.get(where).json())
-        job = client.get(where).json()
+        job = wait_for(lambda: job if "notice" in (job := client.get(where).json()) else None)
         assert (job["state"], job["waiting"], job["failed"]) == ("running", 2, 0)
         assert "were decoded for you within the last hour" in job["notice"]
         assert client.post(f"{where}/cancel").json().get("notice") is None
@@ -216,7 +215,7 @@ def test_over_rest(tmp_path: Path) -> None:
 
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JobRunner:
-    """Its service counts as if an hour were two seconds."""
+    """A runner whose budget counts two seconds as an hour."""
     monkeypatch.setattr(audio_budget, "HOUR_S", 2.0)
     monkeypatch.setattr(audio_budget, "GRAIN_S", 0.1)
     return JobRunner(service_of(tmp_path / "outputs", 5.0), JobStore(tmp_path / "jobs.sqlite"))
@@ -231,16 +230,13 @@ def files(folder: Path, *lengths_s: float) -> list[tuple[str, str]]:
     return found
 
 
-def test_a_job_goes_on_when_there_is_budget_again(runner: JobRunner, tmp_path: Path) -> None:
+def test_a_paused_job_continues_when_budget_is_free(runner: JobRunner, tmp_path: Path) -> None:
     first = runner.submit(files(tmp_path, 3.0, 3.0, 8.0, 3.0), AnalysisOptions(), caller="anna").id
     other = runner.submit(files(tmp_path, 3.0), AnalysisOptions(), caller="ben").id
     free = runner.submit(files(tmp_path, 3.0, 3.0, 3.0), AnalysisOptions()).id
     runner.start()
     try:
-        wait_until(lambda: runner.pause_of(first) is not None)
-        notice = runner.pause_of(first)
-        assert notice is not None
-        assert notice.code == "request.audio_budget"
+        assert wait_for(lambda: runner.pause_of(first)).code == "request.audio_budget"
         for job in (other, free):
             wait_until(lambda job=job: not runner.store.unfinished(job))  # type: ignore[misc]
         wait_until(lambda: not runner.store.unfinished(first))
@@ -253,7 +249,7 @@ def test_a_job_goes_on_when_there_is_budget_again(runner: JobRunner, tmp_path: P
         runner.store.close()
 
 
-def test_a_job_that_waits_for_budget_can_be_stopped(runner: JobRunner, tmp_path: Path) -> None:
+def test_a_job_waiting_for_budget_can_be_cancelled(runner: JobRunner, tmp_path: Path) -> None:
     job = runner.submit(files(tmp_path, 3.0, 3.0, 3.0), AnalysisOptions(), caller="anna").id
     runner.start()
     try:
@@ -267,7 +263,7 @@ def test_a_job_that_waits_for_budget_can_be_stopped(runner: JobRunner, tmp_path:
         runner.store.close()
 
 
-def test_the_options_of_a_job_carry_its_caller() -> None:
-    assert JobOptions.model_validate_json("{}").caller is None, "of an older version"
+def test_the_options_of_a_job_include_its_client() -> None:
+    assert JobOptions.model_validate_json("{}").caller is None, "options of an older version"
     kept = JobOptions(caller="key:a").model_dump_json(exclude_none=True)
     assert JobOptions.model_validate_json(kept).caller == "key:a"

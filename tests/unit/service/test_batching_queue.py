@@ -1,7 +1,6 @@
-"""One model for many callers: batches, order, features, and errors that fail their own request alone."""
+"""One model for many callers: batches, order, features, and errors that affect only their own request."""
 
 import threading
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +17,7 @@ RATE = 16_000
 
 
 class Held(FakeModel):
-    """Computes once it is released; remembers the lengths of each batch."""
+    """Waits until it is released; records the lengths of each batch."""
 
     def __init__(self, device: str) -> None:
         super().__init__()
@@ -28,7 +27,7 @@ class Held(FakeModel):
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
         self.batches.append([len(window.samples) for window in windows])
-        assert self.released.wait(20)
+        assert self.released.wait(120)
         return super().predict(windows, with_features=with_features)
 
 
@@ -38,9 +37,10 @@ def window(samples: int) -> Window:
 
 
 class Callers:
-    """Callers in threads of their own; the first has the model before the others start."""
+    """Callers in threads of their own; the first uses the model before the others start."""
 
-    def __init__(self, queue: BatchingQueue) -> None:
+    def __init__(self, model: Held, queue: BatchingQueue) -> None:
+        self.model = model
         self.queue = queue
         self.answers: dict[int, list[Prediction] | Exception] = {}
         self.threads: list[threading.Thread] = []
@@ -57,25 +57,25 @@ class Callers:
         self.threads.append(threading.Thread(target=run))
         self.threads[-1].start()
         if len(self.threads) > 1:
-            wait_until(lambda: self.queue.waiting == waiting + 1, 20)
+            wait_until(lambda: self.queue.waiting == waiting + 1)
         else:
-            time.sleep(0.05)
+            wait_until(lambda: self.model.batches)
 
     def finish(self) -> None:
         for thread in self.threads:
-            thread.join(20)
+            thread.join(120)
 
 
-def right(model: Held, answer: object, *samples: int) -> bool:
+def is_correct(model: Held, answer: object, *samples: int) -> bool:
     expected = FakeModel().predict([window(count) for count in samples])
     assert isinstance(answer, list)
     pairs = zip(expected, answer, strict=True)
     return all(np.array_equal(one.logits, other.logits) for one, other in pairs)
 
 
-def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_go_first() -> None:
+def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_are_first() -> None:
     model, sizes = Held("cuda:0"), []
-    callers = Callers(BatchingQueue(model, sizes.append))
+    callers = Callers(model, BatchingQueue(model, sizes.append))
     callers.start(RATE)
     callers.start(2 * RATE, priority=Priority.BACKGROUND)
     callers.start(3 * RATE, 4 * RATE)
@@ -86,7 +86,7 @@ def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_go_first()
     assert model.batches == [[RATE], [3 * RATE, 4 * RATE, 6 * RATE, 2 * RATE], [5 * RATE]]
     assert sizes == [1, 4, 1]
     for samples in ((RATE,), (2 * RATE,), (3 * RATE, 4 * RATE), (5 * RATE,), (6 * RATE,)):
-        assert right(model, callers.answers[samples[0]], *samples)
+        assert is_correct(model, callers.answers[samples[0]], *samples)
     with_features = callers.answers[5 * RATE]
     assert isinstance(with_features, list)
     assert with_features[0].features is not None
@@ -94,7 +94,7 @@ def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_go_first()
 
 def test_on_a_cpu_requests_run_one_by_one() -> None:
     model = Held("cpu")
-    callers = Callers(BatchingQueue(model))
+    callers = Callers(model, BatchingQueue(model))
     for seconds in (1, 2, 3):
         callers.start(seconds * RATE)
     model.released.set()
@@ -104,7 +104,7 @@ def test_on_a_cpu_requests_run_one_by_one() -> None:
 
 def test_a_batch_has_a_limit_of_seconds() -> None:
     model = Held("cuda:0")
-    callers = Callers(BatchingQueue(model))
+    callers = Callers(model, BatchingQueue(model))
     callers.start(RATE)
     for number in range(4):
         callers.start(100 * RATE + number)
@@ -116,16 +116,16 @@ def test_a_batch_has_a_limit_of_seconds() -> None:
     assert model.batches == [[400] * (MAX_BATCH_WINDOWS + 6)], "the windows of one request stay together"
 
 
-def test_a_bad_window_fails_its_own_request_alone() -> None:
+def test_an_invalid_window_affects_only_its_request() -> None:
     model = Held("cuda:0")
-    callers = Callers(BatchingQueue(model))
+    callers = Callers(model, BatchingQueue(model))
     callers.start(RATE)
     callers.start(10)  # too short
     callers.start(2 * RATE)
     model.released.set()
     callers.finish()
     assert isinstance(callers.answers[10], InferenceError)
-    assert right(model, callers.answers[2 * RATE], 2 * RATE)
+    assert is_correct(model, callers.answers[2 * RATE], 2 * RATE)
     with pytest.raises(InferenceError):
         callers.queue.predict([window(10)])
     assert callers.queue.waiting == 0

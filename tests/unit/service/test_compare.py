@@ -1,4 +1,4 @@
-"""The comparison: figures like scikit-learn's, models in processes of their own, failures told, going on."""
+"""The comparison: figures as in scikit-learn, models in separate processes, failures, resuming."""
 
 import json
 from pathlib import Path
@@ -97,7 +97,7 @@ def test_weighted_f1_of_a_small_case() -> None:
     assert weighted_f1(truth, guess) == pytest.approx(f1_score(truth, guess, average="weighted"))
 
 
-def test_purity_is_the_nearest_other_s() -> None:
+def test_purity_follows_from_the_nearest_neighbour() -> None:
     rows = np.array([[1.0, 0.0], [5.0, 0.1], [0.0, 1.0], [0.1, 2.0]])
     assert purity(rows, ["a", "a", "b", "b"]) == 1.0
     assert purity(rows, ["a", "b", "a", "b"]) == 0.0
@@ -117,9 +117,11 @@ def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> No
         files = made.files
         assert files[MARKDOWN_FILE].count("no such file") == 1
         failed = text("compare.failed", language)
-        assert files[MARKDOWN_FILE].count(f"| bad | {failed} |") == 7, "every table but the article's says so"
+        assert files[MARKDOWN_FILE].count(f"| bad | {failed} |") == 7, (
+            "every table except the one from the article shows the failure"
+        )
         assert "84.2 %" in files[MARKDOWN_FILE]
-        assert "http" not in files[HTML_FILE], "the page asks nobody for anything"
+        assert "http" not in files[HTML_FILE], "the page loads nothing from the network"
         assert "2 people" in files[MARKDOWN_FILE]
         assert files[HTML_FILE].count("<svg") == 2
         assert json.loads(files[JSON_FILE])["models"][1]["error"] == "there is | no such file"
@@ -135,7 +137,7 @@ def test_without_recordings_there_is_no_accuracy() -> None:
 
 
 def test_advice_within_limits(clips: list[LabelledClip]) -> None:
-    """A model that is too large, too slow or of another language is not advised, however good it is."""
+    """A model that is too large, too slow or for another language is not recommended."""
     large, small = (answered(name, FOUR, clips, 5) for name in ("emotion2vec_plus_large", "hubert_large_superb"))
     small.memory["peak_mb"], small.times = 50.0, {10.0: [1.5]}
     figures = {one.name: measure_accuracy(one, clips, []) for one in (large, small)}
@@ -153,20 +155,21 @@ def test_advice_within_limits(clips: list[LabelledClip]) -> None:
     assert advised(Limits(language="fi")) == "none"
 
 
-def test_models_in_processes_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.model
+def test_models_in_separate_processes(tmp_path: Path) -> None:
     missing = tmp_path / "gone.wav"
     clips = [LabelledClip(EXAMPLE, Emotion.OTHER), LabelledClip(missing, Emotion.SAD)]
     settings = {"models_dir": str(tmp_path / "models"), "device": "cpu"}
     steps: list[tuple[int, int]] = []
     names = ["builtin", "hubert_large_superb"]
 
-    def ask() -> list[MeasuredModel]:
+    def run() -> list[MeasuredModel]:
         return compare(
             names, settings, clips, kept=tmp_path / "answers", lengths_s=(0.5,), rounds=2,
             on_step=lambda done, total: steps.append((done, total)),
         )  # fmt: skip
 
-    builtin, absent = ask()
+    builtin, absent = run()
     assert builtin.error is None
     assert "hubert-large-superb-er" in (absent.error or "")
     assert len(builtin.times[0.5]) == 2
@@ -183,15 +186,16 @@ def test_models_in_processes_of_their_own(tmp_path: Path) -> None:
     times = json.loads((tmp_path / "answers" / TIMES_FILE).read_text("utf-8"))
     times["builtin"]["0.5"] = [7.0]
     (tmp_path / "answers" / TIMES_FILE).write_text(json.dumps(times), "utf-8")
-    resumed = ask()[0]
-    assert resumed.times[0.5][0] == 7.0, "a round that was timed is not timed again"
+    resumed = run()[0]
+    assert resumed.times[0.5][0] == 7.0, "finished rounds are not repeated"
     assert len(resumed.times[0.5]) == 2
     again = resumed.answers
-    assert again[str(EXAMPLE)]["seconds"] == 123.0, "what was answered is not asked again"
+    assert again[str(EXAMPLE)]["seconds"] == 123.0, "finished results are not computed again"
     assert "error" in again[str(missing)]
     assert set(read_answers(kept)) == {str(EXAMPLE), str(missing)}
 
 
+@pytest.mark.model
 def test_with_and_without_a_gpu(tmp_path: Path) -> None:
     clips = [LabelledClip(EXAMPLE, Emotion.OTHER)]
     settings = {"models_dir": str(tmp_path / "models")}
@@ -206,7 +210,8 @@ def test_with_and_without_a_gpu(tmp_path: Path) -> None:
     assert {name for name, count in rows.items() if count} == {"speed.csv", "memory.csv"}
 
 
-def test_a_process_that_dies_is_an_answer(tmp_path: Path) -> None:
+@pytest.mark.model
+def test_a_dead_process_is_reported(tmp_path: Path) -> None:
     process = ModelProcess("builtin", {"models_dir": str(tmp_path)})
     assert "error" not in process.about
     process._process.kill()

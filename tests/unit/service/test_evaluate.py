@@ -1,4 +1,4 @@
-"""Evaluation: labelled recordings in, figures out; the figures are scikit-learn's."""
+"""Evaluation of a model on labelled recordings; the figures are those of scikit-learn."""
 
 import json
 from pathlib import Path
@@ -73,11 +73,11 @@ def test_figures_of_a_model(corpus: Path) -> None:
     assert "trained on" not in render_report(found.model_copy(update={"model": "another"}), Language.EN)
 
 
-def test_intervals_draw_speakers_inside_their_corpus() -> None:
+def test_intervals_resample_speakers_within_their_corpus() -> None:
     right = np.array([1.0] * 50 + [0.0] * 50 + [1.0] * 40)
     groups, voices = ["a"] * 100 + ["b"] * 40, ["s"] * 50 + ["t"] * 50 + ["u"] * 40
     found = metrics.bootstrap(lambda rows: float(right[rows].mean()), groups, clusters=voices, rounds=200)
-    assert (found.low, found.high) == pytest.approx((40 / 140, 1.0))  # both of a's speakers may be t, b keeps u
+    assert (found.low, found.high) == pytest.approx((40 / 140, 1.0))  # both speakers drawn from a may be t; b keeps u
 
 
 def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
     source = corpus.parent / "a_1_angry_0.wav"
     (tmp_path / "Angry" / "anna" / "1.wav").write_bytes(source.read_bytes())
     (tmp_path / "sad" / "2.WAV").write_bytes(source.read_bytes())
-    (tmp_path / "sad" / "notes.txt").write_text("no sound")
+    (tmp_path / "sad" / "notes.txt").write_text("not audio")
     clips = read_labelled(tmp_path)
     assert [(clip.emotion, clip.speaker, clip.path.name) for clip in clips] == [
         (Emotion.ANGRY, "anna", "1.wav"),
@@ -162,7 +162,7 @@ def test_several_annotators(corpus: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_an_uploaded_list_names_files_beside_it_and_no_others(corpus: Path, tmp_path: Path, suffix: str) -> None:
-    """On the page a stranger writes the list: it must neither read other files nor tell which there are."""
+    """Users of the page upload such lists: they must not read other files or reveal which exist."""
     there = tmp_path / "there"
     there.mkdir()
     secret = tmp_path / "secret.wav"
@@ -185,7 +185,7 @@ def test_an_uploaded_list_names_files_beside_it_and_no_others(corpus: Path, tmp_
 
 
 def test_alpha_is_krippendorff_s() -> None:
-    """The worked example of his paper (four observers, twelve units, labels missing): nominal alpha 0.743."""
+    """The example of Krippendorff's paper (four observers, twelve units, missing labels): nominal alpha 0.743."""
     grid = [
         (1, 1, None, 1),
         (2, 2, 3, 2),
@@ -214,7 +214,7 @@ def test_a_table_with_tabs(corpus: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "said"),
+    ("content", "code", "message"),
     [
         ("file,label\n", "evaluate.bad_columns", "file, label"),
         ("path,label\n", "evaluate.nothing_listed", "m.csv"),
@@ -222,18 +222,18 @@ def test_a_table_with_tabs(corpus: Path, tmp_path: Path) -> None:
         ("path,label\ngone.wav,sad\n", "evaluate.no_recording", "line 2"),
     ],
 )
-def test_a_bad_manifest(tmp_path: Path, content: str, code: str, said: str) -> None:
+def test_a_bad_manifest(tmp_path: Path, content: str, code: str, message: str) -> None:
     (tmp_path / "m.csv").write_text(content, encoding="utf-8")
     with pytest.raises(RequestError) as caught:
         read_labelled(tmp_path / "m.csv")
     assert caught.value.code == code
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_the_picture_is_a_drawing_of_the_counts() -> None:
     root = ET.fromstring(draw_confusion(["angry", "sad"], [[3, 1], [0, 0]], "a & b"))
-    said = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert said == ["angry", "angry", "sad", "sad", "3", "1", "0", "0"]
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == ["angry", "angry", "sad", "sad", "3", "1", "0", "0"]
     assert root.findtext("{http://www.w3.org/2000/svg}title") == "a & b"
 
 

@@ -1,4 +1,4 @@
-"""Jobs where the model does not run on the CPU: several recordings share its batches, and nothing else changes."""
+"""Jobs with a model on a GPU: several recordings share its batches; nothing else changes."""
 
 import json
 import threading
@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from tests.support.fake_model import FakeModel, FakeRegistry
+from tests.support.waiting import wait_until
 from webui.engine.protocol import GPU_CONCURRENCY, Prediction, Window
 from webui.progress import Stage
 from webui.service import RecognitionService
@@ -25,7 +26,7 @@ BATCH_S = 0.03
 
 
 class Device(FakeModel):
-    """Takes a while for a batch, as a GPU does; remembers how many windows each held, and whether two ran at once."""
+    """Needs time for a batch like a GPU, records batch sizes and fails if two calls run at once."""
 
     def __init__(self, device: str) -> None:
         super().__init__()
@@ -34,7 +35,7 @@ class Device(FakeModel):
         self.alone = threading.Lock()
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
-        assert self.alone.acquire(blocking=False), "a model is one caller's at a time"
+        assert self.alone.acquire(blocking=False), "two calls of the model at the same time"
         try:
             self.batches.append(len(windows))
             time.sleep(BATCH_S)
@@ -74,16 +75,13 @@ class Running:
         return job
 
     def until(self, job: str, done: int) -> None:
-        deadline = time.monotonic() + 60
-        while self.counts(job)[ItemState.DONE] < done:
-            assert time.monotonic() < deadline
-            self.runner.wait(job, 0.05)
+        wait_until(lambda: self.counts(job)[ItemState.DONE] >= done)
 
     def end(self) -> None:
-        self.runner.stop(20)
+        self.runner.stop(120)
         assert [thread for thread in self.runner._threads if thread.is_alive()] == []
 
-    def answers(self, job: str) -> dict[int, str]:
+    def results(self, job: str) -> dict[int, str]:
         done = (item for item in self.runner.store.items(job) if item.state is ItemState.DONE)
         return {item.number: item.outcome or "" for item in done}
 
@@ -96,13 +94,13 @@ def test_recordings_share_the_batches_of_a_gpu_and_get_their_own_answers(
     for running in (gpu, cpu):
         job = running.begun(clips, FILES)
         running.end()
-        answers = running.answers(job)
+        answers = running.results(job)
         assert list(answers) == list(range(FILES))
         scores[running] = [json.loads(answers[number])["scores"] for number in range(FILES)]
     assert scores[gpu] == scores[cpu]
-    assert len({json.dumps(one) for one in scores[cpu]}) > FILES // 2, "the clips differ, and so must their answers"
+    assert len({json.dumps(one) for one in scores[cpu]}) > FILES // 2, "different clips must have different results"
     assert sum(gpu.model.batches) == FILES, "every recording was computed once"
-    assert gpu.model.batches[0] == 1, "how many keep it busy is known once it is loaded"
+    assert gpu.model.batches[0] == 1, "the concurrency is only known after loading"
     assert max(gpu.model.batches) > GPU_CONCURRENCY / 2
     assert len(gpu.model.batches) < FILES / 3
     assert cpu.model.batches == [1] * FILES
@@ -121,19 +119,16 @@ def test_an_interactive_caller_waits_for_the_batch_under_way(tmp_path: Path, cli
                 seen.append(len(running.model.batches))
 
         running.service.recognize(Path(clips[0][1]), progress=look)
-        assert seen[-1] - seen[0] <= 3  # its own; one that began just before, and one just after
+        assert seen[-1] - seen[0] <= 3  # its own, one that started just before and one just after
     running.runner.cancel(job)
     running.end()
 
 
-def test_cancelling_stops_all_that_are_under_way(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
+def test_cancelling_stops_all_running_items(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
     running = Running(tmp_path, "cuda:0")
     job = running.begun(clips, 5)
     running.runner.cancel(job)
-    deadline = time.monotonic() + 20
-    while running.counts(job)[ItemState.RUNNING]:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not running.counts(job)[ItemState.RUNNING])
     counts = running.counts(job)
     assert counts[ItemState.DONE] + counts[ItemState.CANCELLED] == FILES
     assert 5 <= counts[ItemState.DONE] < FILES
@@ -142,11 +137,11 @@ def test_cancelling_stops_all_that_are_under_way(tmp_path: Path, clips: list[tup
     running.end()
 
 
-def test_the_next_process_goes_on_and_repeats_nothing(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
+def test_the_next_process_resumes_and_repeats_nothing(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
     first = Running(tmp_path, "cuda:0")
     job = first.begun(clips, 20)
     first.end()
-    counts, done = first.counts(job), first.answers(job)
+    counts, done = first.counts(job), first.results(job)
     assert counts[ItemState.RUNNING] == 0
     assert 20 <= len(done) < FILES
     first.runner.store.close()
@@ -154,17 +149,17 @@ def test_the_next_process_goes_on_and_repeats_nothing(tmp_path: Path, clips: lis
     second.runner.start()
     second.until(job, FILES)
     second.end()
-    answers = second.answers(job)
+    answers = second.results(job)
     assert {number: answers[number] for number in done} == done
     assert sum(second.model.batches) == FILES - len(done)
 
 
-def test_back_on_the_cpu_it_is_one_at_a_time_again(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
+def test_after_a_fallback_to_the_cpu_items_run_one_at_a_time(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
     running = Running(tmp_path, "cuda:0")
     running.runner.start()
     job = running.runner.submit(clips, AnalysisOptions()).id
     running.until(job, FILES)
-    running.model.info = running.model.info.model_copy(update={"device": "cpu"})  # the GPU failed, say
+    running.model.info = running.model.info.model_copy(update={"device": "cpu"})  # as after a failure of the GPU
     running.runner.wait(job, 0.1)
     another = running.runner.submit(clips[: GPU_CONCURRENCY * 2], AnalysisOptions()).id
     running.until(another, GPU_CONCURRENCY)

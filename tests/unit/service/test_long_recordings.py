@@ -1,4 +1,4 @@
-"""A recording that is cut into windows, through the whole service: what is said and written, and how it stops."""
+"""Recordings cut into windows by the service: results, files, progress, cancelling."""
 
 import json
 from pathlib import Path
@@ -65,15 +65,15 @@ def test_scores_and_embedding_are_those_of_the_whole(
     np.testing.assert_array_equal(audio, soundfile.read(recording, dtype="int16")[0])
 
 
-def test_the_result_says_what_was_done(service: RecognitionService, recording: Path) -> None:
+def test_the_result_mentions_the_windows(service: RecognitionService, recording: Path) -> None:
     recognition = service.recognize(recording)
-    (said,) = [line for line in recognition.result.warnings if line.code == "windows.cut"]
-    assert dict(said.values) == {"windows": 7, "window_s": 30.0, "context_s": 0.0}
-    assert "7 windows of at most 30 s" in said.message()
-    assert "7 个窗口" in said.message(Language.ZH)
+    (notice,) = [line for line in recognition.result.warnings if line.code == "windows.cut"]
+    assert dict(notice.values) == {"windows": 7, "window_s": 30.0, "context_s": 0.0}
+    assert "7 windows of at most 30 s" in notice.message()
+    assert "7 个窗口" in notice.message(Language.ZH)
     document = json.loads((recognition.folder / "result.json").read_text("utf-8"))
     assert document["warnings"][0]["code"] == "windows.cut"
-    assert said in recognition.log
+    assert notice in recognition.log
 
 
 def test_frames_go_to_the_files_in_groups(
@@ -118,14 +118,14 @@ def test_rows_in_groups_are_the_rows(frames: int, smoothing: Smoothing) -> None:
         np.testing.assert_array_equal(np.concatenate([part.stop for part in parts]), together.stop)
 
 
-def test_progress_is_fine_grained(service: RecognitionService, recording: Path) -> None:
+def test_progress_is_reported_often(service: RecognitionService, recording: Path) -> None:
     seen: list[tuple[float, Stage]] = []
     service.recognize(recording, progress=lambda fraction, stage: seen.append((fraction, stage)))
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     decoding = [fraction for fraction, stage in seen if stage is Stage.PREPROCESSING and fraction <= 0.2]
     assert len(decoding) >= 20
-    assert sum(stage is Stage.INFERENCE for _, stage in seen) == 8  # where it starts, and seven windows
+    assert sum(stage is Stage.INFERENCE for _, stage in seen) == 8  # the start and seven windows
 
 
 @pytest.mark.parametrize("at", [0.0, 0.05, 0.1, 0.2, 0.25, 0.3, 0.5, 0.8, 0.9])
@@ -144,7 +144,7 @@ def test_stopped_anywhere_leaves_nothing(service: RecognitionService, recording:
 def test_too_little_space_for_the_spool_or_for_the_embedding(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_mb: float, needed_mb: int
 ) -> None:
-    """The disk says that it has ``free_mb``: 200 s need 19 MB as a spool and a wav, then 33 MB as features."""
+    """The disk reports ``free_mb``: 200 s need 19 MB for the spool and the WAV, then 33 MB for features."""
 
     class Wide(FakeModel):
         embedding_dim = 820
@@ -159,7 +159,7 @@ def test_too_little_space_for_the_spool_or_for_the_embedding(
     assert left_behind(service) == []
 
 
-def test_labels_that_don_t_map_are_found_before_the_model_runs(tmp_path: Path, recording: Path) -> None:
+def test_unmapped_labels_are_detected_before_the_model_runs(tmp_path: Path, recording: Path) -> None:
     model = FakeModel(LabelSet.from_tokens(["calm", "开心/happy"]))
     settings = Settings(outputs_dir=tmp_path / "outputs")
     with pytest.raises(ModelError, match="calm"):

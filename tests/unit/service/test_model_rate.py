@@ -1,4 +1,4 @@
-"""Models of 8 and 24 kHz: through the service, the command line and a comparison they get the source at their rate."""
+"""Models for 8 and 24 kHz get audio at their rate from the service, the command line and a comparison."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from tests.support.audio_files import Samples, tone, voice
 from tests.support.cli_process import CommandLine
 from tests.support.fake_model import FakeModel, FakeRegistry
 from tests.support.parity_pairs import whole
-from tests.unit.engine.test_transformers_model import write
+from tests.support.transformers_checkpoints import write_classifier
 from webui.audio.decode import StoredRecording, decode_into
 from webui.engine.protocol import Prediction, Window
 from webui.engine.registry import ModelRegistry
@@ -39,7 +39,7 @@ BOTH = pytest.mark.parametrize("name", RATES)
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     for name, rate in RATES.items():
-        write(folder / name, "wav2vec2", weighted=True, sample_rate=rate)
+        write_classifier(folder / name, "wav2vec2", weighted=True, sample_rate=rate)
     shutil.copytree(PROJECT_DIR / "models" / "builtin", folder / "mine")
     return folder
 
@@ -51,7 +51,7 @@ def settings(models_dir: Path, tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def samples() -> Samples:
-    """A voice, and a tone of 10 kHz that neither 8 nor 16 kHz can hold."""
+    """A voice, and a tone of 10 kHz, which sample rates of 8 and 16 kHz cannot represent."""
     return 0.5 * voice(3.0, SOURCE_RATE) + tone(10_000, 3.0, SOURCE_RATE, level=0.2)
 
 
@@ -74,7 +74,7 @@ def expected_scores(settings: Settings, name: str, samples: Samples) -> list[flo
 
 @contextmanager
 def windows_of(model: type[TransformersModel] | type[FakeModel]) -> Iterator[list[Window]]:
-    """Gives the windows that a model predicts in the block."""
+    """Yields a list of the windows that a model predicts in the block."""
     seen: list[Window] = []
     predict = model.predict
 
@@ -88,7 +88,7 @@ def windows_of(model: type[TransformersModel] | type[FakeModel]) -> Iterator[lis
 
 
 def level_of(waveform: Samples, rate: int, frequency_hz: float) -> float:
-    """Amplitude of a sine in the middle of a waveform."""
+    """Returns the amplitude of a frequency in the middle of a waveform."""
     middle = waveform[rate // 2 : rate // 2 + rate].astype(np.float64)
     return float(2 * abs(np.mean(middle * np.exp(-2j * np.pi * frequency_hz * np.arange(rate) / rate))))
 
@@ -135,18 +135,18 @@ def test_times_are_seconds_of_the_recording(name: str, settings: Settings, tmp_p
         segments = service.recognize(tmp_path / "late.wav", options).result.segments
         assert segments
         found[model] = [(segment.start_s, segment.end_s) for segment in segments]
-    assert found[name] == found["builtin"], "speech is found at 16 kHz, whatever the model takes"
+    assert found[name] == found["builtin"], "speech is detected at 16 kHz for every model"
     assert found[name][0][0] == pytest.approx(2.0, abs=0.5)
 
 
-def test_a_16_khz_model_is_decoded_for_once_and_alone(settings: Settings, clip: Path) -> None:
+def test_audio_is_decoded_once_at_the_rate_of_the_model(settings: Settings, clip: Path) -> None:
     with decodes("webui.service.recognition.service") as rates:
         RecognitionService(settings).recognize(clip, RecognizeOptions(model="builtin"))
         RecognitionService(settings).recognize(clip, RecognizeOptions(model="narrow"))
     assert rates == [16_000, 8_000], "the rate is known before decoding, from the model's files"
 
 
-def test_a_rate_that_only_loading_tells_is_decoded_for_again(tmp_path: Path, clip: Path, samples: Samples) -> None:
+def test_audio_is_decoded_again_if_loading_shows_another_rate(tmp_path: Path, clip: Path, samples: Samples) -> None:
     settings = Settings(outputs_dir=tmp_path / "outputs")
     model = FakeModel()
     model.sample_rate, model.frame_rate = 24_000, 75.0
@@ -154,7 +154,7 @@ def test_a_rate_that_only_loading_tells_is_decoded_for_again(tmp_path: Path, cli
     with decodes("webui.service.recognition.service") as rates, windows_of(FakeModel) as seen:
         service.recognize(clip)
         service.analyze(clip, RecognizeOptions())
-    assert rates == [16_000, 24_000, 24_000], "once it is loaded its rate is known"
+    assert rates == [16_000, 24_000, 24_000], "after loading, the rate is known"
     for window in seen:
         np.testing.assert_allclose(window.samples, at(24_000, samples), atol=1e-6)
 
@@ -168,7 +168,7 @@ def test_a_bad_file_is_refused_before_the_model_is_loaded(settings: Settings) ->
 
 @contextmanager
 def decodes(module: str) -> Iterator[list[int]]:
-    """Gives the rates that a module decodes for in the block."""
+    """Yields a list of the rates that a module decodes for in the block."""
     rates: list[int] = []
 
     def remember(*arguments: object, model_rate: int, **options: object) -> StoredRecording:
@@ -182,15 +182,15 @@ def decodes(module: str) -> Iterator[list[int]]:
 
 def test_the_command_line(settings: Settings, clip: Path, samples: Samples, tmp_path: Path) -> None:
     command_line = CommandLine(tmp_path / "runs")
-    around = {"SPEECH_EMOTION_MODELS_DIR": str(settings.models_dir), "SPEECH_EMOTION_DEVICE": "cpu"}
-    (document,) = command_line.run("recognize", clip, "--json", "--model", "narrow", **around).documents
+    environment = {"SPEECH_EMOTION_MODELS_DIR": str(settings.models_dir), "SPEECH_EMOTION_DEVICE": "cpu"}
+    (document,) = command_line.run("recognize", clip, "--json", "--model", "narrow", **environment).documents
     assert document["model"]["name"] == "narrow"
     scores = [document["scores"][emotion.value] for emotion in Emotion]
     np.testing.assert_allclose(scores, expected_scores(settings, "narrow", samples), atol=2e-5)
 
 
 class InThisProcess:
-    """The other side of a comparison without its process: starting eight takes a minute."""
+    """A worker of a comparison without its own process: starting eight takes a minute."""
 
     def __init__(self, name: str, settings: dict[str, str]) -> None:
         self._worker = _Worker(name, settings)
@@ -212,7 +212,7 @@ def test_a_comparison_decodes_once_per_rate(
     plain = {"models_dir": str(settings.models_dir), "device": "cpu"}
     with decodes("webui.service.compare.decoded_clips") as rates:
         found = compare(names, plain, clips, kept=tmp_path / "answers", lengths_s=(0.5,), rounds=1)
-    assert rates == [16_000, 8_000, 24_000, 16_000], "and what can't be decoded is not tried at every rate"
+    assert rates == [16_000, 8_000, 24_000, 16_000], "files that cannot be decoded are tried only once"
     assert [one.error for one in found] == [None] * 4
     assert [one.about["sample_rate"] for one in found] == [16_000, 8_000, 16_000, 24_000]
     answers = {one.name: one.answers[str(clip)] for one in found}

@@ -38,9 +38,9 @@ def run_in_order(semaphore: PrioritySemaphore, priorities: list[Priority]) -> li
         for number, priority in enumerate(priorities):
             threads.append(threading.Thread(target=work, args=(number, priority)))
             threads[-1].start()
-            wait_until(lambda queued=number + 1: semaphore.waiting == queued, 10)
+            wait_until(lambda queued=number + 1: semaphore.waiting == queued)
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     return served
 
 
@@ -55,7 +55,7 @@ def test_interactive_work_goes_before_background_work() -> None:
     assert run_in_order(PrioritySemaphore(), [first, first, then, first, then]) == [2, 4, 0, 1, 3]
 
 
-def test_a_waiter_that_gives_up_blocks_no_other() -> None:
+def test_a_cancelled_waiter_does_not_block_others() -> None:
     semaphore = PrioritySemaphore()
     with semaphore.slot(), pytest.raises(LeftError), semaphore.slot(on_wait=leave):
         pass
@@ -73,31 +73,31 @@ def test_a_failure_frees_the_slot() -> None:
         pass
 
 
-def test_more_capacity_lets_waiters_in_at_once() -> None:
+def test_more_capacity_admits_waiters_immediately() -> None:
     semaphore, inside, leave_now = PrioritySemaphore(), threading.Semaphore(0), threading.Event()
 
     def work() -> None:
         with semaphore.slot():
             inside.release()
-            leave_now.wait(10)
+            leave_now.wait(120)
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
-    assert inside.acquire(timeout=10)
-    wait_until(lambda: semaphore.waiting == 2, 10)
+    assert inside.acquire(timeout=120)
+    wait_until(lambda: semaphore.waiting == 2)
     semaphore.capacity = 3
-    assert inside.acquire(timeout=10)
-    assert inside.acquire(timeout=10)
+    assert inside.acquire(timeout=120)
+    assert inside.acquire(timeout=120)
     leave_now.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     semaphore.capacity = 1
     with semaphore.slot():
         assert not semaphore.waiting
 
 
-def test_requests_beyond_the_room_are_refused_at_once() -> None:
+def test_requests_over_the_limit_are_refused_immediately() -> None:
     scheduler = scheduler_of(running=1, waiting=1)
     with scheduler.admit(), scheduler.admit():
         assert scheduler.waiting == 1
@@ -120,7 +120,7 @@ def test_requests_of_one_caller_are_counted_together() -> None:
         pass
 
 
-def test_new_work_is_refused_once_the_process_is_to_end() -> None:
+def test_new_work_is_refused_during_shutdown() -> None:
     scheduler = scheduler_of()
     with scheduler.admit():
         assert scheduler.drain.under_way == 1
@@ -128,7 +128,7 @@ def test_new_work_is_refused_once_the_process_is_to_end() -> None:
         for refused in (scheduler.admit(), scheduler.caller("a"), scheduler.drain.open_track()):
             with pytest.raises(StoppingError), refused:
                 pass
-        with scheduler.slot():  # what was admitted before goes on
+        with scheduler.slot():  # admitted work continues
             pass
         assert not scheduler.drain.wait_idle(0.01)
-    assert scheduler.drain.wait_idle(10)
+    assert scheduler.drain.wait_idle(120)

@@ -44,7 +44,7 @@ def test_unused_labels_are_masked_before_the_softmax() -> None:
     assert scores[6] == pytest.approx(0.5)
 
 
-def test_a_label_outside_of_the_nine_is_refused_by_name() -> None:
+def test_an_unknown_label_is_refused_by_name() -> None:
     model = FakeModel(LabelSet.from_tokens(["calm", "开心/happy"]))
     with pytest.raises(ModelError, match="calm"):
         emotion_scores(np.zeros(2, dtype=np.float32), model)
@@ -73,25 +73,25 @@ def test_a_row_is_the_average_of_its_window() -> None:
     assert (touched[0], touched[-1]) == (80, 129)  # 50 frames: one second around the row's 0.2 s
 
 
-def test_smoothing_calms_the_curve() -> None:
+def test_smoothing_reduces_variation() -> None:
     logits = draw_logits(500)
     smoothed = smooth(logits, Smoothing.from_seconds(1.0, 0.2, frame_rate=50.0)).logits
     assert np.abs(np.diff(smoothed, axis=0)).mean() < 0.2 * np.abs(np.diff(logits, axis=0)).mean()
 
 
-def test_raw_frames_are_untouched() -> None:
+def test_raw_frames_are_not_changed() -> None:
     logits = draw_logits(33)
     rows = smooth(logits, Smoothing.none())
     np.testing.assert_array_equal(rows.logits, logits.astype(np.float64))
     np.testing.assert_array_equal(rows.first, np.arange(33))
 
 
-def test_the_window_is_never_wider_than_asked_for() -> None:
+def test_the_window_is_never_wider_than_requested() -> None:
     smoothing = Smoothing.from_seconds(1.0, 0.1, frame_rate=50.0)
     assert (smoothing.window, smoothing.hop) == (49, 5)
 
 
 @pytest.mark.parametrize(("window_s", "hop_s"), [(0.1, 0.2), (1.0, 0.0), (1.0, -1.0), (float("nan"), 0.1)])
-def test_nonsense_smoothing_is_refused(window_s: float, hop_s: float) -> None:
+def test_invalid_smoothing_is_refused(window_s: float, hop_s: float) -> None:
     with pytest.raises(RequestError, match="window >= hop > 0"):
         Smoothing.from_seconds(window_s, hop_s, frame_rate=50.0)

@@ -1,4 +1,4 @@
-"""Stretches of speech and their scores, and scores among some of the nine."""
+"""Segments of speech and their scores, and scores restricted to some emotions."""
 
 import itertools
 from pathlib import Path
@@ -27,10 +27,10 @@ SHARED = SHARED / "data"
 
 
 def speech() -> np.ndarray:
-    """A voice that silero-vad takes for one; from the repository alone."""
+    """A voice that silero-vad detects, from a file of the repository."""
     samples, rate = soundfile.read(EXAMPLE, dtype="float32")
     assert rate == RATE
-    return samples[: round(0.9 * RATE)]  # what follows is less sure to be one
+    return samples[: round(0.9 * RATE)]  # the rest is detected less reliably
 
 
 def silence(seconds: float) -> np.ndarray:
@@ -43,7 +43,7 @@ def softmax(values: np.ndarray) -> np.ndarray:
     return powers / powers.sum()
 
 
-def test_joined_clips_are_found_where_they_are() -> None:
+def test_concatenated_clips_are_found_at_their_positions() -> None:
     clip = speech()
     (alone,) = detect_speech(np.concatenate([silence(1.0), clip, silence(1.0)]), longest_s=30.0)
     inside = (alone.start - RATE, alone.stop - RATE)
@@ -59,14 +59,14 @@ def test_joined_clips_are_found_where_they_are() -> None:
         assert span.stop == pytest.approx(start + inside[1], abs=0.2 * RATE)
 
 
-def test_nobody_speaks_in_silence_noise_or_nothing() -> None:
+def test_silence_and_noise_contain_no_speech() -> None:
     assert detect_speech(silence(5.0), longest_s=15.0) == []
     loud = np.random.default_rng(2).normal(scale=0.1, size=5 * RATE).astype(np.float32)
     assert detect_speech(loud, longest_s=15.0) == []
     assert detect_speech(silence(0.0), longest_s=15.0) == []
 
 
-def test_a_long_stretch_is_cut() -> None:
+def test_a_long_segment_is_cut() -> None:
     clip = np.concatenate([silence(1.0), *[speech()] * 5])
     (alone,) = detect_speech(clip, longest_s=30.0)
     cut = detect_speech(clip, longest_s=1.5)
@@ -74,20 +74,20 @@ def test_a_long_stretch_is_cut() -> None:
     assert max(span.stop - span.start for span in cut) <= 1.5 * RATE
     assert cut[0].start == alone.start
     assert cut[-1].stop == pytest.approx(alone.stop, abs=0.5 * RATE)
-    assert all(before.stop == after.start for before, after in itertools.pairwise(cut)), "nothing of it is lost"
+    assert all(before.stop == after.start for before, after in itertools.pairwise(cut)), "part of the segment is lost"
     assert (cut[0].start, cut[-1].stop) == (alone.start, alone.stop)
 
 
-def test_a_long_stretch_is_cut_where_it_is_quietest() -> None:
+def test_a_long_segment_is_cut_where_it_is_quietest() -> None:
     first, pause = speech(), silence(0.2)
     clip = np.concatenate([silence(1.0), first, first, pause, first, first, silence(1.0)])
-    assert len(detect_speech(clip, longest_s=30.0)) == 1, "the pause is too short to end a sentence"
+    assert len(detect_speech(clip, longest_s=30.0)) == 1, "the pause is too short to end a segment"
     before, _after = detect_speech(clip, longest_s=3.0)
     begun = RATE + 2 * len(first)
     assert begun - 0.05 * RATE <= before.stop <= begun + len(pause) + 0.1 * RATE
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_size_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     waveform = np.concatenate([silence(0.7), speech(), silence(1.3), speech()])
     whole = detect_speech(waveform, longest_s=30.0)
     monkeypatch.setattr("webui.audio.vad.BLOCK_FRAMES", 7)
@@ -104,15 +104,15 @@ def test_pytorch_keeps_its_threads() -> None:
         torch.set_num_threads(before)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="real speech is not beside this checkout")
-def test_real_speech_is_heard() -> None:
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no shared recordings beside this checkout")
+def test_real_speech_is_detected() -> None:
     clips = sorted((SHARED / "speech").rglob("*.opus"))[::500]
     assert clips
     limits = DecodeLimits(max_bytes=100_000_000, max_duration_s=60.0)
     for clip in clips:
         waveform = decode(clip, limits=limits).waveform
-        heard = sum(span.stop - span.start for span in detect_speech(waveform, longest_s=15.0))
-        assert heard > 0.3 * len(waveform), clip.name
+        detected = sum(span.stop - span.start for span in detect_speech(waveform, longest_s=15.0))
+        assert detected > 0.3 * len(waveform), clip.name
 
 
 def logits_of(*leaders: int) -> np.ndarray:
@@ -123,7 +123,7 @@ def logits_of(*leaders: int) -> np.ndarray:
     return rows
 
 
-def test_a_segment_s_scores_are_its_frames() -> None:
+def test_scores_of_a_segment_follow_from_its_frames() -> None:
     model = FakeModel()
     logits = logits_of(0, 3, 3)
     spans = [SpeechSpan(0, RATE), SpeechSpan(RATE, 2 * RATE), SpeechSpan(2 * RATE, 3 * RATE)]
@@ -147,19 +147,19 @@ def test_neighbours_of_one_emotion_are_joined_unless_they_are_far_apart() -> Non
     ]
     joined = build_segments(spans, logits, model, merge_gap_s=1.0)
     assert [(one.start_s, one.end_s) for one in joined] == [(0.0, 1.0), (1.0, 4.0)]
-    heard = np.concatenate([logits[50:100], logits[125:150], logits[150:200]])
-    np.testing.assert_allclose(list(joined[1].scores.values()), softmax(heard.mean(0, dtype=np.float64)), atol=1e-12)
+    detected = np.concatenate([logits[50:100], logits[125:150], logits[150:200]])
+    np.testing.assert_allclose(list(joined[1].scores.values()), softmax(detected.mean(0, dtype=np.float64)), atol=1e-12)
     near = build_segments(spans, logits, model, merge_gap_s=0.1)
     assert [(one.start_s, one.end_s) for one in near] == [(0.0, 1.0), (1.0, 2.0), (2.5, 4.0)]
     assert build_segments([], logits, model, merge_gap_s=1.0) == ()
 
 
-def test_the_shortest_segment_and_one_at_the_very_end_have_a_frame() -> None:
+def test_every_segment_has_at_least_one_frame() -> None:
     segments = build_segments([SpeechSpan(100, 101), SpeechSpan(16_050, 16_060)], logits_of(4), FakeModel())
     assert [one.emotion for one in segments] == [Emotion.NEUTRAL, Emotion.NEUTRAL]
 
 
-def test_scores_among_some_of_the_nine() -> None:
+def test_scores_restricted_to_some_emotions() -> None:
     logits = np.random.default_rng(4).normal(size=(7, 9))
     some = (Emotion.ANGRY, Emotion.SAD)
     order = list(Emotion)
@@ -170,7 +170,7 @@ def test_scores_among_some_of_the_nine() -> None:
     assert np.delete(scores, columns, axis=1).max() == 0.0
 
 
-def test_labels_that_make_no_sense() -> None:
+def test_invalid_labels() -> None:
     assert parse_labels(" Sad, angry") == (Emotion.ANGRY, Emotion.SAD)
     for given in ("angry,joyful", "", ","):
         with pytest.raises(RequestError, match="choose from: angry, disgusted"):
@@ -187,7 +187,7 @@ def service(tmp_path: Path) -> RecognitionService:
     return RecognitionService(settings, FakeRegistry(settings))
 
 
-def test_the_document_holds_segments(service: RecognitionService, tmp_path: Path) -> None:
+def test_the_result_has_segments(service: RecognitionService, tmp_path: Path) -> None:
     clip = tmp_path / "talk.wav"
     soundfile.write(clip, np.concatenate([speech(), silence(2.0), speech()]), RATE)
     options = RecognizeOptions(granularity=Granularity.SEGMENT, labels=(Emotion.HAPPY, Emotion.NEUTRAL))
@@ -202,7 +202,7 @@ def test_the_document_holds_segments(service: RecognitionService, tmp_path: Path
     assert (plain.segments, plain.labels) == (None, None)
 
 
-def test_silence_is_an_answer_with_a_warning(service: RecognitionService, tmp_path: Path) -> None:
+def test_silence_gives_a_result_with_a_warning(service: RecognitionService, tmp_path: Path) -> None:
     clip = tmp_path / "quiet.wav"
     soundfile.write(clip, silence(2.0), RATE)
     result = service.recognize(clip, RecognizeOptions(granularity=Granularity.SEGMENT)).result
@@ -210,7 +210,7 @@ def test_silence_is_an_answer_with_a_warning(service: RecognitionService, tmp_pa
     assert "request.no_speech" in [warning.code for warning in result.warnings]
 
 
-def test_segments_without_their_package_are_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segments_without_the_package_are_refused_immediately(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = FakeModel()
     settings = Settings(outputs_dir=tmp_path / "outputs")
     service = RecognitionService(settings, FakeRegistry(settings, model))
@@ -223,15 +223,15 @@ def test_segments_without_their_package_are_refused_at_once(tmp_path: Path, monk
     assert model.window_lengths == []
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="real speech is not beside this checkout")
-def test_the_ends_of_real_speech_are_found() -> None:
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no shared recordings beside this checkout")
+def test_boundaries_of_real_speech_are_found() -> None:
     clips = sorted((SHARED / "speech" / "nemo").rglob("*.opus"))
     limits = DecodeLimits(max_bytes=100_000_000, max_duration_s=60.0)
     parts, truth, at = [], [], 0
     for clip in clips[:: max(1, len(clips) // 20)][:20]:
-        said = loud_part(decode(clip, limits=limits).waveform)
-        parts += [silence(2.0), said]
-        truth.append((at + 2 * RATE, at + 2 * RATE + len(said)))
+        spoken = loud_part(decode(clip, limits=limits).waveform)
+        parts += [silence(2.0), spoken]
+        truth.append((at + 2 * RATE, at + 2 * RATE + len(spoken)))
         at = truth[-1][1]
     found = detect_speech(np.concatenate([*parts, silence(2.0)]), longest_s=60.0)
     off = []
@@ -243,7 +243,7 @@ def test_the_ends_of_real_speech_are_found() -> None:
 
 
 def loud_part(waveform: np.ndarray) -> np.ndarray:
-    """From the first to the last 10 ms within 35 dB of the loudest."""
+    """Returns the part from the first to the last 10 ms within 35 dB of the loudest."""
     hop = RATE // 100
     energies = np.square(waveform[: len(waveform) // hop * hop].reshape(-1, hop)).mean(axis=1)
     loud = np.flatnonzero(energies > energies.max() * 10**-3.5)

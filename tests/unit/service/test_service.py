@@ -21,7 +21,7 @@ CONTRACT_KEYS = ["emotion", "confidence", "scores", "granularity", "timestamp"]
 
 
 def voice_like(seconds: float, seed: int = 3) -> np.ndarray:
-    """A buzz with a moving loudness, 16 kHz, loud enough not to be silence."""
+    """Returns a buzz with varying loudness at 16 kHz that does not count as silence."""
     times = np.arange(int(seconds * RATE)) / RATE
     buzz = np.sign(np.sin(2 * np.pi * (140 + 30 * np.sin(times * seed)) * times))
     return (0.2 * buzz * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * times))).astype(np.float32)
@@ -47,7 +47,7 @@ def read_document(recognition: Recognition) -> dict[str, object]:
     return json.loads((recognition.folder / "result.json").read_text(encoding="utf-8"))
 
 
-def test_the_contract_of_result_json(service: RecognitionService) -> None:
+def test_the_format_of_result_json(service: RecognitionService) -> None:
     recognition = service.recognize(wav_bytes(2.0), file_name="课堂.wav")
     document = read_document(recognition)
     assert list(document)[:5] == CONTRACT_KEYS
@@ -67,7 +67,7 @@ def test_the_contract_of_result_json(service: RecognitionService) -> None:
     assert "".join(digits.groups()) == re.sub(r"\D", "", document["timestamp"])
 
 
-def test_files_of_a_plain_run(service: RecognitionService) -> None:
+def test_files_of_a_run(service: RecognitionService) -> None:
     recognition = service.recognize(wav_bytes(1.0))
     assert [path.name for path in recognition.files] == ["log.txt", "processed_audio.wav", "result.json"]
     samples, rate = soundfile.read(recognition.folder / "processed_audio.wav", dtype="int16")
@@ -127,7 +127,7 @@ def test_frames_smoothed_by_default(service: RecognitionService) -> None:
     assert np.load(recognition.folder / "embedding.npy").shape == (199, 4)
 
 
-def test_raw_frames_and_own_smoothing(service: RecognitionService) -> None:
+def test_raw_frames_and_other_smoothing(service: RecognitionService) -> None:
     raw = service.recognize(wav_bytes(1.0), RecognizeOptions(granularity=Granularity.FRAME, raw_frames=True))
     assert raw.result.frames is not None
     assert (raw.result.frames.rows, raw.result.frames.hop_s) == (49, 0.02)
@@ -137,7 +137,7 @@ def test_raw_frames_and_own_smoothing(service: RecognitionService) -> None:
     assert (frames.window_s, frames.hop_s) == (0.1, 0.1)
 
 
-def test_many_rows_go_to_parquet(tmp_path: Path) -> None:
+def test_many_rows_are_written_to_parquet(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     settings = Settings(outputs_dir=tmp_path, max_json_rows=40)
@@ -156,7 +156,7 @@ def test_two_runs_of_one_second_do_not_share_a_folder(service: RecognitionServic
     assert len(folders) == 4
 
 
-def test_the_model_is_loaded_once_however_many_ask_at_once(settings: Settings) -> None:
+def test_simultaneous_requests_load_the_model_once(settings: Settings) -> None:
     registry = FakeRegistry(settings)
     service = RecognitionService(settings, registry)
     clips = [wav_bytes(0.5 + 0.1 * number, seed=number) for number in range(8)]
@@ -187,7 +187,7 @@ def test_one_model_runs_one_recording_at_a_time(settings: Settings) -> None:
     assert Watched.most == 1
 
 
-def test_progress_and_log_are_told_as_they_arise(service: RecognitionService) -> None:
+def test_progress_and_log_are_reported_immediately(service: RecognitionService) -> None:
     fractions: list[tuple[float, Stage]] = []
     lines: list[Notice] = []
     recognition = service.recognize(
@@ -210,7 +210,7 @@ def test_a_run_stopped_by_its_progress_leaves_nothing(service: RecognitionServic
     assert service.recognize(wav_bytes(1.0)).folder.is_dir()
 
 
-def test_silence_is_answered_with_a_warning(service: RecognitionService) -> None:
+def test_silence_gives_a_result_with_a_warning(service: RecognitionService) -> None:
     buffer = io.BytesIO()
     soundfile.write(buffer, np.zeros(RATE), RATE, format="WAV")
     recognition = service.recognize(buffer.getvalue())
@@ -219,7 +219,7 @@ def test_silence_is_answered_with_a_warning(service: RecognitionService) -> None
     assert "No speech-like signal" in (recognition.folder / "log.txt").read_text(encoding="utf-8")
 
 
-def test_refusals_leave_nothing(service: RecognitionService, settings: Settings) -> None:
+def test_refused_recognitions_leave_nothing(service: RecognitionService, settings: Settings) -> None:
     with pytest.raises(ModelNotFoundError, match="no model named whisper; available: auto, fake"):
         service.recognize(wav_bytes(1.0), RecognizeOptions(model="whisper"))
     with pytest.raises(AudioTooShortError):
@@ -229,7 +229,7 @@ def test_refusals_leave_nothing(service: RecognitionService, settings: Settings)
     assert not settings.outputs_dir.exists() or list(settings.outputs_dir.iterdir()) == []
 
 
-def test_outputs_that_are_a_file(tmp_path: Path) -> None:
+def test_an_outputs_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "outputs").write_text("")
     settings = Settings(outputs_dir=tmp_path / "outputs")
     with pytest.raises(OutputError, match="outputs_dir"):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.support.fake_model import FakeModel
+from tests.support.waiting import wait_until
 from webui.engine.protocol import Window
 from webui.errors import AudioTooShortError
 from webui.service.models.batching_queue import BatchingQueue
@@ -18,7 +19,7 @@ def noise(samples: int) -> np.ndarray:
 
 
 class ContextModel(FakeModel):
-    """Looks at its neighbours: a frame's features are the mean of 11 frames around it."""
+    """A model with context: features of a frame are the mean of 11 frames around it."""
 
     context_samples = 5 * 320
 
@@ -40,7 +41,7 @@ def test_number_of_frames(samples: int, frames: int) -> None:
     assert count_frames(FakeModel(), samples) == frames
 
 
-def test_up_to_the_window_length_nothing_is_cut() -> None:
+def test_short_recordings_are_not_cut() -> None:
     model = FakeModel()
     waveform = noise(int(30.0 * RATE))
     predicted = predict_recording(model, waveform)
@@ -50,7 +51,7 @@ def test_up_to_the_window_length_nothing_is_cut() -> None:
 
 @pytest.mark.parametrize("kind", [FakeModel, ContextModel])
 @pytest.mark.parametrize("seconds", [30.03, 44.05, 59.99, 200.0])
-def test_windows_give_what_the_whole_gives(kind: type[FakeModel], seconds: float) -> None:
+def test_windows_give_the_same_as_the_whole(kind: type[FakeModel], seconds: float) -> None:
     model = kind()
     waveform = noise(int(seconds * RATE)) + np.float32(0.02)
     features: list[np.ndarray] = []
@@ -80,13 +81,13 @@ def test_progress_ends_at_one() -> None:
     assert seen[-1] == 1.0
 
 
-def test_too_short_says_how_short() -> None:
+def test_a_recording_that_is_too_short() -> None:
     with pytest.raises(AudioTooShortError, match=r"12\.5 ms found, at least 25 ms expected"):
         predict_recording(FakeModel(), noise(200))
 
 
 @pytest.mark.parametrize("window_s", [1.0, 3.7, 10.0, 30.0, 61.0])
-def test_where_it_is_cut_changes_nothing_for_a_model_that_looks_no_further(window_s: float) -> None:
+def test_the_position_of_cuts_changes_nothing_without_context(window_s: float) -> None:
     model = FakeModel()
     waveform = noise(int(60.9 * RATE))
     whole = predict_recording(model, waveform, window_s=100.0)
@@ -98,8 +99,8 @@ def test_where_it_is_cut_changes_nothing_for_a_model_that_looks_no_further(windo
 
 @pytest.mark.parametrize("seconds", [30.03, 46.0, 59.7, 60.0, 301.3])
 @pytest.mark.parametrize("context", [0, 5, 250])
-def test_kept_frames_follow_each_other(seconds: float, context: int) -> None:
-    """The samples are their own numbers, so that every window shows where it lies."""
+def test_kept_frames_are_contiguous(seconds: float, context: int) -> None:
+    """Each sample is its own index, so that every window shows its position."""
     model = FakeModel()
     model.context_samples = context * 320
     waveform = np.arange(int(seconds * RATE), dtype=np.float32)
@@ -121,9 +122,9 @@ def test_kept_frames_follow_each_other(seconds: float, context: int) -> None:
     assert len(lengths) <= 1 + np.ceil((frames - 2 * context) / (1_500 - 2 * context - 250))
 
 
-def test_cuts_lie_in_the_pauses() -> None:
+def test_cuts_are_in_pauses() -> None:
     model = FakeModel()
-    waveform = noise(105 * RATE) + np.float32(0.5)  # an offset is no sound
+    waveform = noise(105 * RATE) + np.float32(0.5)  # a constant offset is not sound
     pauses = [(26.3, 26.8), (54.0, 54.4), (79.5, 80.1)]
     for start, stop in pauses:
         waveform[int(start * RATE) : int(stop * RATE)] = 0.5
@@ -137,7 +138,7 @@ def test_cuts_lie_in_the_pauses() -> None:
         assert start + 0.09 <= cut <= stop - 0.09
 
 
-def test_nothing_to_choose_from_cuts_as_late_as_possible() -> None:
+def test_without_pauses_cuts_are_as_late_as_possible() -> None:
     slices = list(cut_windows(FakeModel(), np.zeros(90 * RATE, dtype=np.float32)))
     assert [part.stop - part.first for part in slices if part.stop is not None] == [1_500, 1_500, 1_499]
 
@@ -152,7 +153,7 @@ def test_statistics_are_those_of_the_whole_recording() -> None:
         assert part.window.variance == pytest.approx(np.var(waveform, dtype=np.float64), rel=1e-9)
 
 
-def test_others_come_in_between_two_windows() -> None:
+def test_other_callers_are_served_between_two_windows() -> None:
     class Slow(FakeModel):
         def predict(self, windows, *, with_features=False):  # noqa: ANN001, ANN202
             time.sleep(0.02)
@@ -160,19 +161,15 @@ def test_others_come_in_between_two_windows() -> None:
 
     slow = Slow()
     queue = BatchingQueue(slow)
-    long_ended: list[float] = []
-
-    def run_long() -> None:
-        predict_recording(slow, noise(60 * RATE), window_s=1.0, predict=queue.predict)
-        long_ended.append(time.perf_counter())
-
-    worker = threading.Thread(target=run_long)
+    short = noise(RATE // 2)
+    worker = threading.Thread(
+        target=predict_recording, args=(slow, noise(60 * RATE)), kwargs={"window_s": 1.0, "predict": queue.predict}
+    )
     worker.start()
-    time.sleep(0.1)
-    predict_recording(slow, noise(RATE), predict=queue.predict)
-    short_ended = time.perf_counter()
+    wait_until(lambda: slow.window_lengths)
+    predict_recording(slow, short, predict=queue.predict)
     worker.join()
-    assert short_ended < long_ended[0] - 0.5
+    assert slow.window_lengths.index(len(short)) < len(slow.window_lengths) - 10
 
 
 def test_on_a_gpu_several_windows_share_a_batch() -> None:

@@ -1,4 +1,4 @@
-"""What a long recording is written to while it passes: the spool, the rows of an embedding, groups of frames."""
+"""Storage for long recordings: the spool, rows of an embedding, groups of frames."""
 
 import os
 from datetime import datetime
@@ -40,7 +40,7 @@ def test_samples_come_back_bit_for_bit_from_memory_and_from_disk(tmp_path: Path,
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a name until the file is closed")
 def test_the_file_has_no_name(tmp_path: Path) -> None:
-    """So nothing is left behind however the process ends."""
+    """So nothing is left when the process ends, in any way."""
     spool = spool_of(noise(1_000_000), tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert os.fstat(spool._file.fileno()).st_size == 4_000_000
@@ -48,7 +48,7 @@ def test_the_file_has_no_name(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_nothing_of_a_short_recording_goes_to_the_disk(tmp_path: Path) -> None:
+def test_short_recordings_stay_in_memory(tmp_path: Path) -> None:
     spool = storage.Spool(tmp_path, place=tmp_path)
     spool.append(noise(60 * 16_000))
     assert spool._file._rolled is False
@@ -57,7 +57,7 @@ def test_nothing_of_a_short_recording_goes_to_the_disk(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> None:
+def test_too_little_space_is_detected_before_writing(tmp_path: Path) -> None:
     spool = storage.Spool(tmp_path, place=tmp_path)
     spool.expect(16_000)
     spool.expect(16_000 * 600)
@@ -70,7 +70,7 @@ def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> 
         check_space(tmp_path, 10**18)
 
 
-def test_rows_of_an_embedding_are_what_numpy_saves(tmp_path: Path) -> None:
+def test_rows_of_an_embedding_are_saved_as_by_numpy(tmp_path: Path) -> None:
     rows = noise(1_000 * 48).reshape(1_000, 48)
     with EmbeddingRows(tmp_path / "a.npy", (1_000, 48), place=tmp_path) as file:
         for start in range(0, 1_000, 333):
@@ -86,7 +86,7 @@ def test_rows_of_an_embedding_are_what_numpy_saves(tmp_path: Path) -> None:
     assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "c.npy").read_bytes()
 
 
-def test_rows_that_are_missing_are_a_mistake_unless_the_run_failed(tmp_path: Path) -> None:
+def test_missing_rows_are_an_error_unless_the_run_failed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 rows fewer"), EmbeddingRows(tmp_path / "a", (3, 2), place=tmp_path) as file:
         file.append(np.zeros((1, 2), dtype=np.float32))
     with pytest.raises(ZeroDivisionError), EmbeddingRows(tmp_path / "a", (3, 2), place=tmp_path):
@@ -104,7 +104,7 @@ def test_groups_of_rows_are_row_groups(tmp_path: Path) -> None:
     np.testing.assert_array_equal(file.read()["happy"].to_numpy(), values / 10)
 
 
-def test_a_draft_lets_other_errors_through(tmp_path: Path) -> None:
+def test_a_draft_does_not_hide_other_errors(tmp_path: Path) -> None:
     with pytest.raises(BrokenPipeError), storage.open_draft(tmp_path, started=_started()):
         raise BrokenPipeError
     with (

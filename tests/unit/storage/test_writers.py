@@ -17,6 +17,7 @@ def _write_markers(path: Path, content: RunContent) -> None:
     path.write_text("\n".join(rows) + "\n", "utf-8")
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("granularity", [Granularity.UTTERANCE, Granularity.SEGMENT])
 def test_a_new_output_format_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, granularity: Granularity

@@ -27,7 +27,9 @@ def test_quick_run(tmp_path: Path) -> None:
     assert "bash run.sh bench" in written
     memory = {name: int(peak) for name, _, peak in re.findall(r"^\| (.+?) \| (\d+) \| (\d+) \|$", written, re.M)}
     assert memory["FunASR, ncpu = cores"] > 2 * memory["onnx int8"] > 100
-    assert re.search(r"\| onnx int8 \| [\d.]+ \(.*\) \| [\d.]+ \| neither \|", written), "it imports torch or FunASR"
+    assert re.search(r"\| onnx int8 \| [\d.]+ \(.*\) \| [\d.]+ \| neither \|", written), (
+        "onnx int8 imports torch or FunASR"
+    )
     (difference,) = re.findall(r"\| one padded batch \|.*\| ([\d.e-]+) \|", written)
     assert float(difference) <= 1e-5
 
@@ -40,7 +42,7 @@ def test_a_section_replaces_its_earlier_version(tmp_path: Path) -> None:
     assert cells == ["3", "2"]
 
 
-def test_numbers_of_a_cell() -> None:
+def test_numbers_in_a_cell() -> None:
     assert spread([3.0, 1.0, 2.0]) == "2.00 (1.00-3.00)"
     assert ratio([2.0, 4.0, 6.0], [1.0, 1.0, 3.0]) == "2.00"
     assert spread([1.0, float("nan")]) == "no"

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.gpu``: every part on the CPU, with a tiny network; and with only PyTorch and numpy."""
+"""``python -m benchmarks.gpu`` on the CPU with a tiny network, and with only PyTorch and numpy installed."""
 
 import os
 import re
@@ -76,13 +76,13 @@ def test_a_wrong_number_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     network = gpu_network.draw_network(gpu_network.sizes(tiny=True))
     copy, made = gpu_network.copy_to, []
 
-    def slipping(*arguments: object) -> object:
+    def copy_with_error(*arguments: object) -> object:
         made.append(copy(*arguments))  # type: ignore[arg-type]
-        if len(made) > len(gpu_network.CLIPS_S):  # those for the right answers come first
+        if len(made) > len(gpu_network.CLIPS_S):  # the first copies give the expected numbers
             made[-1].encoder.blocks[0].norm1.weight.data *= 1.01
         return made[-1]
 
-    monkeypatch.setattr(gpu_network, "copy_to", slipping)
+    monkeypatch.setattr(gpu_network, "copy_to", copy_with_error)
     table, right = gpu_network.correctness(network, CPU)
     assert not right
     assert table.rows[0][0] == "fp32 alone"
@@ -100,7 +100,7 @@ def test_the_gpu_s_layout_gives_the_same_numbers() -> None:
     assert 0 <= difference <= 1e-6
 
 
-def test_files_come_out_in_order(tmp_path: Path) -> None:
+def test_the_order_of_files_is_kept(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "files").mkdir()
     make_folder(tmp_path / "model", tiny=True)

@@ -100,7 +100,7 @@ def test_a_file_that_is_not_audio(corpus: Path, tmp_path: Path) -> None:
         build_cache(tmp_path, clips, tmp_path / "cache")
 
 
-def test_a_corpus_gets_its_weight_whatever_its_size() -> None:
+def test_the_weight_of_a_corpus_does_not_depend_on_its_size() -> None:
     big = [Clip("big", f"{n}", "s", Emotion.SAD if n % 4 else Emotion.HAPPY) for n in range(100)]
     small = [Clip("small", f"s{n}", "t", Emotion.SAD) for n in range(10)]
     weights = clip_weights(big + small, {"big": 0.6, "small": 0.4})

@@ -67,7 +67,7 @@ def test_statistics_of_very_few_frames_are_finite(frames: int) -> None:
     assert features.isfinite().all()
 
 
-def test_downsampled_layers_equal_the_dense_ones_at_every_fourth_frame() -> None:
+def test_thinned_layers_equal_the_dense_ones_at_every_fourth_frame() -> None:
     member = fold_batch_norm(random_member(NetworkConfig()))
     mel = torch.randn(2, 1, 64, 61)
     with torch.no_grad():

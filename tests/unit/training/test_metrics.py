@@ -18,7 +18,7 @@ def test_average_recall_counts_classes_equally() -> None:
     assert average_recall(TRUTH, GUESS) == pytest.approx((0.75 + 0.5 + 0.0) / 3)
 
 
-def test_mean_corpus_recall_knows_only_the_classes_of_each() -> None:
+def test_mean_corpus_recall_uses_only_the_classes_of_each_corpus() -> None:
     corpora = np.array(["a"] * 6 + ["b"] * 2)
     assert mean_corpus_recall(TRUTH, GUESS, corpora) == pytest.approx(((0.75 + 0.5) / 2 + 0.0) / 2)
 
@@ -29,7 +29,7 @@ def test_calibration_error() -> None:
     assert calibration_error(truth, scores) == pytest.approx(0.5 * 0.4 + 0.5 * 0.4)
 
 
-def test_temperature_is_found_again() -> None:
+def test_the_temperature_is_recovered() -> None:
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (20_000, 4))
     chances = softmax(logits, 1.7)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.training_corpus import SMALL, write_corpus
+from tests.support.training_corpus import OPTIONS, SMALL, write_corpus
 from training import train as loop
 from training.cache import WaveformCache, build_cache, read_waveform
 from training.card import write_card
@@ -16,7 +16,6 @@ from training.data import Clip, TrainingDataError, read_manifest
 from training.evaluate import evaluate, open_ensemble
 from training.export import export_runs, predict_held_out, read_member
 from training.figures import recall_figure
-from training.options import TrainOptions
 from training.pipeline import PipelineOptions, run_pipeline
 from training.predict import ClipLogits, of_model, predict_clips
 from training.record import Transfer, write_record
@@ -34,21 +33,6 @@ from webui.labels import Emotion
 from webui.service.recognition.scores import emotion_scores
 from webui.service.recognition.windows import predict_recording
 from webui.settings import Settings
-
-OPTIONS = TrainOptions(
-    threads=1,
-    epochs=5,
-    clips_per_epoch=96,
-    batch_size=8,
-    learning_rate=1e-2,
-    dropout=0.0,
-    mixup_prob=0.0,
-    ema_decay=0.8,
-    vtlp_prob=0.2,
-    nonspeech_signals=2,
-    variants=2,
-)
-
 
 LABELS = (Emotion.ANGRY, Emotion.NEUTRAL, Emotion.SAD)
 

@@ -4,15 +4,16 @@ Decoded as PCM it is loud noise. A sync word alone proves nothing, because four 
 headers must follow each other at the distance that they state.
 """
 
-import re
-from collections.abc import Callable, Iterator
+import itertools
 from typing import Final
 
 from webui.audio.containers.riff import chunks
+from webui.audio.containers.tags import occurrences
 from webui.audio.source import Source
 
-SEARCHED_BYTES: Final = 1 << 20
+SEARCHED_BYTES: Final = 1 << 19
 MIN_SYNCS: Final = 4
+MAX_CANDIDATES: Final = 200
 PCM_TAGS: Final = (1, 0xFFFE)
 _HEADER_BYTES: Final = 16
 
@@ -48,7 +49,7 @@ def encoded_kind(source: Source) -> str | None:
 def _kind_of(data: bytes, align: int) -> str | None:
     for syncs, kind in ((_DTS_16, "DTS"), (_DTS_14, "DTS"), (_AC3, "AC-3")):
         for sync in syncs:
-            if _follow_each_other(data, sync, lambda at, sync=sync: _frame_bytes(data, at, sync, align)):
+            if _follow_each_other(data, sync, align):
                 return kind
     for sync in _BURSTS:
         found = _burst(data, sync)
@@ -57,25 +58,22 @@ def _kind_of(data: bytes, align: int) -> str | None:
     return None
 
 
-def _follow_each_other(data: bytes, sync: bytes, distances: Callable[[int], tuple[int, ...]]) -> bool:
+def _follow_each_other(data: bytes, sync: bytes, align: int) -> bool:
     """Returns whether there are ``MIN_SYNCS`` headers, each at a distance from the next that it allows."""
-    for start in _positions(data, sync):
-        at = start
-        for count in range(1, MIN_SYNCS + 1):
-            if count == MIN_SYNCS and distances(at):
+    for start in itertools.islice(occurrences(data, sync), MAX_CANDIDATES):
+        at, count = start, 0
+        while distances := _distances(data, at, sync, align):
+            count += 1
+            if count == MIN_SYNCS:
                 return True
-            steps = [step for step in distances(at) if data.startswith(sync, at + step)]
+            steps = [step for step in distances if data.startswith(sync, at + step)]
             if not steps:
                 break
             at += steps[0]
     return False
 
 
-def _positions(data: bytes, sync: bytes) -> Iterator[int]:
-    return (match.start() for match in re.finditer(re.escape(sync), data))
-
-
-def _frame_bytes(data: bytes, at: int, sync: bytes, align: int) -> tuple[int, ...]:
+def _distances(data: bytes, at: int, sync: bytes, align: int) -> tuple[int, ...]:
     """Returns the distances to the next frame that a header allows; none if it isn't one."""
     header = data[at : at + _HEADER_BYTES]
     if len(header) < _HEADER_BYTES:
@@ -126,17 +124,25 @@ def _swapped(data: bytes) -> bytes:
 def _crc16(data: bytes) -> int:
     crc = 0
     for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x8005 if crc & 0x8000 else crc << 1) & 0xFFFF
+        crc = (crc << 8 & 0xFF00) ^ _CRC16[crc >> 8 ^ byte]
     return crc
+
+
+def _crc16_of_byte(byte: int) -> int:
+    crc = byte << 8
+    for _ in range(8):
+        crc = (crc << 1 ^ 0x8005 if crc & 0x8000 else crc << 1) & 0xFFFF
+    return crc
+
+
+_CRC16: Final = tuple(_crc16_of_byte(byte) for byte in range(256))
 
 
 def _burst(data: bytes, sync: bytes) -> str | None:
     """Returns the codec of bursts that follow each other at equal distances."""
     step = len(sync) // 2  # bytes per sample
-    places = list(_positions(data, sync))[:200]
-    for first, second in zip(places, places[1:], strict=False):
+    places = itertools.islice(occurrences(data, sync), MAX_CANDIDATES)
+    for first, second in itertools.pairwise(places):
         distance = second - first
         kinds = [_burst_kind(data, first + turn * distance, sync, step) for turn in range(MIN_SYNCS)]
         if distance % (2 * step) == 0 and kinds[0] is not None and len(set(kinds)) == 1:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from webui.audio.containers.mp4 import SAMPLES_BOX, top_level_boxes
+from webui.audio.containers.ebml import HEADER, SEGMENT, elements
+from webui.audio.containers.joined_starts import has_known_start, later_starts
+from webui.audio.containers.mp4 import SAMPLES_BOX, Box, top_level_boxes
 from webui.audio.containers.ogg import needs_splitting, ogg_links
 from webui.audio.containers.riff import CAF_START_BYTES, IFF_START_BYTES, UNKNOWN_FROM, chunks
 from webui.audio.containers.sniff import W64_START, detect_container
@@ -18,8 +20,13 @@ MAX_PARTS: Final = 1_000
 MIN_UNUSED_BYTES: Final = 32  # fewer are padding, whatever their values
 AU_SIZE_UNKNOWN: Final = 0xFFFF_FFFF
 _MP4: Final = frozenset({"mp4", "m4a", "mov", "3gp"})
-_MP4_BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"moof", b"meta", b"udta"})
+_MP4_BOXES: Final = frozenset(
+    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"moof", b"meta", b"udta"}
+)
+_MATROSKA: Final = frozenset({"mkv", "webm"})
+_MATROSKA_START: Final = HEADER.to_bytes(4, "big")
 _RIFF: Final = frozenset({"wav", "rf64"})
+_FILLERS: Final = (0xEC, 0xBF)  # void, checksum
 _STREAMINFO: Final = (b"\x00\x00\x00\x22", b"\x80\x00\x00\x22")  # the block that every FLAC begins with
 
 
@@ -51,15 +58,13 @@ def split_joined(source: Source, container: str | None) -> JoinedParts:
     """
     if container == "ogg":
         links = ogg_links(source)
-        return JoinedParts(_split_at(source, [link.start for link in links])) if needs_splitting(links) else _one(source)
+        return JoinedParts(_split_at(source, [link.start for link in links] if needs_splitting(links) else []))
     if container in ("flac", "amr"):
         return JoinedParts(_split_at(source, [0, *_later_starts(source, container)]))
+    if container is not None and has_known_start(container):
+        return JoinedParts(_split_at(source, [0, *later_starts(source, container)]))
     find_end = _FIND_END.get(container or "")
-    return _walk(source, container, find_end) if find_end is not None else _one(source)
-
-
-def _one(source: Source) -> JoinedParts:
-    return JoinedParts((source,))
+    return _walk(source, container, find_end) if find_end is not None else JoinedParts((source,))
 
 
 def _split_at(source: Source, starts: list[int]) -> tuple[Source, ...]:
@@ -72,7 +77,7 @@ def _split_at(source: Source, starts: list[int]) -> tuple[Source, ...]:
 
 def _later_starts(source: Source, container: str) -> Iterator[int]:
     """Yields the positions of the headers after the first one in a format that doesn't state its length."""
-    for start in find_all(source, b"fLaC" if container == "flac" else b"#!AMR", 1):
+    for start in find_all(source, b"fLaC" if container == "flac" else b"#!AMR", start=1):
         following = source.read_at(start + 4, 8)
         if following.startswith(_STREAMINFO) if container == "flac" else following[1:].startswith((b"\n", b"-WB\n")):
             yield start
@@ -94,9 +99,7 @@ def _walk(source: Source, container: str | None, find_end: Callable[[Source], _F
         if position >= source.size_bytes:
             break
     unused_bytes = source.size_bytes - position
-    return JoinedParts(
-        tuple(parts) if len(parts) > 1 else (source,), unused_bytes if unused_bytes >= MIN_UNUSED_BYTES else 0
-    )
+    return JoinedParts(tuple(parts), unused_bytes if unused_bytes >= MIN_UNUSED_BYTES else 0)
 
 
 def _next_start(source: Source, container: str | None, ends: tuple[int, ...]) -> int:
@@ -115,7 +118,7 @@ def _next_start(source: Source, container: str | None, ends: tuple[int, ...]) ->
 
 
 def _same_kind(found: str | None, expected: str | None) -> bool:
-    return found == expected or any(found in kinds and expected in kinds for kinds in (_MP4, _RIFF))
+    return found == expected or any(found in kinds and expected in kinds for kinds in (_MP4, _MATROSKA, _RIFF))
 
 
 def _chunk_file(source: Source) -> _File | None:
@@ -163,25 +166,65 @@ def _au_file(source: Source) -> _File | None:
 
 
 def _mp4_file(source: Source) -> _File | None:
-    """Returns the place of an MP4 file. One in fragments is read to its end, with the headers that stand between."""
-    end, has_samples = 0, False
+    """Returns the place of an MP4 file.
+
+    In one that consists of fragments, the header can stand before every fragment; only one that is followed by an
+    earlier time begins another recording.
+    """
+    end, last_time = 0, -1
+    has_samples = False
+    header: int | None = None  # position of a header after samples
     for box in top_level_boxes(source):
-        if box.name == b"moof":
-            return None
-        if box.name == b"ftyp" and has_samples:
+        if box.end > source.size_bytes and box.name not in _MP4_BOXES:
             break
-        if box.end > source.size_bytes:
-            if box.name not in _MP4_BOXES:
+        time = _fragment_time(source, box) if box.name == b"moof" else -1
+        if box.name == b"ftyp" and has_samples and header is None:
+            header = box.start
+        elif header is not None and box.name in (b"moof", SAMPLES_BOX):
+            if time <= last_time:
                 break
-            return None
+            header = None
+        last_time = max(time, last_time)
         has_samples = has_samples or box.name == SAMPLES_BOX
-        end = box.end
+        end = min(box.end, source.size_bytes)
+    end = end if header is None else header
     return _File(((range(end),),), (end,)) if has_samples and end < source.size_bytes else None
+
+
+def _fragment_time(source: Source, fragment: Box) -> int:
+    """Returns the time at which a fragment begins, in units of its track; -1 if it doesn't state it."""
+    head = source.read_at(fragment.start, 512)
+    at = head.find(b"tfdt")
+    size = 8 if at >= 0 and head[at + 4 : at + 5] == b"\1" else 4
+    return int.from_bytes(head[at + 8 : at + 8 + size], "big") if at >= 0 else -1
+
+
+def _matroska_file(source: Source) -> _File | None:
+    """Returns the place of a Matroska file; if the length of its segment is open, the next file is searched for."""
+    position, has_segment = 0, False
+    for identifier, start, end in elements(source, 0, source.size_bytes):
+        if identifier == HEADER and has_segment:
+            break
+        if identifier == SEGMENT:
+            has_segment = True
+            if source.read_at(start - 1, 1) == b"\xff" and end == source.size_bytes:  # the size of an open segment
+                starts = (at for at in find_all(source, _MATROSKA_START, start=start) if _starts_matroska(source, at))
+                end = next(starts, end)
+        elif identifier not in (HEADER, *_FILLERS):
+            break
+        position = end
+    return _File(((range(position),),), (position,)) if has_segment and position < source.size_bytes else None
+
+
+def _starts_matroska(source: Source, position: int) -> bool:
+    head = source.read_at(position, 64)
+    return b"\x42\x82" in head and (b"webm" in head or b"matroska" in head)
 
 
 _FIND_END: Final[dict[str, Callable[[Source], _File | None]]] = {
     **dict.fromkeys(("wav", "rf64", "aiff", "caf"), _chunk_file),
     **dict.fromkeys(("mp4", "m4a", "mov", "3gp"), _mp4_file),
+    **dict.fromkeys(("mkv", "webm"), _matroska_file),
     "w64": _w64_file,
     "au": _au_file,
 }

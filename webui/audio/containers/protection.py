@@ -4,13 +4,13 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
+from webui.audio.containers.ebml import SEGMENT, elements
 from webui.audio.containers.mp4 import Box, boxes, top_level_boxes
 from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
 PROTECTED_ENTRIES: Final = frozenset({b"enca", b"drms", b"drmi", b"aavd"})  # instead of the codec
 MAX_HEADER_BYTES: Final = 1 << 20
-MAX_ELEMENTS: Final = 10_000
 MAX_TRACKS: Final = 64
 MAX_CHILDREN: Final = 256
 ASF_HEADER: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -18,7 +18,7 @@ _ASF_ENCRYPTION: Final = (
     bytes.fromhex("fbb31122 23bd d211 b4b7 00a0c955fc6e"),  # content encryption
     bytes.fromhex("14e68a29 2226 174c b935 dae07ee9289c"),  # extended content encryption
 )
-_SEGMENT, _CLUSTER, _TRACKS, _TRACK = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE
+_CLUSTER, _TRACKS, _TRACK = 0x1F43B675, 0x1654AE6B, 0xAE
 _TYPE, _ENCODINGS, _ENCODING, _ENCRYPTION = 0x83, 0x6D80, 0x6240, 0x5035
 _AUDIO: Final = b"\x02"
 
@@ -62,10 +62,10 @@ def _inside(source: Source, box: Box, *names: bytes) -> Box | None:
 
 def _matroska_tracks(source: Source) -> Iterator[bool]:
     """Yields for each audio track before the first cluster whether it is encrypted."""
-    for segment, start, stop in _elements(source, 0, source.size_bytes):
-        if segment != _SEGMENT:
+    for segment, start, stop in elements(source, 0, source.size_bytes):
+        if segment != SEGMENT:
             continue
-        for element, inner, inner_stop in _elements(source, start, stop):
+        for element, inner, inner_stop in elements(source, start, stop):
             if element == _CLUSTER:
                 return
             if element == _TRACKS:
@@ -74,30 +74,14 @@ def _matroska_tracks(source: Source) -> Iterator[bool]:
 
 
 def _track_encryption(tracks: Source) -> Iterator[bool]:
-    for track, start, stop in _elements(tracks, 0, tracks.size_bytes):
+    for track, start, stop in elements(tracks, 0, tracks.size_bytes):
         if track != _TRACK:
             continue
-        content = list(_elements(tracks, start, stop))
+        content = list(elements(tracks, start, stop))
         if any(kind == _TYPE and tracks.read_at(at, end - at) == _AUDIO for kind, at, end in content):
             encodings = [place for kind, *place in content if kind == _ENCODINGS]
-            encoding = [place for at in encodings for kind, *place in _elements(tracks, *at) if kind == _ENCODING]
-            yield any(kind == _ENCRYPTION for at in encoding for kind, *_ in _elements(tracks, *at))
-
-
-def _elements(source: Source, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Yields identifier, start and end of the content of each EBML element; an unknown size reaches up to ``stop``."""
-    for _ in range(MAX_ELEMENTS):
-        head = source.read_at(start, 12) if start < stop else b""
-        id_bytes = 9 - head[0].bit_length() if head else 9
-        size_bytes = 9 - head[id_bytes].bit_length() if len(head) > id_bytes else 9
-        if id_bytes > 4 or size_bytes > 8 or len(head) < id_bytes + size_bytes:
-            return
-        content = start + id_bytes + size_bytes
-        limit = (1 << 7 * size_bytes) - 1
-        size = int.from_bytes(head[id_bytes : id_bytes + size_bytes], "big") & limit
-        end = stop if size == limit else min(content + size, stop)
-        yield int.from_bytes(head[:id_bytes], "big"), content, end
-        start = end
+            encoding = [place for at in encodings for kind, *place in elements(tracks, *at) if kind == _ENCODING]
+            yield any(kind == _ENCRYPTION for at in encoding for kind, *_ in elements(tracks, *at))
 
 
 def _asf_is_protected(source: Source) -> bool:

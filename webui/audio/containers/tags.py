@@ -7,10 +7,12 @@ stand in front of any format.
 from collections.abc import Iterator
 from typing import Final
 
+from webui.audio.containers.sniff import detect_container
 from webui.audio.source import Source
 
 ID3_HEAD_BYTES: Final = 10
 ID3V1_BYTES: Final = 128
+DETECT_BYTES: Final = 64
 APE_MAGIC: Final = b"APETAGEX"
 APE_HEAD_BYTES: Final = 32
 MAX_TAGS: Final = 1_000
@@ -28,12 +30,20 @@ def without_leading_tags(source: Source) -> Source:
         end = id3v2_end(source, position)
         if end is None:
             break
-        position = skip_zeros(source, end)
+        position = _after_padding(source, end)
     return source.view([range(position, source.size_bytes)]) if 0 < position < source.size_bytes else source
 
 
+def _after_padding(source: Source, end: int) -> int:
+    """Returns the position after the zeros that follow a tag; the first bytes of an MP4 are zeros of its own."""
+    stop = skip_zeros(source, end)
+    starts = (end, stop, *range(max(end, stop - 3), stop))
+    found = (start for start in starts if detect_container(source.read_at(start, DETECT_BYTES)) is not None)
+    return next(found, stop)
+
+
 def without_inner_tags(source: Source) -> Source:
-    """Returns the source without the tags between MPEG frames and at the end, which joined files have."""
+    """Returns the source without the tags between MPEG frames or FLACs and at the end, which joined files have."""
     removed = list(_tags_between_frames(source))
     if not removed:
         return source
@@ -79,30 +89,38 @@ def skip_zeros(source: Source, position: int, longest: int = MAX_PADDING_BYTES) 
     return at if at >= source.size_bytes else position
 
 
-def find_all(source: Source, needle: bytes, start: int = 0) -> Iterator[int]:
-    """Yields every position of ``needle`` from ``start``, in order."""
+def find_all(source: Source, *needles: bytes, start: int = 0) -> Iterator[int]:
+    """Yields every position of the needles from ``start``, in order."""
+    longest = max(map(len, needles))
     before = b""
     while block := source.read_at(start, _BLOCK_BYTES):
         data = before + block
         offset = start - len(before)
-        found = data.find(needle)
-        while found >= 0:
-            yield offset + found
-            found = data.find(needle, found + 1)
-        before = data[len(data) - len(needle) + 1 :] if len(needle) > 1 else b""
+        # A needle that ends within the bytes that are looked at again was found in the block before.
+        found = {at for needle in needles for at in occurrences(data, needle) if at + len(needle) > len(before)}
+        yield from (offset + at for at in sorted(found))
+        before = data[max(0, len(data) - longest + 1) :]
         start += len(block)
+
+
+def occurrences(data: bytes, needle: bytes) -> Iterator[int]:
+    """Yields every position of ``needle`` in ``data``, in order."""
+    at = data.find(needle)
+    while at >= 0:
+        yield at
+        at = data.find(needle, at + 1)
 
 
 def _tags_between_frames(source: Source) -> Iterator[range]:
     """Yields the tags that are followed by a frame, by another tag or by the end of the file, in order."""
     stop = 0
-    for position in sorted({*find_all(source, b"ID3"), *find_all(source, b"TAG"), *find_all(source, APE_MAGIC)}):
+    for position in list(find_all(source, b"ID3", b"TAG", APE_MAGIC)):
         tag = _tag_at(source, position)
         if tag is None or tag.start < stop or tag.stop > source.size_bytes:
             continue
         end = skip_zeros(source, tag.stop) if tag.start else tag.stop
         following = source.read_at(end, ID3V1_BYTES)
-        if not following or _starts_frame(following) or tag_end(source, end) is not None or _ape_tag(following, end):
+        if _may_follow(following) or tag_end(source, end) is not None or _ape_tag(following, end):
             stop = end
             yield range(tag.start, end)
 
@@ -117,9 +135,7 @@ def _tag_at(source: Source, position: int) -> range | None:
 
 def _is_id3v1(head: bytes) -> bool:
     """Returns whether the bytes are an ID3v1 tag: title, artist, album and year are text that ends in zeros."""
-    return (
-        len(head) == ID3V1_BYTES and head.startswith(b"TAG") and all(byte == 0 or byte >= 32 for byte in head[3:97])
-    )
+    return len(head) == ID3V1_BYTES and head.startswith(b"TAG") and all(byte == 0 or byte >= 32 for byte in head[3:97])
 
 
 def _ape_tag(head: bytes, position: int) -> range | None:
@@ -133,5 +149,6 @@ def _ape_tag(head: bytes, position: int) -> range | None:
     return range(max(0, start), position + APE_HEAD_BYTES)
 
 
-def _starts_frame(data: bytes) -> bool:
-    return len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0
+def _may_follow(data: bytes) -> bool:
+    """Returns whether the bytes after a tag are the end of the file, a FLAC or an MPEG frame."""
+    return not data or data.startswith(b"fLaC") or (len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0)

@@ -1,4 +1,4 @@
-"""What Gradio leaves open by itself: closed here, each seen on a real server or on the page it is built from."""
+"""Features that Gradio enables by default and this program disables."""
 
 import subprocess
 import sys
@@ -12,36 +12,22 @@ from gradio_client import Client, handle_file
 
 from tests.support.paths import EXAMPLE
 from tests.support.server_process import PROGRAM, RunningServer, running_server
+from tests.support.server_scripts import FOREIGN, REPORT_CONNECTIONS
 from webui.service import RecognitionService
 from webui.settings import Settings
 from webui.ui.page import CACHE_AGE_S, CACHE_SWEEP_S, build_page
 from webui.ui.shared_files import SharedFiles
 
-# Tells on stderr who the process would talk to besides itself; an audit hook sees what any library does.
-WATCHED = """
-import sys
-def watch(event, arguments):
-    if event == "socket.connect" and isinstance(arguments[1], tuple):
-        host = arguments[1][0]
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-    else:
-        return
-    if host not in (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0"):
-        sys.stderr.write(f"STRANGER {host}" + chr(10))
-sys.addaudithook(watch)
-"""
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     outputs_dir = tmp_path_factory.mktemp("doors") / "outputs"
-    with running_server(outputs_dir, program=WATCHED + PROGRAM, max_audio_s_per_hour=10) as started:
+    with running_server(outputs_dir, program=REPORT_CONNECTIONS + PROGRAM, max_audio_s_per_hour=10) as started:
         yield started
     assert started.errors.read_text() == ""
 
 
-def test_the_server_talks_to_nobody(server: RunningServer) -> None:
+def test_the_server_contacts_no_other_machine(server: RunningServer) -> None:
     answer = Client(server.url, verbose=False, download_files=False).predict(
         handle_file(EXAMPLE), "frame", True, api_name="/recognize"
     )
@@ -60,13 +46,15 @@ def test_the_page_and_the_api_share_a_budget_of_audio(server: RunningServer) -> 
     assert 0 < int(answer.headers["retry-after"]) <= 3601
 
 
-def test_the_watch_would_see_it() -> None:
-    ask = "import socket\ntry:\n    socket.getaddrinfo('nobody.invalid', 80)\nexcept OSError:\n    pass\n"
-    told = subprocess.run([sys.executable, "-c", WATCHED + ask], capture_output=True, text=True, check=True)
-    assert told.stderr == "STRANGER nobody.invalid\n"
+def test_connections_would_be_reported() -> None:
+    lookup = "import socket\ntry:\n    socket.getaddrinfo('unknown.invalid', 80)\nexcept OSError:\n    pass\n"
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT_CONNECTIONS + lookup], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == f"{FOREIGN} unknown.invalid\n"
 
 
-def test_what_is_off_is_off(server: RunningServer) -> None:
+def test_disabled_features(server: RunningServer) -> None:
     config = httpx.get(f"{server.url}/config").json()
     assert config["analytics_enabled"] is False
     assert config["run_history"] is False
@@ -78,7 +66,7 @@ def test_what_is_off_is_off(server: RunningServer) -> None:
     assert visible == ["recognize"]
 
 
-def test_files_of_visitors_are_swept_and_results_stay(tmp_path: Path) -> None:
+def test_uploads_are_deleted_and_results_kept(tmp_path: Path) -> None:
     page = build_page(RecognitionService(Settings(outputs_dir=tmp_path)), cache_dir=tmp_path / "cache")
     assert page.delete_cache == (CACHE_SWEEP_S, CACHE_AGE_S)
     run = tmp_path / "outputs_20260101_000000"
