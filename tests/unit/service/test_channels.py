@@ -14,6 +14,7 @@ from tests.support.fake_model import FakeModel, FakeRegistry
 from tests.support.paths import EXAMPLE
 from tests.support.waiting import Clock
 from webui import storage
+from webui.audio.sample_store import MemoryStore
 from webui.errors import AudioDecodeError, RequestError, TooOftenError
 from webui.labels import Emotion
 from webui.results import ChannelResult, Granularity, RecognitionResult
@@ -21,7 +22,7 @@ from webui.service import RecognitionService, RecognizeOptions
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import COLUMNS, TableFormat, write_table
 from webui.service.recognition.options import AnalysisOptions
-from webui.service.serving.audio_budget import AudioBudget
+from webui.service.serving.audio_budget import AudioBudget, Charge
 from webui.settings import Settings
 from webui.storage.job_store import JobStore
 from webui.storage.spool import MEMORY_BYTES
@@ -207,6 +208,20 @@ def test_a_second_is_charged_once_per_channel(tmp_path: Path) -> None:
     with pytest.raises(TooOftenError):
         service.recognize(wav(np.stack([voice(10.0)] * 5, axis=1)), RecognizeOptions.of(**SEPARATE), caller="anna")
     assert used() == pytest.approx(60.0, abs=0.01), "nothing was decoded"
+
+
+def test_attempts_at_one_recording_are_charged_by_the_one_with_the_most_channels(tmp_path: Path) -> None:
+    settings = Settings(outputs_dir=tmp_path, max_audio_s_per_hour=100.0)
+    service = RecognitionService(settings, FakeRegistry(settings))
+    charge = Charge(service.budget, "anna")
+    new_store = charge.metered(MemoryStore)
+    for channels, expected in ((2, 20.0), (1, 20.0), (3, 30.0)):  # attempts at the same recording
+        store = new_store()
+        store.expect(10 * RATE)
+        charge.count_channels(channels)
+        store.append(np.zeros(10 * RATE, np.float32))
+        charge.settle()
+        assert sum(entry.seconds for entry in service.budget._callers["anna"]) == pytest.approx(expected)
 
 
 def test_the_limit_of_a_recording_is_not_multiplied(tmp_path: Path) -> None:

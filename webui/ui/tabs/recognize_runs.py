@@ -63,14 +63,14 @@ class RecognizeRuns:
         language = parse_language(language_value)
         path = file or recording
         separate = channels == ChannelMode.SEPARATE
-        names = (channel_names or "").strip()  # None as long as the field has not been shown
+        called = (channel_names or "").strip()  # None as long as the field has not been shown
         try:
             options = RecognizeOptions.of(
                 granularity=Granularity(granularity),
                 extract_embedding=extract_embedding,
                 precision=Precision.INT8 if fast else None,
                 channels=channels,
-                channel_names=names if separate and names else None,
+                channel_names=called if separate and called else None,
             )
         except RequestError as error:
             return self._updates(Outcome(None, error_card_of(error), ()), language)
