@@ -5,7 +5,9 @@ from typing import Final
 
 from webui.texts.language import Text
 
-_FORMATS: Final = "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, WMA, AIFF, CAF, MP4, MOV, MKV, AVI, WMV, FLV, MPEG, TS"
+_FORMATS: Final = (
+    "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, WMA, AIFF, CAF, MP4, MOV, MKV, AVI, WMV, FLV, MPEG, TS"
+)
 
 _ERRORS: Final[Mapping[str, Text]] = {
     "audio.no_speech_finder": Text(
@@ -152,12 +154,14 @@ _ERRORS: Final[Mapping[str, Text]] = {
     ),
     "audio.over_budget": Text(
         zh=(
-            "这段录音长 {found_s} 秒（或文件如此标明），超过每个调用方每小时 {expected_s} 秒的解码上限。请分成几段；"
+            "这段录音计为 {found_s} 秒（实际或标明的时长；分开识别时每个声道各计一次），"
+            "超过每个调用方每小时 {expected_s} 秒的解码上限。请分成几段；"
             "若文件标明的时长有误，请转换成 WAV；或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "The recording is {found_s} s long, or its header states so; at most {expected_s} s are decoded per caller "
-            "and hour. Cut it into parts; convert it to WAV if the stated length is wrong; or ask the administrator to "
+            "The recording counts as {found_s} s (its own length or that in its header, once per separate channel); at "
+            "most {expected_s} s are decoded per caller and hour. Cut it into parts; convert it to WAV if the stated "
+            "length is wrong; or ask the administrator to "
             "raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),

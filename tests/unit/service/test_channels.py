@@ -14,6 +14,7 @@ from tests.support.fake_model import FakeModel, FakeRegistry
 from tests.support.paths import EXAMPLE
 from tests.support.waiting import Clock
 from webui import storage
+from webui.audio.options import MAX_SEPARATE_CHANNELS
 from webui.audio.sample_store import MemoryStore
 from webui.errors import AudioDecodeError, RequestError, TooOftenError
 from webui.labels import Emotion
@@ -26,6 +27,7 @@ from webui.service.serving.audio_budget import AudioBudget, Charge
 from webui.settings import Settings
 from webui.storage.job_store import JobStore
 from webui.storage.spool import MEMORY_BYTES
+from webui.storage.writers import MAX_CHANNEL_FILES
 
 RATE = 16_000
 SEPARATE = {"channels": "separate"}
@@ -235,6 +237,7 @@ def test_the_spools_of_channels_share_the_memory_of_one(tmp_path: Path) -> None:
     draft = storage.RunDraft(tmp_path, tmp_path, None)  # type: ignore[arg-type]
     spools = [draft.channel_spool() for _ in range(8)]
     assert sum(spool._memory_bytes for spool in spools) <= MEMORY_BYTES
+    assert MAX_CHANNEL_FILES == MAX_SEPARATE_CHANNELS
 
 
 def test_a_row_per_channel(tmp_path: Path) -> None:
