@@ -6,12 +6,16 @@ from typing import Annotated, Final
 
 import typer
 
+from webui.audio.options import ChannelMode
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import (
+    ChannelNamesOption,
+    ChannelsOption,
     CommandAction,
     DeviceOption,
     EngineOption,
     GranularityOption,
+    HeaderlessOption,
     HopOption,
     LabelsOption,
     MergeOption,
@@ -20,6 +24,7 @@ from webui.cli.options import (
     PrecisionOption,
     RawOption,
     SegmentOption,
+    TrackOption,
     WindowOption,
     check_effect,
     load_settings,
@@ -31,7 +36,7 @@ from webui.service import RecognitionService
 from webui.service.evaluate.manifest import SOUND_SUFFIXES
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, write_table
-from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions, parse_labels
+from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, AnalysisOptions, parse_labels
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 from webui.texts import text
@@ -53,6 +58,10 @@ def batch(
     labels: LabelsOption = None,
     segment_s: SegmentOption = None,
     merge: MergeOption = False,
+    track: TrackOption = None,
+    headerless: HeaderlessOption = None,
+    channels: ChannelsOption = ChannelMode.MIX.value,
+    channel_names: ChannelNamesOption = None,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -76,6 +85,10 @@ def batch(
             labels=parse_labels(labels) if labels is not None else None,
             max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
             merge_segments=merge,
+            track=track if track is not None else AUTO_TRACK,
+            headerless=headerless,
+            channels=channels,
+            channel_names=channel_names,
             model=settings.model,
             precision=settings.precision,
         )

@@ -45,9 +45,20 @@ TEXTS: Final[Mapping[str, Text]] = {
     "notice.audio_channels_cancel": Text(
         zh="声道相位相反，只使用了第 {used} 声道。", en="Channels of opposite polarity: only channel {used} was used."
     ),
+    "notice.audio_channels_differ": Text(
+        zh="各声道内容不同（可能各有一位说话人）：可把声道设为“分开”后重新识别。",
+        en="Channels differ (a speaker on each?): recognize them again with separate channels.",
+    ),
+    "notice.audio_dual_mono": Text(
+        zh="各声道内容相同，结果也相同。", en="All channels carry the same signal, so their results are equal."
+    ),
     "notice.audio_several_tracks": Text(
-        zh="文件里有 {tracks} 条音轨，只分析了默认的一条。",
-        en="{tracks} audio tracks: only the default one was analysed.",
+        zh="文件里有 {tracks} 条音轨，只分析了第 {used} 条。",
+        en="{tracks} audio tracks: only track {used} was analysed.",
+    ),
+    "notice.audio_silent_track": Text(
+        zh="第 {silent} 条音轨没有声音，分析了第 {used} 条。",
+        en="Audio track {silent} is silent: track {used} was analysed.",
     ),
     "notice.engine_fell_back": Text(
         zh="设备 {device} 出错，已改用 CPU。", en="The device {device} failed; the CPU was used."
