@@ -1,6 +1,7 @@
 """Examines a file before it is decoded: tags in front, recordings joined to one file, protection."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from webui.audio.containers.encoded_pcm import encoded_kind
 from webui.audio.containers.joined import split_joined
@@ -8,8 +9,10 @@ from webui.audio.containers.not_audio import reject_other_formats
 from webui.audio.containers.protection import reject_protected
 from webui.audio.containers.short_format import with_complete_format
 from webui.audio.containers.sniff import detect_container
-from webui.audio.containers.tags import without_inner_tags, without_leading_tags
+from webui.audio.containers.tags import without_inner_tags, without_leading_tags, without_trailing_tags
 from webui.audio.source import Source
+
+FRAME_SEQUENCES: Final = frozenset({"wv", "tta", "ac3", "dts", "gsm", "ts", "mpg", "sph"})  # without a stated end
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ def examine(file: Source) -> Layout:
     reject_protected(source, container)
     if container in (None, "flac", "amr"):
         source = without_inner_tags(source)
+    elif container in FRAME_SEQUENCES:
+        source = without_trailing_tags(source)
     joined = split_joined(source, container)
     parts = tuple(with_complete_format(part) for part in joined.parts)
     return Layout(file, container, parts, joined.unused_bytes, encoded_kind(parts[0]))

@@ -154,7 +154,7 @@ def _read_track(task: DecodeTask, track: int | None) -> DecodeAttempt:
             best = attempt
         if attempt.failure is None and len(attempt.decoded.mix.speech.waveform) and not _ignores_gaps(attempt, layout):
             break
-    if layout.encoded_kind is not None and (best is None or not len(best.decoded.speech.waveform)):
+    if layout.encoded_kind is not None and (best is None or not len(best.decoded.mix.speech.waveform)):
         raise _encoded_error(layout)
     if best is not None:
         # The first failure of any library counts: PyAV decodes a FLAC frame whose checksum libsndfile rejects.
