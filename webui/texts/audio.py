@@ -5,7 +5,9 @@ from typing import Final
 
 from webui.texts.language import Text
 
-_FORMATS: Final = "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, WMA, AIFF, CAF, MP4, MOV, MKV, AVI, WMV, FLV, MPEG, TS"
+_FORMATS: Final = (
+    "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, WMA, AIFF, CAF, MP4, MOV, MKV, AVI, WMV, FLV, MPEG, TS"
+)
 
 _ERRORS: Final[Mapping[str, Text]] = {
     "audio.no_speech_finder": Text(

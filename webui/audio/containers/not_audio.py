@@ -14,6 +14,7 @@ _PLAYLISTS: Final = {
     "#extm3u": "M3U / HLS",
     "ffconcat": "ffconcat",
     "[playlist]": "PLS",
+    "[reference]": "ASX",
     "<asx": "ASX",
     "<smil": "SMIL",
     "v=0": "SDP",

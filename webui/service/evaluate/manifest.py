@@ -18,8 +18,8 @@ LABEL_COLUMNS: Final = ("label", "emotion")
 EMOBOX_SUFFIX: Final = ".jsonl"
 LABEL_MAP: Final = "label_map.json"  # file beside EmoBox's lists that states which labels to merge
 SOUND_NAMES: Final = (
-    "wav mp3 flac ogg opus m4a aac mp4 webm mkv mov aiff aif caf amr wma w64 oga spx mka m4b 3gp 3g2 m4v au snd mp2 rf64 "
-    "asf wmv flv f4v avi ts m2ts mts mpg mpeg vob wv tta gsm ac3 eac3 ec3 dts voc sph"
+    "wav mp3 flac ogg opus m4a aac mp4 webm mkv mov aiff aif caf amr wma w64 oga spx mka m4b 3gp 3g2 m4v au snd mp2 "
+    "rf64 asf wmv flv f4v avi ts m2ts mts mpg mpeg vob wv tta gsm ac3 eac3 ec3 dts voc sph"
 )
 SOUND_SUFFIXES: Final = frozenset(f".{name}" for name in SOUND_NAMES.split(" "))
 PLACES_SHOWN: Final = 5  # number of places that an error message lists
