@@ -96,7 +96,7 @@ def test_a_file_cut_off_anywhere(form: AudioFormat) -> None:
 @by_label
 def test_bytes_changed_lost_and_put_in(form: AudioFormat) -> None:
     chance = random.Random(form.label)
-    data = made(form, 1.0)
+    data = made(form, 3.0)
     decode_hostile(data)
     before = peak_mb()
     decoded = 0

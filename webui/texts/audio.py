@@ -69,6 +69,16 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh=f"文件 {{found}} 的内容是文本，不是音频（与扩展名无关）。请选择音频文件：{_FORMATS}。",
         en=f"The file {{found}} is text, not audio, whatever its extension. Choose an audio file: {_FORMATS}.",
     ),
+    "audio.headerless": Text(
+        zh=(
+            "文件 {found} 像是没有文件头的采样（A-law、mu-law 或 PCM），无法得知其格式。"
+            "请用选项 headerless 指定编码、采样率和声道数；看起来是 {likely}（命令行：--headerless {likely}）。"
+        ),
+        en=(
+            "The file {found} looks like samples without a header: A-law, mu-law or PCM? State codec, sample rate and "
+            "channels with the option headerless, probably {likely} (command line: --headerless {likely})."
+        ),
+    ),
     "audio.playlist": Text(
         zh="文件 {found} 是播放列表（{kind}），只列出其他文件的地址，本身没有声音。请直接选择音频文件。",
         en=(

@@ -43,6 +43,7 @@ _OTHERS: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"SQLite format 3\x00", "SQLite"),
     (0, b"\x93NUMPY", "NumPy"),
 )
+TEXT: Final = "audio.text"
 _TEXT_BLANKS: Final = "\t\n\r\f"
 
 
@@ -66,7 +67,7 @@ def reject_other_formats(head: bytes, file_name: str) -> None:
     playlist = _playlist_kind(content.lstrip().lower())
     if playlist is not None:
         raise AudioDecodeError("audio.playlist", found=file_name, kind=playlist)
-    raise AudioDecodeError("audio.text", found=file_name)
+    raise AudioDecodeError(TEXT, found=file_name)
 
 
 def _playlist_kind(content: str) -> str | None:
