@@ -6,7 +6,7 @@ format, so it is read only in one that the user states. The samples get the head
 
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ MAX_OFFSET: Final = 0.3  # mean over root mean square; text has all its bytes on
 CHANNEL_MARGIN: Final = 0.02  # by which stereo must be more like sound than mono
 RARE_MARGIN: Final = 0.1  # two channels of 16 bits are also like one of 32 bits
 PHONE_RATE, SPEECH_RATE = 8_000, 16_000
-_Samples = NDArray[np.float64]
+_Samples = NDArray[np.floating[Any]]
 
 
 def with_header(source: Source, headerless: Headerless) -> Source:
