@@ -240,7 +240,7 @@ class ChannelResult(Document):
         >>> scores = dict.fromkeys(Emotion, 0.0) | {Emotion.ANGRY: 0.8, Emotion.NEUTRAL: 0.2}
         >>> channel = ChannelResult(index=1, name="agent", emotion=Emotion.ANGRY, confidence=0.8, scores=scores)
         >>> channel.label, channel.model_copy(update={"name": None}).label
-        ('agent', '1')
+        ('agent', '2')
     """
 
     index: int = Field(ge=0, description="Index of the channel in the file, from 0.")
@@ -258,8 +258,8 @@ class ChannelResult(Document):
 
     @property
     def label(self) -> str:
-        """Name of the channel, or its index if it has none."""
-        return self.name if self.name is not None else str(self.index)
+        """Name of the channel for texts, or its place if it has none: 1 for the first."""
+        return self.name if self.name is not None else str(self.index + 1)
 
 
 class Timing(Document):

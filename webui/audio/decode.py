@@ -208,8 +208,7 @@ def decode_into(
         options: which track and channels are used, and the format of samples without a header. Every channel is kept
             in the same pass as the mix.
         new_channel_store: creates an empty store for a channel that is kept; None: as ``new_store``.
-        on_channels: called with the number of channels that are kept, if there are several, before the first sample is
-            stored; may raise.
+        on_channels: called with the number of channels that are kept, before the first sample is stored; may raise.
         on_progress: called with the fraction done, several times per minute of audio. The fraction starts again if the
             file is read a second time. The callback may raise to cancel; all stores are then closed.
 

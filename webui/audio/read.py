@@ -22,6 +22,7 @@ from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
 OnProgress = Callable[[float], None]
+UNFIT_CHANNELS: Final = {"audio.no_such_channel", "audio.too_many_channels"}  # of a track, for the chosen channels
 MAX_TRIED_TRACKS: Final = 16  # silent tracks that are read before the first one is kept
 
 
@@ -116,7 +117,12 @@ def read_best(task: DecodeTask) -> DecodeAttempt:
     if task.options.track is not None or not is_silent(first.decoded):
         return first
     for track in first.other_tracks[:MAX_TRIED_TRACKS]:
-        other = _read_track(task, track)
+        try:
+            other = _read_track(task, track)
+        except AudioDecodeError as err:
+            if err.code not in UNFIT_CHANNELS:
+                raise
+            continue
         if not is_silent(other.decoded):
             first.decoded.close()
             return replace(other, silent_track=first.track)

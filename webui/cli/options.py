@@ -42,7 +42,7 @@ TrackOption = Annotated[str | None, typer.Option("--track", metavar="auto|N", he
 HeaderlessOption = Annotated[
     str | None, typer.Option("--headerless", metavar="CODEC,HZ,CHANNELS", help="cli.option_headerless")
 ]
-ChannelsOption = Annotated[str, typer.Option("--channels", metavar="mix|separate|NUMBER", help="cli.option_channels")]
+ChannelsOption = Annotated[str, typer.Option("--channels", metavar="KIND|N", help="cli.option_channels")]
 ChannelNamesOption = Annotated[
     str | None, typer.Option("--channel-names", metavar="NAMES", help="cli.option_channel_names")
 ]

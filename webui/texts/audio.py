@@ -154,12 +154,12 @@ _ERRORS: Final[Mapping[str, Text]] = {
     ),
     "audio.no_such_channel": Text(
         zh=(
-            "文件 {found} 没有声道 {channel}：它有 {channels} 个声道，编号从 0 到 {last}。请换一个编号，"
+            "文件 {found} 有 {channels} 个声道，没有第 {wanted} 声道（编号 {channel}，从 0 起）。请选择其他声道，"
             "或用 mix（混合）、separate（分开）。"
         ),
         en=(
-            "The file {found} has no channel {channel}: it has {channels} channel(s), numbered from 0 to {last}. "
-            "Choose another number, or mix or separate."
+            "The file {found} has {channels} channel(s) and therefore no channel {wanted} (number {channel}, counted "
+            "from 0). Choose another channel, or mix or separate."
         ),
     ),
     "audio.too_many_channels": Text(
@@ -174,12 +174,14 @@ _ERRORS: Final[Mapping[str, Text]] = {
     ),
     "audio.over_budget": Text(
         zh=(
-            "这段录音长 {found_s} 秒（或文件如此标明），超过每个调用方每小时 {expected_s} 秒的解码上限。请分成几段；"
+            "这段录音计为 {found_s} 秒（实际或标明的时长；分开识别时每个声道各计一次），"
+            "超过每个调用方每小时 {expected_s} 秒的解码上限。请分成几段；"
             "若文件标明的时长有误，请转换成 WAV；或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "The recording is {found_s} s long, or its header states so; at most {expected_s} s are decoded per caller "
-            "and hour. Cut it into parts; convert it to WAV if the stated length is wrong; or ask the administrator to "
+            "The recording counts as {found_s} s (its own length or that in its header, once per separate channel); at "
+            "most {expected_s} s are decoded per caller and hour. Cut it into parts; convert it to WAV if the stated "
+            "length is wrong; or ask the administrator to "
             "raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),

@@ -219,7 +219,7 @@ _OPTIONS: Final[Mapping[str, Text]] = {
         zh="frame：每行取多少秒的平均，默认 1.0。", en="frame: seconds averaged per row, 1.0 by default."
     ),
     "cli.option_hop": Text(
-        zh="frame：相邻两行的间隔（秒），默认 0.2。", en="frame: seconds between rows, 0.2 by default."
+        zh="frame：相邻两行相隔多少秒，默认 0.2。", en="frame: seconds between rows, 0.2 by default."
     ),
     "cli.option_raw": Text(
         zh="frame：模型的每一帧一行，不做平滑。", en="frame: one row per model frame, without smoothing."

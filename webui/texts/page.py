@@ -113,6 +113,26 @@ _LABELS: Final[Mapping[str, Text]] = {
         zh="得分与 fp32 略有差异；已用本机的权重核对，差异在允许范围内。",
         en="Scores differ slightly from fp32; verified with this machine's weights to be within tolerance.",
     ),
+    "page.channels": Text(zh="声道", en="Channels"),
+    "page.channels_info": Text(
+        zh="只对多声道录音有效；例如客服电话的两个声道各有一位说话人",
+        en="Only for recordings with several channels, such as a call with one speaker on each",
+    ),
+    "page.channels_mix": Text(zh="混合", en="Mixed"),
+    "page.channels_separate": Text(
+        zh="分开：每个声道各有结果（最多 8 个）", en="Separate: a result for each (up to 8)"
+    ),
+    "page.only_channel": Text(zh="只用第 {number} 声道", en="Only channel {number}"),
+    "page.channel_names": Text(zh="各声道的名称（可选）", en="Names of the channels (optional)"),
+    "page.channel_names_example": Text(zh="客户，坐席", en="customer, agent"),
+    "page.separate_channels": Text(
+        zh="各声道内容不同：分开识别每个声道", en="The channels differ: recognize each of them separately"
+    ),
+    "page.channel": Text(zh="声道 {number}", en="Channel {number}"),
+    "page.channels_note": Text(
+        zh="以上是所有声道混合后的结果，以下是每个声道各自的结果。",
+        en="Above is the result for the mix of all channels; below is the result for each of them.",
+    ),
     "page.recognize": Text(zh="🎯 开始识别", en="🎯 Recognize"),
     "page.cancel": Text(zh="⏹️ 取消", en="⏹️ Cancel"),
     "page.example": Text(zh="📝 加载示例音频", en="📝 Load example audio"),

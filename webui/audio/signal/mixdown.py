@@ -257,18 +257,22 @@ class _Mixdown:
         wanted = self._options.only_channel
         if wanted is not None and wanted >= channels:
             raise AudioDecodeError(
-                "audio.no_such_channel", found=self._file_name, channel=wanted, channels=channels, last=channels - 1
+                "audio.no_such_channel", found=self._file_name, channels=channels, wanted=wanted + 1, channel=wanted
             )
-        if channels == 1:
-            return
-        self._meter = ChannelMeter(channels, sample_rate)
-        if not self._options.separate:
-            return
+        if channels > 1:
+            self._meter = ChannelMeter(channels, sample_rate)
+        if self._options.separate:
+            self._keep(channels)
+
+    def _keep(self, channels: int) -> None:
+        """Prepares to keep every channel; the only one of a mono recording is the mix."""
         if channels > MAX_SEPARATE_CHANNELS:
             raise AudioDecodeError(
                 "audio.too_many_channels", found=self._file_name, channels=channels, expected_max=MAX_SEPARATE_CHANNELS
             )
         self._on_channels(channels)
+        if channels == 1:
+            return
         self._clipped_of = np.zeros(channels, dtype=np.int64)
         for _ in range(channels):
             output = self._new_output(self._new_channel_store)

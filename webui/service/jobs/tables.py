@@ -44,7 +44,7 @@ class TableFormat(StrEnum):
 def rows_of(item: Item) -> list[dict[str, Any]]:
     """Returns the rows of an item: one per separate channel, otherwise one. Unknown values are None.
 
-    The column ``channel`` has the name or the index of the channel that the row is about; it is None for the mix.
+    The column ``channel`` has the name or the index of the only channel that was used for the row; None: the mix.
     """
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {"path": item.name, "state": item.state.value}

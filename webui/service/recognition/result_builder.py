@@ -122,7 +122,8 @@ def log_part(
 
 def channel_line(channel: ChannelResult) -> Notice:
     """Returns the line about a channel for the processing log."""
-    return Notice(code="log.channel", values={"channel": channel.label, **_emotion_values(channel)})
+    values = {"channel": channel.label} | _emotion_values(channel)
+    return Notice(code="log.channel", values=values)
 
 
 def _emotion_values(part: BuiltPart | ChannelResult) -> dict[str, float | str]:

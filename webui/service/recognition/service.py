@@ -37,7 +37,7 @@ from webui.results import (
 from webui.service.models.pool import LoadedModel, ModelPool
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
-from webui.service.recognition.parts import Part, channel_results, file_of, keys_of, without_file
+from webui.service.recognition.parts import WHOLE, Part, channel_results, file_of, keys_of, without_file
 from webui.service.recognition.result_builder import (
     BuiltResult,
     PartContext,
@@ -367,14 +367,12 @@ class _Run:
         """Runs the model on the recording and on each channel, and builds the result; writes the embeddings."""
         clock = time.perf_counter()
         model = loaded.model
-        check_labels(model, self.options.labels)  # before hours of inference, not after
-        if self.options.granularity is Granularity.SEGMENT:
-            check_vad()
         several = recording.channels if len(recording.channels) > 1 else ()
-        inputs: tuple[StoredRecording | StoredChannel, ...] = (recording, *several)
+        inputs: dict[int, StoredRecording | StoredChannel] = {WHOLE: recording, **dict(enumerate(several))}
+        self._check(recording, model, draft, parts=len(inputs))
         parts = [
-            self._predict(part, index - 1, loaded, draft, done=index, parts=len(inputs))
-            for index, part in enumerate(inputs)
+            self._predict(part, channel, loaded, draft, done=done, parts=len(inputs))
+            for done, (channel, part) in enumerate(inputs.items())
         ]
         whole = parts[0]
         inference_s = time.perf_counter() - clock
@@ -413,6 +411,15 @@ class _Run:
         groups = {index: part.frame_groups for index, part in enumerate(built[1:]) if part.frame_groups is not None}
         return BuiltResult(result, built[0].frame_groups, groups)
 
+    def _check(self, recording: StoredRecording, model: EmotionModel, draft: storage.RunDraft, *, parts: int) -> None:
+        """Refuses what can't succeed before hours of inference, not after."""
+        check_labels(model, self.options.labels)
+        if self.options.granularity is Granularity.SEGMENT:
+            check_vad()
+        if self.options.extract_embedding and self.options.granularity is Granularity.FRAME:
+            frames = count_frames(model, len(recording.model.waveform))
+            draft.check_space(parts * 4 * frames * model.embedding_dim)
+
     def _predict(
         self,
         part: StoredRecording | StoredChannel,
@@ -423,7 +430,7 @@ class _Run:
         done: int,
         parts: int,
     ) -> Part:
-        """Runs the model on the whole recording (channel -1) or on one channel."""
+        """Runs the model on the whole recording (channel ``WHOLE``) or on one channel."""
         model, signal = loaded.model, part.model
 
         def report(fraction: float) -> None:
