@@ -218,7 +218,7 @@ def decode_into(
     returned: tuple[SampleStore, ...] = ()
     try:
         with open_source(source, limits, file_name) as opened:
-            layout = examine(opened)
+            layout = examine(opened, options.headerless)
             headers = [header for part in layout.parts if (header := read_chunk_header(part)) is not None]
             for header in headers:
                 check_shape(header.channels, header.sample_rate, opened.file_name)

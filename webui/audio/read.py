@@ -7,6 +7,7 @@ from typing import Final
 from webui.audio.blocks import AudioReader, CannotOpenError, Silence
 from webui.audio.containers.flac import last_frame_s
 from webui.audio.containers.probes import has_several_ogg_tracks, is_chained_ogg, is_cut_off
+from webui.audio.containers.raw import reject_headerless
 from webui.audio.layout import Layout
 from webui.audio.limits import DecodeLimits
 from webui.audio.options import DecodeOptions
@@ -159,6 +160,8 @@ def _read_track(task: DecodeTask, track: int | None) -> DecodeAttempt:
     if best is not None:
         # The first failure of any library counts: PyAV decodes a FLAC frame whose checksum libsndfile rejects.
         return replace(best, failure=failure, cut_off=is_cut_off(layout.parts[-1], layout.container))
+    if layout.container is None:
+        reject_headerless(layout.file)
     code = "audio.unknown_format" if layout.container is None else "audio.damaged_header"
     raise AudioDecodeError(code, found=layout.file.file_name, container=layout.container or "") from not_opened
 

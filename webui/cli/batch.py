@@ -1,6 +1,6 @@
 """``batch``: recognizes many recordings and writes one table; an interrupted run can be resumed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -33,7 +33,7 @@ from webui.cli.terminal import Terminal
 from webui.errors import RequestError
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
-from webui.service.evaluate.manifest import SOUND_SUFFIXES
+from webui.service.evaluate.manifest import RAW_SUFFIXES, SOUND_SUFFIXES
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, write_table
 from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, AnalysisOptions, parse_labels
@@ -93,7 +93,8 @@ def batch(
             precision=settings.precision,
         )
         check_effect(options)
-        return _Batch(settings, options, out, kind, terminal).run(list(_files(sources)), resume=resume)
+        suffixes = SOUND_SUFFIXES if headerless is None else SOUND_SUFFIXES | RAW_SUFFIXES
+        return _Batch(settings, options, out, kind, terminal).run(list(_files(sources, suffixes)), resume=resume)
 
     return run
 
@@ -106,11 +107,11 @@ def _format_of(out: Path) -> TableFormat:
     return found
 
 
-def _files(sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
+def _files(sources: Sequence[Path], suffixes: Set[str]) -> Iterator[tuple[str, str]]:
     """Yields names and paths of all recordings; names are relative to the folder if it is the only source."""
     for source in sources:
         if source.is_dir():
-            inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
+            inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in suffixes)
             start = source if len(sources) == 1 else Path()
             yield from ((path.relative_to(start).as_posix(), str(path.absolute())) for path in inside if path.is_file())
         else:

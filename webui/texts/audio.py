@@ -69,6 +69,26 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh=f"文件 {{found}} 的内容是文本，不是音频（与扩展名无关）。请选择音频文件：{_FORMATS}。",
         en=f"The file {{found}} is text, not audio, whatever its extension. Choose an audio file: {_FORMATS}.",
     ),
+    "audio.silk": Text(
+        zh=(
+            "文件 {found} 是微信/QQ 语音消息（SILK 编码，扩展名可能是 .amr），暂不支持解码。"
+            "请先转换成 WAV 或 MP3，例如使用 silk-v3-decoder，或 pip install silk-python 后调用 pysilk.decode。"
+        ),
+        en=(
+            "The file {found} is a WeChat/QQ voice message (SILK, even if it is named .amr), which can't be decoded. "
+            "Convert it to WAV or MP3, for example with silk-v3-decoder, or with pysilk.decode of silk-python."
+        ),
+    ),
+    "audio.headerless": Text(
+        zh=(
+            "文件 {found} 像是没有文件头的采样（A-law、mu-law 或 PCM），无法得知其格式。"
+            "请用选项 headerless 指定编码、采样率和声道数；看起来是 {likely}（命令行：--headerless {likely}）。"
+        ),
+        en=(
+            "The file {found} looks like samples without a header: A-law, mu-law or PCM? State codec, sample rate and "
+            "channels with the option headerless, probably {likely} (command line: --headerless {likely})."
+        ),
+    ),
     "audio.playlist": Text(
         zh="文件 {found} 是播放列表（{kind}），只列出其他文件的地址，本身没有声音。请直接选择音频文件。",
         en=(

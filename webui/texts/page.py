@@ -128,6 +128,12 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.separate_channels": Text(
         zh="各声道内容不同：分开识别每个声道", en="The channels differ: recognize each of them separately"
     ),
+    "page.headerless": Text(zh="采样的格式：编码,采样率,声道数", en="Format of the samples: codec,Hz,channels"),
+    "page.headerless_info": Text(
+        zh="编码：alaw、mulaw、u8、s16le、s16be、s24le、s32le、f32le。",
+        en="Codecs: alaw, mulaw, u8, s16le, s16be, s24le, s32le, f32le.",
+    ),
+    "page.try_again": Text(zh="按此格式重试", en="Try again"),
     "page.channel": Text(zh="声道 {number}", en="Channel {number}"),
     "page.channels_note": Text(
         zh="以上是所有声道混合后的结果，以下是每个声道各自的结果。",

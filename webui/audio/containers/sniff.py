@@ -36,6 +36,7 @@ _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (4, b"wide", "mov"),
 )
 _IFF_STARTS: Final = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM")
+WITHOUT_MAGIC: Final = frozenset({"ac3", "dts", "gsm", "ts"})  # few bytes tell these from samples
 _TS_PACKETS: Final = (188, 192, 204)  # bytes; with a time stamp in front; with error correction behind
 _TS_SYNC: Final = 0x47
 _MIN_TS_PACKETS: Final = 5

@@ -41,13 +41,12 @@ DETECTED_FORMATS: Final = {  # FFmpeg's demuxers, by the container that was dete
     "dts": "dts",
     "voc": "voc",
 }
-MAX_NEW_STREAMS: Final = 128  # of containers whose streams can begin anywhere; PyAV 18.1 looks them up without a check
+MAX_NEW_STREAMS: Final = 128  # if they can begin anywhere in a file: PyAV 18.1 looks them up without a check
+_AMBIGUOUS: Final = frozenset({"ac3", "gsm", "ts"})  # FFmpeg must recognise these as well: few bytes tell them apart
 _WITHOUT_HEADER: Final = frozenset({"flv", "ts", "mpg"})
 _OPEN_OPTIONS: Final = {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist": "none"}
 _SHORT_NAMES: Final = {"mov": "mp4", "matroska": "mkv", "amrnb": "amr", "amrwb": "amr"}
-_INDEXED: Final = frozenset(
-    {"mov", "matroska", "flac", "wv", "tta"}
-)  # these state the true length; others give an estimate
+_INDEXED: Final = frozenset({"mov", "matroska", "flac", "wv", "tta"})  # others give an estimate of the length
 _SAFE_PLANES: Final = 7  # with 8 or more planar channels PyAV 18.1 reads past the frame's pointers and crashes
 MICROSECONDS: Final = 1_000_000  # PyAV states the times of a container in microseconds
 _TO_FULL_SCALE: Final = {"i2": np.float32(2.0**-15), "i4": np.float32(2.0**-31)}
@@ -194,13 +193,14 @@ def _open(source: Source, container: str | None) -> InputContainer:
 
     if claims_impossible_samples(source):
         raise CannotOpenError("an MP4 with more samples than bytes")
-    options = dict(_OPEN_OPTIONS)
+    options, forced = dict(_OPEN_OPTIONS), None
     if container in DETECTED_FORMATS:
         options["format_whitelist"] = DETECTED_FORMATS[container]
+        forced = None if container in _AMBIGUOUS else DETECTED_FORMATS[container]
     if container in _WITHOUT_HEADER:
         options["max_streams"] = str(MAX_NEW_STREAMS)
     try:
-        return av.open(source.rewound(), mode="r", options=options, metadata_errors="replace")
+        return av.open(source.rewound(), mode="r", format=forced, options=options, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as err:
         raise CannotOpenError(str(err)) from err
 

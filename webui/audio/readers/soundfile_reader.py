@@ -12,7 +12,7 @@ from webui.audio.blocks import BLOCK_VALUES, Block, CannotOpenError, Silence
 from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
-SOUNDFILE_CONTAINERS: Final = frozenset({"wav", "rf64", "w64", "aiff", "caf", "au", "flac", "ogg", "sph"})
+SOUNDFILE_CONTAINERS: Final = frozenset({"wav", "rf64", "w64", "aiff", "caf", "au", "flac", "ogg", "sph", "raw"})
 _FORMATS: Final = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC", "OGG", "NIST"})
 _PCM: Final = {
     "PCM_S8": "pcm_s8",

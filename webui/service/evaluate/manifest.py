@@ -22,6 +22,7 @@ SOUND_NAMES: Final = (
     "rf64 asf wmv flv f4v avi ts m2ts mts mpg mpeg vob wv tta gsm ac3 eac3 ec3 dts voc sph"
 )
 SOUND_SUFFIXES: Final = frozenset(f".{name}" for name in SOUND_NAMES.split(" "))
+RAW_SUFFIXES: Final = frozenset({".pcma", ".pcmu", ".alaw", ".ulaw", ".al", ".ul", ".pcm", ".raw"})  # without a header
 PLACES_SHOWN: Final = 5  # number of places that an error message lists
 
 

@@ -62,6 +62,8 @@ class _Outputs:
 
     outcome: gr.State
     separate: gr.Button
+    headerless: gr.Textbox
+    try_again: gr.Button
     answer: gr.HTML
     log: gr.Textbox
     downloads: gr.File
@@ -84,6 +86,8 @@ def build(context: PageContext, _tab: gr.Tab) -> Connect:
         runs = RecognizeRuns(context.service, context.shared)
         _connect_run(inputs, outputs, context.language, runs)
         _connect_channels(inputs, outputs)
+        outputs.try_again.click(None, None, None, js=browser_function("press_recognize"), **QUIET)
+        inputs.file.change(None, None, outputs.headerless, js=browser_function("clear"), **QUIET)
         context.page.unload(runs.leave)
         connect_endpoint([inputs.file, inputs.granularity, inputs.extract_embedding], context.service)
 
@@ -153,6 +157,13 @@ def _build_outputs(i18n: I18n) -> _Outputs:
     separate = i18n.add(
         gr.Button, text_of={"value": "page.separate_channels"}, variant="secondary", visible=False, elem_id="separate"
     )
+    headerless = i18n.add(
+        gr.Textbox, text_of={"label": "page.headerless", "info": "page.headerless_info"}, visible=False, max_lines=1,
+        elem_id="headerless",
+    )  # fmt: skip
+    try_again = i18n.add(
+        gr.Button, text_of={"value": "page.try_again"}, variant="secondary", visible=False, elem_id="try-again"
+    )
     downloads = i18n.add(
         gr.File, text_of={"label": "page.downloads"}, file_count="multiple", interactive=False, visible=False,
         elem_id="downloads",
@@ -161,7 +172,7 @@ def _build_outputs(i18n: I18n) -> _Outputs:
         gr.Textbox, text_of={"label": "page.log", "placeholder": "page.log_empty"}, lines=6, max_lines=14,
         interactive=False, buttons=["copy"], elem_id="log", elem_classes="se-log",
     )  # fmt: skip
-    return _Outputs(gr.State(None, time_to_live=STATE_TTL_S), separate, answer, log, downloads)
+    return _Outputs(gr.State(None, time_to_live=STATE_TTL_S), separate, headerless, try_again, answer, log, downloads)
 
 
 def _hint(key: str, language: Language) -> dict[str, Any]:
@@ -234,10 +245,12 @@ def _connect_run(inputs: _Inputs, outputs: _Outputs, language: gr.Radio, runs: R
         inputs.model,
         inputs.channels,
         inputs.channel_names,
+        outputs.headerless,
         language,
         inputs.file_name,
     ]
     changed = [outputs.outcome, outputs.answer, outputs.log, outputs.downloads, inputs.cancel, outputs.separate]
+    changed += [outputs.headerless, outputs.try_again]
     started = [inputs.cancel, outputs.answer, outputs.log, outputs.downloads]
     inputs.recognize.click(None, [language], started, js=browser_function("start"), **QUIET)
     run = inputs.recognize.click(

@@ -54,6 +54,7 @@ class RecognizeRuns:
         model: str | None,
         channels: str,
         channel_names: str | None,
+        headerless: str | None,
         language_value: str,
         file_name: str | None,
         request: gr.Request,
@@ -71,6 +72,7 @@ class RecognizeRuns:
                 precision=Precision.INT8 if fast else None,
                 channels=channels,
                 channel_names=called if separate and called else None,
+                headerless=(headerless or "").strip() or None,
             )
         except RequestError as error:
             return self._updates(Outcome(None, error_card_of(error), ()), language)
@@ -96,10 +98,13 @@ class RecognizeRuns:
         return self._updates(outcome, parse_language(language_value))
 
     def _updates(self, outcome: Outcome, language: Language) -> Updates:
-        """Returns the values of the outputs, of the button that cancels, and of the button for separate channels."""
+        """Returns the values of the outputs, and of the components that only some outcomes show."""
         result = outcome.recognition.result if outcome.recognition is not None else None
         differ = result is not None and any(one.code == "audio.channels_differ" for one in result.warnings)
-        return [*present(outcome, language, self._shared), _HIDDEN, _HIDDEN | {"visible": differ}]
+        headerless = outcome.error.headerless if outcome.error is not None else None
+        asked = _HIDDEN | {"visible": headerless is not None}
+        shown = present(outcome, language, self._shared)
+        return [*shown, _HIDDEN, _HIDDEN | {"visible": differ}, asked | {"value": headerless or ""}, asked]
 
     def leave(self, request: gr.Request) -> None:
         """Cancels the run of a session whose page was closed, so that it does not delay others."""
