@@ -13,7 +13,7 @@ ANSWER_MS = 60_000  # the first answer loads the model
 
 
 class Visitor:
-    def __init__(self, browser: Browser, url: str, *, locale: str, scheme: str, width: int) -> None:
+    def __init__(self, browser: Browser, url: str, *, locale: str, scheme: str, width: int, key: str = "") -> None:
         self._context = browser.new_context(
             locale=locale,
             color_scheme="dark" if scheme == "dark" else "light",
@@ -29,6 +29,9 @@ class Visitor:
         self._context.on("console", lambda said: self._listen(said.type, said.text))
         self.page.on("pageerror", lambda error: self._listen("error", str(error)))
         self.page.goto(url)
+        if key:
+            self.page.fill("input[name=key]", key)
+            self.page.click("button")
         self.page.wait_for_selector("html[data-language]")
 
     def _listen(self, kind: str, words: str) -> None:

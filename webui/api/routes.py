@@ -23,6 +23,7 @@ from webui.api.work import run_for
 from webui.errors import RequestError, RunNotFoundError
 from webui.http.access import caller_name
 from webui.http.file_names import plain_name
+from webui.http.forwarded import route_path
 from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.problems import responses
 from webui.results import Granularity
@@ -148,7 +149,7 @@ class Api:
     def no_route(self, rest: str, request: Request) -> None:
         """Refuses requests under /api that match no route; otherwise Gradio would answer them with the page."""
         described: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-        here = [found for path, found in described.items() if compile_path(path)[0].match(request.scope["path"])]
+        here = [found for path, found in described.items() if compile_path(path)[0].match(route_path(request.scope))]
         methods = {method.upper() for found in here for method in found}
         if methods:
             allowed = ", ".join(sorted(methods))
