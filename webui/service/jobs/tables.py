@@ -15,7 +15,18 @@ from webui.storage.job_store import Item, ItemState
 
 BATCH_ROWS: Final = 4096  # rows written to a Parquet file at a time
 SCORES: Final = tuple(emotion.value for emotion in Emotion)
-COLUMNS: Final = ("path", "state", "emotion", "confidence", *SCORES, "duration_s", "model", "error_code", "error")
+COLUMNS: Final = (
+    "path",
+    "state",
+    "emotion",
+    "confidence",
+    *SCORES,
+    "duration_s",
+    "model",
+    "error_code",
+    "error",
+    "warnings",
+)
 _NUMBERS: Final = {"confidence", "duration_s", *SCORES}
 
 
@@ -40,6 +51,7 @@ def row_of(item: Item) -> dict[str, Any]:
         row
         | {"emotion": document["emotion"], "confidence": document["confidence"], **document["scores"]}
         | {"duration_s": document["source"]["duration_s"], "model": document["model"]["name"]}
+        | {"warnings": " ".join(warning["code"] for warning in document.get("warnings", ()))}
     )
 
 

@@ -7,6 +7,8 @@ model's sample rate is already known from its files; for a model that does not t
 samples at that rate.
 """
 
+import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -19,10 +21,12 @@ from typing import Final
 from webui import storage
 from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
 from webui.audio.sample_store import NewStore
-from webui.audio.vad import SpeechSpan, check_vad, detect_speech
+from webui.audio.vad import SpeechSpan, check_vad, detect_speech, has_speech
+from webui.audio.voice import has_voice
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
+from webui.errors import RequestError
 from webui.progress import Progress, Stage, ignore_progress
 from webui.results import Granularity, Notice, RecognitionResult, Timing, by_importance, fields_of, format_timestamp
 from webui.service.models.pool import LoadedModel, ModelPool
@@ -39,8 +43,11 @@ from webui.service.serving.scheduler import Scheduler
 from webui.settings import Settings
 from webui.units import SPEECH_RATE
 
+logger = logging.getLogger(__name__)
+
 OnLog = Callable[[Notice], None]
 DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # progress after decoding, writing the audio file and inference
+QUIET_LEVEL: Final = 0.02  # -34 dBFS: quieter recordings are amplified before speech is looked for
 PROGRESS_STEPS: Final = 200  # most reports from decoding, whose blocks can be as short as 0.2 s of audio
 
 
@@ -347,7 +354,7 @@ class _Run:
         spans = self._detect_speech(recording)
         inference_s = time.perf_counter() - clock
         self._log_text("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
-        no_speech = () if spans is None or spans else (_no_speech(recording),)
+        no_speech = () if spans else self._no_speech(recording)
         warnings = by_importance(
             (*recording.warnings, *_cut_warning(model, joined), *no_speech, *model.notices, *loaded.notices)
         )
@@ -375,6 +382,33 @@ class _Run:
             longest_s=self.options.max_segment_s,
             on_progress=lambda _fraction: self._progress(INFERRED, Stage.INFERENCE),
         )
+
+    def _no_speech(self, recording: StoredRecording) -> tuple[Notice, ...]:
+        """Returns the warning about a recording without speech; none if there is speech, or another voice."""
+        segmented = self.options.granularity is Granularity.SEGMENT
+        silent = any(warning.code == "audio.no_speech" for warning in recording.warnings)
+        values = {"duration_s": recording.source.duration_s}
+        if silent and not segmented:  # the other warning says as much
+            return ()
+        if silent or not self._has_voice(recording):
+            return (Notice(code="request.no_speech", values=values),)
+        return (Notice(code="request.no_segments", values=values),) if segmented else ()
+
+    def _has_voice(self, recording: StoredRecording) -> bool:
+        """Returns whether a recording contains speech or another voice; True if that can't be found out."""
+        signal = recording.speech
+        level = math.sqrt(signal.variance)
+
+        def report(_fraction: float) -> None:
+            self._progress(INFERRED, Stage.INFERENCE)
+
+        gain = QUIET_LEVEL / level if 0 < level < QUIET_LEVEL else 1.0
+        try:
+            found = has_speech(signal.waveform, gain=gain, on_progress=report)
+        except RequestError as error:  # the package is needed for segments only
+            logger.info("Not looked for speech: %s", error)
+            return True
+        return found or has_voice(signal.waveform, on_progress=report)
 
     def save(self, built: BuiltResult, draft: storage.RunDraft) -> Recognition:
         """Writes the remaining files and publishes the run folder."""
@@ -407,10 +441,6 @@ class _Run:
     def _log_line(self, line: Notice) -> None:
         self._log.append(line)
         self._on_log(line)
-
-
-def _no_speech(recording: StoredRecording) -> Notice:
-    return Notice(code="request.no_speech", values={"duration_s": recording.source.duration_s})
 
 
 def _cut_warning(model: EmotionModel, joined: RecordingLogits) -> tuple[Notice, ...]:
