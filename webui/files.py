@@ -1,4 +1,4 @@
-"""Replaces files atomically, and hashes them in blocks."""
+"""Replaces files atomically, hashes them in blocks, and shows their names."""
 
 import hashlib
 import os
@@ -9,6 +9,24 @@ from uuid import uuid4
 
 DRAFT_SUFFIX: Final = ".partial"
 HASH_BLOCK: Final = 1 << 24
+RAW_BYTE: Final = 0xDC00  # what the error handler "surrogateescape" adds to a byte (PEP 383)
+FIRST_RAW_BYTE, LAST_RAW_BYTE = RAW_BYTE + 0x80, RAW_BYTE + 0xFF
+
+
+def printable_name(name: str) -> str:
+    r"""Returns a file name or path that can be printed and encoded in UTF-8; different names stay different.
+
+    Names are bytes to most systems. Python represents bytes that are not UTF-8, as in names from a Windows machine in
+    China, by lone surrogates, which no file and no terminal takes; they become escapes such as ``\xbf``.
+    """
+    return "".join(character if character.isprintable() else _escape(character) for character in name)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if FIRST_RAW_BYTE <= code <= LAST_RAW_BYTE:
+        return f"\\x{code - RAW_BYTE:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:

@@ -81,5 +81,5 @@ def _glides(pitches: Values, voiced: NDArray[np.bool_]) -> bool:
         return False
     runs = np.lib.stride_tricks.sliding_window_view(together, GLIDE_FRAMES).all(axis=1)
     tracks = np.lib.stride_tricks.sliding_window_view(np.log2(pitches), GLIDE_FRAMES + 1)
-    low, high = np.percentile(tracks[: len(runs)], [10, 90], axis=1)
+    low, high = np.percentile(tracks, [10, 90], axis=1)
     return bool((runs & (high - low > np.log2(1 + GLIDE))).any())

@@ -26,6 +26,7 @@ from webui.cli.options import (
 )
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
+from webui.files import printable_name
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
 from webui.service.evaluate.manifest import SOUND_SUFFIXES
@@ -99,9 +100,13 @@ def _files(sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
         if source.is_dir():
             inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
             start = source if len(sources) == 1 else Path()
-            yield from ((path.relative_to(start).as_posix(), str(path.absolute())) for path in inside if path.is_file())
+            yield from ((_name(path.relative_to(start)), str(path.absolute())) for path in inside if path.is_file())
         else:
-            yield source.as_posix(), str(source.absolute())
+            yield _name(source), str(source.absolute())
+
+
+def _name(path: Path) -> str:
+    return printable_name(path.as_posix())
 
 
 class _Batch:

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from tests.support.checkpoints import TINY, make_checkpoint
-from tests.support.paths import EXAMPLE
 from tests.support.fake_model import FakeModel, FakeRegistry
+from tests.support.paths import EXAMPLE
 from webui.engine.precision import Runtime
 from webui.engine.protocol import CPU_CONCURRENCY, GPU_CONCURRENCY
 from webui.engine.registry import ModelRegistry

@@ -27,6 +27,7 @@ from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.errors import RequestError
+from webui.files import printable_name
 from webui.progress import Progress, Stage, ignore_progress
 from webui.results import Granularity, Notice, RecognitionResult, Timing, by_importance, fields_of, format_timestamp
 from webui.service.models.pool import LoadedModel, ModelPool
@@ -418,7 +419,7 @@ class _Run:
             names = sorted(file.name for file in draft.path.iterdir())
             folder = draft.publish()
             files = tuple(folder / name for name in names)  # not listed again: the folder may be deleted already
-        self._log_text("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
+        self._log_text("log.saved", folder=printable_name(str(folder)), files=", ".join(file.name for file in files))
         self._progress(1.0, Stage.RESULTS)
         return Recognition(built.result, folder, files, tuple(self._log))
 
