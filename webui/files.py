@@ -1,8 +1,8 @@
-"""Replaces files atomically, hashes them in blocks, and shows their names."""
+"""Replaces files atomically, hashes them in blocks, finds them in folders, and shows their names."""
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -20,6 +20,25 @@ def printable_name(name: str) -> str:
     China, by lone surrogates, which no file and no terminal takes; they become escapes such as ``\xbf``.
     """
     return "".join(character if character.isprintable() else _escape(character) for character in name)
+
+
+def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Returns the files in a folder and its subfolders, sorted, without hidden ones and those in hidden folders.
+
+    Hidden are names that begin with a dot. macOS puts such a file beside every file on a foreign disk: ``._one.wav``
+    holds the metadata of ``one.wav``.
+
+    Args:
+        folder: the folder.
+        suffixes: suffixes of the wanted files, in lower case and with the dot.
+    """
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in suffixes
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    ]
 
 
 def _escape(character: str) -> str:

@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli_process import EXAMPLE, CommandLine
-from webui.errors import AudioFetchError
+from webui.audio.decode import DecodeLimits, decode
+from webui.errors import AudioDecodeError, AudioFetchError
 from webui.files import printable_name
+from webui.service.evaluate.manifest import read_labelled
 
 GBK = "客户录音".encode("gbk") + b".wav"
 SHOWN = r"\xbfͻ\xa7¼\xd2\xf4.wav"  # four of its bytes happen to be UTF-8
+APPLE_DOUBLE = bytes.fromhex("0005160700020000") + b"Mac OS X        " + bytes(4072)
+DS_STORE = b"\0\0\0\1Bud1" + bytes(6140)
 posix = pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="this system's names are always Unicode")
 
 
@@ -80,3 +84,31 @@ def test_such_a_file_alone(command_line: CommandLine, folder: Path) -> None:
     log.read_text("utf-8")
     assert "Traceback" not in ended.err
     assert SHOWN in command_line.run("recognize", good).text
+
+
+def test_a_folder_without_its_hidden_files(command_line: CommandLine, folder: Path, tmp_path: Path) -> None:
+    for name in ("one.wav", ".hidden.wav", ".trash/two.wav", "sub/three.wav", "__MACOSX/._one.wav"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(EXAMPLE, folder / name)
+    put(folder, b"._one.wav", APPLE_DOUBLE)
+    put(folder, b".DS_Store", DS_STORE)
+    table = tmp_path / "results.csv"
+    ended = command_line.run("batch", str(folder), "--out", str(table))
+    assert ended.code == 0, ended.err
+    assert [row["path"] for row in csv.DictReader(table.open(encoding="utf-8-sig"))] == ["one.wav", "sub/three.wav"]
+
+
+def test_metadata_of_macos_alone_is_named(folder: Path) -> None:
+    limits = DecodeLimits.of(max_mb=1, max_duration_s=60)
+    with pytest.raises(AudioDecodeError, match=r"\._one\.wav is macOS metadata beside one\.wav, not audio"):
+        decode(Path(put(folder, b"._one.wav", APPLE_DOUBLE)), limits=limits)
+    with pytest.raises(AudioDecodeError, match=r"macOS \.DS_Store"):
+        decode(Path(put(folder, b".DS_Store", DS_STORE)), limits=limits)
+
+
+def test_evaluation_leaves_hidden_files_out(folder: Path) -> None:
+    for name in ("angry/a.wav", "angry/._a.wav", "sad/b.wav", "sad/.cache/c.wav"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(EXAMPLE, folder / name)
+    found = read_labelled(folder)
+    assert sorted(clip.path.relative_to(folder).as_posix() for clip in found) == ["angry/a.wav", "sad/b.wav"]

@@ -60,6 +60,11 @@ def test_the_api_and_its_description(published: str) -> None:
         answered = client.post(f"{published}/api/v1/recognize", files={"audio": (EXAMPLE.name, EXAMPLE.read_bytes())})
         assert answered.status_code == 200
         assert answered.json()["source"]["file_name"] == EXAMPLE.name
+        link = answered.json()["links"]["result.json"]
+        assert link.startswith("/emotion/api/v1/results/")
+        assert client.get(published.removesuffix("/emotion") + link).status_code == 200
+        job = client.post(f"{published}/api/v1/jobs", files={"audio": (EXAMPLE.name, EXAMPLE.read_bytes())}).json()
+        assert job["links"]["csv"].startswith("/emotion/api/v1/jobs/")
         assert client.get(f"{published}/api/v1/openapi.json").json()["servers"][0] == {"url": "/emotion"}
         assert '"/emotion/api/v1/openapi.json"' in client.get(f"{published}/docs").text.replace("'", '"')
         assert client.get(f"{published}/healthz").json() == {"status": "ok"}

@@ -26,7 +26,7 @@ from webui.cli.options import (
 )
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
-from webui.files import printable_name
+from webui.files import files_in, printable_name
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
 from webui.service.evaluate.manifest import SOUND_SUFFIXES
@@ -98,9 +98,10 @@ def _files(sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """Yields names and paths of all recordings; names are relative to the folder if it is the only source."""
     for source in sources:
         if source.is_dir():
-            inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
             start = source if len(sources) == 1 else Path()
-            yield from ((_name(path.relative_to(start)), str(path.absolute())) for path in inside if path.is_file())
+            yield from (
+                (_name(path.relative_to(start)), str(path.absolute())) for path in files_in(source, SOUND_SUFFIXES)
+            )
         else:
             yield _name(source), str(source.absolute())
 

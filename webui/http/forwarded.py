@@ -6,6 +6,7 @@ trusted proxy sent them.
 
 import re
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Final
 
 from starlette.responses import RedirectResponse
@@ -16,6 +17,7 @@ from webui.errors import RequestError
 
 PREFIX: Final = re.compile(r"/[A-Za-z0-9._~/-]*")  # a prefix becomes part of redirects and of the page's scripts
 MAX_PREFIX: Final = 200
+PUBLISHED_AT: Final[ContextVar[str]] = ContextVar("PUBLISHED_AT", default="")  # prefix of the request being served
 DOT_SEGMENTS: Final = frozenset({".", ".."})
 FORWARDED_HOST: Final = b"x-forwarded-host"
 FORWARDED_PREFIX: Final = b"x-forwarded-prefix"
@@ -93,6 +95,7 @@ def _set_prefix(scope: Scope, prefix: str) -> None:
     if not prefix:
         return
     scope["root_path"] = prefix
+    PUBLISHED_AT.set(prefix)
     if not scope["path"].startswith(f"{prefix}/"):
         scope["path"] = prefix + scope["path"]
         scope["raw_path"] = prefix.encode("ascii") + scope.get("raw_path", b"")

@@ -30,6 +30,10 @@ _ERRORS: Final[Mapping[str, Text]] = {
             "Save the audio to a file first."
         ),
     ),
+    "audio.apple_double": Text(
+        zh="{found} 是 macOS 为 {beside} 保存的元数据，不是音频。请选择 {beside} 本身。",
+        en="{found} is macOS metadata beside {beside}, not audio. Choose {beside} itself.",
+    ),
     "audio.unreadable": Text(
         zh="无法读取 {found}（{reason}）。请检查权限和磁盘后重试。",
         en="{found} can't be read ({reason}). Check its permissions and the disk, then try again.",
