@@ -112,3 +112,21 @@ def test_evaluation_leaves_hidden_files_out(folder: Path) -> None:
         shutil.copy(EXAMPLE, folder / name)
     found = read_labelled(folder)
     assert sorted(clip.path.relative_to(folder).as_posix() for clip in found) == ["angry/a.wav", "sad/b.wav"]
+
+
+@pytest.mark.parametrize("command", ["recognize", "batch"])
+@pytest.mark.parametrize("name", ["-dash.wav", "-x.mp3", "--two.WAV", "-o.wav"])
+def test_a_name_that_looks_like_an_option(command_line: CommandLine, command: str, name: str) -> None:
+    ended = command_line.run(command, name)
+    assert ended.code == 2
+    assert f"write ./{name}, or -- before the files" in ended.err
+    assert f"请写成 ./{name}" in command_line.run("--lang", "zh", command, name).err
+
+
+def test_a_file_without_a_suffix_that_looks_like_an_option(command_line: CommandLine, tmp_path: Path) -> None:
+    shutil.copy(EXAMPLE, tmp_path / "-recording")
+    assert "write ./-recording, or --" in command_line.run("recognize", "-recording").err
+    assert "begins with a dash" not in command_line.run("recognize", "--no-such-option").err
+    assert "begins with a dash" not in command_line.run("recognize", "--", "-absent.wav").err
+    ended = command_line.run("recognize", "--json", "--", "-recording")
+    assert ended.documents[0]["source"]["file_name"] == "-recording"

@@ -2,10 +2,10 @@
 
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -48,7 +48,7 @@ async def read_form(request: Request, *, max_files: int, max_fields: int) -> Asy
         HTTPException: the body is not a valid form, or contains too many parts.
     """
     try:
-        async with aclosing(cast("AsyncGenerator[bytes, None]", request.stream())) as stream:
+        async with aclosing(request.stream()) as stream:
             form = await _AudioParts(request.headers, stream, max_files=max_files, max_fields=max_fields).parse()
     except MultiPartException as err:
         raise HTTPException(400, err.message) from err
