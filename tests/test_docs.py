@@ -31,7 +31,7 @@ STANDARD_OR_OWN = {*sys.stdlib_module_names, "webui", "training", "tests", "benc
 FOR_FUNASR = {"librosa", "pydub", "pyyaml"}  # not imported by us, or under another name
 COMES_WITH_FASTAPI = {"starlette", "anyio"}
 COMES_WITH_PYDANTIC = {"typing_extensions", "pydantic_core"}
-COMES_WITH_GRADIO = {"gradio_client"}
+COMES_WITH_GRADIO = {"gradio_client", "python_multipart"}
 COMES_WITH_OTHERS = COMES_WITH_FASTAPI | COMES_WITH_PYDANTIC | COMES_WITH_GRADIO | {"h11"}  # uvicorn's HTTP
 
 
