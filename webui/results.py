@@ -33,6 +33,7 @@ BUILTIN_USED: Final = "request.builtin_answered"
 WARNING_ORDER: Final = (
     "audio.no_speech",
     "request.no_speech",
+    "request.no_segments",
     BUILTIN_USED,
     "audio.incomplete",
     "audio.damaged_parts",

@@ -6,6 +6,7 @@ from typing import Final
 
 from rich.text import Text
 
+from webui.files import printable_name
 from webui.labels import Emotion
 from webui.results import ChannelResult, FrameScores, RecognitionResult
 from webui.service import Recognition
@@ -25,7 +26,7 @@ def answer_lines(recognition: Recognition, given: str, language: Language) -> It
         language: language of the labels.
     """
     result = recognition.result
-    yield Text(given, style="bold")
+    yield Text(printable_name(given), style="bold")
     confidence = text("page.confidence", language, confidence=result.confidence)
     yield Text.assemble("  ", (_title(result.emotion, language), "bold green"), f"  {confidence}")
     for emotion in Emotion:

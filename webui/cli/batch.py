@@ -31,6 +31,7 @@ from webui.cli.options import (
 )
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
+from webui.files import files_in, printable_name
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
 from webui.service.evaluate.manifest import RAW_SUFFIXES, SOUND_SUFFIXES
@@ -111,11 +112,16 @@ def _files(sources: Sequence[Path], suffixes: Set[str]) -> Iterator[tuple[str, s
     """Yields names and paths of all recordings; names are relative to the folder if it is the only source."""
     for source in sources:
         if source.is_dir():
-            inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in suffixes)
             start = source if len(sources) == 1 else Path()
-            yield from ((path.relative_to(start).as_posix(), str(path.absolute())) for path in inside if path.is_file())
+            yield from (
+                (_name(path.relative_to(start)), str(path.absolute())) for path in files_in(source, suffixes)
+            )
         else:
-            yield source.as_posix(), str(source.absolute())
+            yield _name(source), str(source.absolute())
+
+
+def _name(path: Path) -> str:
+    return printable_name(path.as_posix())
 
 
 class _Batch:

@@ -36,6 +36,7 @@ from webui.cli.options import (
 )
 from webui.cli.terminal import Terminal
 from webui.errors import AudioError, InferenceError, RequestError, SpeechEmotionError
+from webui.files import printable_name
 from webui.results import BUILTIN_USED, Granularity, Notice
 from webui.service import Recognition, RecognitionService, RecognizeOptions, Stage
 from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, parse_labels
@@ -117,7 +118,7 @@ class _Files:
         failures: list[Exception] = []
         lasting: Exception | None = None
         for number, given in enumerate(files, start=1):
-            label = f"[{number}/{len(files)}] {given}: " if len(files) > 1 else ""
+            label = f"[{number}/{len(files)}] {printable_name(given)}: " if len(files) > 1 else ""
             try:
                 if lasting is not None:
                     raise lasting

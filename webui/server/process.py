@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from webui.server.app import create_app
-from webui.server.listen import BACKLOG, addresses_of, check_certificate, open_listener
+from webui.server.listen import BACKLOG, check_certificate, open_listener
 from webui.service import RecognitionService
 from webui.service.serving.drain import DrainTracker
 from webui.settings import Settings
@@ -52,8 +52,7 @@ def serve(settings: Settings) -> None:
             log_level="warning",
             access_log=False,
             server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=addresses_of(settings.trusted_proxies),
+            proxy_headers=False,  # the application reads them: ForwardedRequests
             timeout_graceful_shutdown=SHUTDOWN_S,
             ssl_certfile=settings.ssl_certfile,
             ssl_keyfile=settings.ssl_keyfile,

@@ -32,6 +32,17 @@ _ERRORS: Final[Mapping[str, Text]] = {
             "Save the audio to a file first."
         ),
     ),
+    "audio.apple_double": Text(
+        zh="{found} 是 macOS 为 {beside} 保存的元数据，不是音频。请选择 {beside} 本身。",
+        en="{found} is macOS metadata beside {beside}, not audio. Choose {beside} itself.",
+    ),
+    "audio.bad_data_url": Text(
+        zh="{found} 以 data:…;base64, 开头，但其后不是有效的 base64（{reason}）。请检查文件是否完整，或改用音频文件。",
+        en=(
+            "{found} begins with data:...;base64, but what follows is not valid base64 ({reason}). Check that the file "
+            "is complete, or use the audio file itself."
+        ),
+    ),
     "audio.unreadable": Text(
         zh="无法读取 {found}（{reason}）。请检查权限和磁盘后重试。",
         en="{found} can't be read ({reason}). Check its permissions and the disk, then try again.",

@@ -388,6 +388,10 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.usage": Text(
         zh="命令行有误：{message}\n用法见：{command} --help", en="Error: {message}\nSee {command} --help"
     ),
+    "cli.file_like_an_option": Text(
+        zh="{found} 以 - 开头，因此被当作选项。如果它是文件，请写成 ./{found}，或在文件名前加上 --。",
+        en="{found} begins with a dash and is read as an option. For a file, write ./{found}, or -- before the files.",
+    ),
     "cli.unexpected": Text(
         zh="发生内部错误（{kind}：{reason}）。请附上以上内容和 doctor 的输出报告此问题。",
         en=("Internal error ({kind}: {reason}). Please report it with the output above and the output of `doctor`."),

@@ -13,8 +13,9 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="没有检测到类似语音的信号，结果没有意义。", en="No speech-like signal: the result is meaningless."
     ),
     "notice.request_no_speech": Text(
-        zh="没有检测到语音，因此没有片段。", en="No speech was detected, so there are no segments."
+        zh="没有检测到语音，结果没有参考意义。", en="No speech was detected: the result means little."
     ),
+    "notice.request_no_segments": Text(zh="有人声但没有语音，因此没有片段。", en="A voice but no speech: no segments."),
     "notice.request_builtin_answered": Text(
         zh="使用内置小模型，非 Emotion2Vec+ Large：准确率低得多，仅限非商业用途。",
         en="Built-in model, not Emotion2Vec+ Large: much less accurate; non-commercial.",

@@ -76,10 +76,17 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "request.no_speech": Text(
-        zh="{duration_s:.1f} 秒的录音中没有检测到语音，因此没有片段；得分针对整段录音。请检查录音中是否有人声。",
+        zh="{duration_s:.1f} 秒的录音中没有检测到语音，因此得分没有参考意义，也没有片段。请检查录音中是否有人声。",
         en=(
-            "No speech was detected in {duration_s:.1f} s, so there are no segments; the scores are for the whole "
-            "recording. Check that it contains a voice."
+            "No speech was detected in {duration_s:.1f} s, so the scores mean little, and there are no segments. "
+            "Check that the recording contains a voice."
+        ),
+    ),
+    "request.no_segments": Text(
+        zh="{duration_s:.1f} 秒的录音中有人声，但没有可以划分片段的语音；得分针对整段录音。",
+        en=(
+            "The {duration_s:.1f} s contain a voice but no speech that could be cut into segments; the scores are for "
+            "the whole recording."
         ),
     ),
     "request.job_mistake": Text(

@@ -40,11 +40,14 @@ _OTHERS: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"\x1f\x8b\x08", "gzip"),
     (0, b"\x7fELF", "ELF"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Microsoft Office 97"),
+    (0, b"\x00\x00\x00\x01Bud1", "macOS .DS_Store"),
     (0, b"SQLite format 3\x00", "SQLite"),
     (0, b"\x93NUMPY", "NumPy"),
 )
 _SILK: Final = (b"#!SILK", b"\x02#!SILK")  # WeChat and QQ put a byte in front, and name the file .amr
 TEXT: Final = "audio.text"
+_APPLE_DOUBLE: Final = bytes.fromhex("00051607")
+_APPLE_PREFIX: Final = "._"
 _TEXT_BLANKS: Final = "\t\n\r\f"
 
 
@@ -58,6 +61,8 @@ def reject_other_formats(head: bytes, file_name: str) -> None:
     Raises:
         AudioDecodeError: the file is a playlist, a text, an image, a document, an archive or a SILK recording.
     """
+    if head.startswith(_APPLE_DOUBLE):
+        raise AudioDecodeError("audio.apple_double", found=file_name, beside=file_name.removeprefix(_APPLE_PREFIX))
     for table, code in ((_IMAGES, "audio.image"), (_OTHERS, "audio.not_audio")):
         for offset, magic, kind in table:
             if head.startswith(magic, offset):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from webui.errors import RequestError
+from webui.files import files_in
 from webui.labels import Emotion
 from webui.service.evaluate.annotators import Agreement, annotator_columns, majority, measure_agreement
 from webui.service.evaluate.naming import read_name
@@ -226,23 +227,19 @@ def _read_folder(folder: Path) -> tuple[LabelledClip, ...]:
     return named if named else _read_emotion_folders(folder, inner)
 
 
-def _audio_files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()]
-
-
 def _read_emotion_folders(folder: Path, inner: Sequence[Path]) -> tuple[LabelledClip, ...]:
     parser = _LabelParser()
     clips = []
     for subfolder in inner:
         emotion = parser.emotion(subfolder.name, subfolder.name)
-        for path in _audio_files(subfolder):
+        for path in files_in(subfolder, SOUND_SUFFIXES):
             clips.append(LabelledClip(path, emotion, path.parent.name if path.parent != subfolder else None))
     parser.check(folder)
     return tuple(clips)
 
 
 def _read_names(folder: Path) -> tuple[LabelledClip, ...]:
-    named = [(path, read_name(path.stem)) for path in _audio_files(folder)]
+    named = [(path, read_name(path.stem)) for path in files_in(folder, SOUND_SUFFIXES)]
     unknown = [path.name for path, name in named if name is None]
     if len(unknown) == len(named):
         return ()

@@ -29,6 +29,7 @@ COLUMNS: Final = (
     "error_code",
     "error",
     "channel",
+    "warnings",
 )
 _NUMBERS: Final = {"confidence", "duration_s", *SCORES}
 
@@ -54,16 +55,25 @@ def rows_of(item: Item) -> list[dict[str, Any]]:
     if item.state is ItemState.FAILED:
         return [row | {"error_code": document["code"], "error": document["message"]}]
     source = document["source"]
-    row |= {"duration_s": source["duration_s"], "model": document["model"]["name"]}
+    row |= {"duration_s": source["duration_s"], "model": document["model"]["name"], "warnings": _codes_of(document)}
     channels = document.get("channels")
     if channels is None:
         return [row | _scores_of(document) | {"channel": _label(source.get("channel"))}]
     labels = [_label(channel.get("name", channel["index"])) for channel in channels]
-    return [row | _scores_of(one) | {"channel": label} for one, label in zip(channels, labels, strict=True)]
+    return [
+        row | _scores_of(one) | {"channel": label, "warnings": _codes_of(document, one)}
+        for one, label in zip(channels, labels, strict=True)
+    ]
 
 
 def _scores_of(part: dict[str, Any]) -> dict[str, Any]:
     return {"emotion": part["emotion"], "confidence": part["confidence"], **part["scores"]}
+
+
+def _codes_of(*documents: dict[str, Any]) -> str:
+    """Returns the codes of all warnings, separated by spaces."""
+    codes = (warning["code"] for document in documents for warning in document.get("warnings", ()))
+    return " ".join(dict.fromkeys(codes))
 
 
 def _label(channel: str | int | None) -> str | None:

@@ -25,23 +25,19 @@ class Part:
         joined: the prediction.
         embedding: the embedding file, if one was requested.
         spans: where there is speech; None if no segments were requested.
+        notices: the warning that there is no speech, if there is none.
     """
 
     channel: int
     joined: RecordingLogits
     embedding: EmbeddingInfo | None
     spans: list[SpeechSpan] | None
+    notices: tuple[Notice, ...]
 
     @property
     def size(self) -> tuple[int, int]:
         """Numbers of frames and windows."""
         return len(self.joined.logits), self.joined.windows
-
-    def notices(self, duration_s: float) -> tuple[Notice, ...]:
-        """Returns the warning that there are no segments, if any were requested; ``duration_s`` is the length."""
-        if self.spans is None or self.spans:
-            return ()
-        return (Notice(code="request.no_speech", values={"duration_s": duration_s}),)
 
 
 def file_of(file_name: str, channel: int) -> str:
@@ -84,7 +80,7 @@ def channel_results(
             **keys_of(scored),
             audio_file=file_of(storage.AUDIO_FILE, part.channel) if audio_kept else None,
             embedding=part.embedding,
-            warnings=by_importance((*channel.warnings, *part.notices(recording.source.duration_s))),
+            warnings=by_importance((*channel.warnings, *part.notices)),
         )
         for index, (channel, part, scored) in enumerate(zip(channels, parts[first:], built[first:], strict=True))
     )

@@ -7,6 +7,8 @@ model's sample rate is already known from its files; for a model that does not t
 samples at that rate. With separate channels, the same pass over the file also fills a spool for every channel.
 """
 
+import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -17,12 +19,15 @@ from pathlib import Path
 from typing import Final
 
 from webui import storage
-from webui.audio.decode import DecodeLimits, StoredChannel, StoredRecording, decode_into
+from webui.audio.decode import DecodeLimits, StoredChannel, StoredRecording, StoredSignal, decode_into
 from webui.audio.sample_store import NewStore
-from webui.audio.vad import SpeechSpan, check_vad, detect_speech
+from webui.audio.vad import SpeechSpan, check_vad, detect_speech, has_speech
+from webui.audio.voice import has_voice
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
+from webui.errors import RequestError
+from webui.files import printable_name
 from webui.progress import Progress, Stage, ignore_progress
 from webui.results import (
     EmbeddingInfo,
@@ -55,8 +60,11 @@ from webui.service.serving.scheduler import Scheduler
 from webui.settings import Settings
 from webui.units import SPEECH_RATE
 
+logger = logging.getLogger(__name__)
+
 OnLog = Callable[[Notice], None]
 DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # progress after decoding, writing the audio file and inference
+QUIET_LEVEL: Final = 0.02  # -34 dBFS: quieter recordings are amplified before speech is looked for
 PROGRESS_STEPS: Final = 200  # most reports from decoding, whose blocks can be as short as 0.2 s of audio
 
 
@@ -382,7 +390,7 @@ class _Run:
             (
                 *recording.warnings,
                 *_cut_warning(model, whole.joined),
-                *whole.notices(recording.source.duration_s),
+                *whole.notices,
                 *model.notices,
                 *loaded.notices,
             )
@@ -450,7 +458,8 @@ class _Run:
             )
         info = EmbeddingInfo(file=embedding.name, shape=embedding.shape) if embedding is not None else None
         spans = self._detect_speech(part, lambda _fraction: report(1.0))
-        return Part(channel, joined, info, spans)
+        notices = () if spans else self._no_speech(part, lambda _fraction: report(1.0))
+        return Part(channel, joined, info, spans, notices)
 
     def _detect_speech(
         self, part: StoredRecording | StoredChannel, on_progress: Callable[[float], None]
@@ -469,6 +478,19 @@ class _Run:
             spans=part.spans,
         )
 
+    def _no_speech(
+        self, part: StoredRecording | StoredChannel, on_progress: Callable[[float], None]
+    ) -> tuple[Notice, ...]:
+        """Returns the warning about a recording without speech; none if there is speech, or another voice."""
+        segmented = self.options.granularity is Granularity.SEGMENT
+        silent = any(warning.code == "audio.no_speech" for warning in part.warnings)
+        values = {"duration_s": len(part.speech.waveform) / part.speech.sample_rate}
+        if silent and not segmented:  # the other warning says as much
+            return ()
+        if silent or not _has_voice(part.speech, on_progress):
+            return (Notice(code="request.no_speech", values=values),)
+        return (Notice(code="request.no_segments", values=values),) if segmented else ()
+
     def save(self, built: BuiltResult, draft: storage.RunDraft) -> Recognition:
         """Writes the remaining files and publishes the run folder."""
         self._progress(INFERRED, Stage.RESULTS)
@@ -478,7 +500,7 @@ class _Run:
             names = sorted(file.name for file in draft.path.iterdir())
             folder = draft.publish()
             files = tuple(folder / name for name in names)  # not listed again: the folder may be deleted already
-        self._log_text("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
+        self._log_text("log.saved", folder=printable_name(str(folder)), files=", ".join(file.name for file in files))
         self._progress(1.0, Stage.RESULTS)
         return Recognition(built.result, folder, files, tuple(self._log))
 
@@ -501,6 +523,18 @@ class _Run:
     def _log_line(self, line: Notice) -> None:
         self._log.append(line)
         self._on_log(line)
+
+
+def _has_voice(signal: StoredSignal, on_progress: Callable[[float], None]) -> bool:
+    """Returns whether a recording contains speech or another voice; True if that can't be found out."""
+    level = math.sqrt(signal.variance)
+    gain = QUIET_LEVEL / level if 0 < level < QUIET_LEVEL else 1.0
+    try:
+        found = has_speech(signal.waveform, gain=gain, on_progress=on_progress)
+    except RequestError as error:  # the package is needed for segments only
+        logger.info("Speech was not looked for: %s", error)
+        return True
+    return found or has_voice(signal.waveform, on_progress=on_progress)
 
 
 def _cut_warning(model: EmotionModel, joined: RecordingLogits) -> tuple[Notice, ...]:
