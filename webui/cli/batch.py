@@ -113,9 +113,7 @@ def _files(sources: Sequence[Path], suffixes: Set[str]) -> Iterator[tuple[str, s
     for source in sources:
         if source.is_dir():
             start = source if len(sources) == 1 else Path()
-            yield from (
-                (_name(path.relative_to(start)), str(path.absolute())) for path in files_in(source, suffixes)
-            )
+            yield from ((_name(path.relative_to(start)), str(path.absolute())) for path in files_in(source, suffixes))
         else:
             yield _name(source), str(source.absolute())
 
