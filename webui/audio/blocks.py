@@ -8,6 +8,8 @@ from webui.arrays import FloatArray
 
 BLOCK_VALUES: Final = 1 << 17  # samples x channels per block: half a megabyte, whatever the header claims
 
+MISSING_S: Final = 0.25  # a smaller difference between the stated and the decoded length is codec padding
+
 
 class CannotOpenError(Exception):
     """This library can't open the file, but another one may; caught inside the audio package."""

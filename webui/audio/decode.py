@@ -29,9 +29,9 @@ Imperfect recordings are handled as follows:
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from webui.arrays import FloatArray
+from webui.audio.blocks import MISSING_S
 from webui.audio.containers.riff import ChunkHeader, read_chunk_header
 from webui.audio.layout import examine
 from webui.audio.limits import MIN_SAMPLES, DecodeLimits
@@ -48,8 +48,6 @@ from webui.results import Notice, SourceInfo
 from webui.units import SPEECH_RATE
 
 __all__ = ["DecodeLimits", "Recording", "StoredRecording", "StoredSignal", "decode", "decode_into"]
-
-MISSING_S: Final = 0.25  # a smaller gap between the stated and the decoded length is codec padding
 
 
 @dataclass(frozen=True, slots=True)

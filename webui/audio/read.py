@@ -155,11 +155,11 @@ def _read_track(task: DecodeTask, track: int | None) -> DecodeAttempt:
             best = attempt
         if attempt.failure is None and len(attempt.decoded.mix.speech.waveform) and not _ignores_gaps(attempt, layout):
             break
+    if layout.encoded_kind is not None and (best is None or not len(best.decoded.mix.speech.waveform)):
+        raise _encoded_error(layout)
     if best is not None:
         # The first failure of any library counts: PyAV decodes a FLAC frame whose checksum libsndfile rejects.
         return replace(best, failure=failure, cut_off=is_cut_off(layout.parts[-1], layout.container))
-    if layout.encoded_kind is not None:
-        raise _encoded_error(layout)
     if layout.container is None:
         reject_headerless(layout.file)
     code = "audio.unknown_format" if layout.container is None else "audio.damaged_header"

@@ -248,7 +248,8 @@ def test_dts_in_a_wav_is_not_taken_for_pcm(bits: int, *, little: bool) -> None:
     with pytest.raises(AudioDecodeError) as caught:
         decode(dts_as_pcm(bits=bits, little=little), limits=LIMITS)
 
-    assert caught.value.code in ("audio.encoded_as_pcm", "audio.damaged")
+    assert caught.value.code == "audio.encoded_as_pcm"
+    assert "DTS in a WAV" in str(caught.value)
     assert kind_of(dts_as_pcm(bits=bits, little=little)) == "DTS"
 
 
@@ -330,3 +331,16 @@ def test_a_clear_track_beside_an_encrypted_one_is_read() -> None:
     recording = decode(data[:second] + b"enca" + data[second + 4 :], limits=LIMITS)
 
     assert recording.source.duration_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_hundreds_of_short_recordings_and_no_more_than_a_thousand() -> None:
+    part = with_pyav(voice(0.1, 48_000), 48_000, container="webm", codec="libopus")
+    recording = decode(part * 300, limits=LIMITS)
+    assert codes(recording) == []
+    assert recording.source.duration_s == pytest.approx(30.0, abs=0.1)
+
+    wav = riff(pcm16(voice(0.05)))
+    recording = decode(wav * 1_200, limits=LIMITS)
+
+    assert recording.source.duration_s == pytest.approx(50.0)
+    assert [dict(warning.values) for warning in recording.warnings] == [{"unused_bytes": 200 * len(wav)}]

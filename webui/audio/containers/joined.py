@@ -3,6 +3,7 @@
 The decoders stop at the end that the first header states, without a word about the rest.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +14,7 @@ from webui.audio.containers.mp4 import SAMPLES_BOX, Box, top_level_boxes
 from webui.audio.containers.ogg import needs_splitting, ogg_links
 from webui.audio.containers.riff import CAF_START_BYTES, IFF_START_BYTES, UNKNOWN_FROM, chunks
 from webui.audio.containers.sniff import W64_START, detect_container
-from webui.audio.containers.tags import find_all, skip_zeros, tag_end
+from webui.audio.containers.tags import MAX_CANDIDATES, find_all, skip_zeros, tag_end
 from webui.audio.source import Source
 
 MAX_PARTS: Final = 1_000
@@ -58,26 +59,27 @@ def split_joined(source: Source, container: str | None) -> JoinedParts:
     """
     if container == "ogg":
         links = ogg_links(source)
-        return JoinedParts(_split_at(source, [link.start for link in links] if needs_splitting(links) else []))
+        return _split_at(source, [link.start for link in links] if needs_splitting(links) else [])
     if container in ("flac", "amr"):
-        return JoinedParts(_split_at(source, [0, *_later_starts(source, container)]))
+        return _split_at(source, [0, *itertools.islice(_later_starts(source, container), MAX_PARTS)])
     if container is not None and has_known_start(container):
-        return JoinedParts(_split_at(source, [0, *later_starts(source, container)]))
+        return _split_at(source, [0, *itertools.islice(later_starts(source, container), MAX_PARTS)])
     find_end = _FIND_END.get(container or "")
     return _walk(source, container, find_end) if find_end is not None else JoinedParts((source,))
 
 
-def _split_at(source: Source, starts: list[int]) -> tuple[Source, ...]:
+def _split_at(source: Source, starts: list[int]) -> JoinedParts:
     if len(starts) < 2:
-        return (source,)
-    starts = starts[:MAX_PARTS]
-    stops = [*starts[1:], source.size_bytes]
-    return tuple(source.view([range(start, stop)]) for start, stop in zip(starts, stops, strict=True))
+        return JoinedParts((source,))
+    places = list(itertools.pairwise([*starts, source.size_bytes]))[:MAX_PARTS]
+    parts = tuple(source.view([range(start, stop)]) for start, stop in places)
+    return JoinedParts(parts, source.size_bytes - places[-1][1])
 
 
 def _later_starts(source: Source, container: str) -> Iterator[int]:
     """Yields the positions of the headers after the first one in a format that doesn't state its length."""
-    for start in find_all(source, b"fLaC" if container == "flac" else b"#!AMR", start=1):
+    magic = b"fLaC" if container == "flac" else b"#!AMR"
+    for start in itertools.islice(find_all(source, magic, start=1), MAX_CANDIDATES):
         following = source.read_at(start + 4, 8)
         if following.startswith(_STREAMINFO) if container == "flac" else following[1:].startswith((b"\n", b"-WB\n")):
             yield start
@@ -208,8 +210,8 @@ def _matroska_file(source: Source) -> _File | None:
         if identifier == SEGMENT:
             has_segment = True
             if source.read_at(start - 1, 1) == b"\xff" and end == source.size_bytes:  # the size of an open segment
-                starts = (at for at in find_all(source, _MATROSKA_START, start=start) if _starts_matroska(source, at))
-                end = next(starts, end)
+                found = itertools.islice(find_all(source, _MATROSKA_START, start=start), MAX_CANDIDATES)
+                end = next((at for at in found if _starts_matroska(source, at)), end)
         elif identifier not in (HEADER, *_FILLERS):
             break
         position = end

@@ -9,6 +9,7 @@ from webui.audio.source import Source
 OGG_PAGE: Final = b"OggS"
 OGG_TABLE_AT: Final = 26  # offset of the segment table: the number of segments, then the length of each
 MAX_PAGES: Final = 1_000_000  # more are not looked at: eleven hours of pages of 40 ms
+MAX_LINKS: Final = 10_000
 _HEAD_BYTES: Final = OGG_TABLE_AT + 1 + 255
 _ID_BYTES: Final = 64  # the longest identification header without a picture
 _IS_FIRST: Final = 2
@@ -47,6 +48,8 @@ def ogg_links(source: Source) -> list[OggLink]:
     for page in _pages(source):
         if page.is_first:
             if not in_headers:
+                if len(links) == MAX_LINKS:
+                    break
                 links.append(OggLink(page.position))
             links[-1].headers[page.serial] = page.start
         elif links and not links[-1].first_granule and page.granule != _NO_GRANULE:

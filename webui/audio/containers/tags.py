@@ -4,6 +4,7 @@ A tag is skipped by the length that it states. It can be several megabytes long,
 stand in front of any format.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,6 +17,7 @@ DETECT_BYTES: Final = 64
 APE_MAGIC: Final = b"APETAGEX"
 APE_HEAD_BYTES: Final = 32
 MAX_TAGS: Final = 1_000
+MAX_CANDIDATES: Final = 20_000  # places in a file that look like a tag; in random bytes there are 12 in 100 MB
 MAX_PADDING_BYTES: Final = 1 << 20  # zeros after a tag
 _FOOTER_FLAG: Final = 0x10
 _APE_HAS_HEADER: Final = 1 << 31
@@ -114,7 +116,7 @@ def occurrences(data: bytes, needle: bytes) -> Iterator[int]:
 def _tags_between_frames(source: Source) -> Iterator[range]:
     """Yields the tags that are followed by a frame, by another tag or by the end of the file, in order."""
     stop = 0
-    for position in list(find_all(source, b"ID3", b"TAG", APE_MAGIC)):
+    for position in list(itertools.islice(find_all(source, b"ID3", b"TAG", APE_MAGIC), MAX_CANDIDATES)):
         tag = _tag_at(source, position)
         if tag is None or tag.start < stop or tag.stop > source.size_bytes:
             continue

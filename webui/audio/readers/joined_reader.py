@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
-from webui.audio.blocks import AudioReader, Block, CannotOpenError, Silence
+from webui.audio.blocks import MISSING_S, AudioReader, Block, CannotOpenError, Silence
 from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
@@ -29,7 +29,7 @@ class JoinedReader:
         self.track = self._reader.track
         self.other_tracks = self._reader.other_tracks
         self.length_s: float | None = None
-        self.declared_s: float | None = self._reader.declared_s
+        self.declared_s: float | None = None
         self.failure: Exception | None = None
         self.silence = Silence()
         self.unused_bytes = 0
@@ -45,12 +45,17 @@ class JoinedReader:
                 self.unused_bytes += part.size_bytes
                 continue
             self.tracks = max(self.tracks, self._reader.tracks)
-            known = self.declared_s is not None and self._reader.declared_s is not None
-            self.declared_s = (self.declared_s or 0.0) + (self._reader.declared_s or 0.0) if known else None
             yield from self._blocks_of_one()
 
     def _blocks_of_one(self) -> Iterator[Block]:
-        yield from self._reader.blocks()
+        decoded_s = 0.0
+        for block in self._reader.blocks():
+            decoded_s += len(block.samples) / block.sample_rate
+            yield block
+        declared_s = self._reader.declared_s
+        if declared_s is None or declared_s <= decoded_s + MISSING_S:
+            declared_s = decoded_s
+        self.declared_s = (self.declared_s or 0.0) + declared_s
         self.failure = self.failure or self._reader.failure
         silence = self._reader.silence
         self.silence.total_s += silence.total_s
