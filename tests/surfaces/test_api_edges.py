@@ -17,6 +17,7 @@ from starlette.types import Message
 
 from tests.support.audio_files import voice, with_soundfile
 from tests.support.fake_model import FakeRegistry
+from tests.support.waiting import wait_until
 from webui.api.documents import JobRequest, RecognizeRequest
 from webui.api.jobs import JobsApi
 from webui.api.results import MAX_OFFSET
@@ -82,6 +83,49 @@ def test_limits_and_offsets_of_lists(client: TestClient, listed: str) -> None:
         assert code_of(client.get(f"/api/v1/{listed}?offset={offset}"), 422) == "api.bad_request"
         assert code_of(client.get(f"/api/v1/{listed}?limit={offset}"), 422) == "api.bad_request"
     assert client.get(f"/api/v1/{listed}?offset={MAX_OFFSET}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "labels", [["angry", "happy"], "angry,happy", '["angry", "happy"]', ["angry,happy"], ['["angry"]', "happy"]]
+)
+def test_lists_in_a_form(client: TestClient, labels: str | list[str]) -> None:
+    audio = {"audio": EXAMPLE.read_bytes()}
+    answer = client.post("/api/v1/recognize", data={"labels": labels}, files=audio)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["labels"] == ["angry", "happy"]
+    job = client.post("/api/v1/jobs", data={"labels": labels}, files=audio)
+    assert job.status_code == 202, job.text
+    lines = finished_lines(client, job.json()["links"]["jsonl"])
+    assert lines[0]["labels"] == ["angry", "happy"]
+
+
+def finished_lines(client: TestClient, address: str) -> list[dict[str, Any]]:
+    """Returns the results of a job once it has ended."""
+    job = address.partition("/results")[0]
+    wait_until(lambda: client.get(job).json()["state"] not in {"running", "stopping"})
+    return [json.loads(line) for line in client.get(address).text.splitlines()]
+
+
+@pytest.mark.parametrize("address", ["/api/v1/recognize", "/api/v1/jobs"])
+def test_a_single_value_given_twice_is_refused(client: TestClient, address: str) -> None:
+    audio = {"audio": EXAMPLE.read_bytes()}
+    before = client.get("/api/v1/jobs").json()["total"]
+    for field, values in {"granularity": ["frame", "segment"], "model": ["auto", "auto"], "nonsense": ["1", "2"]}.items():
+        answer = client.post(address, data={field: values}, files=audio)
+        assert code_of(answer, 422) == "api.bad_request"
+        assert f"{field}: Given 2 times; expected once" in answer.json()["detail"]
+    answer = client.post(address, data={"labels": ["angry", "joy"]}, files=audio)
+    assert code_of(answer, 422) == "api.bad_request"
+    assert client.get("/api/v1/jobs").json()["total"] == before
+    answer = client.post(address, data={"granularity": ["", "utterance"]}, files=audio)  # an empty field is absent
+    assert answer.status_code in {200, 202}, answer.text
+
+
+@pytest.mark.parametrize("listed", ["results", "jobs"])
+def test_a_query_parameter_given_twice_is_refused(client: TestClient, listed: str) -> None:
+    answer = client.get(f"/api/v1/{listed}?limit=1&offset=0&limit=2")
+    assert code_of(answer, 422) == "api.bad_request"
+    assert answer.json()["detail"].count("limit: Given 2 times; expected once") == 1
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 from uuid import uuid4
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
@@ -19,7 +19,7 @@ from webui.api import PREFIX
 from webui.api.documents import JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, example_response
 from webui.api.job_documents import job_document
-from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, form_fields, parse_body
+from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, check_query, form_fields, parse_body
 from webui.api.request_schemas import job_request_body
 from webui.api.results import MAX_OFFSET, MAX_PAGE
 from webui.api.sources import allowed_path
@@ -61,7 +61,7 @@ class JobsApi:
         self._folder = service.settings.outputs_dir / FOLDER
         self._runner: JobRunner | None = None
         self._open_error: OutputError | None = None
-        self.router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"])
+        self.router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"], dependencies=[Depends(check_query)])
         self._add_routes()
 
     def start(self) -> None:
@@ -132,7 +132,7 @@ class JobsApi:
             given = await request.body()
             return await run_in_threadpool(self._parse_and_submit, runner, job, given, caller)
         async with request.form(max_files=MAX_FILES, max_fields=32) as form:
-            body = parse_body(JobRequest, form_fields(form))
+            body = parse_body(JobRequest, form_fields(JobRequest, form))
             return await run_in_threadpool(self._save_and_submit, runner, job, form, body, caller)
 
     def _parse_and_submit(self, runner: JobRunner, job: str, given: bytes, caller: str) -> JobDocument:

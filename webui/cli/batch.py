@@ -73,7 +73,7 @@ def batch(
             window_s=window_s,
             hop_s=hop_s,
             raw_frames=raw,
-            labels=parse_labels(labels) if labels is not None else None,
+            labels=parse_labels(labels) if labels else None,
             max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
             merge_segments=merge,
             model=settings.model,

@@ -34,7 +34,7 @@ EmbeddingOption = Annotated[bool, typer.Option("--embedding", "-e", help="cli.op
 WindowOption = Annotated[float | None, typer.Option("--window", metavar="SECONDS", min=0, help="cli.option_window")]
 HopOption = Annotated[float | None, typer.Option("--hop", metavar="SECONDS", min=0, help="cli.option_hop")]
 RawOption = Annotated[bool, typer.Option("--raw", help="cli.option_raw")]
-LabelsOption = Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
+LabelsOption = Annotated[list[str] | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
 SegmentOption = Annotated[float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")]
 MergeOption = Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")]
 FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions``

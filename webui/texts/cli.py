@@ -430,8 +430,8 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
         zh="继续上次的任务，跳过已完成的文件。", en="Resumes: files that are done are skipped."
     ),
     "cli.option_labels": Text(
-        zh="只在这些情感中选择，用逗号分隔，例如 angry,happy。",
-        en="Choose only among these emotions, for example angry,happy.",
+        zh="只在这些情感中选择，用逗号分隔，例如 angry,happy；也可重复使用该选项。",
+        en="Choose only among these emotions, for example angry,happy; can be repeated.",
     ),
     "cli.option_max_segment": Text(
         zh="segment：片段最长多少秒，默认 15。", en="segment: longest segment in seconds, 15 by default."

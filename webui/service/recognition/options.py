@@ -1,5 +1,6 @@
 """Options of a recognition; the REST API, jobs, the command line and the page all use these classes."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator
@@ -47,7 +48,7 @@ class AnalysisOptions(Document):
         default=None,
         min_length=1,
         description="The emotions that share the scores, the others being left out of the softmax; all nine by "
-        "default. In a form: names with commas between them.",
+        "default. In a form: the field repeated, names with commas between them, or a JSON array.",
         examples=[["angry", "happy", "neutral", "sad"]],
     )
     max_segment_s: SegmentSeconds = Field(
@@ -58,7 +59,11 @@ class AnalysisOptions(Document):
     @field_validator("labels", mode="before")
     @classmethod
     def _split_labels(cls, value: object) -> object:
-        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        if isinstance(value, str):
+            return [name.strip() for name in value.split(",")]
+        if isinstance(value, list) and all(isinstance(part, str) for part in value):
+            return [name.strip() for part in value for name in part.split(",")]
+        return value
 
     @classmethod
     def of(cls, **values: Any) -> Self:  # noqa: ANN401 - one value per field
@@ -83,12 +88,13 @@ class RecognizeOptions(AnalysisOptions):
     extract_embedding: bool = Field(default=False, description="Whether `embedding.npy` is made.")
 
 
-def parse_labels(names: str) -> tuple[Emotion, ...]:
-    """Parses a list such as ``angry,happy``; returns the emotions in the order of ``Emotion``.
+def parse_labels(names: str | Sequence[str]) -> tuple[Emotion, ...]:
+    """Parses one or several lists such as ``angry,happy``; returns the emotions in the order of ``Emotion``.
 
     Raises:
         RequestError: a name is unknown, or there is none.
     """
+    names = names if isinstance(names, str) else ",".join(names)
     wanted = [name.strip().lower() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in emotion_names()]
     if unknown or not wanted:
