@@ -14,11 +14,11 @@ from webui.engine.listing import ModelListing, list_model
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.sample_rate import check_sample_rate
-from webui.engine.weights import LocatedWeights, own_folders
+from webui.engine.weights import FileStates, LocatedWeights, file_states, own_folders
 from webui.errors import ModelNotFoundError
 from webui.settings import Engine, Precision, Settings
 
-__all__ = ["AUTO", "FALLBACK", "LARGE", "ModelListing", "ModelRegistry", "OnProgress", "ResolvedModel"]
+__all__ = ["AUTO", "FALLBACK", "LARGE", "FileStates", "ModelListing", "ModelRegistry", "OnProgress", "ResolvedModel"]
 
 ANY_REPOSITORY: Final = "owner/name"  # stands for any repository in messages
 
@@ -63,6 +63,16 @@ class ModelRegistry:
         """Returns where a model's weights are stored on this machine, or None."""
         family = self._family_of(name)
         return family.find(name, self._settings) if family is not None else None
+
+    def can_answer(self, name: str) -> bool:
+        """Returns whether a model can be loaded with the settings without downloading anything."""
+        family = self._family_of(name)
+        return family is not None and family.can_answer(name, self._settings)
+
+    def file_states(self, name: str) -> FileStates:
+        """Returns the files in all folders in which a model's weights are searched; equal while none changes."""
+        family = self._family_of(name)
+        return file_states(folder for folder, _ in family.folders(name, self._settings)) if family else frozenset()
 
     def download(
         self,

@@ -1,5 +1,6 @@
 """Background download of the large model from a hub on loopback: the model in use meanwhile, cancel, retry."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,22 @@ def test_the_builtin_model_is_used_during_the_download(hub: Hub, settings: Setti
     assert service.recognize(clip).result.model.name == LARGE
     assert pool.status().active == pool.status().active
     assert (pool.status().can_cancel, pool.status().can_retry) == (False, False)
+
+
+def test_a_download_stops_if_the_weights_are_copied_meanwhile(
+    hub: Hub, settings: Settings, clip: Path, published: Path
+) -> None:
+    hub.pause_s = 0.5
+    service = RecognitionService(settings)
+    acquisition = service.models.prepare()
+    wait_until(lambda: hub.served_bytes > 0, PATIENCE_S)
+    folder = settings.models_dir / LARGE
+    for file in published.iterdir():
+        shutil.copy(file, folder / file.name)
+    acquisition.wait(PATIENCE_S)
+    assert acquisition.status.state is AcquisitionState.READY
+    assert hub.served_bytes < (published / "model.pt").stat().st_size
+    assert service.recognize(clip).result.model.name == LARGE
 
 
 def test_a_cancelled_download_can_be_resumed(hub: Hub, settings: Settings, clip: Path) -> None:
