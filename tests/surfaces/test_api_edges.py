@@ -110,7 +110,11 @@ def finished_lines(client: TestClient, address: str) -> list[dict[str, Any]]:
 def test_a_single_value_given_twice_is_refused(client: TestClient, address: str) -> None:
     audio = {"audio": EXAMPLE.read_bytes()}
     before = client.get("/api/v1/jobs").json()["total"]
-    for field, values in {"granularity": ["frame", "segment"], "model": ["auto", "auto"], "nonsense": ["1", "2"]}.items():
+    for field, values in {
+        "granularity": ["frame", "segment"],
+        "model": ["auto", "auto"],
+        "nonsense": ["1", "2"],
+    }.items():
         answer = client.post(address, data={field: values}, files=audio)
         assert code_of(answer, 422) == "api.bad_request"
         assert f"{field}: Given 2 times; expected once" in answer.json()["detail"]

@@ -1,6 +1,7 @@
 """``batch``: recognizes many recordings and writes one table; an interrupted run can be resumed."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -30,6 +31,7 @@ from webui.results import Granularity, Notice
 from webui.service import RecognitionService
 from webui.service.evaluate.manifest import SOUND_SUFFIXES
 from webui.service.jobs.runner import JobRunner
+from webui.service.jobs.table_reading import read_table
 from webui.service.jobs.tables import TableFormat, write_table
 from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions, parse_labels
 from webui.settings import Settings
@@ -46,6 +48,7 @@ def batch(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="cli.option_batch_out")] = Path("results.csv"),
     format: Annotated[TableFormat | None, typer.Option("--format", help="cli.option_batch_format")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="cli.option_batch_resume")] = False,
+    force: Annotated[bool, typer.Option("--force", help="cli.option_batch_force")] = False,
     granularity: GranularityOption = Granularity.UTTERANCE,
     window_s: WindowOption = None,
     hop_s: HopOption = None,
@@ -80,7 +83,7 @@ def batch(
             precision=settings.precision,
         )
         check_effect(options)
-        return _Batch(settings, options, out, kind, terminal).run(list(_files(sources)), resume=resume)
+        return _Batch(settings, options, out, kind, terminal).run(list(_files(sources)), resume=resume, force=force)
 
     return run
 
@@ -117,16 +120,29 @@ class _Batch:
         self._state = out.with_name(f"{out.name}.progress.sqlite")
         self._service = RecognitionService(settings)
 
-    def run(self, files: list[tuple[str, str]], *, resume: bool) -> ExitCode:
-        """Recognizes until everything is done or interrupted by Ctrl-C; writes the table in either case."""
+    def run(self, files: list[tuple[str, str]], *, resume: bool, force: bool) -> ExitCode:
+        """Recognizes until everything is done or interrupted by Ctrl-C; writes the table in either case.
+
+        Args:
+            files: names and paths of the recordings.
+            resume: whether to continue an interrupted batch, or to extend a finished table.
+            force: whether an existing table may be replaced.
+
+        Raises:
+            RequestError: there is an existing table or an interrupted batch, and neither option is given.
+        """
         if not files:
             raise RequestError("cli.batch_nothing", expected=" ".join(sorted(SOUND_SUFFIXES)))
+        interrupted, exists = self._state.exists(), self._out.exists()
+        if (interrupted or exists) and not (resume or force):
+            raise RequestError("cli.batch_exists", path=self._out)
+        finished = read_table(self._out, self._kind, JOB) if exists and not interrupted and not force else []
         if not resume:
             self._delete_state()
         store = JobStore(self._state)
         runner = JobRunner(self._service, store)
         try:
-            self._prepare(runner, files)
+            self._prepare(runner, files, finished)
             runner.start()
             record = self._watch(runner)
         finally:
@@ -136,12 +152,21 @@ class _Batch:
             store.close()
         return self._print_summary(record, failures)
 
-    def _prepare(self, runner: JobRunner, files: list[tuple[str, str]]) -> None:
-        """Adds the recordings to the job, except for those that are in it already."""
+    def _prepare(self, runner: JobRunner, files: list[tuple[str, str]], finished: list[Item]) -> None:
+        """Adds the recordings to the job, except for those that are in it or in the finished table already."""
         store = runner.store
         before = store.job(JOB)
         if before is None:
-            runner.submit(files, self._options, job=JOB)
+            given = {name for name, _path in files}
+            kept = [item for item in finished if item.state is ItemState.DONE or item.name not in given]
+            names = {item.name for item in kept}
+            new = [(name, path) for name, path in files if name not in names]
+            runner.submit([*((item.name, item.place) for item in kept), *new], self._options, job=JOB)
+            for number, item in enumerate(kept):
+                store.finish(replace(item, number=number), item.state, item.outcome)
+            if kept:
+                done = sum(item.state is ItemState.DONE for item in kept)
+                self._terminal.print_text("cli.batch_resumed", done=done, files=len(kept) + len(new))
             return
         if AnalysisOptions.model_validate_json(before.options) != self._options:
             raise RequestError("cli.batch_other_options", file=self._state.name)

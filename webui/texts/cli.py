@@ -318,6 +318,20 @@ _MESSAGES: Final[Mapping[str, Text]] = {
         zh="{file} 是用其他选项开始的。请用相同的选项继续，或去掉 --resume 重新开始。",
         en="{file} was started with other options. Resume with the same options, or omit --resume to start again.",
     ),
+    "cli.batch_exists": Text(
+        zh="{path} 已存在，或其任务未完成。加上 --resume 可继续，用 --out 指定另一个文件名，或用 --force 覆盖。",
+        en=(
+            "{path} exists already, or its batch is unfinished. Add --resume to continue it, name another file with "
+            "--out, or add --force to replace it."
+        ),
+    ),
+    "cli.batch_other_table": Text(
+        zh="{path} 不是 batch 以这种格式写出的表格，无法继续。请用 --out 指定另一个文件名，或用 --force 覆盖。",
+        en=(
+            "{path} is not a table that batch wrote in this format, so it can't be continued. Name another file with "
+            "--out, or add --force to replace it."
+        ),
+    ),
     "cli.export_busy": Text(zh="正在导出 {model}……", en="Exporting {model} ..."),
     "cli.exported": Text(zh="已写入 {path}（{size_mb:.1f} MB）", en="Wrote {path} ({size_mb:.1f} MB)"),
     "cli.verify_agreement": Text(
@@ -429,6 +443,7 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.option_batch_resume": Text(
         zh="继续上次的任务，跳过已完成的文件。", en="Resumes: files that are done are skipped."
     ),
+    "cli.option_batch_force": Text(zh="覆盖已有的表格，从头开始。", en="Replaces an existing table and starts anew."),
     "cli.option_labels": Text(
         zh="只在这些情感中选择，用逗号分隔，例如 angry,happy；也可重复使用该选项。",
         en="Choose only among these emotions, for example angry,happy; can be repeated.",
