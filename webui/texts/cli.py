@@ -377,6 +377,27 @@ _DOCTOR: Final[Mapping[str, Text]] = {
         zh="缺少软件包：{names}。请运行 bash run.sh 安装。",
         en="Missing packages: {names}. Run bash run.sh to install them.",
     ),
+    "cli.doctor_lite": Text(
+        zh=(
+            "只安装了 requirements-lite.txt 的软件包：可用导出的模型运行 recognize 和 batch；"
+            "网页、REST API 和其他模型需要 bash run.sh 安装的全部软件包。"
+        ),
+        en=(
+            "Only the packages of requirements-lite.txt are installed: `recognize` and `batch` work with an exported "
+            "model. The page, the REST API and other models need all packages, which bash run.sh installs."
+        ),
+    ),
+    "cli.lite_no_server": Text(
+        zh=(
+            "只安装了 requirements-lite.txt 的软件包，不能启动服务器；可用导出的模型运行 recognize 和 batch。"
+            "要使用网页和 REST API，请用 bash run.sh 启动，它会安装全部软件包。"
+        ),
+        en=(
+            "Only the packages of requirements-lite.txt are installed, which can't run the server; `recognize` and "
+            "`batch` work with an exported model. For the page and the REST API start with bash run.sh, which installs "
+            "all packages."
+        ),
+    ),
     "cli.doctor_unused_gpu": Text(
         zh="本机有 GPU（{found}），但安装的 PyTorch 只支持 CPU。请运行 SPEECH_EMOTION_TORCH=auto bash run.sh。",
         en=(

@@ -144,8 +144,8 @@ class ModelPool:
         return slot.loaded if slot is not None else None
 
     def ready(self) -> tuple[str, ...]:
-        """Returns the names of the models whose weights are on this machine, best first."""
-        return tuple(name for name in self._registry.names() if self._registry.find(name) is not None)
+        """Returns the names of the models that can be loaded without downloading anything, best first."""
+        return tuple(name for name in self._registry.names() if self._registry.can_answer(name))
 
     def prepare(self) -> ModelAcquisition:
         """Starts to acquire the default model in the background; until it is ready, the built-in model is used.
