@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
@@ -23,11 +23,13 @@ from webui.api.jobs import JobsApi
 from webui.api.results import MAX_OFFSET
 from webui.api.routes import Api
 from webui.engine.emotion2vec.verification_record import ClipComparison
-from webui.errors import RequestError, SpeechEmotionError
+from webui.engine.registry import LARGE
+from webui.errors import CheckpointError, DownloadError, RequestError, SpeechEmotionError
 from webui.http.opened_file import OpenedFileResponse
 from webui.http.problems import answer_error
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService, RecognizeOptions
+from webui.service.models.acquisition import AcquisitionState, AcquisitionStatus, ModelAcquisition
 from webui.service.recognition.options import MAX_MAX_SEGMENT_S, AnalysisOptions
 from webui.settings import MAX_SMOOTHING_S, PROJECT_DIR, Settings
 from webui.storage.run_ids import RunIds
@@ -47,16 +49,46 @@ def client(outputs: Path) -> Iterator[TestClient]:
     """A client of the REST routes without the page, which takes seconds to build."""
     settings = Settings(outputs_dir=outputs)
     service = RecognitionService(settings, FakeRegistry(settings))
-    app = FastAPI()
-    for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, answer_error)
     jobs = JobsApi(service)
-    app.include_router(jobs.router)
-    app.include_router(Api(service).router)
+    app = app_of(service, jobs.router)
     jobs.start()
     with TestClient(app, raise_server_exceptions=False) as opened:
         yield opened
     jobs.stop()
+
+
+def app_of(service: RecognitionService, *routers: APIRouter) -> FastAPI:
+    """Returns the REST routes without the page, which takes seconds to build."""
+    app = FastAPI()
+    for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer_error)
+    for router in (*routers, Api(service).router):  # the last one refuses all other addresses
+        app.include_router(router)
+    return app
+
+
+@pytest.mark.parametrize("builtin", [True, False])
+def test_only_a_download_under_way_asks_to_retry(tmp_path: Path, builtin: bool) -> None:
+    service = RecognitionService(Settings(outputs_dir=tmp_path, models_dir=tmp_path / "models", builtin=builtin))
+    acquisition = ModelAcquisition(LARGE, lambda _report, _cancelled: None)
+    service.models.acquisition = acquisition
+    unreachable = DownloadError("download.cancelled", model=LARGE)
+    damaged = CheckpointError("checkpoint.damaged", file="model.pt", reason="no zip")
+    with TestClient(app_of(service), raise_server_exceptions=False) as client:
+        for state, problem, status in (
+            (AcquisitionState.WAITING, None, 503),
+            (AcquisitionState.DOWNLOADING, None, 503),
+            (AcquisitionState.CONVERTING, None, 503),
+            (AcquisitionState.FAILED, unreachable, 409),
+        ):
+            acquisition._status = AcquisitionStatus(LARGE, state, problem=problem)
+            for model in (LARGE,) if builtin else (LARGE, "auto"):
+                answer = client.post("/api/v1/recognize", data={"model": model}, files={"audio": EXAMPLE.read_bytes()})
+                assert answer.status_code == status, (state, answer.text)
+                assert ("retry-after" in answer.headers) is (status == 503)
+        service.models.get = lambda *_given: (_ for _ in ()).throw(damaged)  # type: ignore[method-assign]
+        answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()})
+        assert (code_of(answer, 503), "retry-after" in answer.headers) == ("checkpoint.damaged", False)
 
 
 def recognized(client: TestClient) -> str:

@@ -58,7 +58,7 @@ class Api:
         add(
             f"{PREFIX}/recognize", self.recognize, methods=["POST"], response_model=RecognizedAudio,
             response_model_exclude_none=True, tags=["recognition"], summary="Recognize the emotion of one recording",
-            responses=example_response(200, RECOGNIZED) | responses(401, 403, 408, 413, 422, 429, 503, 504, 507),
+            responses=example_response(200, RECOGNIZED) | responses(401, 403, 408, 409, 413, 422, 429, 503, 504, 507),
             openapi_extra={"requestBody": recognize_request_body()},
         )  # fmt: skip
         self.router.include_router(self._results.router)

@@ -79,10 +79,10 @@ def test_a_download_stops_if_the_weights_are_copied_meanwhile(
     hub.pause_s = 0.5
     service = RecognitionService(settings)
     acquisition = service.models.prepare()
-    wait_until(lambda: hub.served_bytes > 0, PATIENCE_S)
     folder = settings.models_dir / LARGE
-    for file in published.iterdir():
-        shutil.copy(file, folder / file.name)
+    wait_until(lambda: all((folder / name).is_file() for name in ("config.yaml", "tokens.txt")), PATIENCE_S)
+    wait_until(lambda: hub.requests_for("model.pt") > 0, PATIENCE_S)
+    shutil.copyfile(published / "model.pt", folder / ".copy").rename(folder / "model.pt")
     acquisition.wait(PATIENCE_S)
     assert acquisition.status.state is AcquisitionState.READY
     assert hub.served_bytes < (published / "model.pt").stat().st_size

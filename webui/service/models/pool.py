@@ -304,13 +304,15 @@ class ModelPool:
         """Refuses a named model that is not on this machine yet; a request does wait for one that is being loaded.
 
         Raises:
-            ModelNotReadyError: the model is still being downloaded or converted.
+            ModelNotReadyError: the model is still being downloaded or converted, or is about to be.
         """
         status = self.acquisition.status if self.acquisition is not None else None
         if status is None or status.name != name:
             return
         notice = status.notice()
-        if notice is not None and status.state in {AcquisitionState.DOWNLOADING, AcquisitionState.CONVERTING}:
+        preparing = status.state in {AcquisitionState.DOWNLOADING, AcquisitionState.CONVERTING}
+        about_to = status.state is AcquisitionState.WAITING and not self._registry.can_answer(name)
+        if notice is not None and (preparing or about_to):
             raise ModelNotReadyError(notice.code, **notice.values)
 
     def _get_auto(self, runtime: Runtime) -> LoadedModel:
@@ -319,8 +321,13 @@ class ModelPool:
             self.acquisition.wait(COPIED_WAIT_S)
         if self._failure is not None:  # no use in reading gigabytes again for every request
             return self._get_builtin(runtime, (Notice.of_error(self._failure.code, self._failure.values),))
-        choice = self._registry.choose(AUTO)
         status = self._acquisition_status()
+        try:
+            choice = self._registry.choose(AUTO)
+        except ModelNotFoundError:  # the settings exclude the built-in model
+            if status is not None:
+                self._check_acquired(status.name)
+            raise
         pending = status.notice() if status is not None else None
         if choice.name == FALLBACK:
             return self._get_builtin(runtime, (pending,) if pending is not None else choice.notices)
