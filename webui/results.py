@@ -43,6 +43,7 @@ WARNING_ORDER: Final = (
     "audio.narrow_band",
     "audio.several_tracks",
     "engine.fell_back",
+    "request.precision_ignored",
     "windows.cut",
     "audio.above_full_scale",
 )

@@ -157,6 +157,50 @@ def test_a_single_value_given_twice_is_refused(client: TestClient, address: str)
     assert answer.status_code in {200, 202}, answer.text
 
 
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"hop_s": "0.5"}, "api.only_with_frames"),
+        ({"window_s": "1", "granularity": "segment"}, "api.only_with_frames"),
+        ({"raw_frames": "true"}, "api.only_with_frames"),
+        ({"raw_frames": "true", "hop_s": "1", "granularity": "frame"}, "api.raw_or_smooth"),
+        ({"merge_segments": "true"}, "api.only_with_segments"),
+        ({"max_segment_s": "4", "granularity": "frame"}, "api.only_with_segments"),
+    ],
+)
+def test_fields_without_effect_are_refused(client: TestClient, fields: dict[str, str], code: str) -> None:
+    before = client.get("/api/v1/jobs").json()["total"]
+    for address in ("/api/v1/recognize", "/api/v1/jobs"):
+        answer = client.post(address, data=fields, files={"audio": EXAMPLE.read_bytes()})
+        assert code_of(answer, 422) == code
+    assert client.get("/api/v1/jobs").json()["total"] == before
+
+
+def test_a_precision_without_effect_is_a_warning(client: TestClient) -> None:
+    audio = {"audio": EXAMPLE.read_bytes()}
+    plain = client.post("/api/v1/recognize", data={"precision": "fp32"}, files=audio).json()
+    assert "request.precision_ignored" not in [warning["code"] for warning in plain["warnings"]]
+    said = client.post("/api/v1/recognize", data={"precision": "int8"}, files=audio).json()
+    (warning,) = [one for one in said["warnings"] if one["code"] == "request.precision_ignored"]
+    assert warning["values"] == {"model": "fake", "found": "int8"}
+    assert said["scores"] == plain["scores"]
+    job = client.post("/api/v1/jobs", data={"precision": "int8"}, files=audio).json()
+    (line,) = finished_lines(client, job["links"]["jsonl"])
+    assert "request.precision_ignored" in [one["code"] for one in line["warnings"]]
+
+
+@pytest.mark.parametrize("granularity", ["frame", "segment"])
+def test_a_table_of_one_row_per_recording_holds_no_frames(client: TestClient, granularity: str) -> None:
+    audio = {"audio": EXAMPLE.read_bytes()}
+    job = client.post("/api/v1/jobs", data={"granularity": granularity}, files=audio).json()
+    assert list(job["links"]) == ["jsonl"]
+    (line,) = finished_lines(client, job["links"]["jsonl"])
+    assert line[f"{granularity}s"] is not None
+    for query in ("", "?format=csv", "?format=parquet"):
+        answer = client.get(f"/api/v1/jobs/{job['id']}/results{query}")
+        assert code_of(answer, 422) == "api.needs_jsonl"
+
+
 @pytest.mark.parametrize("listed", ["results", "jobs"])
 def test_a_query_parameter_given_twice_is_refused(client: TestClient, listed: str) -> None:
     answer = client.get(f"/api/v1/{listed}?limit=1&offset=0&limit=2")

@@ -90,6 +90,13 @@ def path_and_scores(table: Path) -> dict[str, str]:
     return {row["path"]: f"{row['emotion']} {row['happy']} {row['model']}" for row in found}
 
 
+def test_a_precision_without_effect(command_line: CommandLine, tmp_path: Path) -> None:
+    table = tmp_path / "results.csv"
+    ended = command_line.run("batch", str(EXAMPLE), "--out", str(table), "--precision", "int8")
+    assert ended.code == 0
+    assert ended.err.count("the requested int8 had no effect") == 1
+
+
 def test_a_file_that_is_not_a_table_is_kept(command_line: CommandLine, tmp_path: Path) -> None:
     table = tmp_path / "results.csv"
     table.write_text("name,age\nanna,3\n", "utf-8")

@@ -18,7 +18,7 @@ from starlette.datastructures import FormData, UploadFile
 from webui.api import PREFIX
 from webui.api.documents import JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, example_response
-from webui.api.job_documents import job_document
+from webui.api.job_documents import granularity_of, job_document
 from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, check_query, form_fields, parse_body
 from webui.api.request_schemas import job_request_body
 from webui.api.results import MAX_OFFSET, MAX_PAGE
@@ -29,6 +29,7 @@ from webui.http.access import caller_name
 from webui.http.file_names import plain_name
 from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.problems import responses
+from webui.results import Granularity
 from webui.service import RecognitionService
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, write_table
@@ -206,6 +207,9 @@ class JobsApi:
         """Returns a table with one row per recording, including those that are not finished yet."""
         runner = self._running()
         record = _found(runner, job_id)
+        found = granularity_of(record)
+        if found is not Granularity.UTTERANCE and format is not TableFormat.JSONL:
+            raise RequestError("api.needs_jsonl", found=found.value, format=format.value)
         folder = Path(tempfile.mkdtemp(prefix="speech-emotion-job-"))
         path = folder / f"job_{record.id}.{format.value}"
         try:

@@ -26,7 +26,7 @@ from webui.cli.options import (
     load_settings,
 )
 from webui.cli.terminal import Terminal
-from webui.errors import RequestError
+from webui.errors import ModelNotFoundError, RequestError
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
 from webui.service.evaluate.manifest import SOUND_SUFFIXES
@@ -143,6 +143,7 @@ class _Batch:
         runner = JobRunner(self._service, store)
         try:
             self._prepare(runner, files, finished)
+            self._print_ignored_precision()
             runner.start()
             record = self._watch(runner)
         finally:
@@ -174,6 +175,15 @@ class _Batch:
         store.retry_failed(JOB)
         known = {item.name for item in store.items(JOB)}
         store.extend(JOB, [(name, path) for name, path in files if name not in known])
+
+    def _print_ignored_precision(self) -> None:
+        try:
+            name = self._service.registry.choose(self._service.settings.model).name
+        except ModelNotFoundError:  # every recording will report it
+            return
+        ignored = self._service.ignored_precision(name, self._options.precision)
+        if ignored is not None:
+            self._terminal.print_notice(ignored)
 
     def _watch(self, runner: JobRunner) -> JobRecord:
         with self._terminal.count(text("cli.batch_busy", self._terminal.language)) as show:

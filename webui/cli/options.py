@@ -11,7 +11,7 @@ from webui.cli.exit_codes import ExitCode
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
 from webui.results import Granularity
-from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions
+from webui.service.recognition.options import AnalysisOptions, Conflict, find_conflict
 from webui.settings import ENV_PREFIX, Device, Engine, Precision, Settings
 
 CommandAction = Callable[[Terminal], ExitCode]  # runs a parsed command
@@ -58,16 +58,15 @@ def check_effect(options: AnalysisOptions) -> None:
         RequestError: options for frame scores without ``--granularity frame``, for segments without
             ``--granularity segment``, or ``--raw`` with a window or hop.
     """
-    smoothing = [FLAGS[name] for name in ("window_s", "hop_s") if getattr(options, name) is not None]
-    of_frames = [*smoothing, *([FLAGS["raw_frames"]] if options.raw_frames else [])]
-    if of_frames and options.granularity is not Granularity.FRAME:
-        raise RequestError("cli.only_with_frames", found=", ".join(of_frames))
-    if options.raw_frames and smoothing:
-        raise RequestError("cli.raw_or_smooth", found=", ".join(of_frames))
-    of_segments = [FLAGS["max_segment_s"]] if options.max_segment_s != MAX_SEGMENT_S else []
-    of_segments += [FLAGS["merge_segments"]] if options.merge_segments else []
-    if of_segments and options.granularity is not Granularity.SEGMENT:
-        raise RequestError("request.only_with_segments", found=", ".join(of_segments))
+    conflict = find_conflict(options)
+    if conflict is not None:
+        kind, names = conflict
+        codes = {
+            Conflict.NO_FRAMES: "cli.only_with_frames",
+            Conflict.RAW_OR_SMOOTH: "cli.raw_or_smooth",
+            Conflict.NO_SEGMENTS: "request.only_with_segments",
+        }
+        raise RequestError(codes[kind], found=", ".join(FLAGS[name] for name in names))
 
 
 def load_settings(**given: object) -> Settings:

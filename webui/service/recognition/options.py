@@ -1,6 +1,7 @@
 """Options of a recognition; the REST API, jobs, the command line and the page all use these classes."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator
@@ -86,6 +87,29 @@ class RecognizeOptions(AnalysisOptions):
     """
 
     extract_embedding: bool = Field(default=False, description="Whether `embedding.npy` is made.")
+
+
+class Conflict(StrEnum):
+    """Why options would have no effect."""
+
+    NO_FRAMES = "no_frames"
+    NO_SEGMENTS = "no_segments"
+    RAW_OR_SMOOTH = "raw_or_smooth"
+
+
+def find_conflict(options: AnalysisOptions) -> tuple[Conflict, tuple[str, ...]] | None:
+    """Returns the names of options that would have no effect, with the reason; None if there are none."""
+    smoothing = tuple(name for name in ("window_s", "hop_s") if getattr(options, name) is not None)
+    of_frames = (*smoothing, *(("raw_frames",) if options.raw_frames else ()))
+    if of_frames and options.granularity is not Granularity.FRAME:
+        return Conflict.NO_FRAMES, of_frames
+    if options.raw_frames and smoothing:
+        return Conflict.RAW_OR_SMOOTH, of_frames
+    of_segments: tuple[str, ...] = ("max_segment_s",) if options.max_segment_s != MAX_SEGMENT_S else ()
+    of_segments += ("merge_segments",) if options.merge_segments else ()
+    if of_segments and options.granularity is not Granularity.SEGMENT:
+        return Conflict.NO_SEGMENTS, of_segments
+    return None
 
 
 def parse_labels(names: str | Sequence[str]) -> tuple[Emotion, ...]:
