@@ -1,6 +1,7 @@
 """Background download of the large model from a hub on loopback: the model in use meanwhile, cancel, retry."""
 
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.support.hub import Hub, serve
 from tests.support.waiting import wait_until
 from webui.engine.hub import hubs
 from webui.errors import ModelNotFoundError, ModelNotReadyError
+from webui.files import default_mode
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.models.acquisition import AcquisitionState
 from webui.settings import Device, Settings
@@ -70,6 +72,9 @@ def test_the_builtin_model_is_used_during_the_download(hub: Hub, settings: Setti
     assert acquisition.status.state is AcquisitionState.READY
     assert service.recognize(clip).result.model.name == LARGE
     assert pool.status().active == pool.status().active
+    folder = settings.models_dir / LARGE
+    for name in ("config.yaml", "model.pt", "model.safetensors"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == default_mode(folder), name
     assert (pool.status().can_cancel, pool.status().can_retry) == (False, False)
 
 
