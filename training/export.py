@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -26,6 +27,7 @@ from webui.engine.builtin.checkpoint import (
     read_weights,
 )
 from webui.engine.builtin.network import BuiltinNetwork, MemberNetwork
+from webui.files import replace_file
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import calibration_error
 
@@ -148,8 +150,7 @@ def write_model(
         name: (tensor if name.startswith("front_end") else tensor.half()).contiguous()
         for name, tensor in network.state_dict().items()
     }
-    save_file(tensors, directory / WEIGHTS_NAME, metadata={"format": "pt"})
-    (directory / WEIGHTS_NAME).chmod(0o644)  # safetensors creates the file readable only for its owner
+    replace_file(directory / WEIGHTS_NAME, partial(save_file, tensors, metadata={"format": "pt"}))
     (directory / CONFIG_NAME).write_text(
         json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )

@@ -153,6 +153,14 @@ class OutputError(SpeechEmotionError):
     """The results can't be written, because the disk is full or not writable."""
 
 
+def missing_package(error: BaseException) -> str | None:
+    """Returns the name of the package that an import did not find; None for other errors and for own modules."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    package = error.name.split(".")[0]
+    return package if package != "webui" else None
+
+
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, or the name of its class if it has no message."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
@@ -51,8 +52,9 @@ def _escape(character: str) -> str:
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Calls ``write`` for a draft beside ``path``, flushes the draft to the disk and renames it to ``path``.
 
-    A reader sees either the old or the complete new file, even after a power cut. Concurrent writers don't interfere
-    with each other: the file of the last one to finish remains.
+    The file gets the mode that the umask gives, also from libraries that create private files, such as safetensors. A
+    reader sees either the old or the complete new file, even after a power cut. Concurrent writers don't interfere with
+    each other: the file of the last one to finish remains.
 
     Args:
         path: path of the file to create or replace, in an existing folder.
@@ -63,12 +65,28 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """
     draft = path.with_name(f".{path.name}.{uuid4().hex}{DRAFT_SUFFIX}")
     try:
+        mode = default_mode(path.parent)
         write(draft)
+        draft.chmod(mode)
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def default_mode(folder: Path) -> int:
+    """Returns the mode of a new file in a folder, found with an empty file: reading the umask would change it.
+
+    Raises:
+        OSError: the disk is full or not writable.
+    """
+    probe = folder / f".{uuid4().hex}{DRAFT_SUFFIX}"
+    try:
+        probe.touch()
+        return stat.S_IMODE(probe.stat().st_mode)
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def hash_file(path: Path, on_progress: Callable[[float], None] = lambda _fraction: None) -> str:

@@ -47,6 +47,7 @@ WARNING_ORDER: Final = (
     "audio.several_tracks",
     "audio.dual_mono",
     "engine.fell_back",
+    "request.precision_ignored",
     "windows.cut",
     "audio.above_full_scale",
 )

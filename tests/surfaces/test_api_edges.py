@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
@@ -17,16 +17,19 @@ from starlette.types import Message
 
 from tests.support.audio_files import voice, with_soundfile
 from tests.support.fake_model import FakeRegistry
+from tests.support.waiting import wait_until
 from webui.api.documents import JobRequest, RecognizeRequest
 from webui.api.jobs import JobsApi
 from webui.api.results import MAX_OFFSET
 from webui.api.routes import Api
 from webui.engine.emotion2vec.verification_record import ClipComparison
-from webui.errors import RequestError, SpeechEmotionError
+from webui.engine.registry import LARGE
+from webui.errors import CheckpointError, DownloadError, RequestError, SpeechEmotionError
 from webui.http.opened_file import OpenedFileResponse
 from webui.http.problems import answer_error
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService, RecognizeOptions
+from webui.service.models.acquisition import AcquisitionState, AcquisitionStatus, ModelAcquisition
 from webui.service.recognition.options import MAX_MAX_SEGMENT_S, AnalysisOptions
 from webui.settings import MAX_SMOOTHING_S, PROJECT_DIR, Settings
 from webui.storage.run_ids import RunIds
@@ -46,16 +49,46 @@ def client(outputs: Path) -> Iterator[TestClient]:
     """A client of the REST routes without the page, which takes seconds to build."""
     settings = Settings(outputs_dir=outputs)
     service = RecognitionService(settings, FakeRegistry(settings))
-    app = FastAPI()
-    for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, answer_error)
     jobs = JobsApi(service)
-    app.include_router(jobs.router)
-    app.include_router(Api(service).router)
+    app = app_of(service, jobs.router)
     jobs.start()
     with TestClient(app, raise_server_exceptions=False) as opened:
         yield opened
     jobs.stop()
+
+
+def app_of(service: RecognitionService, *routers: APIRouter) -> FastAPI:
+    """Returns the REST routes without the page, which takes seconds to build."""
+    app = FastAPI()
+    for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer_error)
+    for router in (*routers, Api(service).router):  # the last one refuses all other addresses
+        app.include_router(router)
+    return app
+
+
+@pytest.mark.parametrize("builtin", [True, False])
+def test_only_a_download_under_way_asks_to_retry(tmp_path: Path, builtin: bool) -> None:
+    service = RecognitionService(Settings(outputs_dir=tmp_path, models_dir=tmp_path / "models", builtin=builtin))
+    acquisition = ModelAcquisition(LARGE, lambda _report, _cancelled: None)
+    service.models.acquisition = acquisition
+    unreachable = DownloadError("download.cancelled", model=LARGE)
+    damaged = CheckpointError("checkpoint.damaged", file="model.pt", reason="no zip")
+    with TestClient(app_of(service), raise_server_exceptions=False) as client:
+        for state, problem, status in (
+            (AcquisitionState.WAITING, None, 503),
+            (AcquisitionState.DOWNLOADING, None, 503),
+            (AcquisitionState.CONVERTING, None, 503),
+            (AcquisitionState.FAILED, unreachable, 409),
+        ):
+            acquisition._status = AcquisitionStatus(LARGE, state, problem=problem)
+            for model in (LARGE,) if builtin else (LARGE, "auto"):
+                answer = client.post("/api/v1/recognize", data={"model": model}, files={"audio": EXAMPLE.read_bytes()})
+                assert answer.status_code == status, (state, answer.text)
+                assert ("retry-after" in answer.headers) is (status == 503)
+        service.models.get = lambda *_given: (_ for _ in ()).throw(damaged)  # type: ignore[method-assign]
+        answer = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()})
+        assert (code_of(answer, 503), "retry-after" in answer.headers) == ("checkpoint.damaged", False)
 
 
 def recognized(client: TestClient) -> str:
@@ -82,6 +115,97 @@ def test_limits_and_offsets_of_lists(client: TestClient, listed: str) -> None:
         assert code_of(client.get(f"/api/v1/{listed}?offset={offset}"), 422) == "api.bad_request"
         assert code_of(client.get(f"/api/v1/{listed}?limit={offset}"), 422) == "api.bad_request"
     assert client.get(f"/api/v1/{listed}?offset={MAX_OFFSET}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "labels", [["angry", "happy"], "angry,happy", '["angry", "happy"]', ["angry,happy"], ['["angry"]', "happy"]]
+)
+def test_lists_in_a_form(client: TestClient, labels: str | list[str]) -> None:
+    audio = {"audio": EXAMPLE.read_bytes()}
+    answer = client.post("/api/v1/recognize", data={"labels": labels}, files=audio)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["labels"] == ["angry", "happy"]
+    job = client.post("/api/v1/jobs", data={"labels": labels}, files=audio)
+    assert job.status_code == 202, job.text
+    lines = finished_lines(client, job.json()["links"]["jsonl"])
+    assert lines[0]["labels"] == ["angry", "happy"]
+
+
+def finished_lines(client: TestClient, address: str) -> list[dict[str, Any]]:
+    """Returns the results of a job once it has ended."""
+    job = address.partition("/results")[0]
+    wait_until(lambda: client.get(job).json()["state"] not in {"running", "stopping"})
+    return [json.loads(line) for line in client.get(address).text.splitlines()]
+
+
+@pytest.mark.parametrize("address", ["/api/v1/recognize", "/api/v1/jobs"])
+def test_a_single_value_given_twice_is_refused(client: TestClient, address: str) -> None:
+    audio = {"audio": EXAMPLE.read_bytes()}
+    before = client.get("/api/v1/jobs").json()["total"]
+    for field, values in {
+        "granularity": ["frame", "segment"],
+        "model": ["auto", "auto"],
+        "nonsense": ["1", "2"],
+    }.items():
+        answer = client.post(address, data={field: values}, files=audio)
+        assert code_of(answer, 422) == "api.bad_request"
+        assert f"{field}: Given 2 times; expected once" in answer.json()["detail"]
+    answer = client.post(address, data={"labels": ["angry", "joy"]}, files=audio)
+    assert code_of(answer, 422) == "api.bad_request"
+    assert client.get("/api/v1/jobs").json()["total"] == before
+    answer = client.post(address, data={"granularity": ["", "utterance"]}, files=audio)  # an empty field is absent
+    assert answer.status_code in {200, 202}, answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"hop_s": "0.5"}, "api.only_with_frames"),
+        ({"window_s": "1", "granularity": "segment"}, "api.only_with_frames"),
+        ({"raw_frames": "true"}, "api.only_with_frames"),
+        ({"raw_frames": "true", "hop_s": "1", "granularity": "frame"}, "api.raw_or_smooth"),
+        ({"merge_segments": "true"}, "api.only_with_segments"),
+        ({"max_segment_s": "4", "granularity": "frame"}, "api.only_with_segments"),
+    ],
+)
+def test_fields_without_effect_are_refused(client: TestClient, fields: dict[str, str], code: str) -> None:
+    before = client.get("/api/v1/jobs").json()["total"]
+    for address in ("/api/v1/recognize", "/api/v1/jobs"):
+        answer = client.post(address, data=fields, files={"audio": EXAMPLE.read_bytes()})
+        assert code_of(answer, 422) == code
+    assert client.get("/api/v1/jobs").json()["total"] == before
+
+
+def test_a_precision_without_effect_is_a_warning(client: TestClient) -> None:
+    audio = {"audio": EXAMPLE.read_bytes()}
+    plain = client.post("/api/v1/recognize", data={"precision": "fp32"}, files=audio).json()
+    assert "request.precision_ignored" not in [warning["code"] for warning in plain["warnings"]]
+    said = client.post("/api/v1/recognize", data={"precision": "int8"}, files=audio).json()
+    (warning,) = [one for one in said["warnings"] if one["code"] == "request.precision_ignored"]
+    assert warning["values"] == {"model": "fake", "found": "int8"}
+    assert said["scores"] == plain["scores"]
+    job = client.post("/api/v1/jobs", data={"precision": "int8"}, files=audio).json()
+    (line,) = finished_lines(client, job["links"]["jsonl"])
+    assert "request.precision_ignored" in [one["code"] for one in line["warnings"]]
+
+
+@pytest.mark.parametrize("granularity", ["frame", "segment"])
+def test_a_table_of_one_row_per_recording_holds_no_frames(client: TestClient, granularity: str) -> None:
+    audio = {"audio": EXAMPLE.read_bytes()}
+    job = client.post("/api/v1/jobs", data={"granularity": granularity}, files=audio).json()
+    assert list(job["links"]) == ["jsonl"]
+    (line,) = finished_lines(client, job["links"]["jsonl"])
+    assert line[f"{granularity}s"] is not None
+    for query in ("", "?format=csv", "?format=parquet"):
+        answer = client.get(f"/api/v1/jobs/{job['id']}/results{query}")
+        assert code_of(answer, 422) == "api.needs_jsonl"
+
+
+@pytest.mark.parametrize("listed", ["results", "jobs"])
+def test_a_query_parameter_given_twice_is_refused(client: TestClient, listed: str) -> None:
+    answer = client.get(f"/api/v1/{listed}?limit=1&offset=0&limit=2")
+    assert code_of(answer, 422) == "api.bad_request"
+    assert answer.json()["detail"].count("limit: Given 2 times; expected once") == 1
 
 
 @pytest.mark.parametrize("field", FIELDS)

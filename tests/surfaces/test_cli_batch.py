@@ -1,6 +1,7 @@
 """``batch`` as a process: killed, interrupted, resumed."""
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from tests.support.cli_process import CommandLine
@@ -53,6 +55,58 @@ def test_a_folder_becomes_a_table(command_line: CommandLine, recordings: Path, t
     assert sorted(path.name for path in tmp_path.glob("results.csv*")) == ["results.csv"]
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_an_existing_table_is_kept(command_line: CommandLine, tmp_path: Path, kind: str) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(EXAMPLE, tmp_path / name / f"={name}.wav")
+    table = tmp_path / f"results.{kind}"
+    arguments = ("--out", str(table))
+    assert command_line.run("batch", str(tmp_path / "a"), *arguments).code == 0
+    before = table.read_bytes()
+    ended = command_line.run("batch", str(tmp_path / "b"), *arguments)
+    assert ended.code == 2
+    assert "Add --resume to continue it, name another file with --out, or add --force" in ended.err
+    assert table.read_bytes() == before
+    ended = command_line.run("batch", str(tmp_path / "a"), *arguments, "--resume")
+    assert (ended.code, "1 of 1 are already done" in ended.err) == (0, True), ended.err
+    kept = path_and_scores(table)
+    ended = command_line.run("batch", str(tmp_path / "b"), *arguments, "--resume")
+    assert (ended.code, "1 of 2 are already done" in ended.err) == (0, True), ended.err
+    assert list(path_and_scores(table)) == ["=a.wav", "=b.wav"]
+    assert path_and_scores(table)["=a.wav"] == kept["=a.wav"] == path_and_scores(table)["=b.wav"]
+    assert command_line.run("batch", str(tmp_path / "b"), *arguments, "--force").code == 0
+    assert list(path_and_scores(table)) == ["=b.wav"]
+
+
+def path_and_scores(table: Path) -> dict[str, str]:
+    """Returns what was recognized in each recording, as one string."""
+    if table.suffix == ".csv":
+        return {row["path"].lstrip("'"): f"{row['emotion']} {row['happy']} {row['model']}" for row in rows(table)}
+    if table.suffix == ".jsonl":
+        lines = [json.loads(line) for line in table.read_text("utf-8").splitlines()]
+        return {line["path"]: f"{line['emotion']} {line['scores']} {line['model']['name']}" for line in lines}
+    found = pyarrow.parquet.read_table(table).to_pylist()
+    return {row["path"]: f"{row['emotion']} {row['happy']} {row['model']}" for row in found}
+
+
+def test_a_precision_without_effect(command_line: CommandLine, tmp_path: Path) -> None:
+    table = tmp_path / "results.csv"
+    ended = command_line.run("batch", str(EXAMPLE), "--out", str(table), "--precision", "int8")
+    assert ended.code == 0
+    assert ended.err.count("the requested int8 had no effect") == 1
+
+
+def test_a_file_that_is_not_a_table_is_kept(command_line: CommandLine, tmp_path: Path) -> None:
+    table = tmp_path / "results.csv"
+    table.write_text("name,age\nanna,3\n", "utf-8")
+    for extra, words in (((), "exists already"), (("--resume",), "is not a table that batch wrote")):
+        ended = command_line.run("batch", str(EXAMPLE), "--out", str(table), *extra)
+        assert (ended.code, words in ended.err) == (2, True), ended.err
+        assert table.read_text("utf-8") == "name,age\nanna,3\n"
+    assert sorted(path.name for path in tmp_path.glob("*results.csv*")) == ["results.csv"]
+
+
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_an_ended_batch_is_resumed(
     command_line: CommandLine, recordings: Path, tmp_path: Path, kill: signal.Signals
@@ -73,6 +127,8 @@ def test_an_ended_batch_is_resumed(
     assert process.returncode == (130 if kill is signal.SIGINT else -signal.SIGKILL)
     before = done(state)
     assert 2 <= len(before) <= FILES
+    assert command_line.run("batch", str(recordings), "--out", str(table)).code == 2
+    assert done(state) == before, "an interrupted batch is only continued on request"
     if kill is signal.SIGINT:
         assert sorted(row["path"] for row in rows(table) if row["state"] == "done") == sorted(before)
     ended = command_line.run("batch", str(recordings), "--out", str(table), "--resume")

@@ -5,11 +5,16 @@ import socket
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.cli_process import ROOT, CommandLine
-from webui.cli.doctor_report import DoctorReport
+from webui.cli import main
+from webui.cli.doctor_report import DoctorReport, examine
 from webui.engine.emotion2vec.family import EMOTION2VEC
 from webui.engine.transformers.family import TRANSFORMERS
+from webui.service import machine
+from webui.settings import Settings
 
 LARGE: Final = "emotion2vec_plus_large"
 SERIES: Final = [card.name for card in EMOTION2VEC.catalog()]
@@ -128,3 +133,18 @@ def test_an_invalid_setting(command_line: CommandLine) -> None:
     assert (ended.code, ended.out) == (2, b"")
     assert "设置 port 的值 'many' 无效" in ended.err
     assert "SPEECH_EMOTION_PORT" in ended.err
+
+
+def test_the_lite_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    lite = machine.package_versions() | dict.fromkeys(("torch", "gradio", "funasr", "onnx"))
+    monkeypatch.setattr(machine, "package_versions", lambda: lite)
+    monkeypatch.setattr("webui.engine.precision.find_spec", lambda _name: None)
+    found = examine(Settings(models_dir=tmp_path, outputs_dir=tmp_path))
+    assert [remark.code for remark in found.remarks if remark.code.startswith("cli.doctor_lite")] == ["cli.doctor_lite"]
+    assert "MISSING" not in dict(found.lines())["packages"]
+    assert [problem.code for problem in found.problems] == ["engine.no_export"]
+    assert "model.fp32.onnx" in found.problems[0].message()
+    assert main(["serve", "--lang", "en"]) == 2
+    assert "Only the packages of requirements-lite.txt are installed" in capsys.readouterr().err
+    lite["numpy"] = None
+    assert next(problem.code for problem in examine(Settings(outputs_dir=tmp_path)).problems) == "cli.doctor_missing"

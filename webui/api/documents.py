@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
+from webui.errors import RequestError
 from webui.results import Document, RecognitionResult, fields_of
-from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
+from webui.service.recognition.options import AnalysisOptions, Conflict, RecognizeOptions, find_conflict
 
 
 class RecognizeRequest(RecognizeOptions):
@@ -29,7 +30,12 @@ class RecognizeRequest(RecognizeOptions):
     )
 
     def options(self) -> RecognizeOptions:
-        """Returns the options of the recognition."""
+        """Returns the options of the recognition.
+
+        Raises:
+            RequestError: options would have no effect.
+        """
+        _check_effect(self)
         values = fields_of(self, RecognizeOptions)
         return RecognizeOptions(**values | {"extract_embedding": self.extract_embedding or self.inline_embedding})
 
@@ -45,8 +51,25 @@ class JobRequest(AnalysisOptions):
     )
 
     def options(self) -> AnalysisOptions:
-        """Returns the options of every recording."""
+        """Returns the options of every recording.
+
+        Raises:
+            RequestError: options would have no effect.
+        """
+        _check_effect(self)
         return AnalysisOptions(**fields_of(self, AnalysisOptions))
+
+
+def _check_effect(options: AnalysisOptions) -> None:
+    conflict = find_conflict(options)
+    if conflict is not None:
+        kind, names = conflict
+        codes = {
+            Conflict.NO_FRAMES: "api.only_with_frames",
+            Conflict.RAW_OR_SMOOTH: "api.raw_or_smooth",
+            Conflict.NO_SEGMENTS: "api.only_with_segments",
+        }
+        raise RequestError(codes[kind], found=", ".join(names))
 
 
 class FailedItem(Document):

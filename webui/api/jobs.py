@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 from uuid import uuid4
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
@@ -18,8 +18,8 @@ from starlette.datastructures import FormData, UploadFile
 from webui.api import PREFIX
 from webui.api.documents import JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, example_response
-from webui.api.job_documents import job_document
-from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, form_fields, parse_body, read_form
+from webui.api.job_documents import granularity_of, job_document
+from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, check_query, form_fields, parse_body, read_form
 from webui.api.request_schemas import job_request_body
 from webui.api.results import MAX_OFFSET, MAX_PAGE
 from webui.api.sources import allowed_path
@@ -29,6 +29,7 @@ from webui.http.access import caller_name
 from webui.http.file_names import plain_name
 from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.problems import responses
+from webui.results import Granularity
 from webui.service import RecognitionService
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, write_table
@@ -61,7 +62,7 @@ class JobsApi:
         self._folder = service.settings.outputs_dir / FOLDER
         self._runner: JobRunner | None = None
         self._open_error: OutputError | None = None
-        self.router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"])
+        self.router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"], dependencies=[Depends(check_query)])
         self._add_routes()
 
     def start(self) -> None:
@@ -132,7 +133,7 @@ class JobsApi:
             given = await request.body()
             return await run_in_threadpool(self._parse_and_submit, runner, job, given, caller)
         async with read_form(request, max_files=MAX_FILES, max_fields=32) as form:
-            body = parse_body(JobRequest, form_fields(form))
+            body = parse_body(JobRequest, form_fields(JobRequest, form))
             return await run_in_threadpool(self._save_and_submit, runner, job, form, body, caller)
 
     def _parse_and_submit(self, runner: JobRunner, job: str, given: bytes, caller: str) -> JobDocument:
@@ -206,6 +207,9 @@ class JobsApi:
         """Returns a table with one row per recording, including those that are not finished yet."""
         runner = self._running()
         record = _found(runner, job_id)
+        found = granularity_of(record)
+        if found is not Granularity.UTTERANCE and format is not TableFormat.JSONL:
+            raise RequestError("api.needs_jsonl", found=found.value, format=format.value)
         folder = Path(tempfile.mkdtemp(prefix="speech-emotion-job-"))
         path = folder / f"job_{record.id}.{format.value}"
         try:

@@ -1,11 +1,12 @@
 """Reads what requests send: documents, form fields and uploads."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args, get_origin
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -58,12 +59,35 @@ async def read_form(request: Request, *, max_files: int, max_fields: int) -> Asy
         await form.close()
 
 
-def form_fields(form: FormData) -> dict[str, str]:
-    """Returns the form's fields besides the uploads; an empty field counts as absent."""
-    return {name: value for name, value in form.items() if isinstance(value, str) and value != ""}
+def form_fields(kind: type[Document], form: FormData) -> dict[str, object]:
+    """Returns the form's fields besides the uploads; an empty field counts as absent.
+
+    A list is given by repeating the field, as a JSON array, or as names with commas between them, which the
+    document's validator splits.
+
+    Raises:
+        RequestValidationError: a field that is not a list is given more than once.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str) and value != "":
+            given.setdefault(name, []).append(value)
+    lists = _list_fields(kind)
+    _check_single({name: len(values) for name, values in given.items() if name not in lists}, "body")
+    return {name: _items(values) if name in lists else values[0] for name, values in given.items()}
 
 
-def parse_body(kind: type[Body], given: bytes | dict[str, str]) -> Body:
+def check_query(request: Request) -> None:
+    """Refuses a query parameter that is given more than once; no route takes a list in its query.
+
+    Raises:
+        RequestValidationError: a parameter is repeated.
+    """
+    query = request.query_params
+    _check_single({name: len(query.getlist(name)) for name in query}, "query")
+
+
+def parse_body(kind: type[Body], given: bytes | dict[str, object]) -> Body:
     """Returns the document of a request, from JSON or from the fields of a form.
 
     Raises:
@@ -74,6 +98,40 @@ def parse_body(kind: type[Body], given: bytes | dict[str, str]) -> Body:
     except ValidationError as err:
         parts = [{**part, "loc": ("body", *part["loc"])} for part in err.errors(include_input=False, include_url=False)]
         raise RequestValidationError(parts) from err
+
+
+def _list_fields(kind: type[Document]) -> set[str]:
+    """Returns the names of the fields that are lists, including those that may also be None."""
+    annotations = {name: field.annotation for name, field in kind.model_fields.items()}
+    return {name for name, of in annotations.items() if any(get_origin(part) is tuple for part in (of, *get_args(of)))}
+
+
+def _check_single(counts: dict[str, int], place: str) -> None:
+    repeated = [
+        {"type": "repeated", "loc": (place, name), "msg": f"Given {count} times; expected once"}
+        for name, count in counts.items()
+        if count > 1
+    ]
+    if repeated:
+        raise RequestValidationError(repeated)
+
+
+def _items(values: list[str]) -> object:
+    """Returns the items of a list in a form; a single value that is not a JSON array stays as it is."""
+    parsed = [_json_array(value) for value in values]
+    if len(values) == 1:
+        return values[0] if parsed[0] is None else parsed[0]
+    return [item for value, array in zip(values, parsed, strict=True) for item in ([value] if array is None else array)]
+
+
+def _json_array(value: str) -> list[object] | None:
+    if not value.lstrip().startswith("["):
+        return None
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, list) else None
 
 
 def upload_in(form: FormData) -> UploadFile:

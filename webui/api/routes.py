@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.routing import compile_path
@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 from webui.api import PREFIX
 from webui.api.documents import Health, ListedModel, ModelsDocument, RecognizedAudio, RecognizeRequest
 from webui.api.examples import RECOGNIZED, example_response
-from webui.api.request_data import form_fields, parse_body, read_form, saved_upload, upload_in
+from webui.api.request_data import check_query, form_fields, parse_body, read_form, saved_upload, upload_in
 from webui.api.request_schemas import recognize_request_body
 from webui.api.results import ResultsApi
 from webui.api.sources import SOURCES, Opened, source_of
@@ -52,7 +52,7 @@ class Api:
         service.metrics.watch(waiting=lambda: scheduler.waiting, under_way=lambda: scheduler.drain.under_way)
         self._results = ResultsApi(self._ids)
         self._readiness_limiter = CapacityLimiter(READINESS_THREADS)
-        self.router = APIRouter()
+        self.router = APIRouter(dependencies=[Depends(check_query)])
         self._add_routes()
 
     def _add_routes(self) -> None:
@@ -60,7 +60,7 @@ class Api:
         add(
             f"{PREFIX}/recognize", self.recognize, methods=["POST"], response_model=RecognizedAudio,
             response_model_exclude_none=True, tags=["recognition"], summary="Recognize the emotion of one recording",
-            responses=example_response(200, RECOGNIZED) | responses(401, 403, 408, 413, 422, 429, 503, 504, 507),
+            responses=example_response(200, RECOGNIZED) | responses(401, 403, 408, 409, 413, 422, 429, 503, 504, 507),
             openapi_extra={"requestBody": recognize_request_body()},
         )  # fmt: skip
         self.router.include_router(self._results.router)
@@ -93,7 +93,7 @@ class Api:
         if media_type_of(request, FORM, JSON) == FORM:
             async with read_form(request, max_files=1, max_fields=32) as form:
                 upload = upload_in(form)
-                body = parse_body(RecognizeRequest, form_fields(form))
+                body = parse_body(RecognizeRequest, form_fields(RecognizeRequest, form))
                 if any(getattr(body, source) is not None for source in SOURCES):
                     raise RequestError("api.one_source", found="audio + another source")
                 return await self._answer(

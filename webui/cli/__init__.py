@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from webui.cli.exit_codes import ExitCode
 from webui.cli.language import system_language
+from webui.errors import missing_package
 from webui.texts import text
 
 __all__ = ["main"]
@@ -27,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("\n" + text("cli.interrupted", system_language()) + "\n")
         return ExitCode.INTERRUPTED
     except ModuleNotFoundError as err:
-        if err.name is None or err.name.split(".")[0] == "webui":
+        missing = missing_package(err)
+        if missing is None:
             raise
-        sys.stderr.write(text("cli.not_set_up", system_language(), name=err.name) + "\n")
+        sys.stderr.write(text("cli.not_set_up", system_language(), name=missing) + "\n")
         return ExitCode.UNEXPECTED

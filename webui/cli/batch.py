@@ -1,6 +1,7 @@
 """``batch``: recognizes many recordings and writes one table; an interrupted run can be resumed."""
 
 from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -30,12 +31,13 @@ from webui.cli.options import (
     load_settings,
 )
 from webui.cli.terminal import Terminal
-from webui.errors import RequestError
+from webui.errors import ModelNotFoundError, RequestError
 from webui.files import files_in, printable_name
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
 from webui.service.evaluate.manifest import RAW_SUFFIXES, SOUND_SUFFIXES
 from webui.service.jobs.runner import JobRunner
+from webui.service.jobs.table_reading import read_table
 from webui.service.jobs.tables import TableFormat, write_table
 from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, AnalysisOptions, parse_labels
 from webui.settings import Settings
@@ -52,6 +54,7 @@ def batch(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="cli.option_batch_out")] = Path("results.csv"),
     format: Annotated[TableFormat | None, typer.Option("--format", help="cli.option_batch_format")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="cli.option_batch_resume")] = False,
+    force: Annotated[bool, typer.Option("--force", help="cli.option_batch_force")] = False,
     granularity: GranularityOption = Granularity.UTTERANCE,
     window_s: WindowOption = None,
     hop_s: HopOption = None,
@@ -83,7 +86,7 @@ def batch(
             window_s=window_s,
             hop_s=hop_s,
             raw_frames=raw,
-            labels=parse_labels(labels) if labels is not None else None,
+            labels=parse_labels(labels) if labels else None,
             max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
             merge_segments=merge,
             track=track if track is not None else AUTO_TRACK,
@@ -95,7 +98,8 @@ def batch(
         )
         check_effect(options)
         suffixes = SOUND_SUFFIXES if headerless is None else SOUND_SUFFIXES | RAW_SUFFIXES
-        return _Batch(settings, options, out, kind, terminal).run(list(_files(sources, suffixes)), resume=resume)
+        files = list(_files(sources, suffixes))
+        return _Batch(settings, options, out, kind, terminal).run(files, resume=resume, force=force)
 
     return run
 
@@ -135,16 +139,30 @@ class _Batch:
         self._state = out.with_name(f"{out.name}.progress.sqlite")
         self._service = RecognitionService(settings)
 
-    def run(self, files: list[tuple[str, str]], *, resume: bool) -> ExitCode:
-        """Recognizes until everything is done or interrupted by Ctrl-C; writes the table in either case."""
+    def run(self, files: list[tuple[str, str]], *, resume: bool, force: bool) -> ExitCode:
+        """Recognizes until everything is done or interrupted by Ctrl-C; writes the table in either case.
+
+        Args:
+            files: names and paths of the recordings.
+            resume: whether to continue an interrupted batch, or to extend a finished table.
+            force: whether an existing table may be replaced.
+
+        Raises:
+            RequestError: there is an existing table or an interrupted batch, and neither option is given.
+        """
         if not files:
             raise RequestError("cli.batch_nothing", expected=" ".join(sorted(SOUND_SUFFIXES)))
+        interrupted, exists = self._state.exists(), self._out.exists()
+        if (interrupted or exists) and not (resume or force):
+            raise RequestError("cli.batch_exists", path=self._out)
+        finished = read_table(self._out, self._kind, JOB) if exists and not interrupted and not force else []
         if not resume:
             self._delete_state()
         store = JobStore(self._state)
         runner = JobRunner(self._service, store)
         try:
-            self._prepare(runner, files)
+            self._prepare(runner, files, finished)
+            self._print_ignored_precision()
             runner.start()
             record = self._watch(runner)
         finally:
@@ -154,12 +172,21 @@ class _Batch:
             store.close()
         return self._print_summary(record, failures)
 
-    def _prepare(self, runner: JobRunner, files: list[tuple[str, str]]) -> None:
-        """Adds the recordings to the job, except for those that are in it already."""
+    def _prepare(self, runner: JobRunner, files: list[tuple[str, str]], finished: list[Item]) -> None:
+        """Adds the recordings to the job, except for those that are in it or in the finished table already."""
         store = runner.store
         before = store.job(JOB)
         if before is None:
-            runner.submit(files, self._options, job=JOB)
+            given = {name for name, _path in files}
+            kept = [item for item in finished if item.state is ItemState.DONE or item.name not in given]
+            names = {item.name for item in kept}
+            new = [(name, path) for name, path in files if name not in names]
+            runner.submit([*((item.name, item.place) for item in kept), *new], self._options, job=JOB)
+            for number, item in enumerate(kept):
+                store.finish(replace(item, number=number), item.state, item.outcome)
+            if kept:
+                done = sum(item.state is ItemState.DONE for item in kept)
+                self._terminal.print_text("cli.batch_resumed", done=done, files=len(kept) + len(new))
             return
         if AnalysisOptions.model_validate_json(before.options) != self._options:
             raise RequestError("cli.batch_other_options", file=self._state.name)
@@ -167,6 +194,15 @@ class _Batch:
         store.retry_failed(JOB)
         known = {item.name for item in store.items(JOB)}
         store.extend(JOB, [(name, path) for name, path in files if name not in known])
+
+    def _print_ignored_precision(self) -> None:
+        try:
+            name = self._service.registry.choose(self._service.settings.model).name
+        except ModelNotFoundError:  # every recording will report it
+            return
+        ignored = self._service.ignored_precision(name, self._options.precision)
+        if ignored is not None:
+            self._terminal.print_notice(ignored)
 
     def _watch(self, runner: JobRunner) -> JobRecord:
         with self._terminal.count(text("cli.batch_busy", self._terminal.language)) as show:

@@ -40,7 +40,10 @@ class DoctorReport(Document):
     memory_mb: float | None
     nvidia_gpus: tuple[str, ...]
     torch: TorchInfo | None
-    packages: dict[str, str | None] = Field(description="Installed version of every requirement; null if missing.")
+    packages: dict[str, str | None] = Field(
+        description="Installed version of every requirement; null if missing. Without those that are missing if only "
+        "requirements-lite.txt is installed."
+    )
     ffmpeg: str | None = Field(description="Optional: the program decodes without it.")
     models: tuple[ModelDocument, ...]
     model_load_s: float | None = Field(description="Time to load the model in use, in seconds; null if that failed.")
@@ -88,7 +91,11 @@ def examine(settings: Settings) -> DoctorReport:
     remarks: list[Notice] = []
     packages = machine.package_versions()
     missing = [name for name, version in packages.items() if version is None]
-    if missing:
+    is_lite = machine.has_only_lite(packages)
+    if is_lite:
+        remarks.append(Notice(code="cli.doctor_lite"))
+        packages = {name: version for name, version in packages.items() if version is not None}
+    elif missing:
         problems.append(Notice(code="cli.doctor_missing", values={"names": ", ".join(missing)}))
     gpus = machine.nvidia_gpus()
     torch = _torch()

@@ -12,7 +12,7 @@ from webui.cli.exit_codes import ExitCode
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
 from webui.results import Granularity
-from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions
+from webui.service.recognition.options import AnalysisOptions, Conflict, find_conflict
 from webui.settings import ENV_PREFIX, Device, Engine, Precision, Settings
 
 CommandAction = Callable[[Terminal], ExitCode]  # runs a parsed command
@@ -35,7 +35,7 @@ EmbeddingOption = Annotated[bool, typer.Option("--embedding", "-e", help="cli.op
 WindowOption = Annotated[float | None, typer.Option("--window", metavar="SECONDS", min=0, help="cli.option_window")]
 HopOption = Annotated[float | None, typer.Option("--hop", metavar="SECONDS", min=0, help="cli.option_hop")]
 RawOption = Annotated[bool, typer.Option("--raw", help="cli.option_raw")]
-LabelsOption = Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
+LabelsOption = Annotated[list[str] | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
 SegmentOption = Annotated[float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")]
 MergeOption = Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")]
 TrackOption = Annotated[str | None, typer.Option("--track", metavar="auto|N", help="cli.option_track")]
@@ -71,16 +71,15 @@ def check_effect(options: AnalysisOptions) -> None:
         RequestError: options for frame scores without ``--granularity frame``, for segments without
             ``--granularity segment``, ``--raw`` with a window or hop, or names of channels that are not separate.
     """
-    smoothing = [FLAGS[name] for name in ("window_s", "hop_s") if getattr(options, name) is not None]
-    of_frames = [*smoothing, *([FLAGS["raw_frames"]] if options.raw_frames else [])]
-    if of_frames and options.granularity is not Granularity.FRAME:
-        raise RequestError("cli.only_with_frames", found=", ".join(of_frames))
-    if options.raw_frames and smoothing:
-        raise RequestError("cli.raw_or_smooth", found=", ".join(of_frames))
-    of_segments = [FLAGS["max_segment_s"]] if options.max_segment_s != MAX_SEGMENT_S else []
-    of_segments += [FLAGS["merge_segments"]] if options.merge_segments else []
-    if of_segments and options.granularity is not Granularity.SEGMENT:
-        raise RequestError("request.only_with_segments", found=", ".join(of_segments))
+    conflict = find_conflict(options)
+    if conflict is not None:
+        kind, names = conflict
+        codes = {
+            Conflict.NO_FRAMES: "cli.only_with_frames",
+            Conflict.RAW_OR_SMOOTH: "cli.raw_or_smooth",
+            Conflict.NO_SEGMENTS: "request.only_with_segments",
+        }
+        raise RequestError(codes[kind], found=", ".join(FLAGS[name] for name in names))
     if options.channel_names is not None and options.channels != ChannelMode.SEPARATE:
         raise RequestError("request.only_with_separate", found=FLAGS["channel_names"])
 

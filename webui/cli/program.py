@@ -25,7 +25,7 @@ from webui.cli.remove import remove
 from webui.cli.serve import serve
 from webui.cli.terminal import Terminal, discard_output
 from webui.cli.verify import verify
-from webui.errors import SpeechEmotionError
+from webui.errors import SpeechEmotionError, missing_package
 from webui.files import printable_name
 from webui.service.evaluate.manifest import SOUND_SUFFIXES
 from webui.texts import TEXTS, Language, text
@@ -70,6 +70,10 @@ def run(arguments: list[str]) -> int:
         discard_output()
         return ExitCode.CLOSED_PIPE
     except Exception as error:  # noqa: BLE001 - last handler: an unexpected error is printed with its traceback
+        missing = missing_package(error)
+        if missing is not None:
+            terminal.print_text("cli.not_set_up", name=missing)
+            return ExitCode.UNEXPECTED
         terminal.print_crash(error)
         return ExitCode.UNEXPECTED
 

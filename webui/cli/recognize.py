@@ -78,7 +78,7 @@ def recognize(
         window_s=window_s,
         hop_s=hop_s,
         raw_frames=raw,
-        labels=parse_labels(labels) if labels is not None else None,
+        labels=parse_labels(labels) if labels else None,
         max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
         merge_segments=merge,
         track=track if track is not None else AUTO_TRACK,

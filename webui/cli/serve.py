@@ -17,6 +17,8 @@ from webui.cli.options import (
     load_settings,
 )
 from webui.cli.terminal import Terminal
+from webui.errors import RequestError
+from webui.service import machine
 
 
 def serve(
@@ -50,6 +52,8 @@ def serve(
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
         )
+        if machine.has_only_lite(machine.package_versions()):
+            raise RequestError("cli.lite_no_server")
         terminal.print_text("cli.starting")
 
         from webui.server.exposure import is_open_to_network

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from webui.engine.builtin.family import BUILTIN
-from webui.engine.emotion2vec.family import LARGE
+from webui.engine.emotion2vec.family import EMOTION2VEC, LARGE
 from webui.engine.families import cards, family_of
+from webui.engine.precision import has_torch
 from webui.errors import ModelNotFoundError
 from webui.results import Notice
 from webui.settings import Settings
@@ -31,12 +32,14 @@ def choose_auto(settings: Settings) -> ResolvedModel:
     """Returns the best model that can be loaded, among those that ``auto`` may choose, or else the built-in model.
 
     Raises:
-        ModelNotFoundError: none can be loaded, and the settings exclude the built-in model.
+        ModelNotFoundError: none can be loaded, and the built-in model is excluded by the settings or lacks PyTorch.
     """
     for card in (card for card in cards() if card.answers_auto):
         family = family_of(card.name, settings.models_dir)
         if family is not None and family.can_answer(card.name, settings):
             return ResolvedModel(card.name)
+    if not has_torch():  # the built-in model needs it too
+        raise EMOTION2VEC.absent(LARGE, settings)
     if not settings.builtin:
         raise ModelNotFoundError("request.nothing_answers", model=LARGE)
     return ResolvedModel(FALLBACK, (_reason_against(LARGE, settings),))

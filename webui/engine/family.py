@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from webui.engine.catalog import ModelCard, ModelFiles
-from webui.engine.precision import Runtime
+from webui.engine.precision import Runtime, has_torch
 from webui.engine.protocol import EmotionModel
 from webui.engine.weights import LocatedWeights, Origin, candidate_folders
 from webui.errors import ModelNotFoundError
@@ -144,7 +144,11 @@ class Family(ABC):
 
     def can_answer(self, name: str, settings: Settings) -> bool:
         """Returns whether a model can be loaded with these settings without downloading anything."""
-        return self.find(name, settings) is not None
+        return self.find(name, settings) is not None and (has_torch() or not self._needs_torch())
+
+    def exported(self, name: str, settings: Settings) -> Path | None:
+        """Returns the exported file of a model that these settings would run without the weights, or None."""
+        return None
 
     def sample_rate(self, name: str, located: LocatedWeights | None) -> object:
         """Returns the sample rate in Hz that is stated in a model's configuration files; None if there is none.
@@ -169,6 +173,9 @@ class Family(ABC):
         repository = card.huggingface_id if card is not None and card.downloadable else name
         folder = str(settings.models_dir / name)
         return ModelNotFoundError("request.peer_absent", model=name, found=repository, folder=folder)
+
+    def _needs_torch(self) -> bool:
+        return all("torch" in packages for packages in self.engines.values())
 
     def is_verified(self, located: LocatedWeights, precision: Precision) -> bool | None:
         """Returns whether ``verify`` found that this checkpoint's results equal the reference implementation's.

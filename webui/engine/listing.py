@@ -32,7 +32,8 @@ class ModelListing:
 
 def list_model(name: str, family: Family, settings: Settings) -> ModelListing:
     """Returns the entry of the model ``name`` of ``family``."""
-    located = family.find(name, settings)
+    located, ready = family.find(name, settings), family.can_answer(name, settings)
+    exported = family.exported(name, settings) if ready and located is None else None
     own = {Origin.PROGRAM, Origin.MODELS}
     folders = (folder for folder, origin in family.folders(name, settings) if origin in own)
     return ModelListing(
@@ -40,6 +41,6 @@ def list_model(name: str, family: Family, settings: Settings) -> ModelListing:
         engine=family.engine_name(name, Runtime.of(settings), settings),
         license=family.license(name),
         path=located.directory if located is not None else next(folders, settings.models_dir / name),
-        size_bytes=located.size_bytes if located is not None else 0,
-        ready=located is not None,
+        size_bytes=located.size_bytes if located is not None else exported.stat().st_size if exported else 0,
+        ready=ready,
     )

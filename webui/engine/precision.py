@@ -38,6 +38,14 @@ class Runtime:
         )
 
 
+def has_torch() -> bool:
+    """Returns whether PyTorch is installed; requirements-lite.txt does not contain it."""
+    try:
+        return find_spec("torch") is not None
+    except (ImportError, ValueError):
+        return False
+
+
 def engine_for(runtime: Runtime) -> Engine:
     """Returns the engine for a precision; for ``auto``, the fastest one that supports it (docs/BENCHMARKS.md).
 
@@ -52,7 +60,7 @@ def engine_for(runtime: Runtime) -> Engine:
     engine, precision = runtime.engine, runtime.precision
     if engine is Engine.AUTO:
         half_on_cpu = precision is Precision.FP16 and runtime.device is Device.CPU
-        native = precision in native_precisions and not half_on_cpu and find_spec("torch") is not None
+        native = precision in native_precisions and not half_on_cpu and has_torch()
         return Engine.NATIVE if native else Engine.ONNX
     precisions = {
         Engine.NATIVE: native_precisions,

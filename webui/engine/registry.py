@@ -11,14 +11,14 @@ from webui.engine.families import card_of, cards, exportable_names, family_of, f
 from webui.engine.family import ExportingFamily, Family, LoadRequest, OnProgress
 from webui.engine.hub.download import Cancelled, OnDownload, download_weights
 from webui.engine.listing import ModelListing, list_model
-from webui.engine.precision import Runtime
+from webui.engine.precision import Runtime, has_torch
 from webui.engine.protocol import EmotionModel
 from webui.engine.sample_rate import check_sample_rate
-from webui.engine.weights import LocatedWeights, own_folders
-from webui.errors import ModelNotFoundError
+from webui.engine.weights import FileStates, LocatedWeights, file_states, own_folders
+from webui.errors import ModelNotFoundError, missing_package
 from webui.settings import Engine, Precision, Settings
 
-__all__ = ["AUTO", "FALLBACK", "LARGE", "ModelListing", "ModelRegistry", "OnProgress", "ResolvedModel"]
+__all__ = ["AUTO", "FALLBACK", "LARGE", "FileStates", "ModelListing", "ModelRegistry", "OnProgress", "ResolvedModel"]
 
 ANY_REPOSITORY: Final = "owner/name"  # stands for any repository in messages
 
@@ -63,6 +63,16 @@ class ModelRegistry:
         """Returns where a model's weights are stored on this machine, or None."""
         family = self._family_of(name)
         return family.find(name, self._settings) if family is not None else None
+
+    def can_answer(self, name: str) -> bool:
+        """Returns whether a model can be loaded with the settings without downloading anything."""
+        family = self._family_of(name)
+        return family is not None and family.can_answer(name, self._settings)
+
+    def file_states(self, name: str) -> FileStates:
+        """Returns the files in all folders in which a model's weights are searched; equal while none changes."""
+        family = self._family_of(name)
+        return file_states(folder for folder, _ in family.folders(name, self._settings)) if family else frozenset()
 
     def download(
         self,
@@ -119,7 +129,7 @@ class ModelRegistry:
             on_progress: called with the fraction of a conversion that is done, from 0 to 1.
 
         Raises:
-            ModelNotFoundError: there is no such model, or its weights are not on this machine.
+            ModelNotFoundError: there is no such model, or its weights or a package are not on this machine.
             CheckpointError: its weights are damaged or invalid.
             DeviceUnavailableError: the device does not exist or does not work.
             OutputError: the converted weights can't be written.
@@ -130,7 +140,15 @@ class ModelRegistry:
             raise _unknown(name, self.names())
         request = self._request(name, family, runtime, on_progress)
         _stated_sample_rate(name, family, request.located)  # fail before the seconds that loading takes
-        model = family.load(request)
+        try:
+            model = family.load(request)
+        except ModuleNotFoundError as err:
+            package = missing_package(err)
+            if package is None:
+                raise
+            raise ModelNotFoundError(
+                "engine.no_package", model=name, package=package if has_torch() else "torch"
+            ) from err
         check_sample_rate(name, model.sample_rate)
         return model
 

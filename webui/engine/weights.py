@@ -7,7 +7,7 @@ client libraries takes seconds.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,8 @@ from webui.settings import Settings
 CONFIG_FILE: Final = "config.json"
 SAFETENSORS_FILE: Final = "model.safetensors"
 PICKLE_FILE: Final = "pytorch_model.bin"
+
+FileStates = frozenset[tuple[str, int, int]]  # path, bytes and time of the last change, in ns
 
 
 class Origin(StrEnum):
@@ -76,6 +78,20 @@ def own_folders(settings: Settings) -> list[Path]:
         return sorted(folder for folder in settings.models_dir.iterdir() if is_folder_name(folder.name))
     except OSError:
         return []
+
+
+def file_states(folders: Iterable[Path]) -> FileStates:
+    """Returns the state of the files in folders, without hidden files such as drafts and locks."""
+    found = set()
+    for folder in folders:
+        try:
+            for path in folder.iterdir():
+                if not path.name.startswith("."):
+                    about = path.stat()
+                    found.add((str(path), about.st_size, about.st_mtime_ns))
+        except OSError:  # there is no such folder, or a file has just been deleted
+            continue
+    return frozenset(found)
 
 
 def is_folder_name(name: str) -> bool:

@@ -25,6 +25,7 @@ from webui.errors import (
     MalformedRequestError,
     ModelError,
     ModelNotFoundError,
+    ModelNotReadyError,
     OutputError,
     RequestError,
     RunNotFoundError,
@@ -50,6 +51,8 @@ STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] 
     (MalformedRequestError, HTTPStatus.BAD_REQUEST),
     (AudioError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (InferenceError, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (ModelNotReadyError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ModelNotFoundError, HTTPStatus.CONFLICT),  # not 503: repeating the request does not help
     (ModelError, HTTPStatus.SERVICE_UNAVAILABLE),
     (ForbiddenPathError, HTTPStatus.FORBIDDEN),
     (ForbiddenRequestError, HTTPStatus.FORBIDDEN),
@@ -68,6 +71,7 @@ EXAMPLES: Final[tuple[SpeechEmotionError, ...]] = (  # one for each status, for 
     ForbiddenPathError("api.no_audio_roots"),
     RunNotFoundError("api.no_result", found="outputs_20260101_120000.AbCdEfGhIjKlMnOpQrStUv"),
     UploadTimeError("api.upload_slow", limit_s=600.0),
+    ModelNotFoundError("request.weights_absent", model="emotion2vec_plus_large"),
     AudioTooLongError("api.too_large", expected_mb=2000.0),
     AudioTooShortError("audio.too_short", found_ms=12.0, expected_ms=25.0),
     TooOftenError("request.too_many", found=16, expected=16, retry_s=RETRY_AFTER_S),
@@ -117,7 +121,7 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, SpeechEmotionError):
         problem = problem_of(error, language)
-        if problem.status in WITH_RETRY_AFTER:
+        if problem.status in WITH_RETRY_AFTER and not _is_lasting(error):
             headers["Retry-After"] = str(error.values.get("retry_s", RETRY_AFTER_S))
         elif problem.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
@@ -158,6 +162,11 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in (HTTPStatus.BAD_REQUEST.value, *statuses)
     }
+
+
+def _is_lasting(error: SpeechEmotionError) -> bool:
+    """Returns whether repeating the request would give the same error: damaged weights, or a device that fails."""
+    return isinstance(error, ModelError) and not isinstance(error, ModelNotReadyError)
 
 
 def _unexpected(error: Exception, language: Language) -> Problem:

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -75,9 +76,23 @@ def _status_mb(field: str) -> float | None:
 
 def package_versions() -> dict[str, str | None]:
     """Returns the installed version of every package in requirements.txt, None if it is missing."""
-    lines = (PROJECT_DIR / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    names = [found.group() for line in lines if (found := _REQUIREMENT.match(line))]
-    return {name: version_of(name) for name in names}
+    return {name: version_of(name) for name in _required("requirements.txt")}
+
+
+def has_only_lite(packages: Mapping[str, str | None]) -> bool:
+    """Returns whether the packages of requirements-lite.txt are installed, and neither PyTorch nor Gradio.
+
+    Args:
+        packages: the result of ``package_versions``.
+    """
+    lite = _required("requirements-lite.txt")
+    return all(packages.get(name) is not None for name in lite) and not (packages["torch"] or packages["gradio"])
+
+
+def _required(file: str) -> list[str]:
+    """Returns the names of the packages in a file of requirements."""
+    lines = (PROJECT_DIR / file).read_text(encoding="utf-8").splitlines()
+    return [found.group() for line in lines if (found := _REQUIREMENT.match(line))]
 
 
 def version_of(name: str) -> str | None:

@@ -6,6 +6,23 @@ from typing import Final
 from webui.texts.language import Text
 
 TEXTS: Final[Mapping[str, Text]] = {
+    "api.only_with_frames": Text(
+        zh="{found} 只对帧级得分有效。请加上 granularity=frame，或去掉该字段。",
+        en="{found} only applies to frame scores. Add granularity=frame, or omit the field.",
+    ),
+    "api.only_with_segments": Text(
+        zh="{found} 只对片段有效。请加上 granularity=segment，或去掉该字段。",
+        en="{found} only applies to segments. Add granularity=segment, or omit the field.",
+    ),
+    "api.raw_or_smooth": Text(
+        zh="{found} 互相矛盾：raw_frames 不做平滑，而 window_s 和 hop_s 用于平滑。请只用其中一种。",
+        en="{found} contradict each other: raw_frames disables smoothing, window_s and hop_s set it. Use one or the "
+        "other.",
+    ),
+    "api.needs_jsonl": Text(
+        zh="{format} 表格每个录音一行，无法容纳 {found} 的结果。请使用 format=jsonl。",
+        en="A {format} table has one row per recording, which can't hold {found} results. Use format=jsonl.",
+    ),
     "api.unexpected": Text(
         zh="发生内部错误，编号 {error_id}。请重试；若仍出现，请把编号告知维护者，服务器日志中有该编号的详情。",
         en=(

@@ -318,6 +318,20 @@ _MESSAGES: Final[Mapping[str, Text]] = {
         zh="{file} 是用其他选项开始的。请用相同的选项继续，或去掉 --resume 重新开始。",
         en="{file} was started with other options. Resume with the same options, or omit --resume to start again.",
     ),
+    "cli.batch_exists": Text(
+        zh="{path} 已存在，或其任务未完成。加上 --resume 可继续，用 --out 指定另一个文件名，或用 --force 覆盖。",
+        en=(
+            "{path} exists already, or its batch is unfinished. Add --resume to continue it, name another file with "
+            "--out, or add --force to replace it."
+        ),
+    ),
+    "cli.batch_other_table": Text(
+        zh="{path} 不是 batch 以这种格式写出的表格，无法继续。请用 --out 指定另一个文件名，或用 --force 覆盖。",
+        en=(
+            "{path} is not a table that batch wrote in this format, so it can't be continued. Name another file with "
+            "--out, or add --force to replace it."
+        ),
+    ),
     "cli.export_busy": Text(zh="正在导出 {model}……", en="Exporting {model} ..."),
     "cli.exported": Text(zh="已写入 {path}（{size_mb:.1f} MB）", en="Wrote {path} ({size_mb:.1f} MB)"),
     "cli.verify_agreement": Text(
@@ -362,6 +376,27 @@ _DOCTOR: Final[Mapping[str, Text]] = {
     "cli.doctor_missing": Text(
         zh="缺少软件包：{names}。请运行 bash run.sh 安装。",
         en="Missing packages: {names}. Run bash run.sh to install them.",
+    ),
+    "cli.doctor_lite": Text(
+        zh=(
+            "只安装了 requirements-lite.txt 的软件包：可用导出的模型运行 recognize 和 batch；"
+            "网页、REST API 和其他模型需要 bash run.sh 安装的全部软件包。"
+        ),
+        en=(
+            "Only the packages of requirements-lite.txt are installed: `recognize` and `batch` work with an exported "
+            "model. The page, the REST API and other models need all packages, which bash run.sh installs."
+        ),
+    ),
+    "cli.lite_no_server": Text(
+        zh=(
+            "只安装了 requirements-lite.txt 的软件包，不能启动服务器；可用导出的模型运行 recognize 和 batch。"
+            "要使用网页和 REST API，请用 bash run.sh 启动，它会安装全部软件包。"
+        ),
+        en=(
+            "Only the packages of requirements-lite.txt are installed, which can't run the server; `recognize` and "
+            "`batch` work with an exported model. For the page and the REST API start with bash run.sh, which installs "
+            "all packages."
+        ),
     ),
     "cli.doctor_unused_gpu": Text(
         zh="本机有 GPU（{found}），但安装的 PyTorch 只支持 CPU。请运行 SPEECH_EMOTION_TORCH=auto bash run.sh。",
@@ -433,9 +468,10 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.option_batch_resume": Text(
         zh="继续上次的任务，跳过已完成的文件。", en="Resumes: files that are done are skipped."
     ),
+    "cli.option_batch_force": Text(zh="覆盖已有的表格，从头开始。", en="Replaces an existing table and starts anew."),
     "cli.option_labels": Text(
-        zh="只在这些情感中选择，用逗号分隔，例如 angry,happy。",
-        en="Choose only among these emotions, for example angry,happy.",
+        zh="只在这些情感中选择，用逗号分隔，例如 angry,happy；也可重复使用该选项。",
+        en="Choose only among these emotions, for example angry,happy; can be repeated.",
     ),
     "cli.option_max_segment": Text(
         zh="segment：片段最长多少秒，默认 15。", en="segment: longest segment in seconds, 15 by default."

@@ -46,6 +46,25 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="权重文件 {path} 中张量 {name} 含有 NaN 或无穷大。请重新获取权重。",
         en="In the weights {path}, tensor {name} contains NaN or infinite values. Get a new copy.",
     ),
+    "engine.no_export": Text(
+        zh=(
+            "没有安装 PyTorch，只能使用导出的模型，但找不到 {file}（同一文件夹中其他精度的 model.*.onnx 也没有）。"
+            "请在装有 PyTorch 的机器上运行 bash run.sh export {model} --precision int8，把得到的文件复制到 {folder}；"
+            "或用 bash run.sh 安装全部软件包。"
+        ),
+        en=(
+            "PyTorch is not installed, so an exported model is needed, but {file} does not exist, nor a model.*.onnx "
+            "of another precision that could be used. Run `bash run.sh export {model} --precision int8` on a machine "
+            "with PyTorch and copy the file to {folder}, or install all packages with bash run.sh."
+        ),
+    ),
+    "engine.no_package": Text(
+        zh="模型 {model} 需要软件包 {package}，但没有安装。请用 bash run.sh 安装全部软件包，或使用导出的模型。",
+        en=(
+            "The model {model} needs the package {package}, which is not installed. Install all packages with "
+            "bash run.sh, or use an exported model."
+        ),
+    ),
     "engine.no_device": Text(
         zh="没有可用的设备 {found}；本机可用：{expected}。请选择其中之一或 auto。",
         en="The device {found} is not available on this machine; available: {expected}. Choose one of them, or auto.",

@@ -67,6 +67,10 @@ TEXTS: Final[Mapping[str, Text]] = {
     "notice.windows_cut": Text(
         zh="录音较长，已分成 {windows} 个窗口分析。", en="Long recording: analysed in {windows} windows."
     ),
+    "notice.request_precision_ignored": Text(
+        zh="模型 {model} 不支持 {found}，该选项没有作用。",
+        en="The precision {found} has no effect on the model {model}.",
+    ),
     "notice.audio_above_full_scale": Text(
         zh="采样值超过满幅，已整体缩小。", en="Samples above full scale: the recording was scaled down."
     ),

@@ -43,6 +43,13 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="{found} 只在分开识别各声道时有效。请加上 --channels separate，或去掉该选项。",
         en="{found} only applies to separate channels. Add --channels separate, or omit the option.",
     ),
+    "request.precision_ignored": Text(
+        zh="模型 {model} 只有一种精度，所要求的 {found} 没有作用；结果与不指定精度时相同。",
+        en=(
+            "The model {model} has only one precision, so the requested {found} had no effect; the result is the same "
+            "without it."
+        ),
+    ),
     "request.smoothing_range": Text(
         zh="帧级得分的窗口或步长 {found} 秒无效：应大于 0 秒，不超过 {expected:.0f} 秒。请调整这个值，或使用原始帧。",
         en=(

@@ -220,26 +220,75 @@ def test_the_lite_requirements_are_a_subset() -> None:
     assert lite.items() <= full.items(), "the same bounds are expected in both"
 
 
-@pytest.mark.parametrize("model", [[], ["--model", LARGE]], ids=["auto", "named"])
-def test_recognize_needs_only_the_lite_requirements(models_dir: Path, tmp_path: Path, model: list[str]) -> None:
-    load(models_dir, Precision.INT8)
-    lite = tmp_path / "models" / LARGE
-    lite.mkdir(parents=True)
-    (lite / "model.int8.onnx").write_bytes((models_dir / LARGE / "model.int8.onnx").read_bytes())
+def run_lite(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command as if only the packages of requirements-lite.txt were installed."""
     absent = set(packages("requirements.txt")) - set(packages("requirements-lite.txt")) | {"yaml", "transformers"}
-    arguments = ["recognize", str(EXAMPLE), "--engine", "onnx", "--precision", "int8", "--json", *model]
-    ended = subprocess.run(
-        [sys.executable, "-c", REFUSING.format(absent=absent), *arguments, "--outputs-dir", str(tmp_path / "out")],
+    return subprocess.run(
+        [sys.executable, "-c", REFUSING.format(absent=absent), *arguments],
         cwd=PROJECT_DIR,
-        env={"PATH": "", "HOME": str(tmp_path), "SPEECH_EMOTION_MODELS_DIR": str(tmp_path / "models")},
+        env={
+            "PATH": "",
+            "HOME": str(tmp_path),
+            "SPEECH_EMOTION_MODELS_DIR": str(tmp_path / "models"),
+            "SPEECH_EMOTION_OUTPUTS_DIR": str(tmp_path / "out"),
+        },
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
+
+
+def copy_exported(models_dir: Path, tmp_path: Path, precision: Precision) -> None:
+    load(models_dir, precision)
+    lite = tmp_path / "models" / LARGE
+    lite.mkdir(parents=True, exist_ok=True)
+    name = f"model.{precision.value}.onnx"
+    (lite / name).write_bytes((models_dir / LARGE / name).read_bytes())
+
+
+@pytest.mark.parametrize("options", [["--engine", "onnx", "--precision", "int8"], []], ids=["options", "plain"])
+@pytest.mark.parametrize("model", [[], ["--model", LARGE]], ids=["auto", "named"])
+def test_recognize_needs_only_the_lite_requirements(
+    models_dir: Path, tmp_path: Path, model: list[str], options: list[str]
+) -> None:
+    copy_exported(models_dir, tmp_path, Precision.INT8)
+    ended = run_lite(tmp_path, "recognize", str(EXAMPLE), *options, "--json", *model)
     assert ended.returncode == 0, ended.stderr
     answer = json.loads(ended.stdout)
     assert (answer["model"]["engine"], answer["model"]["precision"]) == ("onnx", "int8")
+    assert answer["warnings"] == []
+
+
+def test_without_torch_the_error_names_the_file(models_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / LARGE
+    for arguments, file in (
+        (["recognize", str(EXAMPLE)], "model.fp32.onnx"),
+        (["recognize", str(EXAMPLE), "--model", LARGE, "--precision", "int8"], "model.int8.onnx"),
+        (["recognize", str(EXAMPLE), "--model", "builtin"], "the package torch, which is not installed"),
+        (["batch", str(EXAMPLE), "--out", str(tmp_path / "r.csv")], "model.fp32.onnx"),
+    ):
+        ended = run_lite(tmp_path, *arguments)
+        assert ended.returncode in {4, 6}, ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert "Internal error" not in ended.stderr
+        assert (str(folder / file) if file.endswith("onnx") else file) in ended.stderr
+    copy_exported(models_dir, tmp_path, Precision.INT8)
+    ended = run_lite(tmp_path, "recognize", str(EXAMPLE), "--precision", "fp16")
+    assert (ended.returncode, str(folder / "model.fp16.onnx") in ended.stderr) == (4, True), ended.stderr
+
+
+def test_the_models_without_torch(models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_exported(models_dir, tmp_path, Precision.INT8)
+    monkeypatch.setattr("webui.engine.precision.find_spec", lambda _name: None)
+    lite = ModelRegistry(Settings(models_dir=tmp_path / "models"))
+    assert lite.choose("auto").name == LARGE
+    listed = {one.name: one for one in lite.listings()}
+    size = (tmp_path / "models" / LARGE / "model.int8.onnx").stat().st_size
+    assert (listed[LARGE].ready, listed[LARGE].engine, listed[LARGE].size_bytes) == (True, "onnx", size)
+    assert not listed["builtin"].ready
+    with pytest.raises(ModelNotFoundError, match=r"model\.fp32\.onnx"):
+        ModelRegistry(Settings(models_dir=tmp_path / "none")).choose("auto")
 
 
 def test_the_example_in_the_documentation(models_dir: Path) -> None:

@@ -1,5 +1,7 @@
 """Background download of the large model from a hub on loopback: the model in use meanwhile, cancel, retry."""
 
+import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from tests.support.hub import Hub, serve
 from tests.support.waiting import wait_until
 from webui.engine.hub import hubs
 from webui.errors import ModelNotFoundError, ModelNotReadyError
+from webui.files import default_mode
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.models.acquisition import AcquisitionState
 from webui.settings import Device, Settings
@@ -69,7 +72,26 @@ def test_the_builtin_model_is_used_during_the_download(hub: Hub, settings: Setti
     assert acquisition.status.state is AcquisitionState.READY
     assert service.recognize(clip).result.model.name == LARGE
     assert pool.status().active == pool.status().active
+    folder = settings.models_dir / LARGE
+    for name in ("config.yaml", "model.pt", "model.safetensors"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == default_mode(folder), name
     assert (pool.status().can_cancel, pool.status().can_retry) == (False, False)
+
+
+def test_a_download_stops_if_the_weights_are_copied_meanwhile(
+    hub: Hub, settings: Settings, clip: Path, published: Path
+) -> None:
+    hub.pause_s = 0.5
+    service = RecognitionService(settings)
+    acquisition = service.models.prepare()
+    folder = settings.models_dir / LARGE
+    wait_until(lambda: all((folder / name).is_file() for name in ("config.yaml", "tokens.txt")), PATIENCE_S)
+    wait_until(lambda: hub.requests_for("model.pt") > 0, PATIENCE_S)
+    shutil.copyfile(published / "model.pt", folder / ".copy").rename(folder / "model.pt")
+    acquisition.wait(PATIENCE_S)
+    assert acquisition.status.state is AcquisitionState.READY
+    assert hub.served_bytes < (published / "model.pt").stat().st_size
+    assert service.recognize(clip).result.model.name == LARGE
 
 
 def test_a_cancelled_download_can_be_resumed(hub: Hub, settings: Settings, clip: Path) -> None:

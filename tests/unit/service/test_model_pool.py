@@ -3,6 +3,7 @@
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.fake_model import FakeModel, FakeRegistry
 from tests.support.paths import EXAMPLE
 from webui.engine.precision import Runtime
-from webui.engine.protocol import CPU_CONCURRENCY, GPU_CONCURRENCY
+from webui.engine.protocol import CPU_CONCURRENCY, GPU_CONCURRENCY, EmotionModel
 from webui.engine.registry import ModelRegistry
 from webui.errors import CheckpointError, ModelNotFoundError
 from webui.results import Notice
 from webui.service import RecognitionService, RecognizeOptions
+from webui.service.models import pool
 from webui.service.models.acquisition import AcquisitionState
 from webui.settings import PROJECT_DIR, Device, Engine, Settings
 
@@ -52,7 +54,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def install(published: Path, settings: Settings, name: str = LARGE) -> Path:
     target = settings.models_dir / name
-    target.mkdir(parents=True)
+    target.mkdir(parents=True, exist_ok=True)
     for file in published.iterdir():
         (target / file.name).write_bytes(file.read_bytes())
     return target
@@ -119,7 +121,9 @@ def test_a_cache_is_read_and_not_changed(
     assert (settings.models_dir / LARGE / "model.safetensors").is_file()
 
 
-def test_broken_weights_give_a_warning_and_are_not_read_again(settings: Settings, clip: Path, published: Path) -> None:
+def test_broken_weights_give_a_warning_and_are_read_again_once_they_change(
+    settings: Settings, clip: Path, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = install(published, settings)
     whole = (folder / "model.pt").read_bytes()
     (folder / "model.pt").write_bytes(whole.replace(b"blocks.0", b"blocks.X"))
@@ -127,10 +131,21 @@ def test_broken_weights_give_a_warning_and_are_not_read_again(settings: Settings
     result = service.recognize(clip).result
     assert result.model.name == "builtin"
     assert codes(result.warnings) == ["request.builtin_answered", "checkpoint.missing"]
-    (folder / "model.pt").unlink()
+    loads: list[str] = []
+    load = service.registry.load
+
+    def counted(name: str, *args: Any, **options: Any) -> EmotionModel:  # noqa: ANN401
+        loads.append(name)
+        return load(name, *args, **options)
+
+    monkeypatch.setattr(service.registry, "load", counted)
     assert codes(service.recognize(clip).result.warnings) == ["request.builtin_answered", "checkpoint.missing"]
-    install_again = RecognitionService(settings)
-    assert codes(install_again.recognize(clip).result.warnings)[1] == "request.large_absent"
+    assert loads == []
+    (folder / "model.pt").unlink()
+    assert codes(service.recognize(clip).result.warnings) == ["request.builtin_answered", "request.large_absent"]
+    (folder / "model.pt").write_bytes(whole)
+    result = service.recognize(clip).result
+    assert (result.model.name, codes(result.warnings)) == (LARGE, [])
 
 
 def test_truncated_weights_give_a_warning(settings: Settings, clip: Path, published: Path) -> None:
@@ -197,6 +212,58 @@ def test_a_failed_preparation_has_a_reason_and_can_be_retried(settings: Settings
     )
     assert (status.can_retry, status.can_cancel) == (False, False)
     assert service.recognize(clip).result.model.name == LARGE
+
+
+@pytest.mark.parametrize("model", ["auto", LARGE])
+def test_weights_copied_to_a_running_server_are_used(
+    settings: Settings, clip: Path, published: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    for variable in ("MODELSCOPE_ENDPOINT", "HF_ENDPOINT"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    service = RecognitionService(settings.model_copy(update={"auto_download": True, "model": model}))
+    service.models.prepare().wait(180)
+    status = service.models.status()
+    assert status.acquisition is not None
+    assert status.acquisition.problem is not None
+    assert status.acquisition.problem.code == "download.unreachable"
+    install(published, settings)
+    result = service.recognize(clip).result
+    assert (result.model.name, codes(result.warnings)) == (LARGE, [])
+    status = service.models.status()
+    assert status.active is not None
+    assert (status.active.name, status.active.precision, status.can_retry) == (LARGE, "fp32", False)
+    assert status.acquisition is not None
+    assert (status.acquisition.state, status.acquisition.notice()) == (AcquisitionState.READY, None)
+
+
+def test_the_status_loads_copied_weights_and_the_builtin_is_used_meanwhile(
+    settings: Settings, clip: Path, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "COPIED_WAIT_S", 0.01)
+    go_on = threading.Event()
+
+    class SlowRegistry(ModelRegistry):
+        def load(self, name, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
+            assert name != LARGE or go_on.wait(180)
+            return super().load(name, *args, **kwargs)
+
+    service = RecognitionService(settings, SlowRegistry(settings))  # without automatic downloads
+    service.models.prepare().wait(180)
+    assert codes(service.recognize(clip).result.warnings)[1] == "request.large_absent"
+    install(published, settings)
+    status = service.models.status()
+    assert status.active is not None
+    assert (status.active.name, status.active.precision) == ("builtin", "fp32"), "the server stays ready"
+    meanwhile = service.recognize(clip).result
+    assert meanwhile.model.name == "builtin"
+    assert codes(meanwhile.warnings)[1] in {"acquisition.waiting", "acquisition.loading"}
+    go_on.set()
+    assert service.models.acquisition is not None
+    service.models.acquisition.wait(180)
+    assert service.recognize(clip).result.model.name == LARGE
+    shutil.rmtree(settings.models_dir / LARGE)
+    removed = service.recognize(clip).result
+    assert (removed.model.name, codes(removed.warnings)[1]) == ("builtin", "request.large_absent")
 
 
 def test_both_engines_give_the_same_scores(settings: Settings, clip: Path, published: Path) -> None:

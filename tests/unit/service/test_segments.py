@@ -172,6 +172,7 @@ def test_scores_restricted_to_some_emotions() -> None:
 
 def test_invalid_labels() -> None:
     assert parse_labels(" Sad, angry") == (Emotion.ANGRY, Emotion.SAD)
+    assert parse_labels(["sad", "angry,happy"]) == (Emotion.ANGRY, Emotion.HAPPY, Emotion.SAD)
     for given in ("angry,joyful", "", ","):
         with pytest.raises(RequestError, match="choose from: angry, disgusted"):
             parse_labels(given)

@@ -9,7 +9,7 @@ from webui.engine.catalog import ABOUT_FILES, ModelCard, ModelFiles
 from webui.engine.emotion2vec import files as checkpoint_files
 from webui.engine.emotion2vec.verification_record import has_record, read_record
 from webui.engine.family import ExportingFamily, LoadRequest
-from webui.engine.precision import Runtime, engine_for
+from webui.engine.precision import Runtime, engine_for, has_torch
 from webui.engine.protocol import EmotionModel
 from webui.engine.weights import LocatedWeights, Origin, candidate_folders
 from webui.errors import ModelNotFoundError, RequestError
@@ -19,6 +19,7 @@ from webui.units import SPEECH_RATE
 
 LICENSE: Final = "FunASR MODEL_LICENSE v1.1 (see the model's page)"
 LARGE: Final = "emotion2vec_plus_large"
+_ANY_EXPORT: Final = (Precision.FP32, Precision.INT8, Precision.FP16)
 
 
 def _card(size: str, *, weights_bytes: int | None = None, sha256: str | None = None) -> ModelCard:
@@ -88,10 +89,14 @@ class Emotion2vecFamily(ExportingFamily):
 
     def can_answer(self, name: str, settings: Settings) -> bool:
         """Returns whether the weights are on this machine, or an exported file that runs without them."""
-        if self.find(name, settings) is not None:
+        if self.find(name, settings) is not None and has_torch():
             return True
+        return self.exported(name, settings) is not None
+
+    def exported(self, name: str, settings: Settings) -> Path | None:
+        """Returns the exported file that an engine of these settings can run, or None."""
         runs_exported = settings.engine in {Engine.AUTO, Engine.ONNX}
-        return runs_exported and self._exported(name, settings.precision, settings) is not None
+        return self._exported(name, settings.precision, settings) if runs_exported else None
 
     def engine_name(self, name: str, runtime: Runtime, settings: Settings) -> str:
         """Returns the engine for the precision; ONNX Runtime if only an exported file is on this machine."""
@@ -122,7 +127,13 @@ class Emotion2vecFamily(ExportingFamily):
         return None
 
     def absent(self, name: str, settings: Settings) -> ModelNotFoundError:
-        """Returns the error for weights that are not on this machine or are truncated."""
+        """Returns the error for weights that are not on this machine or are truncated.
+
+        Without PyTorch only an exported file can be used, so the error names that.
+        """
+        if not has_torch():
+            path = self._exported_paths(name, settings.precision, settings)[0]
+            return ModelNotFoundError("engine.no_export", model=name, file=str(path), folder=str(path.parent))
         defect = self.defect(name, settings)
         if defect is not None:
             return ModelNotFoundError(defect.code, **defect.values)
@@ -200,9 +211,11 @@ class Emotion2vecFamily(ExportingFamily):
         path = self._exported(name, request.runtime.precision, settings)
         if path is not None:
             model = load(path)
-            digest = checkpoint_files.read_source_hash(located.weights) if located is not None else None
+            digest = checkpoint_files.read_source_hash(located.weights) if located is not None and has_torch() else None
             if digest is None or digest == model.about.source_sha256:
                 return model
+        if not has_torch():
+            raise self.absent(name, settings)
         return load(self.export(request, settings.models_dir / name))
 
     def _required(self, request: LoadRequest) -> LocatedWeights:
@@ -224,11 +237,21 @@ class Emotion2vecFamily(ExportingFamily):
 
     def _exported(self, name: str, precision: Precision, settings: Settings) -> Path | None:
         """Returns the exported model in a precision, or None. It can be used without the weights."""
+        paths = self._exported_paths(name, precision, settings)
+        return next((path for path in paths if path.is_file()), None)
+
+    def _exported_paths(self, name: str, precision: Precision, settings: Settings) -> list[Path]:
+        """Returns where the exported model may be stored.
+
+        Without PyTorch, where nothing can be exported, the default precision stands for any: int8, which such devices
+        usually have, comes before fp16.
+        """
+        is_any = precision is Precision.FP32 and not has_torch()
+        names = [checkpoint_files.exported_name(one) for one in (_ANY_EXPORT if is_any else (precision,))]
         folders = [settings.models_dir / name]
         if settings.model_dir is not None and self._is_of_setting(name, settings):
             folders.insert(0, settings.model_dir)
-        paths = [folder / checkpoint_files.exported_name(precision) for folder in folders]
-        return next((path for path in paths if path.is_file()), None)
+        return [folder / file for folder in folders for file in names]
 
     def _is_of_setting(self, name: str, settings: Settings) -> bool:
         """Returns whether ``model_dir`` applies to this model: to the one in the settings, or else to the best."""

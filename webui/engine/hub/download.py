@@ -5,6 +5,7 @@ processes download the same model, the second one waits for the first.
 """
 
 import logging
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from webui.engine.hub.client_run import (
 )
 from webui.engine.hub.hubs import REACH_S, Hub, reachable_hubs
 from webui.errors import DownloadCancelledError, DownloadError, OutputError
+from webui.files import default_mode
 from webui.units import BYTES_PER_MB
 
 __all__ = ["Cancelled", "DownloadProgress", "OnDownload", "download_weights"]
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 LOCK_FILE: Final = ".download.lock"
 RETRIES_WITHOUT_PROGRESS: Final = 2  # retries that transfer at least one new byte are not limited
+PRIVATE_MODE: Final = 0o600
 PARTIAL_FILES: Final = ("*.incomplete", "*.parallel_tmp", "*.pt_*_*")  # how the clients name unfinished files
 
 
@@ -63,9 +66,21 @@ def download_weights(
     with _download_lock(target, cancelled):
         if not is_complete():
             _download(DownloadRequest(card, files, target, on_progress, cancelled))
+            _give_default_mode(target)
             for pattern in PARTIAL_FILES:
                 for path in target.glob(pattern):
                     path.unlink(missing_ok=True)
+
+
+def _give_default_mode(target: Path) -> None:
+    """Gives files the mode that the umask gives: ModelScope's client makes them as private temporary files."""
+    try:
+        mode = default_mode(target)
+        for path in target.rglob("*"):
+            if path.is_file() and not path.name.startswith(".") and stat.S_IMODE(path.stat().st_mode) == PRIVATE_MODE:
+                path.chmod(mode)
+    except OSError as err:
+        raise OutputError("download.not_written", folder=str(target), reason=str(err)) from err
 
 
 class _HubFailedError(Exception):

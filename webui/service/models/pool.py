@@ -7,17 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
+from typing import Final
 
 from webui.engine.hub.download import Cancelled, DownloadProgress
 from webui.engine.precision import Runtime
 from webui.engine.protocol import CPU_CONCURRENCY, EmotionModel
-from webui.engine.registry import AUTO, FALLBACK, LARGE, ModelRegistry, OnProgress
-from webui.errors import ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
+from webui.engine.registry import AUTO, FALLBACK, LARGE, FileStates, ModelRegistry, OnProgress
+from webui.errors import DownloadError, ModelError, ModelNotFoundError, ModelNotReadyError, OutputError
 from webui.results import Notice
 from webui.service.models.acquisition import AcquisitionState, AcquisitionStatus, ModelAcquisition, Report
 from webui.service.models.batching_queue import BatchingQueue
 from webui.service.models.status import ActiveModel, PoolStatus
 from webui.settings import Precision, Settings
+
+COPIED_WAIT_S: Final = 15.0  # a request for ``auto`` waits so long for weights that were copied to this machine
+NEARLY_DOWNLOADED: Final = 0.95  # weights that are complete before this fraction do not come from the download
 
 _Key = tuple[str, Runtime]
 
@@ -75,6 +79,9 @@ class ModelPool:
         self._slots: dict[_Key, _Slot] = {}
         self._slots_lock = Lock()
         self._failure: ModelError | OutputError | None = None
+        self._failed_files: FileStates = frozenset()  # files of the default model when it could not be loaded
+        self._follow_lock = Lock()
+        self._is_copied = False  # whether the acquisition began because weights were copied to this machine
         self.acquisition: ModelAcquisition | None = None
         self.on_loaded: Callable[[], None] = lambda: None
 
@@ -137,8 +144,8 @@ class ModelPool:
         return slot.loaded if slot is not None else None
 
     def ready(self) -> tuple[str, ...]:
-        """Returns the names of the models whose weights are on this machine, best first."""
-        return tuple(name for name in self._registry.names() if self._registry.find(name) is not None)
+        """Returns the names of the models that can be loaded without downloading anything, best first."""
+        return tuple(name for name in self._registry.names() if self._registry.can_answer(name))
 
     def prepare(self) -> ModelAcquisition:
         """Starts to acquire the default model in the background; until it is ready, the built-in model is used.
@@ -153,7 +160,7 @@ class ModelPool:
     def retry(self) -> None:
         """Starts to acquire the large model, also after a failure; downloads it whatever ``auto_download`` is."""
         if self.status().can_retry:
-            self._failure = None
+            self._failure, self._is_copied = None, False
             self.acquisition = self._new_acquisition(download=True)
             self.acquisition.start()
 
@@ -163,7 +170,8 @@ class ModelPool:
             self.acquisition.cancel()
 
     def status(self) -> PoolStatus:
-        """Returns the status of the models. Never blocks and loads nothing."""
+        """Returns the status of the models. Never blocks; loads weights copied to this machine in the background."""
+        self._follow_files()
         acquisition, name = self._acquisition_status(), self._active_name()
         idle = acquisition is None or acquisition.state in {AcquisitionState.FAILED, AcquisitionState.CANCELLED}
         return PoolStatus(
@@ -182,6 +190,33 @@ class ModelPool:
             return next(iter(self._registry.choose(AUTO).notices), None)
         except ModelNotFoundError:
             return None
+
+    def _follow_files(self) -> None:
+        """Starts over if files of the default model have been copied, replaced or deleted since it was last acquired.
+
+        While a server runs, the weights are loaded in the background; otherwise the next request loads them.
+        """
+        with self._follow_lock:
+            if self._failure is not None and self._default_files() != self._failed_files:
+                self._failure = None
+            if self.acquisition is not None and self._is_outdated(self.acquisition.status):
+                self.acquisition, self._is_copied = self._new_acquisition(download=False), True
+                self.acquisition.start()
+
+    def _is_outdated(self, status: AcquisitionStatus) -> bool:
+        """Returns whether an acquisition that has ended would now have another result."""
+        if status.state.under_way:
+            return False
+        name = self._name_to_acquire(download=False)
+        if status.state is AcquisitionState.READY:
+            return name != status.name
+        if isinstance(status.problem, DownloadError):
+            return name != FALLBACK and self._registry.can_answer(name)
+        return self._default_files() != self._failed_files
+
+    def _default_files(self) -> FileStates:
+        """Returns the state of the files of the model that ``_acquire`` loads."""
+        return self._registry.file_states(self._name_to_acquire(download=False))
 
     def _offers(self, name: str) -> tuple[Precision, ...]:
         """Returns the further precisions of a loaded model for which ``verify`` succeeded with these weights."""
@@ -234,35 +269,65 @@ class ModelPool:
         if name != FALLBACK and self._settings.model == AUTO and self._settings.builtin:
             self._get_named(FALLBACK, self._runtime)  # it serves requests in the meantime
         if download and self._registry.can_be_fetched(name):
-            report(AcquisitionStatus(name, AcquisitionState.DOWNLOADING))
-            self._registry.download(
-                name, on_progress=lambda progress: report(_downloading(name, progress)), cancelled=cancelled
-            )
+            self._download(name, report, cancelled)
         report(AcquisitionStatus(name, AcquisitionState.LOADING))
-        self._get_named(
-            name,
-            self._runtime,
-            on_progress=lambda fraction: report(AcquisitionStatus(name, AcquisitionState.CONVERTING, fraction)),
-        )
+        try:
+            self._get_named(
+                name,
+                self._runtime,
+                on_progress=lambda fraction: report(AcquisitionStatus(name, AcquisitionState.CONVERTING, fraction)),
+            )
+        except Exception:
+            self._failed_files = self._default_files()
+            raise
+
+    def _download(self, name: str, report: Report, cancelled: Cancelled) -> None:
+        """Downloads weights; stops if they appear on this machine in the meantime, for instance as a copy."""
+        fraction = 0.0
+
+        def on_progress(progress: DownloadProgress) -> None:
+            nonlocal fraction
+            fraction = progress.done_bytes / progress.total_bytes if progress.total_bytes else 0.0
+            report(_downloading(name, progress))
+
+        def is_copied() -> bool:
+            return fraction < NEARLY_DOWNLOADED and self._registry.find(name) is not None
+
+        report(AcquisitionStatus(name, AcquisitionState.DOWNLOADING))
+        try:
+            self._registry.download(name, on_progress=on_progress, cancelled=lambda: cancelled() or is_copied())
+        except DownloadError:
+            if cancelled() or self._registry.find(name) is None:
+                raise
 
     def _check_acquired(self, name: str) -> None:
         """Refuses a named model that is not on this machine yet; a request does wait for one that is being loaded.
 
         Raises:
-            ModelNotReadyError: the model is still being downloaded or converted.
+            ModelNotReadyError: the model is still being downloaded or converted, or is about to be.
         """
         status = self.acquisition.status if self.acquisition is not None else None
         if status is None or status.name != name:
             return
         notice = status.notice()
-        if notice is not None and status.state in {AcquisitionState.DOWNLOADING, AcquisitionState.CONVERTING}:
+        preparing = status.state in {AcquisitionState.DOWNLOADING, AcquisitionState.CONVERTING}
+        about_to = status.state is AcquisitionState.WAITING and not self._registry.can_answer(name)
+        if notice is not None and (preparing or about_to):
             raise ModelNotReadyError(notice.code, **notice.values)
 
     def _get_auto(self, runtime: Runtime) -> LoadedModel:
+        self._follow_files()
+        if self._is_copied and self.acquisition is not None:
+            self.acquisition.wait(COPIED_WAIT_S)
         if self._failure is not None:  # no use in reading gigabytes again for every request
             return self._get_builtin(runtime, (Notice.of_error(self._failure.code, self._failure.values),))
-        choice = self._registry.choose(AUTO)
         status = self._acquisition_status()
+        try:
+            choice = self._registry.choose(AUTO)
+        except ModelNotFoundError:  # the settings exclude the built-in model
+            if status is not None:
+                self._check_acquired(status.name)
+            raise
         pending = status.notice() if status is not None else None
         if choice.name == FALLBACK:
             return self._get_builtin(runtime, (pending,) if pending is not None else choice.notices)
@@ -273,6 +338,7 @@ class ModelPool:
         except (ModelError, OutputError) as err:
             if not self._settings.builtin:
                 raise
+            self._failed_files = self._default_files()
             self._failure = err
             return self._get_auto(runtime)
 

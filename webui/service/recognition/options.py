@@ -1,5 +1,7 @@
 """Options of a recognition; the REST API, jobs, the command line and the page all use these classes."""
 
+from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
@@ -61,7 +63,7 @@ class AnalysisOptions(Document):
         default=None,
         min_length=1,
         description="The emotions that share the scores, the others being left out of the softmax; all nine by "
-        "default. In a form: names with commas between them.",
+        "default. In a form: the field repeated, names with commas between them, or a JSON array.",
         examples=[["angry", "happy", "neutral", "sad"]],
     )
     max_segment_s: SegmentSeconds = Field(
@@ -100,7 +102,11 @@ class AnalysisOptions(Document):
     @field_validator("labels", "channel_names", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
-        return [name.strip() for name in value.replace("\uff0c", ",").split(",")] if isinstance(value, str) else value
+        if isinstance(value, str):
+            return _split(value)
+        if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+            return [name for part in value for name in _split(part)]
+        return value
 
     @field_validator("channel_names")
     @classmethod
@@ -146,12 +152,36 @@ class RecognizeOptions(AnalysisOptions):
     extract_embedding: bool = Field(default=False, description="Whether `embedding.npy` is made.")
 
 
-def parse_labels(names: str) -> tuple[Emotion, ...]:
-    """Parses a list such as ``angry,happy``; returns the emotions in the order of ``Emotion``.
+class Conflict(StrEnum):
+    """Why options would have no effect."""
+
+    NO_FRAMES = "no_frames"
+    NO_SEGMENTS = "no_segments"
+    RAW_OR_SMOOTH = "raw_or_smooth"
+
+
+def find_conflict(options: AnalysisOptions) -> tuple[Conflict, tuple[str, ...]] | None:
+    """Returns the names of options that would have no effect, with the reason; None if there are none."""
+    smoothing = tuple(name for name in ("window_s", "hop_s") if getattr(options, name) is not None)
+    of_frames = (*smoothing, *(("raw_frames",) if options.raw_frames else ()))
+    if of_frames and options.granularity is not Granularity.FRAME:
+        return Conflict.NO_FRAMES, of_frames
+    if options.raw_frames and smoothing:
+        return Conflict.RAW_OR_SMOOTH, of_frames
+    of_segments: tuple[str, ...] = ("max_segment_s",) if options.max_segment_s != MAX_SEGMENT_S else ()
+    of_segments += ("merge_segments",) if options.merge_segments else ()
+    if of_segments and options.granularity is not Granularity.SEGMENT:
+        return Conflict.NO_SEGMENTS, of_segments
+    return None
+
+
+def parse_labels(names: str | Sequence[str]) -> tuple[Emotion, ...]:
+    """Parses one or several lists such as ``angry,happy``; returns the emotions in the order of ``Emotion``.
 
     Raises:
         RequestError: a name is unknown, or there is none.
     """
+    names = names if isinstance(names, str) else ",".join(names)
     wanted = [name.strip().lower() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in emotion_names()]
     if unknown or not wanted:
@@ -163,6 +193,10 @@ def parse_labels(names: str) -> tuple[Emotion, ...]:
 def emotion_names() -> list[str]:
     """Returns the names of the nine emotions, in the order of ``Emotion``."""
     return [emotion.value for emotion in Emotion]
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.replace("\uff0c", ",").split(",")]
 
 
 def _request_error(error: ValidationError) -> RequestError:

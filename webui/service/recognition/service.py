@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,7 @@ from webui.service.serving.drain import DrainTracker
 from webui.service.serving.metrics import Metrics
 from webui.service.serving.priority_semaphore import Priority
 from webui.service.serving.scheduler import Scheduler
-from webui.settings import Settings
+from webui.settings import Precision, Settings
 from webui.units import SPEECH_RATE
 
 logger = logging.getLogger(__name__)
@@ -233,8 +233,18 @@ class RecognitionService:
 
     def _load(self, options: AnalysisOptions, runtime: Runtime) -> LoadedModel:
         loaded = self.models.get(options.model, runtime)
+        ignored = self.ignored_precision(loaded.model.info.name, options.precision, runtime)
+        if ignored is not None:
+            loaded = replace(loaded, notices=(*loaded.notices, ignored))
         self.scheduler.concurrency = max(self.scheduler.concurrency, loaded.concurrency)
         return loaded
+
+    def ignored_precision(self, model: str, wanted: Precision | None, runtime: Runtime | None = None) -> Notice | None:
+        """Returns a warning if a requested precision has no effect on a model; None otherwise."""
+        runtime = runtime if runtime is not None else Runtime.of(self.settings, precision=wanted)
+        if wanted is None or self.registry.effective_runtime(model, runtime).precision is wanted:
+            return None
+        return Notice(code="request.precision_ignored", values={"model": model, "found": wanted.value})
 
     def _expected_rate(self, options: AnalysisOptions, runtime: Runtime) -> int:
         """Returns the sample rate to decode for; once loaded, the model may turn out to need another one."""
