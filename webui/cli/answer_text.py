@@ -39,7 +39,7 @@ def answer_lines(recognition: Recognition, given: str, language: Language) -> It
     for segment in result.segments or ():
         line = f"{segment.start_s:8.2f} – {segment.end_s:8.2f} s  {_title(segment.emotion, language)}"
         yield Text.assemble("  ", line, f"  {segment.confidence:.1%}")
-    yield Text("  " + text("cli.saved", language, folder=recognition.folder, files=_names(recognition)))
+    yield Text("  " + text("cli.saved", language, folder=recognition.folder.absolute(), files=_names(recognition)))
     yield Text()
 
 
