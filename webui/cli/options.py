@@ -59,14 +59,17 @@ def check_effect(options: AnalysisOptions) -> None:
             ``--granularity segment``, or ``--raw`` with a window or hop.
     """
     conflict = find_conflict(options)
-    if conflict is not None:
-        kind, names = conflict
-        codes = {
-            Conflict.NO_FRAMES: "cli.only_with_frames",
-            Conflict.RAW_OR_SMOOTH: "cli.raw_or_smooth",
-            Conflict.NO_SEGMENTS: "request.only_with_segments",
-        }
-        raise RequestError(codes[kind], found=", ".join(FLAGS[name] for name in names))
+    if conflict is None:
+        return
+    kind, names = conflict
+    found = ", ".join(FLAGS[name] for name in names)
+    match kind:
+        case Conflict.NO_FRAMES:
+            raise RequestError("cli.only_with_frames", found=found)
+        case Conflict.RAW_OR_SMOOTH:
+            raise RequestError("cli.raw_or_smooth", found=found)
+        case Conflict.NO_SEGMENTS:
+            raise RequestError("request.only_with_segments", found=found)
 
 
 def load_settings(**given: object) -> Settings:
