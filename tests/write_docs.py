@@ -85,6 +85,9 @@ def frames_example() -> str:
     return _json_block(result.model_dump_json(indent=2, include={"frames"}, exclude_none=True))
 
 
+SHOWN_FOLDER: Final = "/home/anna/speech-emotion-webui"  # the project's folder in an example
+
+
 def cli_example(language: Language) -> str:
     """Returns a command and what it prints, run now in an empty folder."""
     arguments = ["recognize", f"{EXAMPLE.parent.name}/{EXAMPLE.name}"]
@@ -97,7 +100,8 @@ def cli_example(language: Language) -> str:
             capture_output=True,
             check=True,
         )
-    printed = "\n".join(line.rstrip() for line in done.stdout.decode("utf-8").strip().splitlines())
+        output = done.stdout.decode("utf-8").replace(f"{Path(folder).resolve()}/", f"{SHOWN_FOLDER}/")
+    printed = "\n".join(line.rstrip() for line in output.strip().splitlines())
     return f"```console\n$ bash run.sh {' '.join(arguments)}\n{printed}\n```"
 
 

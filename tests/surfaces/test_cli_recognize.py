@@ -80,6 +80,14 @@ def test_if_all_fail_the_exit_code_is_the_first_one(command_line: CommandLine, t
     assert command_line.runs() == []
 
 
+def test_the_full_path_of_the_results(command_line: CommandLine) -> None:
+    ended = command_line.run("recognize", EXAMPLE, "--outputs-dir", "here")  # relative to the current folder
+    (folder,) = (command_line.outputs_dir.parent / "here").iterdir()
+    assert f"Results: {folder} (" in ended.text
+    ended = command_line.run("recognize", EXAMPLE, "--outputs-dir", "here", "--json")
+    assert ended.documents[0]["folder"].startswith(f"{folder.parent}/outputs_")
+
+
 def test_standard_input(command_line: CommandLine) -> None:
     ended = command_line.run("recognize", "-", "--json", given=EXAMPLE.read_bytes())
     assert ended.code == 0, ended.err

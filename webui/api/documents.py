@@ -62,14 +62,17 @@ class JobRequest(AnalysisOptions):
 
 def _check_effect(options: AnalysisOptions) -> None:
     conflict = find_conflict(options)
-    if conflict is not None:
-        kind, names = conflict
-        codes = {
-            Conflict.NO_FRAMES: "api.only_with_frames",
-            Conflict.RAW_OR_SMOOTH: "api.raw_or_smooth",
-            Conflict.NO_SEGMENTS: "api.only_with_segments",
-        }
-        raise RequestError(codes[kind], found=", ".join(names))
+    if conflict is None:
+        return
+    kind, names = conflict
+    found = ", ".join(names)
+    match kind:
+        case Conflict.NO_FRAMES:
+            raise RequestError("api.only_with_frames", found=found)
+        case Conflict.RAW_OR_SMOOTH:
+            raise RequestError("api.raw_or_smooth", found=found)
+        case Conflict.NO_SEGMENTS:
+            raise RequestError("api.only_with_segments", found=found)
 
 
 class FailedItem(Document):

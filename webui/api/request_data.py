@@ -77,8 +77,10 @@ def form_fields(kind: type[Document], form: FormData) -> dict[str, object]:
     return {name: _items(values) if name in lists else values[0] for name, values in given.items()}
 
 
-def check_query(request: Request) -> None:
+async def check_query(request: Request) -> None:
     """Refuses a query parameter that is given more than once; no route takes a list in its query.
+
+    It is asynchronous because FastAPI would run it in a thread otherwise, and threads may be scarce.
 
     Raises:
         RequestValidationError: a parameter is repeated.

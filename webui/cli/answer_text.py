@@ -43,7 +43,12 @@ def answer_lines(recognition: Recognition, given: str, language: Language) -> It
         for warning in channel.warnings:
             yield Text(f"    {warning.short(language) or warning.message(language)}", style="yellow")
         yield from _details(channel, language)
-    yield Text("  " + text("cli.saved", language, folder=recognition.folder, files=_names(recognition)))
+    yield Text(
+        "  "
+        + text(
+            "cli.saved", language, folder=printable_name(str(recognition.folder.absolute())), files=_names(recognition)
+        )
+    )
     yield Text()
 
 

@@ -219,7 +219,7 @@ class _Batch:
             notice = Notice.model_validate_json(item.outcome or "{}")
             self._terminal.print_notice(notice, about=f"{item.name}: ")
         done = record.counts[ItemState.DONE]
-        self._terminal.print_text("cli.batch_done", done=done, failed=len(failures), path=self._out)
+        self._terminal.print_text("cli.batch_done", done=done, failed=len(failures), path=self._out.absolute())
         if failures:
             return ExitCode.PARTLY
         self._delete_state()

@@ -21,7 +21,7 @@ class RecognizedFile(RecognitionResult):
     """The content of ``result.json``, with the input and the run folder."""
 
     input: str = Field(description="The file as given on the command line.")
-    folder: str = Field(description="The run folder.")
+    folder: str = Field(description="The full path of the run folder.")
     files: tuple[str, ...] = Field(description="Names of the files in the run folder.")
 
 
@@ -38,7 +38,7 @@ def recognized_line(recognition: Recognition, given: str) -> str:
     fields = fields_of(recognition.result, RecognitionResult)
     files = tuple(file.name for file in recognition.files)
     line = RecognizedFile(
-        **fields, input=printable_name(given), folder=printable_name(str(recognition.folder)), files=files
+        **fields, input=printable_name(given), folder=printable_name(str(recognition.folder.absolute())), files=files
     )
     return line.model_dump_json(exclude_none=True)
 

@@ -72,16 +72,19 @@ def check_effect(options: AnalysisOptions) -> None:
             ``--granularity segment``, ``--raw`` with a window or hop, or names of channels that are not separate.
     """
     conflict = find_conflict(options)
-    if conflict is not None:
-        kind, names = conflict
-        codes = {
-            Conflict.NO_FRAMES: "cli.only_with_frames",
-            Conflict.RAW_OR_SMOOTH: "cli.raw_or_smooth",
-            Conflict.NO_SEGMENTS: "request.only_with_segments",
-        }
-        raise RequestError(codes[kind], found=", ".join(FLAGS[name] for name in names))
     if options.channel_names is not None and options.channels != ChannelMode.SEPARATE:
         raise RequestError("request.only_with_separate", found=FLAGS["channel_names"])
+    if conflict is None:
+        return
+    kind, names = conflict
+    found = ", ".join(FLAGS[name] for name in names)
+    match kind:
+        case Conflict.NO_FRAMES:
+            raise RequestError("cli.only_with_frames", found=found)
+        case Conflict.RAW_OR_SMOOTH:
+            raise RequestError("cli.raw_or_smooth", found=found)
+        case Conflict.NO_SEGMENTS:
+            raise RequestError("request.only_with_segments", found=found)
 
 
 def load_settings(**given: object) -> Settings:
