@@ -28,7 +28,7 @@ PICKLED: Final = "model.pt"
 
 
 def make_folder(directory: Path, *, tiny: bool) -> None:
-    """Writes a converted random checkpoint of plus_large's sizes, or of tiny ones."""
+    """Writes a converted random checkpoint with the sizes of emotion2vec_plus_large, or with tiny ones."""
     published = make_checkpoint(directory, TINY if tiny else LARGE, training=False)
     convert_checkpoint(directory, published, directory)
     published.unlink()

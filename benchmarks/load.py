@@ -1,6 +1,6 @@
 """What the server costs on top of the engine, how it behaves under overload, and whether its memory stays constant.
 
-    python -m benchmarks.load callers [--seconds 10]      1, 4 and 16 callers, compared with the engine alone
+    python -m benchmarks.load callers [--seconds 10]      1, 4 and 16 callers, compared with the engine without a server
         [--model emotion2vec_plus_large --precision int8] with another model than the built-in one
     python -m benchmarks.load overload [--seconds 10]     four times as many callers as the server admits, and one more
                                                           in its own process, with a plain socket
@@ -191,7 +191,7 @@ def _for(seconds: float) -> Callable[[], bool]:
 
 
 def show_callers(seconds: float, model: str, precision: str) -> None:
-    """Prints throughput and latency in comparison with the engine alone."""
+    """Prints throughput and latency in comparison with the engine without a server."""
     alone = {threads: engine_alone(seconds, threads, model, precision) for threads in (1, 2)}
     best = max(load.per_second for load in alone.values())
     write_line("| | calls/s | relative to the engine | p50 ms | p95 ms | p99 ms |")

@@ -35,7 +35,7 @@ def fit_length(
 
 
 def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Filters a ``share`` of ``(B, samples)`` to simulate other microphones, and half that share to simulate rooms.
+    """Filters rows of ``(B, samples)``: with probability ``share`` by a microphone, with half of it by a room.
 
     A microphone is a smooth curve with band limits, a room is a decaying random impulse response.
     """
@@ -65,7 +65,7 @@ def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float
 
 
 def add_noise(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Adds noise or music to a ``share`` of ``(B, samples)``, 5 to 40 dB below the signal."""
+    """Adds noise or music to rows of ``(B, samples)`` with probability ``share``, 5 to 40 dB below the signal."""
     noisy = waveforms.clone()
     for row in range(waveforms.shape[0]):
         if random.random() < share:
@@ -96,7 +96,7 @@ def mask_image(image: Tensor, random: np.random.Generator, rows: int, frames: in
 
 
 def warp_rows(image: Tensor, random: np.random.Generator, share: float, *, shift: float, scale: float) -> Tensor:
-    """Warps the rows of a ``share`` of ``(B, 1, height, T)``, to simulate another pitch or vocal tract length (VTLP).
+    """Warps images ``(B, 1, height, T)`` with probability ``share``, to simulate another pitch or vocal tract (VTLP).
 
     Args:
         image: mel or pitch image.
@@ -118,7 +118,7 @@ def warp_rows(image: Tensor, random: np.random.Generator, share: float, *, shift
 
 
 def equalize_randomly(mel: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Changes the level of ``(B, 1, mels, T)``, and adds a smooth curve to a ``share`` to simulate microphones."""
+    """Changes the level of ``(B, 1, mels, T)``, and with probability ``share`` simulates a microphone."""
     batch, _, height, _ = mel.shape
     curves = 2.0 * random.standard_normal((batch, 1)) + np.zeros((batch, height))
     bands = np.linspace(0, 1, height)

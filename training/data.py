@@ -15,7 +15,7 @@ MANIFEST_NAMES: Final = (MANIFEST_NAME, "manifest.tsv")
 
 
 class TrainingDataError(Exception):
-    """The training data, or the requested split, or the state of a training is not valid."""
+    """The training data, the requested split or the state of a training run is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def read_manifest(folder: Path) -> tuple[Clip, ...]:
     """Reads ``manifest.csv`` (or ``manifest.tsv``) in ``folder``, or one folder per emotion if there is no manifest.
 
     The columns are ``path``, ``label`` or ``emotion``, and, if known, ``speaker`` and ``corpus``. A recording without
-    a speaker counts as a speaker of its own, so figures measured on such data are too optimistic.
+    a speaker counts as one more speaker, so figures measured on such data are too optimistic.
 
     Raises:
         TrainingDataError: There is no recording, a column is missing, an emotion is unknown, or a recording does not

@@ -1,7 +1,7 @@
 """The images that the network is trained on: several variants of each recording, with other microphones and rooms.
 
 Simulating microphones, rooms and transmission takes more time than a training step. So it is done once, and every epoch
-draws one of the ``variants`` of a recording; fast augmentation (masks, shifts, mixing) is computed anew each time.
+draws one of the ``variants`` of a recording; fast augmentation (masks, shifts, mixing) is computed again each time.
 """
 
 import io
@@ -41,7 +41,7 @@ class BankSizes:
     """Number of images, and the seed they are made with.
 
     Attributes:
-        variants: number of images of each recording; the first is the unchanged recording.
+        variants: number of variants of each recording; the first is unchanged.
         nonspeech: number of signals without speech.
         seed: seed of all random numbers.
     """

@@ -39,14 +39,14 @@ def train(
     *,
     statistics_mlp: bool = False,
 ) -> Member:
-    """Trains a member, or resumes the training in ``run_dir``.
+    """Trains a member, or resumes the run in ``run_dir``.
 
     Args:
         cache: the decoded recordings.
         split: clips to train on, and clips to validate on.
         config: sizes of the network.
         options: how to train.
-        run_dir: folder for the state of the training.
+        run_dir: folder for the state of the run.
         start: member without batch normalisation whose weights to start from; None starts from random weights.
         teacher: scores of a large model for every clip, to be learnt instead of the labels; None learns the labels.
         statistics_mlp: whether to train a statistics MLP instead of a convolutional member.
@@ -56,7 +56,7 @@ def train(
 
     Raises:
         TrainingDataError: The data have another number of classes than the network, or ``run_dir`` contains a
-            different training.
+            different run.
     """
     labels = labels_in(split.train + split.validation) if teacher is None else teacher.labels
     if len(labels) != config.labels:

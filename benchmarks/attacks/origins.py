@@ -1,4 +1,4 @@
-"""Pages of other sites: host names that point to this machine (DNS rebinding), and cross-site requests of a browser."""
+"""Attacks by pages of other sites: host names that point to this machine (DNS rebinding), and cross-site requests."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -38,7 +38,7 @@ def several_hosts(target: Target) -> AttackResult:
     own = f"Host: localhost:{target.port}\r\n"
     sent = {
         "two": f"{begin}{own}Host: evil.example\r\n\r\n",
-        "two, the other first": f"{begin}Host: evil.example\r\n{own}\r\n",
+        "two, the foreign one first": f"{begin}Host: evil.example\r\n{own}\r\n",
         "an empty one": f"{begin}Host:\r\n\r\n",
         "none": f"{begin}\r\n",
     }
@@ -46,12 +46,12 @@ def several_hosts(target: Target) -> AttackResult:
 
 
 def own_hosts(target: Target) -> AttackResult:
-    """Counter-check: the names of this machine must still work."""
+    """Control: the names of this machine must still work."""
     return judged({host: target.get(RESULTS, host=host).status for host in OWN}, (200,))
 
 
 def foreign_origins(target: Target) -> AttackResult:
-    """Forms from other sites, which browsers send without a preflight request; older ones without Sec-Fetch-Site."""
+    """Forms from other sites, which browsers send without a preflight request, and old ones without Sec-Fetch-Site."""
     own = f"127.0.0.1:{target.port}"
     origins = ["http://evil.example", "null", f"http://evil.example:{target.port}", "http://127.0.0.1:1"]
     origins += ["http://127.0.0.1", f"https://{own}.evil.example", f"http://localhost:{target.port}, http://{own}"]
@@ -81,7 +81,7 @@ def marked_cross_site(target: Target) -> AttackResult:
 
 
 def own_origin(target: Target) -> AttackResult:
-    """Counter-check: the page itself, curl and other programs must still be allowed."""
+    """Control: the page itself, curl and other programs must still be allowed."""
     with target.client() as client:
         own = str(client.base_url).rstrip("/")
         seen = {}

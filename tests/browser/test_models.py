@@ -101,14 +101,14 @@ def test_a_comparison_without_labels_shows_an_error(user: PageUser) -> None:
 
 def test_a_table_cannot_name_files_of_the_server(user: PageUser, tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
-    table.write_text(f"path,label\n{EXAMPLE},other\n", "utf-8")  # it is there, and was not uploaded
+    table.write_text(f"path,label\n{EXAMPLE},other\n", "utf-8")  # the file exists on the server, but was not uploaded
     user.page.get_by_role("tab", name="Compare models").click()
     user.page.locator("#compare-files input[type=file]").set_input_files([table])
     expect(user.page.locator("#compare-files")).to_contain_text(LABELS_CSV)
     user.page.click("#compare-start")
     error = user.page.locator("#compare-report .se-error")
     expect(error).to_contain_text("labels.csv, line 2", timeout=ANSWER_MS)
-    assert "speech-emotion-compare" not in error.inner_text(), "where this machine keeps uploads is nobody's business"
+    assert "speech-emotion-compare" not in error.inner_text(), "the error reveals where the server keeps uploads"
 
 
 def test_a_comparison_can_be_cancelled(user: PageUser) -> None:
@@ -119,5 +119,5 @@ def test_a_comparison_can_be_cancelled(user: PageUser) -> None:
     user.page.wait_for_timeout(500)
     user.page.locator("#compare-files input[type=file]").set_input_files([EXAMPLE])
     expect(user.page.locator("#compare-files")).to_contain_text(EXAMPLE.stem)
-    user.page.click("#compare-start")  # waits for the end of the first: there is room for one
+    user.page.click("#compare-start")  # starts after the first has ended: only one comparison runs at a time
     expect(user.page.locator("#compare-report .se-error")).to_contain_text("Add a table", timeout=ANSWER_MS)

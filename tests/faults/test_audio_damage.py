@@ -64,7 +64,7 @@ def test_damage_in_the_middle_affects_only_the_middle(label: str) -> None:
     assert 7.5 < recording.source.duration_s < 8.2
     whole = decode(intact, limits=LIMITS).waveform
     np.testing.assert_allclose(recording.waveform[:40_000], whole[:40_000], atol=1e-6)
-    assert np.corrcoef(recording.waveform[-40_000:], whole[-40_000:])[0, 1] > 0.98  # AAC fills in noise of its own
+    assert np.corrcoef(recording.waveform[-40_000:], whole[-40_000:])[0, 1] > 0.98  # AAC fills parts with noise
     if label != "mkv-video":
         assert codes(recording) == ["audio.damaged_parts"]
 
@@ -166,7 +166,7 @@ def _fuzz_seeds() -> dict[str, list[bytes]]:
 
 @sizes("count", small=15, full=1000)
 def test_mutations_give_a_recording_or_an_audio_error(capfd: pytest.CaptureFixture[str], count: int) -> None:
-    """No other exception, no sample out of range, no output, no numpy warning."""
+    """Every file gives a recording or an ``AudioError``: no other exception, output or numpy warning."""
     chance = random.Random(20_240_104)
     outcomes = {"recording": 0, "error": 0}
     with warnings.catch_warnings():

@@ -54,7 +54,7 @@ def test_a_recording_of_exactly_the_limit_is_accepted() -> None:
 
 
 def test_an_hour_of_silence_in_half_a_megabyte_stops_at_the_limit() -> None:
-    """In a separate process, to measure its memory."""
+    """Decodes in a separate process, to measure its memory."""
     program = """
 import resource, sys
 from webui.audio.decode import DecodeLimits, decode

@@ -149,7 +149,7 @@ _STATUS: Final[Mapping[str, Text]] = {
     "page.status_builtin": Text(
         zh="内置小模型（不是 Emotion2Vec+ Large）", en="built-in small model (not Emotion2Vec+ Large)"
     ),
-    "page.status_nobody": Text(
+    "page.status_no_model": Text(
         zh="模型准备中，暂时无法识别。", en="The model is being prepared; recognition is not possible yet."
     ),
     "page.status_not_loaded": Text(zh="正在加载…", en="loading…"),
