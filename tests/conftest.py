@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import webui  # noqa: F401 - switches telemetry off before a test imports a library that has some
@@ -12,6 +13,7 @@ from tests.support.marks import HEAVY, LONG, marks_of
 
 PARTS = ("quick", "heavy", "long")
 NOT_IN_QUICK = "torch"  # loading it takes seconds
+HTTP_S = 120.0  # httpx's 5 s are too short for a busy machine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,3 +76,9 @@ def _empty_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_http() -> None:
+    for name in ("connect", "read", "write", "pool"):
+        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, name, HTTP_S)

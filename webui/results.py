@@ -36,6 +36,8 @@ WARNING_ORDER: Final = (
     BUILTIN_USED,
     "audio.incomplete",
     "audio.damaged_parts",
+    "audio.gap",
+    "audio.trailing_bytes",
     "audio.channels_cancel",
     "audio.clipped",
     "audio.narrow_band",

@@ -120,7 +120,9 @@ def test_a_denied_microphone_shows_a_hint(open_page: OpenPage, server: RunningSe
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [("zh", "每位用户 0.1 MB 的上限"), ("en", "the limit of 0.1 MB per user")], ids=["zh", "en"]
+    ("language", "message"),
+    [("zh", "每位用户 0.1 MB 的上限"), ("en", "the limit of 0.1 MB per user")],
+    ids=["zh", "en"],
 )
 def test_the_upload_quota_shows_an_error_in_the_language_of_the_page(
     open_page: OpenPage, tmp_path: Path, language: str, message: str

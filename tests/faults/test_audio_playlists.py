@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.audio_files import pcm16, riff, voice, with_pyav
 from tests.support.playlists import playlists
-from webui.audio import decode as decode_module
+from webui.audio import layout
 from webui.audio.decode import DecodeLimits, decode
 from webui.audio.readers import pyav_reader
 from webui.errors import AudioDecodeError
@@ -47,7 +47,7 @@ def test_playlists_are_refused(name: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", playlists(Path()))
 def test_either_whitelist_is_sufficient(name: str, kept: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the check of the first bytes, and with only one of the two options, nothing is opened."""
-    monkeypatch.setattr(decode_module, "reject_other_formats", lambda *_: None)
+    monkeypatch.setattr(layout, "reject_other_formats", lambda *_: None)
     options = {key: value for key, value in pyav_reader._OPEN_OPTIONS.items() if key == kept}
     assert len(options) == 1
     monkeypatch.setattr(pyav_reader, "_OPEN_OPTIONS", options | {"safe": "0"})

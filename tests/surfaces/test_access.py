@@ -44,13 +44,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def client(server: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=120) as client:
         yield client
 
 
 @pytest.fixture
 def anna(server: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=120) as client:
         logged_in = client.post("/login", data={"user": "anna", "password": PASSWORD})
         assert (logged_in.status_code, logged_in.headers["location"]) == (303, "/")
         yield client
@@ -164,7 +164,7 @@ def test_login_with_a_key(client: httpx.Client) -> None:
 
 
 def client_at(server: RunningServer, address: str) -> httpx.Client:
-    return httpx.Client(base_url=server.url, timeout=60, transport=httpx.HTTPTransport(local_address=address))
+    return httpx.Client(base_url=server.url, timeout=120, transport=httpx.HTTPTransport(local_address=address))
 
 
 def guess(caller: httpx.Client, user: str, password: str = "guess", forwarded_for: str = "") -> int:
@@ -264,7 +264,7 @@ def test_an_empty_key_file_gives_no_access(tmp_path: Path) -> None:
 def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "app.py", *arguments], cwd=ROOT, input=stdin, capture_output=True, text=True, check=False,
-        env={**os.environ, **environment}, timeout=60,
+        env={**os.environ, **environment}, timeout=120,
     )  # fmt: skip
 
 
@@ -295,7 +295,7 @@ def test_an_open_server_on_the_network_warns_once(tmp_path: Path) -> None:
         assert process.stdout is not None
         try:
             url = process.stdout.readline().partition(": ")[2].strip().replace("localhost", "127.0.0.1")
-            with httpx.Client(base_url=url, timeout=60) as client:
+            with httpx.Client(base_url=url, timeout=120) as client:
                 rebound = client.get("/config", headers={"Host": "rebound.example"})
                 assert rebound.json()["code"] == "access.foreign_host"
                 posted = client.post("/api/v1/jobs", headers={"Host": "0.0.0.0:7860", "Origin": "http://evil.example"})
@@ -307,7 +307,7 @@ def test_an_open_server_on_the_network_warns_once(tmp_path: Path) -> None:
                     assert "x-frame-options" not in answer.headers
         finally:
             process.terminate()
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=120)
     assert stderr.count("open to the network at 0.0.0.0") == 1
     for host, open_to_all in (("0.0.0.0", True), ("192.0.2.1", True), ("127.0.0.2", False), ("::1", False)):
         assert is_open_to_network(Settings(host=host)) is open_to_all

@@ -51,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, uploads: Path) -> Iterator[
 
 @pytest.fixture(scope="module")
 def client(server: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=120) as client:
         yield client
 
 
@@ -303,7 +303,7 @@ def short_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSer
 
 def test_without_roots_the_error_names_the_setting(short_queue: RunningServer) -> None:
     body = {"audio_path": "/uploads/user_123/audio.mp3", "granularity": "utterance", "extract_embedding": True}
-    response = httpx.post(f"{short_queue.url}/api/v1/recognize", json=body, timeout=60)
+    response = httpx.post(f"{short_queue.url}/api/v1/recognize", json=body, timeout=120)
     assert "SPEECH_EMOTION_AUDIO_ROOTS" in problem(response, 403, "api.no_audio_roots")
 
 

@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, recordings: Path) -> Iterat
 
 @pytest.fixture(scope="module")
 def client(server: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=120) as client:
         yield client
 
 
@@ -155,7 +155,7 @@ def test_uploads_survive_a_killed_server_until_the_job_has_ended(tmp_path: Path)
     folder = tmp_path / "outputs" / ".jobs"
     with running_server(tmp_path / "outputs", models_dir=tmp_path / "models") as server:
         files = [("audio", (f"{number}.wav", EXAMPLE.read_bytes())) for number in range(100)]
-        job = httpx.post(f"{server.url}{JOBS}", files=files, timeout=60).json()["id"]
+        job = httpx.post(f"{server.url}{JOBS}", files=files, timeout=120).json()["id"]
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
     assert len(list((folder / job).iterdir())) == 100
@@ -163,7 +163,7 @@ def test_uploads_survive_a_killed_server_until_the_job_has_ended(tmp_path: Path)
     (folder / "half" / "0").write_bytes(b"RIFF")
     with (
         running_server(tmp_path / "outputs", models_dir=tmp_path / "models") as server,
-        httpx.Client(base_url=server.url, timeout=60) as client,
+        httpx.Client(base_url=server.url, timeout=120) as client,
     ):
         assert not (folder / "half").exists()
         assert ended(client, job)["done"] == 100
@@ -177,7 +177,7 @@ def test_a_killed_server_resumes_jobs_and_repeats_nothing(tmp_path: Path, record
     job, seen = "", {}
     for attempt in range(kills + 1):
         with running_server(tmp_path / "outputs", **settings) as server:
-            with httpx.Client(base_url=server.url, timeout=60) as client:
+            with httpx.Client(base_url=server.url, timeout=120) as client:
                 if not job:
                     job = client.post(JOBS, json={"audio_paths": paths}).json()["id"]
                 if attempt == kills:
@@ -216,7 +216,7 @@ def test_limits_of_jobs_in_total_and_per_client(tmp_path: Path, recordings: Path
     }
     body = {"audio_paths": [str(recordings / "long.wav")] * 50}
     with running_server(tmp_path / "outputs", **settings) as server:
-        first, second = (httpx.Client(base_url=server.url, headers={"X-API-Key": key}, timeout=60) for key in keys)
+        first, second = (httpx.Client(base_url=server.url, headers={"X-API-Key": key}, timeout=120) for key in keys)
         jobs = [first.post(JOBS, json=body).json()["id"] for _ in range(2)]
         refused = first.post(JOBS, json=body)
         assert (refused.status_code, refused.json()["code"]) == (503, "request.too_many_jobs")

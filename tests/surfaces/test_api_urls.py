@@ -28,7 +28,7 @@ def host() -> Iterator[AudioHost]:
 
 
 def ask(server: RunningServer, url: str) -> httpx.Response:
-    return httpx.post(f"{server.url}/api/v1/recognize", json={"audio_url": url}, timeout=60)
+    return httpx.post(f"{server.url}/api/v1/recognize", json={"audio_url": url}, timeout=120)
 
 
 def test_audio_at_a_url_is_recognized(server: RunningServer, host: AudioHost) -> None:

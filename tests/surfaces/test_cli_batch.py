@@ -69,7 +69,7 @@ def test_an_ended_batch_is_resumed(
     wait_until(lambda: count_done(state) >= 2 or process.poll() is not None)
     assert process.poll() is None
     os.kill(process.pid, kill)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode == (130 if kill is signal.SIGINT else -signal.SIGKILL)
     before = done(state)
     assert 2 <= len(before) <= FILES

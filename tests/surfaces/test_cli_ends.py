@@ -88,7 +88,7 @@ def test_serve_until_ctrl_c(command_line: CommandLine, arguments: list[str]) -> 
     process = command_line.start(*arguments, SPEECH_EMOTION_PORT=str(port))
     assert process.stdout is not None
     assert process.stdout.readline() == f"Running on local URL: http://localhost:{port}\n".encode()
-    assert httpx.get(f"http://localhost:{port}/", timeout=30).status_code == 200
+    assert httpx.get(f"http://localhost:{port}/", timeout=120).status_code == 200
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=LIMIT_S)
     assert (process.returncode, out) == (0, b"")

@@ -40,7 +40,7 @@ def test_the_page_and_the_api_share_a_budget_of_audio(server: RunningServer) -> 
     with pytest.raises(Exception, match=r"\d+ s of audio were decoded for you"):  # noqa: PT012
         for _ in range(3):
             client.predict(handle_file(EXAMPLE), "utterance", False, api_name="/recognize")
-    answer = httpx.post(f"{server.url}/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, timeout=30)
+    answer = httpx.post(f"{server.url}/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, timeout=120)
     assert answer.status_code == 429
     assert answer.json()["code"].startswith("request.audio_budget")
     assert 0 < int(answer.headers["retry-after"]) <= 3601

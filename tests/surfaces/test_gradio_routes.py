@@ -132,7 +132,7 @@ def test_every_route_of_gradio_is_listed(table: set[tuple[str, str]]) -> None:
 
 
 def test_closed_routes_are_not_found(table: set[tuple[str, str]], server: RunningServer) -> None:
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=120) as client:
         for method, path in sorted(table):
             if (method, without_slash(path)) in CLOSED or path != without_slash(path):
                 for part in ("{api_name}", "{path:path}", "{url_path:path}", "{size}", "{key}"):
@@ -144,7 +144,7 @@ def test_closed_routes_are_not_found(table: set[tuple[str, str]], server: Runnin
 def raw(server: RunningServer, target: str, method: str = "GET") -> int:
     """Sends a request whose target is not normalised by a client; returns the status."""
     port = int(server.url.rsplit(":", 1)[1])
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as link:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as link:
         link.sendall(f"{method} {target} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode())
         with link.makefile("rb") as answer:
             return int(answer.readline().split()[1])
@@ -170,7 +170,7 @@ def test_no_spelling_makes_the_server_fetch_a_url(server: RunningServer) -> None
 
 
 def test_the_requests_of_the_page_work(server: RunningServer) -> None:
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=120) as client:
         page = client.get("/")
         asset = page.text.split('crossorigin src="./', 1)[1].split('"', 1)[0]
         for path in (
@@ -192,7 +192,7 @@ def test_the_requests_of_the_page_work(server: RunningServer) -> None:
 
 
 def test_queued_events_cannot_bypass_the_queue(server: RunningServer) -> None:
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=120) as client:
         events = [one for one in client.get("/config").json()["dependencies"] if one["queue"] and one["backend_fn"]]
         assert {"recognize", "run"} <= {event["api_name"] for event in events}
         for event in events:
@@ -214,7 +214,7 @@ def test_malformed_requests(server: RunningServer) -> None:
     port = int(server.url.rsplit(":", 1)[1])
     both = "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"
     for path in ("/gradio_api/upload", "/api/v1/recognize", "/login"):
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as link:
+        with socket.create_connection(("127.0.0.1", port), timeout=120) as link:
             link.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{both}".encode())
             with link.makefile("rb") as answer:
                 whole = answer.read()  # until the server closes the connection

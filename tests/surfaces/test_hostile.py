@@ -57,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, uploads: Path) -> Iterator[
 
 @pytest.fixture(scope="module")
 def client(server: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=120) as client:
         yield client
 
 
@@ -165,9 +165,9 @@ def test_silent_connections(server: RunningServer) -> None:
     """The longest idle ones are closed; tests/surfaces/test_connections.py has more about connections."""
     port = int(server.url.rsplit(":", 1)[1])
     with ExitStack() as stack:
-        silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(60)]
+        silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=120)) for _ in range(60)]
         for path in ("/healthz", "/readyz", "/api/v1/models", "/"):
-            assert httpx.get(server.url + path, timeout=30).status_code == 200
+            assert httpx.get(server.url + path, timeout=120).status_code == 200
         assert silent[0].recv(1) == b""
 
 

@@ -89,7 +89,7 @@ def under_way(server: RunningServer) -> float:
 def test_a_full_server_refuses_immediately(busy: RunningServer) -> None:
     took, for_comparison = [], []
     headers = {"X-API-Key": KEYS[1]}
-    with httpx.Client(base_url=busy.url, headers=headers, timeout=60) as client:
+    with httpx.Client(base_url=busy.url, headers=headers, timeout=120) as client:
         for _ in range(20):
             begun = time.perf_counter()
             client.get("/healthz")
@@ -128,7 +128,7 @@ def test_an_incomplete_body_times_out(busy: RunningServer) -> None:
 
 
 def stop_during_work(server: RunningServer, clip: bytes) -> tuple[Future[httpx.Response], float]:
-    with ThreadPoolExecutor(1) as caller, httpx.Client(base_url=server.url, timeout=60) as client:
+    with ThreadPoolExecutor(1) as caller, httpx.Client(base_url=server.url, timeout=120) as client:
         assert post(server, EXAMPLE.read_bytes()).status_code == 200
         work = caller.submit(post, server, clip)
         wait_for_work(server, 1)
@@ -174,7 +174,7 @@ def test_shutdown_takes_less_than_thirty_seconds() -> None:
 
 
 def test_limits_of_gradio_s_configuration(busy: RunningServer) -> None:
-    with httpx.Client(base_url=busy.url, headers={"X-API-Key": KEYS[1]}, timeout=30) as client:
+    with httpx.Client(base_url=busy.url, headers={"X-API-Key": KEYS[1]}, timeout=120) as client:
         config = client.get("/config").json()
         assert config["max_file_size"] == 2_000_000_000
         events = [json.dumps(one) for one in config["dependencies"] if one["queue"] is not False]

@@ -35,7 +35,7 @@ def test_requests_and_recognitions_are_counted(server: RunningServer) -> None:
     before = numbers(server)
     where = f"{server.url}/api/v1/recognize"
     for _ in range(3):
-        done = httpx.post(where, files={"audio": EXAMPLE.read_bytes()}, timeout=60).json()
+        done = httpx.post(where, files={"audio": EXAMPLE.read_bytes()}, timeout=120).json()
     assert httpx.post(where, json={"audio_path": "/etc/passwd"}).status_code == 403
     assert httpx.get(f"{server.url}/api/v1/results/{done['id']}").status_code == 200
     assert httpx.get(f"{server.url}/no/such/page?id=77").status_code in (200, 404)

@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def client(server: RunningServer) -> Iterator[httpx.Client]:
     no_reuse = httpx.Limits(max_keepalive_connections=0)  # the server may close a connection that is idle for 5 s
-    with httpx.Client(base_url=server.url, timeout=60, limits=no_reuse) as client:
+    with httpx.Client(base_url=server.url, timeout=120, limits=no_reuse) as client:
         yield client
 
 
@@ -48,7 +48,7 @@ def code_of(answer: httpx.Response) -> str:
 
 
 def raw_status(server: RunningServer, head: str) -> int:
-    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=120) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
         with connection.makefile("rb") as answer:
             return int(answer.readline().split()[1])

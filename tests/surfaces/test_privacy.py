@@ -104,7 +104,7 @@ def run_programs(folder: Path) -> None:
             time.sleep(max(0.0, WAIT_S - (time.monotonic() - used_at)))
         finally:
             server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=30)
+            server.communicate(timeout=120)
     assert server.returncode == 0
 
 

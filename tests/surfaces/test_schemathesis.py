@@ -38,6 +38,6 @@ def test_answers_are_as_described(server: RunningServer, examples: int) -> None:
         )  # fmt: skip
         @given(case=operation.as_strategy())
         def send(case: schemathesis.Case) -> None:
-            case.call_and_validate(headers=headers, timeout=30, excluded_checks=NOT_IN_SCHEMA)
+            case.call_and_validate(headers=headers, timeout=120, excluded_checks=NOT_IN_SCHEMA)
 
         send()

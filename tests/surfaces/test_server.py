@@ -136,7 +136,7 @@ def test_run_folders_are_not_served(server: RunningServer, client: Client) -> No
 def test_a_path_that_was_not_uploaded_is_refused(server: RunningServer, path: str) -> None:
     body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "utterance", False]}
     event = httpx.post(f"{server.url}/gradio_api/call/recognize", json=body).json()["event_id"]
-    stream = httpx.get(f"{server.url}/gradio_api/call/recognize/{event}", timeout=30).text
+    stream = httpx.get(f"{server.url}/gradio_api/call/recognize/{event}", timeout=120).text
     assert stream.startswith("event: error")
     assert "root:" not in stream
 

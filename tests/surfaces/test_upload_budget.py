@@ -125,7 +125,7 @@ def part(size: int, field: str = "files") -> bytes:
 
 
 def begin(server: RunningServer, headers: str, body: bytes, path: str = "/gradio_api/upload") -> socket.socket:
-    link = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), timeout=30)
+    link = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), timeout=120)
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEYS[0]}\r\n{headers}\r\n"
     link.sendall(f"{head}Content-Type: multipart/form-data; boundary=b\r\n\r\n".encode() + body)
     return link

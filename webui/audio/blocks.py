@@ -8,6 +8,8 @@ from webui.arrays import FloatArray
 
 BLOCK_VALUES: Final = 1 << 17  # samples x channels per block: half a megabyte, whatever the header claims
 
+MISSING_S: Final = 0.25  # a smaller difference between the stated and the decoded length is codec padding
+
 
 class CannotOpenError(Exception):
     """This library can't open the file, but another one may; caught inside the audio package."""
@@ -20,10 +22,28 @@ class Block:
     Attributes:
         samples: signal values of shape ``(samples, channels)``; full scale is -1 to 1.
         sample_rate: sample rate in Hz; it can change from block to block.
+        following_s: length in seconds of the silence that is certain to follow, so that a limit can be applied before a
+            long gap is written.
     """
 
     samples: FloatArray
     sample_rate: int
+    following_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Silence:
+    """The silence that a reader put where the file's timestamps leave a gap.
+
+    Attributes:
+        total_s: seconds of silence in all.
+        gap_s: seconds of it between two sounds that were both decoded, without damage in between.
+        gaps: number of these gaps.
+    """
+
+    total_s: float = 0.0
+    gap_s: float = 0.0
+    gaps: int = 0
 
 
 class AudioReader(Protocol):
@@ -36,6 +56,8 @@ class AudioReader(Protocol):
         length_s: expected length in seconds according to the file's header, which may be an estimate or wrong. None if
             the header states no length.
         failure: the first error while reading; None as long as everything could be decoded.
+        silence: the silence that was put in so far.
+        unused_bytes: bytes at the end of the file that hold something that was not read.
     """
 
     format: str
@@ -43,6 +65,8 @@ class AudioReader(Protocol):
     declared_s: float | None
     length_s: float | None
     failure: Exception | None
+    silence: Silence
+    unused_bytes: int
 
     def blocks(self) -> Iterator[Block]:
         """Yields the blocks in order. Damage does not raise an error but sets ``failure``."""

@@ -12,6 +12,10 @@ Imperfect recordings are handled as follows:
 - Damaged or truncated file: the part that could be decoded is used, with a warning that states its length, if it has
   at least one model frame (25 ms); otherwise decoding fails. A damaged packet is skipped, and the packets after it are
   used.
+- Timestamps: the signal follows those of the container. Where a frame starts more than 0.1 s after the end of the one
+  before, silence is put in. Time 0 is the earliest timestamp of any track, also of a video track.
+- Several recordings joined to one file: they are read one after the other if they have the same container; otherwise
+  there is a warning about the bytes that were not used.
 - Several channels: they are averaged. If they cancel each other (opposite polarity), only the loudest channel is used,
   with a warning.
 - Samples beyond full scale (float files, overshoot of codecs and of resampling): the whole signal is scaled to a peak
@@ -20,13 +24,14 @@ Imperfect recordings are handled as follows:
 - NaN and infinity: decoding fails.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from webui.arrays import FloatArray
-from webui.audio.containers.not_audio import reject_other_formats
+from webui.audio.blocks import MISSING_S
 from webui.audio.containers.riff import ChunkHeader, read_chunk_header
+from webui.audio.layout import examine
 from webui.audio.limits import MIN_SAMPLES, DecodeLimits
 from webui.audio.quality import quality_warnings
 from webui.audio.read import DecodeAttempt, DecodeTask, OnProgress, read_best
@@ -40,8 +45,6 @@ from webui.results import Notice, SourceInfo
 from webui.units import SPEECH_RATE
 
 __all__ = ["DecodeLimits", "Recording", "StoredRecording", "StoredSignal", "decode", "decode_into"]
-
-MISSING_S: Final = 0.25  # a smaller gap between the stated and the decoded length is codec padding
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +173,12 @@ def decode_into(
     returned: tuple[SampleStore, ...] = ()
     try:
         with open_source(source, limits, file_name) as opened:
-            reject_other_formats(opened.head, opened.file_name)
-            header = read_chunk_header(opened)
-            if header is not None:
+            layout = examine(opened)
+            headers = [header for part in layout.parts if (header := read_chunk_header(part)) is not None]
+            for header in headers:
                 check_shape(header.channels, header.sample_rate, opened.file_name)
-            attempt = read_best(DecodeTask(opened, limits, model_rate, new_store, on_progress, stores))
-            recording = _to_recording(opened, attempt, header)
+            attempt = read_best(DecodeTask(layout, limits, model_rate, new_store, on_progress, stores))
+            recording = _to_recording(opened, attempt, headers)
         returned = (recording.speech.waveform, recording.model.waveform)
         return recording
     finally:
@@ -184,7 +187,7 @@ def decode_into(
                 store.close()
 
 
-def _to_recording(source: Source, attempt: DecodeAttempt, header: ChunkHeader | None) -> StoredRecording:
+def _to_recording(source: Source, attempt: DecodeAttempt, headers: Sequence[ChunkHeader]) -> StoredRecording:
     decoded = attempt.decoded
     kept = len(decoded.speech.waveform)
     if kept < MIN_SAMPLES and attempt.failure is not None:
@@ -194,7 +197,11 @@ def _to_recording(source: Source, attempt: DecodeAttempt, header: ChunkHeader | 
     if kept < MIN_SAMPLES:
         per_ms = SPEECH_RATE / 1000
         raise AudioTooShortError("audio.too_short", found_ms=kept / per_ms, expected_ms=MIN_SAMPLES / per_ms)
-    warnings = (*_incomplete(attempt, header), *quality_warnings(decoded, tracks=attempt.tracks))
+    warnings = (
+        *_incomplete(attempt, headers),
+        *_joining(attempt),
+        *quality_warnings(decoded, tracks=attempt.tracks),
+    )
     if attempt.channel is not None:
         values = {"channels": decoded.channels, "used": attempt.channel + 1}
         warnings = (*warnings, Notice(code="audio.channels_cancel", values=values))
@@ -223,15 +230,34 @@ def _within_full_scale(signal: ResampledSignal) -> StoredSignal:
     return StoredSignal(signal.waveform, signal.sample_rate, statistics.mean, statistics.variance)
 
 
-def _incomplete(attempt: DecodeAttempt, header: ChunkHeader | None) -> tuple[Notice, ...]:
-    """Returns a warning if the file states a greater length than was decoded, or if parts of it were damaged."""
-    kept_s = attempt.decoded.duration_s
+def _incomplete(attempt: DecodeAttempt, headers: Sequence[ChunkHeader]) -> tuple[Notice, ...]:
+    """Returns a warning if the file states a greater length than was decoded, or if parts of it were damaged.
+
+    Args:
+        attempt: the decoded recording.
+        headers: the headers of the recordings in the file, if they are chunk formats; only the last may be cut off.
+    """
+    kept_s = attempt.kept_s
+    duration_s = attempt.decoded.duration_s
     declared_s = attempt.declared_s
-    if header is not None and header.missing_share > 0.0:
-        declared_s = kept_s / (1.0 - header.missing_share)
-    if declared_s is not None and declared_s > kept_s + MISSING_S:
+    if headers and headers[-1].missing_share > 0.0:
+        stated = sum(header.data_bytes or header.available_bytes for header in headers)
+        there = sum(min(header.data_bytes or header.available_bytes, header.available_bytes) for header in headers)
+        declared_s = duration_s * stated / max(1, there)
+    if declared_s is not None and declared_s > duration_s + MISSING_S:
         values = {"kept_s": round(kept_s, 2), "expected_s": round(declared_s, 2)}
         return (Notice(code="audio.incomplete", values=values),)
     if attempt.failure is not None or attempt.cut_off:
         return (Notice(code="audio.damaged_parts", values={"kept_s": round(kept_s, 2)}),)
     return ()
+
+
+def _joining(attempt: DecodeAttempt) -> tuple[Notice, ...]:
+    """Returns the notes about gaps in the recording and about bytes after its end."""
+    found: list[Notice] = []
+    if attempt.silence.gaps:
+        values = {"gap_s": round(attempt.silence.gap_s, 1), "gaps": attempt.silence.gaps}
+        found.append(Notice(code="audio.gap", values=values))
+    if attempt.unused_bytes:
+        found.append(Notice(code="audio.trailing_bytes", values={"unused_bytes": attempt.unused_bytes}))
+    return tuple(found)

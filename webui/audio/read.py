@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from webui.audio.blocks import AudioReader, CannotOpenError
+from webui.audio.blocks import AudioReader, CannotOpenError, Silence
+from webui.audio.containers.flac import last_frame_s
 from webui.audio.containers.probes import is_chained_ogg, is_cut_off
-from webui.audio.containers.sniff import detect_container
+from webui.audio.layout import Layout
 from webui.audio.limits import DecodeLimits
 from webui.audio.quality import cancelled_channel
+from webui.audio.readers.joined_reader import JoinedReader
 from webui.audio.readers.pyav_reader import PyavReader
 from webui.audio.readers.soundfile_reader import SOUNDFILE_CONTAINERS, SoundfileReader
+from webui.audio.readers.timeline import MIN_GAP_S
 from webui.audio.sample_store import NewStore, SampleStore
 from webui.audio.signal.mixdown import DecodedSignal, downmix_and_resample
 from webui.audio.source import Source
@@ -23,7 +26,7 @@ class DecodeTask:
     """Inputs that all attempts to decode one recording share.
 
     Attributes:
-        source: the opened file.
+        layout: the file and the recordings in it.
         limits: maximum size and length of the recording.
         model_rate: sample rate of the model in Hz.
         new_store: creates an empty store.
@@ -31,7 +34,7 @@ class DecodeTask:
         stores: every store that was created, so that the caller can close them.
     """
 
-    source: Source
+    layout: Layout
     limits: DecodeLimits
     model_rate: int
     new_store: NewStore
@@ -45,7 +48,8 @@ class DecodeTask:
 
     def report_progress(self) -> None:
         """Reports the position in the file, the only measure of progress that every format has."""
-        self.on_progress(min(1.0, max(0, self.source.stream.tell()) / self.source.size_bytes))
+        file = self.layout.file
+        self.on_progress(min(1.0, max(0, file.stream.tell()) / file.size_bytes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class DecodeAttempt:
         tracks: number of audio tracks in the file.
         declared_s: length in seconds that an index in the file states; None if the file has no reliable index.
         failure: the first error while reading; None if everything could be decoded.
+        silence: the silence that was put in where the timestamps leave a gap.
+        unused_bytes: bytes at the end of the file that hold something that was not read.
         channel: the only channel used, because the channels cancel each other; None if all were averaged.
         cut_off: whether the end of the file is missing.
     """
@@ -67,8 +73,15 @@ class DecodeAttempt:
     tracks: int
     declared_s: float | None
     failure: Exception | None
+    silence: Silence
+    unused_bytes: int
     channel: int | None
     cut_off: bool = False
+
+    @property
+    def kept_s(self) -> float:
+        """Seconds that were decoded, without the silence that was put in."""
+        return max(0.0, self.decoded.duration_s - self.silence.total_s)
 
 
 def read_best(task: DecodeTask) -> DecodeAttempt:
@@ -77,57 +90,94 @@ def read_best(task: DecodeTask) -> DecodeAttempt:
     Raises:
         AudioDecodeError: no library can open the file.
     """
-    source = task.source
-    container = detect_container(source.head)
+    layout = task.layout
     best: DecodeAttempt | None = None
     not_opened: CannotOpenError | None = None
     failure: Exception | None = None
-    for by_soundfile in _readers(source, container):
+    for by_soundfile in _readers(layout):
         try:
-            attempt = _read_with(task, container, by_soundfile=by_soundfile)
+            attempt = _read_with(task, by_soundfile=by_soundfile)
         except CannotOpenError as err:
             not_opened = not_opened or err
             continue
         failure = failure or attempt.failure
-        if best is None or attempt.decoded.duration_s > best.decoded.duration_s:
+        if best is None or (attempt.kept_s > best.kept_s if best.failure is not None else _fills_gaps(attempt, best)):
             best = attempt
-        if attempt.failure is None and len(attempt.decoded.speech.waveform):
+        if attempt.failure is None and len(attempt.decoded.speech.waveform) and not _ignores_gaps(attempt, layout):
             break
+    if layout.encoded_kind is not None and (best is None or not len(best.decoded.speech.waveform)):
+        raise _encoded_error(layout)
     if best is not None:
         # The first failure of any library counts: PyAV decodes a FLAC frame whose checksum libsndfile rejects.
-        return replace(best, failure=failure, cut_off=is_cut_off(source, container))
-    code = "audio.unknown_format" if container is None else "audio.damaged_header"
-    raise AudioDecodeError(code, found=source.file_name, container=container or "") from not_opened
+        return replace(best, failure=failure, cut_off=is_cut_off(layout.parts[-1], layout.container))
+    code = "audio.unknown_format" if layout.container is None else "audio.damaged_header"
+    raise AudioDecodeError(code, found=layout.file.file_name, container=layout.container or "") from not_opened
 
 
-def _readers(source: Source, container: str | None) -> tuple[bool, ...]:
+def _ignores_gaps(attempt: DecodeAttempt, layout: Layout) -> bool:
+    """Returns whether the timestamps at the end of the file are later than the end of what was decoded."""
+    end_s = attempt.decoded.duration_s + MIN_GAP_S
+    if layout.container == "ogg":  # its length is the last timestamp
+        return attempt.declared_s is not None and attempt.declared_s > end_s
+    return layout.container == "flac" and len(layout.parts) == 1 and last_frame_s(layout.parts[0]) > end_s
+
+
+def _fills_gaps(attempt: DecodeAttempt, best: DecodeAttempt) -> bool:
+    """Returns whether an attempt is longer than one without damage because of timestamps that libsndfile ignores."""
+    longer = attempt.decoded.duration_s > best.decoded.duration_s
+    return longer and (attempt.silence.gaps > 0 or not len(best.decoded.speech.waveform))
+
+
+def _encoded_error(layout: Layout) -> AudioDecodeError:
+    return AudioDecodeError("audio.encoded_as_pcm", found=layout.file.file_name, kind=layout.encoded_kind)
+
+
+def _readers(layout: Layout) -> tuple[bool, ...]:
     """Returns which libraries to try, in order: libsndfile (True), PyAV (False)."""
-    if container not in SOUNDFILE_CONTAINERS or (container == "ogg" and is_chained_ogg(source)):
+    if layout.container not in SOUNDFILE_CONTAINERS or layout.encoded_kind is not None:
+        return (False,)
+    if layout.container == "ogg" and any(is_chained_ogg(part) for part in layout.parts):
         return (False,)
     return (True, False)
 
 
-def _read_with(task: DecodeTask, container: str | None, *, by_soundfile: bool) -> DecodeAttempt:
+def _read_with(task: DecodeTask, *, by_soundfile: bool) -> DecodeAttempt:
     channel: int | None = None
     while True:
-        with _open_reader(task.source, container, by_soundfile=by_soundfile) as reader:
+        with _open_reader(task.layout, by_soundfile=by_soundfile) as reader:
             decoded = downmix_and_resample(
                 reader,
                 task.make_store,
                 task.limits,
-                task.source.file_name,
+                task.layout.file.file_name,
                 model_rate=task.model_rate,
                 channel=channel,
                 on_block=task.report_progress,
             )
             cancelled = cancelled_channel(decoded) if channel is None else None
             if cancelled is None:
-                return DecodeAttempt(decoded, reader.format, reader.tracks, reader.declared_s, reader.failure, channel)
+                return DecodeAttempt(
+                    decoded=decoded,
+                    format=reader.format,
+                    tracks=reader.tracks,
+                    declared_s=reader.declared_s,
+                    failure=reader.failure,
+                    silence=reader.silence,
+                    unused_bytes=task.layout.unused_bytes + reader.unused_bytes,
+                    channel=channel,
+                )
             decoded.close()
             channel = cancelled  # read again, using only that channel
 
 
-def _open_reader(source: Source, container: str | None, *, by_soundfile: bool) -> AudioReader:
-    if by_soundfile and container is not None:
-        return SoundfileReader(source, container)
-    return PyavReader(source, container)
+def _open_reader(layout: Layout, *, by_soundfile: bool) -> AudioReader:
+    def open_one(source: Source) -> AudioReader:
+        if by_soundfile and layout.container is not None:
+            return SoundfileReader(source, layout.container)
+        reader = PyavReader(source, layout.container)
+        if layout.encoded_kind is not None and "/pcm_" in reader.format:
+            reader.__exit__()
+            raise _encoded_error(layout)
+        return reader
+
+    return open_one(layout.parts[0]) if len(layout.parts) == 1 else JoinedReader(layout.parts, open_one)

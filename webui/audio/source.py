@@ -1,12 +1,14 @@
 """The bytes of one recording, from a path or from memory, as a stream whose methods never raise I/O errors."""
 
+import bisect
 import io
+import itertools
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from webui.audio.limits import DecodeLimits
 from webui.errors import AudioFetchError, AudioTooLongError, EmptyAudioError
@@ -14,6 +16,12 @@ from webui.units import BYTES_PER_MB
 
 HEAD_BYTES: Final = 4096
 NAMELESS: Final = "recording"
+
+
+class _SeekableFile(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def tell(self) -> int: ...
 
 
 class ByteStream:
@@ -24,7 +32,7 @@ class ByteStream:
     The stream deliberately has no file name: decoders must use the content alone and can't open files beside this one.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: _SeekableFile) -> None:
         self._file = file
         self.failure: OSError | None = None
 
@@ -75,6 +83,59 @@ class Source:
         """Returns the stream, positioned at its start."""
         self.stream.seek(0)
         return self.stream
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Returns up to ``size`` bytes from ``position``."""
+        self.stream.seek(position)
+        return self.stream.read(size)
+
+    def view(self, pieces: "Sequence[range | bytes]") -> "Source":
+        """Returns a source made of pieces of this one, for example without a tag, which reads from the same stream.
+
+        Args:
+            pieces: ranges of positions in this source and bytes of other content, in order.
+        """
+        file = _Pieces(self.stream, pieces)
+        return replace(self, stream=ByteStream(file), head=file.read(HEAD_BYTES), size_bytes=file.size_bytes)
+
+
+class _Pieces:
+    """A file made of pieces of a stream and of other bytes."""
+
+    def __init__(self, stream: ByteStream, pieces: Sequence[range | bytes]) -> None:
+        self._stream = stream
+        self._pieces = [piece for piece in pieces if len(piece)]
+        self._starts = [0, *itertools.accumulate(len(piece) for piece in self._pieces)]
+        self._at = 0
+        self.size_bytes = self._starts[-1]
+
+    def read(self, size: int = -1, /) -> bytes:
+        stop = self.size_bytes if size < 0 else min(self._at + size, self.size_bytes)
+        found = []
+        while self._at < stop:
+            index = bisect.bisect_right(self._starts, self._at) - 1
+            piece, offset = self._pieces[index], self._at - self._starts[index]
+            wanted = min(stop - self._at, len(piece) - offset)
+            if isinstance(piece, bytes):
+                data = piece[offset : offset + wanted]
+            else:
+                self._stream.seek(piece.start + offset)
+                data = self._stream.read(wanted)
+            if not data:
+                break
+            found.append(data)
+            self._at += len(data)
+        return b"".join(found)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size_bytes}[whence]
+        if position < 0:
+            raise ValueError("a negative position")
+        self._at = position
+        return position
+
+    def tell(self) -> int:
+        return self._at
 
 
 @contextmanager

@@ -111,6 +111,17 @@ _ERRORS: Final[Mapping[str, Text]] = {
             "The audio track of {found} has an unsupported codec (it may be copy-protected). Convert it to WAV or MP3."
         ),
     ),
+    "audio.protected": Text(
+        zh="文件 {found} 受版权保护（DRM），声音是加密的，无法解码。请使用未加密的录音。",
+        en="The file {found} is protected (DRM): its sound is encrypted and can't be decoded. Use an unprotected copy.",
+    ),
+    "audio.encoded_as_pcm": Text(
+        zh="WAV 文件 {found} 自称是 PCM，里面其实是 {kind} 数据，无法解码。请先转换成 PCM 的 WAV。",
+        en=(
+            "{kind} in a WAV: the header of {found} says PCM, but its data is {kind}, which could not be decoded. "
+            "Convert it to a WAV with PCM samples."
+        ),
+    ),
     "audio.bad_channels": Text(
         zh="文件 {found} 的文件头标明 {channels} 个声道，应在 1 到 {expected_max} 之间。请重新导出。",
         en="The header of {found} states {channels} channels; 1 to {expected_max} are expected. Export it again.",
@@ -190,10 +201,27 @@ _WARNINGS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.damaged_parts": Text(
-        zh="文件有损坏或缺失的部分，无法解码之处已跳过，结果只针对解码出的 {kept_s} 秒。请尽量换用完好的文件。",
+        zh=(
+            "文件有损坏或缺失的部分，无法解码之处已跳过或以静音代替，结果只针对解码出的 {kept_s} 秒。"
+            "请尽量换用完好的文件。"
+        ),
         en=(
-            "Parts of the file are damaged or missing and were skipped; the result is for the {kept_s} s that could be "
-            "decoded. Use an intact copy if there is one."
+            "Parts of the file are damaged or missing and were skipped or replaced by silence; the result is for the "
+            "{kept_s} s that could be decoded. Use an intact copy if there is one."
+        ),
+    ),
+    "audio.gap": Text(
+        zh="录音中间缺少 {gap_s} 秒（共 {gaps} 处），已补上静音，使各个时间与播放器一致。",
+        en=(
+            "{gap_s} s are missing in the middle of the recording (gaps: {gaps}). Silence was put in, so that all "
+            "times agree with a player."
+        ),
+    ),
+    "audio.trailing_bytes": Text(
+        zh="文件在录音结束之后还有 {unused_bytes} 字节，没有使用。如果是另一段录音，请单独保存后再分析。",
+        en=(
+            "The file holds {unused_bytes} more bytes after its end that were not used. If they are another recording, "
+            "save it to a file of its own."
         ),
     ),
 }

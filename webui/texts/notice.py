@@ -26,6 +26,14 @@ TEXTS: Final[Mapping[str, Text]] = {
     "notice.audio_damaged_parts": Text(
         zh="文件有损坏，已跳过无法解码的部分。", en="Damaged file: parts that could not be decoded were skipped."
     ),
+    "notice.audio_gap": Text(
+        zh="录音中间缺少 {gap_s} 秒，已补上静音。",
+        en="{gap_s} s are missing in the middle: replaced by silence.",
+    ),
+    "notice.audio_trailing_bytes": Text(
+        zh="文件结尾之后还有 {unused_bytes} 字节，没有使用。",
+        en="{unused_bytes} bytes after the end of the recording were not used.",
+    ),
     "notice.audio_clipped": Text(
         zh="录音音量过大，出现削波，结果可能偏向激动的情绪。",
         en="Clipped recording: the result may shift towards aroused emotions.",

@@ -51,7 +51,7 @@ def test_other_threads_run_while_base64_is_decoded() -> None:
 def test_the_garbage_collector_ignores_libraries_and_models(tmp_path: Path) -> None:
     with running_server(tmp_path / "outputs", program=COUNT + REPORT + PROGRAM, model="builtin") as started:
         files = {"audio": (ROOT / "examples" / "example_synthetic.wav").read_bytes()}
-        assert httpx.post(f"{started.url}/api/v1/recognize", files=files, timeout=60).status_code == 200
+        assert httpx.post(f"{started.url}/api/v1/recognize", files=files, timeout=120).status_code == 200
     frozen, examined = map(int, (tmp_path / "seen").read_text().split())
     assert frozen > 200_000
     assert examined < frozen / 10

@@ -5,6 +5,7 @@ seconds.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from webui.audio.source import Source
@@ -14,6 +15,42 @@ HARMLESS_SAMPLES: Final = 4_000_000
 SAMPLES_BOX: Final = b"mdat"
 _BLOCK_BYTES: Final = 1 << 20
 _OVERLAP_BYTES: Final = 16  # the longest field that is read: name, version, size, count
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The place of a box.
+
+    Attributes:
+        name: its four letters.
+        start: position of the box.
+        content: position of its content.
+        end: position after the box, which can be after the end of the file.
+    """
+
+    name: bytes
+    start: int
+    content: int
+    end: int
+
+
+def top_level_boxes(source: Source) -> Iterator[Box]:
+    """Yields the boxes of the file in order, up to the first one that is none."""
+    return boxes(source, 0, source.size_bytes)
+
+
+def boxes(source: Source, start: int, stop: int) -> Iterator[Box]:
+    """Yields the boxes from ``start`` in order; the last one may end after ``stop``."""
+    for _ in range(MAX_BOXES):
+        head = source.read_at(start, 16) if start < stop else b""
+        if len(head) < 8 or not all(32 <= byte < 127 or byte == 0xA9 for byte in head[4:8]):
+            return
+        size, content = int.from_bytes(head[:4], "big"), start + 8
+        if size == 1:
+            size, content = int.from_bytes(head[8:], "big"), start + 16
+        end = start + size if size >= 8 else stop  # a size of 0 means up to the end of the file
+        yield Box(head[4:8], start, content, end)
+        start = end
 
 
 def claims_impossible_samples(source: Source) -> bool:
@@ -31,6 +68,11 @@ def claims_impossible_samples(source: Source) -> bool:
     return claimed > max(source.size_bytes, HARMLESS_SAMPLES)
 
 
+def has_fragments(source: Source) -> bool:
+    """Returns whether the samples are in movie fragments (``moof``)."""
+    return any(box.name == b"moof" for box in top_level_boxes(source))
+
+
 def _counts(data: bytes, name: bytes, offset: int) -> Iterator[int]:
     """Yields the sample count of each table called ``name``; it is ``offset`` bytes after the start of the name."""
     at = data.find(name)
@@ -41,19 +83,9 @@ def _counts(data: bytes, name: bytes, offset: int) -> Iterator[int]:
 
 def _index_bytes(source: Source) -> Iterator[bytes]:
     """Yields the top-level boxes except the media data, in pieces that overlap by one byte less than a field."""
-    position = 0
-    for _ in range(MAX_BOXES):
-        source.stream.seek(position)
-        head = source.stream.read(16)
-        if len(head) < 8 or not all(32 <= byte < 127 or byte == 0xA9 for byte in head[4:8]):
-            return
-        size = int.from_bytes(head[:4], "big")
-        if size == 1:
-            size = int.from_bytes(head[8:], "big")
-        end = position + size if size >= 8 else source.size_bytes  # a size of 0 means up to the end of the file
-        if head[4:8] != SAMPLES_BOX:
-            yield from _pieces(source, position, min(end, source.size_bytes))
-        position = end
+    for box in top_level_boxes(source):
+        if box.name != SAMPLES_BOX:
+            yield from _pieces(source, box.start, min(box.end, source.size_bytes))
 
 
 def _pieces(source: Source, start: int, end: int) -> Iterator[bytes]:

@@ -2,13 +2,12 @@
 
 from typing import Final
 
+from webui.audio.containers.ogg import OGG_PAGE, OGG_TABLE_AT
 from webui.audio.source import Source
 
-OGG_PAGE: Final = b"OggS"
 OGG_PAGE_BYTES: Final = 65_307  # the longest page
-OGG_TABLE_AT: Final = 26  # offset of the segment table: the number of segments, then the length of each
 MATROSKA_SEGMENT: Final = b"\x18\x53\x80\x67"
-ID3_HEAD_BYTES: Final = 10
+MAX_JOINED_SHARE: Final = 1 / 16  # FFmpeg's measure, from which on it estimates the length of a joined MP3
 MP3_FRAME_BYTES: Final = 1_441  # the longest MPEG-1 layer III frame
 
 
@@ -41,15 +40,17 @@ def is_cut_off(source: Source, container: str | None) -> bool:
 def has_mp3_index(source: Source) -> bool:
     """Returns whether an MP3 begins with a Xing or Info frame, which holds the true number of frames.
 
-    Without such a frame, the length of an MP3 is an estimate from its bit rate.
+    Without such a frame, the length of an MP3 is an estimate from its bit rate; so it is if the frame states a much
+    smaller file, to which another one was joined.
     """
-    start = 0
-    if source.head.startswith(b"ID3") and len(source.head) >= ID3_HEAD_BYTES:
-        size = source.head[6:ID3_HEAD_BYTES]  # seven bits per byte
-        start = ID3_HEAD_BYTES + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3])
-    source.stream.seek(start)
-    frame = source.stream.read(MP3_FRAME_BYTES)
-    return b"Xing" in frame or b"Info" in frame
+    frame = source.read_at(0, MP3_FRAME_BYTES)
+    at = max(frame.find(b"Xing"), frame.find(b"Info"))
+    if at < 0:
+        return False
+    flags = frame[at + 7 : at + 8]
+    size_at = at + 8 + (4 if flags and flags[0] & 1 else 0)
+    stated = int.from_bytes(frame[size_at : size_at + 4], "big") if flags and flags[0] & 2 else source.size_bytes
+    return source.size_bytes - stated <= source.size_bytes * MAX_JOINED_SHARE
 
 
 def _last_ogg_page(source: Source) -> bytes:

@@ -43,22 +43,31 @@ class ChunkHeader:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class Chunk:
+    """A chunk of a file.
+
+    Attributes:
+        name: its four letters.
+        start: position of its content.
+        size: size of its content according to the file; 0 if the file leaves it open.
+        body: the first 40 bytes of the content.
+    """
+
     name: bytes
     start: int
     size: int
-    body: bytes  # the first 40 bytes of the content
+    body: bytes
 
 
 def read_chunk_header(source: Source) -> ChunkHeader | None:
     """Returns the header of a WAV, RF64, AIFF or CAF file; None for other files and for incomplete headers."""
     magic = source.head[:4]
-    data: _Chunk | None = None
+    data: Chunk | None = None
     shape: tuple[int, float] | None = None
-    long_size: int | None = None
-    for chunk in _chunks(source, magic):
-        if chunk.name == b"ds64" and len(chunk.body) >= 16:
-            long_size = struct.unpack_from("<Q", chunk.body, 8)[0]
+    has_long_size = False
+    for chunk in chunks(source, magic):
+        if chunk.name == b"ds64":
+            has_long_size = True
         elif chunk.name in (b"fmt ", b"COMM", b"desc"):
             shape = _shape(chunk, magic)
         elif chunk.name in (b"data", b"SSND"):
@@ -66,33 +75,38 @@ def read_chunk_header(source: Source) -> ChunkHeader | None:
             break
     if shape is None or data is None:
         return None
-    size: int | None = long_size if long_size is not None and data.size == 0xFFFF_FFFF else data.size
-    if size is not None and long_size is None and (size == 0 or size >= UNKNOWN_FROM):
+    size: int | None = data.size
+    if not has_long_size and (data.size == 0 or data.size >= UNKNOWN_FROM):
         size = None
     return ChunkHeader(*shape, size, max(0, source.size_bytes - data.start))
 
 
-def _chunks(source: Source, magic: bytes) -> Iterator[_Chunk]:
+def chunks(source: Source, magic: bytes) -> Iterator[Chunk]:
     """Yields the chunks in order, until one reaches beyond the end of the file."""
     heads = {b"RIFF": "<4sI", b"RF64": "<4sI", b"BW64": "<4sI", b"RIFX": ">4sI", b"FORM": ">4sI", b"caff": ">4sq"}
     if magic not in heads:
         return
     head = struct.Struct(heads[magic])
     position = CAF_START_BYTES if magic == b"caff" else IFF_START_BYTES
+    long_size = -1
     for _ in range(MAX_CHUNKS):
-        source.stream.seek(position)
-        raw = source.stream.read(head.size)
+        raw = source.read_at(position, head.size)
         if len(raw) < head.size:
             return
         name, size = head.unpack(raw)
         position += head.size
-        yield _Chunk(name, position, size if size >= 0 else 0, source.stream.read(40))
+        body = source.stream.read(40)
+        if name == b"ds64" and len(body) >= 16:
+            long_size = struct.unpack_from("<Q", body, 8)[0]
+        elif name == b"data" and size == 0xFFFF_FFFF and long_size >= 0:
+            size = long_size
+        yield Chunk(name, position, size if size >= 0 else 0, body)
         position += size + (size & 1 if magic != b"caff" else 0)
         if size < 0 or position > source.size_bytes:
             return
 
 
-def _shape(chunk: _Chunk, magic: bytes) -> tuple[int, float] | None:
+def _shape(chunk: Chunk, magic: bytes) -> tuple[int, float] | None:
     """Returns the channels and the rate in Hz of a ``fmt``, ``COMM`` or ``desc`` chunk; None if it is truncated."""
     try:
         if magic == b"FORM":

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from webui.arrays import FloatArray
 from webui.audio.blocks import BLOCK_VALUES, Block, CannotOpenError
-from webui.audio.containers.mp4 import claims_impossible_samples
+from webui.audio.containers.mp4 import claims_impossible_samples, has_fragments
+from webui.audio.containers.ogg import ogg_links
 from webui.audio.containers.probes import has_mp3_index
+from webui.audio.readers.timeline import Timeline, silent_blocks
 from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
@@ -29,6 +31,7 @@ _OPEN_OPTIONS: Final = {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist
 _SHORT_NAMES: Final = {"mov": "mp4", "matroska": "mkv", "amrnb": "amr", "amrwb": "amr"}
 _INDEXED: Final = frozenset({"mov", "matroska", "flac"})  # these state the true length; others give an estimate
 _SAFE_PLANES: Final = 7  # with 8 or more planar channels PyAV 18.1 reads past the frame's pointers and crashes
+MICROSECONDS: Final = 1_000_000  # PyAV states the times of a container in microseconds
 _TO_FULL_SCALE: Final = {"i2": np.float32(2.0**-15), "i4": np.float32(2.0**-31)}
 
 
@@ -46,6 +49,8 @@ class PyavReader:
 
     def __init__(self, source: Source, container: str | None) -> None:
         mp3_index = container is None and has_mp3_index(source)
+        in_fragments = has_fragments(source)
+        links = ogg_links(source) if container == "ogg" else []
         self._container = _open(source)
         try:
             self._stream = _best_stream(self._container, source.file_name)
@@ -57,29 +62,55 @@ class PyavReader:
         codec = self._stream.codec_context.codec.canonical_name
         self.format = f"{short}/{codec}"
         self.tracks = len(self._container.streams.audio)
-        self.length_s = self._length_s()
+        start_s = _start_s(self._container)
+        self.length_s = self._length_s(start_s or 0.0, in_pieces=demuxer != "mov" or in_fragments)
         self.declared_s = self.length_s if demuxer in _INDEXED or (demuxer == "mp3" and mp3_index) else None
         self.failure: Exception | None = None
+        self.unused_bytes = 0
+        rate = self._stream.codec_context.sample_rate
+        self._timeline = Timeline(start_s, first_page_s=links[0].first_granule / rate if links and rate else None)
+        self.silence = self._timeline.silence
+        self._damaged = False  # whether a packet since the last frame could not be decoded
 
-    def _length_s(self) -> float | None:
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            return float(self._stream.duration * self._stream.time_base)
-        if self._container.duration is not None and len(self._container.streams) == 1:
-            return self._container.duration / 1_000_000  # PyAV states it in microseconds
-        return None
+    def _length_s(self, start_s: float, *, in_pieces: bool) -> float | None:
+        """Returns the length that the header states, from ``start_s`` to the end of the track, in seconds.
+
+        Args:
+            start_s: timestamp of the start of the recording.
+            in_pieces: whether the stated duration is the timestamp of the end, as in Matroska and in fragments of MP4.
+                A whole MP4 states the length of the track, which may start later than the recording.
+        """
+        stream = self._stream
+        if stream.duration is not None and stream.time_base is not None:
+            length_s = float(stream.duration * stream.time_base)
+            if not in_pieces and stream.start_time is not None:
+                return length_s + max(0.0, float(stream.start_time * stream.time_base) - start_s)
+        elif self._container.duration is not None and len(self._container.streams) == 1:
+            length_s = self._container.duration / MICROSECONDS
+        else:
+            return None
+        return max(0.0, length_s - max(0.0, start_s))
 
     def blocks(self) -> Iterator[Block]:
-        """Yields the blocks in order. Parts that can't be decoded are left out; ``failure`` is the first error."""
+        """Yields the blocks in order, with silence where the timestamps leave a gap.
+
+        Parts that can't be decoded are left out, or silent; ``failure`` is the first error.
+        """
         pending: list[FloatArray] = []
         values, shape = 0, (0, 0)
         for frame in self._frames():
             samples = self._samples(frame)
             if samples is None or samples.size == 0:
                 continue
-            if pending and (shape != (frame.sample_rate, samples.shape[1]) or values >= BLOCK_VALUES):
+            gap_s = self._timeline.gap_before(frame.time, damaged=self._damaged)
+            self._damaged = False
+            if pending and (gap_s or shape != (frame.sample_rate, samples.shape[1]) or values >= BLOCK_VALUES):
                 yield Block(np.concatenate(pending), shape[0])
                 pending, values = [], 0
             shape = (frame.sample_rate, samples.shape[1])
+            if gap_s:
+                yield from silent_blocks(gap_s, *shape)
+            self._timeline.advance(len(samples) / frame.sample_rate)
             pending.append(samples)
             values += samples.size
         if pending:
@@ -101,12 +132,17 @@ class PyavReader:
             try:
                 frames = packet.decode()
             except (av.FFmpegError, ValueError) as err:
-                self.failure = self.failure or err
+                if any(bytes(packet)):  # zeros are padding
+                    self._fail(err)
                 continue
             for frame in frames:
                 if frame.is_corrupt:
                     self.failure = self.failure or ValueError("a frame is marked as corrupt")
                 yield frame
+
+    def _fail(self, err: Exception) -> None:
+        self.failure = self.failure or err
+        self._damaged = True
 
     def _samples(self, frame: AudioFrame) -> FloatArray | None:
         """Returns a frame's samples, ``(samples, channels)``; None if they can't be converted."""
@@ -119,7 +155,7 @@ class PyavReader:
                 return np.concatenate([part.to_ndarray().reshape(-1, channels) for part in frames])
             return _to_float(frame.to_ndarray(), planar=frame.format.is_planar, channels=channels)
         except (av.FFmpegError, ValueError) as err:
-            self.failure = self.failure or err
+            self._fail(err)
             return None
 
     def __enter__(self) -> Self:
@@ -138,6 +174,22 @@ def _open(source: Source) -> InputContainer:
         return av.open(source.rewound(), mode="r", options=dict(_OPEN_OPTIONS), metadata_errors="replace")
     except (av.FFmpegError, ValueError) as err:
         raise CannotOpenError(str(err)) from err
+
+
+def _start_s(container: InputContainer) -> float | None:
+    """Returns the earliest first timestamp of any audio or video track in seconds, which is time 0 of the recording."""
+    from av.stream import Disposition
+
+    starts = [
+        float(stream.start_time * stream.time_base)
+        for stream in (*container.streams.audio, *container.streams.video)
+        if stream.start_time is not None
+        and stream.time_base is not None
+        and not stream.disposition & Disposition.attached_pic  # a cover
+    ]
+    if starts:
+        return min(starts)
+    return None if container.start_time is None else container.start_time / MICROSECONDS
 
 
 def _best_stream(container: InputContainer, file_name: str) -> AudioStream:

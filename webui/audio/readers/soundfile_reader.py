@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import soundfile
 
-from webui.audio.blocks import BLOCK_VALUES, Block, CannotOpenError
+from webui.audio.blocks import BLOCK_VALUES, Block, CannotOpenError, Silence
 from webui.audio.source import Source
 
 SOUNDFILE_CONTAINERS: Final = frozenset({"wav", "rf64", "w64", "aiff", "caf", "au", "flac", "ogg"})
@@ -67,6 +67,8 @@ class SoundfileReader:
         self.format = f"{container}/{_codec(self._file)}"
         self.tracks = 1
         self.failure: Exception | None = None
+        self.silence = Silence()
+        self.unused_bytes = 0
         frames = self._file.frames
         self.length_s = frames / self._file.samplerate if 0 < frames < _LENGTH_UNKNOWN else None
         self.declared_s = self.length_s if container in _DECLARING else None

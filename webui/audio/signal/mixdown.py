@@ -180,7 +180,7 @@ class _Mixdown:
             raise AudioDecodeError("audio.not_finite", found=self._file_name, at_s=at_s)
         self._samples += count
         self._duration_s += count / block.sample_rate
-        if self._duration_s > self._limits.max_duration_s + DURATION_TOLERANCE_S:
+        if self._duration_s + block.following_s > self._limits.max_duration_s + DURATION_TOLERANCE_S:
             raise AudioTooLongError(
                 "audio.too_many_seconds", found=self._file_name, expected_s=self._limits.max_duration_s
             )

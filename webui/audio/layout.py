@@ -1,0 +1,48 @@
+"""Examines a file before it is decoded: tags in front, recordings joined to one file, protection."""
+
+from dataclasses import dataclass
+
+from webui.audio.containers.encoded_pcm import encoded_kind
+from webui.audio.containers.joined import split_joined
+from webui.audio.containers.not_audio import reject_other_formats
+from webui.audio.containers.protection import reject_protected
+from webui.audio.containers.short_format import with_complete_format
+from webui.audio.containers.sniff import detect_container
+from webui.audio.containers.tags import without_inner_tags, without_leading_tags
+from webui.audio.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a file consists of.
+
+    Attributes:
+        file: the whole file.
+        container: short name of the detected container; None if none was detected.
+        parts: the recordings that are read one after the other, each as a file of its own.
+        unused_bytes: number of bytes after the last recording that are neither a tag nor padding.
+        encoded_kind: codec of the data of a WAV that calls it PCM; None for others.
+    """
+
+    file: Source
+    container: str | None
+    parts: tuple[Source, ...]
+    unused_bytes: int
+    encoded_kind: str | None
+
+
+def examine(file: Source) -> Layout:
+    """Returns what a file consists of.
+
+    Raises:
+        AudioDecodeError: the file is not audio, or it is protected, or fields of its header contradict each other.
+    """
+    source = without_leading_tags(file)
+    reject_other_formats(source.head, file.file_name)
+    container = detect_container(source.head)
+    reject_protected(source, container)
+    if container in (None, "flac", "amr"):
+        source = without_inner_tags(source)
+    joined = split_joined(source, container)
+    parts = tuple(with_complete_format(part) for part in joined.parts)
+    return Layout(file, container, parts, joined.unused_bytes, encoded_kind(parts[0]))
