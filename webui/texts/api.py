@@ -1,4 +1,4 @@
-"""Texts of the REST API alone; most of its messages are those of the errors themselves."""
+"""Texts that only the REST API uses; most of its messages are those of the errors themselves."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -91,7 +91,7 @@ _HELP: Final[Mapping[str, Text]] = {
         ),
     ),
     "cli.help_verify": Text(
-        zh="用本机的权重对比 native 引擎与 FunASR 的数值，并把核对结果保存在权重旁边。不一致时退出码为 7。",
+        zh="用本机的权重对比 native 引擎与 FunASR 的数值，并把验证结果保存在权重旁边。不一致时退出码为 7。",
         en=(
             "Compares the native engine's numbers with FunASR's, using the weights on this machine, and saves the "
             "outcome beside them. The exit code is 7 if they differ."
@@ -234,7 +234,7 @@ _EXIT_CODES: Final[Mapping[str, Text]] = {
     "cli.exit_unexpected": Text(zh="内部错误", en="internal error"),
     "cli.exit_request": Text(zh="命令行参数或设置有误", en="invalid command line or setting"),
     "cli.exit_audio": Text(zh="音频无法使用", en="the audio can't be used"),
-    "cli.exit_model": Text(zh="模型无法识别", en="the model can't be used"),
+    "cli.exit_model": Text(zh="模型无法使用", en="the model can't be used"),
     "cli.exit_output": Text(zh="结果无法写入", en="the results can't be written"),
     "cli.exit_partly": Text(zh="多个文件中有一部分失败", en="some of several files failed"),
     "cli.exit_unhealthy": Text(zh="doctor 发现了问题", en="doctor found a problem"),
@@ -345,7 +345,7 @@ _MESSAGES: Final[Mapping[str, Text]] = {
             "Please report this with the output of `doctor`."
         ),
     ),
-    "cli.verify_kept": Text(zh="核对结果已保存到 {path}", en="Saved to {path}"),
+    "cli.verify_kept": Text(zh="验证结果已保存到 {path}", en="Saved to {path}"),
     "cli.models_name": Text(zh="名称", en="name"),
     "cli.models_ready": Text(zh="就绪", en="ready"),
     "cli.models_engine": Text(zh="引擎", en="engine"),
