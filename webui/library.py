@@ -1,6 +1,6 @@
 """The Python API: ``from webui import recognize``. docs/PYTHON.md shows how to use it.
 
-It needs no running server and writes no files unless told where. Importing it loads no model and no PyTorch.
+It needs no running server and writes no files unless ``save_to`` is given. Importing it loads no model and no PyTorch.
 """
 
 import atexit
@@ -57,7 +57,7 @@ def recognize(
         source: path of an audio file in any format, its bytes, or an array with its sample rate in Hz. An array has the
             shape ``(samples,)`` or ``(samples, channels)``; floating-point values are in [-1, 1], integers are int16,
             int32 or uint8.
-        save_to: folder in which a run folder is written, as by the page; None writes no files.
+        save_to: folder in which a run folder is written, as the page does; None writes no files.
         settings: settings of the program; None reads the environment.
         options: fields of ``RecognizeOptions``: ``granularity="frame"``, ``extract_embedding=True``,
             ``model="builtin"``, ``labels=("happy", "sad")`` and so on.

@@ -110,7 +110,7 @@ def read_while_deleted(target: Target) -> AttackResult:
 
 
 def telemetry(target: Target) -> AttackResult:
-    """Files that onnxruntime writes when segments are found, one of them through a symbolic link that was planted."""
+    """Files that onnxruntime may write during speech detection, one of them through a symbolic link of an attacker."""
     with target.client() as client:
         response = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data={"granularity": "segment"})
     kept = [path.name for path in target.home.rglob("*") if path.is_file()]

@@ -127,7 +127,7 @@ def test_warnings_are_one_line_with_the_details_behind_it(language: Language) ->
     line, details = html.split("</summary>")
     assert escape(builtin.short(language) or "") in line
     assert "ConnectError" not in line
-    assert text("page.more_warnings", language, count=1) in text_of(line)  # the reason is no warning of its own
+    assert text("page.more_warnings", language, count=1) in text_of(line)  # the reason does not count as a warning
     items = re.findall("<li>(.*?)</li>", details)
     assert items == [escape(notice.message(language)) for notice in (builtin, offline, clipped)]
     alone = text_of(warnings_html((offline, builtin), language).split("</summary>")[0])

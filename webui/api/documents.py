@@ -1,4 +1,4 @@
-"""The documents of requests and responses, besides the result document."""
+"""The documents of requests and responses, except the result document."""
 
 from pydantic import Field
 

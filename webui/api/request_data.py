@@ -22,7 +22,7 @@ COPY_BYTES: Final = 1 << 20  # per step when an upload is copied
 
 
 def form_fields(form: FormData) -> dict[str, str]:
-    """Returns the form's fields besides the uploads; an empty field counts as absent."""
+    """Returns the fields of the form except the uploads; an empty field counts as absent."""
     return {name: value for name, value in form.items() if isinstance(value, str) and value != ""}
 
 

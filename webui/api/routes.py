@@ -31,7 +31,7 @@ from webui.service.serving.metrics import CONTENT_TYPE
 from webui.storage import EMBEDDING_FILE
 from webui.storage.run_ids import RunIds
 
-READINESS_THREADS: Final = 2  # of their own, so that a readiness check never waits for the threads of other requests
+READINESS_THREADS: Final = 2  # used by readiness checks only, which thus never wait for the threads of other requests
 
 
 class Api:

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# A reverse proxy on this machine forwards the requests of many clients; and a local process that wants to overload the
-# machine has other means.
+# A reverse proxy on this machine forwards the requests of many clients; and a local process could
+# overload the machine in other ways.
 LOOPBACK: Final[tuple[Network, ...]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 # For this many requests allowed at a time, one more connection may be open, so that health checks can still connect.
 SPARE: Final = 16
@@ -81,7 +81,7 @@ class Connections:
     Args:
         total: how many connections may have a request at a time.
         per_address: the same for one address. The IPv6 addresses of one /64 network count as one.
-        trusted: networks of reverse proxies besides loopback; these have no limit per address.
+        trusted: networks of reverse proxies in addition to loopback; these have no limit per address.
     """
 
     def __init__(self, *, total: int, per_address: int, trusted: Iterable[Network] = ()) -> None:

@@ -32,11 +32,11 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "evaluate.builtin_heard": Text(
         zh=(
-            "内置模型是用 EMO-DB、nEMO 和 RAVDESS 训练的，在这些录音上的结果会远好于实际水平。"
+            "内置模型是用 EMO-DB、nEMO 和 RAVDESS 训练的，在这些语料的录音上，结果会远好于实际水平。"
             "可信的数字见 models/builtin/README.md。"
         ),
         en=(
-            "The built-in model was trained on EMO-DB, nEMO and RAVDESS: on those recordings the figures are far too "
+            "The built-in model was trained on EMO-DB, nEMO and RAVDESS: on those recordings its figures are far too "
             "good. models/builtin/README.md has realistic ones."
         ),
     ),
@@ -79,7 +79,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         "per line). Check the file.",
     ),
     "evaluate.odd_names": Text(
-        zh="{where} 中有录音的文件名与其余文件的命名规则（{expected}）不符：{found}。请移走它们，或改用表格。",
+        zh="{where} 中有录音的文件名与其余文件的命名规则（{expected}）不符：{found}。请把它们移到别处，或改用表格。",
         en="Some recordings in {where} are not named like the rest ({expected}): {found}. Move them away, or list the "
         "recordings in a table.",
     ),

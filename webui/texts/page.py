@@ -37,8 +37,8 @@ _LABELS: Final[Mapping[str, Text]] = {
         ),
         en=(
             "Compares the models on this machine: six tables (speed, memory, accuracy, embeddings, deployment, output) "
-            "and advice derived from fixed rules. Each model is loaded in its own process, which takes minutes and the memory of the "
-            "model. Other models can be downloaded with `bash run.sh download NAME`."
+            "and advice derived from fixed rules. Each model is loaded in its own process, which takes minutes and the "
+            "memory of the model. Other models can be downloaded with `bash run.sh download NAME`."
         ),
     ),
     "page.compare_models": Text(zh="模型", en="Models"),
@@ -66,7 +66,10 @@ _LABELS: Final[Mapping[str, Text]] = {
         zh="上传了多个表格：{found}。请只保留一个。", en="More than one table was uploaded: {found}. Keep one."
     ),
     "page.compare_unlabelled": Text(
-        zh="上传的 {found} 个文件中没有表格，文件名也不符合 RAVDESS、CREMA-D 或 EMO-DB 的命名规则。请同时上传表格（path,label）。",
+        zh=(
+            "上传的 {found} 个文件中没有表格，文件名也不符合 RAVDESS、CREMA-D 或 EMO-DB 的命名规则。"
+            "请同时上传表格（path,label）。"
+        ),
         en="There is no table among the {found} files, and they are not named as in RAVDESS, CREMA-D or EMO-DB. Add a "
         "table (path,label).",
     ),
@@ -287,7 +290,10 @@ _GRADIO: Final[Mapping[str, Text]] = {
     "page.gradio_processing": Text(zh="处理中 ·", en="processing ·"),
     "page.gradio_too_large": Text(
         zh="文件 {names} 太大，上限为 {limit}。请截短或压缩后再上传，或调大 SPEECH_EMOTION_MAX_AUDIO_MB。",
-        en="{names} is too large; up to {limit} is accepted. Shorten or compress it, or raise SPEECH_EMOTION_MAX_AUDIO_MB.",
+        en=(
+            "{names} is too large; up to {limit} is accepted. Shorten or compress it, or raise "
+            "SPEECH_EMOTION_MAX_AUDIO_MB."
+        ),
     ),
     "page.gradio_lost": Text(zh="连接中断", en="Connection lost"),
     "page.gradio_reconnecting": Text(

@@ -121,7 +121,8 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.uploads_of_visitor": Text(
         zh=(
-            "服务器上保留着您上传的 {found_mb} MB 文件，加上这次的 {size_mb} MB 就会超过每位用户 {expected_mb} MB 的上限。"
+            "服务器上保留着您上传的 {found_mb} MB 文件，加上这次的 {size_mb} MB "
+            "就会超过每位用户 {expected_mb} MB 的上限。"
             "请约 {wait_min} 分钟后再上传，或请管理员调大 SPEECH_EMOTION_MAX_VISITOR_MB。"
         ),
         en=(
@@ -132,7 +133,8 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.uploads_of_all": Text(
         zh=(
-            "服务器上保留着所有用户上传的 {found_mb} MB 文件，加上这次的 {size_mb} MB 就会超过总共 {expected_mb} MB 的上限。"
+            "服务器上保留着所有用户上传的 {found_mb} MB 文件，加上这次的 {size_mb} MB "
+            "就会超过总共 {expected_mb} MB 的上限。"
             "请约 {wait_min} 分钟后再上传，或请管理员调大 SPEECH_EMOTION_MAX_UPLOADS_MB。"
         ),
         en=(
@@ -174,10 +176,16 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.stopping": Text(
         zh="服务器正在关闭，这次识别没有完成，也没有写入任何文件。请 {retry_s} 秒后重试。",
-        en="The server is shutting down; the recognition did not finish and nothing was written. Try again in {retry_s} s.",
+        en=(
+            "The server is shutting down; the recognition did not finish and nothing was written. "
+            "Try again in {retry_s} s."
+        ),
     ),
     "request.too_slow": Text(
-        zh="识别（含排队）超过了 {limit_s:.0f} 秒，已中止。请使用较短的音频，或请管理员调大 SPEECH_EMOTION_MAX_REQUEST_S。",
+        zh=(
+            "识别（含排队）超过了 {limit_s:.0f} 秒，已中止。"
+            "请使用较短的音频，或请管理员调大 SPEECH_EMOTION_MAX_REQUEST_S。"
+        ),
         en=(
             "The recognition took longer than {limit_s:.0f} s, including waiting, and was stopped. Send shorter audio, "
             "or ask the administrator to raise SPEECH_EMOTION_MAX_REQUEST_S."

@@ -20,7 +20,7 @@ QUIET: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden", "api_
 
 @dataclass(frozen=True, slots=True)
 class LanguageFollower:
-    """Components that are rendered again when the language changes, besides those of ``I18n``.
+    """Components that are rendered again when the language changes, in addition to those of ``I18n``.
 
     Attributes:
         outputs: the components.

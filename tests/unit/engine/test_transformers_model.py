@@ -113,9 +113,9 @@ def test_it_is_used_by_the_service(settings: Settings) -> None:
     assert sum(result.scores[one] for one in (Emotion.NEUTRAL, Emotion.HAPPY, Emotion.ANGRY, Emotion.SAD)) == (
         pytest.approx(1.0)
     )
-    write_classifier(settings.models_dir / "strange", "wav2vec2", weighted=True, labels={0: "calm", 1: "ang"})
+    write_classifier(settings.models_dir / "unknown_labels", "wav2vec2", weighted=True, labels={0: "calm", 1: "ang"})
     with pytest.raises(ModelError, match="calm"):
-        service.recognize(EXAMPLE, RecognizeOptions(model="strange"))
+        service.recognize(EXAMPLE, RecognizeOptions(model="unknown_labels"))
 
 
 @pytest.mark.parametrize("rate", [1, 0, -16_000, 10_000_000, 16_000.0, "16000", None, True])

@@ -37,7 +37,7 @@ def window(samples: int) -> Window:
 
 
 class Callers:
-    """Callers in threads of their own; the first uses the model before the others start."""
+    """Callers, each in its own thread; the first uses the model before the others start."""
 
     def __init__(self, model: Held, queue: BatchingQueue) -> None:
         self.model = model

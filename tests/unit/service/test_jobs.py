@@ -75,7 +75,7 @@ def test_an_item_is_claimed_once_and_jobs_take_turns(store: JobStore) -> None:
 def test_a_paused_job_does_not_block_others(store: JobStore) -> None:
     for job in ("first", "second"):
         store.add(job, CREATED, "{}", files(2))
-    claimed = [store.claim(besides=["first", "gone"]) for _ in range(3)]
+    claimed = [store.claim(skipped=["first", "gone"]) for _ in range(3)]
     assert [item.job if item is not None else None for item in claimed] == ["second", "second", None]
     item = store.claim()
     assert item is not None

@@ -15,7 +15,7 @@ from webui.ui.page import build_page
 
 
 def build_models_tab(context: PageContext, tab: gr.Tab) -> Connect:
-    """Lists the models; what `docs/ARCHITECTURE.md` says of a tab is all that it needs."""
+    """Builds a tab that lists the models, by the recipe in docs/ARCHITECTURE.md."""
     names = gr.Textbox(elem_id="toy-names")
 
     def connect(language_known: gr.events.Dependency) -> None:

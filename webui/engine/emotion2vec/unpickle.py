@@ -1,6 +1,6 @@
 """Reads the tensors of a torch pickle without executing code from the file.
 
-``torch.load(weights_only=True)`` is tried first. It rejects published checkpoints that contain other objects besides
+``torch.load(weights_only=True)`` is tried first. It rejects published checkpoints that contain objects other than
 the weights (an ``argparse.Namespace``, an OmegaConf tree). For these a second reader loads only tensors and plain
 containers, and puts an inert placeholder in place of any other object.
 """

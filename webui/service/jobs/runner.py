@@ -51,8 +51,8 @@ class _StopError(Exception):
 class JobRunner:
     """Takes items from the store and recognizes them, in its own threads.
 
-    It runs one item at a time while the model is on the CPU, which several items would only share, and several at a
-    time once a model is loaded that needs them to be fully used.
+    It runs one item at a time while the model is on the CPU, where several items would only share the cores, and
+    several at a time with a model on a GPU, which needs them to be fully used.
 
     Args:
         service: recognizes the recordings.
@@ -87,7 +87,7 @@ class JobRunner:
             self._add_threads()
 
     def stop(self, timeout_s: float | None = None) -> None:
-        """Stops. An item in progress is run again after the next start, unless it finishes before its next report."""
+        """Stops. An item in progress stops at its next progress report, and is run again after the next start."""
         with self._changed:
             self._ending.set()
             self._changed.notify_all()
@@ -106,7 +106,7 @@ class JobRunner:
         """Adds a job and returns it.
 
         Args:
-            files: pairs of a file name, as the user knows it, and a path or URL.
+            files: pairs of the file name that the user sees, and a path or URL.
             options: options for every recording.
             job: id of the job; None creates a new one.
             caller: name of the caller whose audio budget is charged; None: none is charged.
@@ -164,7 +164,7 @@ class JobRunner:
             try:
                 if number == 0:
                     self._delete_old()
-                item = self.store.claim(besides=self._paused_jobs()) if number < self._concurrency else None
+                item = self.store.claim(skipped=self._paused_jobs()) if number < self._concurrency else None
                 if item is None:
                     with self._changed:
                         self._changed.wait(POLL_S)

@@ -49,7 +49,7 @@ class BuiltResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultContext:
-    """Everything that goes into a result besides the model's prediction.
+    """Everything that goes into a result except the model's prediction.
 
     Attributes:
         source: description of the recording.

@@ -43,7 +43,7 @@ def emotion_scores(
 
 
 def check_labels(model: EmotionModel, allowed_emotions: AllowedEmotions = None) -> None:
-    """Checks that a model's labels map to the nine emotions, and that it knows one of ``allowed_emotions``.
+    """Checks that a model's labels map to the nine emotions, and that it has one of ``allowed_emotions``.
 
     Raises:
         ModelError: a label has no counterpart among the nine emotions.
