@@ -39,7 +39,7 @@ def read_manifest(folder: Path) -> tuple[Clip, ...]:
     """Reads ``manifest.csv`` (or ``manifest.tsv``) in ``folder``, or one folder per emotion if there is no manifest.
 
     The columns are ``path``, ``label`` or ``emotion``, and, if known, ``speaker`` and ``corpus``. A recording without
-    a speaker counts as one more speaker, so figures measured on such data are too optimistic.
+    a speaker counts as a separate speaker, so figures measured on such data are too optimistic.
 
     Raises:
         TrainingDataError: There is no recording, a column is missing, an emotion is unknown, or a recording does not
