@@ -158,9 +158,9 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for attack, server, found in run_attacks(attacks, Path(folder)):
             number += 1
-            failures += not found.held
-            outcome = "withstood" if found.held else "**SUCCEEDED**"
-            _row((attack.item, attack.name, server.value, attack.expected, found.what, outcome))
+            failures += not found.withstood
+            outcome = "withstood" if found.withstood else "**SUCCEEDED**"
+            _row((attack.item, attack.name, server.value, attack.expected, found.behaviour, outcome))
     took_s = time.monotonic() - begun
     sys.stdout.write(f"\n{number} attacks in {took_s:.0f} s: {number - failures} withstood, {failures} succeeded.\n")
     return int(failures > 0)

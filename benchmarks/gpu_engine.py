@@ -163,7 +163,7 @@ def _reset_peak(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
 
 
-def beside_funasr(directory: Path, device: torch.device, *, seconds: float, count: int, rounds: int) -> Table:
+def compared_with_funasr(directory: Path, device: torch.device, *, seconds: float, count: int, rounds: int) -> Table:
     """Returns FunASR's time and ours for a clip, on the same device and with the same weights."""
     from safetensors.torch import load_file
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from benchmarks.attacks.targets import EXAMPLE, PASSWORD, AttackResult, Target, form, judged
+from benchmarks.attacks.targets import EXAMPLE, PASSWORD, AttackResult, Target, compare_statuses, form
 
 RESULTS: Final = "/api/v1/results"
 JOBS: Final = "/api/v1/jobs"
@@ -19,17 +19,19 @@ OWN: Final = ("localhost", "127.0.0.1", "[::1]")
 
 def unparsable_hosts(target: Target) -> AttackResult:
     """Host names that are invalid in a URL; failing to parse them must not count as the server's own name."""
-    return judged({host: target.get(RESULTS, host=host).status for host in UNPARSABLE}, (400, 403))
+    return compare_statuses({host: target.get(RESULTS, host=host).status for host in UNPARSABLE}, (400, 403))
 
 
 def foreign_hosts(target: Target) -> AttackResult:
     """Foreign host names, which DNS can point to this machine."""
-    return judged({host: target.get(RESULTS, host=host).status for host in FOREIGN}, (400, 403))
+    return compare_statuses({host: target.get(RESULTS, host=host).status for host in FOREIGN}, (400, 403))
 
 
 def any_address(target: Target) -> AttackResult:
     """Addresses that reach loopback, but which browsers treat as another site or not as private addresses."""
-    return judged({host: target.get(RESULTS, host=f"{host}:{target.port}").status for host in ANY_ADDRESS}, (400, 403))
+    return compare_statuses(
+        {host: target.get(RESULTS, host=f"{host}:{target.port}").status for host in ANY_ADDRESS}, (400, 403)
+    )
 
 
 def several_hosts(target: Target) -> AttackResult:
@@ -42,12 +44,12 @@ def several_hosts(target: Target) -> AttackResult:
         "an empty one": f"{begin}Host:\r\n\r\n",
         "none": f"{begin}\r\n",
     }
-    return judged({name: target.send(request).status for name, request in sent.items()}, (400, 403))
+    return compare_statuses({name: target.send(request).status for name, request in sent.items()}, (400, 403))
 
 
 def own_hosts(target: Target) -> AttackResult:
     """Control: the names of this machine must still work."""
-    return judged({host: target.get(RESULTS, host=host).status for host in OWN}, (200,))
+    return compare_statuses({host: target.get(RESULTS, host=host).status for host in OWN}, (200,))
 
 
 def foreign_origins(target: Target) -> AttackResult:
@@ -77,7 +79,9 @@ def marked_cross_site(target: Target) -> AttackResult:
     """Forms that current browsers mark with Sec-Fetch-Site."""
     body, kind = form(EXAMPLE.read_bytes())
     sites = ("cross-site", "same-site")
-    return judged({site: target.post(JOBS, body, kind, f"Sec-Fetch-Site: {site}").status for site in sites}, (403,))
+    return compare_statuses(
+        {site: target.post(JOBS, body, kind, f"Sec-Fetch-Site: {site}").status for site in sites}, (403,)
+    )
 
 
 def own_origin(target: Target) -> AttackResult:
@@ -88,7 +92,7 @@ def own_origin(target: Target) -> AttackResult:
         for name, headers in (("the page", {"Origin": own, "Sec-Fetch-Site": "same-origin"}), ("curl", {})):
             response = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, headers=headers)
             seen[name] = response.status_code
-    return judged(seen, (200,))
+    return compare_statuses(seen, (200,))
 
 
 def _posted(target: Target, sent: Mapping[str, tuple[str, str]], *more: str) -> AttackResult:
@@ -97,4 +101,4 @@ def _posted(target: Target, sent: Mapping[str, tuple[str, str]], *more: str) -> 
     seen = {}
     for name, (host, origin) in sent.items():
         seen[name] = target.post(JOBS, body, kind, f"Origin: {origin}", *more, host=host).status
-    return judged(seen, (403,))
+    return compare_statuses(seen, (403,))

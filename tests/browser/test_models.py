@@ -14,16 +14,16 @@ from tests.support.server_process import RunningServer, running_server
 from tests.support.transformers_checkpoints import write_classifier
 from webui.texts import Language
 
-PEERS = {"wav2vec2_base_superb": "wav2vec2", "hubert_large_superb": "hubert-large"}
+CLASSIFIERS = {"wav2vec2_base_superb": "wav2vec2", "hubert_large_superb": "hubert-large"}
 REPORT_MS = 240_000  # every model is started twice
 
 LABELS_CSV = re.compile(r"labels\s*\.csv")  # Gradio shows the suffix separately, with or without a space
 
 
 @pytest.fixture(scope="module")
-def server_with_peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    folder = tmp_path_factory.mktemp("peers")
-    for name, kind in PEERS.items():
+def server_with_classifiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("classifiers")
+    for name, kind in CLASSIFIERS.items():
         write_classifier(folder / "models" / name, kind, weighted=True)
     (folder / "models" / "broken").mkdir()
     (folder / "models" / "broken" / "config.json").write_text('{"model_type": "wav2vec2"}', "utf-8")
@@ -34,8 +34,8 @@ def server_with_peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
 
 
 @pytest.fixture
-def user(open_page: OpenPage, server_with_peers: RunningServer) -> PageUser:
-    return open_page(locale="en-US", at=server_with_peers)
+def user(open_page: OpenPage, server_with_classifiers: RunningServer) -> PageUser:
+    return open_page(locale="en-US", at=server_with_classifiers)
 
 
 def choose(user: PageUser, name: str) -> None:
@@ -52,8 +52,8 @@ def test_choosing_a_model(user: PageUser) -> None:
     expect(user.recognize().locator(".se-error")).to_contain_text("broken")
 
 
-def test_all_models_side_by_side(user: PageUser, server_with_peers: RunningServer) -> None:
-    before = len(list(server_with_peers.outputs_dir.glob("outputs_*")))
+def test_all_models_side_by_side(user: PageUser, server_with_classifiers: RunningServer) -> None:
+    before = len(list(server_with_classifiers.outputs_dir.glob("outputs_*")))
     user.load_example()
     choose(user, "Compare all models")
     answer = user.recognize()
@@ -63,7 +63,7 @@ def test_all_models_side_by_side(user: PageUser, server_with_peers: RunningServe
     for number in (1, 2):
         expect(rows.nth(number)).to_contain_text(re.compile(r"superb.*\d+\.\d%.*\d\.\d\d s"))
     expect(rows.nth(3)).to_contain_text("⚠️")
-    assert len(list(server_with_peers.outputs_dir.glob("outputs_*"))) == before + 3
+    assert len(list(server_with_classifiers.outputs_dir.glob("outputs_*"))) == before + 3
     user.page.get_by_text("中文").click()
     expect(answer.locator(".se-side")).to_contain_text("推理时间")
 

@@ -220,7 +220,7 @@ _ANSWER: Final[Mapping[str, Text]] = {
     "page.warnings": Text(zh="提示", en="Please note"),
     "page.more": Text(zh="更多", en="more"),
     "page.more_warnings": Text(zh="更多（另有 {count} 条提示）", en="more (+{count})"),
-    "page.honest": Text(
+    "page.disclaimer": Text(
         zh="得分只表示模型认为这段声音更像哪种情感，不代表说话人的真实感受。",
         en="A score describes what a voice sounds like to a model, not what the speaker really feels.",
     ),
@@ -235,7 +235,7 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh="还没有音频。请先上传或录制一段语音，或点“📝 加载示例音频”，再开始识别。",
         en="There is no audio yet. Upload or record speech, or press “📝 Load example audio”, then recognize.",
     ),
-    "page.trouble_refused": Text(zh="识别未开始", en="The recognition did not start"),
+    "page.error_title_refused": Text(zh="识别未开始", en="The recognition did not start"),
     "page.refused": Text(
         zh=(
             "服务器没有接受这次识别：可能是排队的人太多、您同时进行的识别太多，或连接中断。"
@@ -246,11 +246,11 @@ _ERRORS: Final[Mapping[str, Text]] = {
             "in progress, or the connection was lost. Your audio is still here; press “🎯 Recognize” again in a moment."
         ),
     ),
-    "page.trouble_audio": Text(zh="这段音频无法使用", en="This audio can't be used"),
-    "page.trouble_model": Text(zh="模型无法使用", en="The model can't be used"),
-    "page.trouble_request": Text(zh="还差一步", en="Something is missing"),
-    "page.trouble_output": Text(zh="结果无法保存", en="The results can't be saved"),
-    "page.trouble_unknown": Text(zh="内部错误", en="Internal error"),
+    "page.error_title_audio": Text(zh="这段音频无法使用", en="This audio can't be used"),
+    "page.error_title_model": Text(zh="模型无法使用", en="The model can't be used"),
+    "page.error_title_request": Text(zh="还差一步", en="Something is missing"),
+    "page.error_title_output": Text(zh="结果无法保存", en="The results can't be saved"),
+    "page.error_title_unknown": Text(zh="内部错误", en="Internal error"),
     "page.unknown_error": Text(
         zh="发生内部错误，编号 {error_id}。请重试；如仍出现，请把编号告知维护者，服务器日志中有对应的详细信息。",
         en=(

@@ -43,7 +43,7 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
         f"{warnings_html(result.warnings, language)}"
         f'<div class="se-source">{escape(source)}</div>'
         f"{_model_html(result.model, language)}"
-        f'<p class="se-honest">{escape(text("page.honest", language))}</p>'
+        f'<p class="se-small-print">{escape(text("page.disclaimer", language))}</p>'
         "</div>"
     )
 
