@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--part",
         choices=PARTS,
         help="quick: tests without a model, a server or a browser; heavy: the others; long: only the full forms of "
-        "long proofs. By default: all except the long ones.",
+        "long tests. By default: all except the long ones.",
     )
 
 
