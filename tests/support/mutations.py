@@ -27,9 +27,7 @@ def _mutate(data: bytearray, rng: random.Random) -> bytes:
             case 0:
                 data[at] = rng.randrange(256)
             case 1:
-                data[at : at + 4] = rng.choice(
-                    (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0")
-                )
+                data[at : at + 4] = rng.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0"))
             case 2:
                 del data[at : at + rng.randrange(1, 200)]
             case 3:

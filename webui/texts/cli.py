@@ -259,7 +259,7 @@ _MESSAGES: Final[Mapping[str, Text]] = {
     "cli.course_in_file": Text(zh="随时间的变化：{rows} 行，见 {file}", en="Over time: {rows} rows, see {file}"),
     "cli.some_failed": Text(zh="{files} 个文件中有 {failed} 个失败。", en="{failed} of {files} files failed."),
     "cli.downloading": Text(zh="正在从 {hub} 下载 {model}", en="Downloading {model} from {hub}"),
-    "cli.download_asking": Text(
+    "cli.download_connecting": Text(
         zh="正在连接 ModelScope 和 Hugging Face……", en="Connecting to ModelScope and Hugging Face ..."
     ),
     "cli.downloaded": Text(zh="{model} 已就绪：{path}", en="{model} is ready: {path}"),

@@ -30,7 +30,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="平均置信度 {confidence:.3f}，期望校准误差 {error:.3f}（15 个区间）。",
         en="Mean confidence {confidence:.3f}, expected calibration error {error:.3f} (15 bins).",
     ),
-    "evaluate.builtin_heard": Text(
+    "evaluate.builtin_training_data": Text(
         zh=(
             "内置模型是用 EMO-DB、nEMO 和 RAVDESS 训练的，在这些语料的录音上，结果会远好于实际水平。"
             "可信的数字见 models/builtin/README.md。"
@@ -80,7 +80,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "evaluate.odd_names": Text(
         zh="{where} 中有录音的文件名与其余文件的命名规则（{expected}）不符：{found}。请把它们移到别处，或改用表格。",
-        en="Some recordings in {where} are not named like the rest ({expected}): {found}. Move them away, or list the "
+        en="Some recordings in {where} are not named like the rest ({expected}): {found}. Move them elsewhere, or list the "
         "recordings in a table.",
     ),
     "evaluate.agreement": Text(

@@ -112,7 +112,7 @@ def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> No
     figures = measure_accuracy(good, clips, shared_emotions([good], clips))
     assert figures is not None
     for language in Language:
-        made = report_files([good, bad], {"good": figures}, len(clips), "a machine", language, "2 people")
+        made = report_files([good, bad], {"good": figures}, len(clips), "a machine", language, "2 annotators")
         assert not made.complete
         files = made.files
         assert files[MARKDOWN_FILE].count("no such file") == 1
@@ -122,7 +122,7 @@ def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> No
         )
         assert "84.2 %" in files[MARKDOWN_FILE]
         assert "http" not in files[HTML_FILE], "the page loads nothing from the network"
-        assert "2 people" in files[MARKDOWN_FILE]
+        assert "2 annotators" in files[MARKDOWN_FILE]
         assert files[HTML_FILE].count("<svg") == 2
         assert json.loads(files[JSON_FILE])["models"][1]["error"] == "there is | no such file"
         assert {"speed.csv", "memory.csv", "accuracy.csv", "embedding.csv", "deployment.csv", "output.csv"} <= set(

@@ -23,7 +23,7 @@ _CATALOG: Final = (
         license="CC BY-NC-SA 4.0",
         languages=("en", "de", "pl"),
         included=True,
-        accuracy_note="evaluate.builtin_heard",
+        accuracy_note="evaluate.builtin_training_data",
     ),
 )
 
