@@ -6,7 +6,8 @@
                                                           in its own process, with a plain socket
     python -m benchmarks.load memory [--requests 5000]    memory of the process while it serves requests
 
-Runs a real server process on loopback with the example clip (3.65 s), and deletes each result at once. Prints the tables of docs/RELIABILITY.md. The callers run on the same cores as the server.
+Runs a real server process on loopback with the example clip (3.65 s), and deletes each result at once. Prints the
+tables of docs/RELIABILITY.md. The callers run on the same cores as the server.
 """
 
 import argparse

@@ -67,7 +67,7 @@ def watch(secrets: Path) -> Iterator[Watch]:
         pytest.skip("no inotify")
     with watching(secrets) as seen:
         (secrets / "secret.aac").read_bytes()
-        assert "secret.aac" in seen.opened()  # recording works
+        assert "secret.aac" in seen.opened()  # the watch works
         yield seen
 
 

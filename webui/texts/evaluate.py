@@ -80,8 +80,8 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "evaluate.odd_names": Text(
         zh="{where} 中有录音的文件名与其余文件的命名规则（{expected}）不符：{found}。请把它们移到别处，或改用表格。",
-        en="Some recordings in {where} are not named like the rest ({expected}): {found}. Move them elsewhere, or list the "
-        "recordings in a table.",
+        en="Some recordings in {where} are not named like the rest ({expected}): {found}. Move them elsewhere, or list "
+        "the recordings in a table.",
     ),
     "evaluate.agreement": Text(
         zh=(
