@@ -1,4 +1,4 @@
-"""Recordings joined to one file, tags around them, and headers that say too little or too much."""
+"""Recordings joined into one file, tags around them, and headers that say too little or too much."""
 
 import struct
 from pathlib import Path

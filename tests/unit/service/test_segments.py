@@ -116,7 +116,7 @@ def test_real_speech_is_detected() -> None:
 
 
 def logits_of(*leaders: int) -> np.ndarray:
-    """Logits of a second (50 frames) per leader."""
+    """Returns one second (50 frames) of logits per leading emotion."""
     rows = np.random.default_rng(3).normal(scale=0.1, size=(50 * len(leaders), 9)).astype(np.float32)
     for number, leader in enumerate(leaders):
         rows[50 * number : 50 * (number + 1), leader] += 3.0

@@ -82,7 +82,7 @@ class JobRunner:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Starts to work, beginning with what the previous process left unfinished."""
+        """Starts processing, beginning with the jobs that the previous process left unfinished."""
         with self._changed:
             self._add_threads()
 
