@@ -20,8 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--part",
         choices=PARTS,
-        help="quick: tests without a model, a server or a browser; heavy: the others; long: only the full forms of "
-        "long tests. By default: all except the long ones.",
+        help="quick: tests without a model, a server or a browser; heavy: the others; long: only the long "
+        "tests, in full size. By default: all except the long ones.",
     )
 
 

@@ -4,7 +4,7 @@
     bash run.sh test quick                   checks, and tests that need no model, no server and no browser
     bash run.sh test static                  checks only: lint, format, types, shell
     bash run.sh test unit surfaces           some suites
-    bash run.sh test long                    the full forms of long tests: hours
+    bash run.sh test long                    the long tests in full size: hours
     bash run.sh test unit -- -k smoothing    arguments after -- go to pytest
 
 A check counts as one test. The last line is the sum: ``N passed, N failed, N skipped``.

@@ -40,7 +40,7 @@ def words_of(identifier: str) -> set[str]:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_identifiers_are_the_field_s(source: Path) -> None:
+def test_identifiers_use_terms_of_the_field(source: Path) -> None:
     found = {}
     for identifier in identifiers(source) - PUBLIC:
         if words := words_of(identifier) & PRIVATE_WORDS.keys():

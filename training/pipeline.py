@@ -62,7 +62,7 @@ def run_pipeline(
     plan = plan_training(clips, pipeline.members)
     labels = labels_in(plan.clips) if scores is None else scores.labels
     cache = build_cache(pipeline.data, clips, pipeline.work / "cache")
-    build_bank(cache, config.front_end, plan.clips, options)  # once, since each run needs a part of the images
+    build_bank(cache, config.front_end, plan.clips, options)  # once, since each run needs only some of the variants
     tasks: list[MemberTask] = []
     for number, group in enumerate(plan.groups):
         logger.info("pair %d of %d: held-out speakers %s", number + 1, len(plan.groups), ", ".join(group))

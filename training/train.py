@@ -130,7 +130,7 @@ def _loss(
     mix = _draw_mixup(len(mel), random, options)
     network = state.network
     if isinstance(network, StatisticsMember):
-        # Mix the statistics instead of the images: no recording has statistics like those of a mixed image.
+        # Mix the statistics, not the spectrograms: no recording has statistics like those of mixed spectrograms.
         with torch.no_grad():
             statistics = mix(network.statistics(mel.to(options.device), pitch.to(options.device)))
         features = network.features_of(statistics)

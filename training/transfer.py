@@ -52,7 +52,7 @@ def measure_transfer(
     names = sorted({clip.corpus for clip in plan.clips})
     if len(names) < 2:
         raise TrainingDataError(f"The data has one corpus only ({names[0]}); leaving one out needs two or more.")
-    build_bank(cache, config.front_end, plan.clips, options)  # once, since each run needs a part of the images
+    build_bank(cache, config.front_end, plan.clips, options)  # once, since each run needs only some of the variants
     parts = {name: leave_out(plan, name) for name in names}
     pairs = {
         name: member_pair(

@@ -292,7 +292,7 @@ def test_the_client_does_not_outlive_the_program(hub: Hub, target: Path, monkeyp
     assert hub.served_bytes < 2_000_000
 
 
-@pytest.mark.long  # the small form: test_the_client_does_not_outlive_the_program
+@pytest.mark.long  # in small size: test_the_client_does_not_outlive_the_program
 @BOTH
 def test_forty_kills_of_a_download(client: str, large: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGKILL at random places: the next start resumes, and no incomplete file ever has the name of the weights."""

@@ -136,7 +136,7 @@ def real_clone(tmp_path: Path, index: Index, *, with_uv: bool) -> Clone:
     environment |= {"UV_CACHE_DIR": str(tmp_path / "uv-cache"), "UV_NO_CONFIG": "1"}
     if with_uv:
         if not UV.exists():
-            pytest.skip("uv is not installed beside this Python")
+            pytest.skip("uv is not installed next to this Python")
         package = Path(sysconfig.get_path("purelib")) / "uv"
         shutil.copytree(package, tmp_path / "uv" / "uv")
         (tmp_path / "uv" / "bin").mkdir()

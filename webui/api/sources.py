@@ -13,7 +13,9 @@ from webui.service import Progress, Stage
 from webui.settings import Settings
 
 SOURCES: Final = ("audio_path", "audio_url", "audio_base64")
-DECODE_SIGNS: Final = 1 << 20  # base64 characters per piece, a multiple of 4; between pieces, other threads can run
+DECODE_CHARACTERS: Final = (
+    1 << 20
+)  # base64 characters per piece, a multiple of 4; between pieces, other threads can run
 
 Opened = Callable[[Progress], AbstractContextManager[Path | bytes]]
 
@@ -66,9 +68,9 @@ def decoded(given: str) -> bytes:
     """
     pieces: list[bytes] = []
     try:
-        for start in range(0, len(given), DECODE_SIGNS):
-            piece = given[start : start + DECODE_SIGNS]
-            if piece.endswith("=") and start + DECODE_SIGNS < len(given):
+        for start in range(0, len(given), DECODE_CHARACTERS):
+            piece = given[start : start + DECODE_CHARACTERS]
+            if piece.endswith("=") and start + DECODE_CHARACTERS < len(given):
                 raise ValueError("data after the padding")
             pieces.append(base64.b64decode(piece, validate=True))
     except ValueError as err:  # the base class of binascii.Error

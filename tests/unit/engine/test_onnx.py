@@ -1,4 +1,4 @@
-"""An exported model gives the native engine's numbers without PyTorch."""
+"""An exported model computes the same numbers as the native engine, without PyTorch."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def native(models_dir: Path) -> TorchModel:
     ("precision", "scores", "features"),
     [(Precision.FP32, 1e-5, 2e-5), (Precision.FP16, 2e-2, 2e-2), (Precision.INT8, 2e-1, 3e-1)],
 )
-def test_the_numbers_are_the_native_engine_s(
+def test_the_numbers_equal_those_of_the_native_engine(
     models_dir: Path, native: TorchModel, precision: Precision, scores: float, features: float
 ) -> None:
     model = load(models_dir, precision)
@@ -200,7 +200,7 @@ def packages(name: str) -> dict[str, str]:
     return {package.lower(): bounds for package, bounds in pairs}
 
 
-REFUSING = """
+PROGRAM_WITHOUT_PACKAGES = """
 import sys
 
 class Refuse:
@@ -229,7 +229,14 @@ def test_recognize_needs_only_the_lite_requirements(models_dir: Path, tmp_path: 
     absent = set(packages("requirements.txt")) - set(packages("requirements-lite.txt")) | {"yaml", "transformers"}
     arguments = ["recognize", str(EXAMPLE), "--engine", "onnx", "--precision", "int8", "--json", *model]
     ended = subprocess.run(
-        [sys.executable, "-c", REFUSING.format(absent=absent), *arguments, "--outputs-dir", str(tmp_path / "out")],
+        [
+            sys.executable,
+            "-c",
+            PROGRAM_WITHOUT_PACKAGES.format(absent=absent),
+            *arguments,
+            "--outputs-dir",
+            str(tmp_path / "out"),
+        ],
         cwd=PROJECT_DIR,
         env={"PATH": "", "HOME": str(tmp_path), "SPEECH_EMOTION_MODELS_DIR": str(tmp_path / "models")},
         capture_output=True,
@@ -245,7 +252,7 @@ def test_recognize_needs_only_the_lite_requirements(models_dir: Path, tmp_path: 
 def test_the_example_in_the_documentation(models_dir: Path) -> None:
     model = load(models_dir, Precision.INT8)
     path = models_dir / LARGE / "model.int8.onnx"
-    program = REFUSING.split("from webui")[0].format(absent={"webui", "torch", "soundfile", "pydantic"})
+    program = PROGRAM_WITHOUT_PACKAGES.split("from webui")[0].format(absent={"webui", "torch", "soundfile", "pydantic"})
     program += f"import runpy; runpy.run_path({str(PROJECT_DIR / 'docs' / 'onnx_example.py')!r}, run_name='__main__')"
     ended = subprocess.run(
         [sys.executable, "-c", program, str(path), str(EXAMPLE)],

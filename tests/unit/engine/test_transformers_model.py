@@ -24,7 +24,7 @@ EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
 
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_the_numbers_are_the_pipeline_s(tmp_path: Path, kind: str, weighted: bool) -> None:
+def test_the_numbers_equal_those_of_the_pipeline(tmp_path: Path, kind: str, weighted: bool) -> None:
     folder = write_classifier(tmp_path, kind, weighted=weighted)
     pipe = transformers.pipeline("audio-classification", model=str(folder), device="cpu")
     model = load_transformers("peer", folder, license="none", device=Device.CPU)

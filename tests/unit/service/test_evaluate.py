@@ -32,18 +32,18 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus"), takes=1) / "manifest.csv"
 
 
-def test_the_figures_are_scikit_learn_s() -> None:
+def test_the_figures_equal_those_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
-    truth, guess = random.integers(0, 5, 400), random.integers(0, 6, 400)
-    guess[:200] = truth[:200]
+    truth, predictions = random.integers(0, 5, 400), random.integers(0, 6, 400)
+    predictions[:200] = truth[:200]
     meant = np.unique(truth)
-    matrix = sklearn_metrics.confusion_matrix(truth, guess, labels=range(6))
-    np.testing.assert_array_equal(metrics.confusion_matrix(truth, guess, 6), matrix)
-    assert metrics.accuracy(truth, guess) == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
-    recall = sklearn_metrics.recall_score(truth, guess, labels=meant, average="macro")
-    assert metrics.average_recall(truth, guess) == pytest.approx(recall)
-    expected = sklearn_metrics.f1_score(truth, guess, labels=meant, average="macro")
-    assert metrics.average_f1(truth, guess) == pytest.approx(expected)
+    matrix = sklearn_metrics.confusion_matrix(truth, predictions, labels=range(6))
+    np.testing.assert_array_equal(metrics.confusion_matrix(truth, predictions, 6), matrix)
+    assert metrics.accuracy(truth, predictions) == pytest.approx(sklearn_metrics.accuracy_score(truth, predictions))
+    recall = sklearn_metrics.recall_score(truth, predictions, labels=meant, average="macro")
+    assert metrics.average_recall(truth, predictions) == pytest.approx(recall)
+    expected = sklearn_metrics.f1_score(truth, predictions, labels=meant, average="macro")
+    assert metrics.average_f1(truth, predictions) == pytest.approx(expected)
 
 
 def test_figures_of_a_model(corpus: Path) -> None:
@@ -52,12 +52,12 @@ def test_figures_of_a_model(corpus: Path) -> None:
     answers = predict_clips(model, clips, LIMITS)
     found = evaluate_answers(answers, model, corpus, rounds=50)
     truth = [clip.emotion.value for clip in clips]
-    guess = [list(Emotion)[row].value for row in answers.scores.argmax(axis=1)]
-    expected = sklearn_metrics.confusion_matrix(truth, guess, labels=list(found.labels))
+    predictions = [list(Emotion)[row].value for row in answers.scores.argmax(axis=1)]
+    expected = sklearn_metrics.confusion_matrix(truth, predictions, labels=list(found.labels))
     np.testing.assert_array_equal(found.confusion, expected)
-    assert found.accuracy.value == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
+    assert found.accuracy.value == pytest.approx(sklearn_metrics.accuracy_score(truth, predictions))
     precision, recall, f1, support = sklearn_metrics.precision_recall_fscore_support(
-        truth, guess, labels=list(found.labels), zero_division=0
+        truth, predictions, labels=list(found.labels), zero_division=0
     )
     for i, label in enumerate(found.labels):
         one = found.classes[label]
@@ -184,7 +184,7 @@ def test_an_uploaded_list_names_files_beside_it_and_no_others(corpus: Path, tmp_
         assert caught.value.code == "evaluate.no_recording"
 
 
-def test_alpha_is_krippendorff_s() -> None:
+def test_alpha_equals_a_published_example() -> None:
     """The example of Krippendorff's paper (four observers, twelve units, missing labels): nominal alpha 0.743."""
     grid = [
         (1, 1, None, 1),

@@ -28,7 +28,7 @@ class AnalysisOptions(Document):
         window_s: length of audio that a row of frame scores averages over, in seconds; None takes the settings' value.
         hop_s: distance between two rows of frame scores, in seconds; None takes the settings' value.
         raw_frames: whether frame scores have a row for every model frame, without smoothing.
-        labels: emotions that share the scores; None: all nine. The others are left out of the softmax.
+        labels: emotions that can be recognized; None: all nine. The others are left out of the softmax.
         max_segment_s: maximum length of a segment in seconds; longer speech is cut, at a pause if there is one.
         merge_segments: whether adjacent segments of the same emotion are merged.
     """
@@ -46,8 +46,8 @@ class AnalysisOptions(Document):
     labels: tuple[Emotion, ...] | None = Field(
         default=None,
         min_length=1,
-        description="The emotions that share the scores, the others being left out of the softmax; all nine by "
-        "default. In a form: names with commas between them.",
+        description="The emotions that can be recognized; the others are left out of the softmax. All nine by default. "
+        "In a form: names with commas between them.",
         examples=[["angry", "happy", "neutral", "sad"]],
     )
     max_segment_s: SegmentSeconds = Field(
