@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bash run.sh              installs everything into .venv beside this file, then starts the server with the page
+# bash run.sh              installs everything into .venv next to this file, then starts the server with the page
 # bash run.sh test         installs, then runs every check and test
 # bash run.sh test --newest ...  the same in .venv-newest, with the newest versions that requirements*.txt allow
 # bash run.sh lock ...     renews the locked versions, requirements*.lock: CONTRIBUTING.md

@@ -174,8 +174,8 @@ def compared_with_funasr(directory: Path, device: torch.device, *, seconds: floa
     rows = [("FunASR AutoModel, one clip after the other", f"{theirs:.2f}", "1.0")]
     for name in LIMITS:
         model = load(directory, device, name)
-        alone = statistics.median(time_all(lambda model=model: model.predict(windows), rounds, warm=4))
-        rows.append((f"{name}, one clip after the other", f"{alone:.2f}", f"{theirs / alone:.1f}"))
+        by_clip = statistics.median(time_all(lambda model=model: model.predict(windows), rounds, warm=4))
+        rows.append((f"{name}, one clip after the other", f"{by_clip:.2f}", f"{theirs / by_clip:.1f}"))
         many = clips([seconds] * count)
         each = statistics.median(time_all(lambda model=model, many=many: model.predict(many), 3, warm=1)) / count
         rows.append((f"{name}, {count} clips at once", f"{each:.2f}", f"{theirs / each:.1f}"))

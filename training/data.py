@@ -8,7 +8,7 @@ from typing import Final
 
 from webui.errors import RequestError
 from webui.labels import Emotion
-from webui.service.evaluate.manifest import SOUND_SUFFIXES, LabelledClip, read_labelled
+from webui.service.evaluate.manifest import AUDIO_SUFFIXES, LabelledClip, read_labelled
 
 MANIFEST_NAME: Final = "manifest.csv"
 MANIFEST_NAMES: Final = (MANIFEST_NAME, "manifest.tsv")
@@ -63,9 +63,9 @@ def read_unlabelled(folder: Path) -> tuple[Path, ...]:
     Raises:
         TrainingDataError: There is no recording.
     """
-    found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES))
+    found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES))
     if not found:
-        raise TrainingDataError(f"No recording in {folder}; pass a folder with sound files with --data.")
+        raise TrainingDataError(f"No recording in {folder}; pass a folder with audio files with --data.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The documents beside the weights: how they were trained (in ``config.json``), and the results of the evaluation.
+"""The documents next to the weights: how they were trained (in ``config.json``), and the results of the evaluation.
 
 In the documents of version 2.0.0 of the built-in model some keys had other names (``OLD_NAMES``), which are still read.
 """

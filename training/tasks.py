@@ -48,7 +48,7 @@ def member_pair(
     options: TrainOptions,
     teacher: TeacherScores | None = None,
 ) -> list[MemberTask]:
-    """Returns the tasks of a convolutional member, with the run folder ``run``, and of a statistics MLP beside it."""
+    """Returns the tasks of a convolutional member, with the run folder ``run``, and of a statistics MLP next to it."""
     return [
         MemberTask(
             cache_dir=cache_dir,

@@ -12,7 +12,7 @@ HASH_BLOCK: Final = 1 << 24
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls ``write`` for a draft beside ``path``, flushes the draft to the disk and renames it to ``path``.
+    """Calls ``write`` for a draft next to ``path``, flushes the draft to the disk and renames it to ``path``.
 
     A reader sees either the old or the complete new file, even after a power cut. Concurrent writers don't interfere
     with each other: the file of the last one to finish remains.

@@ -27,7 +27,7 @@ Samples = NDArray[np.floating[Any]] | NDArray[np.signedinteger[Any]] | NDArray[n
 Source = str | Path | bytes | tuple[Samples, int]
 
 SUBTYPES: Final = {"int16": "PCM_16", "int32": "PCM_32", "uint8": "PCM_U8", "float32": "FLOAT", "float64": "DOUBLE"}
-ALL_ROWS: Final = 2**31  # frame scores stay in the result, since no file is kept beside it
+ALL_ROWS: Final = 2**31  # frame scores stay in the result, since no file is kept next to it
 
 
 @dataclass(frozen=True, slots=True)

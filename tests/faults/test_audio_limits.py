@@ -162,7 +162,7 @@ def test_a_valid_truncated_mov_is_still_read(tmp_path: Path) -> None:
 
 def test_decoding_in_parallel_threads() -> None:
     files = [form.make(voice(1.0, form.rate, seed=index), form.rate) for index, form in enumerate(FORMATS)]
-    alone = [decode(data, limits=LIMITS).waveform for data in files]
+    expected = [decode(data, limits=LIMITS).waveform for data in files]
     together: dict[tuple[int, int], np.ndarray] = {}
 
     def run(worker: int) -> None:
@@ -178,7 +178,7 @@ def test_decoding_in_parallel_threads() -> None:
 
     assert len(together) == 6 * len(files)
     for (_, index), waveform in together.items():
-        np.testing.assert_array_equal(waveform, alone[index])
+        np.testing.assert_array_equal(waveform, expected[index])
 
 
 def test_importing_the_decoder_is_light_and_silent() -> None:

@@ -1,4 +1,4 @@
-"""An implementation of the engine protocol without weights: scores are computed from loudness and pitch-like statistics.
+"""An implementation of the engine protocol without weights: scores from loudness and pitch-like statistics.
 
 Frame i depends only on samples ``320 * i`` to ``320 * i + 400``, so windows, batches and joins must be exact.
 """

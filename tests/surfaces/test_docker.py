@@ -218,7 +218,7 @@ def test_uv_supports_the_documented_builds_of_torch() -> None:
         [sys.executable, "-m", "uv", "pip", "install", "--help"], capture_output=True, text=True, check=False
     )
     if usage.returncode != 0:
-        pytest.skip("uv is not installed beside this Python")
+        pytest.skip("uv is not installed next to this Python")
     known = re.search(r"--torch-backend <TORCH_BACKEND>.*?possible\s+values:\s+([^\]]*)", usage.stdout, re.DOTALL)
     assert known is not None
     named = {"cpu", "auto"}

@@ -108,7 +108,7 @@ def test_the_model_that_answered_is_named(language: Language) -> None:
     answer = text_of(answer_html(make_result(), language))
     assert "small" in answer
     assert "Emotion2Vec+ Large" in answer
-    assert answer.count("CC BY-NC-SA 4.0") == 2  # beside the name, and in the warning
+    assert answer.count("CC BY-NC-SA 4.0") == 2  # next to the name, and in the warning
     assert text("page.disclaimer", language).split("，")[0].split(",")[0] in answer
     native = answer_html(make_result(engine="native"), language)
     assert "Emotion2Vec+ Large" not in text_of(native[native.index("se-model") :])

@@ -28,7 +28,7 @@ from webui.cli.terminal import Terminal
 from webui.errors import RequestError
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
-from webui.service.evaluate.manifest import SOUND_SUFFIXES
+from webui.service.evaluate.manifest import AUDIO_SUFFIXES
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, write_table
 from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions, parse_labels
@@ -97,7 +97,7 @@ def _files(sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """Yields names and paths of all recordings; names are relative to the folder if it is the only source."""
     for source in sources:
         if source.is_dir():
-            inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
+            inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
             start = source if len(sources) == 1 else Path()
             yield from ((path.relative_to(start).as_posix(), str(path.absolute())) for path in inside if path.is_file())
         else:
@@ -120,7 +120,7 @@ class _Batch:
     def run(self, files: list[tuple[str, str]], *, resume: bool) -> ExitCode:
         """Recognizes until everything is done or interrupted by Ctrl-C; writes the table in either case."""
         if not files:
-            raise RequestError("cli.batch_nothing", expected=" ".join(sorted(SOUND_SUFFIXES)))
+            raise RequestError("cli.batch_nothing", expected=" ".join(sorted(AUDIO_SUFFIXES)))
         if not resume:
             self._delete_state()
         store = JobStore(self._state)

@@ -94,7 +94,7 @@ _HELP: Final[Mapping[str, Text]] = {
         zh="用本机的权重对比 native 引擎与 FunASR 的数值，并把验证结果保存在权重旁边。不一致时退出码为 7。",
         en=(
             "Compares the native engine's numbers with FunASR's, using the weights on this machine, and saves the "
-            "outcome beside them. The exit code is 7 if they differ."
+            "outcome next to the weights. The exit code is 7 if they differ."
         ),
     ),
     "cli.help_evaluate": Text(

@@ -67,7 +67,7 @@ def test_sizes_of_the_published_network() -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) == 162_140_185
 
 
-@pytest.mark.skipif(not PUBLISHED_CONFIG.is_file(), reason="the published config.yaml is not beside this checkout")
+@pytest.mark.skipif(not PUBLISHED_CONFIG.is_file(), reason="the published config.yaml is not next to this checkout")
 def test_the_published_config_is_the_tests_config() -> None:
     import yaml
 
@@ -126,16 +126,16 @@ def test_a_padded_batch_gives_the_same_as_its_members(network: Emotion2vec, leng
         row[: len(clip)] = clip
     together, _ = network(batch, samples)
     for row, clip in zip(together, clips, strict=True):
-        alone, _ = network(clip[None])
-        torch.testing.assert_close(row[: alone.shape[1]], alone[0], rtol=0, atol=2e-5)
+        single, _ = network(clip[None])
+        torch.testing.assert_close(row[: single.shape[1]], single[0], rtol=0, atol=2e-5)
 
 
 def test_undeclared_padding_would_change_the_result(network: Emotion2vec) -> None:
     clip = normalize(make_clip(2, 1.0))
     padded = torch.nn.functional.pad(clip, (0, 16_000))
-    alone, _ = network(clip)
+    single, _ = network(clip)
     naive, _ = network(padded)
-    assert (naive[:, : alone.shape[1]] - alone).abs().max() > 1e-2
+    assert (naive[:, : single.shape[1]] - single).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("sizes", [TINY])

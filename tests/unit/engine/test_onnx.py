@@ -106,11 +106,11 @@ def test_a_padded_batch_of_the_graph_is_exact(models_dir: Path) -> None:
 
     logits, features, embeddings = run(batch, clips)
     for row, clip in enumerate(clips):
-        alone = run(clip[None], [clip])
-        frames = alone[0].shape[1]
-        np.testing.assert_allclose(features[row, :frames], alone[1][0], atol=1e-5)
-        np.testing.assert_allclose(embeddings[row], alone[1][0].mean(axis=0), atol=1e-5)
-        difference = softmax(logits[row, :frames].mean(axis=0)) - softmax(alone[0][0].mean(axis=0))
+        single = run(clip[None], [clip])
+        frames = single[0].shape[1]
+        np.testing.assert_allclose(features[row, :frames], single[1][0], atol=1e-5)
+        np.testing.assert_allclose(embeddings[row], single[1][0].mean(axis=0), atol=1e-5)
+        difference = softmax(logits[row, :frames].mean(axis=0)) - softmax(single[0][0].mean(axis=0))
         assert np.abs(difference).max() <= 1e-5
 
 
@@ -118,10 +118,10 @@ def test_a_batch_of_the_native_engine_is_exact(native: TorchModel) -> None:
     windows = [whole(make_clip(number, seconds)) for number, seconds in enumerate((0.7, 2.3, 0.025, 1.1))]
     one_by_one = [native.predict([window], with_features=True)[0] for window in windows]
     for answers in (native.predict(windows, with_features=True), native.predict_together(windows, with_features=True)):
-        for ours, alone in zip(answers, one_by_one, strict=True):
-            assert ours.logits.shape == alone.logits.shape
-            np.testing.assert_allclose(ours.features, alone.features, atol=1e-5)
-            assert np.abs(softmax(ours.logits.mean(axis=0)) - softmax(alone.logits.mean(axis=0))).max() <= 1e-5
+        for ours, single in zip(answers, one_by_one, strict=True):
+            assert ours.logits.shape == single.logits.shape
+            np.testing.assert_allclose(ours.features, single.features, atol=1e-5)
+            assert np.abs(softmax(ours.logits.mean(axis=0)) - softmax(single.logits.mean(axis=0))).max() <= 1e-5
 
 
 def test_a_shift_changes_only_rounding(native: TorchModel, models_dir: Path) -> None:

@@ -215,10 +215,10 @@ def test_a_job_gives_the_same_as_single_recognitions(
     errors = [json.loads(item.outcome or "")["code"] for item in items if item.state is ItemState.FAILED]
     assert errors[1] == "audio.no_such_file"
     for item in items[:5]:
-        alone = runner._service.recognize(
+        direct = runner._service.recognize(
             Path(item.place), RecognizeOptions(labels=(Emotion.HAPPY, Emotion.SAD))
         ).result
-        assert json.loads(item.outcome or "")["scores"] == json.loads(alone.to_json())["scores"]
+        assert json.loads(item.outcome or "")["scores"] == json.loads(direct.to_json())["scores"]
     assert [path.name for path in (tmp_path / "outputs").iterdir() if path.name.startswith(".draft")] == []
 
 
