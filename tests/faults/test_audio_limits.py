@@ -154,7 +154,7 @@ def test_a_valid_truncated_mov_is_still_read(tmp_path: Path) -> None:
     speech = voice(20.0, 44_100)
     data = with_pyav(speech, 44_100, container="mov", codec="pcm_s16le", options={"movflags": "faststart"}, path=path)
 
-    recording = decode(data[: len(data) // 4], limits=LIMITS)  # the index names four times as many samples
+    recording = decode(data[: len(data) // 4], limits=LIMITS)  # the index lists four times as many samples
 
     assert recording.source.duration_s == pytest.approx(5.0, abs=0.3)
     assert [warning.code for warning in recording.warnings] == ["audio.incomplete"]

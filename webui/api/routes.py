@@ -152,8 +152,8 @@ class Api:
         methods = {method.upper() for found in here for method in found}
         if methods:
             allowed = ", ".join(sorted(methods))
-            raise HTTPException(405, f"{request.method} is not possible here; {allowed} is.", {"Allow": allowed})
-        raise HTTPException(404, f"There is no /api/{rest[:80]}; /docs lists what there is.")
+            raise HTTPException(405, f"{request.method} is not allowed here; allowed: {allowed}.", {"Allow": allowed})
+        raise HTTPException(404, f"There is no /api/{rest[:80]}; /docs lists the routes.")
 
     async def health(self) -> Health:
         """Returns 200 as long as the process accepts requests."""

@@ -25,9 +25,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK: Final[tuple[Network, ...]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 # One connection more than requests may be open per SPARE allowed requests, so that health checks can still connect.
 SPARE: Final = 16
-OTHER_FILES: Final = (
-    256  # files that the process has open in addition to connections: models, uploads, results, the database of jobs
-)
+OTHER_FILES: Final = 256  # other open files of the process: models, uploads, results, the database of jobs
 
 
 class _State(Enum):

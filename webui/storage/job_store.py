@@ -150,7 +150,7 @@ class JobStore:
         with self._writing(), self._transaction():
             self._db.execute("DELETE FROM jobs WHERE id = ?", (job,))
 
-    def forget_before(self, created: str) -> list[str]:
+    def delete_ended_before(self, created: str) -> list[str]:
         """Deletes the finished jobs that were created before ``created`` and returns their ids."""
         with self._writing(), self._transaction():
             rows = self._db.execute(

@@ -202,7 +202,7 @@ def until_ended(runner: JobRunner, job: str) -> dict[ItemState, int]:
     return record.counts
 
 
-def test_a_job_gives_the_same_as_single_recognitions(
+def test_a_job_has_the_same_results_as_single_recognitions(
     tmp_path: Path, store: JobStore, clips: list[tuple[str, str]]
 ) -> None:
     runner = runner_of(tmp_path, store)
@@ -316,7 +316,7 @@ def test_old_jobs_are_deleted_after_they_have_ended(tmp_path: Path, store: JobSt
         if job == "done":
             store.finish(item, ItemState.DONE, "{}")
     store.add("young", "2999-01-01 00:00:00", "{}", [])
-    assert store.forget_before("2026-01-01 00:00:00") == []
+    assert store.delete_ended_before("2026-01-01 00:00:00") == []
     gone: list[str] = []
     settings = Settings(outputs_dir=tmp_path, keep_days=3)
     service = RecognitionService(settings, FakeRegistry(settings, FakeModel()))

@@ -204,7 +204,7 @@ class JobRunner:
             return
         self._cleaned_s = time.monotonic()
         oldest = datetime.now().astimezone() - timedelta(days=days)
-        for job in self.store.forget_before(format_timestamp(oldest)):
+        for job in self.store.delete_ended_before(format_timestamp(oldest)):
             self._on_ended(job)
 
     def _process(self, item: Item) -> None:
