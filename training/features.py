@@ -151,8 +151,8 @@ def augment_channel(waveform: NDArray[np.float32], random: np.random.Generator) 
         before, after = (random.uniform(0.0, 1.0, 2) * SPEECH_RATE).astype(int)
         waveform = augment.fit_length(waveform, waveform.size + int(before) + int(after), random)
     batch = augment.normalise(torch.from_numpy(waveform.copy()).unsqueeze(0))
-    batch = augment.filter_randomly(batch, random, share=PROBABILITIES["filter"])
-    wave = augment.add_noise(augment.normalise(batch), random, share=PROBABILITIES["noise"])[0].numpy()
+    batch = augment.filter_randomly(batch, random, probability=PROBABILITIES["filter"])
+    wave = augment.add_noise(augment.normalise(batch), random, probability=PROBABILITIES["noise"])[0].numpy()
     if random.random() < PROBABILITIES["telephone"]:
         wave = telephone(wave)
     elif random.random() < PROBABILITIES["mp3"]:

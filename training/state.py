@@ -123,7 +123,7 @@ def restore_state(state: TrainState, options: TrainOptions, run_dir: Path) -> Tr
     same_speakers = content["speakers"] == list(state.speakers)
     if content["options"] != _result_options(options) or not same_speakers or not same_kind:
         raise TrainingDataError(
-            f"{run_dir} holds a run with other options or speakers; use the same ones, or choose another folder."
+            f"{run_dir} contains a run with other options or speakers; use the same ones, or choose another folder."
         )
     state.network.load_state_dict(content["network"])
     state.averaged.load_state_dict(content["averaged"])

@@ -151,8 +151,8 @@ def _draw_mixup(size: int, random: np.random.Generator, options: TrainOptions) -
     if random.random() >= options.mixup_prob:
         return lambda rows: rows
     order = torch.from_numpy(random.permutation(size))
-    share = float(random.beta(0.5, 0.5))
-    return lambda rows: share * rows + (1 - share) * rows[order.to(rows.device)]
+    ratio = float(random.beta(0.5, 0.5))
+    return lambda rows: ratio * rows + (1 - ratio) * rows[order.to(rows.device)]
 
 
 @torch.no_grad()

@@ -89,7 +89,7 @@ def recognize(
 
 @lru_cache(maxsize=1)
 def _service(settings: Settings) -> RecognitionService:
-    """Returns a service whose own run folders lie in a temporary folder, which is removed when Python ends."""
+    """Returns a service that writes run folders into a temporary folder, which is removed when Python ends."""
     folder = tempfile.mkdtemp(prefix="speech-emotion-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return RecognitionService(settings.model_copy(update={"outputs_dir": Path(folder), "max_json_rows": ALL_ROWS}))
@@ -101,7 +101,7 @@ def _embedding(folder: Path) -> FloatArray | None:
 
 
 def _to_wav(samples: Samples, sample_rate: int) -> bytes:
-    """Returns an array as a WAV file, which keeps every value as it is."""
+    """Returns an array as a WAV file, without changing any value."""
     found = np.asarray(samples)
     if found.dtype.name not in SUBTYPES or found.ndim not in (1, 2):
         expected = ", ".join(SUBTYPES)

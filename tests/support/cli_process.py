@@ -67,7 +67,7 @@ class CommandLine:
 
 
 def read_until(process: subprocess.Popen[bytes], word: bytes) -> bytes:
-    """Reads stderr up to the line that holds ``word``."""
+    """Reads stderr up to the line that contains ``word``."""
     assert process.stderr is not None
     read = b""
     deadline = time.monotonic() + LIMIT_S

@@ -19,7 +19,7 @@ def remuxed(
     late_by_s: float = 0.0,
     options: dict[str, str] | None = None,
 ) -> bytes:
-    """The same packets in another file: without those of a time range, or with later timestamps from a given time on."""
+    """The same packets in another file: without a range of time, or with later timestamps from a given time on."""
     file = io.BytesIO()
     with av.open(io.BytesIO(data)) as source, av.open(file, "w", format=container, options=options or {}) as output:
         stream = output.add_stream_from_template(source.streams.audio[0])

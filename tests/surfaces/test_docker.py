@@ -1,6 +1,6 @@
 """Dockerfile and .dockerignore: the tests copy the files of the image into a read-only folder and start the program.
 
-It runs as the user of the image (if the tests run as root and that user can read this Python), with no environment
+The program runs as the user of the image (if the tests run as root and that user can read this Python), with no environment
 variables except PATH and those of the image, and with a proxy that does not respond, because Docker's client passes the
 proxy of its configuration on to containers.
 """
@@ -228,7 +228,7 @@ def test_uv_supports_the_documented_builds_of_torch() -> None:
     assert named <= set(re.split(r"[,\s]+", known[1]))
 
 
-def test_the_image_holds_only_what_the_program_needs(tree: Path) -> None:
+def test_the_image_contains_only_what_the_program_needs(tree: Path) -> None:
     names = {path.relative_to(tree).parts[0] for path in tree.rglob("*") if path.is_file()}
     assert names.isdisjoint(FORBIDDEN)
     assert {path.name for path in (tree / "docs").iterdir()} >= {"SETTINGS.md", "FAQ.md", "zh"}  # `--help` names them
@@ -270,4 +270,4 @@ def test_the_program_in_the_image_starts_and_recognizes(
         started = time.monotonic()
         assert program.wait(30) == 0
         assert time.monotonic() - started < 10  # the time that `docker stop` waits
-    assert sorted(tree.rglob("*")) == before  # not writable for the user of the image, but for root
+    assert sorted(tree.rglob("*")) == before  # the image's user can't write there, but root can

@@ -54,7 +54,7 @@ class PageContext:
         page: the Blocks of the whole page.
         service: the use cases.
         i18n: builds components whose texts follow the language.
-        language: the component that holds the user's language.
+        language: the component that contains the user's language.
         shared: makes files available for download.
         example: path of the example clip.
         language_followers: see ``LanguageFollower``; a tab adds its own while it is built.

@@ -35,7 +35,7 @@ class JoinedParts:
     """The recordings in a file.
 
     Attributes:
-        parts: each recording as a separate file; the file itself if it holds only one.
+        parts: each recording as a separate file; the file itself if it contains only one.
         unused_bytes: number of bytes after the last recording that are neither a tag nor padding.
     """
 

@@ -12,7 +12,7 @@ MP3_FRAME_BYTES: Final = 1_441  # the longest MPEG-1 layer III frame
 
 
 def is_chained_ogg(source: Source) -> bool:
-    """Returns whether an Ogg file holds several logical streams, of which libsndfile would read only the first."""
+    """Returns whether an Ogg file contains several logical streams, of which libsndfile would read only the first."""
     page = _last_ogg_page(source)
     return page != b"" and page[14:18] != source.head[14:18]  # the serial number of the logical stream
 
@@ -38,7 +38,7 @@ def is_cut_off(source: Source, container: str | None) -> bool:
 
 
 def has_mp3_index(source: Source) -> bool:
-    """Returns whether an MP3 begins with a Xing or Info frame, which holds the true number of frames.
+    """Returns whether an MP3 begins with a Xing or Info frame, which contains the true number of frames.
 
     Without such a frame, the length of an MP3 is an estimate from its bit rate; also if the frame states a much smaller
     size than the file has, since another file was joined to it.

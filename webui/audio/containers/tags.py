@@ -1,6 +1,6 @@
 """Finds the tags of music players in and around a recording: ID3v2, ID3v1, APE.
 
-A tag is skipped by the length that it states. It can be several megabytes long, because it holds the cover, and it can
+A tag is skipped by the length that it states. It can be several megabytes long, because it contains the cover, and it can
 stand in front of any format.
 """
 

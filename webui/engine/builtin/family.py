@@ -38,7 +38,7 @@ class BuiltinFamily(Family):
         return _CATALOG
 
     def recognizes(self, folder: Path) -> bool:
-        """Returns whether a folder holds a model made with ``bash run.sh train``."""
+        """Returns whether a folder contains a model made with ``bash run.sh train``."""
         return str(read_any_config(folder).get("format", "")).startswith(TRAINED_FORMAT)
 
     def title(self, name: str, language: Language) -> str:

@@ -94,14 +94,14 @@ class _Call:
 class _NewDict(_Call):
     __slots__ = ()
 
-    def __call__(self, *items: Any) -> OrderedDict[Any, Any]:  # noqa: ANN401 - whatever the file holds
+    def __call__(self, *items: Any) -> OrderedDict[Any, Any]:  # noqa: ANN401 - any content of the file
         return OrderedDict(*items)
 
 
 class _NewSize(_Call):
     __slots__ = ()
 
-    def __call__(self, *sizes: Any) -> torch.Size:  # noqa: ANN401 - whatever the file holds
+    def __call__(self, *sizes: Any) -> torch.Size:  # noqa: ANN401 - any content of the file
         return torch.Size(*sizes)
 
 
@@ -161,7 +161,7 @@ def _load_all(file: BinaryIO, **_options: object) -> Any:  # noqa: ANN401 - pick
 _TENSORS_ONLY: Final = SimpleNamespace(__name__=__name__, Unpickler=_TensorUnpickler, load=_load_all)
 
 
-def read_pickle(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+def read_pickle(path: Path) -> Any:  # noqa: ANN401 - any content of the file
     """Returns the content of a torch pickle. Tensors are memory-mapped if the file's format allows that.
 
     Raises:
