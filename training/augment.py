@@ -35,7 +35,7 @@ def fit_length(
 
 
 def filter_randomly(waveforms: Tensor, random: np.random.Generator, probability: float) -> Tensor:
-    """Filters rows of ``(B, samples)``: with probability ``probability`` by a microphone, with half of it by a room.
+    """Filters rows of ``(B, samples)``: by a microphone with ``probability``, by a room with half of it.
 
     A microphone is a smooth curve with band limits, a room is a decaying random impulse response.
     """
@@ -65,7 +65,7 @@ def filter_randomly(waveforms: Tensor, random: np.random.Generator, probability:
 
 
 def add_noise(waveforms: Tensor, random: np.random.Generator, probability: float) -> Tensor:
-    """Adds noise or music to rows of ``(B, samples)`` with probability ``probability``, 5 to 40 dB below the signal."""
+    """Adds noise or music to rows of ``(B, samples)`` with ``probability``, 5 to 40 dB below the signal."""
     noisy = waveforms.clone()
     for row in range(waveforms.shape[0]):
         if random.random() < probability:
@@ -96,7 +96,7 @@ def mask_image(image: Tensor, random: np.random.Generator, rows: int, frames: in
 
 
 def warp_rows(image: Tensor, random: np.random.Generator, probability: float, *, shift: float, scale: float) -> Tensor:
-    """Warps images ``(B, 1, height, T)`` with probability ``probability``, to simulate another pitch or vocal tract (VTLP).
+    """Warps images ``(B, 1, height, T)`` with ``probability``, to simulate another pitch or vocal tract (VTLP).
 
     Args:
         image: mel or pitch image.
@@ -118,7 +118,7 @@ def warp_rows(image: Tensor, random: np.random.Generator, probability: float, *,
 
 
 def equalize_randomly(mel: Tensor, random: np.random.Generator, probability: float) -> Tensor:
-    """Changes the level of ``(B, 1, mels, T)``, and with probability ``probability`` simulates a microphone."""
+    """Changes the level of ``(B, 1, mels, T)``, and with ``probability`` simulates a microphone."""
     batch, _, height, _ = mel.shape
     curves = 2.0 * random.standard_normal((batch, 1)) + np.zeros((batch, height))
     bands = np.linspace(0, 1, height)

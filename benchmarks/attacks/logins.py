@@ -57,7 +57,7 @@ def no_key(target: Target) -> AttackResult:
 
 
 def wrong_keys(target: Target) -> AttackResult:
-    """Strings that are similar to a key, or in the wrong header."""
+    """Strings that are similar to a key, and keys in the wrong header."""
     from benchmarks.attacks.targets import KEYS
     from webui.service.serving.keys import hash_key
 

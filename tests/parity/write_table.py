@@ -1,4 +1,4 @@
-"""Writes docs/PARITY.md: ``python -m tests.parity.write_table``. Takes some minutes and 2 GB of disk for a while."""
+"""Writes docs/PARITY.md: ``python -m tests.parity.write_table``. Takes minutes, and 2 GB of disk space temporarily."""
 
 import platform
 import tempfile
@@ -41,7 +41,7 @@ def stage_table(name: str, pair: Pair) -> list[str]:
 
 
 def length_table(name: str, pair: Pair) -> list[str]:
-    rows = [f"\n## Whole: {name}\n", "| clip | frames | features | scores | pooling | FunASR's top score |"]
+    rows = [f"\n## Whole clips: {name}\n", "| clip | frames | features | scores | pooling | FunASR's top score |"]
     rows.append("|---|---|---|---|---|---|")
     for seconds in SECONDS:
         clip = make_clip(round(seconds * 7), seconds)

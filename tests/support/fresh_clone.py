@@ -19,8 +19,8 @@ SYSTEM_PATH: Final = "/usr/bin:/bin"
 REQUIREMENTS: Final = "torch==2.13.0\nnumpy\n"
 LOCK: Final = "numpy==2.4.6 --hash=sha256:00\nsetuptools==84.2.1 ; python_version >= '3' --hash=sha256:00\n"
 
-# A Python whose `venv`, `pip` and `uv` record their arguments. FAIL contains patterns of calls that fail; RESOLVED is the
-# output of `uv pip compile`.
+# A Python whose `venv`, `pip` and `uv` record their arguments. FAIL contains patterns of calls that fail; RESOLVED is
+# the output of `uv pip compile`.
 STAND_IN: Final = r"""#!/bin/bash
 call="$*"
 case "$call" in

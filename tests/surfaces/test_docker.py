@@ -1,8 +1,8 @@
 """Dockerfile and .dockerignore: the tests copy the files of the image into a read-only folder and start the program.
 
-The program runs as the user of the image (if the tests run as root and that user can read this Python), with no environment
-variables except PATH and those of the image, and with a proxy that does not respond, because Docker's client passes the
-proxy of its configuration on to containers.
+The program runs as the user of the image (if the tests run as root and that user can read this Python), with no
+environment variables except PATH and those of the image, and with a proxy that does not respond,
+because Docker's client passes the proxy of its configuration on to containers.
 """
 
 import fnmatch

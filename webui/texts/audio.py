@@ -220,8 +220,8 @@ _WARNINGS: Final[Mapping[str, Text]] = {
     "audio.trailing_bytes": Text(
         zh="文件在录音结束之后还有 {unused_bytes} 字节，没有使用。如果是另一段录音，请单独保存后再分析。",
         en=(
-            "The file contains {unused_bytes} more bytes after its end that were not used. If they are another recording, "
-            "save it as a separate file."
+            "The file contains {unused_bytes} more bytes after its end that were not used. If they are another "
+            "recording, save it as a separate file."
         ),
     ),
 }

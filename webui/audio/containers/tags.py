@@ -1,7 +1,7 @@
 """Finds the tags of music players in and around a recording: ID3v2, ID3v1, APE.
 
-A tag is skipped by the length that it states. It can be several megabytes long, because it contains the cover, and it can
-stand in front of any format.
+A tag is skipped by the length that it states. It can be several megabytes long, because it contains the cover, and it
+can be in front of any format.
 """
 
 import itertools

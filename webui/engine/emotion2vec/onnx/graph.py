@@ -32,7 +32,9 @@ Weights = Mapping[str, Array]
 Quantized = tuple[str, str, str]  # names of uint8 values, their scale, their zero point
 
 OPSET: Final = 21
-MICROSOFT: Final = "com.microsoft"  # domain of ONNX Runtime's own operators; its CPU package has all that are used
+MICROSOFT: Final = (
+    "com.microsoft"  # domain of ONNX Runtime's own operators; its CPU package has all operators used here
+)
 WEIGHT_LEVELS: Final = 63  # largest absolute value of weights with 7 bits, see above
 FP32_CONVS: Final = 1  # number of convolutions that stay in fp32: the first has few inputs and would lose most
 LAST: Final = 1 << 40  # end of a slice up to the end; larger than any length
