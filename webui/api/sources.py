@@ -13,9 +13,7 @@ from webui.service import Progress, Stage
 from webui.settings import Settings
 
 SOURCES: Final = ("audio_path", "audio_url", "audio_base64")
-DECODE_CHARACTERS: Final = (
-    1 << 20
-)  # base64 characters per piece, a multiple of 4; between pieces, other threads can run
+DECODE_CHARACTERS: Final = 1 << 20  # base64 per piece, a multiple of 4; between pieces, other threads can run
 
 Opened = Callable[[Progress], AbstractContextManager[Path | bytes]]
 

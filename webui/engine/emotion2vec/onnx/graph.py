@@ -174,7 +174,7 @@ class Emotion2vecGraph(GraphBuilder):
 
     def _quantize(self, x: str) -> Quantized:
         """Quantizes a tensor to uint8, with one scale and one zero point for the whole tensor."""
-        values, scale, zero_point = self.nodes_outputs("DynamicQuantizeLinear", x, outputs=3)
+        values, scale, zero_point = self.node_outputs("DynamicQuantizeLinear", x, outputs=3)
         return values, scale, zero_point
 
     def _integer_product(self, x: Quantized, matrix: Array, bias: Array | None) -> str:
