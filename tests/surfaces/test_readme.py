@@ -167,6 +167,7 @@ def check_options(given: list[str], result: dict[str, Any]) -> None:
     assert result["granularity"] == values.get("--granularity", "utterance")
     assert ("embedding" in result) is ("--embedding" in given)
     assert len(result.get("dimensions", [0])) == 1
+    assert ("channels" in result) is ("separate" in given)
     if "--window" in values:
         assert result["frames"]["window_s"] == pytest.approx(float(values["--window"]), abs=MODEL_FRAME_S)
         assert result["frames"]["hop_s"] == float(values["--hop"])

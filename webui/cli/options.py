@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 from pydantic import ValidationError
 
+from webui.audio.options import ChannelMode
 from webui.cli.exit_codes import ExitCode
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
@@ -37,6 +38,14 @@ RawOption = Annotated[bool, typer.Option("--raw", help="cli.option_raw")]
 LabelsOption = Annotated[str | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
 SegmentOption = Annotated[float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")]
 MergeOption = Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")]
+TrackOption = Annotated[str | None, typer.Option("--track", metavar="auto|N", help="cli.option_track")]
+HeaderlessOption = Annotated[
+    str | None, typer.Option("--headerless", metavar="CODEC,HZ,CHANNELS", help="cli.option_headerless")
+]
+ChannelsOption = Annotated[str, typer.Option("--channels", metavar="KIND|N", help="cli.option_channels")]
+ChannelNamesOption = Annotated[
+    str | None, typer.Option("--channel-names", metavar="NAMES", help="cli.option_channel_names")
+]
 FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions``
     "granularity": "--granularity",
     "model": "--model",
@@ -47,6 +56,10 @@ FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions`
     "labels": "--labels",
     "max_segment_s": "--max-segment",
     "merge_segments": "--merge",
+    "track": "--track",
+    "headerless": "--headerless",
+    "channels": "--channels",
+    "channel_names": "--channel-names",
     "extract_embedding": "--embedding",
 }
 
@@ -56,7 +69,7 @@ def check_effect(options: AnalysisOptions) -> None:
 
     Raises:
         RequestError: options for frame scores without ``--granularity frame``, for segments without
-            ``--granularity segment``, or ``--raw`` with a window or hop.
+            ``--granularity segment``, ``--raw`` with a window or hop, or names of channels that are not separate.
     """
     smoothing = [FLAGS[name] for name in ("window_s", "hop_s") if getattr(options, name) is not None]
     of_frames = [*smoothing, *([FLAGS["raw_frames"]] if options.raw_frames else [])]
@@ -68,6 +81,8 @@ def check_effect(options: AnalysisOptions) -> None:
     of_segments += [FLAGS["merge_segments"]] if options.merge_segments else []
     if of_segments and options.granularity is not Granularity.SEGMENT:
         raise RequestError("request.only_with_segments", found=", ".join(of_segments))
+    if options.channel_names is not None and options.channels != ChannelMode.SEPARATE:
+        raise RequestError("request.only_with_separate", found=FLAGS["channel_names"])
 
 
 def load_settings(**given: object) -> Settings:

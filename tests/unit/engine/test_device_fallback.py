@@ -92,4 +92,4 @@ def test_the_result_says_that_the_device_failed(model: TorchModel, checkpoint: P
     move_to_a_device_that_fails(model, checkpoint)
     result = service.recognize(clip).result
     assert result.model.device == "cpu"
-    assert [warning.code for warning in result.warnings] == ["engine.fell_back"]
+    assert "engine.fell_back" in [warning.code for warning in result.warnings]

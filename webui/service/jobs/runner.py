@@ -19,7 +19,7 @@ from webui.results import Notice, fields_of, format_timestamp
 from webui.service.recognition.options import AnalysisOptions
 from webui.service.recognition.service import RecognitionService
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
-from webui.storage.retention import EACH_S
+from webui.storage.retention import SWEEP_S
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class JobRunner:
         self._service = service
         self._open = open_item
         self._on_ended = on_ended
-        self._cleaned_s = -EACH_S
+        self._cleaned_s = -SWEEP_S
         self.store = store
         self._changed = threading.Condition()
         self._ending = threading.Event()
@@ -198,9 +198,9 @@ class JobRunner:
             self._add_threads()
 
     def _delete_old(self) -> None:
-        """Deletes ended jobs that are older than ``keep_days``; does so at most every ``EACH_S`` seconds."""
+        """Deletes ended jobs that are older than ``keep_days``; does so at most every ``SWEEP_S`` seconds."""
         days = self._service.settings.keep_days
-        if days <= 0 or time.monotonic() - self._cleaned_s < EACH_S:
+        if days <= 0 or time.monotonic() - self._cleaned_s < SWEEP_S:
             return
         self._cleaned_s = time.monotonic()
         oldest = datetime.now().astimezone() - timedelta(days=days)
