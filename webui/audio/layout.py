@@ -10,12 +10,13 @@ from webui.audio.containers.protection import reject_protected
 from webui.audio.containers.raw import RAW, reject_headerless, with_header
 from webui.audio.containers.short_format import with_complete_format
 from webui.audio.containers.sniff import WITHOUT_MAGIC, detect_container
-from webui.audio.containers.tags import without_inner_tags, without_leading_tags, without_trailing_tags
+from webui.audio.containers.stated_size import without_rest
+from webui.audio.containers.tags import without_inner_tags, without_leading_tags
 from webui.audio.options import Headerless
 from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
-FRAME_SEQUENCES: Final = frozenset({"wv", "tta", "ac3", "dts", "gsm", "ts", "mpg", "sph"})  # without a stated end
+_TAGGED_AT_END: Final = frozenset({None, "flac", "amr", "wv", "tta", "ac3", "dts", "gsm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,8 @@ def examine(file: Source, headerless: Headerless | None = None) -> Layout:
             reject_headerless(source)
         raise
     reject_protected(source, container)
-    if container in (None, "flac", "amr"):
+    if container in _TAGGED_AT_END:
         source = without_inner_tags(source)
-    elif container in FRAME_SEQUENCES:
-        source = without_trailing_tags(source)
     joined = split_joined(source, container)
-    parts = tuple(with_complete_format(part) for part in joined.parts)
+    parts = tuple(with_complete_format(without_rest(part, container)) for part in joined.parts)
     return Layout(file, container, parts, joined.unused_bytes, encoded_kind(parts[0]))

@@ -19,6 +19,12 @@ def stated_bytes(source: Source, container: str | None) -> int:
     return find(source) if find is not None else 0
 
 
+def without_rest(source: Source, container: str | None) -> Source:
+    """Returns a SPHERE file without what follows its samples, which libsndfile would read as samples."""
+    stated = stated_bytes(source, container) if container == "sph" else 0
+    return source.view([range(stated)]) if 0 < stated < source.size_bytes else source
+
+
 def _avi_bytes(source: Source) -> int:
     size = int.from_bytes(source.head[4:8], "little")
     return 8 + size if size < UNKNOWN_FROM else 0

@@ -54,20 +54,6 @@ def without_inner_tags(source: Source) -> Source:
     return source.view([range(start, stop) for start, stop in zip(starts, stops, strict=True)])
 
 
-def without_trailing_tags(source: Source) -> Source:
-    """Returns the source without the ID3v1 and APE tags at its end."""
-    stop = source.size_bytes
-    for _ in range(MAX_TAGS):
-        if stop > ID3V1_BYTES and _is_id3v1(source.read_at(stop - ID3V1_BYTES, ID3V1_BYTES)):
-            stop -= ID3V1_BYTES
-            continue
-        tag = _ape_tag(source.read_at(max(0, stop - APE_HEAD_BYTES), APE_HEAD_BYTES), stop - APE_HEAD_BYTES)
-        if tag is None or tag.stop != stop or tag.start <= 0:
-            break
-        stop = tag.start
-    return source.view([range(stop)]) if stop < source.size_bytes else source
-
-
 def id3v2_end(source: Source, position: int) -> int | None:
     """Returns the position after the ID3v2 tag at ``position``; None if there is none, or a part of one."""
     head = source.read_at(position, ID3_HEAD_BYTES)

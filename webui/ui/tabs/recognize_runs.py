@@ -102,9 +102,9 @@ class RecognizeRuns:
         result = outcome.recognition.result if outcome.recognition is not None else None
         differ = result is not None and any(one.code == "audio.channels_differ" for one in result.warnings)
         headerless = outcome.error.headerless if outcome.error is not None else None
-        visibility = _HIDDEN | {"visible": headerless is not None}
+        shown_if = _HIDDEN | {"visible": headerless is not None}
         shown = present(outcome, language, self._shared)
-        return [*shown, _HIDDEN, _HIDDEN | {"visible": differ}, visibility | {"value": headerless or ""}, visibility]
+        return [*shown, _HIDDEN, _HIDDEN | {"visible": differ}, shown_if | {"value": headerless or ""}, shown_if]
 
     def leave(self, request: gr.Request) -> None:
         """Cancels the run of a session whose page was closed, so that it does not delay others."""
