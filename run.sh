@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bash run.sh              installs everything into .venv beside this file, then starts the server with the page
+# bash run.sh              installs everything into .venv next to this file, then starts the server with the page
 # bash run.sh test         installs, then runs every check and test
 # bash run.sh test --newest ...  the same in .venv-newest, with the newest versions that requirements*.txt allow
 # bash run.sh lock ...     renews the locked versions, requirements*.lock: CONTRIBUTING.md
@@ -144,14 +144,14 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
     complete_torch
     rm -rf "$TMPDIR"
     wanted "$kind" >"$VENV/installed-$kind"
-    if [ "$kind" = dev ]; then wanted runtime >"$VENV/installed-runtime"; fi # the dev lock holds all of it
+    if [ "$kind" = dev ]; then wanted runtime >"$VENV/installed-runtime"; fi # the dev lock includes the runtime lock
     made_line "$TORCH" >"$VENV/made"
     say "安装完成。" "Set-up finished."
 }
 
 find_python() { # prints the path of a Python that can create virtual environments, but not one inside a .venv
     local name path version found="" bare="" PATH=":$PATH:"
-    PATH=${PATH//":$VENV/bin:"/:} # ours may have to be replaced; nor the active one
+    PATH=${PATH//":$VENV/bin:"/:} # neither ours, which may have to be replaced, nor the active one
     PATH=${PATH//":${VIRTUAL_ENV:-$VENV}/bin:"/:}
     PATH=${PATH#:}
     PATH=${PATH%:}
@@ -241,8 +241,8 @@ free_mb() { # the number before the percentage, since the name of a file system 
     df -Pk "$ROOT" | awk '{ for (i = NF; i > 1; i--) if ($i ~ /^[0-9]+%$/) { print int($(i - 1) / 1024); exit } }'
 }
 
-# torch comes first and alone: what it depends on is in the lock, with its hashes. Only the CUDA libraries are not: which
-# ones are needed is the build's affair, so they come last, when nothing else is missing.
+# torch is installed first and without its dependencies: these are in the lock, with their hashes. Only the CUDA libraries
+# are not, because they depend on the build of torch. They are installed last, when all other packages are there.
 
 install_torch() {
     local wanted installed
@@ -275,7 +275,7 @@ torch_installed() { # prints the version, 2.13.0+cpu for instance, or nothing
     "$PY" -I -c 'from importlib.metadata import version; print(version("torch"))' 2>/dev/null || true
 }
 
-install_locked() { # install_locked LOCK: installs exactly the files whose hashes the lock holds, from any index
+install_locked() { # install_locked LOCK: installs exactly the files whose hashes are in the lock, from any index
     local file=$1 constraints="$ROOT/.setup/constraints.txt"
     # A package without wheels is built here, with the locked setuptools and not with its newest version.
     sed -n 's/^\(setuptools==[^ ;]*\).*/\1/p' "$file" >"$constraints"
@@ -284,21 +284,21 @@ install_locked() { # install_locked LOCK: installs exactly the files whose hashe
         { still_room && pip_constrained --no-deps --require-hashes -r "$file"; } || explain_failure
 }
 
-resolve() { # resolve RANGES OLD NEW [OPTION ...]: writes the lock NEW, with the versions of OLD where they may stay
+resolve() { # resolve RANGES OLD NEW [OPTION ...]: writes the lock NEW, and keeps versions of OLD that the ranges allow
     local ranges=$1 old=$2 new=$3 draft="$ROOT/.setup/draft.lock"
     shift 3
     get_uv || return 1
     rm -f "$draft"
     if [ -f "$old" ]; then cp "$old" "$draft"; fi
-    # "fewest": a newer Python gets the versions that were tested on the oldest, and not newer ones
+    # "fewest": all versions of Python get the same packages, those that the oldest one supports
     (cd "$ROOT" && "$PY" -m uv pip compile "$ranges" --universal --python-version "3.$MIN_MINOR" --python "$PY" \
         --fork-strategy fewest --generate-hashes --no-header --output-file "$draft" ${1+"$@"} >/dev/null) || return 1
-    # without torch and what only its CUDA builds need: complete_torch
+    # leave out torch and the libraries that only its CUDA builds need, see complete_torch
     awk '/^[a-z0-9]/ { torch = /^(torch|triton|nvidia-[^=]*|cuda-[^=]*)==/ } !torch' "$draft" >"$draft.part" &&
         mv "$draft.part" "$new"
 }
 
-renew_locks() { # renew_locks [OPTION ...]: of `uv pip compile`, --upgrade for instance
+renew_locks() { # renew_locks [OPTION ...]: options of `uv pip compile`, for instance --upgrade
     local dev runtime
     if ! is_usable; then (set_up runtime); fi
     dev=$(lock_file dev)
@@ -306,7 +306,7 @@ renew_locks() { # renew_locks [OPTION ...]: of `uv pip compile`, --upgrade for i
     mkdir -p "$ROOT/.setup"
     # The tests need more packages than the program, so their versions are chosen first and the program takes the same.
     { resolve requirements-dev.txt "$dev" "$dev" ${1+"$@"} && resolve requirements.txt "$dev" "$runtime"; } ||
-        fail "锁定文件没有更新，原因见上。" "The locks were not renewed; the reason stands above."
+        fail "锁定文件没有更新，原因见上。" "The locks were not renewed; see the error above."
 }
 
 pip() { "$PY" -m pip install --disable-pip-version-check --no-input "$@"; }
@@ -329,7 +329,7 @@ still_room() { [ "$(free_mb)" -ge 200 ]; }
 explain_failure() { # explain_failure [unfinished]
     still_room || fail "磁盘已满（可用 $(free_mb) MB），安装未完成。请清理磁盘后重新运行。" \
         "The disk is full ($(free_mb) MB free); set-up did not finish. Free some space and run it again."
-    if [ -z "${1:-}" ]; then made_line "$TORCH" >"$VENV/made"; fi # what is in is sound: the next start goes on from it
+    if [ -z "${1:-}" ]; then made_line "$TORCH" >"$VENV/made"; fi # the installed packages are complete: the next run resumes from here
     fail "安装未完成，原因见上文。请检查网络（或 pip 的镜像设置）后重新运行。" \
         "Set-up did not finish; see the error above. Check the network (or pip's index settings) and run it again."
 }

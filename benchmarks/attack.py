@@ -6,7 +6,7 @@
 The attacks go to real servers on loopback with small limits: one with the default settings, one with keys and logins,
 and one that is open on 0.0.0.0. Nothing is sent to another machine, and each attack is bounded; all of them take a
 minute or two. The items are those of the table "Hostile input" in docs/RELIABILITY.md; ``earlier`` marks attacks that
-were already refused when these were found. The cheap attacks also run in tests/surfaces/test_attack.py.
+the server already refused before those were found. The cheap attacks also run in tests/surfaces/test_attack.py.
 """
 
 import argparse
@@ -158,9 +158,9 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for attack, server, found in run_attacks(attacks, Path(folder)):
             number += 1
-            failures += not found.held
-            outcome = "withstood" if found.held else "**SUCCEEDED**"
-            _row((attack.item, attack.name, server.value, attack.expected, found.what, outcome))
+            failures += not found.withstood
+            outcome = "withstood" if found.withstood else "**SUCCEEDED**"
+            _row((attack.item, attack.name, server.value, attack.expected, found.behaviour, outcome))
     took_s = time.monotonic() - begun
     sys.stdout.write(f"\n{number} attacks in {took_s:.0f} s: {number - failures} withstood, {failures} succeeded.\n")
     return int(failures > 0)

@@ -1,4 +1,4 @@
-"""What is measured: the engines of this program, FunASR as its users call it, and classifiers of transformers."""
+"""The programs that are compared: the engines of this program, FunASR as users call it, and two transformers models."""
 
 import contextlib
 import io

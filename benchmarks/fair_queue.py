@@ -2,10 +2,10 @@
 
     python -m benchmarks.fair_queue [--model NAME]
 
-Runs a real server on loopback. One caller sends the example clip (3.65 s) repeatedly, first alone, then while a job
-with the same clip as every recording is running. Interactive requests have priority over the job at every window: a
+Runs a real server on loopback. One caller sends the example clip (3.65 s) repeatedly, first on an idle server, then
+while a job runs whose recordings are the same clip. Interactive requests have priority over the job at every window: a
 request only waits for the window that is being computed. As that window is as long as its own, the request should take
-twice as long as alone.
+twice as long as on an idle server.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def measure(server: RunningServer, recordings: int, calls: int) -> None:
     """Prints one row without and one with the job, and the progress of the job meanwhile."""
     with httpx.Client(base_url=server.url, timeout=600) as client:
         call_repeatedly(client, WARM_UP)
-        alone = call_repeatedly(client, calls)
+        idle = call_repeatedly(client, calls)
         job = client.post(JOBS, json={"audio_paths": [str(EXAMPLE)] * recordings}).json()["id"]
         begun = time.perf_counter()
         while client.get(f"{JOBS}/{job}").json()["done"] < 1:
@@ -55,9 +55,9 @@ def measure(server: RunningServer, recordings: int, calls: int) -> None:
         client.post(f"{JOBS}/{job}/cancel")
     write_line("| | p50 ms | p95 ms | longest ms |")
     write_line("|---|---|---|---|")
-    for name, times in (("alone", alone), (f"during a job of {recordings:,}", during)):
+    for name, times in (("idle server", idle), (f"during a job of {recordings:,}", during)):
         write_line(f"| {name} | " + " | ".join(f"{np.percentile(times, one):.0f}" for one in (50, 95, 100)) + " |")
-    ratio = float(np.percentile(during, 95) / np.median(alone))
+    ratio = float(np.percentile(during, 95) / np.median(idle))
     write_line(f"\np95 during the job divided by the median without it: {ratio:.2f}")
     write_line(
         f"The job meanwhile: {record['done']} of {recordings:,} done in {seconds:.0f} s, {record['failed']} failed."

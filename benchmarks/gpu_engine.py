@@ -28,7 +28,7 @@ PICKLED: Final = "model.pt"
 
 
 def make_folder(directory: Path, *, tiny: bool) -> None:
-    """Writes a converted random checkpoint of plus_large's sizes, or of tiny ones."""
+    """Writes a converted random checkpoint with the sizes of emotion2vec_plus_large, or with tiny ones."""
     published = make_checkpoint(directory, TINY if tiny else LARGE, training=False)
     convert_checkpoint(directory, published, directory)
     published.unlink()
@@ -163,7 +163,7 @@ def _reset_peak(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
 
 
-def beside_funasr(directory: Path, device: torch.device, *, seconds: float, count: int, rounds: int) -> Table:
+def compared_with_funasr(directory: Path, device: torch.device, *, seconds: float, count: int, rounds: int) -> Table:
     """Returns FunASR's time and ours for a clip, on the same device and with the same weights."""
     from safetensors.torch import load_file
 
@@ -174,8 +174,8 @@ def beside_funasr(directory: Path, device: torch.device, *, seconds: float, coun
     rows = [("FunASR AutoModel, one clip after the other", f"{theirs:.2f}", "1.0")]
     for name in LIMITS:
         model = load(directory, device, name)
-        alone = statistics.median(time_all(lambda model=model: model.predict(windows), rounds, warm=4))
-        rows.append((f"{name}, one clip after the other", f"{alone:.2f}", f"{theirs / alone:.1f}"))
+        by_clip = statistics.median(time_all(lambda model=model: model.predict(windows), rounds, warm=4))
+        rows.append((f"{name}, one clip after the other", f"{by_clip:.2f}", f"{theirs / by_clip:.1f}"))
         many = clips([seconds] * count)
         each = statistics.median(time_all(lambda model=model, many=many: model.predict(many), 3, warm=1)) / count
         rows.append((f"{name}, {count} clips at once", f"{each:.2f}", f"{theirs / each:.1f}"))

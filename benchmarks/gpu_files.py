@@ -1,4 +1,4 @@
-"""From files to predictions on a GPU: processes decode, the GPU predicts in batches. Shows which of them is the limit.
+"""From files to predictions on a GPU: processes decode, the GPU predicts in batches. Shows which is the bottleneck.
 
 Decoders write 16 kHz samples to a memory-mapped file that all processes share, so that only a length and two numbers
 per clip go through a pipe.
@@ -45,7 +45,7 @@ class ClipBuffer:
     samples: int
 
     def rows(self, mode: Literal["r+", "w+"] = "r+") -> NDArray[np.float32]:
-        """Returns its content as an array ``(count, samples)``."""
+        """Returns the content of the file as an array ``(count, samples)``."""
         return np.memmap(self.path, dtype=np.float32, mode=mode, shape=(self.count, self.samples))
 
 
@@ -134,7 +134,7 @@ def run_through(
 def measure(
     model: EmotionModel, folder: Path, *, seconds: float, count: int, different: int, rounds: int, processes: int | None
 ) -> Table:
-    """Returns clips per second of decoding alone, of the model alone, and of both together, per format."""
+    """Returns clips per second of decoding only, of the model only, and of both together, per format."""
     processes = processes or cores()
     files = write_files(folder, seconds=seconds, different=different)
     rows = []
@@ -146,17 +146,17 @@ def measure(
         for label, paths in files.items():
             every = (paths * (count // len(paths) + 1))[:count]
             run_through(every[:WINDOWS_PER_CALL], *resources, model)
-            alone = statistics.median(count / run_through(every, *resources, None)[1] for _ in range(rounds))
+            decoding_rate = statistics.median(count / run_through(every, *resources, None)[1] for _ in range(rounds))
             both = []
             for _ in range(rounds):
                 finished, took = run_through(every, *resources, model)
                 assert finished == count
                 both.append(count / took)
             together = statistics.median(both)
-            limit = "decoding" if alone < model_rate else "the model"
+            limit = "decoding" if decoding_rate < model_rate else "the model"
             speed = f"{together * seconds:,.0f}"
-            rows.append((label, f"{alone:,.0f}", f"{model_rate:,.0f}", f"{together:,.0f}", speed, limit))
-    columns = ("format", "decoding alone", "the model alone", "together", "together, x real time", "what limits")
+            rows.append((label, f"{decoding_rate:,.0f}", f"{model_rate:,.0f}", f"{together:,.0f}", speed, limit))
+    columns = ("format", "decoding only", "model only", "together", "together, x real time", "bottleneck")
     title = f"From files: {count} clips of {seconds:g} s, 44.1 or 48 kHz stereo, clips a second"
     remark = (
         f"{processes} processes decode; {model.info.precision} on {model.info.device}, {WINDOWS_PER_CALL} clips a call."

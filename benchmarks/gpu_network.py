@@ -42,7 +42,7 @@ class Clip:
 
 
 def sizes(*, tiny: bool) -> Emotion2vecConfig:
-    """Returns plus_large's sizes, or tiny ones."""
+    """Returns the sizes of emotion2vec_plus_large, or tiny ones."""
     channels = 24 if tiny else 512
     return Emotion2vecConfig(
         embed_dim=48 if tiny else 1024,
@@ -61,7 +61,7 @@ def sizes(*, tiny: bool) -> Emotion2vecConfig:
 
 
 def draw_network(config: Emotion2vecConfig) -> Emotion2vec:
-    """Returns a network with random values in every tensor, also in norms, biases and scales."""
+    """Returns a network with random values in every tensor, including norms, biases and scales."""
     generator = torch.Generator().manual_seed(7)
     network = Emotion2vec(config)
     for name, tensor in network.named_parameters():
@@ -90,18 +90,18 @@ def score(runner: DeviceRunner, clips: Sequence[Clip]) -> NDArray[np.float64]:
 
 
 def check(network: Emotion2vec, device: torch.device) -> Iterator[tuple[str, float, float]]:
-    """Yields what was compared, the largest score difference, and the allowed difference."""
+    """Yields the name of each comparison, the largest score difference, and the allowed difference."""
     clips = draw_clips(CLIPS_S)
     exact = np.concatenate([score(DeviceRunner(copy_to(network, CPU, torch.float32), CPU), [clip]) for clip in clips])
     for name, limit in LIMITS.items():
         runner = DeviceRunner(copy_to(network, CPU, torch.float32), device, TYPES[name], cuda_graphs=False)
-        alone = np.concatenate([score(runner, [clip]) for clip in clips])
-        yield f"{name} alone", float(np.abs(alone - exact).max()), limit
-        yield f"{name} in a padded batch", float(np.abs(score(runner, clips) - exact).max()), limit
+        single = np.concatenate([score(runner, [clip]) for clip in clips])
+        yield f"{name}, single clips", float(np.abs(single - exact).max()), limit
+        yield f"{name}, padded batch", float(np.abs(score(runner, clips) - exact).max()), limit
         if device.type == "cuda":
             runner = DeviceRunner(network, device, TYPES[name])
             replayed = [np.concatenate([score(runner, [clip]) for clip in clips]) for _ in range(3)][-1]
-            yield f"{name} recorded and replayed", float(np.abs(replayed - exact).max()), limit
+            yield f"{name}, CUDA graph", float(np.abs(replayed - exact).max()), limit
 
 
 def correctness(network: Emotion2vec, device: torch.device) -> tuple[Table, bool]:
@@ -130,7 +130,7 @@ def speed(network: Emotion2vec, device: torch.device, *, seconds: float, batch: 
 
 
 def stages(network: Emotion2vec, device: torch.device, *, name: str, seconds: float, batch: int, rounds: int) -> Table:
-    """Returns the time of each part of a forward pass, in each of the ways in which it can be computed."""
+    """Returns the time of each part of a forward pass, for each implementation of it."""
     plain = copy_to(network, CPU, torch.float32).to(device)  # not prepacked
     fast = copy_to(network, device, TYPES[name])
     prepack_for_gpu(fast)
@@ -204,7 +204,7 @@ def _with(context: AbstractContextManager[object], run: Callable[[], object]) ->
 
 
 def _time(run: Callable[[], object], device: torch.device, rounds: int) -> str:
-    """Returns the median time in ms, or, if it can't be run, the reason."""
+    """Returns the median time in ms, or the error if ``run`` fails."""
     try:
         for _ in range(3):
             run()

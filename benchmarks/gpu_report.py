@@ -174,6 +174,6 @@ def _optional(given: argparse.Namespace, device: torch.device, folder: Path) -> 
         "memory": memory,
         "single": lambda: run("single", lengths=lengths, rounds=4 * given.rounds),
         "batches": lambda: run("batches", rounds=min(2, given.rounds), **timed),
-        "funasr": lambda: run("beside_funasr", rounds=2 * given.rounds, **timed),
+        "funasr": lambda: run("compared_with_funasr", rounds=2 * given.rounds, **timed),
         "files": files,
     }

@@ -116,9 +116,9 @@ def main() -> None:
         scores = {json.dumps(json.loads(outcome)["scores"]) for outcome in last.values()}
         assert (len(last), len(scores)) == (given.items, 1), "a result is missing or wrong"
     sys.stdout.write(
-        f"{given.kills} kills, {progressed} of them with new results since the one before: {len(previous)} results by "
-        f"then, none changed; {runs} run folders, all complete; {drafts} hidden drafts left, which a server deletes; "
-        f"the job then finished with all {given.items} results, all identical.\n"
+        f"{given.kills} kills, {progressed} of them with new results since the previous kill. {len(previous)} results "
+        f"before the last start, none changed; {runs} run folders, all complete; {drafts} hidden drafts left, which a "
+        f"server deletes; the job then finished with all {given.items} results, all identical.\n"
     )
 
 

@@ -1,13 +1,13 @@
 """What the server costs on top of the engine, how it behaves under overload, and whether its memory stays constant.
 
-    python -m benchmarks.load callers [--seconds 10]      1, 4 and 16 callers, compared with the engine alone
+    python -m benchmarks.load callers [--seconds 10]      1, 4 and 16 callers, compared with the engine without a server
         [--model emotion2vec_plus_large --precision int8] with another model than the built-in one
     python -m benchmarks.load overload [--seconds 10]     four times as many callers as the server admits, and one more
                                                           in its own process, with a plain socket
     python -m benchmarks.load memory [--requests 5000]    memory of the process while it serves requests
 
-A real server process on loopback, the example clip (3.65 s); results are deleted at once.
-Prints the tables of docs/RELIABILITY.md. The callers run on the same cores as the server.
+Runs a real server process on loopback with the example clip (3.65 s), and deletes each result at once. Prints the
+tables of docs/RELIABILITY.md. The callers run on the same cores as the server.
 """
 
 import argparse
@@ -116,7 +116,7 @@ class Load:
         return float(np.percentile(self.times_s, percent)) * 1000
 
 
-def engine_alone(seconds: float, threads: int, model: str, precision: str) -> Load:
+def engine_without_server(seconds: float, threads: int, model: str, precision: str) -> Load:
     """Measures the same work done by the service in its own process, without a server."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", ENGINE, str(EXAMPLE), folder, str(seconds), str(threads), model, precision]
@@ -191,12 +191,12 @@ def _for(seconds: float) -> Callable[[], bool]:
 
 
 def show_callers(seconds: float, model: str, precision: str) -> None:
-    """Prints throughput and latency in comparison with the engine alone."""
-    alone = {threads: engine_alone(seconds, threads, model, precision) for threads in (1, 2)}
-    best = max(load.per_second for load in alone.values())
+    """Prints throughput and latency in comparison with the engine without a server."""
+    engine = {threads: engine_without_server(seconds, threads, model, precision) for threads in (1, 2)}
+    best = max(load.per_second for load in engine.values())
     write_line("| | calls/s | relative to the engine | p50 ms | p95 ms | p99 ms |")
     write_line("|---|---|---|---|---|---|")
-    for threads, load in alone.items():
+    for threads, load in engine.items():
         _row(f"engine alone, {threads} at a time", load, best)
     one: Load | None = None
     with server(model=model, precision=precision) as started:
@@ -205,7 +205,7 @@ def show_callers(seconds: float, model: str, precision: str) -> None:
             one = one or load
             _row(f"server, {callers} callers" if callers > 1 else "server, 1 caller", load, best)
     assert one is not None
-    over = one.percentile_ms(50) - alone[1].percentile_ms(50)
+    over = one.percentile_ms(50) - engine[1].percentile_ms(50)
     write_line(f"\nThe server adds {over:.1f} ms to a call (median, 1 caller compared with 1 at a time).")
 
 
@@ -221,12 +221,12 @@ def show_overload(seconds: float) -> None:
         command = [sys.executable, "-c", SINGLE_CALLER, port, str(seconds), str(EXAMPLE)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as single:
             load = run_callers(started, CAPACITY * OVERLOAD, _for(seconds))
-            alone = json.loads(single.communicate()[0])
+            single_refused_s = json.loads(single.communicate()[0])
     write_line(f"{CAPACITY * OVERLOAD} callers, capacity {CAPACITY}, {load.elapsed_s:.0f} s:")
     write_line(f"answered {len(load.times_s)} ({load.per_second:.1f}/s), different results: {len(load.results)}")
     for observer, times_s in (
         ("the callers, all in one process", load.refused_s),
-        ("one more caller in its own process", alone),
+        ("one more caller in its own process", single_refused_s),
     ):
         refused = np.array(times_s) * 1000
         shown = ", ".join(f"p{percent} {np.percentile(refused, percent):.0f}" for percent in (50, 95, 99))
@@ -250,7 +250,7 @@ def show_memory(requests: int) -> None:
         write_line(f"| {done} | {megabytes:.0f} |")
     later = [megabytes for done, megabytes in measured if done >= requests / 4]
     grown = later[-1] - later[0]
-    write_line(f"\nFrom a quarter on: {min(later):.0f} to {max(later):.0f} MB; last minus first {grown:+.0f} MB.")
+    write_line(f"\nAfter the first quarter: {min(later):.0f} to {max(later):.0f} MB; last minus first {grown:+.0f} MB.")
 
 
 def memory_mb(started: RunningServer) -> float:
@@ -267,7 +267,7 @@ def main() -> None:
     parser.add_argument("what", choices=("callers", "overload", "memory"))
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--model", default="builtin", help="model of `callers`")
-    parser.add_argument("--precision", default="fp32", help="its precision")
+    parser.add_argument("--precision", default="fp32", help="precision of that model")
     parser.add_argument("--requests", type=int, default=5000)
     given = parser.parse_args()
     if given.what == "callers":

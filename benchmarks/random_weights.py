@@ -12,7 +12,7 @@ from webui.settings import Engine, Precision, Settings
 
 @contextmanager
 def models(*, quick: bool) -> Iterator[Path]:
-    """Yields a folder with a random checkpoint of plus_large's sizes (or tiny), converted and exported to ONNX."""
+    """Yields a folder with a random checkpoint of the published (or a tiny) size, converted and exported to ONNX."""
     from tests.support.checkpoints import LARGE as LARGE_SIZES
     from tests.support.checkpoints import TINY, make_checkpoint
     from webui.engine.emotion2vec.convert import convert_checkpoint
@@ -30,7 +30,7 @@ def models(*, quick: bool) -> Iterator[Path]:
 
 @contextmanager
 def weights_for(model: str) -> Iterator[None]:
-    """Sees to it that the processes started inside find weights of a model: random ones of Emotion2Vec+ Large."""
+    """Provides random weights of Emotion2Vec+ Large to the processes that are started in the block."""
     if model != LARGE:
         yield
         return

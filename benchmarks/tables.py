@@ -21,7 +21,7 @@ all of them. A cell is the median of the rounds, with the smallest and the large
 the ratios of the rounds. Random weights of the published sizes take the same time as trained ones; they allow no
 conclusion about accuracy. The section gpu is written by `python -m benchmarks.gpu` on a machine with a GPU.
 
-由 `bash run.sh bench` 写成。同一张表中的各项逐轮交替运行；表中为各轮的中位数（括号内为最小与最大值），比值为各轮比值的
+由 `bash run.sh bench` 生成。同一张表中的各项逐轮交替运行；表中为各轮的中位数（括号内为最小与最大值），比值为各轮比值的
 中位数。随机权重与训练所得权重耗时相同，但不能说明准确率。
 gpu 一节由 `python -m benchmarks.gpu` 在有 GPU 的机器上生成。
 """

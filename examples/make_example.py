@@ -1,7 +1,7 @@
-"""Makes the example clip: a synthetic voice, nobody's recording. `python examples/make_example.py` writes it anew.
+"""Makes the example clip, a synthetic voice: `python examples/make_example.py` writes it again.
 
 A source and filter synthesiser: a train of glottal pulses with a lively melody, hissing noise for consonants, and four
-resonators that glide from vowel to vowel. It says no words. The same code gives the same bytes.
+resonators that glide from vowel to vowel. It contains no words. Every run writes the same bytes.
 """
 
 import wave
@@ -84,7 +84,7 @@ def synthesize() -> Array:
 
 
 def _glottal_pulses(pitch_hz: Array) -> Array:
-    """Returns a pulse per period: a slow opening, a fast closing; its difference is what the lips let out."""
+    """Returns a pulse per period: a slow opening, a fast closing; its difference is the sound at the lips."""
     phase = np.cumsum(pitch_hz / SAMPLE_RATE) % 1.0
     opening = np.sin(np.pi * phase / 0.6) ** 2 * (phase < 0.3) + (phase >= 0.3) * (phase < 0.6)
     flow = opening * np.cos(np.pi / 2 * np.clip((phase - 0.3) / 0.3, 0, 1))

@@ -20,13 +20,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--part",
         choices=PARTS,
-        help="quick: tests without a model, a server or a browser; heavy: the others; long: only the full forms of "
-        "long proofs. By default: all except the long ones.",
+        help="quick: tests without a model, a server or a browser; heavy: the others; long: only the long "
+        "tests, in full size. By default: all except the long ones.",
     )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Quick tests: files that need more are not even imported."""
+    """In a quick run, does not even import the files that need a model, a server or a browser."""
     is_test = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
     if config.getoption("--part") == "quick" and is_test and marks_of(collection_path):
         return True
@@ -62,9 +62,9 @@ def _no_torch(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _empty_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Empty caches for this process and its children: weights in a hub's cache would answer as ``auto``.
+    """Empty caches for this process and its children, as ``auto`` would choose weights found in a hub's cache.
 
-    Servers don't download: without weights they would.
+    Automatic downloads are off, because servers without weights would start one.
     """
     empty = tmp_path_factory.mktemp("caches")
     before = dict(os.environ)

@@ -4,7 +4,7 @@
     bash run.sh test quick                   checks, and tests that need no model, no server and no browser
     bash run.sh test static                  checks only: lint, format, types, shell
     bash run.sh test unit surfaces           some suites
-    bash run.sh test long                    the full forms of long proofs: hours
+    bash run.sh test long                    the long tests in full size: hours
     bash run.sh test unit -- -k smoothing    arguments after -- go to pytest
 
 A check counts as one test. The last line is the sum: ``N passed, N failed, N skipped``.
@@ -39,7 +39,7 @@ SKIP_BROWSER: Final = "SPEECH_EMOTION_SKIP_BROWSER"
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One line of the closing table.
+    """One line of the final table.
 
     Attributes:
         name: name on the command line.
@@ -125,16 +125,16 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _run(suite: Suite, for_pytest: list[str]) -> Outcome:
-    _say(f"\n=== {suite.name}")
+    _print_line(f"\n=== {suite.name}")
     started = time.monotonic()
     environment = dict(os.environ)
     if suite.name == "browser":
         if environment.get(SKIP_BROWSER) == "1":
-            _say(f"SKIPPED: {SKIP_BROWSER}=1, the page is not tested.")
+            _print_line(f"SKIPPED: {SKIP_BROWSER}=1, the page is not tested.")
             return Outcome(suite.name, 0, 0, 1, 0.0, "SKIPPED")
         missing = browser_needs.provide(environment)
         if missing:
-            _say(missing)
+            _print_line(missing)
             return Outcome(suite.name, 0, 1, 0, time.monotonic() - started, "no browser")
     if suite.tests and not any(ROOT.joinpath(word).exists() for word in suite.command if word.startswith("tests")):
         return Outcome(suite.name, 0, 0, 0, 0.0, "no tests")  # git keeps no empty folder
@@ -201,19 +201,19 @@ def _counts(report: Path) -> tuple[int, int, int]:
 
 
 def _report(outcomes: list[Outcome]) -> int:
-    _say(f"\n{'suite':<12}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>10}")
+    _print_line(f"\n{'suite':<12}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>10}")
     for one in outcomes:
         line = f"{one.name:<12}{one.passed:>8}{one.failed:>8}{one.skipped:>9}{one.seconds:>10.1f}  {one.remark}"
-        _say(line.rstrip())
+        _print_line(line.rstrip())
     passed, failed, skipped = (sum(getattr(one, name) for one in outcomes) for name in ("passed", "failed", "skipped"))
     if passed + failed == 0:
-        _say("No test ran.")
+        _print_line("No test ran.")
         failed = 1
-    _say(f"{passed} passed, {failed} failed, {skipped} skipped")
+    _print_line(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

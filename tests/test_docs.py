@@ -31,12 +31,12 @@ def name_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("language", Language)
-def test_the_tables_are_the_program_s(language: Language) -> None:
+def test_the_tables_are_up_to_date(language: Language) -> None:
     now = {path: DOCUMENTS[path] for path in write_docs.DOCUMENTS[language]}
     assert write_docs.written(language, write_docs.tables(language)) == now, "run `python -m tests.write_docs`"
 
 
-def test_the_description_of_the_api_is_the_program_s() -> None:
+def test_the_description_of_the_api_is_up_to_date() -> None:
     assert write_docs.OPENAPI.read_text("utf-8") == write_docs.openapi() + "\n", "run `python -m tests.write_docs`"
 
 
@@ -48,7 +48,7 @@ def test_both_languages_have_the_same_parts(paths: tuple[Path, Path]) -> None:
 
 
 def shape(document: str) -> list[str]:
-    """Headings, blocks, tables and items, without their words."""
+    """Returns the markers of headings, blocks, tables and list items, without their text."""
     return re.findall(r"^(?:#+|```|<!--|\|[-|]*|-(?= )|\d\.)(?: `)?", document, re.MULTILINE)
 
 
@@ -58,7 +58,7 @@ def test_the_readme_is_short(readme: Path) -> None:
     assert "docs/images/page_" in DOCUMENTS[readme]
 
 
-def test_the_schema_is_the_program_s() -> None:
+def test_the_schema_is_up_to_date() -> None:
     assert write_docs.SCHEMA.read_text("utf-8") == write_docs.schema() + "\n", "run `python -m tests.write_docs`"
 
 
@@ -97,7 +97,7 @@ def json_blocks(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, *OTHERS], ids=name_of)
-def test_the_links_lead_somewhere(path: Path) -> None:
+def test_every_link_has_a_target(path: Path) -> None:
     targets = [target for target, _ in links(path)]
     assert targets or path in OTHERS
     for target in targets:
@@ -108,7 +108,7 @@ def test_the_links_lead_somewhere(path: Path) -> None:
 
 
 def links(path: Path) -> list[tuple[str, str]]:
-    """Links to files of the project, each with what follows it."""
+    """Returns the links to files of the project, each with the four characters after it."""
     text = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
     found = re.finditer(r"\]\(([^)\s]+)\)", text)
     return [(link[1], text[link.end() : link.end() + 4]) for link in found if "://" not in link[1]]
@@ -120,7 +120,7 @@ def anchors(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", write_docs.DOCUMENTS[Language.ZH], ids=name_of)
-def test_chinese_pages_lead_to_chinese_pages_or_say_that_they_are_english(path: Path) -> None:
+def test_chinese_pages_mark_links_to_english_pages(path: Path) -> None:
     counterpart = dict(PAIRS)[path]
     unmarked = {*write_docs.DOCUMENTS[Language.ZH], counterpart, BILINGUAL}
     for target, after in links(path):
@@ -139,7 +139,7 @@ def test_one_version() -> None:
     assert json.loads(write_docs.openapi())["info"]["version"] == __version__
 
 
-def test_run_sh_is_for_the_python_of_the_project() -> None:
+def test_run_sh_requires_the_same_python_as_the_project() -> None:
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text("utf-8"))["project"]
     (minor,) = re.findall(r"readonly MIN_MINOR=(\d+)", (PROJECT_DIR / "run.sh").read_text("utf-8"))
     assert project["requires-python"] == f">=3.{minor}"

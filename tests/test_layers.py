@@ -1,4 +1,4 @@
-"""Imports point down only; docs/ARCHITECTURE.md says what each layer is."""
+"""Modules import only from lower layers; docs/ARCHITECTURE.md describes the layers."""
 
 import ast
 from pathlib import Path
@@ -37,7 +37,7 @@ def part_of(module: str) -> str | None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_down(source: Path) -> None:
+def test_imports_are_from_lower_layers(source: Path) -> None:
     relative = source.relative_to(ROOT / "webui")
     own = relative.parts[0].removesuffix(".py")
     if own == "__init__":
@@ -51,7 +51,7 @@ def test_imports_point_down(source: Path) -> None:
         assert LAYER_OF[part] < LAYER_OF[own] or same_vocabulary, f"{relative} imports {module}"
 
 
-def test_only_the_page_knows_gradio() -> None:
+def test_only_the_page_and_the_server_import_gradio() -> None:
     allowed = {"ui", "server"}
     for source in SOURCES:
         if source.relative_to(ROOT / "webui").parts[0] in allowed:

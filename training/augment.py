@@ -34,8 +34,8 @@ def fit_length(
     return filled
 
 
-def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Filters a ``share`` of ``(B, samples)`` to simulate other microphones, and half that share to simulate rooms.
+def filter_randomly(waveforms: Tensor, random: np.random.Generator, probability: float) -> Tensor:
+    """Filters rows of ``(B, samples)``: by a microphone with ``probability``, by a room with half of it.
 
     A microphone is a smooth curve with band limits, a room is a decaying random impulse response.
     """
@@ -47,13 +47,13 @@ def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float
     frequency = np.linspace(0, 1, bins)  # in units of 8 kHz
     response = np.ones((batch, bins), dtype=np.complex64)
     for row in range(batch):
-        if random.random() < share:
+        if random.random() < probability:
             knots = np.linspace(0, 1, 7)
             curve_db = np.interp(frequency, knots, random.normal(0, 4.0, knots.size) + random.normal(0, 6.0) * knots)
             low, high = random.uniform(0, 0.03), random.uniform(0.42, 1.1)  # up to 240 Hz, from 3.4 kHz
             edges = 1 / (1 + np.exp(-(frequency - low) * 400)) / (1 + np.exp((frequency - high) * 80))
             response[row] *= 10 ** (curve_db / 20) * edges
-        if random.random() < share / 2:
+        if random.random() < probability / 2:
             tail_s = float(random.uniform(0.05, 0.9))
             time_s = np.arange(echoes) / SPEECH_RATE
             echo = random.standard_normal(time_s.size) * 10 ** (-3 * time_s / tail_s)
@@ -64,11 +64,11 @@ def filter_randomly(waveforms: Tensor, random: np.random.Generator, share: float
     return filtered
 
 
-def add_noise(waveforms: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Adds noise or music to a ``share`` of ``(B, samples)``, 5 to 40 dB below the signal."""
+def add_noise(waveforms: Tensor, random: np.random.Generator, probability: float) -> Tensor:
+    """Adds noise or music to rows of ``(B, samples)`` with ``probability``, 5 to 40 dB below the signal."""
     noisy = waveforms.clone()
     for row in range(waveforms.shape[0]):
-        if random.random() < share:
+        if random.random() < probability:
             level = float(waveforms[row].std()) * 10 ** (-float(random.uniform(5, 40)) / 20)
             noisy[row] += level * torch.from_numpy(background(waveforms.shape[1], random))
     return noisy
@@ -95,18 +95,18 @@ def mask_image(image: Tensor, random: np.random.Generator, rows: int, frames: in
     return image
 
 
-def warp_rows(image: Tensor, random: np.random.Generator, share: float, *, shift: float, scale: float) -> Tensor:
-    """Warps the rows of a ``share`` of ``(B, 1, height, T)``, to simulate another pitch or vocal tract length (VTLP).
+def warp_rows(image: Tensor, random: np.random.Generator, probability: float, *, shift: float, scale: float) -> Tensor:
+    """Warps images ``(B, 1, height, T)`` with ``probability``, to simulate another pitch or vocal tract (VTLP).
 
     Args:
         image: mel or pitch image.
         random: source of random numbers.
-        share: probability that an image is changed.
+        probability: probability that an image is changed.
         shift: standard deviation of the shift, in rows.
         scale: standard deviation of the relative stretch of the rows.
     """
     batch, _, height, _ = image.shape
-    changed = random.random((batch, 1)) < share
+    changed = random.random((batch, 1)) < probability
     moved = np.arange(height) * (1 + scale * random.standard_normal((batch, 1))) + shift * random.standard_normal(
         (batch, 1)
     )
@@ -117,11 +117,11 @@ def warp_rows(image: Tensor, random: np.random.Generator, share: float, *, shift
     return image.gather(2, index) * (1 - part) + image.gather(2, index + 1) * part
 
 
-def equalize_randomly(mel: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """Changes the level of ``(B, 1, mels, T)``, and adds a smooth curve to a ``share`` to simulate microphones."""
+def equalize_randomly(mel: Tensor, random: np.random.Generator, probability: float) -> Tensor:
+    """Changes the level of ``(B, 1, mels, T)``, and with ``probability`` simulates a microphone."""
     batch, _, height, _ = mel.shape
     curves = 2.0 * random.standard_normal((batch, 1)) + np.zeros((batch, height))
     bands = np.linspace(0, 1, height)
-    for row in np.flatnonzero(random.random(batch) < share):
+    for row in np.flatnonzero(random.random(batch) < probability):
         curves[row] += np.interp(bands, np.linspace(0, 1, 6), random.normal(0, 3.5, 6))
     return mel + MEL_PER_DB * torch.from_numpy(curves).float().view(batch, 1, height, 1)

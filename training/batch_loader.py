@@ -19,7 +19,7 @@ from webui.labels import Emotion
 IntArray = NDArray[np.int64]
 
 NONSPEECH_TARGET: Final = {Emotion.OTHER: 0.35, Emotion.NEUTRAL: 0.3}  # the other classes share the rest equally
-MIN_FRAMES, MAX_FRAMES = 50, 160  # length of a batch: 1 s, 3.2 s
+MIN_FRAMES, MAX_FRAMES = 50, 160  # shortest and longest batch: 1 s and 3.2 s
 
 
 class BatchLoader:

@@ -62,7 +62,7 @@ def read_waveform(path: Path) -> NDArray[np.float32]:
         raise TrainingDataError(f"{path} can't be decoded: {err}") from err
     mono = samples.mean(axis=1)
     if mono.size == 0:
-        raise TrainingDataError(f"{path} holds no samples.")
+        raise TrainingDataError(f"{path} contains no samples.")
     return np.asarray(mono if rate == SPEECH_RATE else soxr.resample(mono, rate, SPEECH_RATE), dtype=np.float32)
 
 

@@ -21,7 +21,7 @@ CARD_NAME: Final = "README.md"
 
 
 def write_card(directory: Path) -> None:
-    """Writes ``README.md`` beside the weights in ``directory``."""
+    """Writes ``README.md`` next to the weights in ``directory``."""
     (directory / CARD_NAME).write_text(render_card(directory), encoding="utf-8")
 
 

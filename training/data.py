@@ -8,14 +8,14 @@ from typing import Final
 
 from webui.errors import RequestError
 from webui.labels import Emotion
-from webui.service.evaluate.manifest import SOUND_SUFFIXES, LabelledClip, read_labelled
+from webui.service.evaluate.manifest import AUDIO_SUFFIXES, LabelledClip, read_labelled
 
 MANIFEST_NAME: Final = "manifest.csv"
 MANIFEST_NAMES: Final = (MANIFEST_NAME, "manifest.tsv")
 
 
 class TrainingDataError(Exception):
-    """The training data, or the requested split, or the state of a training is not valid."""
+    """The training data, the requested split or the state of a training run is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def read_manifest(folder: Path) -> tuple[Clip, ...]:
     """Reads ``manifest.csv`` (or ``manifest.tsv``) in ``folder``, or one folder per emotion if there is no manifest.
 
     The columns are ``path``, ``label`` or ``emotion``, and, if known, ``speaker`` and ``corpus``. A recording without
-    a speaker counts as a speaker of its own, so figures measured on such data are too optimistic.
+    a speaker counts as a separate speaker, so figures measured on such data are too optimistic.
 
     Raises:
         TrainingDataError: There is no recording, a column is missing, an emotion is unknown, or a recording does not
@@ -63,9 +63,9 @@ def read_unlabelled(folder: Path) -> tuple[Path, ...]:
     Raises:
         TrainingDataError: There is no recording.
     """
-    found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES))
+    found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES))
     if not found:
-        raise TrainingDataError(f"No recording in {folder}; pass a folder with sound files with --data.")
+        raise TrainingDataError(f"No recording in {folder}; pass a folder with audio files with --data.")
     return found
 
 

@@ -146,10 +146,10 @@ def _under(
 
 
 def _confusion_by_corpus(predicted: ClipLogits) -> dict[str, Confusion]:
-    guess, matrices = predicted.logits.argmax(axis=1), {}
+    predictions, matrices = predicted.logits.argmax(axis=1), {}
     for name in np.unique(predicted.corpora):
         inside = predicted.corpora == name
-        matrix = confusion_matrix(predicted.truth[inside], guess[inside], len(predicted.labels))
+        matrix = confusion_matrix(predicted.truth[inside], predictions[inside], len(predicted.labels))
         matrices[str(name)] = _as_tuples(matrix)
     return matrices
 

@@ -52,7 +52,7 @@ def export_runs(
     that they are held out from.
 
     Args:
-        runs: folders of finished trainings.
+        runs: folders of finished training runs.
         clips: clips of all speakers.
         labels: the classes.
         cache: the decoded recordings.
@@ -60,7 +60,7 @@ def export_runs(
         version: version of the weights.
         license: licence of the weights.
         teacher: name of the model whose scores were learnt; None if the labels were learnt.
-        started_from: description of the model whose members the trainings continued; None for random initial weights.
+        started_from: description of the model whose members the runs continued; None for random initial weights.
 
     Raises:
         TrainingDataError: Every member was trained on every speaker.

@@ -1,7 +1,7 @@
 """The images that the network is trained on: several variants of each recording, with other microphones and rooms.
 
 Simulating microphones, rooms and transmission takes more time than a training step. So it is done once, and every epoch
-draws one of the ``variants`` of a recording; fast augmentation (masks, shifts, mixing) is computed anew each time.
+draws one of the ``variants`` of a recording; fast augmentation (masks, shifts, mixing) is computed again each time.
 """
 
 import io
@@ -41,7 +41,7 @@ class BankSizes:
     """Number of images, and the seed they are made with.
 
     Attributes:
-        variants: number of images of each recording; the first is the unchanged recording.
+        variants: number of variants of each recording; the first is unchanged.
         nonspeech: number of signals without speech.
         seed: seed of all random numbers.
     """
@@ -151,8 +151,8 @@ def augment_channel(waveform: NDArray[np.float32], random: np.random.Generator) 
         before, after = (random.uniform(0.0, 1.0, 2) * SPEECH_RATE).astype(int)
         waveform = augment.fit_length(waveform, waveform.size + int(before) + int(after), random)
     batch = augment.normalise(torch.from_numpy(waveform.copy()).unsqueeze(0))
-    batch = augment.filter_randomly(batch, random, share=PROBABILITIES["filter"])
-    wave = augment.add_noise(augment.normalise(batch), random, share=PROBABILITIES["noise"])[0].numpy()
+    batch = augment.filter_randomly(batch, random, probability=PROBABILITIES["filter"])
+    wave = augment.add_noise(augment.normalise(batch), random, probability=PROBABILITIES["noise"])[0].numpy()
     if random.random() < PROBABILITIES["telephone"]:
         wave = telephone(wave)
     elif random.random() < PROBABILITIES["mp3"]:

@@ -31,10 +31,10 @@ class RecallFigures:
 
 def recall_figures(predicted: ClipLogits) -> RecallFigures:
     """Returns the recalls of ``predicted`` with their confidence intervals."""
-    guess, corpora = predicted.logits.argmax(axis=1), predicted.corpora
+    predictions, corpora = predicted.logits.argmax(axis=1), predicted.corpora
 
     def mean_of_corpora(rows: Rows) -> float:
-        return mean_corpus_recall(predicted.truth[rows], guess[rows], corpora[rows])
+        return mean_corpus_recall(predicted.truth[rows], predictions[rows], corpora[rows])
 
     names = np.unique(corpora)
     return RecallFigures(
@@ -46,8 +46,8 @@ def recall_figures(predicted: ClipLogits) -> RecallFigures:
 
 def recall_figure(predicted: ClipLogits) -> Figure:
     """Returns the unweighted average recall of all clips of ``predicted``, with its confidence intervals."""
-    guess = predicted.logits.argmax(axis=1)
-    return _with_intervals(predicted, lambda rows: average_recall(predicted.truth[rows], guess[rows]))
+    predictions = predicted.logits.argmax(axis=1)
+    return _with_intervals(predicted, lambda rows: average_recall(predicted.truth[rows], predictions[rows]))
 
 
 def _with_intervals(predicted: ClipLogits, value: Callable[[Rows], float]) -> Figure:

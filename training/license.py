@@ -1,4 +1,4 @@
-"""The licence file beside the weights."""
+"""The licence file next to the weights."""
 
 from dataclasses import dataclass
 from typing import Final

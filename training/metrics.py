@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from webui.service.evaluate.metrics import IntArray, Scores, average_recall
 
 
-def mean_corpus_recall(truth: IntArray, guess: IntArray, corpora: NDArray[np.str_]) -> float:
+def mean_corpus_recall(truth: IntArray, predictions: IntArray, corpora: NDArray[np.str_]) -> float:
     """Returns the mean over the corpora of their unweighted average recall."""
-    recalls = [average_recall(truth[corpora == name], guess[corpora == name]) for name in np.unique(corpora)]
+    recalls = [average_recall(truth[corpora == name], predictions[corpora == name]) for name in np.unique(corpora)]
     return float(np.mean(recalls))
 
 

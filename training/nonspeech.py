@@ -127,8 +127,8 @@ def _engine(samples: int, random: np.random.Generator) -> Signal:
 def _beeps(samples: int, random: np.random.Generator) -> Signal:
     """A ringing telephone, an alarm, a busy tone."""
     time_s = np.arange(samples) / SPEECH_RATE
-    period_s, share = float(random.uniform(0.2, 2.0)), float(random.uniform(0.2, 0.8))
-    on = (time_s / period_s) % 1 < share
+    period_s, fraction = float(random.uniform(0.2, 2.0)), float(random.uniform(0.2, 0.8))
+    on = (time_s / period_s) % 1 < fraction
     tones = [_tone(float(random.uniform(200, 3000)), time_s, [1.0], random) for _ in range(int(random.integers(1, 3)))]
     return np.asarray(on * sum(tones), dtype=np.float64)
 

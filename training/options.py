@@ -1,4 +1,4 @@
-"""The options of a training."""
+"""The options of a training run."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,16 +15,16 @@ class TrainOptions:
         learning_rate: highest learning rate of the schedule: a linear rise over the first tenth of the steps, then a
             half cosine down to 0.
         weight_decay: weight decay of AdamW.
-        dropout: share of channels and features that are dropped.
-        label_smoothing: share of a label that is spread over all classes.
+        dropout: fraction of channels and features that are dropped.
+        label_smoothing: fraction of a label that is spread over all classes.
         mixup_prob: probability that a batch is mixed with a permutation of itself.
         ema_decay: decay per step of the exponential moving average of the weights. The average is the trained member.
-        corpus_weights: share of the draws that each corpus gets; a corpus that is not listed gets 1/3.
-        nonspeech_fraction: share of the draws that are silence, noise or music instead of a clip.
-        nonspeech_signals: number of different signals without speech; there are ``variants`` versions of each.
-        variants: number of images of each recording; the first is the unchanged recording.
-        vtlp_prob: probability that pitch, vocal tract length and microphone of an image are perturbed.
-        stretch_prob: probability that a batch is made faster or slower at the same pitch.
+        corpus_weights: weight of each corpus when clips are drawn; a corpus that is not listed has the weight 1/3.
+        nonspeech_fraction: fraction of the draws that are silence, noise or music instead of a clip.
+        nonspeech_signals: number of different signals without speech; each has ``variants`` variants.
+        variants: number of variants of each recording (other speed, microphone and room); the first is unchanged.
+        vtlp_prob: probability that the pitch, vocal tract length and microphone of a clip are perturbed.
+        stretch_prob: probability that a batch is sped up or slowed down at the same pitch.
         validate_every: epochs between two validations; the last epoch is always validated.
         seed: seed of all random numbers.
         threads: number of threads of PyTorch.
@@ -53,11 +53,11 @@ class TrainOptions:
 
     @property
     def steps(self) -> int:
-        """Number of steps of the whole training."""
+        """Number of steps of the whole run."""
         return self.epochs * (self.clips_per_epoch // self.batch_size)
 
 
-RUNTIME_ONLY: Final = ("threads", "device")  # options that change the speed of a training, but not its result
+RUNTIME_ONLY: Final = ("threads", "device")  # options that change the speed of a run, but not its result
 STATISTICS_MLP: Final[dict[str, Any]] = {
     "dropout": 0.4,
     "batch_size": 192,

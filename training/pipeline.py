@@ -1,4 +1,4 @@
-"""The whole training: members are trained, combined, calibrated, and evaluated on held-out speakers."""
+"""The whole pipeline: members are trained, combined, calibrated, and evaluated on held-out speakers."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineOptions:
-    """Input and output of a whole training.
+    """Input and output of the whole pipeline.
 
     Attributes:
         data: folder of the recordings.
-        work: folder for decoded recordings and for the runs, from which a stopped training is resumed.
+        work: folder for decoded recordings and for the runs, from which a stopped run is resumed.
         model: folder that the model is written to.
         members: number of pairs of members, one of each kind; each pair is trained without one group of speakers.
         version: version of the weights.
@@ -62,7 +62,7 @@ def run_pipeline(
     plan = plan_training(clips, pipeline.members)
     labels = labels_in(plan.clips) if scores is None else scores.labels
     cache = build_cache(pipeline.data, clips, pipeline.work / "cache")
-    build_bank(cache, config.front_end, plan.clips, options)  # once, since each training needs a part of the images
+    build_bank(cache, config.front_end, plan.clips, options)  # once, since each run needs only some of the variants
     tasks: list[MemberTask] = []
     for number, group in enumerate(plan.groups):
         logger.info("pair %d of %d: held-out speakers %s", number + 1, len(plan.groups), ", ".join(group))

@@ -42,13 +42,13 @@ class ClipLogits:
 
     def recalls(self) -> dict[str, float]:
         """Returns unweighted average recalls: of all clips (``pooled``), per corpus, and the ``mean`` over corpora."""
-        guess, corpora = self.logits.argmax(axis=1), self.corpora
+        predictions, corpora = self.logits.argmax(axis=1), self.corpora
         by_corpus = {
-            str(name): average_recall(self.truth[corpora == name], guess[corpora == name])
+            str(name): average_recall(self.truth[corpora == name], predictions[corpora == name])
             for name in np.unique(corpora)
         }
         mean = float(np.mean(list(by_corpus.values())))
-        return {"pooled": average_recall(self.truth, guess), **by_corpus, "mean": mean}
+        return {"pooled": average_recall(self.truth, predictions), **by_corpus, "mean": mean}
 
     def select(self, rows: NDArray[np.int64]) -> "ClipLogits":
         """Returns the logits of some of the clips, selected by index."""

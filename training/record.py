@@ -1,4 +1,4 @@
-"""The documents beside the weights: how they were trained (in ``config.json``), and the results of the evaluation.
+"""The documents next to the weights: how they were trained (in ``config.json``), and the results of the evaluation.
 
 In the documents of version 2.0.0 of the built-in model some keys had other names (``OLD_NAMES``), which are still read.
 """
@@ -79,7 +79,7 @@ class TrainingRecord(Record):
         members: one record per member, in the order in which they were given to the export.
         calibration: the predictions that the temperature was fitted on.
         teacher: name of the model whose scores were learnt; None if the labels were learnt.
-        started_from: description of the model whose members the trainings continued; None for random initial weights.
+        started_from: description of the model whose members the runs continued; None for random initial weights.
     """
 
     members: tuple[MemberRecord, ...]
@@ -155,7 +155,7 @@ class Evaluation(Record):
         pooled: unweighted average recall of all clips.
         corpora: unweighted average recall per corpus.
         mean_of_corpora: mean of the recalls per corpus.
-        accuracy: share of the clips whose emotion was predicted correctly.
+        accuracy: fraction of the clips whose emotion was predicted correctly.
         recalls: recall per class.
         confusion: number of clips by label (rows) and prediction (columns).
         calibration_error: expected calibration error.
@@ -207,8 +207,8 @@ class HeldOutCorpus(Record):
         clips: number of clips.
         speakers: number of speakers.
         recall: unweighted average recall.
-        seed: seed of the training.
-        epochs: number of epochs of the training.
+        seed: seed of the run.
+        epochs: number of epochs of the run.
     """
 
     corpus: str

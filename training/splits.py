@@ -10,7 +10,7 @@ from typing import Final
 
 from training.data import Clip, TrainingDataError, speakers_in
 
-GROUPS: Final = (  # the speakers of this project's corpora, chosen from the manifest alone before the first training
+GROUPS: Final = (  # speakers of this project's corpora, chosen from the manifest before the first training run
     ("emodb_03", "emodb_08", "nemo_MP0", "ravdess_15", "ravdess_16"),
     ("emodb_09", "nemo_IC0", "ravdess_01", "ravdess_02", "ravdess_03"),
     ("emodb_10", "nemo_KS0", "ravdess_04", "ravdess_05", "ravdess_06"),
@@ -79,7 +79,7 @@ class Plan:
 
 
 def plan_training(clips: Sequence[Clip], members: int) -> Plan:
-    """Returns the plan of a training.
+    """Returns the plan of a training run.
 
     For this project's corpora the groups of speakers are fixed. For other data the speakers of each corpus, sorted by
     name, are assigned to the groups in turn. If there are fewer pairs of members than groups, every member is trained

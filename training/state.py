@@ -1,4 +1,4 @@
-"""The state of a training, which is saved in the run folder so that a stopped training can be resumed."""
+"""The state of a training run, which is saved in its folder so that a stopped run can be resumed."""
 
 import logging
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ OLD_OPTIONS: Final = {  # names of options in run folders of version 2.0.0, whic
 
 @dataclass(slots=True)
 class TrainState:
-    """The state of a training: everything that changes, and the network's configuration and speakers.
+    """The state of a training run: everything that changes, and the network's configuration and speakers.
 
     Attributes:
         front_end: front end that computes the images when the network is validated on whole clips.
@@ -110,10 +110,10 @@ def save_state(state: TrainState, options: TrainOptions, run_dir: Path) -> None:
 
 
 def restore_state(state: TrainState, options: TrainOptions, run_dir: Path) -> TrainState:
-    """Loads the state of the training in ``run_dir`` into ``state``, if there is one, and returns ``state``.
+    """Loads the state of the run in ``run_dir`` into ``state``, if there is one, and returns ``state``.
 
     Raises:
-        TrainingDataError: The saved training has other options or speakers, or another kind of member.
+        TrainingDataError: The saved run has other options or speakers, or another kind of member.
     """
     path = run_dir / STATE_NAME
     if not path.is_file():
@@ -123,7 +123,7 @@ def restore_state(state: TrainState, options: TrainOptions, run_dir: Path) -> Tr
     same_speakers = content["speakers"] == list(state.speakers)
     if content["options"] != _result_options(options) or not same_speakers or not same_kind:
         raise TrainingDataError(
-            f"{run_dir} holds a training with other options or speakers; use the same ones, or choose another folder."
+            f"{run_dir} contains a run with other options or speakers; use the same ones, or choose another folder."
         )
     state.network.load_state_dict(content["network"])
     state.averaged.load_state_dict(content["averaged"])
@@ -141,8 +141,8 @@ class FinishedRun:
         member: the member with its averaged weights, still with batch normalisation.
         config: sizes of the network.
         speakers: speakers that it was trained on.
-        seed: seed of the training.
-        epochs: number of epochs of the training.
+        seed: seed of the run.
+        epochs: number of epochs of the run.
     """
 
     member: Member
@@ -158,14 +158,14 @@ class FinishedRun:
 
 
 def read_run(run_dir: Path) -> FinishedRun:
-    """Reads the finished training in ``run_dir``.
+    """Reads the finished run in ``run_dir``.
 
     Raises:
-        TrainingDataError: There is no training, or it is not finished.
+        TrainingDataError: There is no run, or it is not finished.
     """
     path = run_dir / STATE_NAME
     if not path.is_file():
-        raise TrainingDataError(f"No training in {run_dir}: there is no {STATE_NAME}. Train first.")
+        raise TrainingDataError(f"No training run in {run_dir}: there is no {STATE_NAME}. Train first.")
     content = _read_state(path)
     options, speakers = content["options"], tuple(content["speakers"])
     if content["epoch"] != options["epochs"]:

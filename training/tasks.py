@@ -16,7 +16,7 @@ from webui.engine.builtin.network import NetworkConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberTask:
-    """The arguments of one training; see ``train``."""
+    """The arguments of one training run; see ``train``."""
 
     cache_dir: Path
     split: Split
@@ -27,7 +27,7 @@ class MemberTask:
     teacher: TeacherScores | None = None
 
     def run_training(self) -> None:
-        """Trains the member, or resumes its training."""
+        """Trains the member, or resumes its run."""
         train(
             open_cache(self.cache_dir),
             self.split,
@@ -48,7 +48,7 @@ def member_pair(
     options: TrainOptions,
     teacher: TeacherScores | None = None,
 ) -> list[MemberTask]:
-    """Returns the tasks of a convolutional member, with the run folder ``run``, and of a statistics MLP beside it."""
+    """Returns the tasks of a convolutional member, with the run folder ``run``, and of a statistics MLP next to it."""
     return [
         MemberTask(
             cache_dir=cache_dir,
@@ -69,7 +69,7 @@ def _statistics_run(run: Path) -> Path:
 
 
 def train_members(tasks: list[MemberTask], processes: int) -> None:
-    """Runs all tasks, ``processes`` of them in parallel, since one training uses only a small part of a GPU."""
+    """Runs all tasks, ``processes`` of them in parallel, since one run uses only a small part of a GPU."""
     if processes == 1:
         for task in tasks:
             task.run_training()

@@ -39,14 +39,14 @@ def train(
     *,
     statistics_mlp: bool = False,
 ) -> Member:
-    """Trains a member, or resumes the training in ``run_dir``.
+    """Trains a member, or resumes the run in ``run_dir``.
 
     Args:
         cache: the decoded recordings.
         split: clips to train on, and clips to validate on.
         config: sizes of the network.
         options: how to train.
-        run_dir: folder for the state of the training.
+        run_dir: folder for the state of the run.
         start: member without batch normalisation whose weights to start from; None starts from random weights.
         teacher: scores of a large model for every clip, to be learnt instead of the labels; None learns the labels.
         statistics_mlp: whether to train a statistics MLP instead of a convolutional member.
@@ -56,7 +56,7 @@ def train(
 
     Raises:
         TrainingDataError: The data have another number of classes than the network, or ``run_dir`` contains a
-            different training.
+            different run.
     """
     labels = labels_in(split.train + split.validation) if teacher is None else teacher.labels
     if len(labels) != config.labels:
@@ -130,7 +130,7 @@ def _loss(
     mix = _draw_mixup(len(mel), random, options)
     network = state.network
     if isinstance(network, StatisticsMember):
-        # Mix the statistics instead of the images: no recording has statistics like those of a mixed image.
+        # Mix the statistics, not the spectrograms: no recording has statistics like those of mixed spectrograms.
         with torch.no_grad():
             statistics = mix(network.statistics(mel.to(options.device), pitch.to(options.device)))
         features = network.features_of(statistics)
@@ -151,8 +151,8 @@ def _draw_mixup(size: int, random: np.random.Generator, options: TrainOptions) -
     if random.random() >= options.mixup_prob:
         return lambda rows: rows
     order = torch.from_numpy(random.permutation(size))
-    share = float(random.beta(0.5, 0.5))
-    return lambda rows: share * rows + (1 - share) * rows[order.to(rows.device)]
+    ratio = float(random.beta(0.5, 0.5))
+    return lambda rows: ratio * rows + (1 - ratio) * rows[order.to(rows.device)]
 
 
 @torch.no_grad()

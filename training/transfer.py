@@ -34,7 +34,7 @@ def measure_transfer(
     machine: str,
     processes: int = 1,
 ) -> Transfer:
-    """Holds each corpus out in turn. Trainings that were stopped are resumed.
+    """Holds each corpus out in turn. Runs that were stopped are resumed.
 
     Args:
         cache: the decoded recordings.
@@ -52,7 +52,7 @@ def measure_transfer(
     names = sorted({clip.corpus for clip in plan.clips})
     if len(names) < 2:
         raise TrainingDataError(f"The data has one corpus only ({names[0]}); leaving one out needs two or more.")
-    build_bank(cache, config.front_end, plan.clips, options)  # once, since each training needs a part of the images
+    build_bank(cache, config.front_end, plan.clips, options)  # once, since each run needs only some of the variants
     parts = {name: leave_out(plan, name) for name in names}
     pairs = {
         name: member_pair(

@@ -50,7 +50,7 @@ def _escape(character: str) -> str:
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls ``write`` for a draft beside ``path``, flushes the draft to the disk and renames it to ``path``.
+    """Calls ``write`` for a draft next to ``path``, flushes the draft to the disk and renames it to ``path``.
 
     The file gets the mode that the umask gives, also from libraries that create private files, such as safetensors. A
     reader sees either the old or the complete new file, even after a power cut. Concurrent writers don't interfere with

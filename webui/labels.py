@@ -23,7 +23,7 @@ class Emotion(StrEnum):
 
     @property
     def emoji(self) -> str:
-        """The emoji shown beside the name."""
+        """The emoji shown next to the name."""
         return _FACES[self].emoji
 
     def display_name(self, language: Language = Language.EN) -> str:

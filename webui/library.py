@@ -1,6 +1,6 @@
 """The Python API: ``from webui import recognize``. docs/PYTHON.md shows how to use it.
 
-It needs no running server and writes no files unless told where. Importing it loads no model and no PyTorch.
+It needs no running server and writes no files unless ``save_to`` is given. Importing it loads no model and no PyTorch.
 """
 
 import atexit
@@ -27,7 +27,7 @@ Samples = NDArray[np.floating[Any]] | NDArray[np.signedinteger[Any]] | NDArray[n
 Source = str | Path | bytes | tuple[Samples, int]
 
 SUBTYPES: Final = {"int16": "PCM_16", "int32": "PCM_32", "uint8": "PCM_U8", "float32": "FLOAT", "float64": "DOUBLE"}
-ALL_ROWS: Final = 2**31  # frame scores stay in the result, since no file is kept beside it
+ALL_ROWS: Final = 2**31  # frame scores stay in the result, since no file is kept next to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def recognize(
         source: path of an audio file in any format, its bytes, or an array with its sample rate in Hz. An array has the
             shape ``(samples,)`` or ``(samples, channels)``; floating-point values are in [-1, 1], integers are int16,
             int32 or uint8.
-        save_to: folder in which a run folder is written, as by the page; None writes no files.
+        save_to: folder in which a run folder is written, as the page does; None writes no files.
         settings: settings of the program; None reads the environment.
         options: fields of ``RecognizeOptions``: ``granularity="frame"``, ``extract_embedding=True``,
             ``model="builtin"``, ``labels=("happy", "sad")`` and so on.
@@ -89,7 +89,7 @@ def recognize(
 
 @lru_cache(maxsize=1)
 def _service(settings: Settings) -> RecognitionService:
-    """Returns a service whose own run folders lie in a temporary folder, which is removed when Python ends."""
+    """Returns a service that writes run folders into a temporary folder, which is removed when Python ends."""
     folder = tempfile.mkdtemp(prefix="speech-emotion-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return RecognitionService(settings.model_copy(update={"outputs_dir": Path(folder), "max_json_rows": ALL_ROWS}))
@@ -101,7 +101,7 @@ def _embedding(folder: Path) -> FloatArray | None:
 
 
 def _to_wav(samples: Samples, sample_rate: int) -> bytes:
-    """Returns an array as a WAV file, which keeps every value as it is."""
+    """Returns an array as a WAV file, without changing any value."""
     found = np.asarray(samples)
     if found.dtype.name not in SUBTYPES or found.ndim not in (1, 2):
         expected = ", ".join(SUBTYPES)

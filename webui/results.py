@@ -207,7 +207,7 @@ class FrameScores(Document):
     window_s: Seconds = Field(description="Length of audio averaged per row; one model frame if raw.")
     hop_s: Seconds = Field(description="Distance between the starts of two rows.")
     rows: int = Field(ge=1)
-    file: str | None = Field(default=None, description="Parquet file beside result.json with the columns.")
+    file: str | None = Field(default=None, description="Parquet file next to result.json with the columns.")
     start_s: tuple[Seconds, ...] | None = None
     end_s: tuple[Seconds, ...] | None = None
     scores: Mapping[Emotion, tuple[Score, ...]] | None = None
@@ -233,7 +233,7 @@ class Segment(Document):
 class EmbeddingInfo(Document):
     """File and shape of the embedding."""
 
-    file: str = Field(description="NumPy file (float32) beside result.json.")
+    file: str = Field(description="NumPy file (float32) next to result.json.")
     shape: tuple[int, ...] = Field(description="(dim,) for the utterance, (frames, dim) for frames.")
 
 

@@ -21,13 +21,13 @@ CENTURY_DAYS: Final = 36_500.0
 MAX_BUDGET_S: Final = 1e9
 MAX_MB: Final = 1e9  # a petabyte
 MAX_THREADS: Final = 1024
-MAX_SMOOTHING_S: Final = 3600.0  # longest window of a row of frame scores
+MAX_SMOOTHING_S: Final = 3600.0  # longest window and hop of frame scores
 LONGEST_WAV_S: Final = 129_600.0  # 36 h: the length of processed_audio.wav is a 32-bit number of bytes
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 
 
 class Device(StrEnum):
-    """Device of a model; ``auto`` takes the best device that works."""
+    """Device of a model; ``auto`` selects the best device that works."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -45,7 +45,7 @@ class Engine(StrEnum):
 
 
 class Precision(StrEnum):
-    """Number format of a model's weights and matrix products; sums are in fp32, of int8 in integers."""
+    """Number format of a model's weights and matrix products; sums are computed in fp32 (with int8, in integers)."""
 
     FP32 = "fp32"
     FP16 = "fp16"

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from benchmarks.attacks.targets import EXAMPLE, PRIVATE_CONTENT, AttackResult, Listener, Target, judged
+from benchmarks.attacks.targets import EXAMPLE, PRIVATE_CONTENT, AttackResult, Listener, Target, compare_statuses
 from tests.support.bombs import JSON_BOMBS, audio_bombs
 from webui.settings import PROJECT_DIR
 
@@ -90,7 +90,7 @@ def numbers(target: Target) -> AttackResult:
         seen["1e999 in JSON"] = client.post(
             RECOGNIZE, content=body, headers={"Content-Type": "application/json"}
         ).status_code
-    return judged(seen, (422,))
+    return compare_statuses(seen, (422,))
 
 
 def read_while_deleted(target: Target) -> AttackResult:
@@ -106,11 +106,11 @@ def read_while_deleted(target: Target) -> AttackResult:
                 except httpx.TransportError:
                     status = 0  # the response was cut off
                 seen[f"request {len(seen)} of round {number}"] = status
-    return judged(seen, (200, 404))
+    return compare_statuses(seen, (200, 404))
 
 
 def telemetry(target: Target) -> AttackResult:
-    """Files that onnxruntime writes when segments are found, one of them through a symbolic link that was planted."""
+    """Files that onnxruntime may write during speech detection, one of them through a symbolic link of an attacker."""
     with target.client() as client:
         response = client.post(RECOGNIZE, files={"audio": EXAMPLE.read_bytes()}, data={"granularity": "segment"})
     kept = [path.name for path in target.home.rglob("*") if path.is_file()]
@@ -130,8 +130,8 @@ def paths(target: Target) -> AttackResult:
         response = target.get(path)
         seen[path] = response.status
         texts.append(response.text)
-    found = judged(seen, (400, 403, 404, 422))
-    return AttackResult(found.held and not any("root:" in text for text in texts), found.what)
+    found = compare_statuses(seen, (400, 403, 404, 422))
+    return AttackResult(found.withstood and not any("root:" in text for text in texts), found.behaviour)
 
 
 def audio_urls(target: Target) -> AttackResult:
@@ -142,8 +142,10 @@ def audio_urls(target: Target) -> AttackResult:
         urls = {host: {"audio_url": f"http://{host}:{listener.port}/a.wav"} for host in hosts}
         seen = {host: client.post(RECOGNIZE, json=source).status_code for host, source in urls.items()}
     listener.close()
-    found = judged(seen, (403, 422))
-    return AttackResult(found.held and not listener.connections, f"{found.what}, {listener.connections} connections")
+    found = compare_statuses(seen, (403, 422))
+    return AttackResult(
+        found.withstood and not listener.connections, f"{found.behaviour}, {listener.connections} connections"
+    )
 
 
 def bombs(target: Target) -> AttackResult:
@@ -159,8 +161,8 @@ def bombs(target: Target) -> AttackResult:
             name: client.post(RECOGNIZE, content=body, headers=kind).status_code for name, body in JSON_BOMBS.items()
         }
         deep = client.post("/gradio_api/queue/join", content=b"[" * 100_000, headers=kind).status_code
-    found = judged(seen | {"a deep event": deep}, (413, 422))
-    return AttackResult(found.held and target.running.process.poll() is None, found.what)
+    found = compare_statuses(seen | {"a deep event": deep}, (413, 422))
+    return AttackResult(found.withstood and target.running.process.poll() is None, found.behaviour)
 
 
 def poisoned_checkpoint(_target: Target | None) -> AttackResult:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import count
 
-from benchmarks.attacks.targets import PASSWORD, AttackResult, Target, address, judged
+from benchmarks.attacks.targets import PASSWORD, AttackResult, Target, address, compare_statuses
 
 GUESSES = 8  # a caller is allowed 5 failures a minute
 DISTRIBUTED_GUESSES = 24  # more than an account is allowed from all callers together
@@ -19,7 +19,7 @@ ROUTES = (
 def forwarded_addresses(target: Target) -> AttackResult:
     """X-Forwarded-For must not make each guess another caller, as the settings list no trusted proxies."""
     return _limited(
-        _guess(target, f"nobody{number}", "127.0.0.1", f"X-Forwarded-For: 198.51.100.{number}\r\n")
+        _guess(target, f"unknown{number}", "127.0.0.1", f"X-Forwarded-For: 198.51.100.{number}\r\n")
         for number in range(GUESSES)
     )
 
@@ -53,11 +53,11 @@ def no_key(target: Target) -> AttackResult:
         "/gradio_api/cancel",
     ):
         seen[f"POST {path}"] = target.post(path, b"{}", "Content-Type: application/json").status
-    return judged(seen, (401,))
+    return compare_statuses(seen, (401,))
 
 
 def wrong_keys(target: Target) -> AttackResult:
-    """Strings that are similar to a key, or in the wrong header."""
+    """Strings that are similar to a key, and keys in the wrong header."""
     from benchmarks.attacks.targets import KEYS
     from webui.service.serving.keys import hash_key
 
@@ -65,7 +65,7 @@ def wrong_keys(target: Target) -> AttackResult:
         f"X-API-Key: {KEYS[0][:-1]}", f"X-API-Key: {hash_key(KEYS[0])}", f"Authorization: Basic {KEYS[0]}",
         "Authorization: Bearer", f"Cookie: speech-emotion-session={KEYS[0]}", "X-API-Key: ",
     )  # fmt: skip
-    return judged({line[:20]: target.get("/api/v1/models", line).status for line in lines}, (401,))
+    return compare_statuses({line[:20]: target.get("/api/v1/models", line).status for line in lines}, (401,))
 
 
 def _limited(statuses: Iterator[int]) -> AttackResult:

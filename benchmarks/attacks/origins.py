@@ -1,9 +1,9 @@
-"""Pages of other sites: host names that point to this machine (DNS rebinding), and cross-site requests of a browser."""
+"""Attacks by pages of other sites: host names that point to this machine (DNS rebinding), and cross-site requests."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from benchmarks.attacks.targets import EXAMPLE, PASSWORD, AttackResult, Target, form, judged
+from benchmarks.attacks.targets import EXAMPLE, PASSWORD, AttackResult, Target, compare_statuses, form
 
 RESULTS: Final = "/api/v1/results"
 JOBS: Final = "/api/v1/jobs"
@@ -19,17 +19,19 @@ OWN: Final = ("localhost", "127.0.0.1", "[::1]")
 
 def unparsable_hosts(target: Target) -> AttackResult:
     """Host names that are invalid in a URL; failing to parse them must not count as the server's own name."""
-    return judged({host: target.get(RESULTS, host=host).status for host in UNPARSABLE}, (400, 403))
+    return compare_statuses({host: target.get(RESULTS, host=host).status for host in UNPARSABLE}, (400, 403))
 
 
 def foreign_hosts(target: Target) -> AttackResult:
     """Foreign host names, which DNS can point to this machine."""
-    return judged({host: target.get(RESULTS, host=host).status for host in FOREIGN}, (400, 403))
+    return compare_statuses({host: target.get(RESULTS, host=host).status for host in FOREIGN}, (400, 403))
 
 
 def any_address(target: Target) -> AttackResult:
     """Addresses that reach loopback, but which browsers treat as another site or not as private addresses."""
-    return judged({host: target.get(RESULTS, host=f"{host}:{target.port}").status for host in ANY_ADDRESS}, (400, 403))
+    return compare_statuses(
+        {host: target.get(RESULTS, host=f"{host}:{target.port}").status for host in ANY_ADDRESS}, (400, 403)
+    )
 
 
 def several_hosts(target: Target) -> AttackResult:
@@ -38,20 +40,20 @@ def several_hosts(target: Target) -> AttackResult:
     own = f"Host: localhost:{target.port}\r\n"
     sent = {
         "two": f"{begin}{own}Host: evil.example\r\n\r\n",
-        "two, the other first": f"{begin}Host: evil.example\r\n{own}\r\n",
+        "two, the foreign one first": f"{begin}Host: evil.example\r\n{own}\r\n",
         "an empty one": f"{begin}Host:\r\n\r\n",
         "none": f"{begin}\r\n",
     }
-    return judged({name: target.send(request).status for name, request in sent.items()}, (400, 403))
+    return compare_statuses({name: target.send(request).status for name, request in sent.items()}, (400, 403))
 
 
 def own_hosts(target: Target) -> AttackResult:
-    """Counter-check: the names of this machine must still work."""
-    return judged({host: target.get(RESULTS, host=host).status for host in OWN}, (200,))
+    """Control: the names of this machine must still work."""
+    return compare_statuses({host: target.get(RESULTS, host=host).status for host in OWN}, (200,))
 
 
 def foreign_origins(target: Target) -> AttackResult:
-    """Forms from other sites, which browsers send without a preflight request; older ones without Sec-Fetch-Site."""
+    """Forms from other sites, which browsers send without a preflight request, and old ones without Sec-Fetch-Site."""
     own = f"127.0.0.1:{target.port}"
     origins = ["http://evil.example", "null", f"http://evil.example:{target.port}", "http://127.0.0.1:1"]
     origins += ["http://127.0.0.1", f"https://{own}.evil.example", f"http://localhost:{target.port}, http://{own}"]
@@ -77,18 +79,20 @@ def marked_cross_site(target: Target) -> AttackResult:
     """Forms that current browsers mark with Sec-Fetch-Site."""
     body, kind = form(EXAMPLE.read_bytes())
     sites = ("cross-site", "same-site")
-    return judged({site: target.post(JOBS, body, kind, f"Sec-Fetch-Site: {site}").status for site in sites}, (403,))
+    return compare_statuses(
+        {site: target.post(JOBS, body, kind, f"Sec-Fetch-Site: {site}").status for site in sites}, (403,)
+    )
 
 
 def own_origin(target: Target) -> AttackResult:
-    """Counter-check: the page itself, curl and other programs must still be allowed."""
+    """Control: the page itself, curl and other programs must still be allowed."""
     with target.client() as client:
         own = str(client.base_url).rstrip("/")
         seen = {}
         for name, headers in (("the page", {"Origin": own, "Sec-Fetch-Site": "same-origin"}), ("curl", {})):
             response = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, headers=headers)
             seen[name] = response.status_code
-    return judged(seen, (200,))
+    return compare_statuses(seen, (200,))
 
 
 def _posted(target: Target, sent: Mapping[str, tuple[str, str]], *more: str) -> AttackResult:
@@ -97,4 +101,4 @@ def _posted(target: Target, sent: Mapping[str, tuple[str, str]], *more: str) -> 
     seen = {}
     for name, (host, origin) in sent.items():
         seen[name] = target.post(JOBS, body, kind, f"Origin: {origin}", *more, host=host).status
-    return judged(seen, (403,))
+    return compare_statuses(seen, (403,))

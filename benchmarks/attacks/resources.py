@@ -22,9 +22,9 @@ from benchmarks.attacks.targets import (
     AttackResult,
     Target,
     address,
+    compare_statuses,
     event_number,
     form,
-    judged,
     wait,
 )
 
@@ -58,8 +58,8 @@ def large_events(target: Target) -> AttackResult:
     """Events of the page with large JSON bodies, though audio is always uploaded separately."""
     with target.client() as client:
         seen = {size: client.post(JOIN, json=_event(client, size)).status_code for size in (1, 200, 3900)}  # kB
-    found = judged({f"{size} kB": status for size, status in seen.items() if size > 1}, (413,))
-    return AttackResult(found.held and seen[1] == 200, f"{found.what}; 1 kB: {seen[1]}")
+    found = compare_statuses({f"{size} kB": status for size, status in seen.items() if size > 1}, (413,))
+    return AttackResult(found.withstood and seen[1] == 200, f"{found.behaviour}; 1 kB: {seen[1]}")
 
 
 def unread_events(target: Target) -> AttackResult:
@@ -89,9 +89,9 @@ def idle_connections(target: Target) -> AttackResult:
     finally:
         for link in links:
             link.close()
-    held = health == models == 200 and closed == len(links)
+    withstood = health == models == 200 and closed == len(links)
     return AttackResult(
-        held, f"/healthz {health}, then the API {models} after {waited:.0f} s, {closed} of {len(links)} closed"
+        withstood, f"/healthz {health}, then the API {models} after {waited:.0f} s, {closed} of {len(links)} closed"
     )
 
 

@@ -4,7 +4,16 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.attacks.targets import EXAMPLE, AttackResult, Listener, Target, event_number, form, judged, wait
+from benchmarks.attacks.targets import (
+    EXAMPLE,
+    AttackResult,
+    Listener,
+    Target,
+    compare_statuses,
+    event_number,
+    form,
+    wait,
+)
 
 PAGES: Final = ("/", "/config", "/api/v1/models", "/api/v1/results/none", "/healthz", "/docs", "/nothing", "/metrics")
 UPLOAD: Final = "/gradio_api/upload"
@@ -51,8 +60,10 @@ def urls_in_events(target: Target) -> AttackResult:
                 "/gradio_api/call/recognize", json={"data": [file, "utterance", False]}
             ).status_code
     listener.close()
-    found = judged(seen, (400, 403, 422))
-    return AttackResult(found.held and not listener.connections, f"{found.what}, {listener.connections} connections")
+    found = compare_statuses(seen, (400, 403, 422))
+    return AttackResult(
+        found.withstood and not listener.connections, f"{found.behaviour}, {listener.connections} connections"
+    )
 
 
 def developer_tools(target: Target) -> AttackResult:
@@ -60,7 +71,7 @@ def developer_tools(target: Target) -> AttackResult:
     with target.client() as client:
         seen = {path: client.get(path).status_code for path in DEVELOPERS}
         seen["process_recording"] = client.post("/gradio_api/process_recording").status_code
-    return judged(seen, (404,))
+    return compare_statuses(seen, (404,))
 
 
 def response_headers(target: Target) -> AttackResult:
@@ -114,7 +125,7 @@ def control_characters(target: Target) -> AttackResult:
     """Paths ending in characters that ``strip()`` removes, so that quota and Gradio might see different routes."""
     body, kind = form(bytes(1000), field="files")
     ends = ("%0a", "%0d", "%00", "%09", "%7f", "/%0a")
-    return judged({end: target.post(UPLOAD + end, body, kind).status for end in ends}, (400, 404))
+    return compare_statuses({end: target.post(UPLOAD + end, body, kind).status for end in ends}, (400, 404))
 
 
 def two_lengths(target: Target) -> AttackResult:
@@ -128,7 +139,7 @@ def two_lengths(target: Target) -> AttackResult:
         ("chunked first", "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n"),
     ):
         seen[name] = target.send(f"{head}{headers}\r\n".encode() + chunked).status
-    return judged(seen, (400,))
+    return compare_statuses(seen, (400,))
 
 
 def smuggling(target: Target) -> AttackResult:

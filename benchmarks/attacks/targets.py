@@ -62,12 +62,12 @@ class AttackResult:
     """Result of an attack.
 
     Attributes:
-        held: whether the server behaved as expected.
-        what: short description of its behaviour.
+        withstood: whether the server behaved as expected.
+        behaviour: short description of its behaviour.
     """
 
-    held: bool
-    what: str
+    withstood: bool
+    behaviour: str
 
 
 class Target:
@@ -156,7 +156,7 @@ def address(number: int) -> str:
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
-def judged(seen: Mapping[str, int], expected: Collection[int]) -> AttackResult:
+def compare_statuses(seen: Mapping[str, int], expected: Collection[int]) -> AttackResult:
     """Compares statuses with the expected ones; describes the unexpected ones, or how often each occurred."""
     wrong = [f"{status} for {name}" for name, status in seen.items() if status not in expected]
     if wrong:

@@ -1,6 +1,6 @@
 """Takes the screenshots of the README: ``python -m tests.browser.take_screenshots``.
 
-With a real server, the built-in model and the example clip, frame by frame.
+Uses a real server, the built-in model, and the example clip with frame scores.
 """
 
 import os
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def take(user: PageUser, path: Path) -> None:
-    """Recognizes the example and writes a screenshot of the answer."""
+    """Recognizes the example and writes a screenshot of the result."""
     page = user.page
     page.click("#example")
     expect(page.locator("#upload .file-preview")).to_be_visible()

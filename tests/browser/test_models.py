@@ -14,16 +14,16 @@ from tests.support.server_process import RunningServer, running_server
 from tests.support.transformers_checkpoints import write_classifier
 from webui.texts import Language
 
-PEERS = {"wav2vec2_base_superb": "wav2vec2", "hubert_large_superb": "hubert-large"}
+CLASSIFIERS = {"wav2vec2_base_superb": "wav2vec2", "hubert_large_superb": "hubert-large"}
 REPORT_MS = 240_000  # every model is started twice
 
 LABELS_CSV = re.compile(r"labels\s*\.csv")  # Gradio shows the suffix separately, with or without a space
 
 
 @pytest.fixture(scope="module")
-def server_with_peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    folder = tmp_path_factory.mktemp("peers")
-    for name, kind in PEERS.items():
+def server_with_classifiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("classifiers")
+    for name, kind in CLASSIFIERS.items():
         write_classifier(folder / "models" / name, kind, weighted=True)
     (folder / "models" / "broken").mkdir()
     (folder / "models" / "broken" / "config.json").write_text('{"model_type": "wav2vec2"}', "utf-8")
@@ -34,8 +34,8 @@ def server_with_peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
 
 
 @pytest.fixture
-def user(open_page: OpenPage, server_with_peers: RunningServer) -> PageUser:
-    return open_page(locale="en-US", at=server_with_peers)
+def user(open_page: OpenPage, server_with_classifiers: RunningServer) -> PageUser:
+    return open_page(locale="en-US", at=server_with_classifiers)
 
 
 def choose(user: PageUser, name: str) -> None:
@@ -52,8 +52,8 @@ def test_choosing_a_model(user: PageUser) -> None:
     expect(user.recognize().locator(".se-error")).to_contain_text("broken")
 
 
-def test_all_models_side_by_side(user: PageUser, server_with_peers: RunningServer) -> None:
-    before = len(list(server_with_peers.outputs_dir.glob("outputs_*")))
+def test_all_models_side_by_side(user: PageUser, server_with_classifiers: RunningServer) -> None:
+    before = len(list(server_with_classifiers.outputs_dir.glob("outputs_*")))
     user.load_example()
     choose(user, "Compare all models")
     answer = user.recognize()
@@ -63,7 +63,7 @@ def test_all_models_side_by_side(user: PageUser, server_with_peers: RunningServe
     for number in (1, 2):
         expect(rows.nth(number)).to_contain_text(re.compile(r"superb.*\d+\.\d%.*\d\.\d\d s"))
     expect(rows.nth(3)).to_contain_text("⚠️")
-    assert len(list(server_with_peers.outputs_dir.glob("outputs_*"))) == before + 3
+    assert len(list(server_with_classifiers.outputs_dir.glob("outputs_*"))) == before + 3
     user.page.get_by_text("中文").click()
     expect(answer.locator(".se-side")).to_contain_text("推理时间")
 
@@ -101,14 +101,14 @@ def test_a_comparison_without_labels_shows_an_error(user: PageUser) -> None:
 
 def test_a_table_cannot_name_files_of_the_server(user: PageUser, tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
-    table.write_text(f"path,label\n{EXAMPLE},other\n", "utf-8")  # it is there, and was not uploaded
+    table.write_text(f"path,label\n{EXAMPLE},other\n", "utf-8")  # the file exists on the server, but was not uploaded
     user.page.get_by_role("tab", name="Compare models").click()
     user.page.locator("#compare-files input[type=file]").set_input_files([table])
     expect(user.page.locator("#compare-files")).to_contain_text(LABELS_CSV)
     user.page.click("#compare-start")
     error = user.page.locator("#compare-report .se-error")
     expect(error).to_contain_text("labels.csv, line 2", timeout=ANSWER_MS)
-    assert "speech-emotion-compare" not in error.inner_text(), "where this machine keeps uploads is nobody's business"
+    assert "speech-emotion-compare" not in error.inner_text(), "the error reveals where the server keeps uploads"
 
 
 def test_a_comparison_can_be_cancelled(user: PageUser) -> None:
@@ -119,5 +119,5 @@ def test_a_comparison_can_be_cancelled(user: PageUser) -> None:
     user.page.wait_for_timeout(500)
     user.page.locator("#compare-files input[type=file]").set_input_files([EXAMPLE])
     expect(user.page.locator("#compare-files")).to_contain_text(EXAMPLE.stem)
-    user.page.click("#compare-start")  # waits for the end of the first: there is room for one
+    user.page.click("#compare-start")  # starts after the first has ended: only one comparison runs at a time
     expect(user.page.locator("#compare-report .se-error")).to_contain_text("Add a table", timeout=ANSWER_MS)

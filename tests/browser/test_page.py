@@ -161,7 +161,7 @@ def test_a_silent_file_gives_a_warning(open_page: OpenPage, server: RunningServe
     user.upload(silent)
     warnings = user.recognize().locator(".se-warnings")
     assert "没有检测到类似语音的信号" in warnings.inner_text()
-    assert "内置小模型" not in warnings.inner_text()  # behind "more": one line is shown
+    assert "内置小模型" not in warnings.inner_text()  # hidden until "more" is clicked: one line is shown
     warnings.get_by_text("更多（另有 1 条提示）").click()
     assert "内置小模型" in warnings.inner_text()
     assert "没有检测到类似语音的信号" in user.log()

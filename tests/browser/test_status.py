@@ -1,4 +1,4 @@
-"""The status of the models, with a hub on loopback: downloading, cancelled, resumed, ready, in an open page."""
+"""The status line of an open page during a download from a hub on loopback: downloading, cancelled, resumed, ready."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,7 +93,7 @@ def test_without_a_network_the_page_offers_a_retry(without_network: RunningServe
     expect(user.page.locator("#retry")).to_have_text("🔄 重试")
     user.screenshot("status_unreachable_zh_390")
     user.page.click("#retry")
-    expect(status.locator('[data-mood="failed"]')).to_be_visible(timeout=SOON_MS)
+    expect(status.locator('[data-state="failed"]')).to_be_visible(timeout=SOON_MS)
     expect(user.page.locator("#retry")).to_be_visible(timeout=SOON_MS)
 
 

@@ -76,7 +76,7 @@ def test_damage_in_the_middle_affects_only_the_middle(label: str) -> None:
     assert 7.5 < recording.source.duration_s < 8.2
     whole = decode(intact, limits=LIMITS).waveform
     np.testing.assert_allclose(recording.waveform[:40_000], whole[:40_000], atol=1e-6)
-    assert np.corrcoef(recording.waveform[-40_000:], whole[-40_000:])[0, 1] > 0.98  # AAC fills in noise of its own
+    assert np.corrcoef(recording.waveform[-40_000:], whole[-40_000:])[0, 1] > 0.98  # AAC fills parts with noise
     if label != "mkv-video":
         assert codes(recording) == ["audio.damaged_parts"]
 
@@ -146,19 +146,19 @@ def test_a_disk_that_fails_while_reading(label: str, good: int, monkeypatch: pyt
     assert isinstance(caught.value.__cause__, OSError)
 
 
-def _mutated(data: bytes, chance: random.Random) -> bytes:
-    kind = chance.random()
+def _mutated(data: bytes, rng: random.Random) -> bytes:
+    kind = rng.random()
     if kind < 0.2:
-        return data[: chance.randrange(1, len(data))]
-    at = chance.randrange(len(data))
+        return data[: rng.randrange(1, len(data))]
+    at = rng.randrange(len(data))
     if kind < 0.3:
-        return data[:at] + data[at + chance.randrange(1, 200) :]
+        return data[:at] + data[at + rng.randrange(1, 200) :]
     if kind < 0.4:
-        return data[:at] + chance.randbytes(chance.randrange(1, 200)) + data[at:]
+        return data[:at] + rng.randbytes(rng.randrange(1, 200)) + data[at:]
     reach = 400 if kind < 0.7 else len(data)  # the header is damaged as often as the rest
     flipped = bytearray(data)
-    for _ in range(chance.choice((1, 2, 4, 16, 64))):
-        flipped[chance.randrange(min(len(data), reach))] = chance.choice((0, 127, 128, 255, chance.randrange(256)))
+    for _ in range(rng.choice((1, 2, 4, 16, 64))):
+        flipped[rng.randrange(min(len(data), reach))] = rng.choice((0, 127, 128, 255, rng.randrange(256)))
     return bytes(flipped)
 
 
@@ -179,14 +179,14 @@ def _fuzz_seeds() -> dict[str, list[bytes]]:
 
 @sizes("count", small=15, full=1000)
 def test_mutations_give_a_recording_or_an_audio_error(capfd: pytest.CaptureFixture[str], count: int) -> None:
-    """No other exception, no sample out of range, no output, no numpy warning."""
-    chance = random.Random(20_240_104)
+    """Every file gives a recording or an ``AudioError``: no other exception, output or numpy warning."""
+    rng = random.Random(20_240_104)
     outcomes = {"recording": 0, "error": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for label, seeds in _fuzz_seeds().items():
             for turn in range(count):
-                data = _mutated(chance.choice(seeds), chance)
+                data = _mutated(rng.choice(seeds), rng)
                 try:
                     recording = decode(data, limits=LIMITS)
                 except AudioError:

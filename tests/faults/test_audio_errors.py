@@ -58,7 +58,7 @@ def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
         assert str(path) in error.message(Language.EN)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root can read every file")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = tmp_path / "private.wav"
     path.write_bytes(SPEECH)

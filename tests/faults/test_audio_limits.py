@@ -54,7 +54,7 @@ def test_a_recording_of_exactly_the_limit_is_accepted() -> None:
 
 
 def test_an_hour_of_silence_in_half_a_megabyte_stops_at_the_limit() -> None:
-    """In a separate process, to measure its memory."""
+    """Decodes in a separate process, to measure its memory."""
     program = """
 import resource, sys
 from webui.audio.decode import DecodeLimits, decode
@@ -154,7 +154,7 @@ def test_a_valid_truncated_mov_is_still_read(tmp_path: Path) -> None:
     speech = voice(20.0, 44_100)
     data = with_pyav(speech, 44_100, container="mov", codec="pcm_s16le", options={"movflags": "faststart"}, path=path)
 
-    recording = decode(data[: len(data) // 4], limits=LIMITS)  # the index names four times as many samples
+    recording = decode(data[: len(data) // 4], limits=LIMITS)  # the index lists four times as many samples
 
     assert recording.source.duration_s == pytest.approx(5.0, abs=0.3)
     assert [warning.code for warning in recording.warnings] == ["audio.incomplete"]
@@ -162,7 +162,7 @@ def test_a_valid_truncated_mov_is_still_read(tmp_path: Path) -> None:
 
 def test_decoding_in_parallel_threads() -> None:
     files = [form.make(voice(1.0, form.rate, seed=index), form.rate) for index, form in enumerate(FORMATS)]
-    alone = [decode(data, limits=LIMITS).waveform for data in files]
+    expected = [decode(data, limits=LIMITS).waveform for data in files]
     together: dict[tuple[int, int], np.ndarray] = {}
 
     def run(worker: int) -> None:
@@ -178,7 +178,7 @@ def test_decoding_in_parallel_threads() -> None:
 
     assert len(together) == 6 * len(files)
     for (_, index), waveform in together.items():
-        np.testing.assert_array_equal(waveform, alone[index])
+        np.testing.assert_array_equal(waveform, expected[index])
 
 
 def test_importing_the_decoder_is_light_and_silent() -> None:

@@ -292,18 +292,18 @@ def test_the_client_does_not_outlive_the_program(hub: Hub, target: Path, monkeyp
     assert hub.served_bytes < 2_000_000
 
 
-@pytest.mark.long  # the small form: test_the_client_does_not_outlive_the_program
+@pytest.mark.long  # in small size: test_the_client_does_not_outlive_the_program
 @BOTH
 def test_forty_kills_of_a_download(client: str, large: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGKILL at random places: the next start resumes, and no incomplete file ever has the name of the weights."""
     monkeypatch.setenv("SPEECH_EMOTION_MODELS_DIR", str(target.parent))
     command = [sys.executable, str(PATIENT_APP), "download", LARGE]
-    chance = random.Random(1)
+    rng = random.Random(1)
     weights = target / "model.pt"
     with serve(Hub(large, pause_s=0.002)) as hub:
         monkeypatch.setenv(VARIABLES[client], hub.endpoint)
         for _ in range(40):
-            goal = hub.served_bytes + chance.randrange(30_000_000)
+            goal = hub.served_bytes + rng.randrange(30_000_000)
             with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
                 wait_until(lambda goal=goal, process=process: hub.served_bytes > goal or process.poll() is not None)
                 process.kill()

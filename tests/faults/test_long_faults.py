@@ -62,7 +62,7 @@ def write_minutes(path: Path, minutes: int) -> Path:
 
 @sizes("minutes", small=20, full=300)
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path, minutes: int) -> None:
-    """Of twenty minutes the samples alone are 77 MB, the features 246 MB."""
+    """For twenty minutes, the samples would take 77 MB and the features 246 MB."""
     grown_mb = run(
         "recognize(sys.argv[1], sys.argv[3])\n"
         "before = peak_kb()\n"

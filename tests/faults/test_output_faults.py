@@ -36,7 +36,7 @@ def test_disk_full(small_disk: Path) -> None:
         write_run(small_disk, seconds=60.0)
     assert caught.value.code == "storage.disk_full"
     assert list(small_disk.iterdir()) == [first]
-    assert write_run(small_disk, seconds=1.0).name == "outputs_20240104_223000_2"  # there is space again
+    assert write_run(small_disk, seconds=1.0).name == "outputs_20240104_223000_2"  # the disk has space again
 
 
 def test_a_file_size_limit_is_reported_as_a_full_disk(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_file_size_limit_is_reported_as_a_full_disk(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
 def test_read_only_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:

@@ -1,4 +1,4 @@
-"""Writes docs/PARITY.md: ``python -m tests.parity.write_table``. Takes some minutes and 2 GB of disk for a while."""
+"""Writes docs/PARITY.md: ``python -m tests.parity.write_table``. Takes minutes, and 2 GB of disk space temporarily."""
 
 import platform
 import tempfile
@@ -24,7 +24,7 @@ The published weights cannot be part of a test, so the checkpoints here are rand
 every tensor is random (norm weights and biases, all biases, extra tokens, ALiBi scales per head with some negative),
 and the head is fitted until all nine classes occur with a median top score near 0.8. With the published weights,
 `bash run.sh verify emotion2vec_plus_large` makes the same comparison on your machine and stores the outcome
-beside them.
+next to the weights.
 
 "difference" is the largest absolute difference between the native engine and `funasr.AutoModel.generate` on the same
 samples; scores are utterance scores, features are per frame. "pooling" is the largest difference between
@@ -41,7 +41,7 @@ def stage_table(name: str, pair: Pair) -> list[str]:
 
 
 def length_table(name: str, pair: Pair) -> list[str]:
-    rows = [f"\n## Whole: {name}\n", "| clip | frames | features | scores | pooling | FunASR's top score |"]
+    rows = [f"\n## Whole clips: {name}\n", "| clip | frames | features | scores | pooling | FunASR's top score |"]
     rows.append("|---|---|---|---|---|---|")
     for seconds in SECONDS:
         clip = make_clip(round(seconds * 7), seconds)

@@ -1,4 +1,4 @@
-"""Runs commands in processes of their own, with the real service and the built-in model."""
+"""Runs commands in separate processes, with the real service and the built-in model."""
 
 import json
 import os
@@ -36,7 +36,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Runs commands with an outputs folder of their own, in English by default."""
+    """Runs commands with a separate outputs folder, in English by default."""
 
     outputs_dir: Path
 
@@ -67,7 +67,7 @@ class CommandLine:
 
 
 def read_until(process: subprocess.Popen[bytes], word: bytes) -> bytes:
-    """Reads stderr up to the line that holds ``word``."""
+    """Reads stderr up to the line that contains ``word``."""
     assert process.stderr is not None
     read = b""
     deadline = time.monotonic() + LIMIT_S

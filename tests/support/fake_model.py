@@ -1,4 +1,4 @@
-"""An implementation of the engine protocol without weights: scores follow from loudness and pitch-like statistics.
+"""An implementation of the engine protocol without weights: scores from loudness and pitch-like statistics.
 
 Frame i depends only on samples ``320 * i`` to ``320 * i + 400``, so windows, batches and joins must be exact.
 """
@@ -23,7 +23,7 @@ FEATURES: Final = 4
 
 
 class FakeModel:
-    """Takes 16 kHz, returns 50 frames a second."""
+    """A model with a sample rate of 16 kHz and 50 frames per second."""
 
     sample_rate = 16_000
     frame_rate = 50.0

@@ -1,4 +1,4 @@
-"""A copy of ``run.sh`` in a folder of its own, and stand-ins for the programs it calls.
+"""A copy of ``run.sh`` in its own folder, and stand-ins for the programs that it calls.
 
 The stand-ins are shell scripts that record their arguments; they replace CUDA, package indexes and other operating
 systems. Virtual environments, locks, signals and full disks are real.
@@ -19,8 +19,8 @@ SYSTEM_PATH: Final = "/usr/bin:/bin"
 REQUIREMENTS: Final = "torch==2.13.0\nnumpy\n"
 LOCK: Final = "numpy==2.4.6 --hash=sha256:00\nsetuptools==84.2.1 ; python_version >= '3' --hash=sha256:00\n"
 
-# A Python whose `venv`, `pip` and `uv` write down their arguments. FAIL holds patterns of calls that fail; RESOLVED is
-# what `uv pip compile` finds.
+# A Python whose `venv`, `pip` and `uv` record their arguments. FAIL contains patterns of calls that fail; RESOLVED is
+# the output of `uv pip compile`.
 STAND_IN: Final = r"""#!/bin/bash
 call="$*"
 case "$call" in
@@ -57,7 +57,7 @@ class Clone:
         return (self.folder / ".venv" / "made").read_text()
 
     def calls(self) -> list[str]:
-        """Returns the calls of the stand-ins since the last time."""
+        """Returns the calls of the stand-ins since this method was last called."""
         record = Path(self.environment["CALLS"])
         lines = record.read_text().splitlines() if record.exists() else []
         record.unlink(missing_ok=True)
@@ -90,10 +90,10 @@ def make_clone(
     """Makes a clone with stand-ins on PATH.
 
     Args:
-        folder: where to; may have any name.
+        folder: folder of the clone; may have any name.
         programs: more stand-ins by name, as shell scripts.
-        requirements: of requirements.txt.
-        lock: of requirements.lock.
+        requirements: content of requirements.txt.
+        lock: content of requirements.lock.
     """
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "run.sh", folder)

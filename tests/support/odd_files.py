@@ -1,4 +1,4 @@
-"""Recordings whose time axis, end or beginning is not the ordinary one."""
+"""Unusual recordings: gaps, late sound, tags, incomplete headers, encryption."""
 
 import io
 import struct
@@ -19,7 +19,7 @@ def remuxed(
     late_by_s: float = 0.0,
     options: dict[str, str] | None = None,
 ) -> bytes:
-    """The same packets in another file: without those of a time, or with later timestamps from a time on."""
+    """The same packets in another file: without a range of time, or with later timestamps from a given time on."""
     file = io.BytesIO()
     with av.open(io.BytesIO(data)) as source, av.open(file, "w", format=container, options=options or {}) as output:
         stream = output.add_stream_from_template(source.streams.audio[0])
@@ -39,7 +39,7 @@ def remuxed(
 
 
 def late_sound(samples: Samples, rate: int, *, container: str, codec: str, late_by_s: float) -> bytes:
-    """A film from time 0 on, whose sound starts later."""
+    """A video whose sound starts later than its picture."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         video = output.add_stream("mpeg4", rate=25)
@@ -70,7 +70,7 @@ def id3v2(content_bytes: int, *, version: int = 4, footer: bool = False) -> byte
 
 
 def id3v1() -> bytes:
-    """An ID3v1 tag, which stands at the end of a file."""
+    """An ID3v1 tag, which is at the end of a file."""
     return b"TAG" + b"Title".ljust(30, b"\0") + b"Artist".ljust(30, b" ") + bytes(64) + b"\x0c"
 
 

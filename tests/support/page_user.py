@@ -77,7 +77,7 @@ class PageUser:
         """Moves the pointer away and waits until no animation is running."""
         self.page.mouse.move(0, 0)
         self.page.evaluate("document.activeElement.blur()")
-        self.page.evaluate(TWO_FRAMES)  # then the transitions that this starts are running
+        self.page.evaluate(TWO_FRAMES)  # so that the transitions that this starts are running
         self.page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
 
     def screenshot(self, name: str) -> None:

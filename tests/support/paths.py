@@ -9,4 +9,4 @@ EXAMPLE: Final = ROOT / "examples" / "example_synthetic.wav"
 PATIENT_APP: Final = ROOT / "tests" / "support" / "patient_app.py"
 SHARED: Final = (
     ROOT.parent / "shared"
-)  # real speech and facts beside the checkout, if present; without them tests are skipped
+)  # real speech and facts next to the checkout, if present; without them tests are skipped

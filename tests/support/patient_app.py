@@ -1,4 +1,4 @@
-"""``app.py`` with more time for hubs to answer, for busy machines: usually a hub that needs over 3 s is unreachable."""
+"""``app.py`` with a longer timeout for hubs, for busy machines; a hub usually counts as unreachable after 3 s."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Long proofs in two sizes: a small form for every test run, the full form for ``bash run.sh test long``."""
+"""Long tests in two sizes: small for every test run, full for ``bash run.sh test long``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Starts servers in processes of their own, each with its own outputs folder, the real service and a real model."""
+"""Starts servers in separate processes, each with its own outputs folder, the real service and a real model."""
 
 import os
 import re

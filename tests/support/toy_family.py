@@ -1,4 +1,4 @@
-"""A model family in one file: all that a new kind of model needs besides its line in ``FAMILIES``."""
+"""A model family in one file: all that a new kind of model needs, except its line in ``FAMILIES``."""
 
 import json
 from collections.abc import Mapping

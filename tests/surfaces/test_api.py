@@ -173,18 +173,18 @@ def test_invalid_requests(client: httpx.Client, body: object, status: int, code:
 
 
 def test_invalid_bodies(client: httpx.Client) -> None:
-    where = "/api/v1/recognize"
-    problem(client.post(where, content=b"{", headers={"content-type": "application/json"}), 422, "api.bad_request")
-    assert "missing" in problem(client.post(where), 422, "api.media_type")
-    problem(client.post(where, content=b"x", headers={"content-type": "audio/wav"}), 422, "api.media_type")
-    problem(client.post(where, data={"granularity": "frame"}, files={"other": b"x"}), 422, "api.one_source")
+    address = "/api/v1/recognize"
+    problem(client.post(address, content=b"{", headers={"content-type": "application/json"}), 422, "api.bad_request")
+    assert "missing" in problem(client.post(address), 422, "api.media_type")
+    problem(client.post(address, content=b"x", headers={"content-type": "audio/wav"}), 422, "api.media_type")
+    problem(client.post(address, data={"granularity": "frame"}, files={"other": b"x"}), 422, "api.one_source")
     twice = [("audio", ("a.wav", b"x")), ("audio", ("b.wav", b"y"))]
-    problem(client.post(where, files=twice), 400, "http.400")
-    problem(client.post(where, files={"audio": ("a.txt", b"hello there, this is text")}), 422, "audio.text")
+    problem(client.post(address, files=twice), 400, "http.400")
+    problem(client.post(address, files={"audio": ("a.txt", b"hello there, this is text")}), 422, "audio.text")
     problem(client.get("/api/v1/nothing"), 404, "http.404")
 
 
-def test_a_named_model_answers_or_is_an_error(client: httpx.Client) -> None:
+def test_a_named_model_is_used_or_is_an_error(client: httpx.Client) -> None:
     assert upload(client, model="builtin").json()["model"]["name"] == "builtin"
     response = upload(client, model=LARGE)
     assert "never replaced by another one" in problem(response, 409, "request.weights_absent")

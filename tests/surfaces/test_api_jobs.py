@@ -74,10 +74,12 @@ def test_uploads_become_a_table_in_three_formats(client: httpx.Client, server: R
     assert [row["path"] for row in rows] == ["call 0.wav", "call 1.wav", "call 2.wav", "bad.mp3"]
     lines = [json.loads(line) for line in client.get(document["links"]["jsonl"]).text.splitlines()]
     columns = pyarrow.parquet.read_table(io.BytesIO(client.get(document["links"]["parquet"]).content)).to_pylist()
-    alone = client.post("/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, data={"labels": "happy,sad"}).json()
+    single = client.post(
+        "/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, data={"labels": "happy,sad"}
+    ).json()
     for row, line, column in zip(rows[:3], lines[:3], columns[:3], strict=True):
-        assert row["emotion"] == line["emotion"] == column["emotion"] == alone["emotion"]
-        assert float(row["happy"]) == line["scores"]["happy"] == column["happy"] == alone["scores"]["happy"]
+        assert row["emotion"] == line["emotion"] == column["emotion"] == single["emotion"]
+        assert float(row["happy"]) == line["scores"]["happy"] == column["happy"] == single["scores"]["happy"]
     wait_until(lambda: not (server.outputs_dir / ".jobs" / job).exists())  # uploads of an ended job are deleted
     assert client.delete(f"{JOBS}/{job}").status_code == 204
     assert client.get(f"{JOBS}/{job}").status_code == 404

@@ -21,7 +21,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 @pytest.mark.parametrize("attack", CHEAP, ids=lambda attack: f"{attack.item}: {attack.name}")
 def test_cheap_attacks_are_repelled(target: Target, attack: Attack) -> None:
     found = attempt(attack, target)
-    assert found.held, f"{found.what}; expected: {attack.expected}"
+    assert found.withstood, f"{found.behaviour}; expected: {attack.expected}"
 
 
 def test_every_item_has_an_attack() -> None:
@@ -31,8 +31,8 @@ def test_every_item_has_an_attack() -> None:
 @pytest.mark.long
 def test_all_attacks_on_all_servers(tmp_path: Path) -> None:
     holes = [
-        f"{attack.item}, {attack.name}, on {server.value}: {found.what}; expected: {attack.expected}"
+        f"{attack.item}, {attack.name}, on {server.value}: {found.behaviour}; expected: {attack.expected}"
         for attack, server, found in run_attacks(ATTACKS, tmp_path)
-        if not found.held
+        if not found.withstood
     ]
     assert holes == []

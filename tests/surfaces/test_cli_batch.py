@@ -156,7 +156,7 @@ def test_invalid_arguments(command_line: CommandLine, recordings: Path, tmp_path
     (tmp_path / "empty").mkdir()
     for arguments, message in (
         (("empty", "--out", "r.csv"), "No recording was found"),
-        ((str(recordings), "--out", "r.xlsx"), "The format can't be told"),
+        ((str(recordings), "--out", "r.xlsx"), "has no known table format"),
         ((str(recordings), "--out", "r.csv", "--granularity", "frame"), "--format jsonl"),
         ((str(recordings), "--out", "r.csv", "--labels", "joy"), "no emotion joy"),
     ):

@@ -123,9 +123,9 @@ def test_models(command_line: CommandLine) -> None:
         "size_bytes": size,
         "path": str(ROOT / "models" / "builtin"),
     }
-    people = command_line.run("models")
-    assert re.search(r"^builtin +yes ", people.text, re.MULTILINE)
-    assert "auto currently means builtin" in people.err
+    table = command_line.run("models")
+    assert re.search(r"^builtin +yes ", table.text, re.MULTILINE)
+    assert "auto currently means builtin" in table.err
 
 
 def test_an_invalid_setting(command_line: CommandLine) -> None:

@@ -53,7 +53,7 @@ def test_download_recognize_and_remove(command_line: CommandLine, published: Pat
     assert document["model"]["name"] == "builtin"
 
 
-def test_a_listed_classifier_by_name_and_any_by_its_repository(command_line: CommandLine, tmp_path: Path) -> None:
+def test_a_listed_classifier_by_name_and_another_by_its_repository(command_line: CommandLine, tmp_path: Path) -> None:
     models_dir, files = tmp_path / "models", tmp_path / "files"
     write_classifier(files, "wav2vec2", weighted=True)
     (files / "pytorch_model.bin").write_bytes(b"the same weights in the old format")
@@ -117,12 +117,12 @@ def test_remove_needs_confirmation(command_line: CommandLine, published: Path, t
 
 def answer_on_a_terminal(environment: dict[str, str], answer: str) -> tuple[int, bool]:
     """Runs ``remove`` on a terminal and types ``answer``; returns its exit code and whether the weights still exist."""
-    ours, theirs = pty.openpty()
-    os.write(ours, f"{answer}\n".encode())
+    controller, terminal = pty.openpty()
+    os.write(controller, f"{answer}\n".encode())
     command = [sys.executable, str(ROOT / "app.py"), "remove", LARGE]
     done = subprocess.run(
-        command, stdin=theirs, stderr=subprocess.DEVNULL, env={**os.environ, **environment}, check=False
+        command, stdin=terminal, stderr=subprocess.DEVNULL, env={**os.environ, **environment}, check=False
     )
-    os.close(ours)
-    os.close(theirs)
+    os.close(controller)
+    os.close(terminal)
     return done.returncode, (Path(environment["SPEECH_EMOTION_MODELS_DIR"]) / LARGE / "model.pt").is_file()

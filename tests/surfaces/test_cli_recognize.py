@@ -70,7 +70,7 @@ def test_a_bad_file_does_not_stop_the_others(command_line: CommandLine, tmp_path
     assert "2 of 3 files failed." in ended.err
 
 
-def test_if_all_fail_the_exit_code_is_the_first_one(command_line: CommandLine, tmp_path: Path) -> None:
+def test_if_all_files_fail_the_exit_code_is_that_of_the_first(command_line: CommandLine, tmp_path: Path) -> None:
     empty = tmp_path / "empty.wav"
     empty.touch()
     ended = command_line.run("recognize", empty, tmp_path, LC_ALL="zh_CN.UTF-8")

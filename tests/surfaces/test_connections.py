@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from tests.support.certificates import self_signed
 from tests.support.waiting import wait_until
-from webui.http import connections as counting
+from webui.http import connections as connections_module
 from webui.http import guarded_http
 from webui.http.connections import Connections
 from webui.server.listen import open_listener
@@ -78,7 +78,7 @@ def serving(connections: Connections, send_buffer: int = 0, **tls: Any) -> Itera
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _quick() -> Iterator[None]:
+def _short_limit() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(guarded_http, "HEAD_S", HEAD_S)
         yield
@@ -95,7 +95,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with TLS that treats loopback like any other address."""
     certificate, key = self_signed(tmp_path_factory.mktemp("tls"), "localhost")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "LOOPBACK", ())
+        patch.setattr(connections_module, "LOOPBACK", ())
         connections = Connections(total=1000, per_address=LIMIT)
     with serving(connections, ssl_certfile=certificate, ssl_keyfile=key) as url:
         yield url
@@ -250,7 +250,7 @@ def test_the_end_of_a_response_may_be_read_slowly() -> None:
 
 
 def test_a_short_unread_body(server: str) -> None:
-    """It is discarded, and the next request is answered."""
+    """The body is discarded, and the next request is answered."""
     with connect(server) as link:
         link.sendall(HEAD + b"Content-Length: 4\r\n\r\n")
         assert response_of(link).startswith(b"HTTP/1.1 200")
@@ -343,8 +343,8 @@ def test_connections_of_one_address_are_limited(secured: str) -> None:
             link = insecure_context().wrap_socket(connect(secured), server_hostname="localhost")
             held.append(stack.enter_context(link))
             link.sendall(WAITING_BODY)
-        where = f"{secured}/models"
-        wait_until(lambda: httpx.get(where, verify=False, timeout=CLOSED_S).status_code != 200)
-        answer = httpx.get(where, verify=False, timeout=CLOSED_S)
+        address = f"{secured}/models"
+        wait_until(lambda: httpx.get(address, verify=False, timeout=CLOSED_S).status_code != 200)
+        answer = httpx.get(address, verify=False, timeout=CLOSED_S)
         assert (answer.status_code, answer.json()["code"]) == (429, "access.too_many_of_address")
         assert httpx.get(f"{secured}/healthz", verify=False, timeout=CLOSED_S).status_code == 200

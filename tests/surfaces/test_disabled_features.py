@@ -21,7 +21,7 @@ from webui.ui.shared_files import SharedFiles
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    outputs_dir = tmp_path_factory.mktemp("doors") / "outputs"
+    outputs_dir = tmp_path_factory.mktemp("features") / "outputs"
     with running_server(outputs_dir, program=REPORT_CONNECTIONS + PROGRAM, max_audio_s_per_hour=10) as started:
         yield started
     assert started.errors.read_text() == ""

@@ -1,8 +1,8 @@
-"""Dockerfile and .dockerignore against the program: the tree that the image would hold is made, and started.
+"""Dockerfile and .dockerignore: the tests copy the files of the image into a read-only folder and start the program.
 
-It starts as the image's user (where root runs the tests, and that user may read this Python), with nothing of this
-environment but PATH, in a tree that nothing may be written to, and behind a proxy that doesn't answer: Docker's client
-gives containers the proxy of its configuration.
+The program runs as the user of the image (if the tests run as root and that user can read this Python), with no
+environment variables except PATH and those of the image, and with a proxy that does not respond,
+because Docker's client passes the proxy of its configuration on to containers.
 """
 
 import fnmatch
@@ -33,7 +33,7 @@ FORBIDDEN: Final = ("tests", "training", "outputs", ".git", ".venv", "benchmarks
 
 @dataclass
 class Image:
-    """What the instructions say."""
+    """The instructions of the Dockerfile, parsed."""
 
     base: str = ""
     copies: list[list[str]] = field(default_factory=list)
@@ -81,8 +81,8 @@ def image() -> Image:
 
 
 def ignored(path: Path) -> bool:
-    """Whether .dockerignore keeps a file of the project out: the last rule that fits decides."""
-    verdict = False
+    """Returns whether .dockerignore excludes a file of the project: the last matching rule decides."""
+    excluded = False
     relative = path.relative_to(ROOT).as_posix()
     names = [relative, *(parent.as_posix() for parent in Path(relative).parents)][:-1]
     for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines():
@@ -90,15 +90,15 @@ def ignored(path: Path) -> bool:
             continue
         rule = line.removeprefix("!")
         short = rule.removeprefix("**/")
-        fits = any(fnmatch.fnmatch(name, rule) or (rule != short and Path(name).name == short) for name in names)
-        if fits:
-            verdict = not line.startswith("!")
-    return verdict
+        matches = any(fnmatch.fnmatch(name, rule) or (rule != short and Path(name).name == short) for name in names)
+        if matches:
+            excluded = not line.startswith("!")
+    return excluded
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    """A folder that another user can enter, as pytest's own can't be."""
+    """A folder that other users can enter, unlike pytest's temporary folders."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -106,14 +106,14 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def tree(image: Image, place: Path) -> Path:
-    """The folder /app of the image; nobody but root can write to it."""
+    """The folder /app of the image, which only root can write to."""
     folder = place / "app"
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     context = [ROOT / line for line in listed.splitlines() if (ROOT / line).is_file() and not ignored(ROOT / line)]
     for *sources, target in image.copies:
         for source in sources:
             taken = [path for path in context if path == ROOT / source or path.is_relative_to(ROOT / source)]
-            assert taken, f"COPY {source}: nothing of it is in the build's context"
+            assert taken, f"COPY {source}: the build context has no such file"
             for path in taken:
                 inner = path.name if path == ROOT / source else path.relative_to(ROOT / source)
                 copy = folder / target / inner
@@ -127,7 +127,7 @@ def tree(image: Image, place: Path) -> Path:
 
 @pytest.fixture
 def user(image: Image, tree: Path, place: Path) -> dict[str, Any]:
-    """Arguments for subprocess: the image's user, where we may become it and it may read what Python is made of."""
+    """Arguments for subprocess to run as the image's user; empty if that is not possible here."""
     home = place / "home"
     home.mkdir()
     if os.geteuid() != 0:
@@ -142,7 +142,7 @@ def user(image: Image, tree: Path, place: Path) -> dict[str, Any]:
         return {}
 
 
-def test_the_settings_exist_and_the_volumes_are_theirs(image: Image) -> None:
+def test_the_settings_exist_and_name_the_volumes(image: Image) -> None:
     given = {name.removeprefix(ENV_PREFIX).lower(): value for name, value in image.environment.items()}
     settings = {name: value for name, value in given.items() if f"{ENV_PREFIX}{name.upper()}" in image.environment}
     parsed = Settings(**settings)  # type: ignore[arg-type]
@@ -152,8 +152,8 @@ def test_the_settings_exist_and_the_volumes_are_theirs(image: Image) -> None:
     assert all(volume in made for volume in image.volumes)
 
 
-def test_it_runs_as_nobody_special_on_the_python_of_the_project(image: Image) -> None:
-    assert int(image.user) > 0  # a name would not do where a cluster demands that it isn't root
+def test_the_user_is_not_root_and_the_python_is_supported(image: Image) -> None:
+    assert int(image.user) > 0  # a number: a cluster can't check that a name is not root
     assert f"--uid {image.user} speech" in " ".join(image.runs)
     assert "chown -R speech:speech /data" in " ".join(image.runs)
     found = re.fullmatch(r"python:3\.(\d+)-slim-bookworm", image.base)
@@ -161,7 +161,7 @@ def test_it_runs_as_nobody_special_on_the_python_of_the_project(image: Image) ->
     assert f">=3.{found[1]}" in (ROOT / "pyproject.toml").read_text("utf-8")
 
 
-RECORDING = """#!/bin/sh
+RECORDER = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$CALLS"
 for word; do case $word in *.lock | *.txt) [ -r "$word" ] || exit 3 ;; esac; done
 case " $* " in *" $FAIL "*) exit 1 ;; esac
@@ -178,17 +178,17 @@ def build(image: Image, tree: Path, place: Path, **arguments: str) -> tuple[int,
     calls.unlink(missing_ok=True)
     (place / "bin").mkdir(exist_ok=True)
     for name in ("pip", "uv"):
-        (place / "bin" / name).write_text(RECORDING)
+        (place / "bin" / name).write_text(RECORDER)
         (place / "bin" / name).chmod(0o755)
     (line,) = [run for run in image.runs if "requirements.lock" in run]
-    around = {"PATH": f"{place / 'bin'}:/usr/bin:/bin", "CALLS": str(calls), "FAIL": "nothing"}
-    around |= image.arguments | arguments
-    code = subprocess.run(["/bin/sh", "-c", line], cwd=tree, env=around, check=False).returncode
+    environment = {"PATH": f"{place / 'bin'}:/usr/bin:/bin", "CALLS": str(calls), "FAIL": "nothing"}
+    environment |= image.arguments | arguments
+    code = subprocess.run(["/bin/sh", "-c", line], cwd=tree, env=environment, check=False).returncode
     return code, calls.read_text("utf-8").splitlines()
 
 
 @pytest.mark.parametrize("torch", ["cpu", "cu130"])
-def test_packages_come_as_run_sh_brings_them(image: Image, tree: Path, place: Path, torch: str) -> None:
+def test_packages_are_installed_as_by_run_sh(image: Image, tree: Path, place: Path, torch: str) -> None:
     assert image.arguments == {"TORCH": "cpu", "PIP_INDEX_URL": "https://pypi.org/simple"}
     mirror = "https://mirror.example/simple"  # pip reads PIP_INDEX_URL by itself, uv doesn't
     code, calls = build(image, tree, place, TORCH=torch, PIP_INDEX_URL=mirror)
@@ -207,19 +207,19 @@ def test_packages_come_as_run_sh_brings_them(image: Image, tree: Path, place: Pa
 
 
 @pytest.mark.parametrize("failing", ["install", "--torch-backend=cpu", "--require-hashes"])
-def test_no_image_without_its_packages(image: Image, tree: Path, place: Path, failing: str) -> None:
+def test_the_build_fails_if_an_installation_fails(image: Image, tree: Path, place: Path, failing: str) -> None:
     code, calls = build(image, tree, place, FAIL=failing)
     assert code != 0
     assert failing in calls[-1].split()
 
 
-def test_uv_knows_the_builds_of_torch_that_are_named() -> None:
-    told = subprocess.run(
+def test_uv_supports_the_documented_builds_of_torch() -> None:
+    usage = subprocess.run(
         [sys.executable, "-m", "uv", "pip", "install", "--help"], capture_output=True, text=True, check=False
     )
-    if told.returncode != 0:
-        pytest.skip("uv is not installed beside this Python")
-    known = re.search(r"--torch-backend <TORCH_BACKEND>.*?possible\s+values:\s+([^\]]*)", told.stdout, re.DOTALL)
+    if usage.returncode != 0:
+        pytest.skip("uv is not installed next to this Python")
+    known = re.search(r"--torch-backend <TORCH_BACKEND>.*?possible\s+values:\s+([^\]]*)", usage.stdout, re.DOTALL)
     assert known is not None
     named = {"cpu", "auto"}
     for file in ("Dockerfile", "docs/DEPLOY.md", "docs/zh/DEPLOY.md", "docs/SETTINGS.md", "run.sh"):
@@ -228,7 +228,7 @@ def test_uv_knows_the_builds_of_torch_that_are_named() -> None:
     assert named <= set(re.split(r"[,\s]+", known[1]))
 
 
-def test_nothing_else_is_in_it(tree: Path) -> None:
+def test_the_image_contains_only_what_the_program_needs(tree: Path) -> None:
     names = {path.relative_to(tree).parts[0] for path in tree.rglob("*") if path.is_file()}
     assert names.isdisjoint(FORBIDDEN)
     assert {path.name for path in (tree / "docs").iterdir()} >= {"SETTINGS.md", "FAQ.md", "zh"}  # `--help` names them
@@ -237,13 +237,13 @@ def test_nothing_else_is_in_it(tree: Path) -> None:
     assert sum(path.stat().st_size for path in tree.rglob("*") if path.is_file()) < 15_000_000
 
 
-def test_what_is_in_it_starts_answers_and_is_healthy(
+def test_the_program_in_the_image_starts_and_recognizes(
     image: Image, tree: Path, place: Path, user: dict[str, Any]
 ) -> None:
     home, port, before = place / "home", free_port(), sorted(tree.rglob("*"))
-    around = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)} | image.environment
-    around |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), DEAD_PROXY)
-    around |= {
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)} | image.environment
+    environment |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), DEAD_PROXY)
+    environment |= {
         f"{ENV_PREFIX}PORT": str(port),
         f"{ENV_PREFIX}MODELS_DIR": str(home / "models"),
         f"{ENV_PREFIX}OUTPUTS_DIR": str(home / "outputs"),
@@ -252,13 +252,13 @@ def test_what_is_in_it_starts_answers_and_is_healthy(
     }
     assert image.command[0] == image.health[0] == "python"
     health = [sys.executable, *image.health[1:]]
-    assert subprocess.run(health, env=around, capture_output=True, check=False, **user).returncode != 0
+    assert subprocess.run(health, env=environment, capture_output=True, check=False, **user).returncode != 0
     command = [sys.executable, *image.command[1:]]
-    program = subprocess.Popen(command, cwd=tree, env=around, stdout=subprocess.PIPE, **user)
+    program = subprocess.Popen(command, cwd=tree, env=environment, stdout=subprocess.PIPE, **user)
     try:
         assert program.stdout is not None
         assert b"Running on local URL" in program.stdout.readline()
-        assert subprocess.run(health, env=around, check=False, **user).returncode == 0
+        assert subprocess.run(health, env=environment, check=False, **user).returncode == 0
         example = (tree / "examples" / "example_synthetic.wav").read_bytes()
         with httpx.Client(trust_env=False, timeout=60) as client:
             answer = client.post(f"http://127.0.0.1:{port}/api/v1/recognize", files={"audio": example})
@@ -269,5 +269,5 @@ def test_what_is_in_it_starts_answers_and_is_healthy(
         program.send_signal(signal.SIGTERM)
         started = time.monotonic()
         assert program.wait(30) == 0
-        assert time.monotonic() - started < 10  # what `docker stop` waits
-    assert sorted(tree.rglob("*")) == before  # root would have been allowed to
+        assert time.monotonic() - started < 10  # the time that `docker stop` waits
+    assert sorted(tree.rglob("*")) == before  # the image's user can't write there, but root can

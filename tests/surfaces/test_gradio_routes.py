@@ -152,7 +152,7 @@ def raw(server: RunningServer, target: str, method: str = "GET") -> int:
 
 def test_no_spelling_makes_the_server_fetch_a_url(server: RunningServer) -> None:
     url = "http://fetched.invalid/a.wav"
-    encoded = "".join(f"%{ord(sign):02x}" for sign in url)
+    encoded = "".join(f"%{ord(character):02x}" for character in url)
     spelled = [
         f"file={url}", f"file/{url}", f"file={encoded}", f"file/{encoded}", f"file=%20{url}", f"file=%09{url}",
         f"file=HTTP{url[4:]}", f"file=/{url}", f"file=//{url[7:]}", f"file=./{url}", f"FILE={url}", f"file%3d{url}",

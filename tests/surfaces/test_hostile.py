@@ -67,7 +67,7 @@ def watch(secrets: Path) -> Iterator[Watch]:
         pytest.skip("no inotify")
     with watching(secrets) as seen:
         (secrets / "secret.aac").read_bytes()
-        assert "secret.aac" in seen.opened()  # recording works
+        assert "secret.aac" in seen.opened()  # the watch works
         yield seen
 
 
@@ -162,7 +162,7 @@ def test_bombs(client: httpx.Client, server: RunningServer) -> None:
 
 
 def test_silent_connections(server: RunningServer) -> None:
-    """The longest idle ones are closed; tests/surfaces/test_connections.py has more about connections."""
+    """The connections that have been idle for longest are closed; test_connections.py has more tests."""
     port = int(server.url.rsplit(":", 1)[1])
     with ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=120)) for _ in range(60)]

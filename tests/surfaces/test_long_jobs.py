@@ -1,4 +1,4 @@
-"""The full forms of proofs about jobs, which need minutes: the small ones are in test_api_jobs and unit/service."""
+"""The job tests in full size, which need minutes; the small ones are in test_api_jobs and unit/service."""
 
 import subprocess
 import sys

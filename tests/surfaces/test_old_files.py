@@ -90,7 +90,7 @@ def test_an_old_batch_is_resumed(command_line: CommandLine, tmp_path: Path) -> N
     database.close()
     ended = command_line.run("batch", recordings, "--out", tmp_path / "results.csv", "--resume")
     assert ended.code == 0, ended.err
-    assert "2 of 6 are done already" in ended.err
+    assert "2 of 6 are already done" in ended.err
     with (tmp_path / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["state"] for row in rows} == {"done"}

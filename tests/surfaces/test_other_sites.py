@@ -91,7 +91,7 @@ def test_requests_of_other_origins_are_refused(client: httpx.Client) -> None:
     assert code_of(request(client, "localhost", "POST", sec_fetch_site="same-site")) == "access.cross_site"
 
 
-def test_requests_of_the_own_page_are_accepted(client: httpx.Client, server: RunningServer) -> None:
+def test_requests_of_this_server_s_page_are_accepted(client: httpx.Client, server: RunningServer) -> None:
     own = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}
     assert client.post("/api/v1/recognize", headers=own).status_code == 422
     assert request(client, "proxy.example", "POST", origin="https://proxy.example").status_code == 422

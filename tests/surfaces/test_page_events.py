@@ -63,7 +63,7 @@ def hold(server: RunningServer) -> Iterator[Path]:
 
 
 class Caller:
-    """A client with an address of its own."""
+    """A client with its own address."""
 
     def __init__(self, server: RunningServer, address: str) -> None:
         transport = httpx.HTTPTransport(local_address=address)

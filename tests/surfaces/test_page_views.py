@@ -108,8 +108,8 @@ def test_the_model_that_answered_is_named(language: Language) -> None:
     answer = text_of(answer_html(make_result(), language))
     assert "small" in answer
     assert "Emotion2Vec+ Large" in answer
-    assert answer.count("CC BY-NC-SA 4.0") == 2  # beside the name, and in the warning
-    assert text("page.honest", language).split("，")[0].split(",")[0] in answer
+    assert answer.count("CC BY-NC-SA 4.0") == 2  # next to the name, and in the warning
+    assert text("page.disclaimer", language).split("，")[0].split(",")[0] in answer
     native = answer_html(make_result(engine="native"), language)
     assert "Emotion2Vec+ Large" not in text_of(native[native.index("se-model") :])
 
@@ -127,7 +127,7 @@ def test_warnings_are_one_line_with_the_details_behind_it(language: Language) ->
     line, details = html.split("</summary>")
     assert escape(builtin.short(language) or "") in line
     assert "ConnectError" not in line
-    assert text("page.more_warnings", language, count=1) in text_of(line)  # the reason is no warning of its own
+    assert text("page.more_warnings", language, count=1) in text_of(line)  # the reason does not count as a warning
     items = re.findall("<li>(.*?)</li>", details)
     assert items == [escape(notice.message(language)) for notice in (builtin, offline, clipped)]
     alone = text_of(warnings_html((offline, builtin), language).split("</summary>")[0])
@@ -173,7 +173,7 @@ def test_file_names_are_escaped(name: str) -> None:
 
 
 def test_an_error_is_an_alert() -> None:
-    html = error_card_html("page.trouble_audio", "It <is> broken.", Language.EN)
+    html = error_card_html("page.error_title_audio", "It <is> broken.", Language.EN)
     assert 'role="alert"' in html
     assert "It &lt;is&gt; broken." in html
     assert text("page.empty", Language.ZH) in empty_html(Language.ZH)
@@ -182,10 +182,10 @@ def test_an_error_is_an_alert() -> None:
 @pytest.mark.parametrize(
     ("error", "title"),
     [
-        (AudioDecodeError("audio.too_short", found_ms=3.0, expected_ms=25.0), "page.trouble_audio"),
-        (InferenceError("audio.too_short", found_ms=3.0, expected_ms=25.0), "page.trouble_model"),
-        (RequestError("page.no_audio"), "page.trouble_request"),
-        (OutputError("storage.failed", folder="f", reason="r"), "page.trouble_output"),
+        (AudioDecodeError("audio.too_short", found_ms=3.0, expected_ms=25.0), "page.error_title_audio"),
+        (InferenceError("audio.too_short", found_ms=3.0, expected_ms=25.0), "page.error_title_model"),
+        (RequestError("page.no_audio"), "page.error_title_request"),
+        (OutputError("storage.failed", folder="f", reason="r"), "page.error_title_output"),
     ],
 )
 def test_every_error_keeps_its_message(error: SpeechEmotionError, title: str) -> None:

@@ -38,7 +38,7 @@ def test_first_start_sets_up_and_second_does_not(clone: Clone) -> None:
     assert done.returncode == 0, done.stderr
     assert clone.calls() == [*FRESH, "app.py"]
     assert (clone.folder / ".setup" / "constraints.txt").read_text() == "setuptools==84.2.1\n"
-    assert done.stdout == f"{clone.folder} serves\n"  # set-up speaks on stderr
+    assert done.stdout == f"{clone.folder} serves\n"  # set-up prints to stderr
     assert "[3/3] Installing requirements.lock" in done.stderr
 
     again = clone.run("recognize", "a b.wav", "--json")
@@ -60,7 +60,7 @@ def test_set_up_leaves_stdin_to_the_command(clone: Clone) -> None:
     )
 
 
-def test_symlinked_and_from_elsewhere(clone: Clone, tmp_path: Path) -> None:
+def test_run_through_symbolic_links(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     first = tmp_path / "bin" / "hop"
     first.symlink_to(f"../{clone.folder.name}/run.sh")
@@ -74,13 +74,13 @@ def test_a_copy_with_its_venv_needs_no_network(clone: Clone) -> None:
     clone.run()
     clone.calls()
     carried = shutil.copytree(clone.folder, clone.folder.with_name("carried"), symlinks=True)
-    shutil.rmtree(clone.folder)  # the other machine: the same path and Python, no index to reach
+    shutil.rmtree(clone.folder)  # as on another machine: the same path and Python, without a network
     carried.rename(clone.folder)
     assert clone.run("models", FAIL="install").stderr == ""
     assert clone.calls() == ["app.py models"]
 
 
-def test_a_changed_lock_is_installed_alone(clone: Clone) -> None:
+def test_after_a_change_of_the_lock_only_the_lock_is_installed(clone: Clone) -> None:
     clone.run()
     clone.calls()
     (clone.folder / "requirements.lock").write_text(LOCK.replace("2.4.6", "2.4.7"))
@@ -90,7 +90,7 @@ def test_a_changed_lock_is_installed_alone(clone: Clone) -> None:
     assert clone.calls() == ["app.py"]
 
 
-def test_changed_ranges_alone_change_nothing(clone: Clone) -> None:
+def test_a_change_of_the_ranges_installs_nothing(clone: Clone) -> None:
     clone.run()
     clone.calls()
     (clone.folder / "requirements.txt").write_text("torch==2.13.0\nnumpy>=2\n")
@@ -98,7 +98,7 @@ def test_changed_ranges_alone_change_nothing(clone: Clone) -> None:
     assert clone.calls() == ["app.py"]
 
 
-def test_another_torch_is_installed(clone: Clone) -> None:
+def test_another_version_of_torch_is_installed(clone: Clone) -> None:
     clone.run()
     clone.calls()
     (clone.folder / "requirements.txt").write_text("torch==2.14.0\nnumpy\n")
@@ -106,7 +106,7 @@ def test_another_torch_is_installed(clone: Clone) -> None:
     assert clone.calls() == [FRESH[1].replace("2.13.0", "2.14.0"), FRESH[2], "app.py"]
 
 
-def test_the_tests_have_a_lock_of_their_own(clone: Clone) -> None:
+def test_the_tests_use_their_own_lock(clone: Clone) -> None:
     clone.run()
     clone.calls()
     clone.run("test", "unit", "--", "-k", "a b")
@@ -118,14 +118,14 @@ def test_the_tests_have_a_lock_of_their_own(clone: Clone) -> None:
     assert clone.calls() == ["app.py"]
 
 
-def test_training_runs_beside_the_program(clone: Clone) -> None:
+def test_training_is_a_separate_module(clone: Clone) -> None:
     clone.run()
     clone.calls()
     clone.run("train", "--data", "my voices")
     assert clone.calls() == ["-m training --data my voices"]
 
 
-def test_another_version_of_python_remakes_the_venv(clone: Clone) -> None:
+def test_the_venv_is_replaced_for_another_version_of_python(clone: Clone) -> None:
     clone.run()
     clone.calls()
     clone.run(VERSION="3.13")
@@ -133,7 +133,7 @@ def test_another_version_of_python_remakes_the_venv(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize("damage", ["moved", "broken", "half-made"])
-def test_a_useless_venv_is_remade(clone: Clone, damage: str) -> None:
+def test_an_unusable_venv_is_replaced(clone: Clone, damage: str) -> None:
     clone.run()
     clone.calls()
     venv = clone.folder / ".venv"
@@ -149,7 +149,7 @@ def test_a_useless_venv_is_remade(clone: Clone, damage: str) -> None:
     assert not (venv / "leftover").exists()
 
 
-def test_a_sound_venv_of_somebody_else_is_used(clone: Clone) -> None:
+def test_a_usable_venv_made_by_the_user_is_kept(clone: Clone) -> None:
     clone.run()
     clone.calls()
     (clone.folder / ".venv" / "made").unlink()
@@ -159,15 +159,15 @@ def test_a_sound_venv_of_somebody_else_is_used(clone: Clone) -> None:
     assert (clone.folder / ".venv" / "theirs").exists()
 
 
-def test_a_failed_installation_is_taken_up_again(clone: Clone) -> None:
+def test_a_failed_installation_is_resumed(clone: Clone) -> None:
     failed = clone.run(FAIL="requirements.lock")
     assert failed.returncode == 1
     assert "Check the network" in failed.stderr
-    assert clone.calls()[-1] == (  # pip is tried where uv fails
+    assert clone.calls()[-1] == (  # pip is tried after uv has failed
         "-m pip install --disable-pip-version-check --no-input --no-deps --require-hashes -r ./requirements.lock"
     )
     assert clone.run().returncode == 0
-    assert clone.calls() == [FRESH[2], "app.py"]  # the torch that is in stays in
+    assert clone.calls() == [FRESH[2], "app.py"]  # torch is installed already
 
 
 def test_a_failed_update_leaves_the_venv_usable(clone: Clone) -> None:
@@ -180,7 +180,7 @@ def test_a_failed_update_leaves_the_venv_usable(clone: Clone) -> None:
     assert clone.calls() == ["app.py"]
 
 
-def test_two_at_once_set_up_once(clone: Clone) -> None:
+def test_two_simultaneous_runs_set_up_once(clone: Clone) -> None:
     first = clone.start("models", SLOW="2")
     second = clone.start("doctor", SLOW="2")
     errors = [process.communicate(timeout=60)[1] for process in (first, second)]
@@ -188,10 +188,10 @@ def test_two_at_once_set_up_once(clone: Clone) -> None:
     calls = clone.calls()
     assert calls[:3] == FRESH
     assert sorted(calls[3:]) == ["app.py doctor", "app.py models"]
-    assert sum("Another run.sh is installing" in said for said in errors) == 1
+    assert sum("Another run.sh is installing" in error for error in errors) == 1
 
 
-def test_ctrl_c_while_setting_up(clone: Clone) -> None:
+def test_ctrl_c_during_set_up(clone: Clone) -> None:
     process = clone.start(SLOW="30")
     deadline = time.monotonic() + 30
     while "requirements.lock" not in _read(Path(clone.environment["CALLS"])):
@@ -208,7 +208,7 @@ def test_ctrl_c_while_setting_up(clone: Clone) -> None:
     assert clone.calls() == [*FRESH, "app.py"]
 
 
-def test_an_older_python_is_named_with_what_to_install(clone: Clone) -> None:
+def test_without_a_suitable_python_the_error_names_packages(clone: Clone) -> None:
     bare = clone.folder.parent / "bare"  # a system whose only Python is too old
     bare.mkdir()
     for name in ("bash", "dirname", "cat", "cmp", "mkdir", "rm", "df", "awk", "sed", "basename", "uname"):
@@ -229,7 +229,7 @@ def test_an_older_python_is_named_with_what_to_install(clone: Clone) -> None:
     assert not (clone.folder / ".venv").exists()
 
 
-def test_too_small_a_disk_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+def test_too_little_disk_space_is_reported_before_set_up(tmp_path: Path) -> None:
     header = "Filesystem 1024-blocks Used Available Capacity Mounted on"
     small = f"#!/bin/sh\necho '{header}'\necho 'map auto home 99 9 1536000 84% /'\n"
     clone = make_clone(tmp_path / "clone", programs={"df": small})
@@ -240,14 +240,14 @@ def test_too_small_a_disk_is_refused_before_anything_is_done(tmp_path: Path) -> 
     assert clone.calls() == []
 
 
-def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_is_reported(tmp_path: Path) -> None:
     full = '#!/bin/sh\n[ -d "$CLONE/.venv" ] && free=100 || free=9000000\necho "disk 9 9 $free 84% /"\n'
     clone = make_clone(tmp_path / "clone", programs={"df": full})
     done = clone.run(FAIL="requirements.lock")
     assert done.returncode == 1
     assert "The disk is full (0 MB free)" in done.stderr
     assert not any("pip install" in call and "requirements" in call and "uv" not in call for call in clone.calls())
-    assert clone.made == "unfinished"  # half-unpacked packages are not trusted
+    assert clone.made == "unfinished"  # packages may be incomplete
 
 
 def test_a_real_virtual_environment(real: Clone) -> None:
@@ -265,7 +265,7 @@ def test_a_real_virtual_environment(real: Clone) -> None:
     assert "[1/3] Creating .venv" in again.stderr
 
 
-def test_an_active_venv_is_not_what_it_remakes_itself_from(real: Clone) -> None:
+def test_an_active_venv_is_not_replaced_with_its_own_python(real: Clone) -> None:
     assert real.run().returncode == 0
     (real.folder / ".venv" / "made").write_text("unfinished")
     active = f"{real.folder}/.venv/bin:{real.environment['PATH']}"
@@ -273,7 +273,7 @@ def test_an_active_venv_is_not_what_it_remakes_itself_from(real: Clone) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+def test_a_read_only_folder(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     clone = make_clone(tmp_path / "clone")
@@ -292,8 +292,8 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
         subprocess.run(["umount", clone.folder], check=True)
 
 
-def test_the_real_thing(tmp_path: Path) -> None:
-    """Needs a checkout that run.sh itself has set up, as CI's is."""
+def test_a_real_checkout(tmp_path: Path) -> None:
+    """Needs a checkout that was set up by run.sh, as in CI."""
     made = ROOT / ".venv" / "made"
     if not made.exists() or f"at={ROOT}" not in made.read_text():
         pytest.skip("this checkout was not set up by run.sh")
@@ -311,7 +311,7 @@ def test_the_real_thing(tmp_path: Path) -> None:
     )
     assert server.stdout is not None
     assert server.stdout.readline() == f"Running on local URL: http://localhost:{port}\n"
-    server.send_signal(signal.SIGINT)  # to the process that bash became
+    server.send_signal(signal.SIGINT)  # run.sh has replaced itself by the server with `exec`
     assert server.wait(30) == 0
     server.stdout.close()
 

@@ -47,7 +47,7 @@ triton==3.7.0 \\\\
 
 @dataclass(frozen=True)
 class Index:
-    """A package index that is no one's but the test's, as a mirror is: the files, and no hashes beside them."""
+    """A package index on loopback. Like some mirrors, it serves files without their hashes."""
 
     folder: Path
     url: str
@@ -125,7 +125,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 
 @pytest.fixture(scope="module", params=["uv", "pip"])
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, index: Index) -> Clone:
-    """A clone that installs from the index, with uv or, where there is none, with pip."""
+    """A clone that installs from the index, with uv or, without it, with pip."""
     return real_clone(tmp_path_factory.mktemp(request.param), index, with_uv=request.param == "uv")
 
 
@@ -136,7 +136,7 @@ def real_clone(tmp_path: Path, index: Index, *, with_uv: bool) -> Clone:
     environment |= {"UV_CACHE_DIR": str(tmp_path / "uv-cache"), "UV_NO_CONFIG": "1"}
     if with_uv:
         if not UV.exists():
-            pytest.skip("uv is not installed beside this Python")
+            pytest.skip("uv is not installed next to this Python")
         package = Path(sysconfig.get_path("purelib")) / "uv"
         shutil.copytree(package, tmp_path / "uv" / "uv")
         (tmp_path / "uv" / "bin").mkdir()
@@ -152,16 +152,18 @@ def install(clone: Clone, *locked: str, program: str = "") -> subprocess.Complet
     return clone.run()
 
 
-def test_exactly_what_is_locked_comes_from_a_mirror(real: Clone, index: Index) -> None:
+def test_exactly_the_locked_files_are_installed_from_a_mirror(real: Clone, index: Index) -> None:
     old, _newer = index.add_wheel("tiny", "1.0", needs="not_locked"), index.add_wheel("tiny", "1.1")
     locked = f"tiny==1.0 --hash=sha256:{'0' * 64} --hash=sha256:{old}"
     done = install(real, locked, program="import tiny; print(tiny.VERSION)")
     assert done.stdout == "1.0\n", done.stderr
-    assert ("Successfully installed tiny-1.0" in done.stderr) == ("PYTHONPATH" not in real.environment)  # pip's words
+    assert ("Successfully installed tiny-1.0" in done.stderr) == (
+        "PYTHONPATH" not in real.environment
+    )  # a message of pip
 
 
 @pytest.mark.parametrize("hashes", [f" --hash=sha256:{'0' * 64}", ""], ids=["another file", "no hash"])
-def test_what_does_not_have_the_locked_hash_is_refused(real: Clone, index: Index, hashes: str) -> None:
+def test_a_file_without_the_locked_hash_is_refused(real: Clone, index: Index, hashes: str) -> None:
     index.add_wheel("forged", "1.0")
     refused = install(real, f"forged==1.0{hashes}")
     assert refused.returncode == 1
@@ -169,9 +171,9 @@ def test_what_does_not_have_the_locked_hash_is_refused(real: Clone, index: Index
     assert list((real.folder / ".venv").rglob("forged.py")) == []
 
 
-def test_what_has_to_be_built_is_built_with_the_locked_setuptools(real: Clone, index: Index) -> None:
+def test_packages_are_built_with_the_locked_setuptools(real: Clone, index: Index) -> None:
     hashes = {}
-    for version in ("1.0", "2.0"):  # stand-ins that write their version into what they build
+    for version in ("1.0", "2.0"):  # stand-ins that write their version into the packages they build
         files = wheel_files("built", "1.0", f"BUILDER = {version!r}\n")
         hashes[version] = index.add_wheel("setuptools", version, program=f"FILES = {files!r}\n{BACKEND}")
     built = index.add_source("built", "1.0")
@@ -182,7 +184,7 @@ def test_what_has_to_be_built_is_built_with_the_locked_setuptools(real: Clone, i
 
 @dataclass(frozen=True)
 class Renewing:
-    """A clone with ranges, and the index they are resolved with."""
+    """A clone with version ranges, and the index that they are resolved with."""
 
     clone: Clone
     index: Index
@@ -205,7 +207,7 @@ def versions(clone: Clone, name: str) -> list[str]:
     return [line.removesuffix(" \\") for line in lines if line and not line.startswith(" ")]
 
 
-def test_a_lock_is_renewed_only_as_far_as_asked(renewing: Renewing) -> None:
+def test_a_lock_keeps_its_versions_unless_an_upgrade_is_requested(renewing: Renewing) -> None:
     clone, index = renewing.clone, renewing.index
 
     def renew(*options: str) -> list[str]:
@@ -235,11 +237,11 @@ def test_a_lock_is_renewed_only_as_far_as_asked(renewing: Renewing) -> None:
     (clone.folder / "requirements.txt").write_text("below>=2\ntiny>=1,<2\n")  # contradicts requirements-dev.txt
     failed = clone.run("lock")
     assert failed.returncode == 1
-    assert failed.stderr.endswith("Error: The locks were not renewed; the reason stands above.\n")
+    assert failed.stderr.endswith("Error: The locks were not renewed; see the error above.\n")
     assert versions(clone, "requirements.lock") == ["added==1.0", "below==1.0", "tiny==1.5"]
 
 
-def test_the_newest_versions_are_tested_beside_the_locked_ones(renewing: Renewing) -> None:
+def test_the_newest_versions_are_tested_without_changing_the_lock(renewing: Renewing) -> None:
     clone, index = renewing.clone, renewing.index
     assert clone.run("lock").returncode == 0
     locked = (clone.folder / "requirements-dev.lock").read_text()
@@ -249,7 +251,7 @@ def test_the_newest_versions_are_tested_beside_the_locked_ones(renewing: Renewin
     assert clone.run("test", "unit").stdout == "1.0 unit\n"
     assert clone.run("test", "--newest", "unit", "--", "-k", "a b").stdout == "1.5 unit -- -k a b\n"
     index.add_wheel("tiny", "1.6", needs="below")
-    assert clone.run("test", "--newest").stdout == "1.6\n"  # it looks for newer ones every time
+    assert clone.run("test", "--newest").stdout == "1.6\n"  # newer versions are looked up in every run
     assert clone.run("test", "unit").stdout == "1.0 unit\n"
     assert (clone.folder / "requirements-dev.lock").read_text() == locked
 
@@ -265,7 +267,7 @@ def test_torch_and_its_cuda_libraries_are_not_in_a_lock(tmp_path: Path) -> None:
     assert "# via torch\n" in (clone.folder / "requirements.lock").read_text()
 
 
-def test_without_a_venv_the_lock_command_makes_one(tmp_path: Path) -> None:
+def test_the_lock_command_creates_a_missing_venv(tmp_path: Path) -> None:
     clone = make_clone(tmp_path / "clone")
     assert clone.run("lock", RESOLVED=WITH_CUDA).returncode == 0
     assert [call.split(" --")[0] for call in clone.calls()] == [

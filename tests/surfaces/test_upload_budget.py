@@ -220,7 +220,7 @@ def test_the_server_counts_received_bytes(server: RunningServer) -> None:
     assert problem["code"] == "request.uploads_of_visitor"
     assert problem["detail"] == text("request.uploads_of_visitor", Language.EN, **problem["values"])
     assert int(answer.headers["retry-after"]) == pytest.approx(UPLOADS_KEPT_S, abs=60)
-    assert upload(server, first, 900_000, "zh-CN").json()["detail"].startswith("服务器保留着您上传的 1.8 MB")
+    assert upload(server, first, 900_000, "zh-CN").json()["detail"].startswith("服务器上保留着您上传的 1.8 MB")
     assert upload(server, second, 900_000).status_code == 200
     answer = upload(server, third, 900_000)
     assert (answer.status_code, answer.json()["code"]) == (503, "request.uploads_of_all")

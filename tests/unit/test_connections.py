@@ -39,9 +39,9 @@ def must(found: tuple[Transport, Connection | None]) -> tuple[Transport, Connect
 def test_the_longest_idle_connection_is_closed_first() -> None:
     connections = Connections(total=4, per_address=100)  # and two for health checks
     open_now = [must(connect(connections, f"192.0.2.{number}")) for number in range(6)]
-    connections.begin(open_now[0][1])  # an active one is kept
-    connections.begin(open_now[1][1])
-    connections.rest(open_now[1][1])  # this one has been idle for the shortest time
+    connections.mark_active(open_now[0][1])  # an active one is kept
+    connections.mark_active(open_now[1][1])
+    connections.mark_idle(open_now[1][1])  # this one has been idle for the shortest time
     gone = [open_now[2], open_now[3], open_now[4], open_now[5], open_now[1]]
     for number, (transport, _) in enumerate(gone):
         must(connect(connections, f"198.51.100.{number}"))
@@ -53,7 +53,7 @@ def test_the_longest_idle_connection_is_closed_first() -> None:
 def test_without_an_idle_connection_new_ones_are_refused() -> None:
     connections = Connections(total=2, per_address=100)
     for number in range(4):
-        connections.begin(must(connect(connections, f"192.0.2.{number}"))[1])
+        connections.mark_active(must(connect(connections, f"192.0.2.{number}"))[1])
     transport, refused = connect(connections, "198.51.100.1")
     assert refused is None
     assert transport.aborted
@@ -64,13 +64,13 @@ def test_more_requests_than_the_limit_are_refused() -> None:
     connections = Connections(total=2, per_address=100)
     open_now = [must(connect(connections, f"192.0.2.{number}"))[1] for number in range(3)]
     for one in open_now[:2]:
-        connections.begin(one)
+        connections.mark_active(one)
         assert connections.refusal_of(one, 1) is None
-    connections.begin(open_now[2])
+    connections.mark_active(open_now[2])
     error = connections.refusal_of(open_now[2], 1)
     assert isinstance(error, BusyError)
     assert (error.values["found"], error.values["expected"]) == (3, 2)
-    connections.leave(open_now[0])
+    connections.remove(open_now[0])
     assert connections.refusal_of(open_now[2], 2) is None
     assert connections.refusal_of(open_now[2], 3) is not None, "requests of disconnected clients count as well"
 
@@ -81,15 +81,15 @@ def test_one_address_only_displaces_its_own_connections() -> None:
     own = [must(connect(connections)) for _ in range(10)]
     assert [transport.aborted for transport, _ in own] == [True] * 5 + [False] * 5
     for _, one in own[5:]:
-        connections.begin(one)
+        connections.mark_active(one)
     error = connections.refusal_of(own[9][1], 1)
     assert isinstance(error, TooOftenError)
     assert (error.values["found"], error.values["expected"]) == (5, 3)
     assert connect(connections)[1] is None
     assert not other.aborted
     for _, one in own:
-        connections.leave(one)
-        connections.leave(one)  # the transport reports it twice
+        connections.remove(one)
+        connections.remove(one)  # the transport reports it twice
     assert len(connections) == 1
     must(connect(connections))
 
@@ -111,14 +111,14 @@ def test_what_counts_as_one_address(hosts: list[str | None], bounded: bool) -> N
     """Trusted proxies and proxies on this machine stand for many clients."""
     connections = Connections(total=100, per_address=1, trusted=[ipaddress.ip_network("10.1.0.0/16")])
     for host in hosts * 2:
-        connections.begin(must(connect(connections, host))[1]) if not bounded else connect(connections, host)
+        connections.mark_active(must(connect(connections, host))[1]) if not bounded else connect(connections, host)
     assert len(connections) == (3 if bounded else 6)
 
 
 def test_idle_connections_are_closed_at_shutdown() -> None:
     connections = Connections(total=10, per_address=10)
     open_now = [must(connect(connections, host)) for host in ("192.0.2.1", "127.0.0.1", "192.0.2.1")]
-    connections.begin(open_now[0][1])
+    connections.mark_active(open_now[0][1])
     connections.close_idle()
     assert [transport.aborted for transport, _ in open_now] == [False, True, True]
 
@@ -136,12 +136,12 @@ def test_the_limit_of_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
     assert room_for(100) == 100
     assert limits == [1024, 4096]
     assert room_for(1000) == 1000
-    assert limits == [1000 + 62 + module.FILES, 4096]
-    assert room_for(100_000) == (4096 - module.FILES) * 16 // 17
+    assert limits == [1000 + 62 + module.OTHER_FILES, 4096]
+    assert room_for(100_000) == (4096 - module.OTHER_FILES) * 16 // 17
 
     def refused(_which: int, _given: tuple[int, int]) -> None:
         raise ValueError("not allowed to raise maximum limit")
 
     limits[0] = 1024
     monkeypatch.setattr(resource, "setrlimit", refused)
-    assert room_for(1000) == (1024 - module.FILES) * 16 // 17
+    assert room_for(1000) == (1024 - module.OTHER_FILES) * 16 // 17

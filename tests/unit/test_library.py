@@ -35,7 +35,7 @@ def test_every_kind_of_source_gives_the_same_result() -> None:
         assert scores(recognize(source, model="builtin")) == pytest.approx(expected, abs=1e-6)
 
 
-def test_nothing_is_written_unless_asked(tmp_path: Path) -> None:
+def test_nothing_is_written_by_default(tmp_path: Path) -> None:
     settings = Settings(model="builtin", outputs_dir=tmp_path / "outputs")
     answer = recognize(EXAMPLE, settings=settings, extract_embedding=True, granularity="frame")
     assert answer.folder is None

@@ -1,4 +1,4 @@
-"""The documents of requests and responses, besides the result document."""
+"""The documents of requests and responses, except the result document."""
 
 from pydantic import Field
 
@@ -47,7 +47,7 @@ class JobRequest(AnalysisOptions):
         default=None, max_length=10_000, description="Files on the server, under its SPEECH_EMOTION_AUDIO_ROOTS."
     )
     audio_urls: tuple[str, ...] | None = Field(
-        default=None, max_length=10_000, description="Addresses, where the server's setting allows them."
+        default=None, max_length=10_000, description="Addresses of audio files, if the server's settings allow them."
     )
 
     def options(self) -> AnalysisOptions:
@@ -154,7 +154,7 @@ class ModelsDocument(Document):
     """The models, and the one that `auto` currently selects."""
 
     models: tuple[ListedModel, ...]
-    answering: str | None = Field(description="The model used where a request names none; null while there is none.")
+    answering: str | None = Field(description="The model for requests that name none; null while there is none.")
     verified: bool | None = Field(description="Whether its scores were verified against upstream's on this machine.")
     notice: str | None = Field(description="Why the large model is not in use, if it is not.")
 

@@ -33,7 +33,7 @@ from webui.service.serving.metrics import CONTENT_TYPE
 from webui.storage import EMBEDDING_FILE
 from webui.storage.run_ids import RunIds
 
-READINESS_THREADS: Final = 2  # of their own, so that a readiness check never waits for the threads of other requests
+READINESS_THREADS: Final = 2  # used by readiness checks only, which thus never wait for the threads of other requests
 
 
 class Api:
@@ -156,8 +156,8 @@ class Api:
         methods = {method.upper() for found in here for method in found}
         if methods:
             allowed = ", ".join(sorted(methods))
-            raise HTTPException(405, f"{request.method} is not possible here; {allowed} is.", {"Allow": allowed})
-        raise HTTPException(404, f"There is no /api/{rest[:80]}; /docs lists what there is.")
+            raise HTTPException(405, f"{request.method} is not allowed here; allowed: {allowed}.", {"Allow": allowed})
+        raise HTTPException(404, f"There is no /api/{rest[:80]}; /docs lists the routes.")
 
     async def health(self) -> Health:
         """Returns 200 as long as the process accepts requests."""

@@ -22,7 +22,7 @@ class AddressRule:
     """Decides which addresses may be connected to.
 
     Args:
-        networks: networks that are allowed besides public ones, for instance that of an internal file server.
+        networks: networks that are allowed in addition to public ones, for instance that of an internal file server.
     """
 
     def __init__(self, networks: Sequence[Network] = ()) -> None:

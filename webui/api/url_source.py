@@ -35,7 +35,8 @@ class UrlSource:
     """Fetches audio into a temporary file.
 
     Args:
-        settings: whether URLs are allowed, which networks besides public ones, and the limits of size and time.
+        settings: whether URLs are allowed, the networks that are allowed in addition to public ones, and the limits of
+            size and time.
         resolver: returns the addresses of a host name; by default the system's resolver.
     """
 

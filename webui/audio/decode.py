@@ -14,7 +14,7 @@ Imperfect recordings are handled as follows:
   used.
 - Timestamps: the signal follows those of the container. Where a frame starts more than 0.1 s after the end of the one
   before, silence is put in. Time 0 is the earliest timestamp of any track, also of a video track.
-- Several recordings joined to one file: they are read one after the other if they have the same container; otherwise
+- Several recordings joined into one file: they are read one after the other if they have the same container; otherwise
   there is a warning about the bytes that were not used.
 - Several tracks: the default one of those that can be decoded is used; if it is silent, the next one that isn't, with
   a warning. ``DecodeOptions.track`` chooses one.

@@ -1,4 +1,4 @@
-"""Examines a file before it is decoded: tags in front, recordings joined to one file, protection."""
+"""Examines a file before it is decoded: tags in front, recordings joined into one file, protection."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -26,7 +26,7 @@ class Layout:
     Attributes:
         file: the whole file.
         container: short name of the detected container; None if none was detected.
-        parts: the recordings that are read one after the other, each as a file of its own.
+        parts: the recordings that are read one after the other, each as a separate file.
         unused_bytes: number of bytes after the last recording that are neither a tag nor padding.
         encoded_kind: codec of the data of a WAV that calls it PCM; None for others.
     """

@@ -30,7 +30,7 @@ class ByteStream:
 
     Decoders call it from C code, where an exception would be printed and lost. Therefore an impossible seek, which
     damaged files cause, leaves the position unchanged; a failed read returns no bytes and is recorded in ``failure``.
-    The stream deliberately has no file name: decoders must use the content alone and can't open files beside this one.
+    The stream deliberately has no file name: decoders must use only the content and can't open files next to this one.
     """
 
     def __init__(self, file: _SeekableFile) -> None:

@@ -35,7 +35,7 @@ from webui.errors import ModelNotFoundError, RequestError
 from webui.files import files_in, printable_name
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
-from webui.service.evaluate.manifest import RAW_SUFFIXES, SOUND_SUFFIXES
+from webui.service.evaluate.manifest import AUDIO_SUFFIXES, RAW_SUFFIXES
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.table_reading import read_table
 from webui.service.jobs.tables import TableFormat, write_table
@@ -97,7 +97,7 @@ def batch(
             precision=settings.precision,
         )
         check_effect(options)
-        suffixes = SOUND_SUFFIXES if headerless is None else SOUND_SUFFIXES | RAW_SUFFIXES
+        suffixes = AUDIO_SUFFIXES if headerless is None else AUDIO_SUFFIXES | RAW_SUFFIXES
         files = list(_files(sources, suffixes))
         return _Batch(settings, options, out, kind, terminal).run(files, resume=resume, force=force)
 
@@ -151,7 +151,7 @@ class _Batch:
             RequestError: there is an existing table or an interrupted batch, and neither option is given.
         """
         if not files:
-            raise RequestError("cli.batch_nothing", expected=" ".join(sorted(SOUND_SUFFIXES)))
+            raise RequestError("cli.batch_nothing", expected=" ".join(sorted(AUDIO_SUFFIXES)))
         interrupted, exists = self._state.exists(), self._out.exists()
         if (interrupted or exists) and not (resume or force):
             raise RequestError("cli.batch_exists", path=self._out)

@@ -115,7 +115,7 @@ def examine(settings: Settings) -> DoctorReport:
         torch=torch,
         packages=packages,
         ffmpeg=shutil.which("ffmpeg"),
-        models=tuple(ModelDocument.of(status) for status in ModelRegistry(settings).listings()),
+        models=tuple(ModelDocument.of(listing) for listing in ModelRegistry(settings).listings()),
         model_load_s=_load_model(settings, problems),
         outputs_dir=str(settings.outputs_dir),
         free_disk_mb=free_disk_mb,

@@ -19,7 +19,7 @@ def download(
 
     def run(terminal: Terminal) -> ExitCode:
         registry = ModelRegistry(load_settings())
-        with terminal.transfer(text("cli.download_asking", terminal.language)) as show:
+        with terminal.transfer(text("cli.download_connecting", terminal.language)) as show:
 
             def on_progress(progress: DownloadProgress) -> None:
                 label = text("cli.downloading", terminal.language, model=name, hub=progress.hub.display_name)

@@ -35,15 +35,15 @@ class ModelDocument(Document):
     path: str
 
     @classmethod
-    def of(cls, status: ModelListing) -> "ModelDocument":
-        """Returns the document for ``status``."""
+    def of(cls, listing: ModelListing) -> "ModelDocument":
+        """Returns the document for ``listing``."""
         return cls(
-            name=status.name,
-            ready=status.ready,
-            engine=status.engine,
-            license=status.license,
-            size_bytes=status.size_bytes,
-            path=str(status.path),
+            name=listing.name,
+            ready=listing.ready,
+            engine=listing.engine,
+            license=listing.license,
+            size_bytes=listing.size_bytes,
+            path=str(listing.path),
         )
 
 
@@ -52,23 +52,23 @@ def models(as_json: JsonOption = False) -> CommandAction:
 
     def run(terminal: Terminal) -> ExitCode:
         registry = ModelRegistry(load_settings())
-        statuses = registry.listings()
+        listings = registry.listings()
         if as_json:
-            terminal.print_json(json.dumps([ModelDocument.of(status).model_dump() for status in statuses]))
+            terminal.print_json(json.dumps([ModelDocument.of(listing).model_dump() for listing in listings]))
         else:
-            terminal.print_result(_table(statuses, terminal), wrap=True)
+            terminal.print_result(_table(listings, terminal), wrap=True)
             terminal.print_text("cli.models_auto", auto=AUTO, name=registry.choose(AUTO).name)
         return ExitCode.OK
 
     return run
 
 
-def _table(statuses: list[ModelListing], terminal: Terminal) -> Table:
+def _table(listings: list[ModelListing], terminal: Terminal) -> Table:
     table = Table(box=None, pad_edge=False)
     for key in COLUMNS:
         table.add_column(text(key, terminal.language), overflow="fold")
-    for status in statuses:
-        ready = text("cli.yes" if status.ready else "cli.no", terminal.language)
-        size = f"{status.size_bytes / BYTES_PER_MB:.1f} MB"
-        table.add_row(status.name, ready, status.engine, status.license, size, str(status.path))
+    for listing in listings:
+        ready = text("cli.yes" if listing.ready else "cli.no", terminal.language)
+        size = f"{listing.size_bytes / BYTES_PER_MB:.1f} MB"
+        table.add_row(listing.name, ready, listing.engine, listing.license, size, str(listing.path))
     return table

@@ -27,7 +27,7 @@ from webui.cli.terminal import Terminal, discard_output
 from webui.cli.verify import verify
 from webui.errors import SpeechEmotionError, missing_package
 from webui.files import printable_name
-from webui.service.evaluate.manifest import SOUND_SUFFIXES
+from webui.service.evaluate.manifest import AUDIO_SUFFIXES
 from webui.texts import TEXTS, Language, text
 
 PROGRAM = "bash run.sh"
@@ -82,7 +82,7 @@ def _file_like_an_option(arguments: list[str]) -> str | None:
     """Returns the first argument that begins with a dash but names a file or has the suffix of a recording."""
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
     dashed = (word for word in before if word.startswith("-") and word != "-")
-    return next((word for word in dashed if Path(word).suffix.lower() in SOUND_SUFFIXES or _exists(word)), None)
+    return next((word for word in dashed if Path(word).suffix.lower() in AUDIO_SUFFIXES or _exists(word)), None)
 
 
 def _exists(name: str) -> bool:

@@ -25,7 +25,7 @@ from webui.errors import SpeechEmotionError
 from webui.results import Notice
 from webui.texts import Language, text
 
-WIDTH_OF_A_FILE = 120  # of lines, where the output is not a terminal
+FILE_WIDTH = 120  # characters per line where the output is not a terminal
 
 
 class _OpenEndedConsole(Console):
@@ -143,4 +143,4 @@ def discard_output() -> None:
 def _console(stream: TextIO) -> Console:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")  # for locales without Chinese or emoji
-    return _OpenEndedConsole(file=stream, width=None if stream.isatty() else WIDTH_OF_A_FILE, emoji=False, markup=False)
+    return _OpenEndedConsole(file=stream, width=None if stream.isatty() else FILE_WIDTH, emoji=False, markup=False)

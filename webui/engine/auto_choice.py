@@ -1,4 +1,4 @@
-"""The choice of the model that answers requests for ``auto``."""
+"""The choice of the model that is used for ``auto``."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -17,7 +17,7 @@ class ModelCard:
     """A published model, as far as it is known before any of its files are downloaded.
 
     Attributes:
-        name: the model's name, as ``--model`` takes it; also the name of its folder under ``models/``.
+        name: the model's name, as given to ``--model``; also the name of its folder under ``models/``.
         license: the licence of the weights.
         title: the name that users see; "" if it is the same as ``name``.
         languages: codes of the languages it was trained on, according to its publishers or its card; empty if unknown.

@@ -10,7 +10,7 @@ from webui.settings import Device
 def choose_device(device: Device) -> torch.device:
     """Returns the device to run on.
 
-    ``auto`` takes the first of CUDA, Apple's MPS and the CPU on which a small test computation succeeds.
+    ``auto`` selects the first of CUDA, Apple's MPS and the CPU on which a small test computation succeeds.
 
     Raises:
         DeviceUnavailableError: a device was requested by name, and it does not exist or does not work.

@@ -86,7 +86,7 @@ class Family(ABC):
 
     @abstractmethod
     def recognizes(self, folder: Path) -> bool:
-        """Returns whether a folder holds a model of this family, published or not."""
+        """Returns whether a folder contains a model of this family, published or not."""
 
     @abstractmethod
     def load(self, request: LoadRequest) -> EmotionModel:
@@ -134,7 +134,7 @@ class Family(ABC):
         return candidate_folders(name, self.card(name), settings)
 
     def locate(self, folder: Path, origin: Origin) -> LocatedWeights | None:
-        """Returns the weights in a folder, or None if it holds no weights of this family."""
+        """Returns the weights in a folder, or None if it contains no weights of this family."""
         return LocatedWeights(folder, folder, origin) if self.recognizes(folder) else None
 
     def find(self, name: str, settings: Settings) -> LocatedWeights | None:

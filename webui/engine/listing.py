@@ -1,4 +1,4 @@
-"""The entries of the list of models that the command ``models`` and the status page show."""
+"""The entries of the list of models, for the commands ``models`` and ``doctor`` and for the API."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -63,7 +63,7 @@ class EmotionModel(Protocol):
         sample_rate: sampling rate of the samples that ``predict`` takes, in Hz.
         frame_rate: frames per second.
         embedding_dim: length of a feature vector.
-        min_samples: fewest samples that give one frame.
+        min_samples: smallest number of samples that gives one frame.
         context_samples: number of samples on each side of a frame that can change its logits noticeably; windows of a
             long recording overlap by this much.
         max_batch_s: largest useful batch for ``predict``, in seconds of audio; 0 if batching is no faster, as on a

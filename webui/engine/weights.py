@@ -39,7 +39,7 @@ class LocatedWeights:
 
     Attributes:
         directory: the folder of the checkpoint's files.
-        weights: the file of the weights; the folder itself if the family does not tell its files apart.
+        weights: the file of the weights; the folder itself if the family has no single file of weights.
         origin: the kind of folder.
     """
 

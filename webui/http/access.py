@@ -62,7 +62,7 @@ class Access:
             UnauthorizedError: the request needs a key or a login.
         """
         host = requested_host(request.scope)
-        # Against DNS rebinding. A restricted server does not need this check: a page under the attacker's host name has
+        # This prevents DNS rebinding. A restricted server does not need it: a page under the attacker's host name has
         # neither the cookie nor the key of a caller.
         if not self.restricted and host is not None and host not in self._own_hosts:
             raise ForbiddenRequestError("access.foreign_host", found=host.name[:SHOWN])
@@ -146,12 +146,12 @@ def to_login(request: HTTPConnection) -> RedirectResponse:
 
 
 def is_restricted(settings: Settings) -> bool:
-    """Returns whether callers need a key or a login; an empty file of keys refuses every caller, not none."""
+    """Returns whether callers need a key or a login; with an empty key file, every caller is refused."""
     return bool(settings.api_keys or settings.api_keys_file or settings.login or settings.login_file)
 
 
 def caller_name(request: HTTPConnection) -> str:
-    """Returns the name of a caller for counting: the key, the user, or else the IP address (of IPv6, its /64)."""
+    """Returns the name of a caller for counting: the key, the user, or else the IP address (for IPv6, its /64)."""
     named: str | None = getattr(request.state, "caller", None)
     return named or f"ip:{site_of(request.client.host) if request.client else ''}"
 

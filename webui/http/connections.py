@@ -2,7 +2,7 @@
 
 Opening a connection without a request costs a client nothing, so idle connections must not lock other clients out: when
 the limit is reached, the connection that has been idle for longest is closed to admit the new one. Only requests are
-refused for their number, and requests for ``/healthz`` and ``/readyz`` never are.
+refused when there are too many, and requests for ``/healthz`` and ``/readyz`` never are.
 """
 
 import ipaddress
@@ -20,17 +20,17 @@ log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# A reverse proxy on this machine forwards the requests of many clients; and a local process that wants to overload the
-# machine has other means.
+# A reverse proxy on this machine forwards the requests of many clients; and a local process could
+# overload the machine in other ways.
 LOOPBACK: Final[tuple[Network, ...]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-# For this many requests allowed at a time, one more connection may be open, so that health checks can still connect.
+# One connection more than requests may be open per SPARE allowed requests, so that health checks can still connect.
 SPARE: Final = 16
-FILES: Final = 256  # other files that the process has open: models, uploads, results, the database of jobs
+OTHER_FILES: Final = 256  # other open files of the process: models, uploads, results, the database of jobs
 
 
 class _State(Enum):
     IDLE = auto()
-    ANSWERED = auto()
+    ACTIVE = auto()
     GONE = auto()
 
 
@@ -56,23 +56,23 @@ class _Pool:
     Attributes:
         limit: how many connections may have a request at a time.
         address: the address whose connections these are; None for the pool of all connections.
-        answered: how many connections have a request now.
+        active: how many connections have a request now.
         idle: the other connections, longest idle first.
     """
 
     def __init__(self, limit: int, address: str | None = None) -> None:
         self.limit = limit
         self.address = address
-        self.answered = 0
+        self.active = 0
         self.idle: dict[Connection, None] = {}
 
     @property
     def full(self) -> bool:
-        return self.answered + len(self.idle) >= self.limit + _spare(self.limit)
+        return self.active + len(self.idle) >= self.limit + _spare(self.limit)
 
     @property
     def empty(self) -> bool:
-        return not self.answered and not self.idle
+        return not self.active and not self.idle
 
 
 class Connections:
@@ -81,7 +81,7 @@ class Connections:
     Args:
         total: how many connections may have a request at a time.
         per_address: the same for one address. The IPv6 addresses of one /64 network count as one.
-        trusted: networks of reverse proxies besides loopback; these have no limit per address.
+        trusted: networks of reverse proxies in addition to loopback; these have no limit per address.
     """
 
     def __init__(self, *, total: int, per_address: int, trusted: Iterable[Network] = ()) -> None:
@@ -91,7 +91,7 @@ class Connections:
         self._pools: dict[str, _Pool] = {}
 
     def __len__(self) -> int:
-        return self._all.answered + len(self._all.idle)
+        return self._all.active + len(self._all.idle)
 
     def admit(self, transport: Transport) -> Connection | None:
         """Adds a new connection, as idle. Returns None and closes it if all others have requests."""
@@ -108,17 +108,17 @@ class Connections:
         self._put(connection, _State.IDLE)
         return connection
 
-    def begin(self, connection: Connection) -> None:
+    def mark_active(self, connection: Connection) -> None:
         """Marks a connection as having a request."""
         if connection.state is _State.IDLE:
-            self._put(connection, _State.ANSWERED)
+            self._put(connection, _State.ACTIVE)
 
-    def rest(self, connection: Connection) -> None:
+    def mark_idle(self, connection: Connection) -> None:
         """Marks a connection as idle."""
-        if connection.state is _State.ANSWERED:
+        if connection.state is _State.ACTIVE:
             self._put(connection, _State.IDLE)
 
-    def leave(self, connection: Connection) -> None:
+    def remove(self, connection: Connection) -> None:
         """Removes a closed connection."""
         self._put(connection, _State.GONE)
         self._forget_empty(connection.pools)
@@ -131,7 +131,7 @@ class Connections:
             tasks: number of requests in progress, including those of clients that have disconnected.
         """
         for pool in connection.pools:
-            found = max(pool.answered, tasks if pool.address is None else 0)
+            found = max(pool.active, tasks if pool.address is None else 0)
             if found > pool.limit:
                 kind, code = (
                     (BusyError, "access.too_many_connections")
@@ -147,17 +147,17 @@ class Connections:
             self._close(connection)
 
     def _close(self, connection: Connection) -> None:
-        self.leave(connection)  # at once; the callback of the transport comes later
+        self.remove(connection)  # at once; the callback of the transport comes later
         connection.transport.abort()
 
     def _put(self, connection: Connection, state: _State) -> None:
         for pool in connection.pools:
-            if connection.state is _State.ANSWERED:
-                pool.answered -= 1
+            if connection.state is _State.ACTIVE:
+                pool.active -= 1
             elif connection.state is _State.IDLE:
                 del pool.idle[connection]
-            if state is _State.ANSWERED:
-                pool.answered += 1
+            if state is _State.ACTIVE:
+                pool.active += 1
             elif state is _State.IDLE:
                 pool.idle[connection] = None
         connection.state = state
@@ -167,7 +167,7 @@ class Connections:
         return () if address is None else (self._pools.setdefault(address, _Pool(self._per_address, address)),)
 
     def _bounded(self, host: str) -> str | None:
-        """Returns the address that a client's connections count under; None if they have no limit per address."""
+        """Returns the address whose limit applies to a client's connections; None if no such limit applies."""
         address = client_address(host)
         if address is not None and any(address in network for network in self._trusted):
             return None
@@ -188,7 +188,7 @@ def room_for(total: int) -> int:
         import resource
     except ImportError:  # Windows has no such limit
         return total
-    needed = total + _spare(total) + FILES
+    needed = total + _spare(total) + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return total
@@ -200,7 +200,7 @@ def room_for(total: int) -> int:
         log.info("The limit of open files stays at %d: %s", soft, err)
     if soft >= needed:
         return total
-    fits = max(1, (soft - FILES) * SPARE // (SPARE + 1))
+    fits = max(1, (soft - OTHER_FILES) * SPARE // (SPARE + 1))
     log.warning("Only %d connections at a time instead of %d: the limit of open files is %d", fits, total, soft)
     return fits
 

@@ -82,7 +82,7 @@ class HttpConnection(H11Protocol):
             if timer is not None:
                 timer.cancel()
         if self._connection is not None:
-            self._connections.leave(self._connection)
+            self._connections.remove(self._connection)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts HTTP on the connection."""
@@ -145,10 +145,10 @@ class HttpConnection(H11Protocol):
             sending = self.conn.their_state is h11.SEND_BODY
             self._waiting_for = _WaitingFor.BODY if sending else _WaitingFor.HEAD
         if self._waiting_for is _WaitingFor.RESPONSE:
-            self._connections.begin(self._connection)
+            self._connections.mark_active(self._connection)
             self._wait(None)
             return
-        self._connections.rest(self._connection)
+        self._connections.mark_idle(self._connection)
         if self._waiting_for is _WaitingFor.BODY:  # the application no longer reads it, so the limits are applied here
             self._wait(min(HEAD_S, self._request_s + self._body_s - now))
         elif before is not _WaitingFor.HEAD:

@@ -22,7 +22,7 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 AUTHORITY: Final = re.compile(
     r"(?:(?P<name>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?)|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?"
 )
-NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")  # an IPv4 address to resolvers; browsers send dots
+NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")  # resolvers read it as an IPv4 address; browsers send the dotted form
 MAX_NAME: Final = 253
 MAX_PORT: Final = 65535
 SHOWN: Final = 80
@@ -50,7 +50,7 @@ class Host:
         return ip_address(self.name)
 
     def has_port(self, port: int, default: int) -> bool:
-        """Returns whether the port is ``port``, an absent one being ``default``."""
+        """Returns whether the port is ``port``; a missing port means ``default``."""
         return (default if self.port is None else self.port) == port
 
 

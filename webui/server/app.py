@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from webui import __version__
 from webui.errors import SpeechEmotionError
 from webui.server.exposure import has_compare_tab, may_start_downloads
-from webui.server.lifespan import run_beside
+from webui.server.lifespan import run_background_work
 from webui.server.listen import addresses_of
 from webui.service import RecognitionService
 from webui.settings import Settings
@@ -48,7 +48,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     app = FastAPIOffline(
         title="Speech Emotion WebUI",
         version=__version__,
-        lifespan=partial(run_beside, service, jobs),
+        lifespan=partial(run_background_work, service, jobs),
         docs_url="/docs",
         redoc_url=None,
         openapi_url=f"{API_PREFIX}/openapi.json",

@@ -18,7 +18,7 @@ ACQUISITION_END_S: Final = 5.0
 
 
 @asynccontextmanager
-async def run_beside(service: RecognitionService, jobs: "JobsApi", _app: "FastAPI") -> AsyncIterator[None]:
+async def run_background_work(service: RecognitionService, jobs: "JobsApi", _app: "FastAPI") -> AsyncIterator[None]:
     """Starts and stops the background work; FastAPI's ``lifespan``."""
     settings = service.settings
     cleaner = Cleaner(settings.outputs_dir, keep_days=settings.keep_days, keep_gb=settings.keep_gb)

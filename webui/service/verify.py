@@ -131,15 +131,15 @@ def _compare(native: EmotionModel, reference: EmotionModel, clip: Clip) -> tuple
         duration_s=len(waveform) / native.sample_rate,
         feature_difference=feature_difference,
         score_difference=float(np.abs(our_scores - their_scores).max()),
-        native_emotion=_winner(our_scores),
+        native_emotion=_top_emotion(our_scores),
         native_confidence=float(our_scores.max()),
-        reference_emotion=_winner(their_scores),
+        reference_emotion=_top_emotion(their_scores),
         reference_confidence=float(their_scores.max()),
     )
     return comparison, our_scores
 
 
-def _winner(scores: Scores) -> str:
+def _top_emotion(scores: Scores) -> str:
     return list(Emotion)[int(scores.argmax())].value
 
 

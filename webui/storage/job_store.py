@@ -99,17 +99,17 @@ class JobStore:
             rows = ((job, number, name, _stored(place)) for number, (name, place) in enumerate(files, count))
             self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
 
-    def claim(self, besides: Sequence[str] = ()) -> Item | None:
+    def claim(self, skipped: Sequence[str] = ()) -> Item | None:
         """Returns the next waiting item and marks it as running, or returns None if there is none. Jobs take turns.
 
         Args:
-            besides: ids of jobs to skip.
+            skipped: ids of jobs to skip.
         """
         with self._writing(), self._transaction():
             row = self._db.execute(
                 f"SELECT id FROM jobs WHERE EXISTS (SELECT 1 FROM {BY_STATE} WHERE state = ? AND job = jobs.id)"
-                f" AND id NOT IN ({', '.join('?' * len(besides))}) ORDER BY served, rowid LIMIT 1",
-                (ItemState.WAITING, *besides),
+                f" AND id NOT IN ({', '.join('?' * len(skipped))}) ORDER BY served, rowid LIMIT 1",
+                (ItemState.WAITING, *skipped),
             ).fetchone()
             if row is None:
                 return None
@@ -151,7 +151,7 @@ class JobStore:
         with self._writing(), self._transaction():
             self._db.execute("DELETE FROM jobs WHERE id = ?", (job,))
 
-    def forget_before(self, created: str) -> list[str]:
+    def delete_ended_before(self, created: str) -> list[str]:
         """Deletes the finished jobs that were created before ``created`` and returns their ids."""
         with self._writing(), self._transaction():
             rows = self._db.execute(

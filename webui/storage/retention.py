@@ -18,7 +18,7 @@ from uuid import uuid4
 from webui.storage.run_ids import DELETED_PREFIX, FOLDER
 from webui.units import BYTES_PER_GB, DAY_S
 
-EACH_S: Final = 600.0  # time between two sweeps
+SWEEP_S: Final = 600.0  # time between two sweeps
 MIN_AGE_S: Final = 60.0  # a younger result may not have been read yet; a younger deletion may be in progress
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class Cleaner:
             deleted = sweep(self._outputs_dir, keep_days=self._keep_days, keep_gb=self._keep_gb, now_s=self._clock())
             if deleted:
                 log.info("Deleted %d results by age or size", deleted)
-            self._ended.wait(EACH_S)
+            self._ended.wait(SWEEP_S)
 
 
 def _runs(outputs_dir: Path) -> Iterator[_Run]:

@@ -1,6 +1,6 @@
 """One folder per run, ``outputs_YYYYMMDD_HHMMSS``, which appears complete or not at all.
 
-Files are written to a hidden draft folder beside the final one and flushed to the disk, then the draft is renamed.
+Files are written to a hidden draft folder next to the final one and flushed to the disk, then the draft is renamed.
 Renaming it onto a folder that is not empty fails, so two runs in the same second get different names even if they are
 in different processes. The next run removes the drafts of killed processes.
 """

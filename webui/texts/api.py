@@ -1,4 +1,4 @@
-"""Texts of the REST API alone; most of its messages are those of the errors themselves."""
+"""Texts that only the REST API uses; most of its messages are those of the errors themselves."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -24,10 +24,10 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="A {format} table has one row per recording, which can't hold {found} results. Use format=jsonl.",
     ),
     "api.unexpected": Text(
-        zh="发生内部错误，编号 {error_id}。请重试；若仍出现，请把编号告知维护者，服务器日志中有该编号的详情。",
+        zh="发生内部错误，编号 {error_id}。请重试；如仍出现，请把编号告知维护者，服务器日志中有对应的详细信息。",
         en=(
             "Internal error {error_id}. Try again; if it happens again, give this number to the maintainer: the "
-            "server's log has the details under it."
+            "server's log has the details of this error."
         ),
     ),
     "api.bad_request": Text(

@@ -66,7 +66,7 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh="文件 {found} 太大：{found_mb:.1f} MB，上限为 {expected_mb:.1f} MB。请压缩或截短，或调大 max_audio_mb。",
         en=(
             "The file {found} is too large: {found_mb:.1f} MB found, at most {expected_mb:.1f} MB accepted. "
-            "Compress or cut it, or raise max_audio_mb."
+            "Compress or shorten it, or raise max_audio_mb."
         ),
     ),
     "audio.too_many_seconds": Text(
@@ -153,9 +153,9 @@ _ERRORS: Final[Mapping[str, Text]] = {
         en="The file {found} is protected (DRM): its sound is encrypted and can't be decoded. Use an unprotected copy.",
     ),
     "audio.encoded_as_pcm": Text(
-        zh="WAV 文件 {found} 自称是 PCM，里面其实是 {kind} 数据，无法解码。请先转换成 PCM 的 WAV。",
+        zh="WAV 文件 {found} 的文件头标明是 PCM，数据却是 {kind}，无法解码。请先转换成 PCM 编码的 WAV。",
         en=(
-            "{kind} in a WAV: the header of {found} says PCM, but its data is {kind}, which could not be decoded. "
+            "{kind} in a WAV: the header of {found} states PCM, but its data is {kind}, which could not be decoded. "
             "Convert it to a WAV with PCM samples."
         ),
     ),
@@ -282,13 +282,13 @@ _WARNINGS: Final[Mapping[str, Text]] = {
     "audio.incomplete": Text(
         zh="文件不完整：应有 {expected_s} 秒，只解码出 {kept_s} 秒，结果只针对这一部分。请检查录音或下载是否完成。",
         en=(
-            "The file is incomplete: of {expected_s} s, only {kept_s} s could be decoded, and the result is for these "
-            "alone. Check that the recording or download finished."
+            "The file is incomplete: of {expected_s} s, only {kept_s} s could be decoded, and the result covers only "
+            "these. Check that the recording or download finished."
         ),
     ),
     "audio.damaged_parts": Text(
         zh=(
-            "文件有损坏或缺失的部分，无法解码之处已跳过或以静音代替，结果只针对解码出的 {kept_s} 秒。"
+            "文件有损坏或缺失的部分，无法解码的部分已跳过或以静音代替，结果只针对解码出的 {kept_s} 秒。"
             "请尽量换用完好的文件。"
         ),
         en=(
@@ -299,15 +299,15 @@ _WARNINGS: Final[Mapping[str, Text]] = {
     "audio.gap": Text(
         zh="录音中间缺少 {gap_s} 秒（共 {gaps} 处），已补上静音，使各个时间与播放器一致。",
         en=(
-            "{gap_s} s are missing in the middle of the recording (gaps: {gaps}). Silence was put in, so that all "
+            "{gap_s} s are missing in the middle of the recording (gaps: {gaps}). Silence was inserted, so that all "
             "times agree with a player."
         ),
     ),
     "audio.trailing_bytes": Text(
         zh="文件在录音结束之后还有 {unused_bytes} 字节，没有使用。如果是另一段录音，请单独保存后再分析。",
         en=(
-            "The file holds {unused_bytes} more bytes after its end that were not used. If they are another recording, "
-            "save it to a file of its own."
+            "The file contains {unused_bytes} more bytes after its end that were not used. If they are another "
+            "recording, save it as a separate file."
         ),
     ),
 }

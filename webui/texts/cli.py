@@ -24,7 +24,7 @@ _HELP: Final[Mapping[str, Text]] = {
     "cli.help_epilog": Text(
         zh=(
             "每个设置都有对应的环境变量，例如 SPEECH_EMOTION_PORT=8000；完整列表见 docs/zh/SETTINGS.md。\n\n"
-            "退出码：\n{exit_codes}\n\n某个命令的帮助：{program} recognize --help"
+            "退出码：\n{exit_codes}\n\n查看某个命令的帮助：{program} recognize --help"
         ),
         en=(
             "Every setting is an environment variable too, for example SPEECH_EMOTION_PORT=8000; "
@@ -84,17 +84,17 @@ _HELP: Final[Mapping[str, Text]] = {
         en="Creates API keys and logins for the server; the settings store only their hashes.",
     ),
     "cli.help_key_epilog": Text(
-        zh=("{program} key new          显示一个新密钥和它的哈希\n{program} key login anna   询问密码，显示账号"),
+        zh=("{program} key new          生成并显示新密钥及其哈希\n{program} key login anna   输入密码，显示账号"),
         en=(
             "{program} key new          prints a new key and its hash\n"
-            "{program} key login anna   asks for a password, prints the login"
+            "{program} key login anna   prompts for a password, prints the login"
         ),
     ),
     "cli.help_verify": Text(
-        zh="用本机的权重对比 native 引擎与 FunASR 的数值，并把核对结果保存在权重旁边。不一致时退出码为 7。",
+        zh="用本机的权重对比 native 引擎与 FunASR 的数值，并把验证结果保存在权重旁边。不一致时退出码为 7。",
         en=(
             "Compares the native engine's numbers with FunASR's, using the weights on this machine, and saves the "
-            "outcome beside them. The exit code is 7 if they differ."
+            "outcome next to the weights. The exit code is 7 if they differ."
         ),
     ),
     "cli.help_evaluate": Text(
@@ -162,8 +162,8 @@ _OPTIONS: Final[Mapping[str, Text]] = {
     ),
     "cli.option_port": Text(zh="首选端口，默认 7860。", en="First port to try, 7860 by default."),
     "cli.option_model": Text(
-        zh="使用的模型；models 命令列出名称，auto 取最好的一个。",
-        en="Model to use; `models` lists the names, auto takes the best one.",
+        zh="使用的模型；models 命令列出名称，auto 自动选择最好的一个。",
+        en="Model to use; `models` lists the names, auto selects the best one.",
     ),
     "cli.option_device": Text(zh="运行模型的设备。", en="Device to run the model on."),
     "cli.option_engine": Text(
@@ -234,12 +234,12 @@ _EXIT_CODES: Final[Mapping[str, Text]] = {
     "cli.exit_unexpected": Text(zh="内部错误", en="internal error"),
     "cli.exit_request": Text(zh="命令行参数或设置有误", en="invalid command line or setting"),
     "cli.exit_audio": Text(zh="音频无法使用", en="the audio can't be used"),
-    "cli.exit_model": Text(zh="模型无法识别", en="the model can't be used"),
+    "cli.exit_model": Text(zh="模型无法使用", en="the model can't be used"),
     "cli.exit_output": Text(zh="结果无法写入", en="the results can't be written"),
     "cli.exit_partly": Text(zh="多个文件中有一部分失败", en="some of several files failed"),
     "cli.exit_unhealthy": Text(zh="doctor 发现了问题", en="doctor found a problem"),
     "cli.exit_interrupted": Text(zh="被 Ctrl-C 中断", en="interrupted by Ctrl-C"),
-    "cli.exit_closed_pipe": Text(zh="输出的读取方提前关闭（如 | head）", en="the output pipe was closed (| head)"),
+    "cli.exit_closed_pipe": Text(zh="输出管道被提前关闭（如 | head）", en="the output pipe was closed (| head)"),
     "cli.exit_terminated": Text(zh="被终止（SIGTERM、SIGHUP）", en="terminated (SIGTERM, SIGHUP)"),
 }
 
@@ -259,15 +259,15 @@ _MESSAGES: Final[Mapping[str, Text]] = {
     "cli.course_in_file": Text(zh="随时间的变化：{rows} 行，见 {file}", en="Over time: {rows} rows, see {file}"),
     "cli.some_failed": Text(zh="{files} 个文件中有 {failed} 个失败。", en="{failed} of {files} files failed."),
     "cli.downloading": Text(zh="正在从 {hub} 下载 {model}", en="Downloading {model} from {hub}"),
-    "cli.download_asking": Text(
+    "cli.download_connecting": Text(
         zh="正在连接 ModelScope 和 Hugging Face……", en="Connecting to ModelScope and Hugging Face ..."
     ),
     "cli.downloaded": Text(zh="{model} 已就绪：{path}", en="{model} is ready: {path}"),
     "cli.remove_ask": Text(zh="删除 {path}（{size_mb:.0f} MB）？", en="Delete {path} ({size_mb:.0f} MB)?"),
     "cli.removed": Text(zh="已删除 {path}（{size_mb:.0f} MB）。", en="Deleted {path} ({size_mb:.0f} MB)."),
-    "cli.kept": Text(zh="没有删除任何东西。", en="Nothing was deleted."),
+    "cli.kept": Text(zh="未删除任何文件。", en="Nothing was deleted."),
     "cli.remove_elsewhere": Text(
-        zh="{model} 在另一处仍有一份：{path}。它属于其他程序的缓存，没有改动。",
+        zh="{path} 中仍有一份 {model}，属于其他程序的缓存，未作改动。",
         en="Another copy of {model} is in {path}, the cache of another program, and was not touched.",
     ),
     "cli.remove_builtin": Text(
@@ -275,16 +275,16 @@ _MESSAGES: Final[Mapping[str, Text]] = {
         en="{found} is part of the program and can't be deleted. Name another model that `models` lists.",
     ),
     "cli.remove_nothing": Text(
-        zh="{folder} 中没有 {model} 的权重，无可删除。各模型的位置可用 models 命令查看。",
+        zh="{folder} 中没有可删除的 {model} 权重。各模型的位置可用 models 命令查看。",
         en="There are no weights of {model} in {folder} to delete. The `models` command shows where models are.",
     ),
     "cli.remove_unasked": Text(
-        zh="删除前需要确认，而标准输入不是终端。请加上 --yes。",
+        zh="删除前需要确认，但标准输入不是终端。请加上 --yes。",
         en="Deleting requires a confirmation, and standard input is not a terminal. Add --yes.",
     ),
     "cli.models_auto": Text(zh="{auto} 目前指 {name}。", en="{auto} currently means {name}."),
     "cli.verify_builtin": Text(
-        zh="{found} 是内置模型，没有可对照的参考实现；请给出 Emotion2Vec 系列的模型名。",
+        zh="{found} 是内置模型，没有可用于对比的参考实现；请给出 Emotion2Vec 系列的模型名。",
         en="{found} is the built-in model, which has no reference implementation; name a model of the Emotion2Vec "
         "family.",
     ),
@@ -308,14 +308,14 @@ _MESSAGES: Final[Mapping[str, Text]] = {
     ),
     "cli.batch_format": Text(
         zh="无法从 {found} 判断表格的格式，应以 {expected} 结尾。请换一个文件名，或加上 --format。",
-        en="The format can't be told from the name {found}; it should end in {expected}. Rename it, or add --format.",
+        en="The name {found} has no known table format; it should end in {expected}. Rename it, or add --format.",
     ),
     "cli.batch_needs_jsonl": Text(
         zh="{format} 表格每个录音一行，无法容纳 {found} 的结果。请使用 --format jsonl。",
         en="A {format} table has one row per recording, which can't hold {found} results. Use --format jsonl.",
     ),
     "cli.batch_other_options": Text(
-        zh="{file} 是用其他选项开始的。请用相同的选项继续，或去掉 --resume 重新开始。",
+        zh="{file} 是用其他选项创建的。请用相同的选项继续，或去掉 --resume 重新开始。",
         en="{file} was started with other options. Resume with the same options, or omit --resume to start again.",
     ),
     "cli.batch_exists": Text(
@@ -359,7 +359,7 @@ _MESSAGES: Final[Mapping[str, Text]] = {
             "Please report this with the output of `doctor`."
         ),
     ),
-    "cli.verify_kept": Text(zh="核对结果已保存到 {path}", en="Saved to {path}"),
+    "cli.verify_kept": Text(zh="验证结果已保存到 {path}", en="Saved to {path}"),
     "cli.models_name": Text(zh="名称", en="name"),
     "cli.models_ready": Text(zh="就绪", en="ready"),
     "cli.models_engine": Text(zh="引擎", en="engine"),
@@ -453,13 +453,13 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
         en="For the advice: memory of the device (GPU memory, for a model that runs on a GPU).",
     ),
     "cli.option_compare_latency": Text(
-        zh="用于建议：10 秒音频最多允许处理几秒。", en="For the advice: how long 10 s of audio may take."
+        zh="用于建议：处理 10 秒音频最多允许多少秒。", en="For the advice: seconds that 10 s of audio may take."
     ),
     "cli.option_compare_language": Text(
         zh="用于建议：语音语言，例如 zh。", en="For the advice: language of the speech, for example zh."
     ),
     "cli.option_compare_out": Text(zh="保存报告的文件夹。", en="Folder for the report."),
-    "cli.option_compare_rounds": Text(zh="每种长度测几轮。", en="Rounds per length."),
+    "cli.option_compare_rounds": Text(zh="每种长度测量的轮数。", en="Rounds per length."),
     "cli.option_batch_sources": Text(zh="文件夹或音频文件。", en="Folders or audio files."),
     "cli.option_batch_out": Text(zh="结果表格，默认 results.csv。", en="Table to write, results.csv by default."),
     "cli.option_batch_format": Text(
@@ -494,7 +494,7 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     ),
     "cli.channel": Text(zh="声道 {channel}", en="Channel {channel}"),
     "cli.only_with_frames": Text(
-        zh="{found} 只对帧级得分有效，而现在是整句识别。请加上 --granularity frame，或去掉该选项。",
+        zh="{found} 只适用于帧级得分，而当前粒度是 utterance。请加上 --granularity frame，或去掉该选项。",
         en=(
             "{found} only applies to frame scores, but the granularity is utterance. "
             "Add --granularity frame, or omit the option."

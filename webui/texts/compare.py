@@ -104,7 +104,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "compare.any_language": Text(zh="不限", en="any"),
     "compare.languages": Text(zh="训练语言", en="training languages"),
-    "compare.nobody": Text(zh="无", en="none"),
+    "compare.no_model": Text(zh="无", en="none"),
     "compare.written": Text(zh="报告已保存到 {path}", en="Report saved to {path}"),
     "compare.busy": Text(zh="正在对比", en="Comparing"),
     "compare.exists": Text(

@@ -30,13 +30,13 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="平均置信度 {confidence:.3f}，期望校准误差 {error:.3f}（15 个区间）。",
         en="Mean confidence {confidence:.3f}, expected calibration error {error:.3f} (15 bins).",
     ),
-    "evaluate.builtin_heard": Text(
+    "evaluate.builtin_training_data": Text(
         zh=(
-            "内置模型是用 EMO-DB、nEMO 和 RAVDESS 训练的，在这些录音上的结果会远好于实际水平。"
+            "内置模型是用 EMO-DB、nEMO 和 RAVDESS 训练的，在这些语料的录音上，结果会远好于实际水平。"
             "可信的数字见 models/builtin/README.md。"
         ),
         en=(
-            "The built-in model was trained on EMO-DB, nEMO and RAVDESS: on those recordings the figures are far too "
+            "The built-in model was trained on EMO-DB, nEMO and RAVDESS: on those recordings its figures are far too "
             "good. models/builtin/README.md has realistic ones."
         ),
     ),
@@ -79,9 +79,9 @@ TEXTS: Final[Mapping[str, Text]] = {
         "per line). Check the file.",
     ),
     "evaluate.odd_names": Text(
-        zh="{where} 中有录音的文件名与其余文件的命名规则（{expected}）不符：{found}。请移走它们，或改用表格。",
-        en="Some recordings in {where} are not named like the rest ({expected}): {found}. Move them away, or list the "
-        "recordings in a table.",
+        zh="{where} 中有录音的文件名与其余文件的命名规则（{expected}）不符：{found}。请把它们移到别处，或改用表格。",
+        en="Some recordings in {where} are not named like the rest ({expected}): {found}. Move them elsewhere, or list "
+        "the recordings in a table.",
     ),
     "evaluate.agreement": Text(
         zh=(

@@ -32,43 +32,46 @@ _LABELS: Final[Mapping[str, Text]] = {
     ),
     "page.compare_intro": Text(
         zh=(
-            "在这台机器上对比本机已有的模型：速度、内存、准确率、特征、部署、输出六张表，以及按规则给出的建议。"
-            "每个模型在单独的进程中加载，需要几分钟和相应的内存。其他模型可用 `bash run.sh download 名称` 下载。"
+            "对比本机已有的模型：速度、内存、准确率、特征、部署、输出六张表，以及按固定规则得出的建议。"
+            "每个模型在单独的进程中加载，需要几分钟，并占用相应的内存。其他模型可用 `bash run.sh download 名称` 下载。"
         ),
         en=(
             "Compares the models on this machine: six tables (speed, memory, accuracy, embeddings, deployment, output) "
-            "and advice by rules. Each model is loaded in its own process, which takes minutes and the memory of the "
-            "model. Other models can be downloaded with `bash run.sh download NAME`."
+            "and advice derived from fixed rules. Each model is loaded in its own process, which takes minutes and the "
+            "memory of the model. Other models can be downloaded with `bash run.sh download NAME`."
         ),
     ),
     "page.compare_models": Text(zh="模型", en="Models"),
     "page.compare_files": Text(zh="带标注的录音（可选）", en="Labelled recordings (optional)"),
     "page.compare_files_info": Text(
         zh=(
-            "没有录音时只对比速度和内存等。标注可来自一起上传的表格（`path,label[,speaker]`，"
+            "没有录音时不对比准确率。标注可来自一起上传的表格（`path,label[,speaker]`，"
             "或多列 `annotator_1,annotator_2,…`），也可来自 RAVDESS、CREMA-D、EMO-DB 的文件名。"
         ),
         en=(
-            "Without recordings, only speed, memory and the like are compared. Labels come from a table that is "
+            "Without recordings, accuracy is not compared. Labels come from a table that is "
             "uploaded with them (`path,label[,speaker]`, or columns `annotator_1,annotator_2,…`), or from file names "
             "as in RAVDESS, CREMA-D or EMO-DB."
         ),
     ),
     "page.compare_start": Text(zh="⚖️ 开始对比", en="⚖️ Compare"),
     "page.compare_nobody": Text(
-        zh="没有选择可用的模型。请至少选一个：{expected}。",
+        zh="未选择可用的模型。请至少选择一个：{expected}。",
         en="No available model was selected. Select at least one of: {expected}.",
     ),
     "page.compare_twice": Text(
-        zh="有两个文件都叫 {found}。请改名或去掉一个。", en="Two files are named {found}. Rename or remove one."
+        zh="有两个文件同名：{found}。请将其中一个改名或移除。", en="Two files are named {found}. Rename or remove one."
     ),
     "page.compare_tables": Text(
         zh="上传了多个表格：{found}。请只保留一个。", en="More than one table was uploaded: {found}. Keep one."
     ),
     "page.compare_unlabelled": Text(
-        zh="{found} 个文件中没有表格，文件名也不符合 RAVDESS、CREMA-D 或 EMO-DB 的规则。请加上表格（path,label）。",
-        en="The {found} files include no table, and they are not named as in RAVDESS, CREMA-D or EMO-DB. Add a table "
-        "(path,label).",
+        zh=(
+            "上传的 {found} 个文件中没有表格，文件名也不符合 RAVDESS、CREMA-D 或 EMO-DB 的命名规则。"
+            "请同时上传表格（path,label）。"
+        ),
+        en="There is no table among the {found} files, and they are not named as in RAVDESS, CREMA-D or EMO-DB. Add a "
+        "table (path,label).",
     ),
     "page.tab_file": Text(zh="📁 文件", en="📁 File"),
     "page.tab_microphone": Text(zh="🎙️ 录音", en="🎙️ Microphone"),
@@ -83,14 +86,14 @@ _LABELS: Final[Mapping[str, Text]] = {
     ),
     "page.record": Text(zh="用麦克风录音", en="Record with the microphone"),
     "page.microphone_refused": Text(
-        zh="浏览器未允许使用麦克风，或找不到麦克风。请在地址栏旁允许录音，再点一次“录制”；也可以直接上传文件。",
+        zh="浏览器未获得麦克风权限，或没有找到麦克风。请在地址栏旁允许使用麦克风，再点一次“录制”；也可以直接上传文件。",
         en=(
             "The browser did not allow the microphone, or there is none. Allow it next to the address bar and press "
             "Record again; or upload a file."
         ),
     ),
     "page.microphone_insecure": Text(
-        zh="浏览器只允许在 https 或 localhost 地址下录音。请改用这样的地址打开本页，或上传文件。",
+        zh="浏览器只允许 https 或 localhost 页面录音。请通过这样的地址打开本页，或上传文件。",
         en="Browsers allow recording only on https or localhost. Open this page at such an address, or upload a file.",
     ),
     "page.granularity": Text(zh="粒度选择", en="Granularity"),
@@ -105,12 +108,12 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.segments_more": Text(zh="另有 {more} 段，见 result.json。", en="{more} more are in result.json."),
     "page.embedding": Text(zh="提取 Embedding 特征", en="Extract embedding"),
     "page.embedding_info": Text(
-        zh="另存 embedding.npy，可用于相似度计算、聚类等",
+        zh="同时保存 embedding.npy，可用于相似度计算、聚类等",
         en="Also saves embedding.npy, for similarity, clustering etc.",
     ),
     "page.fast": Text(zh="快速（int8）", en="Fast (int8)"),
     "page.fast_info": Text(
-        zh="得分与 fp32 略有差异；已用本机的权重核对，差异在允许范围内。",
+        zh="得分与 fp32 略有差异；已用本机的权重验证，差异在允许范围内。",
         en="Scores differ slightly from fp32; verified with this machine's weights to be within tolerance.",
     ),
     "page.channels": Text(zh="声道", en="Channels"),
@@ -160,14 +163,14 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.advice": Text(
         zh=(
             "- 录音时长 1–30 秒（3–10 秒最佳），单人说话、背景安静。\n"
-            "- “整句级别”给出一个结果；“帧级别”另画出情感随时间变化的曲线，“片段级别”另列出每个语音片段。\n"
+            "- “整句级别”给出一个结果；“帧级别”还会画出情感随时间变化的曲线；“片段级别”还会列出每个语音片段。\n"
             "- 示例音频由程序合成，不是真人语音，仅供试用页面。"
         ),
         en=(
             "- 1-30 s of audio (3-10 s works best), one speaker, little background noise.\n"
             "- “utterance” gives one result; “frame” also draws the emotion over time; “segment” also lists each\n"
             "  speech segment.\n"
-            "- The example clip is synthetic, not a person's voice; it is only for trying the page."
+            "- The example clip is synthetic, not a person's voice; use it only to try the page."
         ),
     ),
 }
@@ -177,12 +180,12 @@ _STATUS: Final[Mapping[str, Text]] = {
     "page.status_builtin": Text(
         zh="内置小模型（不是 Emotion2Vec+ Large）", en="built-in small model (not Emotion2Vec+ Large)"
     ),
-    "page.status_nobody": Text(
-        zh="模型准备中，暂时无法识别。", en="The model is being prepared; recognition is not possible yet."
+    "page.status_no_model": Text(
+        zh="模型正在准备，暂时无法识别。", en="The model is being prepared; recognition is not possible yet."
     ),
     "page.status_not_loaded": Text(zh="正在加载…", en="loading…"),
-    "page.status_verified": Text(zh="数值已与 FunASR 核对一致", en="numbers verified against FunASR"),
-    "page.status_unverified": Text(zh="数值未核对（bash run.sh verify）", en="not verified (bash run.sh verify)"),
+    "page.status_verified": Text(zh="数值已验证：与 FunASR 一致", en="numbers verified against FunASR"),
+    "page.status_unverified": Text(zh="数值未验证（bash run.sh verify）", en="not verified (bash run.sh verify)"),
     "page.status_absent": Text(
         zh="本机没有 Emotion2Vec+ Large 的权重；内置小模型的准确率低得多。",
         en=(
@@ -193,7 +196,7 @@ _STATUS: Final[Mapping[str, Text]] = {
         zh="⬇️ 下载 Emotion2Vec+ Large（1.95 GB）", en="⬇️ Download Emotion2Vec+ Large (1.95 GB)"
     ),
     "page.status_here": Text(
-        zh="{model} 的权重已在本机，尚未加载。可点“加载”提前加载，否则将在下一次识别时加载，需要多等一会儿。",
+        zh="{model} 的权重已在本机，尚未加载。可点“加载”提前加载；否则下一次识别时才加载，耗时会更长。",
         en=(
             "The weights of {model} are on this machine but not loaded yet. Load them now; "
             "otherwise the next recognition loads them and takes longer."
@@ -208,7 +211,7 @@ _STATUS: Final[Mapping[str, Text]] = {
 
 _ANSWER: Final[Mapping[str, Text]] = {
     "page.empty": Text(
-        zh="选择一段音频，然后点“🎯 开始识别”。",
+        zh="请选择一段音频，然后点“🎯 开始识别”。",
         en="Choose some audio, then press “🎯 Recognize”.",
     ),
     "page.cancelled": Text(
@@ -224,7 +227,7 @@ _ANSWER: Final[Mapping[str, Text]] = {
     "page.scores": Text(zh="详细得分分布", en="Scores of the nine emotions"),
     "page.curve": Text(zh="情感随时间的变化", en="Emotion over time"),
     "page.curve_caption": Text(
-        zh="每点为 {window_s:.2f} 秒的平均，间隔 {hop_s:.2f} 秒，共 {rows} 点；色带为各时刻得分最高的情感。",
+        zh="每点为 {window_s:.2f} 秒的平均值，间隔 {hop_s:.2f} 秒，共 {rows} 点；色带表示各时刻得分最高的情感。",
         en="Each point is the average of {window_s:.2f} s, one every {hop_s:.2f} s, {rows} in total; "
         "the strip shows the emotion with the highest score.",
     ),
@@ -245,8 +248,8 @@ _ANSWER: Final[Mapping[str, Text]] = {
     "page.warnings": Text(zh="提示", en="Please note"),
     "page.more": Text(zh="更多", en="more"),
     "page.more_warnings": Text(zh="更多（另有 {count} 条提示）", en="more (+{count})"),
-    "page.honest": Text(
-        zh="得分只反映这段声音在模型“听”来更像哪种情感，不代表说话人的真实内心。",
+    "page.disclaimer": Text(
+        zh="得分只表示模型认为这段声音更像哪种情感，不代表说话人的真实感受。",
         en="A score describes what a voice sounds like to a model, not what the speaker really feels.",
     ),
     "page.unplayable": Text(
@@ -260,10 +263,10 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh="还没有音频。请先上传或录制一段语音，或点“📝 加载示例音频”，再开始识别。",
         en="There is no audio yet. Upload or record speech, or press “📝 Load example audio”, then recognize.",
     ),
-    "page.trouble_refused": Text(zh="识别未能开始", en="The recognition did not start"),
+    "page.error_title_refused": Text(zh="识别未开始", en="The recognition did not start"),
     "page.refused": Text(
         zh=(
-            "服务器没有接受这次识别：可能是排队人数过多、您同时进行的识别过多，或连接中断。"
+            "服务器没有接受这次识别：可能是排队的人太多、您同时进行的识别太多，或连接中断。"
             "音频仍在，请稍后再点“🎯 开始识别”。"
         ),
         en=(
@@ -271,19 +274,19 @@ _ERRORS: Final[Mapping[str, Text]] = {
             "in progress, or the connection was lost. Your audio is still here; press “🎯 Recognize” again in a moment."
         ),
     ),
-    "page.trouble_audio": Text(zh="这段音频无法使用", en="This audio can't be used"),
-    "page.trouble_model": Text(zh="模型无法识别", en="The model can't be used"),
-    "page.trouble_request": Text(zh="还差一步", en="Something is missing"),
-    "page.trouble_output": Text(zh="结果无法保存", en="The results can't be saved"),
-    "page.trouble_unknown": Text(zh="内部错误", en="Internal error"),
+    "page.error_title_audio": Text(zh="这段音频无法使用", en="This audio can't be used"),
+    "page.error_title_model": Text(zh="模型无法使用", en="The model can't be used"),
+    "page.error_title_request": Text(zh="还差一步", en="Something is missing"),
+    "page.error_title_output": Text(zh="结果无法保存", en="The results can't be saved"),
+    "page.error_title_unknown": Text(zh="内部错误", en="Internal error"),
     "page.unknown_error": Text(
-        zh="发生内部错误，编号 {error_id}。请重试；若仍出现，请把编号告知维护者，服务器日志中有该编号的详情。",
+        zh="发生内部错误，编号 {error_id}。请重试；如仍出现，请把编号告知维护者，服务器日志中有对应的详细信息。",
         en=(
             "Internal error {error_id}. Try again; if it happens again, give this number to the maintainer: the "
-            "server's log has the details under it."
+            "server's log has the details of this error."
         ),
     ),
-    "page.log_cancelled": Text(zh="[取消] 已按要求停止。", en="[cancelled] stopped by the user."),
+    "page.log_cancelled": Text(zh="[取消] 已由用户停止。", en="[cancelled] stopped by the user."),
     "page.log_note": Text(zh="[提示] {message}", en="[note] {message}"),
     "page.log_error": Text(zh="[错误] {message}", en="[error] {message}"),
 }
@@ -314,15 +317,18 @@ _GRADIO: Final[Mapping[str, Text]] = {
     "page.gradio_queue": Text(zh="排队中：第 {position} 位，共 {size} 位 ·", en="waiting: {position} of {size} ·"),
     "page.gradio_processing": Text(zh="处理中 ·", en="processing ·"),
     "page.gradio_too_large": Text(
-        zh="文件 {names} 太大，上限为 {limit}。请截短或压缩后再上传，或调大设置 SPEECH_EMOTION_MAX_AUDIO_MB。",
-        en="{names} is too large; up to {limit} is accepted. Cut or compress it, or raise SPEECH_EMOTION_MAX_AUDIO_MB.",
+        zh="文件 {names} 太大，上限为 {limit}。请截短或压缩后再上传，或调大 SPEECH_EMOTION_MAX_AUDIO_MB。",
+        en=(
+            "{names} is too large; up to {limit} is accepted. Shorten or compress it, or raise "
+            "SPEECH_EMOTION_MAX_AUDIO_MB."
+        ),
     ),
     "page.gradio_lost": Text(zh="连接中断", en="Connection lost"),
     "page.gradio_reconnecting": Text(
         zh="与服务器的连接已中断，正在重新连接…", en="The connection to the server was lost; reconnecting…"
     ),
     "page.gradio_queue_full": Text(
-        zh="排队人数过多（上限 {limit}），请稍后再试。",
+        zh="排队的人太多（上限 {limit}），请稍后再试。",
         en="Too many users are waiting ({limit} at most); try again later.",
     ),
     "page.gradio_busy": Text(zh="服务器正忙，请稍后再试。", en="The server is busy; try again in a moment."),

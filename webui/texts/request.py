@@ -7,22 +7,22 @@ from webui.texts.language import Text
 
 TEXTS: Final[Mapping[str, Text]] = {
     "request.bad_smoothing": Text(
-        zh="帧级得分的窗口 {window_s} 秒、步长 {hop_s} 秒无效：要求窗口 ≥ 步长 > 0。请调整这两个值，或使用原始帧。",
+        zh="帧级得分的窗口 {window_s} 秒、步长 {hop_s} 秒无效，应满足窗口 ≥ 步长 > 0。请调整这两个值，或使用原始帧。",
         en=(
             "Frame scores can't have a window of {window_s} s and a hop of {hop_s} s: window >= hop > 0 is required. "
             "Change the two values, or use raw frames."
         ),
     ),
     "request.no_such_labels": Text(
-        zh="模型 {model} 没有所要求的情感 {found}，它支持：{expected}。请至少给出其中一种。",
+        zh="模型 {model} 不支持指定的情感 {found}，支持的有：{expected}。请至少指定其中一种。",
         en="Model {model} has none of the requested emotions {found}. Name at least one that it has: {expected}.",
     ),
     "request.unknown_labels": Text(
-        zh="没有名为 {found} 的情感，可用的有：{expected}。多个之间用逗号分隔。",
-        en="There is no emotion {found}; choose from: {expected}. Separate several by commas.",
+        zh="没有名为 {found} 的情感，可用的有：{expected}。多个情感之间用逗号分隔。",
+        en="There is no emotion {found}; choose from: {expected}. Separate several names with commas.",
     ),
     "request.only_with_segments": Text(
-        zh="{found} 只对片段级别有效。请加上 --granularity segment，或去掉该选项。",
+        zh="{found} 只适用于片段级别。请加上 --granularity segment，或去掉该选项。",
         en="{found} only applies to segments. Add --granularity segment, or omit the option.",
     ),
     "request.bad_channels": Text(
@@ -51,16 +51,16 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "request.smoothing_range": Text(
-        zh="帧级得分的窗口或步长 {found} 秒无效：应大于 0 秒，不超过 {expected:.0f} 秒。请调整这个值，或使用原始帧。",
+        zh="帧级得分的窗口或步长 {found} 秒无效，应大于 0 秒且不超过 {expected:.0f} 秒。请调整这个值，或使用原始帧。",
         en=(
             "Frame scores can't have a window or hop of {found} s: more than 0 s and at most {expected:.0f} s is "
             "required. Change the value, or use raw frames."
         ),
     ),
     "request.bad_segment_s": Text(
-        zh="片段最长 {found} 秒无效，应在 {expected_min:.0f} 到 {expected_max:.0f} 秒之间。请调整这个值。",
+        zh="片段最大长度 {found} 秒无效，应在 {expected_min:.0f} 到 {expected_max:.0f} 秒之间。请调整这个值。",
         en=(
-            "Invalid longest segment of {found} s; {expected_min:.0f} to {expected_max:.0f} s are expected. "
+            "Invalid longest segment of {found} s; {expected_min:.0f} to {expected_max:.0f} s are allowed. "
             "Change the value."
         ),
     ),
@@ -76,10 +76,10 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "request.bad_array": Text(
-        zh="数组的类型或形状不对：{found}。应为 (采样数,) 或 (采样数, 声道数)，类型为 {expected} 之一。",
+        zh="数组的类型或形状无效：{found}。形状应为 (采样数,) 或 (采样数, 声道数)，类型为 {expected} 之一。",
         en=(
-            "The array has the type and shape {found}; expected is the shape (samples,) or (samples, channels) "
-            "and one of the types {expected}."
+            "The array has the type and shape {found}; the shape (samples,) or (samples, channels) and one of the "
+            "types {expected} are expected."
         ),
     ),
     "request.no_speech": Text(
@@ -98,7 +98,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.job_mistake": Text(
         zh="内部错误（{kind}），详见日志。请单独识别这个文件，并报告该问题。",
-        en="Internal error ({kind}), see the server's log. Recognize this file alone, and report the problem.",
+        en="Internal error ({kind}), see the server's log. Recognize this file by itself, and report the problem.",
     ),
     "request.peer_absent": Text(
         zh=(
@@ -136,7 +136,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "request.audio_budget": Text(
         zh=(
             "过去一小时内已为您解码 {found_s} 秒音频，再加上这段的 {size_s} 秒就会超过每小时 {expected_s} 秒的上限。"
-            "请约 {wait_min} 分钟后重试，或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
+            "请约 {wait_min} 分钟后重试，或请管理员调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
             "{found_s} s of audio were decoded for you within the last hour; {size_s} s of this recording would exceed "
@@ -147,7 +147,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "request.audio_budget_spent": Text(
         zh=(
             "过去一小时内已为您解码 {found_s} 秒音频，达到了每小时 {expected_s} 秒的上限。"
-            "请约 {wait_min} 分钟后重试，或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
+            "请约 {wait_min} 分钟后重试，或请管理员调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
             "{found_s} s of audio were decoded for you within the last hour; the limit is {expected_s} s per caller. "
@@ -164,8 +164,9 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.uploads_of_visitor": Text(
         zh=(
-            "服务器保留着您上传的 {found_mb} MB，加上这次的 {size_mb} MB 就会超过每位用户 {expected_mb} MB 的上限。"
-            "请约 {wait_min} 分钟后再上传，或调大 SPEECH_EMOTION_MAX_VISITOR_MB。"
+            "服务器上保留着您上传的 {found_mb} MB 文件，加上这次的 {size_mb} MB "
+            "就会超过每位用户 {expected_mb} MB 的上限。"
+            "请约 {wait_min} 分钟后再上传，或请管理员调大 SPEECH_EMOTION_MAX_VISITOR_MB。"
         ),
         en=(
             "The server keeps {found_mb} MB of your uploads; these {size_mb} MB would exceed the limit of "
@@ -175,8 +176,9 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.uploads_of_all": Text(
         zh=(
-            "服务器保留着所有用户上传的 {found_mb} MB，加上这次的 {size_mb} MB 就会超过总共 {expected_mb} MB 的上限。"
-            "请约 {wait_min} 分钟后再上传，或调大 SPEECH_EMOTION_MAX_UPLOADS_MB。"
+            "服务器上保留着所有用户上传的 {found_mb} MB 文件，加上这次的 {size_mb} MB "
+            "就会超过总共 {expected_mb} MB 的上限。"
+            "请约 {wait_min} 分钟后再上传，或请管理员调大 SPEECH_EMOTION_MAX_UPLOADS_MB。"
         ),
         en=(
             "The server keeps {found_mb} MB of uploads of all users; these {size_mb} MB would exceed the total limit "
@@ -200,15 +202,15 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "request.event_too_large": Text(
-        zh="这次操作的数据超过 {expected_kb} kB 的上限。请一次少选一些文件。",
+        zh="这次操作的数据超过 {expected_kb} kB 的上限。请减少一次选择的文件。",
         en="This event is larger than the limit of {expected_kb} kB. Choose fewer files at once.",
     ),
     "request.event_too_nested": Text(
-        zh="这次操作的数据超过 {expected} 个列表和对象的上限。请一次少选一些文件。",
+        zh="这次操作的数据超过 {expected} 个列表和对象的上限。请减少一次选择的文件。",
         en="This event has more than {expected} lists and objects. Choose fewer files at once.",
     ),
     "request.event_web_address": Text(
-        zh="文件以网址给出，而网页的操作不会下载网址。请上传文件本身。",
+        zh="文件是以网址给出的，而网页不会下载网址。请上传文件本身。",
         en="A file is given as a web address, which the page does not fetch. Upload the file itself.",
     ),
     "request.bad_session_hash": Text(
@@ -216,18 +218,24 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="session_hash is not valid: 1 to {expected} letters, digits, - and _ are expected. Check the client.",
     ),
     "request.stopping": Text(
-        zh="服务器正在停止，这次识别没有完成，也没有写入文件。请 {retry_s} 秒后重试。",
-        en="The server is stopping; the recognition did not finish and nothing was written. Try again in {retry_s} s.",
+        zh="服务器正在关闭，这次识别没有完成，也没有写入任何文件。请 {retry_s} 秒后重试。",
+        en=(
+            "The server is shutting down; the recognition did not finish and nothing was written. "
+            "Try again in {retry_s} s."
+        ),
     ),
     "request.too_slow": Text(
-        zh="识别（含排队）超过了 {limit_s:.0f} 秒，已中止。请使用较短的音频，或调大 SPEECH_EMOTION_MAX_REQUEST_S。",
+        zh=(
+            "识别（含排队）超过了 {limit_s:.0f} 秒，已中止。"
+            "请使用较短的音频，或请管理员调大 SPEECH_EMOTION_MAX_REQUEST_S。"
+        ),
         en=(
             "The recognition took longer than {limit_s:.0f} s, including waiting, and was stopped. Send shorter audio, "
             "or ask the administrator to raise SPEECH_EMOTION_MAX_REQUEST_S."
         ),
     ),
     "request.unmapped_labels": Text(
-        zh="模型 {model} 的类别 {found} 与九种情感没有对应关系，无法给出九种得分。请为该模型提供类别映射。",
+        zh="模型 {model} 的类别 {found} 不对应九种情感中的任何一种，无法计算九种得分。请为该模型提供类别映射。",
         en=(
             "Model {model} has classes {found} that correspond to none of the nine emotions, "
             "so the nine scores can't be computed. Provide a label mapping for the model."
@@ -242,7 +250,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.large_absent": Text(
         zh=(
-            "本机没有 {model} 的权重。运行 bash run.sh download {model} 下载（1.95 GB）后即自动使用；"
+            "本机没有 {model} 的权重。运行 bash run.sh download {model} 下载（1.95 GB）后即会自动使用；"
             "离线机器见 models/README.md。"
         ),
         en=(

@@ -11,8 +11,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="First port to try; if it is taken, the next free one is used.",
     ),
     "settings.device": Text(
-        zh="运行模型的设备；`auto` 取最好的一个。",
-        en="Device to run the model on; `auto` takes the best one.",
+        zh="运行模型的设备；`auto` 自动选择最好的一个。",
+        en="Device to run the model on; `auto` selects the best one.",
     ),
     "settings.engine": Text(
         zh="运行 Emotion2Vec 的引擎：auto、native、onnx，或作为参考的 funasr。",
@@ -48,8 +48,8 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "settings.audio_url_networks": Text(
         zh="`audio_url` 除公网外还可访问的网络，如 `10.1.0.0/16`；以空格或逗号分隔。",
-        en="Networks that `audio_url` may access besides the public internet, for example `10.1.0.0/16`; separated by "
-        "spaces or commas.",
+        en="Networks that `audio_url` may access in addition to the public internet, for example `10.1.0.0/16`; "
+        "separated by spaces or commas.",
     ),
     "settings.audio_url_s": Text(
         zh="`audio_url` 下载的总时限，单位秒。", en="Time limit for fetching an `audio_url`, in seconds."
@@ -114,7 +114,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "settings.ssl_keyfile": Text(zh="证书的私钥（PEM）。", en="Private key of the certificate (PEM)."),
     "settings.max_waiting": Text(
         zh="最多有多少个 API 请求排队；超出的请求会被拒绝，并提示稍后重试。",
-        en="API requests that may wait; further ones are rejected with a time to retry after.",
+        en="API requests that may wait; further ones are rejected, with a time after which to retry.",
     ),
     "settings.max_audio_mb": Text(
         zh="接受的最大音频文件，单位 MB：12 小时的 16 kHz WAV 为 1382 MB。",
@@ -130,16 +130,13 @@ TEXTS: Final[Mapping[str, Text]] = {
             "对外开放的服务器建议设置，如 7200。"
         ),
         en=(
-            "Seconds of audio decoded per caller (key, login or address) and hour; more is answered with 429, and 0 "
-            "means no limit. Recommended for public servers, for example 7200."
+            "Seconds of audio that may be decoded per caller (key, login or address) and hour; further requests get "
+            "status 429. 0 means no limit. Recommended for public servers, for example 7200."
         ),
     ),
     "settings.max_visitor_mb": Text(
         zh="每位用户（密钥、账号或地址）上传到网页的文件的总量上限，单位 MB；上传的文件保留六小时。",
-        en=(
-            "Megabytes of uploads to the page that are kept per user (key, login or address); uploads are kept for six "
-            "hours."
-        ),
+        en=("Megabytes of uploads to the page per user (key, login or address); uploads are kept for six hours."),
     ),
     "settings.max_uploads_mb": Text(
         zh="所有用户上传到网页的文件的总量上限，单位 MB；应小于磁盘的可用空间。",
@@ -148,8 +145,8 @@ TEXTS: Final[Mapping[str, Text]] = {
     "settings.max_per_client": Text(
         zh="每个调用方（密钥、账号或地址）同时进行的 API 请求数上限，网页上的识别数上限与此相同；超出时返回 429。",
         en=(
-            "Concurrent API requests per caller (key, login or address), and as many recognitions on the page; more "
-            "are answered with 429."
+            "Concurrent API requests per caller (key, login or address), and as many recognitions on the page; "
+            "further ones get status 429."
         ),
     ),
     "settings.max_upload_s": Text(
@@ -161,13 +158,13 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "settings.max_jobs": Text(
         zh="最多有多少个未完成的批量任务；超出的任务会被拒绝，并提示稍后重试。",
-        en="Unfinished jobs at a time; further ones are rejected with a time to retry after.",
+        en="Unfinished jobs at a time; further ones are rejected, with a time after which to retry.",
     ),
     "settings.max_connections": Text(
         zh="最多同时有多少个连接有请求在处理（一个打开的网页占一到三个）；必要时会关闭空闲的连接。",
         en=(
-            "Connections with a request at a time (an open page takes one to three); idle ones are closed when the "
-            "limit is reached."
+            "Connections that may have a request in progress at the same time (an open page uses one to three); idle "
+            "connections are closed when the limit is reached."
         ),
     ),
     "settings.max_connections_per_address": Text(
@@ -181,7 +178,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "settings.keep_gb": Text(
         zh="结果总共最多占多少 GB，超过则从最旧的删起；0 为不限。",
-        en="Gigabytes that results may take in total, the oldest are deleted first; 0 means no limit.",
+        en="Gigabytes that results may take in total; beyond that, the oldest are deleted. 0 means no limit.",
     ),
     "settings.compare_tab": Text(
         zh=(
@@ -190,8 +187,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
         en=(
             "Whether the page has the tab that compares models (on, off), which keeps the machine busy for minutes. "
-            "`auto`: only where the server is open to this machine alone, or requires keys or logins; not where it is "
-            "open to a network, or to a reverse proxy's names, without them."
+            "`auto`: only if the server can be reached from this machine only, or requires keys or logins; not if it "
+            "is open to a network, or to the host names of a reverse proxy, without keys or logins."
         ),
     ),
     "settings.window_s": Text(

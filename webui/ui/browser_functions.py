@@ -99,7 +99,7 @@ def _cards(name: str) -> dict[str, dict[str, str]]:
     if name != "refused":
         return {}
     cards = {
-        language.value: error_card_html("page.trouble_refused", text("page.refused", language), language)
+        language.value: error_card_html("page.error_title_refused", text("page.refused", language), language)
         for language in Language
     }
     return {"refused card": cards}

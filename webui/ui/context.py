@@ -20,7 +20,7 @@ QUIET: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden", "api_
 
 @dataclass(frozen=True, slots=True)
 class LanguageFollower:
-    """Components that are rendered again when the language changes, besides those of ``I18n``.
+    """Components that are rendered again when the language changes, in addition to those of ``I18n``.
 
     Attributes:
         outputs: the components.
@@ -54,7 +54,7 @@ class PageContext:
         page: the Blocks of the whole page.
         service: the use cases.
         i18n: builds components whose texts follow the language.
-        language: the component that holds the user's language.
+        language: the component that contains the user's language.
         shared: makes files available for download.
         example: path of the example clip.
         language_followers: see ``LanguageFollower``; a tab adds its own while it is built.

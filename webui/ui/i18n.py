@@ -1,4 +1,4 @@
-"""The language of the page: the choice of it, and components whose texts follow it."""
+"""The language of the page: how it is chosen, and components whose texts follow it."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar

@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 # The key of the heading of each class of errors on the page.
 ERROR_TITLES: Final[tuple[tuple[type[SpeechEmotionError], str], ...]] = (
-    (AudioError, "page.trouble_audio"),
-    (ModelError, "page.trouble_model"),
-    (RequestError, "page.trouble_request"),
-    (OutputError, "page.trouble_output"),
+    (AudioError, "page.error_title_audio"),
+    (ModelError, "page.error_title_model"),
+    (RequestError, "page.error_title_request"),
+    (OutputError, "page.error_title_output"),
 )
-UNKNOWN_TITLE: Final = "page.trouble_unknown"
+UNKNOWN_TITLE: Final = "page.error_title_unknown"
 
 
 class CancelledByUserError(Exception):

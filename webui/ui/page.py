@@ -57,7 +57,7 @@ def build_page(
 
 def _build(page: gr.Blocks, service: RecognitionService, tabs: list[Tab], cache_dir: Path, *, downloads: bool) -> None:
     i18n = I18n()
-    # The secret need not be secret, since it encrypts only the choice of language; a random one would make the choice
+    # The secret may be public, since it encrypts only the choice of language; a random one would make the choice
     # unreadable after a restart of the server.
     stored = gr.BrowserState("", storage_key="speech-emotion-language", secret="language")
     with gr.Row(elem_classes="se-header"):

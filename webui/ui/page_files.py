@@ -75,7 +75,7 @@ class PageFiles:
                 form = await parser.parse()
                 files = [part for part in form.getlist(FIELD) if isinstance(part, GradioUploadFile)]
                 if len(files) < parser.files_begun:
-                    raise MalformedRequestError("request.bad_upload", reason=f"no whole file in a field {FIELD}")
+                    raise MalformedRequestError("request.bad_upload", reason=f"no complete file in a field {FIELD}")
                 return self._moved(files)
             except MultiPartException as err:
                 if "maximum allowed size" in err.message:

@@ -1,4 +1,4 @@
-"""The progress of uploads to the page, for the browser. Bounded in memory: a browser may never request it."""
+"""The progress of uploads to the page, for the browser. Memory is bounded, as a browser may never request it."""
 
 import asyncio
 import json

@@ -179,7 +179,7 @@ def test_file_names_are_sanitised_for_logs(name: str | None, expected: str) -> N
     assert decode(data, limits=LIMITS, file_name=name).source.file_name == expected
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="no shared data beside this checkout")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no shared data next to this checkout")
 def test_real_recordings() -> None:
     jfk = decode(SHARED / "clips" / "jfk.flac", limits=LIMITS)
     assert (jfk.source.format, jfk.source.duration_s, len(jfk.waveform)) == ("flac/flac", 11.0, 176_000)

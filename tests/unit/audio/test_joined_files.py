@@ -1,4 +1,4 @@
-"""Recordings joined to one file, tags around them, and headers that say too little or too much."""
+"""Recordings joined into one file, tags around them, and headers with missing or wrong values."""
 
 import struct
 from pathlib import Path
@@ -30,7 +30,6 @@ from tests.support.odd_files import (
 )
 from webui.audio.containers.encoded_pcm import encoded_kind
 from webui.audio.decode import DecodeLimits, Recording, decode
-from webui.audio.limits import DecodeLimits as Limits
 from webui.audio.source import open_source
 from webui.errors import AudioDecodeError
 from webui.texts import Language
@@ -46,13 +45,13 @@ def codes(recording: Recording) -> list[str]:
     return [warning.code for warning in recording.warnings if warning.code != "audio.narrow_band"]
 
 
-def of(label: str, seconds: float, seed: int = 0) -> bytes:
+def encoded(label: str, seconds: float, seed: int = 0) -> bytes:
     form = BY_LABEL[label]
     return form.make(voice(seconds, form.rate, seed=seed), form.rate)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=[form.label for form in FORMATS])
-def test_three_recordings_in_one_file_are_all_heard(form: AudioFormat) -> None:
+def test_three_recordings_in_one_file_are_all_read(form: AudioFormat) -> None:
     files = [form.make(voice(seconds, form.rate, seed=seed), form.rate) for seed, seconds in enumerate((3.0, 1.5, 2.0))]
     parts = [decode(file, limits=LIMITS).waveform for file in files]
 
@@ -78,8 +77,8 @@ def test_a_second_recording_may_have_another_rate_and_other_channels(label: str)
 
     assert codes(recording) == []
     assert recording.source.duration_s == pytest.approx(5.0, abs=0.1)
-    alone = decode(second, limits=LIMITS).waveform
-    assert np.corrcoef(recording.waveform[-32_000:], alone[-32_000:])[0, 1] > 0.97
+    expected = decode(second, limits=LIMITS).waveform
+    assert np.corrcoef(recording.waveform[-32_000:], expected[-32_000:])[0, 1] > 0.97
 
 
 def test_two_chunks_of_samples_in_one_wav() -> None:
@@ -109,7 +108,7 @@ def test_the_last_of_several_recordings_may_be_cut_off() -> None:
     assert dict(recording.warnings[0].values) == {"kept_s": 3.5, "expected_s": 4.0}
 
 
-def test_fragments_of_mp4_are_one_recording_if_their_time_goes_on() -> None:
+def test_fragments_of_mp4_are_one_recording_if_their_timestamps_continue() -> None:
     options = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "500000"}
     data = with_pyav(voice(4.0, 44_100), 44_100, container="mp4", codec="aac", options=options)
     header = data[: data.index(b"moof") - 4]
@@ -124,12 +123,12 @@ def test_fragments_of_mp4_are_one_recording_if_their_time_goes_on() -> None:
 
 
 @pytest.mark.parametrize("label", ["wav-s16", "rf64", "w64", "aiff", "caf", "au", "m4a", "mov-video"])
-@pytest.mark.parametrize("rest", [JUNK, WAV, of("amr-nb", 1.0)], ids=["junk", "wav", "amr"])
-def test_bytes_after_the_end_that_are_not_used_are_named(label: str, rest: bytes) -> None:
+@pytest.mark.parametrize("rest", [JUNK, WAV, encoded("amr-nb", 1.0)], ids=["junk", "wav", "amr"])
+def test_unused_bytes_after_the_end_are_reported(label: str, rest: bytes) -> None:
     if rest is WAV and label in ("wav-s16", "rf64"):
         return
-    data = of(label, 2.0)
-    alone = decode(data, limits=LIMITS)
+    data = encoded(label, 2.0)
+    expected = decode(data, limits=LIMITS)
 
     recording = decode(data + rest, limits=LIMITS)
 
@@ -137,22 +136,22 @@ def test_bytes_after_the_end_that_are_not_used_are_named(label: str, rest: bytes
     assert recording.warnings[0].values["unused_bytes"] == pytest.approx(len(rest), abs=1)
     assert f"{len(rest)} more bytes after its end that were not used" in recording.warnings[0].message()
     assert f"{len(rest)} 字节" in recording.warnings[0].message(Language.ZH)
-    np.testing.assert_array_equal(recording.waveform, alone.waveform)
+    np.testing.assert_array_equal(recording.waveform, expected.waveform)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=[form.label for form in FORMATS])
 def test_ordinary_trailers_have_no_warning(form: AudioFormat) -> None:
     data = form.make(voice(2.0, form.rate), form.rate)
-    alone = decode(data, limits=LIMITS)
+    expected = decode(data, limits=LIMITS)
     for trailer in (id3v1(), ape_tag() + id3v1(), bytes(3_000)):
         if form.label.startswith(("flac", "amr", "ts", "wv", "ac3", "eac3")) and not any(trailer):
             continue  # zeros are damaged frames in these, and frames in AMR
         recording = decode(data + trailer, limits=LIMITS)
         assert codes(recording) == [], trailer[:4]
-        assert len(recording.waveform) == pytest.approx(len(alone.waveform), abs=300)  # of an MP3 the padding
+        assert len(recording.waveform) == pytest.approx(len(expected.waveform), abs=300)  # an MP3 also has its padding
 
 
-def test_chunks_after_the_samples_are_no_warning() -> None:
+def test_chunks_after_the_samples_cause_no_warning() -> None:
     for name in (b"LIST", b"id3 ", b"bext", b"iXML", b"cart"):
         assert decode(WAV + riff_chunk(name, b"x" * 301), limits=LIMITS).warnings == ()
 
@@ -160,14 +159,14 @@ def test_chunks_after_the_samples_are_no_warning() -> None:
 @pytest.mark.parametrize("form", FORMATS, ids=[form.label for form in FORMATS])
 def test_id3_tags_in_front_of_any_format_are_skipped(form: AudioFormat) -> None:
     data = form.make(voice(1.0, form.rate), form.rate)
-    alone = decode(data, limits=LIMITS)
+    expected = decode(data, limits=LIMITS)
     for tags in (id3v2(10), id3v2(3_000_000, version=3), id3v2(500, footer=True) + id3v2(70_000) + bytes(99)):
         recording = decode(tags + data, limits=LIMITS)
 
-        np.testing.assert_array_equal(recording.waveform, alone.waveform)
+        np.testing.assert_array_equal(recording.waveform, expected.waveform)
         assert recording.source.format == form.expected
         assert recording.source.size_bytes == len(tags) + len(data)
-        assert recording.warnings == alone.warnings
+        assert recording.warnings == expected.warnings
 
 
 def test_a_text_with_a_tag_in_front_is_a_text() -> None:
@@ -178,8 +177,8 @@ def test_a_text_with_a_tag_in_front_is_a_text() -> None:
 
 
 @pytest.mark.parametrize("label", ["mp3", "mp3-22k", "adts"])
-def test_tags_between_joined_mpeg_files_are_no_damage(label: str) -> None:
-    files = [of(label, seconds, seed) for seed, seconds in enumerate((3.0, 2.0, 2.5))]
+def test_tags_between_joined_mpeg_files_are_not_damage(label: str) -> None:
+    files = [encoded(label, seconds, seed) for seed, seconds in enumerate((3.0, 2.0, 2.5))]
     plain = decode(b"".join(files), limits=LIMITS)
 
     tagged = b"".join(id3v2(300_000, version=3) + file + ape_tag() + id3v1() for file in files)
@@ -189,8 +188,8 @@ def test_tags_between_joined_mpeg_files_are_no_damage(label: str) -> None:
     np.testing.assert_array_equal(recording.waveform, plain.waveform)
 
 
-def test_an_mp3_that_lacks_frames_is_still_damaged() -> None:
-    first, second = of("mp3", 3.0), bytearray(of("mp3", 3.0, 1))
+def test_an_mp3_with_missing_frames_is_still_reported_as_damaged() -> None:
+    first, second = encoded("mp3", 3.0), bytearray(encoded("mp3", 3.0, 1))
     second[len(second) // 2 : len(second) // 2 + 600] = np.random.default_rng(2).bytes(600)
 
     recording = decode(first + id3v2(5_000) + bytes(second), limits=LIMITS)
@@ -201,7 +200,7 @@ def test_an_mp3_that_lacks_frames_is_still_damaged() -> None:
 @pytest.mark.parametrize("label", ["ogg-vorbis", "ogg-opus", "ogg-flac"])
 @pytest.mark.parametrize("serials", [(1, 1, 1), (1, 2, 1), (1, 2, 3)])
 def test_a_chained_ogg_is_read_to_its_end(label: str, serials: tuple[int, ...]) -> None:
-    links = [with_serial(of(label, 2.0 + seed, seed), serial) for seed, serial in enumerate(serials)]
+    links = [with_serial(encoded(label, 2.0 + seed, seed), serial) for seed, serial in enumerate(serials)]
     assert len(ogg_pages(links[0])) > 2
 
     recording = decode(b"".join(links), limits=LIMITS)
@@ -213,7 +212,7 @@ def test_a_chained_ogg_is_read_to_its_end(label: str, serials: tuple[int, ...]) 
 
 
 def test_a_chained_ogg_of_different_codecs() -> None:
-    links = [with_serial(of("ogg-vorbis", 2.0), 1), with_serial(of("ogg-opus", 3.0), 2)]
+    links = [with_serial(encoded("ogg-vorbis", 2.0), 1), with_serial(encoded("ogg-opus", 3.0), 2)]
 
     recording = decode(b"".join(links), limits=LIMITS)
 
@@ -273,7 +272,7 @@ def test_ac_3_in_a_wav_is_decoded(container: str) -> None:
 
 
 def kind_of(wav: bytes) -> str | None:
-    with open_source(wav, Limits(len(wav), 60), None) as source:
+    with open_source(wav, DecodeLimits(len(wav), 60), None) as source:
         return encoded_kind(source)
 
 
@@ -314,7 +313,7 @@ def encrypted_matroska(data: bytes) -> bytes:
     encryption = b"\x50\x35" + b"\x85" + b"\x47\xe1\x82\x05\x00"
     encoding = b"\x50\x33\x81\x01" + encryption
     encodings = b"\x6d\x80" + bytes([0x80 | len(encoding) + 3]) + b"\x62\x40" + bytes([0x80 | len(encoding)]) + encoding
-    tracks = data.rindex(b"\x16\x54\xae\x6b")  # the seek head names it before
+    tracks = data.rindex(b"\x16\x54\xae\x6b")  # the seek head contains the same identifier earlier
     track = data.index(b"\xae\x01", tracks + 4)
     content = data[track + 1 :]
     width = 9 - content[0].bit_length()
@@ -324,7 +323,7 @@ def encrypted_matroska(data: bytes) -> bytes:
     return data[:tracks] + b"\x16\x54\xae\x6b\x01" + len(new_track).to_bytes(7, "big") + new_track + rest
 
 
-def test_a_clear_track_beside_an_encrypted_one_is_read() -> None:
+def test_an_unencrypted_track_next_to_an_encrypted_one_is_read() -> None:
     data = with_pyav(voice(1.0, 44_100), 44_100, container="mp4", codec="aac", tracks=2)
     second = data.rindex(b"mp4a", 0, len(data))
 
@@ -333,7 +332,7 @@ def test_a_clear_track_beside_an_encrypted_one_is_read() -> None:
     assert recording.source.duration_s == pytest.approx(1.0, abs=0.1)
 
 
-def test_hundreds_of_short_recordings_and_no_more_than_a_thousand() -> None:
+def test_up_to_a_thousand_recordings_in_one_file_are_read() -> None:
     part = with_pyav(voice(0.1, 48_000), 48_000, container="webm", codec="libopus")
     recording = decode(part * 300, limits=LIMITS)
     assert codes(recording) == []

@@ -43,12 +43,12 @@ def test_the_samples_are_those_of_the_source(rate: int) -> None:
 def test_the_16_khz_signal_does_not_depend_on_the_model(form: AudioFormat) -> None:
     mono = voice(2.3, form.rate, level=1.0)  # codecs overshoot full scale
     data = form.make(mono if form.channels == 1 else stereo(mono, 0.5 * mono), form.rate)
-    alone = decode_into(MemoryStore, data, limits=LIMITS)
-    beside = decode_into(MemoryStore, data, limits=LIMITS, model_rate=24_000)
-    assert alone.model is alone.speech
-    np.testing.assert_array_equal(beside.speech.waveform[:], alone.speech.waveform[:])
-    assert (beside.speech.mean, beside.speech.variance) == (alone.speech.mean, alone.speech.variance)
-    assert len(beside.model.waveform) == pytest.approx(1.5 * len(alone.speech.waveform), abs=2)
+    one_rate = decode_into(MemoryStore, data, limits=LIMITS)
+    two_rates = decode_into(MemoryStore, data, limits=LIMITS, model_rate=24_000)
+    assert one_rate.model is one_rate.speech
+    np.testing.assert_array_equal(two_rates.speech.waveform[:], one_rate.speech.waveform[:])
+    assert (two_rates.speech.mean, two_rates.speech.variance) == (one_rate.speech.mean, one_rate.speech.variance)
+    assert len(two_rates.model.waveform) == pytest.approx(1.5 * len(one_rate.speech.waveform), abs=2)
 
 
 @pytest.mark.parametrize(("rate", "kept"), [(8_000, False), (16_000, True), (24_000, True)])

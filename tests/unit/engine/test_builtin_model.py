@@ -78,9 +78,9 @@ def test_a_batch_gives_the_same_as_single_windows(model: EmotionModel) -> None:
     windows = [window_of(voice(s, n)) for n, s in enumerate((1.0, 3.2, 1.0, 0.5, 3.2, 1.0))]
     together = model.predict(windows, with_features=True)
     for window, found in zip(windows, together, strict=True):
-        alone = model.predict([window], with_features=True)[0]
-        np.testing.assert_allclose(found.logits, alone.logits, atol=1e-5, rtol=0)
-        np.testing.assert_allclose(found.features, alone.features, atol=1e-5, rtol=0)
+        single = model.predict([window], with_features=True)[0]
+        np.testing.assert_allclose(found.logits, single.logits, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(found.features, single.features, atol=1e-5, rtol=0)
 
 
 def test_windows_with_context_give_the_same_as_the_whole(model: EmotionModel) -> None:

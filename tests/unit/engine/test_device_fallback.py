@@ -35,7 +35,7 @@ def model(checkpoint: Path) -> TorchModel:
 
 
 def move_to_a_device_that_fails(model: TorchModel, checkpoint: Path) -> None:
-    """Uses weights as they were read, as on a GPU; those for the CPU are prepacked."""
+    """Replaces the weights with those of the file, as on a GPU: those for the CPU are prepacked."""
     model._network, _info = load_network(checkpoint, checkpoint / "model.safetensors")
     model._runner = DeviceRunner(model._network, torch.device("meta"))
 
@@ -75,7 +75,7 @@ def test_out_of_memory_halves_the_batch(model: TorchModel, checkpoint: Path) -> 
         np.testing.assert_allclose(answer.logits, right.logits, atol=1e-4)  # a padded batch rounds differently
 
 
-def test_a_processor_that_fails_is_an_error(model: TorchModel) -> None:
+def test_a_failure_on_the_cpu_is_an_error(model: TorchModel) -> None:
     def broken(_network: torch.nn.Module, _given: tuple[torch.Tensor, ...]) -> None:
         raise RuntimeError("failing on purpose\nwith a second line")
 
@@ -92,4 +92,4 @@ def test_the_result_says_that_the_device_failed(model: TorchModel, checkpoint: P
     move_to_a_device_that_fails(model, checkpoint)
     result = service.recognize(clip).result
     assert result.model.device == "cpu"
-    assert [warning.code for warning in result.warnings] == ["engine.fell_back"]
+    assert "engine.fell_back" in [warning.code for warning in result.warnings]

@@ -67,7 +67,7 @@ def test_sizes_of_the_published_network() -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) == 162_140_185
 
 
-@pytest.mark.skipif(not PUBLISHED_CONFIG.is_file(), reason="the published config.yaml is not beside this checkout")
+@pytest.mark.skipif(not PUBLISHED_CONFIG.is_file(), reason="the published config.yaml is not next to this checkout")
 def test_the_published_config_is_the_tests_config() -> None:
     import yaml
 
@@ -126,16 +126,16 @@ def test_a_padded_batch_gives_the_same_as_its_members(network: Emotion2vec, leng
         row[: len(clip)] = clip
     together, _ = network(batch, samples)
     for row, clip in zip(together, clips, strict=True):
-        alone, _ = network(clip[None])
-        torch.testing.assert_close(row[: alone.shape[1]], alone[0], rtol=0, atol=2e-5)
+        single, _ = network(clip[None])
+        torch.testing.assert_close(row[: single.shape[1]], single[0], rtol=0, atol=2e-5)
 
 
 def test_undeclared_padding_would_change_the_result(network: Emotion2vec) -> None:
     clip = normalize(make_clip(2, 1.0))
     padded = torch.nn.functional.pad(clip, (0, 16_000))
-    alone, _ = network(clip)
+    single, _ = network(clip)
     naive, _ = network(padded)
-    assert (naive[:, : alone.shape[1]] - alone).abs().max() > 1e-2
+    assert (naive[:, : single.shape[1]] - single).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("sizes", [TINY])
@@ -162,14 +162,14 @@ def test_prepacked_weights_and_pieces_change_only_rounding(tmp_path: Path) -> No
     assert [name for name, module in prepacked.named_modules() if isinstance(module, nn.Linear)] == ["head"]
     with torch.inference_mode():
         features, logits = plain(two_clips())
-    for frames in (7, 100, 1_000_000):  # many pieces, three with a short last one, one
+    for frames in (7, 100, 1_000_000):  # many pieces; three pieces, the last one shorter; a single piece
         prepacked.wave.piece_frames = frames
         with torch.inference_mode():
             ours, scores = prepacked(two_clips())
         torch.testing.assert_close(ours, features, rtol=0, atol=2e-5)
         torch.testing.assert_close(
             scores, logits, rtol=0, atol=2e-5 * float(logits.std())
-        )  # their deviation is above 1
+        )  # their standard deviation is above 1
 
 
 def test_without_onednn_and_on_a_gpu_the_numbers_are_the_same(
@@ -184,7 +184,7 @@ def test_without_onednn_and_on_a_gpu_the_numbers_are_the_same(
             prepack(prepacked)
             assert all(type(new) is not type(old) for new, old in zip(prepacked.wave, network.wave, strict=True))
             for ours, plain in zip(prepacked(two_clips(), samples), expected, strict=True):
-                atol = 2e-5 * max(1.0, float(plain.std()))  # the deviation of logits is above 1
+                atol = 2e-5 * max(1.0, float(plain.std()))  # the standard deviation of logits is above 1
                 torch.testing.assert_close(ours[0], plain[0], rtol=0, atol=atol)
                 torch.testing.assert_close(ours[1, :93], plain[1, :93], rtol=0, atol=atol)
 

@@ -1,4 +1,4 @@
-"""An exported model gives the native engine's numbers without PyTorch."""
+"""An exported model computes the same numbers as the native engine, without PyTorch."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def native(models_dir: Path) -> TorchModel:
     ("precision", "scores", "features"),
     [(Precision.FP32, 1e-5, 2e-5), (Precision.FP16, 2e-2, 2e-2), (Precision.INT8, 2e-1, 3e-1)],
 )
-def test_the_numbers_are_the_native_engine_s(
+def test_the_numbers_equal_those_of_the_native_engine(
     models_dir: Path, native: TorchModel, precision: Precision, scores: float, features: float
 ) -> None:
     model = load(models_dir, precision)
@@ -106,11 +106,11 @@ def test_a_padded_batch_of_the_graph_is_exact(models_dir: Path) -> None:
 
     logits, features, embeddings = run(batch, clips)
     for row, clip in enumerate(clips):
-        alone = run(clip[None], [clip])
-        frames = alone[0].shape[1]
-        np.testing.assert_allclose(features[row, :frames], alone[1][0], atol=1e-5)
-        np.testing.assert_allclose(embeddings[row], alone[1][0].mean(axis=0), atol=1e-5)
-        difference = softmax(logits[row, :frames].mean(axis=0)) - softmax(alone[0][0].mean(axis=0))
+        single = run(clip[None], [clip])
+        frames = single[0].shape[1]
+        np.testing.assert_allclose(features[row, :frames], single[1][0], atol=1e-5)
+        np.testing.assert_allclose(embeddings[row], single[1][0].mean(axis=0), atol=1e-5)
+        difference = softmax(logits[row, :frames].mean(axis=0)) - softmax(single[0][0].mean(axis=0))
         assert np.abs(difference).max() <= 1e-5
 
 
@@ -118,10 +118,10 @@ def test_a_batch_of_the_native_engine_is_exact(native: TorchModel) -> None:
     windows = [whole(make_clip(number, seconds)) for number, seconds in enumerate((0.7, 2.3, 0.025, 1.1))]
     one_by_one = [native.predict([window], with_features=True)[0] for window in windows]
     for answers in (native.predict(windows, with_features=True), native.predict_together(windows, with_features=True)):
-        for ours, alone in zip(answers, one_by_one, strict=True):
-            assert ours.logits.shape == alone.logits.shape
-            np.testing.assert_allclose(ours.features, alone.features, atol=1e-5)
-            assert np.abs(softmax(ours.logits.mean(axis=0)) - softmax(alone.logits.mean(axis=0))).max() <= 1e-5
+        for ours, single in zip(answers, one_by_one, strict=True):
+            assert ours.logits.shape == single.logits.shape
+            np.testing.assert_allclose(ours.features, single.features, atol=1e-5)
+            assert np.abs(softmax(ours.logits.mean(axis=0)) - softmax(single.logits.mean(axis=0))).max() <= 1e-5
 
 
 def test_a_shift_changes_only_rounding(native: TorchModel, models_dir: Path) -> None:
@@ -200,7 +200,7 @@ def packages(name: str) -> dict[str, str]:
     return {package.lower(): bounds for package, bounds in pairs}
 
 
-REFUSING = """
+PROGRAM_WITHOUT_PACKAGES = """
 import sys
 
 class Refuse:
@@ -224,7 +224,7 @@ def run_lite(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str
     """Runs a command as if only the packages of requirements-lite.txt were installed."""
     absent = set(packages("requirements.txt")) - set(packages("requirements-lite.txt")) | {"yaml", "transformers"}
     return subprocess.run(
-        [sys.executable, "-c", REFUSING.format(absent=absent), *arguments],
+        [sys.executable, "-c", PROGRAM_WITHOUT_PACKAGES.format(absent=absent), *arguments],
         cwd=PROJECT_DIR,
         env={
             "PATH": "",
@@ -294,7 +294,7 @@ def test_the_models_without_torch(models_dir: Path, tmp_path: Path, monkeypatch:
 def test_the_example_in_the_documentation(models_dir: Path) -> None:
     model = load(models_dir, Precision.INT8)
     path = models_dir / LARGE / "model.int8.onnx"
-    program = REFUSING.split("from webui")[0].format(absent={"webui", "torch", "soundfile", "pydantic"})
+    program = PROGRAM_WITHOUT_PACKAGES.split("from webui")[0].format(absent={"webui", "torch", "soundfile", "pydantic"})
     program += f"import runpy; runpy.run_path({str(PROJECT_DIR / 'docs' / 'onnx_example.py')!r}, run_name='__main__')"
     ended = subprocess.run(
         [sys.executable, "-c", program, str(path), str(EXAMPLE)],

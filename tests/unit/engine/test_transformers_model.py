@@ -24,7 +24,7 @@ EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
 
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_the_numbers_are_the_pipeline_s(tmp_path: Path, kind: str, weighted: bool) -> None:
+def test_the_numbers_equal_those_of_the_pipeline(tmp_path: Path, kind: str, weighted: bool) -> None:
     folder = write_classifier(tmp_path, kind, weighted=weighted)
     pipe = transformers.pipeline("audio-classification", model=str(folder), device="cpu")
     model = load_transformers("peer", folder, license="none", device=Device.CPU)
@@ -113,9 +113,9 @@ def test_it_is_used_by_the_service(settings: Settings) -> None:
     assert sum(result.scores[one] for one in (Emotion.NEUTRAL, Emotion.HAPPY, Emotion.ANGRY, Emotion.SAD)) == (
         pytest.approx(1.0)
     )
-    write_classifier(settings.models_dir / "strange", "wav2vec2", weighted=True, labels={0: "calm", 1: "ang"})
+    write_classifier(settings.models_dir / "unknown_labels", "wav2vec2", weighted=True, labels={0: "calm", 1: "ang"})
     with pytest.raises(ModelError, match="calm"):
-        service.recognize(EXAMPLE, RecognizeOptions(model="strange"))
+        service.recognize(EXAMPLE, RecognizeOptions(model="unknown_labels"))
 
 
 @pytest.mark.parametrize("rate", [1, 0, -16_000, 10_000_000, 16_000.0, "16000", None, True])

@@ -16,7 +16,7 @@ from webui.service.serving.priority_semaphore import Priority
 RATE = 16_000
 
 
-class Held(FakeModel):
+class BlockedModel(FakeModel):
     """Waits until it is released; records the lengths of each batch."""
 
     def __init__(self, device: str) -> None:
@@ -37,9 +37,9 @@ def window(samples: int) -> Window:
 
 
 class Callers:
-    """Callers in threads of their own; the first uses the model before the others start."""
+    """Callers, each in its own thread; the first uses the model before the others start."""
 
-    def __init__(self, model: Held, queue: BatchingQueue) -> None:
+    def __init__(self, model: BlockedModel, queue: BatchingQueue) -> None:
         self.model = model
         self.queue = queue
         self.answers: dict[int, list[Prediction] | Exception] = {}
@@ -66,7 +66,7 @@ class Callers:
             thread.join(120)
 
 
-def is_correct(model: Held, answer: object, *samples: int) -> bool:
+def is_correct(model: BlockedModel, answer: object, *samples: int) -> bool:
     expected = FakeModel().predict([window(count) for count in samples])
     assert isinstance(answer, list)
     pairs = zip(expected, answer, strict=True)
@@ -74,7 +74,7 @@ def is_correct(model: Held, answer: object, *samples: int) -> bool:
 
 
 def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_are_first() -> None:
-    model, sizes = Held("cuda:0"), []
+    model, sizes = BlockedModel("cuda:0"), []
     callers = Callers(model, BatchingQueue(model, sizes.append))
     callers.start(RATE)
     callers.start(2 * RATE, priority=Priority.BACKGROUND)
@@ -93,7 +93,7 @@ def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_are_first(
 
 
 def test_on_a_cpu_requests_run_one_by_one() -> None:
-    model = Held("cpu")
+    model = BlockedModel("cpu")
     callers = Callers(model, BatchingQueue(model))
     for seconds in (1, 2, 3):
         callers.start(seconds * RATE)
@@ -103,7 +103,7 @@ def test_on_a_cpu_requests_run_one_by_one() -> None:
 
 
 def test_a_batch_has_a_limit_of_seconds() -> None:
-    model = Held("cuda:0")
+    model = BlockedModel("cuda:0")
     callers = Callers(model, BatchingQueue(model))
     callers.start(RATE)
     for number in range(4):
@@ -117,7 +117,7 @@ def test_a_batch_has_a_limit_of_seconds() -> None:
 
 
 def test_an_invalid_window_affects_only_its_request() -> None:
-    model = Held("cuda:0")
+    model = BlockedModel("cuda:0")
     callers = Callers(model, BatchingQueue(model))
     callers.start(RATE)
     callers.start(10)  # too short

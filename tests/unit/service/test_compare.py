@@ -61,7 +61,7 @@ def clips() -> list[LabelledClip]:
     ]
 
 
-def test_the_figures_are_scikit_learn_s(clips: list[LabelledClip]) -> None:
+def test_the_figures_equal_those_of_scikit_learn(clips: list[LabelledClip]) -> None:
     large = answered("large", tuple(emotion.value for emotion in EMOTIONS), clips, 2)
     small = answered("small", FOUR, clips, 3)
     shared = shared_emotions([large, small], clips)
@@ -72,19 +72,19 @@ def test_the_figures_are_scikit_learn_s(clips: list[LabelledClip]) -> None:
         assert found.shared_recall is not None
         truth = np.array([EMOTIONS.index(clip.emotion) for clip in clips])
         scores = np.array([model.answers[str(clip.path)]["scores"] for clip in clips])
-        guess = scores.argmax(axis=1)
+        predictions = scores.argmax(axis=1)
         present = np.unique(truth)
-        assert found.right.value == pytest.approx(accuracy_score(truth, guess))
+        assert found.right.value == pytest.approx(accuracy_score(truth, predictions))
         assert found.recall.value == pytest.approx(
-            np.mean([(guess[truth == label] == label).mean() for label in present])
+            np.mean([(predictions[truth == label] == label).mean() for label in present])
         )
         assert found.weighted_f1 == pytest.approx(
-            f1_score(truth, guess, labels=present, average="weighted", zero_division=0)
+            f1_score(truth, predictions, labels=present, average="weighted", zero_division=0)
         )
         inside = np.isin(truth, shared)
         allowed_emotions = np.array(shared)[scores[inside][:, shared].argmax(axis=1)]
         assert found.shared_recall.value == pytest.approx(balanced_accuracy_score(truth[inside], allowed_emotions))
-        every = precision_recall_fscore_support(truth, guess, labels=present, zero_division=0)
+        every = precision_recall_fscore_support(truth, predictions, labels=present, zero_division=0)
         for place, label in enumerate(present):
             one = found.classes[EMOTIONS[label]]
             precision, recall, f1, support = (column[place] for column in every)
@@ -93,8 +93,8 @@ def test_the_figures_are_scikit_learn_s(clips: list[LabelledClip]) -> None:
 
 
 def test_weighted_f1_of_a_small_case() -> None:
-    truth, guess = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
-    assert weighted_f1(truth, guess) == pytest.approx(f1_score(truth, guess, average="weighted"))
+    truth, predictions = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
+    assert weighted_f1(truth, predictions) == pytest.approx(f1_score(truth, predictions, average="weighted"))
 
 
 def test_purity_follows_from_the_nearest_neighbour() -> None:
@@ -112,7 +112,7 @@ def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> No
     figures = measure_accuracy(good, clips, shared_emotions([good], clips))
     assert figures is not None
     for language in Language:
-        made = report_files([good, bad], {"good": figures}, len(clips), "a machine", language, "2 people")
+        made = report_files([good, bad], {"good": figures}, len(clips), "a machine", language, "2 annotators")
         assert not made.complete
         files = made.files
         assert files[MARKDOWN_FILE].count("no such file") == 1
@@ -122,7 +122,7 @@ def test_a_model_that_failed_is_shown_as_failed(clips: list[LabelledClip]) -> No
         )
         assert "84.2 %" in files[MARKDOWN_FILE]
         assert "http" not in files[HTML_FILE], "the page loads nothing from the network"
-        assert "2 people" in files[MARKDOWN_FILE]
+        assert "2 annotators" in files[MARKDOWN_FILE]
         assert files[HTML_FILE].count("<svg") == 2
         assert json.loads(files[JSON_FILE])["models"][1]["error"] == "there is | no such file"
         assert {"speed.csv", "memory.csv", "accuracy.csv", "embedding.csv", "deployment.csv", "output.csv"} <= set(

@@ -1,4 +1,4 @@
-"""Evaluation of a model on labelled recordings; the figures are those of scikit-learn."""
+"""Evaluation of a model on labelled recordings; the figures equal those of scikit-learn."""
 
 import json
 from pathlib import Path
@@ -32,18 +32,18 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus"), takes=1) / "manifest.csv"
 
 
-def test_the_figures_are_scikit_learn_s() -> None:
+def test_the_figures_equal_those_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
-    truth, guess = random.integers(0, 5, 400), random.integers(0, 6, 400)
-    guess[:200] = truth[:200]
-    meant = np.unique(truth)
-    matrix = sklearn_metrics.confusion_matrix(truth, guess, labels=range(6))
-    np.testing.assert_array_equal(metrics.confusion_matrix(truth, guess, 6), matrix)
-    assert metrics.accuracy(truth, guess) == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
-    recall = sklearn_metrics.recall_score(truth, guess, labels=meant, average="macro")
-    assert metrics.average_recall(truth, guess) == pytest.approx(recall)
-    expected = sklearn_metrics.f1_score(truth, guess, labels=meant, average="macro")
-    assert metrics.average_f1(truth, guess) == pytest.approx(expected)
+    truth, predictions = random.integers(0, 5, 400), random.integers(0, 6, 400)
+    predictions[:200] = truth[:200]
+    present = np.unique(truth)
+    matrix = sklearn_metrics.confusion_matrix(truth, predictions, labels=range(6))
+    np.testing.assert_array_equal(metrics.confusion_matrix(truth, predictions, 6), matrix)
+    assert metrics.accuracy(truth, predictions) == pytest.approx(sklearn_metrics.accuracy_score(truth, predictions))
+    recall = sklearn_metrics.recall_score(truth, predictions, labels=present, average="macro")
+    assert metrics.average_recall(truth, predictions) == pytest.approx(recall)
+    expected = sklearn_metrics.f1_score(truth, predictions, labels=present, average="macro")
+    assert metrics.average_f1(truth, predictions) == pytest.approx(expected)
 
 
 def test_figures_of_a_model(corpus: Path) -> None:
@@ -52,12 +52,12 @@ def test_figures_of_a_model(corpus: Path) -> None:
     answers = predict_clips(model, clips, LIMITS)
     found = evaluate_answers(answers, model, corpus, rounds=50)
     truth = [clip.emotion.value for clip in clips]
-    guess = [list(Emotion)[row].value for row in answers.scores.argmax(axis=1)]
-    expected = sklearn_metrics.confusion_matrix(truth, guess, labels=list(found.labels))
+    predictions = [list(Emotion)[row].value for row in answers.scores.argmax(axis=1)]
+    expected = sklearn_metrics.confusion_matrix(truth, predictions, labels=list(found.labels))
     np.testing.assert_array_equal(found.confusion, expected)
-    assert found.accuracy.value == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
+    assert found.accuracy.value == pytest.approx(sklearn_metrics.accuracy_score(truth, predictions))
     precision, recall, f1, support = sklearn_metrics.precision_recall_fscore_support(
-        truth, guess, labels=list(found.labels), zero_division=0
+        truth, predictions, labels=list(found.labels), zero_division=0
     )
     for i, label in enumerate(found.labels):
         one = found.classes[label]
@@ -75,9 +75,11 @@ def test_figures_of_a_model(corpus: Path) -> None:
 
 def test_intervals_resample_speakers_within_their_corpus() -> None:
     right = np.array([1.0] * 50 + [0.0] * 50 + [1.0] * 40)
-    groups, voices = ["a"] * 100 + ["b"] * 40, ["s"] * 50 + ["t"] * 50 + ["u"] * 40
-    found = metrics.bootstrap(lambda rows: float(right[rows].mean()), groups, clusters=voices, rounds=200)
-    assert (found.low, found.high) == pytest.approx((40 / 140, 1.0))  # both speakers drawn from a may be t; b keeps u
+    groups, speakers = ["a"] * 100 + ["b"] * 40, ["s"] * 50 + ["t"] * 50 + ["u"] * 40
+    found = metrics.bootstrap(lambda rows: float(right[rows].mean()), groups, clusters=speakers, rounds=200)
+    assert (found.low, found.high) == pytest.approx(
+        (40 / 140, 1.0)
+    )  # both draws from corpus a can be t; corpus b has only u
 
 
 def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
@@ -122,9 +124,9 @@ def test_names_of_known_corpora(
 def test_a_list_of_emobox(corpus: Path, tmp_path: Path) -> None:
     lists = tmp_path / "data" / "toy" / "fold_1"
     lists.mkdir(parents=True)
-    sounds = tmp_path / "downloads" / "toy"
-    sounds.mkdir(parents=True)
-    (sounds / "a.wav").write_bytes((corpus.parent / "a_1_angry_0.wav").read_bytes())
+    folder = tmp_path / "downloads" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "a.wav").write_bytes((corpus.parent / "a_1_angry_0.wav").read_bytes())
     row = {"key": "a", "dataset": "toy", "wav": "downloads/toy/a.wav", "task": "category", "emo": "exc", "length": 1.0}
     file = lists / "toy_test_fold_1.jsonl"
     file.write_text(json.dumps(row) + "\n", "utf-8")
@@ -133,7 +135,7 @@ def test_a_list_of_emobox(corpus: Path, tmp_path: Path) -> None:
     assert (caught.value.code, "'exc' 1x: line 1" in str(caught.value)) == ("evaluate.unknown_emotion", True)
     (tmp_path / "data" / "toy" / "label_map.json").write_text(json.dumps({"exc": "hap"}), "utf-8")
     (clip,) = read_labelled(file)
-    assert (clip.path, clip.emotion, clip.group) == (sounds / "a.wav", Emotion.HAPPY, "toy")
+    assert (clip.path, clip.emotion, clip.group) == (folder / "a.wav", Emotion.HAPPY, "toy")
     for bad, code in (("{}", "evaluate.bad_emobox"), ("{", "evaluate.unreadable")):
         file.write_text(bad, "utf-8")
         with pytest.raises(RequestError) as caught:
@@ -161,7 +163,7 @@ def test_several_annotators(corpus: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_an_uploaded_list_names_files_beside_it_and_no_others(corpus: Path, tmp_path: Path, suffix: str) -> None:
+def test_an_uploaded_list_names_only_files_next_to_it(corpus: Path, tmp_path: Path, suffix: str) -> None:
     """Users of the page upload such lists: they must not read other files or reveal which exist."""
     there = tmp_path / "there"
     there.mkdir()
@@ -184,7 +186,7 @@ def test_an_uploaded_list_names_files_beside_it_and_no_others(corpus: Path, tmp_
         assert caught.value.code == "evaluate.no_recording"
 
 
-def test_alpha_is_krippendorff_s() -> None:
+def test_alpha_equals_a_published_example() -> None:
     """The example of Krippendorff's paper (four observers, twelve units, missing labels): nominal alpha 0.743."""
     grid = [
         (1, 1, None, 1),
@@ -207,10 +209,10 @@ def test_alpha_is_krippendorff_s() -> None:
 
 
 def test_a_table_with_tabs(corpus: Path, tmp_path: Path) -> None:
-    sound = corpus.parent / "b_2_sad_0.wav"
-    (tmp_path / "a.tsv").write_text(f"path\tlabel\n{sound}\tSad\n", encoding="utf-8-sig")
+    audio = corpus.parent / "b_2_sad_0.wav"
+    (tmp_path / "a.tsv").write_text(f"path\tlabel\n{audio}\tSad\n", encoding="utf-8-sig")
     (clip,) = read_labelled(tmp_path / "a.tsv")
-    assert (clip.path, clip.emotion, clip.speaker) == (sound, Emotion.SAD, None)
+    assert (clip.path, clip.emotion, clip.speaker) == (audio, Emotion.SAD, None)
 
 
 @pytest.mark.parametrize(
@@ -239,8 +241,8 @@ def test_the_picture_is_a_drawing_of_the_counts() -> None:
 
 def test_the_command(corpus: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     (tmp_path / "bad.csv").write_text(corpus.read_text("utf-8"), encoding="utf-8")
-    for sound in corpus.parent.glob("*.wav"):
-        (tmp_path / sound.name).symlink_to(sound)
+    for audio in corpus.parent.glob("*.wav"):
+        (tmp_path / audio.name).symlink_to(audio)
     broken = tmp_path / "a_1_sad_0.wav"
     broken.unlink()
     broken.write_bytes(b"no audio")

@@ -75,15 +75,17 @@ def test_a_lossless_gap_gives_the_result_of_the_wav(service: RecognitionService)
     np.testing.assert_allclose(scores(found), scores(expected), atol=1e-3)
 
 
-def test_segments_of_late_sound_are_at_the_time_of_the_film(service: RecognitionService, tmp_path: Path) -> None:
+def test_segments_of_late_sound_have_the_times_of_the_video(service: RecognitionService, tmp_path: Path) -> None:
     spoken = speech(48_000)[: 5 * 48_000]
     options = RecognizeOptions(granularity=Granularity.SEGMENT)
-    alone = service.recognize(with_pyav(spoken, 48_000, container="mp4", codec="aac"), options)
-    film = tmp_path / "film.mp4"
-    film.write_bytes(late_sound(spoken, 48_000, container="mp4", codec="aac", late_by_s=3.0))
+    without_delay = service.recognize(with_pyav(spoken, 48_000, container="mp4", codec="aac"), options)
+    video = tmp_path / "video.mp4"
+    video.write_bytes(late_sound(spoken, 48_000, container="mp4", codec="aac", late_by_s=3.0))
 
-    late = service.recognize(film, options)
+    late = service.recognize(video, options)
 
-    starts = [[part.start_s for part in one.result.segments or ()] for one in (alone, late)]
+    starts = [[part.start_s for part in one.result.segments or ()] for one in (without_delay, late)]
     np.testing.assert_allclose(np.add(starts[0], 3.0), starts[1], atol=0.1)
-    assert [warning.code for warning in late.result.warnings] == [warning.code for warning in alone.result.warnings]
+    assert [warning.code for warning in late.result.warnings] == [
+        warning.code for warning in without_delay.result.warnings
+    ]

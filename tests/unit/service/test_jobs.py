@@ -75,7 +75,7 @@ def test_an_item_is_claimed_once_and_jobs_take_turns(store: JobStore) -> None:
 def test_a_paused_job_does_not_block_others(store: JobStore) -> None:
     for job in ("first", "second"):
         store.add(job, CREATED, "{}", files(2))
-    claimed = [store.claim(besides=["first", "gone"]) for _ in range(3)]
+    claimed = [store.claim(skipped=["first", "gone"]) for _ in range(3)]
     assert [item.job if item is not None else None for item in claimed] == ["second", "second", None]
     item = store.claim()
     assert item is not None
@@ -202,7 +202,7 @@ def until_ended(runner: JobRunner, job: str) -> dict[ItemState, int]:
     return record.counts
 
 
-def test_a_job_gives_the_same_as_single_recognitions(
+def test_a_job_has_the_same_results_as_single_recognitions(
     tmp_path: Path, store: JobStore, clips: list[tuple[str, str]]
 ) -> None:
     runner = runner_of(tmp_path, store)
@@ -215,10 +215,10 @@ def test_a_job_gives_the_same_as_single_recognitions(
     errors = [json.loads(item.outcome or "")["code"] for item in items if item.state is ItemState.FAILED]
     assert errors[1] == "audio.no_such_file"
     for item in items[:5]:
-        alone = runner._service.recognize(
+        direct = runner._service.recognize(
             Path(item.place), RecognizeOptions(labels=(Emotion.HAPPY, Emotion.SAD))
         ).result
-        assert json.loads(item.outcome or "")["scores"] == json.loads(alone.to_json())["scores"]
+        assert json.loads(item.outcome or "")["scores"] == json.loads(direct.to_json())["scores"]
     assert [path.name for path in (tmp_path / "outputs").iterdir() if path.name.startswith(".draft")] == []
 
 
@@ -316,7 +316,7 @@ def test_old_jobs_are_deleted_after_they_have_ended(tmp_path: Path, store: JobSt
         if job == "done":
             store.finish(item, ItemState.DONE, "{}")
     store.add("young", "2999-01-01 00:00:00", "{}", [])
-    assert store.forget_before("2026-01-01 00:00:00") == []
+    assert store.delete_ended_before("2026-01-01 00:00:00") == []
     gone: list[str] = []
     settings = Settings(outputs_dir=tmp_path, keep_days=3)
     service = RecognitionService(settings, FakeRegistry(settings, FakeModel()))

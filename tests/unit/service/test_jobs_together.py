@@ -32,16 +32,16 @@ class Device(FakeModel):
         super().__init__()
         self.info = self.info.model_copy(update={"device": device})
         self.batches: list[int] = []
-        self.alone = threading.Lock()
+        self.lock = threading.Lock()
 
     def predict(self, windows: Sequence[Window], *, with_features: bool = False) -> list[Prediction]:
-        assert self.alone.acquire(blocking=False), "two calls of the model at the same time"
+        assert self.lock.acquire(blocking=False), "two calls of the model at the same time"
         try:
             self.batches.append(len(windows))
             time.sleep(BATCH_S)
             return super().predict(windows, with_features=with_features)
         finally:
-            self.alone.release()
+            self.lock.release()
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def test_pytorch_keeps_its_threads() -> None:
         torch.set_num_threads(before)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="no shared recordings beside this checkout")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no shared recordings next to this checkout")
 def test_real_speech_is_detected() -> None:
     clips = sorted((SHARED / "speech").rglob("*.opus"))[::500]
     assert clips
@@ -116,7 +116,7 @@ def test_real_speech_is_detected() -> None:
 
 
 def logits_of(*leaders: int) -> np.ndarray:
-    """Logits of a second (50 frames) per leader."""
+    """Returns one second (50 frames) of logits per leading emotion."""
     rows = np.random.default_rng(3).normal(scale=0.1, size=(50 * len(leaders), 9)).astype(np.float32)
     for number, leader in enumerate(leaders):
         rows[50 * number : 50 * (number + 1), leader] += 3.0
@@ -224,7 +224,7 @@ def test_segments_without_the_package_are_refused_immediately(tmp_path: Path, mo
     assert model.window_lengths == []
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="no shared recordings beside this checkout")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no shared recordings next to this checkout")
 def test_boundaries_of_real_speech_are_found() -> None:
     clips = sorted((SHARED / "speech" / "nemo").rglob("*.opus"))
     limits = DecodeLimits(max_bytes=100_000_000, max_duration_s=60.0)

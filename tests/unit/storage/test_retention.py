@@ -37,7 +37,7 @@ def test_by_age(tmp_path: Path) -> None:
     assert left(tmp_path) == ["outputs_20260101_000000", "outputs_20260101_000001"]
 
 
-def test_by_size_the_oldest_go_first(tmp_path: Path) -> None:
+def test_by_size_the_oldest_are_deleted_first(tmp_path: Path) -> None:
     for number, days in enumerate((3, 1, 2)):
         run(tmp_path, f"outputs_20260101_00000{number}", days=days, size=4000)
     assert sweep(tmp_path, keep_days=0, keep_gb=9000 / BYTES_PER_GB, now_s=NOW) == 1

@@ -27,7 +27,7 @@ def publish_many(outputs_dir: Path, process: int) -> None:
         publish_one(outputs_dir, f"{process}-{number}")
 
 
-def test_the_name_is_the_second_it_started(tmp_path: Path) -> None:
+def test_the_name_is_the_time_of_the_start(tmp_path: Path) -> None:
     assert publish_one(tmp_path).name == "outputs_20240104_223000"
 
 

@@ -40,7 +40,7 @@ def test_samples_come_back_bit_for_bit_from_memory_and_from_disk(tmp_path: Path,
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a name until the file is closed")
 def test_the_file_has_no_name(tmp_path: Path) -> None:
-    """So nothing is left when the process ends, in any way."""
+    """Nothing is left on the disk, however the process ends."""
     spool = spool_of(noise(1_000_000), tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert os.fstat(spool._file.fileno()).st_size == 4_000_000
@@ -117,5 +117,4 @@ def test_a_draft_does_not_hide_other_errors(tmp_path: Path) -> None:
 
 
 def _started() -> datetime:
-
     return datetime(2024, 1, 4, 22, 30).astimezone()

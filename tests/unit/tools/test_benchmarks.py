@@ -1,4 +1,4 @@
-"""``bench --quick`` end to end: every section, real peers, a tiny model."""
+"""``bench --quick`` end to end: every section, with the real contenders and a tiny model."""
 
 import re
 import subprocess

@@ -11,7 +11,7 @@ from training.nonspeech import background, nonspeech
 def test_augmentation_keeps_level_and_shape() -> None:
     random = np.random.default_rng(0)
     waveforms = torch.from_numpy(random.standard_normal((6, 20_000)).astype(np.float32)) * 0.01
-    changed = augment.add_noise(augment.filter_randomly(waveforms, random, share=1.0), random, share=1.0)
+    changed = augment.add_noise(augment.filter_randomly(waveforms, random, probability=1.0), random, probability=1.0)
     normal = augment.normalise(changed)
     assert normal.shape == (6, 20_000)
     assert not torch.allclose(normal, augment.normalise(waveforms), atol=0.1)

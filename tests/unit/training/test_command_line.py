@@ -28,7 +28,7 @@ def test_options() -> None:
     assert (whole.command, whole.epochs, whole.teacher) == (None, 7, "emotion2vec_plus_large")
 
 
-def test_options_before_a_step_hold_for_it() -> None:
+def test_options_before_a_step_apply_to_it() -> None:
     step = build_parser().parse_args(
         ["--data", "x", "--epochs", "7", "--processes", "3", "transfer", "--seed", "5", "--on", "y"]
     )

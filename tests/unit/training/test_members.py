@@ -1,4 +1,4 @@
-"""Members: batch normalisation folded away, averaged, and dependent on no more than the stated context."""
+"""Members: folding of batch normalisation, averaging, and the context that a frame depends on."""
 
 from dataclasses import replace
 
@@ -67,7 +67,7 @@ def test_statistics_of_very_few_frames_are_finite(frames: int) -> None:
     assert features.isfinite().all()
 
 
-def test_thinned_layers_equal_the_dense_ones_at_every_fourth_frame() -> None:
+def test_downsampled_layers_equal_the_dense_ones_at_every_fourth_frame() -> None:
     member = fold_batch_norm(random_member(NetworkConfig()))
     mel = torch.randn(2, 1, 64, 61)
     with torch.no_grad():
@@ -85,8 +85,8 @@ def test_members_are_averaged() -> None:
     samples = torch.randn(1, 16_000)
     with torch.no_grad():
         both, features = combine([one, other], SMALL)(samples)
-        alone = [combine([member], SMALL)(samples)[0] for member in (one, other)]
-    torch.testing.assert_close(both, (alone[0] + alone[1]) / 2, atol=1e-5, rtol=1e-5)
+        single = [combine([member], SMALL)(samples)[0] for member in (one, other)]
+    torch.testing.assert_close(both, (single[0] + single[1]) / 2, atol=1e-5, rtol=1e-5)
     assert features.shape[2] == 32
 
 
@@ -101,9 +101,11 @@ def test_statistics_mlps_have_their_share_and_the_head_is_linear() -> None:
     samples = torch.randn(1, 16_000)
     with torch.no_grad():
         logits, features = network(samples)
-        alone = [combine([convolutional], replace(SMALL, statistics_share=0.0))(samples)[0]]
-        alone += [combine([convolutional, one], replace(SMALL, statistics_share=1.0))(samples)[0] for one in statistics]
-    expected = 0.65 * alone[0] + 0.35 * (alone[1] + alone[2]) / 2
+        single = [combine([convolutional], replace(SMALL, statistics_share=0.0))(samples)[0]]
+        single += [
+            combine([convolutional, one], replace(SMALL, statistics_share=1.0))(samples)[0] for one in statistics
+        ]
+    expected = 0.65 * single[0] + 0.35 * (single[1] + single[2]) / 2
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
     assert features.shape[2] == network.config.feature_size == 16 + 2 * 128
     heads = [network.members[0].head, *(member.head for member in network.counting)]

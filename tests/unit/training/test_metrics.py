@@ -7,20 +7,20 @@ from training.metrics import fit_temperature, mean_corpus_recall, softmax
 from webui.service.evaluate.metrics import average_recall, bootstrap, calibration_error, confusion_matrix
 
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 2, 2])
-GUESS = np.array([0, 0, 0, 1, 1, 0, 0, 0])
+PREDICTIONS = np.array([0, 0, 0, 1, 1, 0, 0, 0])
 
 
 def test_confusion_matrix() -> None:
-    assert confusion_matrix(TRUTH, GUESS, 3).tolist() == [[3, 1, 0], [1, 1, 0], [2, 0, 0]]
+    assert confusion_matrix(TRUTH, PREDICTIONS, 3).tolist() == [[3, 1, 0], [1, 1, 0], [2, 0, 0]]
 
 
 def test_average_recall_counts_classes_equally() -> None:
-    assert average_recall(TRUTH, GUESS) == pytest.approx((0.75 + 0.5 + 0.0) / 3)
+    assert average_recall(TRUTH, PREDICTIONS) == pytest.approx((0.75 + 0.5 + 0.0) / 3)
 
 
 def test_mean_corpus_recall_uses_only_the_classes_of_each_corpus() -> None:
     corpora = np.array(["a"] * 6 + ["b"] * 2)
-    assert mean_corpus_recall(TRUTH, GUESS, corpora) == pytest.approx(((0.75 + 0.5) / 2 + 0.0) / 2)
+    assert mean_corpus_recall(TRUTH, PREDICTIONS, corpora) == pytest.approx(((0.75 + 0.5) / 2 + 0.0) / 2)
 
 
 def test_calibration_error() -> None:
@@ -32,8 +32,8 @@ def test_calibration_error() -> None:
 def test_the_temperature_is_recovered() -> None:
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (20_000, 4))
-    chances = softmax(logits, 1.7)
-    truth = (chances.cumsum(axis=1) > random.random((len(logits), 1))).argmax(axis=1)
+    probabilities = softmax(logits, 1.7)
+    truth = (probabilities.cumsum(axis=1) > random.random((len(logits), 1))).argmax(axis=1)
     assert fit_temperature(logits, truth) == pytest.approx(1.7, rel=0.05)
 
 

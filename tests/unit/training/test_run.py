@@ -1,4 +1,4 @@
-"""A complete training with small sizes: audio in, weights out, in seconds."""
+"""A complete training run with small sizes: audio in, weights out, in seconds."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +93,7 @@ def test_a_run_of_version_2_0_0_is_resumed(
     content["options"] = {new_names.get(name, name): value for name, value in content["options"].items()}
     content["counting"] = content.pop("statistics_mlp")
     torch.save(content, tmp_path / STATE_NAME)
-    monkeypatch.setattr(loop, "_run_epoch", lambda *_: pytest.fail("a finished training was repeated"))
+    monkeypatch.setattr(loop, "_run_epoch", lambda *_: pytest.fail("a finished run was repeated"))
     train(*corpus, SMALL, OPTIONS, tmp_path)
     assert not read_run(tmp_path).statistics_mlp
 
@@ -241,7 +241,7 @@ def test_a_held_out_corpus(
     assert all(one.recall.over_clips[0] <= one.recall.value <= one.recall.over_clips[1] for one in transfer.corpora)
     for one in transfer.corpora:
         assert not {s for s in read_run(work / one.corpus).speakers if s.startswith(one.corpus)}
-    monkeypatch.setattr(loop, "_run_epoch", lambda *_: pytest.fail("a finished training was repeated"))
+    monkeypatch.setattr(loop, "_run_epoch", lambda *_: pytest.fail("a finished run was repeated"))
     assert measure() == transfer
 
 

@@ -15,7 +15,7 @@ from webui.ui.page import build_page
 
 
 def build_models_tab(context: PageContext, tab: gr.Tab) -> Connect:
-    """Lists the models; what `docs/ARCHITECTURE.md` says of a tab is all that it needs."""
+    """Builds a tab that lists the models, following the recipe in docs/ARCHITECTURE.md."""
     names = gr.Textbox(elem_id="toy-names")
 
     def connect(language_known: gr.events.Dependency) -> None:
@@ -45,7 +45,7 @@ def test_a_new_tab_is_one_function_and_one_line(
     assert "toy-names" in json.dumps(page.get_config_file(), default=str)
 
 
-def test_the_tab_that_compares_is_left_out_where_it_is_not_allowed(tmp_path: Path, service: RecognitionService) -> None:
+def test_the_compare_tab_is_missing_where_comparing_is_not_allowed(tmp_path: Path, service: RecognitionService) -> None:
     compare = text("page.tab_compare", Language.ZH)
     assert compare in labels_of(build_page(service, cache_dir=tmp_path / "cache"))
     assert compare not in labels_of(build_page(service, cache_dir=tmp_path / "cache", compares=False))

@@ -7,7 +7,7 @@ from webui.audio.source import Source
 
 TAIL_BYTES: Final = 1 << 17
 STREAMINFO_AT: Final = 8
-_SYNCS: Final = (b"\xff\xf8", b"\xff\xf9")  # frames of one size, numbered; of several sizes, by their first sample
+_SYNCS: Final = (b"\xff\xf8", b"\xff\xf9")  # equal frames, counted; or frames of several sizes, with their first sample
 _HEADER_BYTES: Final = 16  # the longest header
 _NUMBER_AT: Final = 4
 
@@ -31,7 +31,7 @@ def last_frame_s(source: Source) -> float:
 
 
 def _frame_number(header: bytes) -> int | None:
-    """Returns the number in a frame header, coded like a letter in UTF-8; None if the header's checksum is wrong."""
+    """Returns the number in a frame header, coded like a character in UTF-8; None if the header's checksum is wrong."""
     lead = header[_NUMBER_AT] if len(header) > _NUMBER_AT else 0x80
     extra = max(0, 7 - (lead ^ 0xFF).bit_length())  # bytes after the first, of six bits each
     if 0x80 <= lead < 0xC0 or lead == 0xFF:

@@ -1,6 +1,6 @@
-"""Finds recordings that were joined to one file, and bytes after the end of a recording.
+"""Finds recordings that were joined into one file, and bytes after the end of a recording.
 
-The decoders stop at the end that the first header states, without a word about the rest.
+The decoders stop at the end that the first header states, and ignore the rest.
 """
 
 import itertools
@@ -36,7 +36,7 @@ class JoinedParts:
     """The recordings in a file.
 
     Attributes:
-        parts: each recording as a file of its own; the file itself if it holds only one.
+        parts: each recording as a separate file; the file itself if it contains only one.
         unused_bytes: number of bytes after the last recording that are neither a tag nor padding.
     """
 

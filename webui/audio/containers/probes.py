@@ -9,12 +9,12 @@ from webui.audio.source import Source
 OGG_PAGE_BYTES: Final = 65_307  # the longest page
 MATROSKA_SEGMENT: Final = b"\x18\x53\x80\x67"
 _OGG_AUDIO: Final = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
-MAX_JOINED_SHARE: Final = 1 / 16  # FFmpeg's measure, from which on it estimates the length of a joined MP3
+MAX_JOINED_SHARE: Final = 1 / 16  # as in FFmpeg, which estimates the length of an MP3 above this fraction
 MP3_FRAME_BYTES: Final = 1_441  # the longest MPEG-1 layer III frame
 
 
 def is_chained_ogg(source: Source) -> bool:
-    """Returns whether an Ogg file holds several logical streams, of which libsndfile would read only the first."""
+    """Returns whether an Ogg file contains several logical streams, of which libsndfile would read only the first."""
     page = _last_ogg_page(source)
     return page != b"" and page[14:18] != source.head[14:18]  # the serial number of the logical stream
 
@@ -50,10 +50,10 @@ def is_cut_off(source: Source, container: str | None) -> bool:
 
 
 def has_mp3_index(source: Source) -> bool:
-    """Returns whether an MP3 begins with a Xing or Info frame, which holds the true number of frames.
+    """Returns whether an MP3 begins with a Xing or Info frame, which contains the true number of frames.
 
-    Without such a frame, the length of an MP3 is an estimate from its bit rate; so it is if the frame states a much
-    smaller file, to which another one was joined.
+    Without such a frame, the length of an MP3 is an estimate from its bit rate; also if the frame states a much smaller
+    size than the file has, since another file was joined to it.
     """
     frame = source.read_at(0, MP3_FRAME_BYTES)
     at = max(frame.find(b"Xing"), frame.find(b"Info"))

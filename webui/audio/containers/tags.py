@@ -1,7 +1,7 @@
 """Finds the tags of music players in and around a recording: ID3v2, ID3v1, APE.
 
-A tag is skipped by the length that it states. It can be several megabytes long, because it holds the cover, and it can
-stand in front of any format.
+A tag is skipped by the length that it states. It can be several megabytes long, because it contains the cover, and it
+can be in front of any format.
 """
 
 import itertools
@@ -37,7 +37,7 @@ def without_leading_tags(source: Source) -> Source:
 
 
 def _after_padding(source: Source, end: int) -> int:
-    """Returns the position after the zeros that follow a tag; the first bytes of an MP4 are zeros of its own."""
+    """Returns the position after the zeros that follow a tag; the zeros at the start of an MP4 belong to it."""
     stop = skip_zeros(source, end)
     starts = (end, stop, *range(max(end, stop - 3), stop))
     found = (start for start in starts if detect_container(source.read_at(start, DETECT_BYTES)) is not None)

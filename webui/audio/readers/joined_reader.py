@@ -1,4 +1,4 @@
-"""Reads recordings that were joined to one file, one after the other."""
+"""Reads recordings that were joined into one file, one after the other."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self

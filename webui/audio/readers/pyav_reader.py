@@ -41,7 +41,7 @@ DETECTED_FORMATS: Final = {  # FFmpeg's demuxers, by the container that was dete
     "dts": "dts",
     "voc": "voc",
 }
-MAX_NEW_STREAMS: Final = 128  # if they can begin anywhere in a file: PyAV 18.1 looks them up without a check
+MAX_NEW_STREAMS: Final = 128  # where streams can begin anywhere in a file: PyAV 18.1 looks them up without a check
 _AMBIGUOUS: Final = frozenset({"ac3", "gsm", "ts"})  # FFmpeg must recognise these as well: few bytes tell them apart
 _WITHOUT_HEADER: Final = frozenset({"flv", "ts", "mpg"})
 _OPEN_OPTIONS: Final = {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist": "none"}

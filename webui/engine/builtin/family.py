@@ -23,7 +23,7 @@ _CATALOG: Final = (
         license="CC BY-NC-SA 4.0",
         languages=("en", "de", "pl"),
         included=True,
-        accuracy_note="evaluate.builtin_heard",
+        accuracy_note="evaluate.builtin_training_data",
     ),
 )
 
@@ -38,7 +38,7 @@ class BuiltinFamily(Family):
         return _CATALOG
 
     def recognizes(self, folder: Path) -> bool:
-        """Returns whether a folder holds a model made with ``bash run.sh train``."""
+        """Returns whether a folder contains a model made with ``bash run.sh train``."""
         return str(read_any_config(folder).get("format", "")).startswith(TRAINED_FORMAT)
 
     def title(self, name: str, language: Language) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 MEL_FLOOR: Final = 1e-4  # power density, relative to white noise of the recording's level: -40 dB
-LAG_FLOOR: Final = 0.01  # share of white noise's magnitude below which the pitch image fades out: -40 dB
+LAG_FLOOR: Final = 0.01  # fraction of white noise's magnitude below which the pitch image fades out: -40 dB
 MEL_SHIFT, MEL_SCALE = 4.0, 4.0  # brings the log-mel values of speech to about [-1.3, 2]
 LAG_SCALE: Final = 2.0
 
@@ -86,7 +86,9 @@ class FrontEnd(nn.Module):
         """Returns the two images of ``samples``, shape ``(B, samples)``."""
         config = self.config
         used = (config.frames(samples.shape[1]) - 1) * config.hop_samples + config.frame_samples
-        samples = samples[:, :used]  # drop what is in no frame: a window of a longer recording may end without it
+        samples = samples[
+            :, :used
+        ]  # drop samples after the last frame: a window of a longer recording may end before them
         padded = F.pad(samples, (config.margin_samples, config.margin_samples))
         spectrum = torch.stft(
             padded,

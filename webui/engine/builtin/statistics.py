@@ -1,9 +1,9 @@
 """The second kind of member of the built-in model: an MLP on statistics of the voice.
 
-A convolutional member detects patterns in the images. This kind computes functionals instead: means and standard
-deviations around each frame, weighted by the presence of speech, of the level of each band, its rate of change, the
-pitch and its movement. Emotion was recognised this way before deep networks (openSMILE's functionals: Eyben et al.,
-2010). Its errors differ from those of the convolutional members, so averaging both is better than either.
+A convolutional member detects patterns in the images. This kind computes functionals instead: the means and
+standard deviations of the level of each band, its rate of change, the pitch and its movement, taken around each frame
+and weighted by the presence of speech. Emotion was recognised this way before deep networks (openSMILE's functionals:
+Eyben et al., 2010). Its errors differ from those of the convolutional members, so averaging both is better than either.
 
 Values are aggregated over groups of ``downsampling`` frames; a group depends on ``radius`` groups on each side.
 """

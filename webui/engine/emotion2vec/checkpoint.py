@@ -65,7 +65,7 @@ _RENAMES: Final = tuple(
         (r"proj\.(weight|bias)", "head.{}".format),
     )
 )
-# tensors that only training needs; they are dropped, and the log says so
+# tensors that only training needs; they are dropped, which is logged
 _TRAINING: Final = re.compile(rf"{_AUDIO}\.decoder\..+|(?:d2v_model\.)?(?:_ema|ema|recon_proj)(?:\.|$).*")
 _WRAPPERS: Final = ("model", "state_dict", "model_state_dict")
 

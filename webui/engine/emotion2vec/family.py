@@ -115,7 +115,7 @@ class Emotion2vecFamily(ExportingFamily):
         card = self.card(name)
         for folder, _origin in self.folders(name, settings):
             path = folder / checkpoint_files.PICKLE_FILE
-            if path.is_file() and checkpoint_files.is_cut_short(path):
+            if path.is_file() and checkpoint_files.is_truncated(path):
                 published = card.weights_bytes if card is not None else None
                 values: dict[str, str] = {
                     "model": name,

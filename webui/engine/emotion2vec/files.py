@@ -32,10 +32,10 @@ def weights_in(folder: Path) -> Path | None:
     if (folder / SLIM_FILE).is_file():
         return folder / SLIM_FILE
     published = folder / PICKLE_FILE
-    return published if published.is_file() and not is_cut_short(published) else None
+    return published if published.is_file() and not is_truncated(published) else None
 
 
-def is_cut_short(path: Path) -> bool:
+def is_truncated(path: Path) -> bool:
     """Returns whether a file of ``torch.save`` is truncated.
 
     Such a file is a zip archive, which has its directory at the end.
@@ -49,7 +49,7 @@ def is_cut_short(path: Path) -> bool:
 
 
 def read_source_hash(weights: Path) -> str | None:
-    """Returns the SHA-256 of the published file that a slim file was made from, or None if its header lacks it."""
+    """Returns the SHA-256 of the published file that a slim file was made from, or None if it is not recorded."""
     try:
         with weights.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))

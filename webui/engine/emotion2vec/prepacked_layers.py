@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from webui.engine.emotion2vec.config import Emotion2vecConfig
 from webui.engine.emotion2vec.network import Alibi, Attention, Encoder, PositionConv, WaveConv
 
-ROW_STEP: Final = 8  # rows of the attention bias begin at multiples of so many numbers
+ROW_STEP: Final = 8  # rows of the attention bias begin at multiples of this many numbers
 EXPECTED_ROWS: Final = 512  # rows of a typical input; oneDNN chooses the weights' layout for about that many
 
 GridLength = Callable[[int], int]  # maps a number of frames to the padded number

@@ -1,6 +1,6 @@
 """Reads the tensors of a torch pickle without executing code from the file.
 
-``torch.load(weights_only=True)`` is tried first. It rejects published checkpoints that contain other objects besides
+``torch.load(weights_only=True)`` is tried first. It rejects published checkpoints that contain objects other than
 the weights (an ``argparse.Namespace``, an OmegaConf tree). For these a second reader loads only tensors and plain
 containers, and puts an inert placeholder in place of any other object.
 """
@@ -94,14 +94,14 @@ class _Call:
 class _NewDict(_Call):
     __slots__ = ()
 
-    def __call__(self, *items: Any) -> OrderedDict[Any, Any]:  # noqa: ANN401 - whatever the file holds
+    def __call__(self, *items: Any) -> OrderedDict[Any, Any]:  # noqa: ANN401 - any content of the file
         return OrderedDict(*items)
 
 
 class _NewSize(_Call):
     __slots__ = ()
 
-    def __call__(self, *sizes: Any) -> torch.Size:  # noqa: ANN401 - whatever the file holds
+    def __call__(self, *sizes: Any) -> torch.Size:  # noqa: ANN401 - any content of the file
         return torch.Size(*sizes)
 
 
@@ -161,7 +161,7 @@ def _load_all(file: BinaryIO, **_options: object) -> Any:  # noqa: ANN401 - pick
 _TENSORS_ONLY: Final = SimpleNamespace(__name__=__name__, Unpickler=_TensorUnpickler, load=_load_all)
 
 
-def read_pickle(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+def read_pickle(path: Path) -> Any:  # noqa: ANN401 - any content of the file
     """Returns the content of a torch pickle. Tensors are memory-mapped if the file's format allows that.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The record that ``verify`` writes beside the weights: a comparison of the native engine with FunASR."""
+"""The record that ``verify`` writes next to the weights: a comparison of the native engine with FunASR."""
 
 from pathlib import Path
 from typing import Final

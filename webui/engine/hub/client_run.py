@@ -128,7 +128,7 @@ def _client_process(arguments: list[str], printed: BinaryIO) -> Iterator[IO[str]
 
     Args:
         arguments: arguments of ``client_process``.
-        printed: file that receives everything the process prints besides its messages.
+        printed: file that receives everything else that the process prints.
     """
     command = [sys.executable, "-m", "webui.engine.hub.client_process", *arguments]
     pipe = subprocess.PIPE

@@ -72,11 +72,11 @@ def check_space(chosen: list[HubFile], target: Path, files: ModelFiles) -> None:
 
     Args:
         chosen: the files to download.
-        target: the folder they are written to. What an earlier download left there is not needed again.
+        target: the folder they are written to. Files that an earlier download left there need no more space.
         files: which files make up a model.
 
     Raises:
-        NoSpaceError: it has not.
+        NoSpaceError: there is too little space.
     """
     present = sum(
         path.stat().st_size for path in target.rglob("*") if path.is_file() and not _matches(path.name, files.generated)

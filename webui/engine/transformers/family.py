@@ -45,12 +45,12 @@ class TransformersFamily(Family):
         return _CATALOG
 
     def card_of_repository(self, repository: str) -> ModelCard | None:
-        """Returns a card for any repository. Whether it holds a classifier is only known after the download."""
+        """Returns a card for any repository. Whether it contains a classifier is only known after the download."""
         known = next((card for card in _CATALOG if card.huggingface_id == repository), None)
         return known if known is not None else _card(folder_of(repository), repository)
 
     def recognizes(self, folder: Path) -> bool:
-        """Returns whether a folder holds a checkpoint in the file format of transformers."""
+        """Returns whether a folder contains a checkpoint in the file format of transformers."""
         return "model_type" in read_config(folder)
 
     def sample_rate(self, name: str, located: LocatedWeights | None) -> int | None:

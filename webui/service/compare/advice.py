@@ -1,4 +1,4 @@
-"""Advice on which model to choose: sentences made by rules, which the sentences state."""
+"""Advice on which model to choose. Each sentence states the rule that it follows from."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -53,14 +53,14 @@ class Advice:
         self._limits = limits if limits is not None else Limits()
 
     def sentences(self) -> list[str]:
-        """Returns one sentence per rule; the models that it names follow from the measurements alone."""
+        """Returns one sentence per rule; the models that it names follow only from the measurements."""
         return [*self._by_accuracy(), *self._by_speed(), *self._by_memory(), *self._by_classes(), *self._by_limits()]
 
     def _text(self, key: str, **values: object) -> str:
         return text(key, self._language, **values)
 
     def _names(self, models: Sequence[str]) -> str:
-        return ", ".join(models) or self._text("compare.nobody")
+        return ", ".join(models) or self._text("compare.no_model")
 
     def _by_accuracy(self) -> Iterator[str]:
         measured = {name: figures.shared_recall for name, figures in self._accuracy.items()}

@@ -88,37 +88,37 @@ def measure_accuracy(model: MeasuredModel, clips: Sequence[LabelledClip], shared
     answers = [model.answers[str(clip.path)] for clip in kept]
     scores = np.array([answer["scores"] for answer in answers], dtype=np.float64)  # (clips, 9)
     truth = np.array([EMOTIONS.index(clip.emotion) for clip in kept], dtype=np.int64)
-    guess = scores.argmax(axis=1)
+    predictions = scores.argmax(axis=1)
     embeddings = np.array([answer["embedding"] for answer in answers])  # (clips, dim)
     speakers = [f"{clip.group}/{clip.speaker}" for clip in kept] if all(clip.speaker for clip in kept) else None
     return Accuracy(
         answered=len(kept),
-        recall=_interval(truth, guess, kept, recall=True),
-        right=_interval(truth, guess, kept, recall=False),
-        weighted_f1=weighted_f1(truth, guess),
+        recall=_interval(truth, predictions, kept, recall=True),
+        right=_interval(truth, predictions, kept, recall=False),
+        weighted_f1=weighted_f1(truth, predictions),
         shared_recall=_shared(truth, scores, kept, shared),
-        confused=_confused(truth, guess),
+        confused=_confused(truth, predictions),
         purity=purity(embeddings, [clip.emotion.value for clip in kept]),
         speaker_purity=purity(embeddings, speakers) if speakers is not None else None,
         other_speakers=purity(embeddings, [clip.emotion.value for clip in kept], apart=speakers) if speakers else None,
-        classes=_classes(truth, guess),
+        classes=_classes(truth, predictions),
     )
 
 
-def _classes(truth: IntArray, guess: IntArray) -> dict[Emotion, ClassFigures]:
+def _classes(truth: IntArray, predictions: IntArray) -> dict[Emotion, ClassFigures]:
     found = {}
     for label in np.unique(truth):
-        right = int(((truth == label) & (guess == label)).sum())
-        labelled, predicted = int((truth == label).sum()), int((guess == label).sum())
+        right = int(((truth == label) & (predictions == label)).sum())
+        labelled, predicted = int((truth == label).sum()), int((predictions == label).sum())
         recall, precision = right / labelled, right / predicted if predicted else 0.0
-        found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, guess, int(label)), labelled)
+        found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, predictions, int(label)), labelled)
     return found
 
 
-def weighted_f1(truth: IntArray, guess: IntArray) -> float:
+def weighted_f1(truth: IntArray, predictions: IntArray) -> float:
     """Returns the mean F1 of the classes that occur, weighted by their number of recordings."""
     labels, counts = np.unique(truth, return_counts=True)
-    return float(np.average([f1(truth, guess, int(label)) for label in labels], weights=counts))
+    return float(np.average([f1(truth, predictions, int(label)) for label in labels], weights=counts))
 
 
 def purity(embeddings: Scores, labels: Sequence[str], *, apart: Sequence[str] | None = None) -> float | None:
@@ -152,23 +152,23 @@ def _shared(truth: IntArray, scores: Scores, clips: Sequence[LabelledClip], shar
     inside = np.flatnonzero(np.isin(truth, columns))
     if len(columns) < 2 or not len(inside):
         return None
-    guess = columns[scores[inside][:, columns].argmax(axis=1)]
-    return _interval(truth[inside], guess, [clips[int(number)] for number in inside], recall=True)
+    predictions = columns[scores[inside][:, columns].argmax(axis=1)]
+    return _interval(truth[inside], predictions, [clips[int(number)] for number in inside], recall=True)
 
 
-def _interval(truth: IntArray, guess: IntArray, clips: Sequence[LabelledClip], *, recall: bool) -> Interval:
+def _interval(truth: IntArray, predictions: IntArray, clips: Sequence[LabelledClip], *, recall: bool) -> Interval:
     figure = average_recall if recall else accuracy
     speakers = [f"{clip.group}/{clip.speaker}" for clip in clips]
     known = all(clip.speaker for clip in clips) and len(set(speakers)) > 1
     return bootstrap(
-        lambda drawn: figure(truth[drawn], guess[drawn]),
+        lambda drawn: figure(truth[drawn], predictions[drawn]),
         [clip.group for clip in clips],
         clusters=speakers if known else None,
     )
 
 
-def _confused(truth: IntArray, guess: IntArray) -> tuple[tuple[Emotion, Emotion, int], ...]:
-    matrix = confusion_matrix(truth, guess, len(EMOTIONS))
+def _confused(truth: IntArray, predictions: IntArray) -> tuple[tuple[Emotion, Emotion, int], ...]:
+    matrix = confusion_matrix(truth, predictions, len(EMOTIONS))
     np.fill_diagonal(matrix, 0)
     pairs = Counter({(i, j): int(matrix[i, j]) for i, j in zip(*np.nonzero(matrix), strict=True)})
     return tuple((EMOTIONS[i], EMOTIONS[j], count) for (i, j), count in pairs.most_common(PAIRS))

@@ -1,4 +1,4 @@
-"""Files with what a comparison has measured so far, so that it can be resumed."""
+"""The stored measurements of an unfinished comparison, from which it can be resumed."""
 
 import json
 from collections.abc import Mapping

@@ -17,12 +17,12 @@ from webui.service.evaluate.words import emotion_of
 
 LABEL_COLUMNS: Final = ("label", "emotion")
 EMOBOX_SUFFIX: Final = ".jsonl"
-LABEL_MAP: Final = "label_map.json"  # file beside EmoBox's lists that states which labels to merge
-SOUND_NAMES: Final = (
+LABEL_MAP: Final = "label_map.json"  # file next to EmoBox's lists that states which labels to merge
+AUDIO_NAMES: Final = (
     "wav mp3 flac ogg opus m4a aac mp4 webm mkv mov aiff aif caf amr wma w64 oga spx mka m4b 3gp 3g2 m4v au snd mp2 "
     "rf64 asf wmv flv f4v avi ts m2ts mts mpg mpeg vob wv tta gsm ac3 eac3 ec3 dts voc sph"
 )
-SOUND_SUFFIXES: Final = frozenset(f".{name}" for name in SOUND_NAMES.split(" "))
+AUDIO_SUFFIXES: Final = frozenset(f".{name}" for name in AUDIO_NAMES.split(" "))
 RAW_SUFFIXES: Final = frozenset({".pcma", ".pcmu", ".alaw", ".ulaw", ".al", ".ul", ".pcm", ".raw"})  # without a header
 PLACES_SHOWN: Final = 5  # number of places that an error message lists
 
@@ -76,11 +76,11 @@ def read_source(source: Path, *, uploaded: bool = False) -> Labelled:
             * a folder with subfolders named after emotions, which may have subfolders named after speakers;
             * a folder with recordings of RAVDESS, CREMA-D or EMO-DB under their original names.
         uploaded: whether the list was uploaded and can't be trusted; then only the file name of each path is used, and
-            the recordings must be beside the list.
+            the recordings must be next to the list.
 
     Raises:
-        RequestError: the source does not exist or has no recordings, a column or a recording is missing, or labels are
-            no emotions (the message lists all of them).
+        RequestError: the source does not exist or has no recordings, a column or a recording is missing, or some labels
+            are not emotions (the message lists all of them).
     """
     if source.is_dir():
         found = Labelled(_read_folder(source))
@@ -155,8 +155,8 @@ def _read_table(path: Path, *, uploaded: bool) -> Labelled:
     undecided: list[str] = []
     for row in reader:
         where = str(reader.line_num)
-        sound = _look_for(row["path"] or "", [path.parent], uploaded=uploaded)
-        if sound is None:
+        audio = _look_for(row["path"] or "", [path.parent], uploaded=uploaded)
+        if audio is None:
             raise RequestError("evaluate.no_recording", file=path, line=where, found=row["path"])
         given = [row[name] or "" for name in (annotators or [label or ""])]
         labels = [parser.emotion(word, f"line {where}") for word in given if word.strip() or not annotators]
@@ -165,7 +165,7 @@ def _read_table(path: Path, *, uploaded: bool) -> Labelled:
         if emotion is None:
             undecided.append(row["path"] or "")
         else:
-            clips.append(LabelledClip(sound, emotion, row.get("speaker") or None, row.get("corpus") or ""))
+            clips.append(LabelledClip(audio, emotion, row.get("speaker") or None, row.get("corpus") or ""))
     parser.check(path)
     return Labelled(tuple(clips), measure_agreement(votes, len(annotators), undecided) if annotators else None)
 
@@ -178,14 +178,14 @@ def _read_emobox(path: Path, *, uploaded: bool) -> tuple[LabelledClip, ...]:
         if not line.strip():
             continue
         row = _emobox_row(path, number, line)
-        sound = _look_for(row["wav"], [path.parent] if uploaded else path.absolute().parents, uploaded=uploaded)
-        if sound is None:
+        audio = _look_for(row["wav"], [path.parent] if uploaded else path.absolute().parents, uploaded=uploaded)
+        if audio is None:
             raise RequestError("evaluate.no_recording", file=path, line=number, found=row["wav"])
         word = str(merged.get(row["emo"], row["emo"]))
         corpus, speaker = row.get("dataset"), row.get("spk")
         clips.append(
             LabelledClip(
-                sound,
+                audio,
                 parser.emotion(word, f"line {number}"),
                 str(speaker) if speaker else None,
                 str(corpus) if corpus else "",
@@ -232,14 +232,14 @@ def _read_emotion_folders(folder: Path, inner: Sequence[Path]) -> tuple[Labelled
     clips = []
     for subfolder in inner:
         emotion = parser.emotion(subfolder.name, subfolder.name)
-        for path in files_in(subfolder, SOUND_SUFFIXES):
+        for path in files_in(subfolder, AUDIO_SUFFIXES):
             clips.append(LabelledClip(path, emotion, path.parent.name if path.parent != subfolder else None))
     parser.check(folder)
     return tuple(clips)
 
 
 def _read_names(folder: Path) -> tuple[LabelledClip, ...]:
-    named = [(path, read_name(path.stem)) for path in files_in(folder, SOUND_SUFFIXES)]
+    named = [(path, read_name(path.stem)) for path in files_in(folder, AUDIO_SUFFIXES)]
     unknown = [path.name for path, name in named if name is None]
     if len(unknown) == len(named):
         return ()

@@ -80,7 +80,7 @@ def predict_clips(
 def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds: int = 1000) -> Evaluation:
     """Computes all metrics; intervals come from resampling speakers within their corpus, or clips without speakers."""
     truth = np.array([EMOTIONS.index(clip.emotion) for clip in answers.clips], dtype=np.int64)
-    guess = answers.scores.argmax(axis=1)
+    predictions = answers.scores.argmax(axis=1)
     groups = [clip.group for clip in answers.clips]
     speakers = _speakers(answers.clips)
     predicted = {emotion for emotion in model.labels.emotions if emotion is not None}
@@ -88,13 +88,13 @@ def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds
 
     def interval(figure: Callable[[IntArray, IntArray], float], inside: IntArray) -> Figure:
         def value(drawn: IntArray) -> float:
-            return figure(truth[inside[drawn]], guess[inside[drawn]])
+            return figure(truth[inside[drawn]], predictions[inside[drawn]])
 
         clusters = [speakers[i] for i in inside] if speakers else None
         return _figure(bootstrap(value, [groups[i] for i in inside], clusters=clusters, rounds=rounds))
 
     everything = np.arange(truth.size)
-    matrix = confusion_matrix(truth, guess, len(EMOTIONS))
+    matrix = confusion_matrix(truth, predictions, len(EMOTIONS))
     several = sorted(set(groups)) if len(set(groups)) > 1 else []
     return Evaluation(
         model=model.info.name,
@@ -109,7 +109,7 @@ def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds
         calibration_error=calibration_error(truth, answers.scores),
         mean_confidence=float(answers.scores.max(axis=1).mean()),
         labels=tuple(EMOTIONS[i] for i in shown),
-        classes={EMOTIONS[i].value: _class_figures(truth, guess, i) for i in shown},
+        classes={EMOTIONS[i].value: _class_figures(truth, predictions, i) for i in shown},
         confusion=tuple(tuple(int(matrix[i, j]) for j in shown) for i in shown),
         groups={g: interval(average_recall, np.flatnonzero(np.array(groups) == g)) for g in several},
     )
@@ -121,14 +121,14 @@ def _speakers(clips: Sequence[LabelledClip]) -> list[str]:
     return speakers if len(speakers) == len(clips) and len(set(speakers)) > 1 else []
 
 
-def _class_figures(truth: IntArray, guess: IntArray, label: int) -> ClassFigures:
-    labelled, predicted = truth == label, guess == label
+def _class_figures(truth: IntArray, predictions: IntArray, label: int) -> ClassFigures:
+    labelled, predicted = truth == label, predictions == label
     both = int((labelled & predicted).sum())
     return ClassFigures(
         clips=int(labelled.sum()),
         recall=both / max(1, int(labelled.sum())),
         precision=both / max(1, int(predicted.sum())),
-        f1=f1(truth, guess, label),
+        f1=f1(truth, predictions, label),
     )
 
 

@@ -19,32 +19,32 @@ class Interval:
     high: float
 
 
-def confusion_matrix(truth: IntArray, guess: IntArray, classes: int) -> IntArray:
+def confusion_matrix(truth: IntArray, predictions: IntArray, classes: int) -> IntArray:
     """Returns counts, shape ``(classes, classes)``: rows are true classes, columns predicted ones."""
     matrix = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(matrix, (truth, guess), 1)
+    np.add.at(matrix, (truth, predictions), 1)
     return matrix
 
 
-def average_recall(truth: IntArray, guess: IntArray) -> float:
+def average_recall(truth: IntArray, predictions: IntArray) -> float:
     """Returns the unweighted average recall over the classes that occur in ``truth``."""
-    return float(np.mean([(guess[truth == label] == label).mean() for label in np.unique(truth)]))
+    return float(np.mean([(predictions[truth == label] == label).mean() for label in np.unique(truth)]))
 
 
-def accuracy(truth: IntArray, guess: IntArray) -> float:
+def accuracy(truth: IntArray, predictions: IntArray) -> float:
     """Returns the fraction of correct predictions."""
-    return float((truth == guess).mean())
+    return float((truth == predictions).mean())
 
 
-def average_f1(truth: IntArray, guess: IntArray) -> float:
+def average_f1(truth: IntArray, predictions: IntArray) -> float:
     """Returns the unweighted average F1 over the classes that occur in ``truth``."""
-    return float(np.mean([f1(truth, guess, int(label)) for label in np.unique(truth)]))
+    return float(np.mean([f1(truth, predictions, int(label)) for label in np.unique(truth)]))
 
 
-def f1(truth: IntArray, guess: IntArray, label: int) -> float:
+def f1(truth: IntArray, predictions: IntArray, label: int) -> float:
     """Returns the harmonic mean of precision and recall of one class; 0 if the class does not occur."""
-    occurrences = int((truth == label).sum() + (guess == label).sum())
-    return float(2 * ((truth == label) & (guess == label)).sum() / occurrences) if occurrences else 0.0
+    occurrences = int((truth == label).sum() + (predictions == label).sum())
+    return float(2 * ((truth == label) & (predictions == label)).sum() / occurrences) if occurrences else 0.0
 
 
 def calibration_error(truth: IntArray, scores: Scores, bins: int = 15) -> float:

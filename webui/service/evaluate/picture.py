@@ -29,10 +29,10 @@ def draw_confusion(labels: Sequence[str], confusion: Sequence[Sequence[int]], ti
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _cell(row: int, column: int, count: int, share: float) -> str:
+def _cell(row: int, column: int, count: int, fraction: float) -> str:
     x, y = MARGIN + CELL * column, MARGIN + CELL * row
-    red, green, blue = (round(255 + (deep - 255) * share) for deep in (8, 64, 129))
-    ink = "#ffffff" if share > DARK else "#222222"
+    red, green, blue = (round(255 + (deep - 255) * fraction) for deep in (8, 64, 129))
+    ink = "#ffffff" if fraction > DARK else "#222222"
     return (
         f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="rgb({red},{green},{blue})" stroke="#dddddd"/>'
         f'<text x="{x + CELL // 2}" y="{y + CELL // 2 + 5}" text-anchor="middle" fill="{ink}">{count}</text>'

@@ -19,7 +19,7 @@ from webui.results import Notice, fields_of, format_timestamp
 from webui.service.recognition.options import AnalysisOptions
 from webui.service.recognition.service import RecognitionService
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
-from webui.storage.retention import EACH_S
+from webui.storage.retention import SWEEP_S
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ class _StopError(Exception):
 class JobRunner:
     """Takes items from the store and recognizes them, in its own threads.
 
-    It runs one item at a time while the model is on the CPU, which several items would only share, and several at a
-    time once a model is loaded that needs them to be fully used.
+    It runs one item at a time while the model is on the CPU, where several items would only share the cores, and
+    several at a time with a model on a GPU, which needs them to be fully used.
 
     Args:
         service: recognizes the recordings.
@@ -72,7 +72,7 @@ class JobRunner:
         self._service = service
         self._open = open_item
         self._on_ended = on_ended
-        self._cleaned_s = -EACH_S
+        self._cleaned_s = -SWEEP_S
         self.store = store
         self._changed = threading.Condition()
         self._ending = threading.Event()
@@ -82,12 +82,12 @@ class JobRunner:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Starts to work, beginning with what the previous process left unfinished."""
+        """Starts processing, beginning with the jobs that the previous process left unfinished."""
         with self._changed:
             self._add_threads()
 
     def stop(self, timeout_s: float | None = None) -> None:
-        """Stops. An item in progress is run again after the next start, unless it finishes before its next report."""
+        """Stops. An item in progress stops at its next progress report, and is run again after the next start."""
         with self._changed:
             self._ending.set()
             self._changed.notify_all()
@@ -106,7 +106,7 @@ class JobRunner:
         """Adds a job and returns it.
 
         Args:
-            files: pairs of a file name, as the user knows it, and a path or URL.
+            files: pairs of the file name that the user sees, and a path or URL.
             options: options for every recording.
             job: id of the job; None creates a new one.
             caller: name of the caller whose audio budget is charged; None: none is charged.
@@ -164,7 +164,7 @@ class JobRunner:
             try:
                 if number == 0:
                     self._delete_old()
-                item = self.store.claim(besides=self._paused_jobs()) if number < self._concurrency else None
+                item = self.store.claim(skipped=self._paused_jobs()) if number < self._concurrency else None
                 if item is None:
                     with self._changed:
                         self._changed.wait(POLL_S)
@@ -198,13 +198,13 @@ class JobRunner:
             self._add_threads()
 
     def _delete_old(self) -> None:
-        """Deletes ended jobs that are older than ``keep_days``; does so at most every ``EACH_S`` seconds."""
+        """Deletes ended jobs that are older than ``keep_days``; does so at most every ``SWEEP_S`` seconds."""
         days = self._service.settings.keep_days
-        if days <= 0 or time.monotonic() - self._cleaned_s < EACH_S:
+        if days <= 0 or time.monotonic() - self._cleaned_s < SWEEP_S:
             return
         self._cleaned_s = time.monotonic()
         oldest = datetime.now().astimezone() - timedelta(days=days)
-        for job in self.store.forget_before(format_timestamp(oldest)):
+        for job in self.store.delete_ended_before(format_timestamp(oldest)):
             self._on_ended(job)
 
     def _process(self, item: Item) -> None:

@@ -86,7 +86,7 @@ class ModelPool:
         self.on_loaded: Callable[[], None] = lambda: None
 
     def get(self, name: str | None, runtime: Runtime | None = None) -> LoadedModel:
-        """Returns the model for a request, loading it if necessary; None takes the settings' values.
+        """Returns the model for a request, loading it if necessary; None uses the settings.
 
         For ``auto`` this may be the built-in model; its notices then state the reason. Any other name gives exactly
         that model, or an error.
@@ -119,7 +119,7 @@ class ModelPool:
             return None
 
     def concurrency(self, name: str | None = None, runtime: Runtime | None = None) -> int:
-        """Returns how many requests should run at a time on a model; None takes the settings' values.
+        """Returns how many requests should run at a time on a model; None uses the settings.
 
         Never blocks and loads nothing. Until the model is loaded, this is the value for a CPU.
         """

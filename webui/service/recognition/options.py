@@ -33,12 +33,12 @@ class AnalysisOptions(Document):
 
     Attributes:
         granularity: one result for the recording, a curve over time, or one result per speech segment.
-        model: name of a model or ``auto``; None takes the settings' value.
-        precision: number format of an Emotion2Vec model's weights; None takes the settings' value.
-        window_s: length of audio that a row of frame scores averages over, in seconds; None takes the settings' value.
-        hop_s: distance between two rows of frame scores, in seconds; None takes the settings' value.
+        model: name of a model or ``auto``; None uses the setting.
+        precision: number format of an Emotion2Vec model's weights; None uses the setting.
+        window_s: length of audio that a row of frame scores averages over, in seconds; None uses the setting.
+        hop_s: distance between two rows of frame scores, in seconds; None uses the setting.
         raw_frames: whether frame scores have a row for every model frame, without smoothing.
-        labels: emotions that share the scores; None: all nine. The others are left out of the softmax.
+        labels: emotions that can be recognized; None: all nine. The others are left out of the softmax.
         max_segment_s: maximum length of a segment in seconds; longer speech is cut, at a pause if there is one.
         merge_segments: whether adjacent segments of the same emotion are merged.
         track: number of the audio track, from 1; ``auto``: the best one that can be decoded and isn't silent.
@@ -51,10 +51,11 @@ class AnalysisOptions(Document):
 
     granularity: Granularity = Granularity.UTTERANCE
     model: str | None = Field(
-        default=None, description="`auto` or a name that /api/v1/models lists; a named model is that model or an error."
+        default=None,
+        description="`auto` or a name that /api/v1/models lists; the request fails if that model can't be used.",
     )
     precision: Precision | None = Field(
-        default=None, description="Of an Emotion2Vec model; the result names it. By default the server's setting."
+        default=None, description="Number format of an Emotion2Vec model; by default the server's setting."
     )
     window_s: SmoothingSeconds | None = Field(default=None, description="Frame scores: seconds per row.")
     hop_s: SmoothingSeconds | None = Field(default=None, description="Frame scores: seconds between rows.")
@@ -62,8 +63,8 @@ class AnalysisOptions(Document):
     labels: tuple[Emotion, ...] | None = Field(
         default=None,
         min_length=1,
-        description="The emotions that share the scores, the others being left out of the softmax; all nine by "
-        "default. In a form: the field repeated, names with commas between them, or a JSON array.",
+        description="The emotions that can be recognized; the others are left out of the softmax. All nine by default. "
+        "In a form: the field repeated, names with commas between them, or a JSON array.",
         examples=[["angry", "happy", "neutral", "sad"]],
     )
     max_segment_s: SegmentSeconds = Field(

@@ -12,7 +12,7 @@ from webui.errors import ModelError, RequestError
 from webui.labels import Emotion
 
 Scores = NDArray[np.float64]
-AllowedEmotions = Collection[Emotion] | None  # the emotions that share the scores; None: all nine
+AllowedEmotions = Collection[Emotion] | None  # None: all nine
 
 
 def emotion_scores(
@@ -26,7 +26,7 @@ def emotion_scores(
     Args:
         logits: logits of the model, shape ``(..., labels)``.
         model: the model that made them.
-        allowed_emotions: emotions that share the scores; None: all nine.
+        allowed_emotions: emotions that can be recognized; None: all nine.
 
     Returns:
         Shape ``(..., 9)``, in the order of ``Emotion``; each row sums to 1.
@@ -43,7 +43,7 @@ def emotion_scores(
 
 
 def check_labels(model: EmotionModel, allowed_emotions: AllowedEmotions = None) -> None:
-    """Checks that a model's labels map to the nine emotions, and that it knows one of ``allowed_emotions``.
+    """Checks that a model's labels map to the nine emotions, and that it has one of ``allowed_emotions``.
 
     Raises:
         ModelError: a label has no counterpart among the nine emotions.

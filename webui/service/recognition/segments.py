@@ -35,7 +35,7 @@ def build_segments(
         spans: where there is speech, in samples at 16 kHz, regardless of the model's sample rate.
         logits: logits of all frames, shape ``(frames, labels)``.
         model: the model that made them.
-        allowed_emotions: emotions that share the scores; None: all nine.
+        allowed_emotions: emotions that can be recognized; None: all nine.
         merge_gap_s: longest gap, in seconds, between adjacent segments of the same emotion that are merged; None: no
             segments are merged.
     """

@@ -120,7 +120,7 @@ class RecognitionService:
         self.budget = AudioBudget(settings.max_audio_s_per_hour)
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
-        """Returns a model, loading it if necessary; None takes the settings' values.
+        """Returns a model, loading it if necessary; None uses the settings.
 
         Raises:
             ModelError: the model is not available; the subclass tells the cause.
@@ -147,10 +147,10 @@ class RecognitionService:
             options: options of the recognition; None: all defaults.
             file_name: name of the file as the user knows it; None: the name in the path.
             caller: name of the caller whose audio budget is charged; None: none is charged.
-            runtime: device, engine and precision; None takes the settings' values and the precision of the options.
+            runtime: device, engine and precision; None uses the settings and the precision of the options.
             admitted: whether the scheduler has already admitted this request. If not, the work is tracked here, and
                 refused once the process is about to end.
-            outputs_dir: folder in which the run folder is written; None takes the settings' value.
+            outputs_dir: folder in which the run folder is written; None uses the setting.
             progress: called with the fraction done and the stage; may raise to stop the recognition, which then leaves
                 no files behind.
             on_log: called with each line of the processing log as it is added.

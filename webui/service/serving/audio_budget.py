@@ -1,4 +1,4 @@
-"""Limits the seconds of audio decoded per caller and hour; the file size says little, as small files can be long."""
+"""Limits the seconds of audio decoded per caller and hour; the file size is no measure, as small files can be long."""
 
 import threading
 import time

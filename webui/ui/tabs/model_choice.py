@@ -1,4 +1,4 @@
-"""The field for choosing a model: one, or all on this machine side by side."""
+"""The field for choosing a model: one of those on this machine, or all of them side by side."""
 
 from collections.abc import Sequence
 from typing import Any, Final

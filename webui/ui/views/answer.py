@@ -43,7 +43,7 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
         f"{warnings_html(result.warnings, language)}"
         f'<div class="se-source">{escape(source)}</div>'
         f"{_model_html(result.model, language)}"
-        f'<p class="se-honest">{escape(text("page.honest", language))}</p>'
+        f'<p class="se-small-print">{escape(text("page.disclaimer", language))}</p>'
         "</div>"
     )
 
@@ -96,7 +96,7 @@ def _model_html(model: ModelInfo, language: Language) -> str:
 
 
 def warnings_html(warnings: Sequence[Notice], language: Language) -> str:
-    """Returns a box of one line, the most important warning in short; behind "more" stand all warnings in full."""
+    """Returns a box with the most important warning in one line; a click on "more" shows all warnings in full."""
     warnings = by_importance(warnings)
     if not warnings:
         return ""

@@ -43,7 +43,7 @@ def emotion_title_html(emotion: Emotion, language: Language) -> str:
 
 
 def details_html(line: str, more: str, content: str, *, css: str) -> str:
-    """Returns a line of which a click on ``more`` shows the details.
+    """Returns a line with details, which a click on ``more`` shows.
 
     Args:
         line: the line, as HTML.

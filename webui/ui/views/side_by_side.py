@@ -25,7 +25,7 @@ def side_by_side_html(answers: Sequence[tuple[str, Outcome]], language: Language
     return (
         f'<section class="se-card"><h2>{title}</h2><div class="se-wide" tabindex="0" aria-label="{title}">'
         f'<table class="se-side"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f'<p class="se-honest">{escape(text("page.side_note", language))}</p></section>'
+        f'<p class="se-small-print">{escape(text("page.side_note", language))}</p></section>'
     )
 
 

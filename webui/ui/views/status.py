@@ -9,7 +9,7 @@ from webui.service.models.status import ActiveModel, PoolStatus
 from webui.texts import Language, text
 from webui.ui.views.markup import details_html, escape
 
-_MOODS: Final = {
+_DOT_STATES: Final = {
     AcquisitionState.READY: "ready",
     AcquisitionState.FAILED: "failed",
     AcquisitionState.CANCELLED: "failed",
@@ -20,22 +20,22 @@ def status_html(status: PoolStatus, language: Language) -> str:
     """Returns the line. Screen readers announce the model and the reason, but not the progress of a download."""
     announcement = escape(_announcement(status, language))
     return (
-        f'<div class="se-status" data-mood="{_mood(status)}" data-announce="{announcement}">'
+        f'<div class="se-status" data-state="{_dot_state(status)}" data-announce="{announcement}">'
         f'<div><span class="se-dot" aria-hidden="true"></span>{_active_html(status, language)}</div>'
         f"{_acquisition_html(status, language)}</div>"
     )
 
 
-def _mood(status: PoolStatus) -> str:
-    """Returns ``ready``, ``busy``, ``failed`` or ``idle``."""
+def _dot_state(status: PoolStatus) -> str:
+    """Returns the state that the dot shows: ``ready``, ``busy``, ``failed`` or ``idle``."""
     if status.acquisition is None:
         return "idle" if status.can_retry else "ready"
-    return _MOODS.get(status.acquisition.state, "busy")
+    return _DOT_STATES.get(status.acquisition.state, "busy")
 
 
 def _announcement(status: PoolStatus, language: Language) -> str:
     if status.active is None:
-        active = text("page.status_nobody", language)
+        active = text("page.status_no_model", language)
     else:
         active = text("page.status_model", language) + " " + model_title(status.active.name, language)
     acquisition = status.acquisition
@@ -46,7 +46,7 @@ def _announcement(status: PoolStatus, language: Language) -> str:
 
 
 def _failure_line(acquisition: AcquisitionStatus, notice: Notice, language: Language) -> str:
-    """Returns a failure or cancellation in short."""
+    """Returns one short line about a failure or cancellation."""
     title = model_title(acquisition.name, language)
     return notice.short(language) or text("page.status_failed", language, model=title)
 
@@ -66,7 +66,7 @@ def offer_key(status: PoolStatus) -> str:
 
 def _active_html(status: PoolStatus, language: Language) -> str:
     if status.active is None:
-        return escape(text("page.status_nobody", language))
+        return escape(text("page.status_no_model", language))
     active = status.active
     label = escape(text("page.status_model", language))
     name = escape(model_title(active.name, language))
@@ -85,7 +85,7 @@ def _details_html(active: ActiveModel, waiting_key: str, language: Language) -> 
 
 
 def _acquisition_html(status: PoolStatus, language: Language) -> str:
-    """Returns why the large model is not used yet: its progress, or in short why it failed, with details."""
+    """Returns why the large model is not used yet: its progress, or a short reason for the failure with details."""
     acquisition = status.acquisition
     if acquisition is None:
         if not status.can_retry:

@@ -32,7 +32,9 @@ Weights = Mapping[str, Array]
 Quantized = tuple[str, str, str]  # names of uint8 values, their scale, their zero point
 
 OPSET: Final = 21
-MICROSOFT: Final = "com.microsoft"  # domain of ONNX Runtime's own operators; its CPU package has all that are used
+MICROSOFT: Final = (
+    "com.microsoft"  # domain of ONNX Runtime's own operators; its CPU package has all operators used here
+)
 WEIGHT_LEVELS: Final = 63  # largest absolute value of weights with 7 bits, see above
 FP32_CONVS: Final = 1  # number of convolutions that stay in fp32: the first has few inputs and would lose most
 LAST: Final = 1 << 40  # end of a slice up to the end; larger than any length
@@ -172,7 +174,7 @@ class Emotion2vecGraph(GraphBuilder):
 
     def _quantize(self, x: str) -> Quantized:
         """Quantizes a tensor to uint8, with one scale and one zero point for the whole tensor."""
-        values, scale, zero_point = self.nodes_outputs("DynamicQuantizeLinear", x, outputs=3)
+        values, scale, zero_point = self.node_outputs("DynamicQuantizeLinear", x, outputs=3)
         return values, scale, zero_point
 
     def _integer_product(self, x: Quantized, matrix: Array, bias: Array | None) -> str:

@@ -17,9 +17,9 @@ class GraphBuilder:
         self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: int | float | list[int]
     ) -> str:
         """Adds a node and returns the name of its first output."""
-        return self.nodes_outputs(kind, *inputs, outputs=outputs, domain=domain, **attributes)[0]
+        return self.node_outputs(kind, *inputs, outputs=outputs, domain=domain, **attributes)[0]
 
-    def nodes_outputs(
+    def node_outputs(
         self, kind: str, *inputs: str, outputs: int, domain: str = "", **attributes: int | float | list[int]
     ) -> tuple[str, ...]:
         """Adds a node and returns the names of all its outputs."""
