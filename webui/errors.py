@@ -5,6 +5,9 @@ text (``code``) and the values of the placeholders; ``str(error)`` is the Englis
 on HTTP: the API, the page and the command line each have a table from these classes to a status, heading or exit code.
 """
 
+from pathlib import PurePath
+
+from webui.files import printable_name
 from webui.texts import Language, text
 
 
@@ -18,12 +21,28 @@ class SpeechEmotionError(Exception):
 
     def __init__(self, code: str, **values: object) -> None:
         self.code = code
-        self.values = values
-        super().__init__(text(code, Language.EN, **values))
+        self.values = {name: _encodable(value) for name, value in values.items()}
+        super().__init__(text(code, Language.EN, **self.values))
 
     def message(self, language: Language) -> str:
         """Returns the message in ``language``."""
         return text(self.code, language, **self.values)
+
+
+def _encodable(value: object) -> object:
+    """Returns a value, a name in it that is not UTF-8 in its printable form, so that every message can be written."""
+    if isinstance(value, PurePath):
+        shown = str(value)
+        return value if shown.isprintable() else type(value)(printable_name(shown))
+    return printable_name(value) if isinstance(value, str) and not _is_utf8(value) else value
+
+
+def _is_utf8(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class AudioError(SpeechEmotionError):

@@ -1,15 +1,52 @@
-"""Replaces files atomically, and hashes them in blocks."""
+"""Replaces files atomically, hashes them in blocks, finds them in folders, and shows their names."""
 
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 DRAFT_SUFFIX: Final = ".partial"
 HASH_BLOCK: Final = 1 << 24
+RAW_BYTE: Final = 0xDC00  # what the error handler "surrogateescape" adds to a byte (PEP 383)
+FIRST_RAW_BYTE, LAST_RAW_BYTE = RAW_BYTE + 0x80, RAW_BYTE + 0xFF
+
+
+def printable_name(name: str) -> str:
+    r"""Returns a file name or path that can be printed and encoded in UTF-8; different names stay different.
+
+    Names are bytes to most systems. Python represents bytes that are not UTF-8, as in names from a Windows machine in
+    China, by lone surrogates, which no file and no terminal takes; they become escapes such as ``\xbf``.
+    """
+    return "".join(character if character.isprintable() else _escape(character) for character in name)
+
+
+def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Returns the files in a folder and its subfolders, sorted, without hidden ones and those in hidden folders.
+
+    Hidden are names that begin with a dot. macOS puts such a file beside every file on a foreign disk: ``._one.wav``
+    holds the metadata of ``one.wav``.
+
+    Args:
+        folder: the folder.
+        suffixes: suffixes of the wanted files, in lower case and with the dot.
+    """
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in suffixes
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    ]
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if FIRST_RAW_BYTE <= code <= LAST_RAW_BYTE:
+        return f"\\x{code - RAW_BYTE:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:

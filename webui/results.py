@@ -33,15 +33,19 @@ BUILTIN_USED: Final = "request.builtin_answered"
 WARNING_ORDER: Final = (
     "audio.no_speech",
     "request.no_speech",
+    "request.no_segments",
     BUILTIN_USED,
     "audio.incomplete",
     "audio.damaged_parts",
     "audio.gap",
     "audio.trailing_bytes",
     "audio.channels_cancel",
+    "audio.channels_differ",
     "audio.clipped",
     "audio.narrow_band",
+    "audio.silent_track",
     "audio.several_tracks",
+    "audio.dual_mono",
     "engine.fell_back",
     "request.precision_ignored",
     "windows.cut",
@@ -172,6 +176,9 @@ class SourceInfo(Document):
     duration_s: Seconds = Field(description="Length of the decoded audio.")
     sample_rate_hz: int = Field(gt=0)
     channels: int = Field(gt=0)
+    channel: int | None = Field(
+        default=None, ge=0, description="Index of the only channel that was used, from 0; absent: the mean of all."
+    )
     format: str = Field(description="Container and codec, for example `wav/pcm_s16le` or `mp3/mp3`.")
 
 
@@ -230,6 +237,35 @@ class EmbeddingInfo(Document):
     shape: tuple[int, ...] = Field(description="(dim,) for the utterance, (frames, dim) for frames.")
 
 
+class ChannelResult(Document):
+    """The result for one channel of the recording, equal to that of a mono file with this channel only.
+
+    Example:
+        >>> scores = dict.fromkeys(Emotion, 0.0) | {Emotion.ANGRY: 0.8, Emotion.NEUTRAL: 0.2}
+        >>> channel = ChannelResult(index=1, name="agent", emotion=Emotion.ANGRY, confidence=0.8, scores=scores)
+        >>> channel.label, channel.model_copy(update={"name": None}).label
+        ('agent', '2')
+    """
+
+    index: int = Field(ge=0, description="Index of the channel in the file, from 0.")
+    name: str | None = Field(default=None, description="Its name, if names were given for all channels.")
+    emotion: Emotion
+    confidence: Score
+    scores: Mapping[Emotion, Score]
+    frames: FrameScores | None = Field(default=None, description="Only with granularity `frame`.")
+    segments: tuple[Segment, ...] | None = Field(default=None, description="Only with granularity `segment`.")
+    audio_file: str | None = Field(
+        default=None, description="The decoded channel beside result.json: 16 kHz, mono. Absent if no files are kept."
+    )
+    embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was requested.")
+    warnings: tuple[Notice, ...] = Field(default=(), description="Those that concern this channel.")
+
+    @property
+    def label(self) -> str:
+        """Name of the channel for texts, or its place if it has none: 1 for the first."""
+        return self.name if self.name is not None else str(self.index + 1)
+
+
 class Timing(Document):
     """Processing times, in wall-clock seconds."""
 
@@ -273,6 +309,10 @@ class RecognitionResult(Document):
         default=None, description="The emotions that the scores were restricted to, if any were requested."
     )
     embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was requested.")
+    channels: tuple[ChannelResult, ...] | None = Field(
+        default=None,
+        description="Only with channels `separate`: every channel for itself. All other keys are about their mix.",
+    )
     warnings: tuple[Notice, ...] = Field(default=(), description="The most important first.")
 
     def to_json(self) -> str:

@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         default=(), description=text("settings.trusted_proxies")
     )
+    base_path: str = Field(default="", description=text("settings.base_path"))
     frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description=text("settings.frame_ancestors")
     )

@@ -111,6 +111,8 @@ def test_a_file_that_is_too_large_is_refused_before_reading(tmp_path: Path) -> N
         ("这是一封信，不是录音。\n".encode("gb18030"), "audio.text", None),
         ("这是一封信，不是录音。\n".encode("utf-16"), "audio.text", None),
         (b'{"emotion": "happy"}', "audio.text", None),
+        (b"\x02#!SILK_V3\x28\x00" + bytes(range(200)), "audio.silk", None),
+        (b"#!SILK_V3\x28\x00" + bytes(range(200)), "audio.silk", None),
         (("这" * 3_000).encode(), "audio.text", None),  # the examined part ends within a character
         (b"\x89PNG\r\n\x1a\n" + bytes(500), "audio.image", "PNG"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(500), "audio.image", "JPEG"),

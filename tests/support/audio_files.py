@@ -161,6 +161,14 @@ def amr_wb(seconds: float, *, seed: int = 0) -> bytes:
     return b"#!AMR-WB\n" + b"".join(frames)
 
 
+def gsm(seconds: float, *, seed: int = 0) -> bytes:
+    """Raw GSM 06.10 of random bits: any pattern is a valid frame of 20 ms behind its mark. (No encoder exists.)"""
+    generator = np.random.default_rng(seed)
+    frames = bytearray(generator.bytes(33 * round(seconds * 50)))
+    frames[::33] = bytes(0xD0 | byte & 0xF for byte in frames[::33])
+    return bytes(frames)
+
+
 @dataclass(frozen=True)
 class AudioFormat:
     """A format the program must read.
@@ -188,7 +196,7 @@ def _sf(format: str, subtype: str, endian: str | None = None) -> Callable[[Sampl
     return lambda samples, rate: with_soundfile(samples, rate, format=format, subtype=subtype, endian=endian)
 
 
-def _av(container: str, codec: str, **options: bool) -> Callable[[Samples, int], bytes]:
+def _av(container: str, codec: str, **options: int) -> Callable[[Samples, int], bytes]:
     return lambda samples, rate: with_pyav(samples, rate, container=container, codec=codec, **options)
 
 
@@ -230,6 +238,22 @@ FORMATS: Final = (
     AudioFormat("mkv-video", 48_000, _av("matroska", "flac", video=True), "mkv/flac", 80),
     AudioFormat("mka-opus", 48_000, _av("matroska", "libopus"), "mkv/opus", 12),
     AudioFormat("webm-opus", 48_000, _av("webm", "libopus"), "webm/opus", 12),
+    AudioFormat("wma", 44_100, _av("asf", "wmav2", bit_rate=96_000), "asf/wmav2", 9, delay=-743),
+    AudioFormat("wmv", 44_100, _av("asf", "wmav1", bit_rate=96_000, video=True), "asf/wmav1", 9, delay=-743),
+    AudioFormat("flv", 44_100, _av("flv", "aac"), "flv/aac", 9, delay=372),
+    AudioFormat("flv-mp3", 44_100, _av("flv", "libmp3lame"), "flv/mp3", 12, delay=401),
+    AudioFormat("ts", 48_000, _av("mpegts", "aac", video=True), "ts/aac", 9, delay=341),
+    AudioFormat("ts-mp2", 48_000, _av("mpegts", "mp2"), "ts/mp3", 9, delay=160),
+    AudioFormat("avi", 16_000, _av("avi", "pcm_s16le", video=True), "avi/pcm_s16le", 80),
+    AudioFormat("avi-mp3", 44_100, _av("avi", "libmp3lame"), "avi/mp3", 12, delay=401),
+    AudioFormat("mpg", 44_100, _av("mpeg", "mp2", video=True), "mpg/mp2", 9, delay=175),
+    AudioFormat("vob", 48_000, _av("vob", "ac3"), "mpg/ac3", 9, delay=85),
+    AudioFormat("wv", 44_100, _av("wv", "wavpack"), "wv/wavpack", 40),
+    AudioFormat("tta", 44_100, _av("tta", "tta"), "tta/tta", 40),
+    AudioFormat("ac3", 48_000, _av("ac3", "ac3"), "ac3/ac3", 9, delay=85),
+    AudioFormat("eac3", 48_000, _av("eac3", "eac3"), "ac3/eac3", 9, delay=85),
+    AudioFormat("voc", 16_000, _av("voc", "pcm_s16le"), "voc/pcm_s16le", 80),
+    AudioFormat("sph", 16_000, _sf("NIST", "PCM_16"), "sph/pcm_s16le", 80),
     AudioFormat("amr-nb", 8_000, _av("amr", "libopencore_amrnb"), "amr/amr_nb", 3, delay=80, channels=1),
     AudioFormat("3gp-amr", 8_000, _av("3gp", "libopencore_amrnb"), "3gp/amr_nb", 3, delay=-20, channels=1),
 )

@@ -15,7 +15,7 @@ TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAni
 
 
 class PageUser:
-    def __init__(self, browser: Browser, url: str, *, locale: str, scheme: str, width: int) -> None:
+    def __init__(self, browser: Browser, url: str, *, locale: str, scheme: str, width: int, key: str = "") -> None:
         self._context = browser.new_context(
             locale=locale,
             color_scheme="dark" if scheme == "dark" else "light",
@@ -31,6 +31,9 @@ class PageUser:
         self._context.on("console", lambda message: self._on_message(message.type, message.text))
         self.page.on("pageerror", lambda error: self._on_message("error", str(error)))
         self.page.goto(url)
+        if key:
+            self.page.fill("input[name=key]", key)
+            self.page.click("button")
         self.page.wait_for_selector("html[data-language]")
 
     def _on_message(self, kind: str, text: str) -> None:

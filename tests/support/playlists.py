@@ -14,5 +14,6 @@ def playlists(folder: Path) -> dict[str, str]:
         "HLS beside": hls.format("secret.aac"),
         "M3U": f"{folder}/secret.wav\n",
         "PLS": f"[playlist]\nFile1={folder}/secret.wav\nNumberOfEntries=1\n",
+        "ASF reference": f"[Reference]\nRef1=file://{folder}/secret.wav\n",
         "XSPF": f'<?xml version="1.0"?>\n<playlist><location>file://{folder}/secret.wav</location></playlist>',
     }

@@ -20,7 +20,6 @@ from webui.texts import TEXTS, Language
 
 FILE: Final = PROJECT_DIR / "tests" / "data" / "public_names.json"
 RETIRED_CODES: Final = (  # no client ever received these: every model of every version had frame logits
-    "request.no_segments",
     "windows.whole_only",
 )
 UNDOCUMENTED_ROUTES: Final = ("GET /login", "POST /login", "GET /logout", "POST /logout")

@@ -179,3 +179,23 @@ def test_limits_of_gradio_s_configuration(busy: RunningServer) -> None:
         assert config["max_file_size"] == 2_000_000_000
         events = [json.dumps(one) for one in config["dependencies"] if one["queue"] is not False]
         assert events
+
+
+# Loading blocks in native code, as PyTorch's does: it can't be interrupted.
+LOAD_FOREVER = """
+import time
+from webui.service.models.pool import ModelPool
+ModelPool._get_named = lambda *_given, **_options: time.sleep(3600)
+"""
+
+
+def test_ctrl_c_while_a_model_is_loading(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    script = f"import tempfile; tempfile.tempdir = {str(temporary)!r}\n" + LOAD_FOREVER + PROGRAM
+    with running_server(tmp_path / "outputs", program=script, model="builtin") as server:
+        wait_until(lambda: list(temporary.iterdir()))  # the folder of uploads
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(LIMIT_S * 10) == 0
+    assert "Fatal Python error" not in server.errors.read_text()
+    assert list(temporary.iterdir()) == []

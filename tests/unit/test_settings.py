@@ -53,6 +53,7 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "cors_origins": ("https://a.example", "https://b.example:8443"),
         "allowed_hosts": ("a.example",),
         "trusted_proxies": (IPv4Network("127.0.0.1"), IPv6Network("fd00::/8")),
+        "base_path": "/emotion",
         "frame_ancestors": ("https://a.example",),
         "ssl_certfile": tmp_path,
         "ssl_keyfile": tmp_path,

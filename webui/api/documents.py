@@ -20,7 +20,10 @@ class RecognizeRequest(RecognizeOptions):
         max_length=4096,
         description="A public http or https address, fetched by a server that has SPEECH_EMOTION_AUDIO_URLS set.",
     )
-    audio_base64: str | None = Field(default=None, description="The bytes of an audio file in standard base64.")
+    audio_base64: str | None = Field(
+        default=None,
+        description="The bytes of an audio file in base64, with or without line breaks and a data: prefix.",
+    )
     file_name: str | None = Field(default=None, max_length=255, description="Name of the audio in the result.")
     inline_embedding: bool = Field(
         default=False, description="Whether the response also contains the embedding; not for granularity `frame`."

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from webui.api.documents import FailedItem, JobDocument
+from webui.http.forwarded import PUBLISHED_AT
 from webui.results import Granularity, Notice
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat
@@ -32,7 +33,7 @@ def job_document(runner: JobRunner, record: JobRecord, address: str) -> JobDocum
         **counts,
         notice=notice.message() if (notice := runner.pause_of(record.id)) is not None else None,
         failures=tuple(failures),
-        links={kind.value: f"{address}/results?format={kind.value}" for kind in _formats(record)},
+        links={kind.value: f"{PUBLISHED_AT.get()}{address}/results?format={kind.value}" for kind in _formats(record)},
     )
 
 

@@ -19,7 +19,7 @@ from webui.api import PREFIX
 from webui.api.documents import JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, example_response
 from webui.api.job_documents import granularity_of, job_document
-from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, check_query, form_fields, parse_body
+from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, check_query, form_fields, parse_body, read_form
 from webui.api.request_schemas import job_request_body
 from webui.api.results import MAX_OFFSET, MAX_PAGE
 from webui.api.sources import allowed_path
@@ -132,7 +132,7 @@ class JobsApi:
         if kind == JSON:
             given = await request.body()
             return await run_in_threadpool(self._parse_and_submit, runner, job, given, caller)
-        async with request.form(max_files=MAX_FILES, max_fields=32) as form:
+        async with read_form(request, max_files=MAX_FILES, max_fields=32) as form:
             body = parse_body(JobRequest, form_fields(JobRequest, form))
             return await run_in_threadpool(self._save_and_submit, runner, job, form, body, caller)
 

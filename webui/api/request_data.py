@@ -3,15 +3,17 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar, get_args, get_origin
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from webui.errors import RequestError
 from webui.results import Document
@@ -20,7 +22,41 @@ from webui.storage.faults import writing_to
 Body = TypeVar("Body", bound=Document)
 
 AUDIO_FIELD: Final = "audio"
+NO_NAME: Final = b'; filename=""'
+MAX_WORDS: Final = 1024  # bytes
 COPY_BYTES: Final = 1 << 20  # per step when an upload is copied
+
+
+class _AudioParts(MultiPartParser):
+    """Takes a part of the field `audio` as a file even if it has no file name, as some programs send it.
+
+    Starlette would keep such a part in memory, as text.
+    """
+
+    def on_headers_finished(self) -> None:
+        """Adds the file name that is missing."""
+        _, options = parse_options_header(self._current_part.content_disposition)
+        if options.get(b"name") == AUDIO_FIELD.encode() and b"filename" not in options:
+            self._current_part.content_disposition = (self._current_part.content_disposition or b"") + NO_NAME
+        super().on_headers_finished()
+
+
+@asynccontextmanager
+async def read_form(request: Request, *, max_files: int, max_fields: int) -> AsyncIterator[FormData]:
+    """Yields the form of a request; its uploads are closed at the end of the block.
+
+    Raises:
+        HTTPException: the body is not a valid form, or contains too many parts.
+    """
+    try:
+        async with aclosing(request.stream()) as stream:
+            form = await _AudioParts(request.headers, stream, max_files=max_files, max_fields=max_fields).parse()
+    except MultiPartException as err:
+        raise HTTPException(400, err.message) from err
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def form_fields(kind: type[Document], form: FormData) -> dict[str, object]:
@@ -109,7 +145,18 @@ def upload_in(form: FormData) -> UploadFile:
     upload = form.get(AUDIO_FIELD)
     if not isinstance(upload, UploadFile):
         raise RequestError("api.one_source", found=f"no file in the field `{AUDIO_FIELD}`")
+    if not upload.filename and _is_words(upload):
+        raise RequestError("api.one_source", found=f"a text instead of a file in the field `{AUDIO_FIELD}`")
     return upload
+
+
+def _is_words(upload: UploadFile) -> bool:
+    """Returns whether an upload is a line of text, such as the name of the file that was to be sent."""
+    if (upload.size or 0) > MAX_WORDS:
+        return False
+    content = upload.file.read(MAX_WORDS)
+    upload.file.seek(0)
+    return content.isascii() and content.decode("ascii").strip().isprintable() and not content.startswith(b"data:")
 
 
 @contextmanager

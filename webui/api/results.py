@@ -12,6 +12,7 @@ from webui.api import PREFIX
 from webui.api.documents import ListedResult, RecognizedAudio, ResultPage
 from webui.api.examples import RECOGNIZED, example_response
 from webui.errors import RunNotFoundError
+from webui.http.forwarded import PUBLISHED_AT
 from webui.http.opened_file import OpenedFileResponse
 from webui.http.problems import responses
 from webui.results import RecognitionResult, fields_of
@@ -108,7 +109,7 @@ class ResultsApi:
         raise RunNotFoundError("api.no_file", found=file_name[:80], expected=", ".join(files))
 
     def _links(self, folder: Path, files: Iterable[str]) -> dict[str, str]:
-        address = f"{PREFIX}/results/{self._ids.id_of(folder)}"
+        address = f"{PUBLISHED_AT.get()}{PREFIX}/results/{self._ids.id_of(folder)}"
         return {name: f"{address}/{name}" for name in files}
 
     def _listed(self, folder: Path) -> ListedResult | None:

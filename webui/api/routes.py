@@ -14,15 +14,17 @@ from starlette.routing import compile_path
 from webui.api import PREFIX
 from webui.api.documents import Health, ListedModel, ModelsDocument, RecognizedAudio, RecognizeRequest
 from webui.api.examples import RECOGNIZED, example_response
-from webui.api.request_data import check_query, form_fields, parse_body, saved_upload, upload_in
+from webui.api.request_data import check_query, form_fields, parse_body, read_form, saved_upload, upload_in
 from webui.api.request_schemas import recognize_request_body
 from webui.api.results import ResultsApi
 from webui.api.sources import SOURCES, Opened, source_of
 from webui.api.url_source import UrlSource, file_name_of
 from webui.api.work import run_for
+from webui.audio.source import NAMELESS
 from webui.errors import RequestError, RunNotFoundError
 from webui.http.access import caller_name
 from webui.http.file_names import plain_name
+from webui.http.forwarded import route_path
 from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.problems import responses
 from webui.results import Granularity
@@ -89,12 +91,14 @@ class Api:
 
     async def _read_and_answer(self, request: Request) -> Response:
         if media_type_of(request, FORM, JSON) == FORM:
-            async with request.form(max_files=1, max_fields=32) as form:
+            async with read_form(request, max_files=1, max_fields=32) as form:
                 upload = upload_in(form)
                 body = parse_body(RecognizeRequest, form_fields(RecognizeRequest, form))
                 if any(getattr(body, source) is not None for source in SOURCES):
                     raise RequestError("api.one_source", found="audio + another source")
-                return await self._answer(request, body, lambda _progress: saved_upload(upload), upload.filename)
+                return await self._answer(
+                    request, body, lambda _progress: saved_upload(upload), upload.filename or NAMELESS
+                )
         body = await run_in_threadpool(parse_body, RecognizeRequest, await request.body())
         name = file_name_of(body.audio_url) if body.audio_url is not None else None
         return await self._answer(request, body, source_of(body, self._settings, self._urls), name)
@@ -148,7 +152,7 @@ class Api:
     def no_route(self, rest: str, request: Request) -> None:
         """Refuses requests under /api that match no route; otherwise Gradio would answer them with the page."""
         described: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-        here = [found for path, found in described.items() if compile_path(path)[0].match(request.scope["path"])]
+        here = [found for path, found in described.items() if compile_path(path)[0].match(route_path(request.scope))]
         methods = {method.upper() for found in here for method in found}
         if methods:
             allowed = ", ".join(sorted(methods))

@@ -1,6 +1,5 @@
 """Opens the audio that a JSON request names: base64, a path under an allowed folder, or a URL."""
 
-import base64
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -8,12 +7,12 @@ from typing import Final
 
 from webui.api.documents import RecognizeRequest
 from webui.api.url_source import UrlSource
+from webui.audio.base64_text import PIECE_BYTES, data_url_start, decode_base64
 from webui.errors import ForbiddenPathError, RequestError
 from webui.service import Progress, Stage
 from webui.settings import Settings
 
 SOURCES: Final = ("audio_path", "audio_url", "audio_base64")
-DECODE_SIGNS: Final = 1 << 20  # base64 characters per piece, a multiple of 4; between pieces, other threads can run
 
 Opened = Callable[[Progress], AbstractContextManager[Path | bytes]]
 
@@ -59,18 +58,16 @@ def allowed_path(given: str, roots: tuple[Path, ...]) -> Path:
 
 
 def decoded(given: str) -> bytes:
-    """Decodes base64 in pieces: 100 MB in one piece would block every other thread for a second.
+    """Decodes base64, with or without line breaks and a data: prefix, in the standard or the URL-safe alphabet.
 
     Raises:
         RequestError: the text is not base64.
     """
-    pieces: list[bytes] = []
     try:
-        for start in range(0, len(given), DECODE_SIGNS):
-            piece = given[start : start + DECODE_SIGNS]
-            if piece.endswith("=") and start + DECODE_SIGNS < len(given):
-                raise ValueError("data after the padding")
-            pieces.append(base64.b64decode(piece, validate=True))
-    except ValueError as err:  # the base class of binascii.Error
-        raise RequestError("api.bad_base64", reason=str(err)) from err
-    return b"".join(pieces)
+        encoded = given.encode("ascii")
+        start = data_url_start(encoded) or 0
+        pieces = (encoded[at : at + PIECE_BYTES] for at in range(start, len(encoded), PIECE_BYTES))
+        return b"".join(decode_base64(pieces))
+    except ValueError as err:  # also the base class of binascii.Error and UnicodeEncodeError
+        reason = "characters that are not ASCII" if isinstance(err, UnicodeEncodeError) else str(err)
+        raise RequestError("api.bad_base64", reason=reason) from err

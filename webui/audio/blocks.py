@@ -52,6 +52,8 @@ class AudioReader(Protocol):
     Attributes:
         format: container and codec, for instance ``wav/pcm_s16le``.
         tracks: number of audio tracks in the file, of which the reader reads one.
+        track: number of the track that is read, from 1.
+        other_tracks: numbers of the other tracks that can be decoded.
         declared_s: length in seconds that an index in the file states; None if the file has no reliable index.
         length_s: expected length in seconds according to the file's header, which may be an estimate or wrong. None if
             the header states no length.
@@ -62,6 +64,8 @@ class AudioReader(Protocol):
 
     format: str
     tracks: int
+    track: int
+    other_tracks: tuple[int, ...]
     declared_s: float | None
     length_s: float | None
     failure: Exception | None

@@ -1,15 +1,22 @@
 """Examines a file before it is decoded: tags in front, recordings joined to one file, protection."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from webui.audio.containers.encoded_pcm import encoded_kind
 from webui.audio.containers.joined import split_joined
-from webui.audio.containers.not_audio import reject_other_formats
+from webui.audio.containers.not_audio import TEXT, reject_other_formats
 from webui.audio.containers.protection import reject_protected
+from webui.audio.containers.raw import RAW, reject_headerless, with_header
 from webui.audio.containers.short_format import with_complete_format
-from webui.audio.containers.sniff import detect_container
+from webui.audio.containers.sniff import WITHOUT_MAGIC, detect_container
+from webui.audio.containers.stated_size import without_rest
 from webui.audio.containers.tags import without_inner_tags, without_leading_tags
+from webui.audio.options import Headerless
 from webui.audio.source import Source
+from webui.errors import AudioDecodeError
+
+_TAGGED_AT_END: Final = frozenset({None, "flac", "amr", "wv", "tta", "ac3", "dts", "gsm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +38,29 @@ class Layout:
     encoded_kind: str | None
 
 
-def examine(file: Source) -> Layout:
+def examine(file: Source, headerless: Headerless | None = None) -> Layout:
     """Returns what a file consists of.
+
+    Args:
+        file: the whole file.
+        headerless: format of the samples, if the file has no header that is known.
 
     Raises:
         AudioDecodeError: the file is not audio, or it is protected, or fields of its header contradict each other.
     """
     source = without_leading_tags(file)
-    reject_other_formats(source.head, file.file_name)
     container = detect_container(source.head)
+    if headerless is not None and source is file and (container is None or container in WITHOUT_MAGIC):
+        return Layout(file, RAW, (with_header(file, headerless),), 0, None)
+    try:
+        reject_other_formats(source.head, file.file_name)
+    except AudioDecodeError as err:
+        if err.code == TEXT:  # A-law of silence consists of the bytes of Chinese characters
+            reject_headerless(source)
+        raise
     reject_protected(source, container)
-    if container in (None, "flac", "amr"):
+    if container in _TAGGED_AT_END:
         source = without_inner_tags(source)
     joined = split_joined(source, container)
-    parts = tuple(with_complete_format(part) for part in joined.parts)
+    parts = tuple(with_complete_format(without_rest(part, container)) for part in joined.parts)
     return Layout(file, container, parts, joined.unused_bytes, encoded_kind(parts[0]))

@@ -5,13 +5,14 @@ import io
 import itertools
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from webui.audio.base64_text import data_url_start, decoded_file
 from webui.audio.limits import DecodeLimits
-from webui.errors import AudioFetchError, AudioTooLongError, EmptyAudioError
+from webui.errors import AudioDecodeError, AudioFetchError, AudioTooLongError, EmptyAudioError
 from webui.units import BYTES_PER_MB
 
 HEAD_BYTES: Final = 4096
@@ -153,9 +154,14 @@ def open_source(given: Path | bytes, limits: DecodeLimits, file_name: str | None
         AudioTooLongError: the file is too large.
     """
     name = display_name(file_name if file_name is not None else given.name if isinstance(given, Path) else NAMELESS)
-    with io.BytesIO(given) if isinstance(given, bytes) else _open_file(given) as file:
+    with ExitStack() as opened:
+        file: BinaryIO = opened.enter_context(io.BytesIO(given) if isinstance(given, bytes) else _open_file(given))
         size_bytes = file.seek(0, io.SEEK_END)
         _check_size(size_bytes, limits, name)
+        if (decoded := _decoded(file, name)) is not None:
+            file = opened.enter_context(decoded)
+            size_bytes = file.seek(0, io.SEEK_END)
+            _check_size(size_bytes, limits, name)
         stream = ByteStream(file)
         stream.seek(0)
         head = stream.read(HEAD_BYTES)
@@ -188,6 +194,18 @@ def _open_file(path: Path) -> BinaryIO:
         raise _unreadable(str(path), err) from err
     except ValueError as err:  # a null character in the path
         raise AudioFetchError("audio.no_such_file", found=str(path)) from err
+
+
+def _decoded(file: BinaryIO, name: str) -> BinaryIO | None:
+    """Returns the content of a file that is a data: URL, as some mini programs save their recordings; else None."""
+    try:
+        file.seek(0)
+        start = data_url_start(file.read(HEAD_BYTES))
+        return decoded_file(file, start) if start is not None else None
+    except ValueError as err:
+        raise AudioDecodeError("audio.bad_data_url", found=name, reason=str(err)) from err
+    except OSError as err:
+        raise _unreadable(name, err) from err
 
 
 def _check_size(size_bytes: int, limits: DecodeLimits, name: str) -> None:

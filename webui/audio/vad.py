@@ -27,6 +27,9 @@ MIN_SILENCE_MS: Final = 300  # shorter pauses, such as a breath, don't end a spa
 SMOOTH_FRAMES: Final = 3  # 96 ms: the shortest pause that matters where a long span is split
 # The network itself is about 40 ms late; with 60 ms most spans would end more than 0.1 s after the last sound.
 PAD_MS: Final = 30
+AVERAGED_FRAMES: Final = 8  # 256 ms
+# The average probability that speech, even shouted or whispered, reaches somewhere; noise, hum and music reach 0.11.
+POSSIBLE_SPEECH: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,29 @@ def _split(span: SpeechSpan, probabilities: NDArray[np.float32], longest: int) -
     yield SpeechSpan(start, span.stop)
 
 
+def has_speech(
+    waveform: Samples, *, gain: float = 1.0, on_progress: Callable[[float], None] = lambda _fraction: None
+) -> bool:
+    """Returns whether a recording may contain speech; stops reading at the first place that does.
+
+    Args:
+        waveform: ``(samples,)`` at 16 kHz, read block by block.
+        gain: factor for the samples: the network misses quiet speech.
+        on_progress: called with the fraction done; may raise to cancel.
+
+    Raises:
+        RequestError: silero-vad is not installed.
+    """
+    before = np.zeros(AVERAGED_FRAMES - 1, np.float32)
+    for probabilities in _blocks(waveform, gain, on_progress):
+        joined = np.concatenate([before, probabilities])
+        averages = np.convolve(joined, np.full(AVERAGED_FRAMES, 1 / AVERAGED_FRAMES), mode="valid")
+        if averages.max() >= POSSIBLE_SPEECH:
+            return True
+        before = joined[1 - AVERAGED_FRAMES :]
+    return False
+
+
 def check_vad() -> None:
     """Checks that ``detect_speech`` can run, so that a missing package is reported before inference, not after it.
 
@@ -92,22 +118,28 @@ def check_vad() -> None:
 
 def _probabilities(waveform: Samples, on_progress: Callable[[float], None]) -> NDArray[np.float32]:
     """Returns the speech probability of each 32 ms frame, ``(frames,)``; the last one is padded with silence."""
+    parts = list(_blocks(waveform, 1.0, on_progress))
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def _blocks(waveform: Samples, gain: float, on_progress: Callable[[float], None]) -> Iterator[NDArray[np.float32]]:
+    """Yields the probabilities of the frames of each block."""
     session = _session()
     state = {name: np.zeros((1, 1, 128), np.float32) for name in ("h", "c")}
     before = np.zeros(CONTEXT, np.float32)
-    parts: list[NDArray[np.float32]] = []
     step = BLOCK_FRAMES * FRAME
     for first in range(0, len(waveform), step):
         samples = np.asarray(waveform[first : first + step], dtype=np.float32)
+        if gain != 1.0:
+            samples = samples * np.float32(gain)
         frames = -(-len(samples) // FRAME)
         padded = np.concatenate([before, samples, np.zeros(frames * FRAME - len(samples), np.float32)])
         rows = np.lib.stride_tricks.sliding_window_view(padded, CONTEXT + FRAME)[::FRAME]  # (frames, 576)
         inputs = {"input": np.ascontiguousarray(rows), **state}
         probabilities, state["h"], state["c"] = session.run(["speech_probs", "hn", "cn"], inputs)
-        parts.append(probabilities)
+        yield probabilities
         before = padded[-CONTEXT:]
         on_progress(min(1.0, (first + step) / len(waveform)))
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -6,8 +6,9 @@ from typing import Final
 
 from rich.text import Text
 
+from webui.files import printable_name
 from webui.labels import Emotion
-from webui.results import FrameScores
+from webui.results import ChannelResult, FrameScores, RecognitionResult
 from webui.service import Recognition
 from webui.texts import Language, text
 
@@ -17,7 +18,7 @@ MAX_SPANS: Final = 20
 
 
 def answer_lines(recognition: Recognition, given: str, language: Language) -> Iterator[Text]:
-    """Yields the lines: file, main emotion, nine scores, emotions over time if there are frame scores, run folder.
+    """Yields the lines: file, main emotion, nine scores, frame scores and segments, separate channels, run folder.
 
     Args:
         recognition: the recognition.
@@ -25,7 +26,7 @@ def answer_lines(recognition: Recognition, given: str, language: Language) -> It
         language: language of the labels.
     """
     result = recognition.result
-    yield Text(given, style="bold")
+    yield Text(printable_name(given), style="bold")
     confidence = text("page.confidence", language, confidence=result.confidence)
     yield Text.assemble("  ", (_title(result.emotion, language), "bold green"), f"  {confidence}")
     for emotion in Emotion:
@@ -34,13 +35,24 @@ def answer_lines(recognition: Recognition, given: str, language: Language) -> It
         name.align("left", NAME_CELLS + 6)
         bar = "█" * round(score * BAR_CELLS)
         yield Text.assemble(name, f"{score:7.1%} ", (bar, "green" if emotion is result.emotion else "cyan"))
-    if result.frames is not None:
-        yield from _emotions_over_time(result.frames, language)
-    for segment in result.segments or ():
-        line = f"{segment.start_s:8.2f} – {segment.end_s:8.2f} s  {_title(segment.emotion, language)}"
-        yield Text.assemble("  ", line, f"  {segment.confidence:.1%}")
+    yield from _details(result, language)
+    for channel in result.channels or ():
+        confidence = text("page.confidence", language, confidence=channel.confidence)
+        title = text("cli.channel", language, channel=channel.label)
+        yield Text.assemble("  ", (title, "bold"), f"  {_title(channel.emotion, language)}  {confidence}")
+        for warning in channel.warnings:
+            yield Text(f"    {warning.short(language) or warning.message(language)}", style="yellow")
+        yield from _details(channel, language)
     yield Text("  " + text("cli.saved", language, folder=recognition.folder.absolute(), files=_names(recognition)))
     yield Text()
+
+
+def _details(part: RecognitionResult | ChannelResult, language: Language) -> Iterator[Text]:
+    if part.frames is not None:
+        yield from _emotions_over_time(part.frames, language)
+    for segment in part.segments or ():
+        line = f"{segment.start_s:8.2f} – {segment.end_s:8.2f} s  {_title(segment.emotion, language)}"
+        yield Text.assemble("  ", line, f"  {segment.confidence:.1%}")
 
 
 def _title(emotion: Emotion, language: Language) -> str:

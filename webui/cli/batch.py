@@ -1,18 +1,22 @@
 """``batch``: recognizes many recordings and writes one table; an interrupted run can be resumed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from webui.audio.options import ChannelMode
 from webui.cli.exit_codes import ExitCode
 from webui.cli.options import (
+    ChannelNamesOption,
+    ChannelsOption,
     CommandAction,
     DeviceOption,
     EngineOption,
     GranularityOption,
+    HeaderlessOption,
     HopOption,
     LabelsOption,
     MergeOption,
@@ -21,19 +25,21 @@ from webui.cli.options import (
     PrecisionOption,
     RawOption,
     SegmentOption,
+    TrackOption,
     WindowOption,
     check_effect,
     load_settings,
 )
 from webui.cli.terminal import Terminal
 from webui.errors import ModelNotFoundError, RequestError
+from webui.files import files_in, printable_name
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
-from webui.service.evaluate.manifest import SOUND_SUFFIXES
+from webui.service.evaluate.manifest import RAW_SUFFIXES, SOUND_SUFFIXES
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.table_reading import read_table
 from webui.service.jobs.tables import TableFormat, write_table
-from webui.service.recognition.options import MAX_SEGMENT_S, AnalysisOptions, parse_labels
+from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, AnalysisOptions, parse_labels
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 from webui.texts import text
@@ -56,6 +62,10 @@ def batch(
     labels: LabelsOption = None,
     segment_s: SegmentOption = None,
     merge: MergeOption = False,
+    track: TrackOption = None,
+    headerless: HeaderlessOption = None,
+    channels: ChannelsOption = ChannelMode.MIX.value,
+    channel_names: ChannelNamesOption = None,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -79,11 +89,17 @@ def batch(
             labels=parse_labels(labels) if labels else None,
             max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
             merge_segments=merge,
+            track=track if track is not None else AUTO_TRACK,
+            headerless=headerless,
+            channels=channels,
+            channel_names=channel_names,
             model=settings.model,
             precision=settings.precision,
         )
         check_effect(options)
-        return _Batch(settings, options, out, kind, terminal).run(list(_files(sources)), resume=resume, force=force)
+        suffixes = SOUND_SUFFIXES if headerless is None else SOUND_SUFFIXES | RAW_SUFFIXES
+        files = list(_files(sources, suffixes))
+        return _Batch(settings, options, out, kind, terminal).run(files, resume=resume, force=force)
 
     return run
 
@@ -96,15 +112,18 @@ def _format_of(out: Path) -> TableFormat:
     return found
 
 
-def _files(sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
+def _files(sources: Sequence[Path], suffixes: Set[str]) -> Iterator[tuple[str, str]]:
     """Yields names and paths of all recordings; names are relative to the folder if it is the only source."""
     for source in sources:
         if source.is_dir():
-            inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
             start = source if len(sources) == 1 else Path()
-            yield from ((path.relative_to(start).as_posix(), str(path.absolute())) for path in inside if path.is_file())
+            yield from ((_name(path.relative_to(start)), str(path.absolute())) for path in files_in(source, suffixes))
         else:
-            yield source.as_posix(), str(source.absolute())
+            yield _name(source), str(source.absolute())
+
+
+def _name(path: Path) -> str:
+    return printable_name(path.as_posix())
 
 
 class _Batch:

@@ -81,6 +81,6 @@ def _write(folder: Path, files: dict[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            (folder / name).write_text(content, encoding="utf-8", newline="\n")
+            (folder / name).write_text(content, encoding="utf-8", errors="backslashreplace", newline="\n")
     except OSError as err:
         raise OutputError("evaluate.not_written", folder=folder, reason=err.strerror or str(err)) from err

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from webui.cli.exit_codes import exit_code_of
 from webui.errors import SpeechEmotionError
+from webui.files import printable_name
 from webui.results import Document, Notice, RecognitionResult, fields_of
 from webui.service import Recognition
 
@@ -36,13 +37,14 @@ def recognized_line(recognition: Recognition, given: str) -> str:
     """Returns the line for a file that was recognized."""
     fields = fields_of(recognition.result, RecognitionResult)
     files = tuple(file.name for file in recognition.files)
-    line = RecognizedFile(**fields, input=_printable(given), folder=str(recognition.folder.absolute()), files=files)
+    folder = printable_name(str(recognition.folder.absolute()))
+    line = RecognizedFile(**fields, input=printable_name(given), folder=folder, files=files)
     return line.model_dump_json(exclude_none=True)
 
 
 def failed_line(error: Exception, given: str) -> str:
     """Returns the line for a file that could not be recognized."""
-    line = FailedFile(error=error_notice(error), exit_code=exit_code_of(error), input=_printable(given))
+    line = FailedFile(error=error_notice(error), exit_code=exit_code_of(error), input=printable_name(given))
     return line.model_dump_json(exclude_none=True)
 
 
@@ -51,8 +53,3 @@ def error_notice(error: Exception) -> Notice:
     if isinstance(error, SpeechEmotionError):
         return Notice.of_error(error.code, error.values)
     return Notice(code=UNEXPECTED, values={"kind": type(error).__name__, "reason": str(error)})
-
-
-def _printable(given: str) -> str:
-    """Returns a name that can be encoded in UTF-8; file names may contain any bytes."""
-    return given.encode("utf-8", "replace").decode("utf-8")

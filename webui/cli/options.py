@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 from pydantic import ValidationError
 
+from webui.audio.options import ChannelMode
 from webui.cli.exit_codes import ExitCode
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
@@ -37,6 +38,14 @@ RawOption = Annotated[bool, typer.Option("--raw", help="cli.option_raw")]
 LabelsOption = Annotated[list[str] | None, typer.Option("--labels", metavar="NAMES", help="cli.option_labels")]
 SegmentOption = Annotated[float | None, typer.Option("--max-segment", metavar="SECONDS", help="cli.option_max_segment")]
 MergeOption = Annotated[bool, typer.Option("--merge", help="cli.option_merge_segments")]
+TrackOption = Annotated[str | None, typer.Option("--track", metavar="auto|N", help="cli.option_track")]
+HeaderlessOption = Annotated[
+    str | None, typer.Option("--headerless", metavar="CODEC,HZ,CHANNELS", help="cli.option_headerless")
+]
+ChannelsOption = Annotated[str, typer.Option("--channels", metavar="KIND|N", help="cli.option_channels")]
+ChannelNamesOption = Annotated[
+    str | None, typer.Option("--channel-names", metavar="NAMES", help="cli.option_channel_names")
+]
 FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions``
     "granularity": "--granularity",
     "model": "--model",
@@ -47,6 +56,10 @@ FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions`
     "labels": "--labels",
     "max_segment_s": "--max-segment",
     "merge_segments": "--merge",
+    "track": "--track",
+    "headerless": "--headerless",
+    "channels": "--channels",
+    "channel_names": "--channel-names",
     "extract_embedding": "--embedding",
 }
 
@@ -56,20 +69,21 @@ def check_effect(options: AnalysisOptions) -> None:
 
     Raises:
         RequestError: options for frame scores without ``--granularity frame``, for segments without
-            ``--granularity segment``, or ``--raw`` with a window or hop.
+            ``--granularity segment``, ``--raw`` with a window or hop, or names of channels that are not separate.
     """
     conflict = find_conflict(options)
-    if conflict is None:
-        return
-    kind, names = conflict
-    found = ", ".join(FLAGS[name] for name in names)
-    match kind:
-        case Conflict.NO_FRAMES:
-            raise RequestError("cli.only_with_frames", found=found)
-        case Conflict.RAW_OR_SMOOTH:
-            raise RequestError("cli.raw_or_smooth", found=found)
-        case Conflict.NO_SEGMENTS:
-            raise RequestError("request.only_with_segments", found=found)
+    if conflict is not None:
+        kind, names = conflict
+        found = ", ".join(FLAGS[name] for name in names)
+        match kind:
+            case Conflict.NO_FRAMES:
+                raise RequestError("cli.only_with_frames", found=found)
+            case Conflict.RAW_OR_SMOOTH:
+                raise RequestError("cli.raw_or_smooth", found=found)
+            case Conflict.NO_SEGMENTS:
+                raise RequestError("request.only_with_segments", found=found)
+    if options.channel_names is not None and options.channels != ChannelMode.SEPARATE:
+        raise RequestError("request.only_with_separate", found=FLAGS["channel_names"])
 
 
 def load_settings(**given: object) -> Settings:

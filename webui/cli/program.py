@@ -2,6 +2,7 @@
 
 import re
 import signal
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -25,6 +26,8 @@ from webui.cli.serve import serve
 from webui.cli.terminal import Terminal, discard_output
 from webui.cli.verify import verify
 from webui.errors import SpeechEmotionError, missing_package
+from webui.files import printable_name
+from webui.service.evaluate.manifest import SOUND_SUFFIXES
 from webui.texts import TEXTS, Language, text
 
 PROGRAM = "bash run.sh"
@@ -55,6 +58,8 @@ def run(arguments: list[str]) -> int:
         context: typer.Context | None = getattr(error, "ctx", None)
         command = PROGRAM if context is None else context.command_path
         terminal.print_text("cli.usage", message=error.format_message(), command=command)
+        if (name := _file_like_an_option(rest)) is not None:
+            terminal.print_text("cli.file_like_an_option", found=printable_name(name))
         return ExitCode.REQUEST
     except SpeechEmotionError as error:
         terminal.print_error(error)
@@ -71,6 +76,20 @@ def run(arguments: list[str]) -> int:
             return ExitCode.UNEXPECTED
         terminal.print_crash(error)
         return ExitCode.UNEXPECTED
+
+
+def _file_like_an_option(arguments: list[str]) -> str | None:
+    """Returns the first argument that begins with a dash but names a file or has the suffix of a recording."""
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    dashed = (word for word in before if word.startswith("-") and word != "-")
+    return next((word for word in dashed if Path(word).suffix.lower() in SOUND_SUFFIXES or _exists(word)), None)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # the name is too long, or contains a null character
+        return False
 
 
 def build_command(language: Language) -> typer.core.TyperGroup:

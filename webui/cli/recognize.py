@@ -6,15 +6,19 @@ from typing import Annotated, Final
 
 import typer
 
+from webui.audio.options import ChannelMode
 from webui.cli.answer_text import answer_lines
 from webui.cli.exit_codes import ExitCode, exit_code_of
 from webui.cli.json_lines import failed_line, recognized_line
 from webui.cli.options import (
+    ChannelNamesOption,
+    ChannelsOption,
     CommandAction,
     DeviceOption,
     EmbeddingOption,
     EngineOption,
     GranularityOption,
+    HeaderlessOption,
     HopOption,
     JsonOption,
     LabelsOption,
@@ -25,15 +29,17 @@ from webui.cli.options import (
     PrecisionOption,
     RawOption,
     SegmentOption,
+    TrackOption,
     WindowOption,
     check_effect,
     load_settings,
 )
 from webui.cli.terminal import Terminal
 from webui.errors import AudioError, InferenceError, RequestError, SpeechEmotionError
+from webui.files import printable_name
 from webui.results import BUILTIN_USED, Granularity, Notice
 from webui.service import Recognition, RecognitionService, RecognizeOptions, Stage
-from webui.service.recognition.options import MAX_SEGMENT_S, parse_labels
+from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, parse_labels
 from webui.settings import Settings
 from webui.texts import text
 from webui.units import BYTES_PER_MB
@@ -53,6 +59,10 @@ def recognize(
     labels: LabelsOption = None,
     segment_s: SegmentOption = None,
     merge: MergeOption = False,
+    track: TrackOption = None,
+    headerless: HeaderlessOption = None,
+    channels: ChannelsOption = ChannelMode.MIX.value,
+    channel_names: ChannelNamesOption = None,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -71,6 +81,10 @@ def recognize(
         labels=parse_labels(labels) if labels else None,
         max_segment_s=segment_s if segment_s is not None else MAX_SEGMENT_S,
         merge_segments=merge,
+        track=track if track is not None else AUTO_TRACK,
+        headerless=headerless,
+        channels=channels,
+        channel_names=channel_names,
         model=model,
         precision=precision,
     )
@@ -104,7 +118,7 @@ class _Files:
         failures: list[Exception] = []
         lasting: Exception | None = None
         for number, given in enumerate(files, start=1):
-            label = f"[{number}/{len(files)}] {given}: " if len(files) > 1 else ""
+            label = f"[{number}/{len(files)}] {printable_name(given)}: " if len(files) > 1 else ""
             try:
                 if lasting is not None:
                     raise lasting

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webui.errors import ForbiddenRequestError, UnauthorizedError
+from webui.http.forwarded import route_path
 from webui.http.host import DEFAULT_PORTS, SHOWN, Host, OwnHosts, ip_address, parse_host, requested_host, site_of
 from webui.http.problems import answer_error
 from webui.http.sessions import Sessions
@@ -68,7 +69,7 @@ class Access:
         if request.method not in SAFE_METHODS:
             self._check_origin(request, host)
         caller = self.caller_of(request)
-        if self.restricted and caller is None and request.scope["path"] not in OPEN_TO_ALL:
+        if self.restricted and caller is None and route_path(request.scope) not in OPEN_TO_ALL:
             raise UnauthorizedError("access.unauthorized")
         return caller
 

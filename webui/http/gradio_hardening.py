@@ -12,6 +12,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from webui.http.page_events import ErrorResponses, PageEvents
+from webui.http.page_icon import PageIcon
 
 PREFIX: Final = "/gradio_api"
 PAGE: Final = ("/",)  # the only one that also takes HEAD requests
@@ -46,7 +47,7 @@ def open_routes(gradio: ASGIApp, events: PageEvents) -> Router:
     """
     return Router(
         [
-            *_routes(PAGE, ("GET", "HEAD"), gradio),
+            *_routes(PAGE, ("GET", "HEAD"), PageIcon(gradio)),
             *_routes(READ, ("GET",), gradio),
             *_routes(JOIN, ("POST",), ErrorResponses(events.join)),
             *_routes(RUN, ("POST",), ErrorResponses(events.run)),

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from webui.errors import AudioTooLongError, TooOftenError
 from webui.http.access import COOKIE, LOGIN, Access, caller_name, to_login
+from webui.http.page_icon import ICON
 from webui.http.problems import language_of
 from webui.http.sessions import SESSION_S, FailureLimit
 from webui.texts import Language, text
@@ -20,7 +21,9 @@ MAX_FORM_BYTES: Final = 8192
 HASHING_THREADS: Final = 2  # hashing one password takes 16 MB and 50 ms of a core
 HEADERS: Final = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
+    ),
     "Referrer-Policy": "same-origin",  # with no-referrer, browsers send the form with `Origin: null`
 }
 STYLE: Final = (
@@ -124,7 +127,7 @@ def _form(
     """Returns a page with a form that is sent to the page's own address."""
     title, button = (escape(text(key, language)) for key in (title_key, button_key))
     body = (
-        f'<!doctype html><html lang="{language.value}"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{language.value}"><head><meta charset="utf-8">{ICON}'
         f'<meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style></head>'
         f'<body><main><form method="post"><h1>{title}</h1>{content}'
         f"<button>{button}</button></form></main></body></html>"

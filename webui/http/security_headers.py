@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.errors import RequestError
+from webui.http.forwarded import route_path
 from webui.http.host import DEFAULT_PORTS, parse_host
 
 POLICY: Final = "content-security-policy"
@@ -49,7 +50,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await self._app(scope, receive, _Response(self, scope["path"], send).send)
+        await self._app(scope, receive, _Response(self, route_path(scope), send).send)
 
     def add_to(self, start: Message, path: str, page: bytes = b"") -> None:
         """Adds the headers to a response. A policy that the response has already stays; the rule for frames is added.

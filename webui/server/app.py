@@ -12,6 +12,7 @@ from webui import __version__
 from webui.errors import SpeechEmotionError
 from webui.server.exposure import has_compare_tab, may_start_downloads
 from webui.server.lifespan import run_beside
+from webui.server.listen import addresses_of
 from webui.service import RecognitionService
 from webui.settings import Settings
 from webui.units import BYTES_PER_MB
@@ -36,6 +37,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.api.jobs import JobsApi
     from webui.api.routes import Api
     from webui.http.access import Access
+    from webui.http.forwarded import ForwardedRequests
     from webui.http.login import LoginPage
     from webui.http.security_headers import SecurityHeaders
 
@@ -57,7 +59,9 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
         app.include_router(router)
     _mount_page(app, service, access, cache_dir)
     # Not by `add_middleware`: Starlette answers unexpected errors outside of the middleware that is added there.
-    app.middleware_stack = SecurityHeaders(app.build_middleware_stack(), frame_ancestors=settings.frame_ancestors)
+    secured = SecurityHeaders(app.build_middleware_stack(), frame_ancestors=settings.frame_ancestors)
+    trusted = addresses_of(settings.trusted_proxies)
+    app.middleware_stack = ForwardedRequests(secured, base_path=settings.base_path, trusted=trusted)
     return app
 
 

@@ -29,5 +29,5 @@ def _has_known_callers(settings: Settings) -> bool:
     """Returns whether callers need a key or a login, or can only be on this machine."""
     from webui.http.access import is_loopback, is_restricted
 
-    behind_proxy = bool(settings.allowed_hosts or settings.trusted_proxies)
+    behind_proxy = bool(settings.allowed_hosts or settings.trusted_proxies or settings.base_path)
     return is_restricted(settings) or (is_loopback(settings.host) and not behind_proxy)

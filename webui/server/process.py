@@ -1,6 +1,8 @@
 """Runs the server process: listens, serves, and drains requests before it exits."""
 
 import asyncio
+import atexit
+import os
 import signal
 import socket
 import sys
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from webui.server.app import create_app
-from webui.server.listen import BACKLOG, addresses_of, check_certificate, open_listener
+from webui.server.listen import BACKLOG, check_certificate, open_listener
 from webui.service import RecognitionService
 from webui.service.serving.drain import DrainTracker
 from webui.settings import Settings
@@ -50,8 +52,7 @@ def serve(settings: Settings) -> None:
             log_level="warning",
             access_log=False,
             server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=addresses_of(settings.trusted_proxies),
+            proxy_headers=False,  # the application reads them: ForwardedRequests
             timeout_graceful_shutdown=SHUTDOWN_S,
             ssl_certfile=settings.ssl_certfile,
             ssl_keyfile=settings.ssl_keyfile,
@@ -64,6 +65,20 @@ def serve(settings: Settings) -> None:
             trusted=settings.trusted_proxies,
         )
         Server(config, announce, service.scheduler.drain, connections, settings.max_upload_s).run(sockets=[listener])
+    acquisition = service.models.acquisition
+    if acquisition is not None and acquisition.running:
+        _exit_without_finalization()
+
+
+def _exit_without_finalization() -> None:
+    """Ends the process while a thread is still loading a model, which can't be interrupted inside PyTorch.
+
+    If the interpreter shut down around that thread, the process would abort (SIGABRT).
+    """
+    atexit._run_exitfuncs()  # deletes the uploads, flushes the log
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 class Server(uvicorn.Server):

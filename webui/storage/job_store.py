@@ -4,6 +4,7 @@ A result and the state of its item are written in one transaction, so that an it
 not done, at whatever moment the process is killed. When the file is opened again, items that were running wait again.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -88,14 +89,14 @@ class JobStore:
             self._db.execute(
                 "INSERT INTO jobs (id, created, options, served) VALUES (?, ?, ?, ?)", (job, created, options, served)
             )
-            rows = ((job, number, name, place) for number, (name, place) in enumerate(files))
+            rows = ((job, number, name, _stored(place)) for number, (name, place) in enumerate(files))
             self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
 
     def extend(self, job: str, files: Sequence[tuple[str, str]]) -> None:
         """Appends ``files`` to a job."""
         with self._writing(), self._transaction():
             (count,) = self._db.execute("SELECT COUNT(*) FROM items WHERE job = ?", (job,)).fetchone()
-            rows = ((job, number, name, place) for number, (name, place) in enumerate(files, count))
+            rows = ((job, number, name, _stored(place)) for number, (name, place) in enumerate(files, count))
             self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
 
     def claim(self, besides: Sequence[str] = ()) -> Item | None:
@@ -212,7 +213,10 @@ class JobStore:
         query = f"SELECT {columns} FROM {table} WHERE {condition} ORDER BY number LIMIT ?"
         with self._lock:
             rows = self._db.execute(query, (*values, limit)).fetchall()
-        return [Item(job, number, name, place, ItemState(state), out) for job, number, name, place, state, out in rows]
+        return [
+            Item(job, number, name, os.fsdecode(place), ItemState(state), out)
+            for job, number, name, place, state, out in rows
+        ]
 
     def _set(self, item: Item, state: ItemState, outcome: str | None) -> bool:
         values = (state, outcome, item.job, item.number)
@@ -236,3 +240,12 @@ class JobStore:
             yield
         except (sqlite3.Error, OSError) as err:
             raise OutputError("storage.jobs_not_written", file=self._path.name, reason=str(err)) from err
+
+
+def _stored(place: str) -> str | bytes:
+    """Returns a path as SQLite takes it: as bytes if it is not UTF-8."""
+    try:
+        place.encode("utf-8")
+    except UnicodeEncodeError:
+        return os.fsencode(place)
+    return place

@@ -19,8 +19,8 @@ from uuid import uuid4
 from webui.storage.abandoned import draft_lock, remove_abandoned
 from webui.storage.embedding_rows import EmbeddingRows
 from webui.storage.faults import check_space, writing_to
-from webui.storage.spool import Spool
-from webui.storage.writers import EMBEDDING_FILE
+from webui.storage.spool import MEMORY_BYTES, Spool
+from webui.storage.writers import EMBEDDING_FILE, MAX_CHANNEL_FILES
 
 DRAFT_PREFIX: Final = ".draft_"
 NAME_FORMAT: Final = "outputs_%Y%m%d_%H%M%S"
@@ -52,10 +52,14 @@ class RunDraft:
         """Returns an empty spool on the same disk; the caller closes it."""
         return Spool(self.path, place=self._outputs_dir)
 
-    def embedding_rows(self, frames: int, dim: int) -> EmbeddingRows:
-        """Opens ``embedding.npy`` for ``frames`` rows of ``dim`` values, after checking the free disk space."""
+    def channel_spool(self) -> Spool:
+        """Returns an empty spool for one of several channels, which together take as much memory as one other spool."""
+        return Spool(self.path, place=self._outputs_dir, memory_bytes=MEMORY_BYTES // MAX_CHANNEL_FILES)
+
+    def embedding_rows(self, frames: int, dim: int, *, file_name: str = EMBEDDING_FILE) -> EmbeddingRows:
+        """Opens an embedding file for ``frames`` rows of ``dim`` values, after checking the free disk space."""
         self.check_space(4 * frames * dim)
-        return EmbeddingRows(self.path / EMBEDDING_FILE, (frames, dim), place=self._outputs_dir)
+        return EmbeddingRows(self.path / file_name, (frames, dim), place=self._outputs_dir)
 
     def check_space(self, needed_bytes: int) -> None:
         """Raises OutputError if the disk has less free space."""

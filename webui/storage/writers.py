@@ -5,7 +5,8 @@ The writers don't catch OSError; ``RunDraft.writing`` translates it.
 
 import wave
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +21,18 @@ AUDIO_FILE: Final = "processed_audio.wav"
 LOG_FILE: Final = "log.txt"
 EMBEDDING_FILE: Final = "embedding.npy"
 FRAMES_FILE: Final = "frames.parquet"
+MAX_CHANNEL_FILES: Final = 8  # as many channels as are recognized separately
 
 _INT16_SCALE: Final = 32768.0
 _WAV_BLOCK: Final = 1 << 20  # samples per block
 
 Columns = Mapping[str, Sequence[float] | NDArray[np.float64]]
+
+
+def channel_file(file_name: str, channel: int) -> str:
+    """Returns the name of a channel's file: ``embedding_channel_0.npy`` for ``embedding.npy`` and channel 0."""
+    stem, _, suffix = file_name.rpartition(".")
+    return f"{stem}_channel_{channel}.{suffix}"
 
 
 def write_text(path: Path, content: str) -> None:
@@ -93,11 +101,13 @@ class RunContent:
         result: the result document.
         log: lines of the processing log.
         frame_groups: row groups of the frame scores if they are written to a separate file; otherwise None.
+        channel_frame_groups: the same for channels, by index, without those that need no file.
     """
 
     result: RecognitionResult
     log: Sequence[Notice]
     frame_groups: Iterable[Columns] | None
+    channel_frame_groups: Mapping[int, Iterable[Columns]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,14 @@ def _write_frames(path: Path, content: RunContent) -> None:
     write_parquet_groups(path, content.frame_groups or ())
 
 
+def _has_channel_frames(channel: int, content: RunContent) -> bool:
+    return channel in content.channel_frame_groups
+
+
+def _write_channel_frames(channel: int, path: Path, content: RunContent) -> None:
+    write_parquet_groups(path, content.channel_frame_groups[channel])
+
+
 def _write_result(path: Path, content: RunContent) -> None:
     write_text(path, content.result.to_json())
 
@@ -127,9 +145,18 @@ def _write_log(path: Path, content: RunContent) -> None:
     write_text(path, "\n".join(line.message() for line in content.log))
 
 
-# Add new output formats here. processed_audio.wav and embedding.npy are written earlier, during recognition.
+# Add new output formats here. processed_audio.wav and embedding.npy, and those of channels, are written earlier, during
+# recognition.
 RUN_WRITERS: Final = (
     RunWriter(FRAMES_FILE, lambda content: content.frame_groups is not None, _write_frames),
+    *(
+        RunWriter(
+            channel_file(FRAMES_FILE, channel),
+            partial(_has_channel_frames, channel),
+            partial(_write_channel_frames, channel),
+        )
+        for channel in range(MAX_CHANNEL_FILES)
+    ),
     RunWriter(RESULT_FILE, lambda _content: True, _write_result),
     RunWriter(LOG_FILE, lambda _content: True, _write_log),
 )

@@ -102,6 +102,16 @@ TEXTS: Final[Mapping[str, Text]] = {
             "without https:// and without a path. Correct it."
         ),
     ),
+    "access.bad_base_path": Text(
+        zh=(
+            "SPEECH_EMOTION_BASE_PATH 不能是 {found}：应为以 / 开头的路径，只含字母、数字和 . _ ~ - /，不含 //，"
+            "如 /emotion。请改正。"
+        ),
+        en=(
+            "SPEECH_EMOTION_BASE_PATH can't be {found}: a path that begins with / is expected, of letters, digits and "
+            ". _ ~ - /, without //, for example /emotion. Correct it."
+        ),
+    ),
     "access.bad_frame_ancestor": Text(
         zh=(
             "SPEECH_EMOTION_FRAME_ANCESTORS 中的 {found} 不是网站：应为 https://example.org 或"

@@ -82,9 +82,9 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="audio_url redirects more than {expected} times. Give the address of the audio itself.",
     ),
     "api.bad_base64": Text(
-        zh="audio_base64 不是有效的 base64（{reason}）。请给出文件内容的标准 base64 编码，不带 data: 前缀。",
-        en="audio_base64 is not valid base64 ({reason}). Give the file's bytes in standard base64, without a data: "
-        "prefix.",
+        zh="audio_base64 不是有效的 base64（{reason}）。请给出文件内容的 base64 编码，可带 data: 前缀和换行。",
+        en="audio_base64 is not valid base64 ({reason}). Give the file's bytes in base64; a data: prefix and line "
+        "breaks are allowed.",
     ),
     "api.no_audio_roots": Text(
         zh="服务器未启用按路径读取音频。管理员可用设置 SPEECH_EMOTION_AUDIO_ROOTS 指定允许的文件夹；也可改为上传文件。",

@@ -5,7 +5,9 @@ from typing import Final
 
 from webui.texts.language import Text
 
-_FORMATS: Final = "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, AIFF, CAF, MP4, MOV, MKV"
+_FORMATS: Final = (
+    "WAV, MP3, M4A/AAC, FLAC, OGG, Opus, WebM, AMR, WMA, AIFF, CAF, MP4, MOV, MKV, AVI, WMV, FLV, MPEG, TS"
+)
 
 _ERRORS: Final[Mapping[str, Text]] = {
     "audio.no_speech_finder": Text(
@@ -28,6 +30,17 @@ _ERRORS: Final[Mapping[str, Text]] = {
         en=(
             "{found} is not a regular file (perhaps a device or a pipe); an audio file is expected. "
             "Save the audio to a file first."
+        ),
+    ),
+    "audio.apple_double": Text(
+        zh="{found} 是 macOS 为 {beside} 保存的元数据，不是音频。请选择 {beside} 本身。",
+        en="{found} is macOS metadata beside {beside}, not audio. Choose {beside} itself.",
+    ),
+    "audio.bad_data_url": Text(
+        zh="{found} 以 data:…;base64, 开头，但其后不是有效的 base64（{reason}）。请检查文件是否完整，或改用音频文件。",
+        en=(
+            "{found} begins with data:...;base64, but what follows is not valid base64 ({reason}). Check that the file "
+            "is complete, or use the audio file itself."
         ),
     ),
     "audio.unreadable": Text(
@@ -67,6 +80,26 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh=f"文件 {{found}} 的内容是文本，不是音频（与扩展名无关）。请选择音频文件：{_FORMATS}。",
         en=f"The file {{found}} is text, not audio, whatever its extension. Choose an audio file: {_FORMATS}.",
     ),
+    "audio.silk": Text(
+        zh=(
+            "文件 {found} 是微信/QQ 语音消息（SILK 编码，扩展名可能是 .amr），暂不支持解码。"
+            "请先转换成 WAV 或 MP3，例如使用 silk-v3-decoder，或 pip install silk-python 后调用 pysilk.decode。"
+        ),
+        en=(
+            "The file {found} is a WeChat/QQ voice message (SILK, even if it is named .amr), which can't be decoded. "
+            "Convert it to WAV or MP3, for example with silk-v3-decoder, or with pysilk.decode of silk-python."
+        ),
+    ),
+    "audio.headerless": Text(
+        zh=(
+            "文件 {found} 像是没有文件头的采样（A-law、mu-law 或 PCM），无法得知其格式。"
+            "请用选项 headerless 指定编码、采样率和声道数；看起来是 {likely}（命令行：--headerless {likely}）。"
+        ),
+        en=(
+            "The file {found} looks like samples without a header: A-law, mu-law or PCM? State codec, sample rate and "
+            "channels with the option headerless, probably {likely} (command line: --headerless {likely})."
+        ),
+    ),
     "audio.playlist": Text(
         zh="文件 {found} 是播放列表（{kind}），只列出其他文件的地址，本身没有声音。请直接选择音频文件。",
         en=(
@@ -105,6 +138,10 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh="文件 {found} 没有音轨。请选择录音文件。",
         en="The file {found} has no audio track. Choose a recording.",
     ),
+    "audio.no_such_track": Text(
+        zh="文件 {found} 没有第 {track} 条音轨，它的音轨数为 {tracks}。请选择 1 到 {tracks}，或使用 auto。",
+        en="There is no audio track {track} in {found}, which has {tracks}. Choose 1 to {tracks}, or auto.",
+    ),
     "audio.unknown_codec": Text(
         zh="文件 {found} 的音轨使用了不受支持的编码（可能受版权保护）。请转换成 WAV 或 MP3 后再试。",
         en=(
@@ -126,14 +163,36 @@ _ERRORS: Final[Mapping[str, Text]] = {
         zh="文件 {found} 的文件头标明 {channels} 个声道，应在 1 到 {expected_max} 之间。请重新导出。",
         en="The header of {found} states {channels} channels; 1 to {expected_max} are expected. Export it again.",
     ),
+    "audio.no_such_channel": Text(
+        zh=(
+            "文件 {found} 有 {channels} 个声道，没有第 {wanted} 声道（编号 {channel}，从 0 起）。请选择其他声道，"
+            "或用 mix（混合）、separate（分开）。"
+        ),
+        en=(
+            "The file {found} has {channels} channel(s) and therefore no channel {wanted} (number {channel}, counted "
+            "from 0). Choose another channel, or mix or separate."
+        ),
+    ),
+    "audio.too_many_channels": Text(
+        zh=(
+            "文件 {found} 有 {channels} 个声道，分开识别最多 {expected_max} 个。请用编号选择一个声道，"
+            "或用 mix（混合），或先导出所需的声道。"
+        ),
+        en=(
+            "The file {found} has {channels} channels; at most {expected_max} are recognized separately. Choose one "
+            "channel by its number, use mix, or export the channels that you need."
+        ),
+    ),
     "audio.over_budget": Text(
         zh=(
-            "这段录音长 {found_s} 秒（或文件如此标明），超过每个调用方每小时 {expected_s} 秒的解码上限。请分成几段；"
+            "这段录音计为 {found_s} 秒（实际或标明的时长；分开识别时每个声道各计一次），"
+            "超过每个调用方每小时 {expected_s} 秒的解码上限。请分成几段；"
             "若文件标明的时长有误，请转换成 WAV；或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "The recording is {found_s} s long, or its header states so; at most {expected_s} s are decoded per caller "
-            "and hour. Cut it into parts; convert it to WAV if the stated length is wrong; or ask the administrator to "
+            "The recording counts as {found_s} s (its own length or that in its header, once per separate channel); at "
+            "most {expected_s} s are decoded per caller and hour. Cut it into parts; convert it to WAV if the stated "
+            "length is wrong; or ask the administrator to "
             "raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),
@@ -189,9 +248,36 @@ _WARNINGS: Final[Mapping[str, Text]] = {
             "was used. Check the wiring of the recorder."
         ),
     ),
+    "audio.channels_differ": Text(
+        zh=(
+            "{channels} 个声道的内容不同（例如每个声道各有一位说话人），结果针对它们的混合，可能混淆各人的情感。"
+            "如需每个声道各自的结果，请把声道选项设为 separate（分开）。"
+        ),
+        en=(
+            "The {channels} channels carry different signals, for example one speaker each. This result is for their "
+            "mix and may confuse the speakers' emotions. For a result per channel, choose separate channels."
+        ),
+    ),
+    "audio.dual_mono": Text(
+        zh="{channels} 个声道的内容相同（双单声道），因此各声道的结果也相同；用 mix（混合）即可。",
+        en=(
+            "The {channels} channels carry the same signal (dual mono), so their results are equal; mix gives that "
+            "result at once."
+        ),
+    ),
     "audio.several_tracks": Text(
-        zh="文件里有 {tracks} 条音轨，只分析了默认的一条。如需分析其他音轨，请先单独导出。",
-        en="The file has {tracks} audio tracks; only the default one was analysed. Export another one to analyse it.",
+        zh="文件里有 {tracks} 条音轨，只分析了第 {used} 条。其他音轨可用选项 track 指定，或先单独导出。",
+        en=(
+            "The file has {tracks} audio tracks; only track {used} was analysed. Choose another one with the option "
+            "track, or export it."
+        ),
+    ),
+    "audio.silent_track": Text(
+        zh="文件里有 {tracks} 条音轨，第 {silent} 条没有声音，因此分析了第 {used} 条。可用选项 track 指定其他音轨。",
+        en=(
+            "The file has {tracks} audio tracks; track {silent} is silent, so track {used} was analysed. Choose "
+            "another one with the option track."
+        ),
     ),
     "audio.incomplete": Text(
         zh="文件不完整：应有 {expected_s} 秒，只解码出 {kept_s} 秒，结果只针对这一部分。请检查录音或下载是否完成。",

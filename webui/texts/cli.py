@@ -219,7 +219,7 @@ _OPTIONS: Final[Mapping[str, Text]] = {
         zh="frame：每行取多少秒的平均，默认 1.0。", en="frame: seconds averaged per row, 1.0 by default."
     ),
     "cli.option_hop": Text(
-        zh="frame：相邻两行的间隔（秒），默认 0.2。", en="frame: seconds between rows, 0.2 by default."
+        zh="frame：相邻两行相隔多少秒，默认 0.2。", en="frame: seconds between rows, 0.2 by default."
     ),
     "cli.option_raw": Text(
         zh="frame：模型的每一帧一行，不做平滑。", en="frame: one row per model frame, without smoothing."
@@ -423,6 +423,10 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.usage": Text(
         zh="命令行有误：{message}\n用法见：{command} --help", en="Error: {message}\nSee {command} --help"
     ),
+    "cli.file_like_an_option": Text(
+        zh="{found} 以 - 开头，因此被当作选项。如果它是文件，请写成 ./{found}，或在文件名前加上 --。",
+        en="{found} begins with a dash and is read as an option. For a file, write ./{found}, or -- before the files.",
+    ),
     "cli.unexpected": Text(
         zh="发生内部错误（{kind}：{reason}）。请附上以上内容和 doctor 的输出报告此问题。",
         en=("Internal error ({kind}: {reason}). Please report it with the output above and the output of `doctor`."),
@@ -475,6 +479,20 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.option_merge_segments": Text(
         zh="segment：合并情感相同的相邻片段。", en="segment: merge neighbours with the same emotion."
     ),
+    "cli.option_track": Text(
+        zh="音轨的序号，从 1 开始；默认 auto。", en="Number of the audio track, from 1; auto by default."
+    ),
+    "cli.option_headerless": Text(
+        zh="没有文件头的采样的格式，例如 alaw,8000,1。", en="Samples without a header, for example alaw,8000,1."
+    ),
+    "cli.option_channels": Text(
+        zh="多声道：mix 混合（默认），separate 每个声道各有结果，数字只用该声道（从 0 起）。",
+        en="mix averages the channels (default), separate gives a result for each, a number uses one (from 0).",
+    ),
+    "cli.option_channel_names": Text(
+        zh="separate：各声道的名称，如 customer,agent。", en="separate: names of the channels, as in customer,agent."
+    ),
+    "cli.channel": Text(zh="声道 {channel}", en="Channel {channel}"),
     "cli.only_with_frames": Text(
         zh="{found} 只对帧级得分有效，而现在是整句识别。请加上 --granularity frame，或去掉该选项。",
         en=(

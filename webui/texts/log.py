@@ -14,6 +14,14 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="[预处理] 时长 {duration_s:.2f} 秒，已转换为 {target_hz} Hz 单声道，用时 {elapsed_s:.2f} 秒",
         en="[preprocessing] {duration_s:.2f} s of audio, converted to {target_hz} Hz mono in {elapsed_s:.2f} s",
     ),
+    "log.same_channels": Text(
+        zh="[预处理] {channels} 个声道的内容相同（双单声道）",
+        en="[preprocessing] the {channels} channels carry the same signal (dual mono)",
+    ),
+    "log.channel": Text(
+        zh="[结果] 声道 {channel}：{emoji} {zh} ({en})，置信度 {confidence:.1%}",
+        en="[results] channel {channel}: {emoji} {en} ({zh}), confidence {confidence:.1%}",
+    ),
     "log.model_rate": Text(
         zh="[模型] 采样率 {sample_rate_hz} Hz，直接由源文件重采样",
         en="[model] sample rate {sample_rate_hz} Hz, resampled from the source file",

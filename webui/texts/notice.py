@@ -13,8 +13,9 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="没有检测到类似语音的信号，结果没有意义。", en="No speech-like signal: the result is meaningless."
     ),
     "notice.request_no_speech": Text(
-        zh="没有检测到语音，因此没有片段。", en="No speech was detected, so there are no segments."
+        zh="没有检测到语音，结果没有参考意义。", en="No speech was detected: the result means little."
     ),
+    "notice.request_no_segments": Text(zh="有人声但没有语音，因此没有片段。", en="A voice but no speech: no segments."),
     "notice.request_builtin_answered": Text(
         zh="使用内置小模型，非 Emotion2Vec+ Large：准确率低得多，仅限非商业用途。",
         en="Built-in model, not Emotion2Vec+ Large: much less accurate; non-commercial.",
@@ -45,9 +46,20 @@ TEXTS: Final[Mapping[str, Text]] = {
     "notice.audio_channels_cancel": Text(
         zh="声道相位相反，只使用了第 {used} 声道。", en="Channels of opposite polarity: only channel {used} was used."
     ),
+    "notice.audio_channels_differ": Text(
+        zh="各声道内容不同（可能各有一位说话人）：可把声道设为“分开”后重新识别。",
+        en="Channels differ (a speaker on each?): recognize them again with separate channels.",
+    ),
+    "notice.audio_dual_mono": Text(
+        zh="各声道内容相同，结果也相同。", en="All channels carry the same signal, so their results are equal."
+    ),
     "notice.audio_several_tracks": Text(
-        zh="文件里有 {tracks} 条音轨，只分析了默认的一条。",
-        en="{tracks} audio tracks: only the default one was analysed.",
+        zh="文件里有 {tracks} 条音轨，只分析了第 {used} 条。",
+        en="{tracks} audio tracks: only track {used} was analysed.",
+    ),
+    "notice.audio_silent_track": Text(
+        zh="第 {silent} 条音轨没有声音，分析了第 {used} 条。",
+        en="Audio track {silent} is silent: track {used} was analysed.",
     ),
     "notice.engine_fell_back": Text(
         zh="设备 {device} 出错，已改用 CPU。", en="The device {device} failed; the CPU was used."

@@ -75,8 +75,10 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.upload": Text(zh="上传音频文件", en="Audio file"),
     "page.drop": Text(zh="点击选择文件，或拖放到这里", en="Click to choose a file, or drop one here"),
     "page.formats": Text(
-        zh="WAV、MP3、M4A、FLAC、OGG、Opus、WebM、AMR、AIFF、CAF，以及 MP4/MOV/MKV 的音轨；按内容识别，与扩展名无关。",
-        en="WAV, MP3, M4A, FLAC, OGG, Opus, WebM, AMR, AIFF, CAF, and the audio track of MP4/MOV/MKV; "
+        zh="WAV、MP3、M4A、FLAC、OGG、Opus、WebM、AMR、WMA、AIFF、CAF，以及 MP4/MOV/MKV/AVI/WMV/FLV/MPEG/TS 的音轨；"
+        "按内容识别，与扩展名无关。",
+        en="WAV, MP3, M4A, FLAC, OGG, Opus, WebM, AMR, WMA, AIFF, CAF, and the audio track of "
+        "MP4/MOV/MKV/AVI/WMV/FLV/MPEG/TS; "
         "the format is detected from the content, not the extension.",
     ),
     "page.record": Text(zh="用麦克风录音", en="Record with the microphone"),
@@ -110,6 +112,32 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.fast_info": Text(
         zh="得分与 fp32 略有差异；已用本机的权重核对，差异在允许范围内。",
         en="Scores differ slightly from fp32; verified with this machine's weights to be within tolerance.",
+    ),
+    "page.channels": Text(zh="声道", en="Channels"),
+    "page.channels_info": Text(
+        zh="只对多声道录音有效；例如客服电话的两个声道各有一位说话人",
+        en="Only for recordings with several channels, such as a call with one speaker on each",
+    ),
+    "page.channels_mix": Text(zh="混合", en="Mixed"),
+    "page.channels_separate": Text(
+        zh="分开：每个声道各有结果（最多 8 个）", en="Separate: a result for each (up to 8)"
+    ),
+    "page.only_channel": Text(zh="只用第 {number} 声道", en="Only channel {number}"),
+    "page.channel_names": Text(zh="各声道的名称（可选）", en="Names of the channels (optional)"),
+    "page.channel_names_example": Text(zh="客户，坐席", en="customer, agent"),
+    "page.separate_channels": Text(
+        zh="各声道内容不同：分开识别每个声道", en="The channels differ: recognize each of them separately"
+    ),
+    "page.headerless": Text(zh="采样的格式：编码,采样率,声道数", en="Format of the samples: codec,Hz,channels"),
+    "page.headerless_info": Text(
+        zh="编码：alaw、mulaw、u8、s16le、s16be、s24le、s32le、f32le。",
+        en="Codecs: alaw, mulaw, u8, s16le, s16be, s24le, s32le, f32le.",
+    ),
+    "page.try_again": Text(zh="按此格式重试", en="Try again"),
+    "page.channel": Text(zh="声道 {number}", en="Channel {number}"),
+    "page.channels_note": Text(
+        zh="以上是所有声道混合后的结果，以下是每个声道各自的结果。",
+        en="Above is the result for the mix of all channels; below is the result for each of them.",
     ),
     "page.recognize": Text(zh="🎯 开始识别", en="🎯 Recognize"),
     "page.cancel": Text(zh="⏹️ 取消", en="⏹️ Cancel"),

@@ -25,6 +25,24 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="{found} 只对片段级别有效。请加上 --granularity segment，或去掉该选项。",
         en="{found} only applies to segments. Add --granularity segment, or omit the option.",
     ),
+    "request.bad_channels": Text(
+        zh="声道选项 {found} 无效：应为 {expected}，或声道编号 0、1、2……请改为其中之一。",
+        en="Invalid channels {found}: use {expected}, or the number of one channel (0, 1, 2, ...).",
+    ),
+    "request.bad_channel_names": Text(
+        zh=(
+            "声道名称“{found}”无效：应为 1 到 {expected_max} 个互不相同的名称，以逗号分隔，每个不超过 {characters} 个"
+            "可见字符。请修改名称。"
+        ),
+        en=(
+            "Invalid channel names '{found}': 1 to {expected_max} different names with commas between them are "
+            "expected, each of at most {characters} printable characters. Change the names."
+        ),
+    ),
+    "request.only_with_separate": Text(
+        zh="{found} 只在分开识别各声道时有效。请加上 --channels separate，或去掉该选项。",
+        en="{found} only applies to separate channels. Add --channels separate, or omit the option.",
+    ),
     "request.precision_ignored": Text(
         zh="模型 {model} 只有一种精度，所要求的 {found} 没有作用；结果与不指定精度时相同。",
         en=(
@@ -46,6 +64,17 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Change the value."
         ),
     ),
+    "request.bad_track": Text(
+        zh="音轨 {found} 无效：应为 auto，或从 1 开始的音轨序号（不超过 {expected_max}）。",
+        en="Invalid audio track {found}; auto, or the number of a track from 1 to {expected_max}, is expected.",
+    ),
+    "request.bad_headerless": Text(
+        zh="无文件头的格式 {found} 无效：应为 编码,采样率,声道数，例如 alaw,8000,1。编码可以是：{expected}。",
+        en=(
+            "Invalid format {found} of samples without a header; CODEC,HZ,CHANNELS is expected, for example "
+            "alaw,8000,1. Codecs: {expected}."
+        ),
+    ),
     "request.bad_array": Text(
         zh="数组的类型或形状不对：{found}。应为 (采样数,) 或 (采样数, 声道数)，类型为 {expected} 之一。",
         en=(
@@ -54,10 +83,17 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "request.no_speech": Text(
-        zh="{duration_s:.1f} 秒的录音中没有检测到语音，因此没有片段；得分针对整段录音。请检查录音中是否有人声。",
+        zh="{duration_s:.1f} 秒的录音中没有检测到语音，因此得分没有参考意义，也没有片段。请检查录音中是否有人声。",
         en=(
-            "No speech was detected in {duration_s:.1f} s, so there are no segments; the scores are for the whole "
-            "recording. Check that it contains a voice."
+            "No speech was detected in {duration_s:.1f} s, so the scores mean little, and there are no segments. "
+            "Check that the recording contains a voice."
+        ),
+    ),
+    "request.no_segments": Text(
+        zh="{duration_s:.1f} 秒的录音中有人声，但没有可以划分片段的语音；得分针对整段录音。",
+        en=(
+            "The {duration_s:.1f} s contain a voice but no speech that could be cut into segments; the scores are for "
+            "the whole recording."
         ),
     ),
     "request.job_mistake": Text(

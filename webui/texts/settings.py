@@ -89,12 +89,19 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "settings.trusted_proxies": Text(
         zh=(
-            "可信的反向代理的地址，如 `127.0.0.1` 或 `10.0.0.0/8`：只信任它们的 X-Forwarded-For 和 "
-            "X-Forwarded-Proto；默认没有。"
+            "可信的反向代理的地址，如 `127.0.0.1` 或 `10.0.0.0/8`：只信任它们的 X-Forwarded-For、-Proto、-Host 和 "
+            "-Prefix；默认没有。"
         ),
         en=(
-            "Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted, for example "
+            "Addresses of reverse proxies whose X-Forwarded-For, -Proto, -Host and -Prefix are trusted, for example "
             "`127.0.0.1` or `10.0.0.0/8`; none by default."
+        ),
+    ),
+    "settings.base_path": Text(
+        zh="反向代理发布本服务器的路径，如 `/emotion`；默认是根路径。可信代理的 X-Forwarded-Prefix 优先。",
+        en=(
+            "Path under which a reverse proxy publishes this server, for example `/emotion`; by default the root. An "
+            "X-Forwarded-Prefix of a trusted proxy takes precedence."
         ),
     ),
     "settings.frame_ancestors": Text(

@@ -36,10 +36,12 @@ class ErrorCard:
     Attributes:
         title_key: key of the heading.
         sentence: returns the error message in a language.
+        headerless: proposed value of the option ``headerless``; None if the error is not about it.
     """
 
     title_key: str
     sentence: Callable[[Language], str]
+    headerless: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def error_card_of(error: Exception) -> ErrorCard:
     """Returns an error as the page shows it; an unexpected error is logged with an id that the page shows too."""
     if isinstance(error, SpeechEmotionError):
         title = next((key for kind, key in ERROR_TITLES if isinstance(error, kind)), UNKNOWN_TITLE)
-        return ErrorCard(title, error.message)
+        value = {"audio.headerless": "likely", "request.bad_headerless": "found"}.get(error.code)
+        return ErrorCard(title, error.message, str(error.values[value]) if value is not None else None)
     error_id = uuid4().hex[:8]
     log.error("Unexpected error %s on the page", error_id, exc_info=error)
     return ErrorCard(UNKNOWN_TITLE, lambda language: text("page.unknown_error", language, error_id=error_id))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support.checkpoints import TINY, make_checkpoint, make_clip
+from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.fake_model import FakeModel, FakeRegistry
+from tests.support.paths import EXAMPLE
 from webui.engine.precision import Runtime
 from webui.engine.protocol import CPU_CONCURRENCY, GPU_CONCURRENCY, EmotionModel
 from webui.engine.registry import ModelRegistry
@@ -39,7 +40,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    soundfile.write(tmp_path / "clip.wav", make_clip(4, 1.5), 16_000, subtype="PCM_16")
+    speech = soundfile.read(EXAMPLE)[0]  # other sounds have a warning of their own
+    soundfile.write(tmp_path / "clip.wav", speech[:24_000], 16_000, subtype="PCM_16")
     return tmp_path / "clip.wav"
 
 

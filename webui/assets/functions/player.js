@@ -5,9 +5,9 @@
 (texts) => (file, language) => {
   if (!file || !file.url) return "";
   const sentence = texts["page.unplayable"][language] || texts["page.unplayable"].en;
-  const hex = (character) => "%" + character.charCodeAt(0).toString(16);
-  const path = file.url.replace(/^https?:\/\/[^/]*/, "");
-  const source = encodeURI(decodeURI(path)).replace(/[&"'<>{}$`\\]/g, hex);
+  const folder = file.url.replace(/^https?:\/\/[^/]*/, "").split("/file=")[0];
+  // From the path, since Gradio encodes the URL of an upload but not that of the example.
+  const source = `${folder}/file=${file.path.split("/").map(encodeURIComponent).join("/").replace(/'/g, "%27")}`;
   return `<audio controls preload="metadata" src="${source}"></audio>
     <p class="se-hint" hidden>${sentence}</p>`;
 }

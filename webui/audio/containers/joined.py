@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webui.audio.containers.ebml import HEADER, SEGMENT, elements
+from webui.audio.containers.joined_starts import has_known_start, later_starts
 from webui.audio.containers.mp4 import SAMPLES_BOX, Box, top_level_boxes
 from webui.audio.containers.ogg import needs_splitting, ogg_links
 from webui.audio.containers.riff import CAF_START_BYTES, IFF_START_BYTES, UNKNOWN_FROM, chunks
@@ -61,6 +62,8 @@ def split_joined(source: Source, container: str | None) -> JoinedParts:
         return _split_at(source, [link.start for link in links] if needs_splitting(links) else [])
     if container in ("flac", "amr"):
         return _split_at(source, [0, *itertools.islice(_later_starts(source, container), MAX_PARTS)])
+    if container is not None and has_known_start(container):
+        return _split_at(source, [0, *itertools.islice(later_starts(source, container), MAX_PARTS)])
     find_end = _FIND_END.get(container or "")
     return _walk(source, container, find_end) if find_end is not None else JoinedParts((source,))
 

@@ -14,6 +14,7 @@ _PLAYLISTS: Final = {
     "#extm3u": "M3U / HLS",
     "ffconcat": "ffconcat",
     "[playlist]": "PLS",
+    "[reference]": "ASX",
     "<asx": "ASX",
     "<smil": "SMIL",
     "v=0": "SDP",
@@ -39,9 +40,14 @@ _OTHERS: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"\x1f\x8b\x08", "gzip"),
     (0, b"\x7fELF", "ELF"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Microsoft Office 97"),
+    (0, b"\x00\x00\x00\x01Bud1", "macOS .DS_Store"),
     (0, b"SQLite format 3\x00", "SQLite"),
     (0, b"\x93NUMPY", "NumPy"),
 )
+_SILK: Final = (b"#!SILK", b"\x02#!SILK")  # WeChat and QQ put a byte in front, and name the file .amr
+TEXT: Final = "audio.text"
+_APPLE_DOUBLE: Final = bytes.fromhex("00051607")
+_APPLE_PREFIX: Final = "._"
 _TEXT_BLANKS: Final = "\t\n\r\f"
 
 
@@ -53,19 +59,23 @@ def reject_other_formats(head: bytes, file_name: str) -> None:
         file_name: name of the file, for the message.
 
     Raises:
-        AudioDecodeError: the file is a playlist, a text, an image, a document or an archive.
+        AudioDecodeError: the file is a playlist, a text, an image, a document, an archive or a SILK recording.
     """
+    if head.startswith(_APPLE_DOUBLE):
+        raise AudioDecodeError("audio.apple_double", found=file_name, beside=file_name.removeprefix(_APPLE_PREFIX))
     for table, code in ((_IMAGES, "audio.image"), (_OTHERS, "audio.not_audio")):
         for offset, magic, kind in table:
             if head.startswith(magic, offset):
                 raise AudioDecodeError(code, found=file_name, kind=kind)
+    if head.startswith(_SILK):
+        raise AudioDecodeError("audio.silk", found=file_name)
     content = _as_text(head) if detect_container(head) is None else None
     if content is None:
         return
     playlist = _playlist_kind(content.lstrip().lower())
     if playlist is not None:
         raise AudioDecodeError("audio.playlist", found=file_name, kind=playlist)
-    raise AudioDecodeError("audio.text", found=file_name)
+    raise AudioDecodeError(TEXT, found=file_name)
 
 
 def _playlist_kind(content: str) -> str | None:

@@ -3,10 +3,12 @@
 from typing import Final
 
 from webui.audio.containers.ogg import OGG_PAGE, OGG_TABLE_AT
+from webui.audio.containers.stated_size import stated_bytes
 from webui.audio.source import Source
 
 OGG_PAGE_BYTES: Final = 65_307  # the longest page
 MATROSKA_SEGMENT: Final = b"\x18\x53\x80\x67"
+_OGG_AUDIO: Final = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 MAX_JOINED_SHARE: Final = 1 / 16  # FFmpeg's measure, from which on it estimates the length of a joined MP3
 MP3_FRAME_BYTES: Final = 1_441  # the longest MPEG-1 layer III frame
 
@@ -17,8 +19,18 @@ def is_chained_ogg(source: Source) -> bool:
     return page != b"" and page[14:18] != source.head[14:18]  # the serial number of the logical stream
 
 
+def has_several_ogg_tracks(source: Source) -> bool:
+    """Returns whether an Ogg file begins with several audio tracks, of which libsndfile would read only the first."""
+    head, position, tracks = source.head, 0, 0
+    while head.startswith(OGG_PAGE, position) and len(head) > position + OGG_TABLE_AT and head[position + 5] & 2:
+        content = position + OGG_TABLE_AT + 1 + head[position + OGG_TABLE_AT]
+        tracks += head.startswith(_OGG_AUDIO, content)
+        position = content + sum(head[position + OGG_TABLE_AT + 1 : content])
+    return tracks > 1
+
+
 def is_cut_off(source: Source, container: str | None) -> bool:
-    """Returns whether the end of an Ogg file's last page or of a Matroska segment is missing.
+    """Returns whether the end of the file is missing, for Ogg, Matroska, AVI, VOC and SPHERE.
 
     Args:
         source: the opened file.
@@ -34,7 +46,7 @@ def is_cut_off(source: Source, container: str | None) -> bool:
         if at < 0 or len(size) < 8 or size[0] != 1 or size[1:] == b"\xff" * 7:
             return False
         return at + 12 + int.from_bytes(size[1:], "big") > source.size_bytes
-    return False
+    return stated_bytes(source, container) > source.size_bytes
 
 
 def has_mp3_index(source: Source) -> bool:

@@ -26,6 +26,8 @@ class JoinedReader:
         self._reader = open_reader(parts[0])
         self.format = self._reader.format
         self.tracks = self._reader.tracks
+        self.track = self._reader.track
+        self.other_tracks = self._reader.other_tracks
         self.length_s: float | None = None
         self.declared_s: float | None = None
         self.failure: Exception | None = None

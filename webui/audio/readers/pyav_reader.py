@@ -1,12 +1,13 @@
-"""Reads MP3, AAC, M4A, MP4, MOV, Matroska, WebM, AMR and files that libsndfile can't read, with PyAV.
+"""Reads MP3, AAC, M4A, MP4, MOV, Matroska, WebM, AMR, ASF, AVI, MPEG and others with PyAV.
 
 Only containers that hold their own samples are allowed. Playlists and concat scripts are texts that name other files;
-FFmpeg would recognise them under any file name and open the files they name.
+FFmpeg would recognise them under any file name and open the files they name. A container of ``DETECTED_FORMATS`` is
+opened only if its own bytes were found at the start of the file as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -27,33 +28,50 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 ALLOWED_FORMATS: Final = "wav,w64,mp3,flac,ogg,mov,matroska,aac,amr,amrnb,amrwb,aiff,caf"
+DETECTED_FORMATS: Final = {  # FFmpeg's demuxers, by the container that was detected
+    "asf": "asf",
+    "flv": "flv",
+    "avi": "avi",
+    "ts": "mpegts",
+    "mpg": "mpeg",
+    "wv": "wv",
+    "tta": "tta",
+    "gsm": "gsm",
+    "ac3": "ac3,eac3",
+    "dts": "dts",
+    "voc": "voc",
+}
+MAX_NEW_STREAMS: Final = 128  # if they can begin anywhere in a file: PyAV 18.1 looks them up without a check
+_AMBIGUOUS: Final = frozenset({"ac3", "gsm", "ts"})  # FFmpeg must recognise these as well: few bytes tell them apart
+_WITHOUT_HEADER: Final = frozenset({"flv", "ts", "mpg"})
 _OPEN_OPTIONS: Final = {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist": "none"}
 _SHORT_NAMES: Final = {"mov": "mp4", "matroska": "mkv", "amrnb": "amr", "amrwb": "amr"}
-_INDEXED: Final = frozenset({"mov", "matroska", "flac"})  # these state the true length; others give an estimate
+_INDEXED: Final = frozenset({"mov", "matroska", "flac", "wv", "tta"})  # others give an estimate of the length
 _SAFE_PLANES: Final = 7  # with 8 or more planar channels PyAV 18.1 reads past the frame's pointers and crashes
 MICROSECONDS: Final = 1_000_000  # PyAV states the times of a container in microseconds
 _TO_FULL_SCALE: Final = {"i2": np.float32(2.0**-15), "i4": np.float32(2.0**-31)}
 
 
 class PyavReader:
-    """Reads the best audio track of one recording; see ``AudioReader`` for the attributes.
+    """Reads one audio track of a recording; see ``AudioReader`` for the attributes.
 
     Args:
         source: the opened file.
         container: short name of the detected container; None if none was detected.
+        track: number of the audio track, from 1; None: the best one that can be decoded.
 
     Raises:
         CannotOpenError: the container is not allowed, or its header is damaged.
-        AudioDecodeError: the file has no audio, or the codec is unknown.
+        AudioDecodeError: the file has no audio or no such track, or the codec is unknown.
     """
 
-    def __init__(self, source: Source, container: str | None) -> None:
+    def __init__(self, source: Source, container: str | None, track: int | None = None) -> None:
         mp3_index = container is None and has_mp3_index(source)
         in_fragments = has_fragments(source)
         links = ogg_links(source) if container == "ogg" else []
-        self._container = _open(source)
+        self._container = _open(source, container)
         try:
-            self._stream = _best_stream(self._container, source.file_name)
+            self._stream = _choose_stream(self._container, track, source.file_name)
         except AudioDecodeError:
             self._container.close()
             raise
@@ -61,7 +79,10 @@ class PyavReader:
         short = container if container is not None else _SHORT_NAMES.get(demuxer, demuxer)
         codec = self._stream.codec_context.codec.canonical_name
         self.format = f"{short}/{codec}"
-        self.tracks = len(self._container.streams.audio)
+        audio = self._container.streams.audio
+        self.tracks = len(audio)
+        self.track = audio.index(self._stream) + 1
+        self.other_tracks = tuple(audio.index(stream) + 1 for stream in _decodable(audio) if stream is not self._stream)
         start_s = _start_s(self._container)
         self.length_s = self._length_s(start_s or 0.0, in_pieces=demuxer != "mov" or in_fragments)
         self.declared_s = self.length_s if demuxer in _INDEXED or (demuxer == "mp3" and mp3_index) else None
@@ -127,6 +148,8 @@ class PyavReader:
             except (av.FFmpegError, ValueError) as err:  # the rest of the container is invalid
                 self.failure = self.failure or err
                 return
+            except IndexError:  # PyAV fails to flush a stream that began late; the chosen one was flushed before it
+                return
             if packet is None:
                 return
             try:
@@ -165,13 +188,19 @@ class PyavReader:
         self._container.close()
 
 
-def _open(source: Source) -> InputContainer:
+def _open(source: Source, container: str | None) -> InputContainer:
     import av
 
     if claims_impossible_samples(source):
         raise CannotOpenError("an MP4 with more samples than bytes")
+    options, forced = dict(_OPEN_OPTIONS), None
+    if container in DETECTED_FORMATS:
+        options["format_whitelist"] = DETECTED_FORMATS[container]
+        forced = None if container in _AMBIGUOUS else DETECTED_FORMATS[container]
+    if container in _WITHOUT_HEADER:
+        options["max_streams"] = str(MAX_NEW_STREAMS)
     try:
-        return av.open(source.rewound(), mode="r", options=dict(_OPEN_OPTIONS), metadata_errors="replace")
+        return av.open(source.rewound(), mode="r", format=forced, options=options, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as err:
         raise CannotOpenError(str(err)) from err
 
@@ -192,21 +221,34 @@ def _start_s(container: InputContainer) -> float | None:
     return None if container.start_time is None else container.start_time / MICROSECONDS
 
 
-def _best_stream(container: InputContainer, file_name: str) -> AudioStream:
+def _choose_stream(container: InputContainer, track: int | None, file_name: str) -> AudioStream:
+    """Returns the stream of a track, or the best of those that can be decoded; no other stream is read then."""
     from av.stream import Discard
 
     streams = container.streams
     if not streams.audio:
         code = "audio.video_without_sound" if streams.video else "audio.no_track"
         raise AudioDecodeError(code, found=file_name)
-    best = streams.best("audio")
-    stream = best if best in streams.audio else streams.audio[0]
-    if stream.codec_context is None:
+    if track is not None and track > len(streams.audio):
+        raise AudioDecodeError("audio.no_such_track", found=file_name, track=track, tracks=len(streams.audio))
+    wanted = streams.audio if track is None else streams.audio[track - 1 : track]
+    decodable = _decodable(wanted)
+    if not decodable:
         raise AudioDecodeError("audio.unknown_codec", found=file_name)
+    best = streams.best("audio")
+    stream = next((stream for stream in decodable if stream is best), decodable[0])
     for other in streams:
         if other is not stream:
             other.discard = Discard.all  # video packets are then not read at all
     return stream
+
+
+def _decodable(streams: Sequence[AudioStream]) -> list[AudioStream]:
+    """Returns the streams whose codec is known, those that the file marks as default first."""
+    from av.stream import Disposition
+
+    known = [stream for stream in streams if stream.codec_context is not None]
+    return sorted(known, key=lambda stream: not stream.disposition & Disposition.default)
 
 
 def _to_float(array: NDArray[np.generic], *, planar: bool, channels: int) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Reads WAV, RF64, W64, AIFF, CAF, AU, FLAC and Ogg with libsndfile.
+"""Reads WAV, RF64, W64, AIFF, CAF, AU, FLAC, Ogg and NIST SPHERE with libsndfile.
 
 PyAV reads MP3: for a damaged file, the mpg123 inside libsndfile writes to the process's stderr and can't be silenced.
 """
@@ -10,9 +10,10 @@ import soundfile
 
 from webui.audio.blocks import BLOCK_VALUES, Block, CannotOpenError, Silence
 from webui.audio.source import Source
+from webui.errors import AudioDecodeError
 
-SOUNDFILE_CONTAINERS: Final = frozenset({"wav", "rf64", "w64", "aiff", "caf", "au", "flac", "ogg"})
-_FORMATS: Final = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC", "OGG"})
+SOUNDFILE_CONTAINERS: Final = frozenset({"wav", "rf64", "w64", "aiff", "caf", "au", "flac", "ogg", "sph", "raw"})
+_FORMATS: Final = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC", "OGG", "NIST"})
 _PCM: Final = {
     "PCM_S8": "pcm_s8",
     "PCM_U8": "pcm_u8",
@@ -51,12 +52,14 @@ class SoundfileReader:
     Args:
         source: the opened file.
         container: short name of the detected container.
+        track: number of the audio track, from 1; None: the only one.
 
     Raises:
         CannotOpenError: libsndfile doesn't support the format or codec, or the header is damaged.
+        AudioDecodeError: the file has no such track.
     """
 
-    def __init__(self, source: Source, container: str) -> None:
+    def __init__(self, source: Source, container: str, track: int | None = None) -> None:
         try:
             self._file = _Stream(source.rewound())
         except (soundfile.SoundFileError, RuntimeError) as err:
@@ -64,8 +67,12 @@ class SoundfileReader:
         if self._file.format not in _FORMATS or self._file.channels < 1:
             self._file.close()
             raise CannotOpenError(self._file.format)
+        if track is not None and track > 1:
+            self._file.close()
+            raise AudioDecodeError("audio.no_such_track", found=source.file_name, track=track, tracks=1)
         self.format = f"{container}/{_codec(self._file)}"
-        self.tracks = 1
+        self.tracks = self.track = 1
+        self.other_tracks: tuple[int, ...] = ()
         self.failure: Exception | None = None
         self.silence = Silence()
         self.unused_bytes = 0

@@ -139,7 +139,7 @@ def _keep_request(out: Path, request: dict[str, Any], *, resume: bool) -> None:
         return
     try:
         out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(request, ensure_ascii=False) + "\n", "utf-8")
+        path.write_text(json.dumps(request, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
     except OSError as err:
         raise OutputError("evaluate.not_written", folder=out, reason=err.strerror or str(err)) from err
 
@@ -147,6 +147,6 @@ def _keep_request(out: Path, request: dict[str, Any], *, resume: bool) -> None:
 def _write(out: Path, files: dict[str, str]) -> None:
     try:
         for name, content in files.items():
-            (out / name).write_text(content, encoding="utf-8", newline="\n")
+            (out / name).write_text(content, encoding="utf-8", errors="backslashreplace", newline="\n")
     except OSError as err:
         raise OutputError("evaluate.not_written", folder=out, reason=err.strerror or str(err)) from err

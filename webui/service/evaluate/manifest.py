@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from webui.errors import RequestError
+from webui.files import files_in
 from webui.labels import Emotion
 from webui.service.evaluate.annotators import Agreement, annotator_columns, majority, measure_agreement
 from webui.service.evaluate.naming import read_name
@@ -17,8 +18,12 @@ from webui.service.evaluate.words import emotion_of
 LABEL_COLUMNS: Final = ("label", "emotion")
 EMOBOX_SUFFIX: Final = ".jsonl"
 LABEL_MAP: Final = "label_map.json"  # file beside EmoBox's lists that states which labels to merge
-SOUND_NAMES: Final = "wav mp3 flac ogg opus m4a aac mp4 webm mkv mov aiff aif caf amr wma w64"
+SOUND_NAMES: Final = (
+    "wav mp3 flac ogg opus m4a aac mp4 webm mkv mov aiff aif caf amr wma w64 oga spx mka m4b 3gp 3g2 m4v au snd mp2 "
+    "rf64 asf wmv flv f4v avi ts m2ts mts mpg mpeg vob wv tta gsm ac3 eac3 ec3 dts voc sph"
+)
 SOUND_SUFFIXES: Final = frozenset(f".{name}" for name in SOUND_NAMES.split(" "))
+RAW_SUFFIXES: Final = frozenset({".pcma", ".pcmu", ".alaw", ".ulaw", ".al", ".ul", ".pcm", ".raw"})  # without a header
 PLACES_SHOWN: Final = 5  # number of places that an error message lists
 
 
@@ -222,23 +227,19 @@ def _read_folder(folder: Path) -> tuple[LabelledClip, ...]:
     return named if named else _read_emotion_folders(folder, inner)
 
 
-def _audio_files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()]
-
-
 def _read_emotion_folders(folder: Path, inner: Sequence[Path]) -> tuple[LabelledClip, ...]:
     parser = _LabelParser()
     clips = []
     for subfolder in inner:
         emotion = parser.emotion(subfolder.name, subfolder.name)
-        for path in _audio_files(subfolder):
+        for path in files_in(subfolder, SOUND_SUFFIXES):
             clips.append(LabelledClip(path, emotion, path.parent.name if path.parent != subfolder else None))
     parser.check(folder)
     return tuple(clips)
 
 
 def _read_names(folder: Path) -> tuple[LabelledClip, ...]:
-    named = [(path, read_name(path.stem)) for path in _audio_files(folder)]
+    named = [(path, read_name(path.stem)) for path in files_in(folder, SOUND_SUFFIXES)]
     unknown = [path.name for path, name in named if name is None]
     if len(unknown) == len(named):
         return ()

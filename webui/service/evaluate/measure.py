@@ -11,6 +11,7 @@ from webui.audio.decode import decode
 from webui.audio.limits import DecodeLimits
 from webui.engine.protocol import EmotionModel
 from webui.errors import AudioError, RequestError
+from webui.files import printable_name
 from webui.labels import Emotion
 from webui.service.evaluate.manifest import LabelledClip
 from webui.service.evaluate.metrics import (
@@ -65,7 +66,7 @@ def predict_clips(
         try:
             waveform = decode(clip.path, limits=limits, sample_rate=model.sample_rate).waveform
         except AudioError as error:
-            failed.append(f"{clip.path.name}: {error}")
+            failed.append(f"{printable_name(clip.path.name)}: {error}")
         else:
             joined = predict_recording(model, waveform)
             rows.append(emotion_scores(joined.logits.mean(axis=0, dtype=np.float64), model))

@@ -1,4 +1,7 @@
-"""The results of a job as a table: CSV or Parquet with one row per recording, or JSON Lines with full documents."""
+"""The results of a job as a table: CSV or Parquet with one row per recording or separate channel, or JSON Lines.
+
+A line of JSON Lines is the full document of one recording, with all its channels.
+"""
 
 import csv
 import json
@@ -15,7 +18,19 @@ from webui.storage.job_store import Item, ItemState
 
 BATCH_ROWS: Final = 4096  # rows written to a Parquet file at a time
 SCORES: Final = tuple(emotion.value for emotion in Emotion)
-COLUMNS: Final = ("path", "state", "emotion", "confidence", *SCORES, "duration_s", "model", "error_code", "error")
+COLUMNS: Final = (
+    "path",
+    "state",
+    "emotion",
+    "confidence",
+    *SCORES,
+    "duration_s",
+    "model",
+    "error_code",
+    "error",
+    "channel",
+    "warnings",
+)
 _NUMBERS: Final = {"confidence", "duration_s", *SCORES}
 
 
@@ -27,20 +42,42 @@ class TableFormat(StrEnum):
     PARQUET = "parquet"
 
 
-def row_of(item: Item) -> dict[str, Any]:
-    """Returns the row of an item; unknown values are None."""
+def rows_of(item: Item) -> list[dict[str, Any]]:
+    """Returns the rows of an item: one per separate channel, otherwise one. Unknown values are None.
+
+    The column ``channel`` has the name or the index of the only channel that was used for the row; None: the mix.
+    """
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {"path": item.name, "state": item.state.value}
     if item.outcome is None:
-        return row
+        return [row]
     document = json.loads(item.outcome)
     if item.state is ItemState.FAILED:
-        return row | {"error_code": document["code"], "error": document["message"]}
-    return (
-        row
-        | {"emotion": document["emotion"], "confidence": document["confidence"], **document["scores"]}
-        | {"duration_s": document["source"]["duration_s"], "model": document["model"]["name"]}
-    )
+        return [row | {"error_code": document["code"], "error": document["message"]}]
+    source = document["source"]
+    row |= {"duration_s": source["duration_s"], "model": document["model"]["name"], "warnings": _codes_of(document)}
+    channels = document.get("channels")
+    if channels is None:
+        return [row | _scores_of(document) | {"channel": _label(source.get("channel"))}]
+    labels = [_label(channel.get("name", channel["index"])) for channel in channels]
+    return [
+        row | _scores_of(one) | {"channel": label, "warnings": _codes_of(document, one)}
+        for one, label in zip(channels, labels, strict=True)
+    ]
+
+
+def _scores_of(part: dict[str, Any]) -> dict[str, Any]:
+    return {"emotion": part["emotion"], "confidence": part["confidence"], **part["scores"]}
+
+
+def _codes_of(*documents: dict[str, Any]) -> str:
+    """Returns the codes of all warnings, separated by spaces."""
+    codes = (warning["code"] for document in documents for warning in document.get("warnings", ()))
+    return " ".join(dict.fromkeys(codes))
+
+
+def _label(channel: str | int | None) -> str | None:
+    return str(channel) if channel is not None else None
 
 
 def write_table(items: Iterable[Item], path: Path, kind: TableFormat) -> None:
@@ -66,7 +103,7 @@ def _write_csv(items: Iterable[Item], path: Path) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
-        table.writerows(_escape_formulas(row_of(item)) for item in items)
+        table.writerows(_escape_formulas(row) for item in items for row in rows_of(item))
 
 
 def _escape_formulas(row: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +131,7 @@ def _write_parquet(items: Iterable[Item], path: Path) -> None:
     fields = [(name, pyarrow.float64() if name in _NUMBERS else pyarrow.string()) for name in COLUMNS]
     schema = pyarrow.schema(fields)
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        for rows in _batches(map(row_of, items)):
+        for rows in _batches(row for item in items for row in rows_of(item)):
             writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
 
 

@@ -124,6 +124,11 @@ class ModelAcquisition:
         """Cancels a download; the part downloaded so far is kept. Conversion and loading can't be cancelled."""
         self._cancelled.set()
 
+    @property
+    def running(self) -> bool:
+        """Whether its thread has not ended yet, cancelled or not."""
+        return self._thread is not None and self._thread.is_alive()
+
     def wait(self, timeout_s: float | None = None) -> None:
         """Waits until the acquisition is ready, failed or cancelled."""
         thread = self._thread

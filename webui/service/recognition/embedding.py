@@ -37,17 +37,24 @@ class EmbeddingFile:
     """The embedding file while it is being written.
 
     Attributes:
+        name: name of the file.
         shape: shape of the array, ``(dim,)`` or ``(frames, dim)``.
         add: function that takes the features of the next frames.
     """
 
+    name: str
     shape: tuple[int, ...]
     add: OnFeatures
 
 
 @contextmanager
 def embedding_file(
-    draft: storage.RunDraft, options: RecognizeOptions, model: EmotionModel, frames: int
+    draft: storage.RunDraft,
+    options: RecognizeOptions,
+    model: EmotionModel,
+    frames: int,
+    *,
+    name: str = storage.EMBEDDING_FILE,
 ) -> Iterator[EmbeddingFile | None]:
     """Yields an embedding file for ``frames`` frames; the file is complete when the block ends.
 
@@ -60,10 +67,10 @@ def embedding_file(
     if not options.extract_embedding:
         yield None
     elif options.granularity is Granularity.FRAME:
-        with draft.embedding_rows(frames, dim) as rows:
-            yield EmbeddingFile((frames, dim), rows.append)
+        with draft.embedding_rows(frames, dim, file_name=name) as rows:
+            yield EmbeddingFile(name, (frames, dim), rows.append)
     else:
         pool = FeatureMean(dim)
-        yield EmbeddingFile((dim,), pool.add)
+        yield EmbeddingFile(name, (dim,), pool.add)
         with draft.writing():
-            storage.write_embedding(draft.path / storage.EMBEDDING_FILE, pool.mean())
+            storage.write_embedding(draft.path / name, pool.mean())

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
 
+from webui.audio.limits import MAX_CHANNELS
+from webui.audio.options import MAX_SEPARATE_CHANNELS, ChannelMode, DecodeOptions, Headerless, RawCodec
 from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.results import Document, Granularity
@@ -15,8 +17,14 @@ MAX_SEGMENT_S: Final = 15.0
 MIN_MAX_SEGMENT_S: Final = 1.0
 MAX_MAX_SEGMENT_S: Final = LONGEST_WAV_S  # the longest possible recording: no segment is cut
 MERGE_GAP_S: Final = 1.0  # segments further apart are not merged
+MAX_TRACK: Final = 1_000
+AUTO_TRACK: Final = "auto"
+MAX_NAME: Final = 40  # characters of a channel's name
 
+TrackNumber = Annotated[int, Field(ge=1, le=MAX_TRACK)]
 SmoothingSeconds = Annotated[float, Field(gt=0, le=MAX_SMOOTHING_S)]
+ChannelIndex = Annotated[int, Field(ge=0, lt=MAX_CHANNELS)]
+ChannelName = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 SegmentSeconds = Annotated[float, Field(ge=MIN_MAX_SEGMENT_S, le=MAX_MAX_SEGMENT_S)]
 
 
@@ -33,6 +41,12 @@ class AnalysisOptions(Document):
         labels: emotions that share the scores; None: all nine. The others are left out of the softmax.
         max_segment_s: maximum length of a segment in seconds; longer speech is cut, at a pause if there is one.
         merge_segments: whether adjacent segments of the same emotion are merged.
+        track: number of the audio track, from 1; ``auto``: the best one that can be decoded and isn't silent.
+        headerless: codec, sample rate and channels of files without a header, such as ``alaw,8000,1``.
+        channels: ``mix`` averages the channels; ``separate`` also gives a result for every channel; a number is the
+            index of the only channel that is used, from 0.
+        channel_names: names of the channels with ``separate``, in order; they are used for recordings that have at
+            least as many channels. None: the channels have no names.
     """
 
     granularity: Granularity = Granularity.UTTERANCE
@@ -56,15 +70,64 @@ class AnalysisOptions(Document):
         default=MAX_SEGMENT_S, description="Segments: a longer stretch of speech is cut, at a pause if it has one."
     )
     merge_segments: bool = Field(default=False, description="Segments: join neighbours of the same emotion.")
+    track: Literal["auto"] | TrackNumber = Field(
+        default=AUTO_TRACK,
+        description="Number of the audio track, from 1. `auto` takes the default one of those that can be decoded; if "
+        "it is silent, the next one that isn't.",
+    )
+    headerless: str | None = Field(
+        default=None,
+        max_length=40,
+        description="Format of samples without a header: codec, sample rate in Hz and number of channels. Codecs: "
+        f"{', '.join(RawCodec)}. Files with a header that is known are read by it.",
+        examples=["alaw,8000,1"],
+    )
 
-    @field_validator("labels", mode="before")
+    channels: ChannelMode | ChannelIndex = Field(
+        default=ChannelMode.MIX,
+        description="`mix` averages the channels. `separate` also gives a result for every channel, in `channels` of "
+        f"the result, for at most {MAX_SEPARATE_CHANNELS} channels. A number is the index of the only channel that is "
+        "used, from 0.",
+        examples=["separate"],
+    )
+    channel_names: tuple[ChannelName, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_SEPARATE_CHANNELS,
+        description="Separate channels: their names, in order, for recordings that have at least as many channels. "
+        "In a form: names with commas between them.",
+        examples=[["customer", "agent"]],
+    )
+
+    @field_validator("labels", "channel_names", mode="before")
     @classmethod
-    def _split_labels(cls, value: object) -> object:
+    def _split_names(cls, value: object) -> object:
         if isinstance(value, str):
-            return [name.strip() for name in value.split(",")]
-        if isinstance(value, list) and all(isinstance(part, str) for part in value):
-            return [name.strip() for part in value for name in part.split(",")]
+            return _split(value)
+        if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+            return [name for part in value for name in _split(part)]
         return value
+
+    @field_validator("channel_names")
+    @classmethod
+    def _check_names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and (len(set(names)) < len(names) or not all(map(str.isprintable, names))):
+            raise ValueError("the names must differ and be printable")
+        return names
+
+    @field_validator("headerless")
+    @classmethod
+    def _check_headerless(cls, written: str | None) -> str | None:
+        return None if written is None else str(Headerless.parse(written))
+
+    @property
+    def decode_options(self) -> DecodeOptions:
+        """The options of decoding."""
+        return DecodeOptions(
+            channels=self.channels,
+            track=self.track if isinstance(self.track, int) else None,
+            headerless=Headerless.parse(self.headerless) if self.headerless is not None else None,
+        )
 
     @classmethod
     def of(cls, **values: Any) -> Self:  # noqa: ANN401 - one value per field
@@ -132,6 +195,10 @@ def emotion_names() -> list[str]:
     return [emotion.value for emotion in Emotion]
 
 
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.replace("\uff0c", ",").split(",")]
+
+
 def _request_error(error: ValidationError) -> RequestError:
     """Converts the first validation error to an error with a message for users."""
     fault = error.errors(include_url=False)[0]
@@ -139,6 +206,17 @@ def _request_error(error: ValidationError) -> RequestError:
     if field == "labels":
         shown = ", ".join(map(str, found)) if isinstance(found, list | tuple) else str(found)
         return RequestError("request.unknown_labels", found=shown or "''", expected=", ".join(emotion_names()))
+    if field == "track":
+        return RequestError("request.bad_track", found=found, expected_max=MAX_TRACK)
+    if field == "headerless":
+        return RequestError("request.bad_headerless", found=found, expected=", ".join(RawCodec))
+    if field == "channels":
+        return RequestError("request.bad_channels", found=found, expected=", ".join(ChannelMode))
+    if field == "channel_names":
+        shown = ", ".join(map(str, found)) if isinstance(found, list | tuple) else str(found)
+        return RequestError(
+            "request.bad_channel_names", found=shown, expected_max=MAX_SEPARATE_CHANNELS, characters=MAX_NAME
+        )
     if field in {"window_s", "hop_s"}:
         return RequestError("request.smoothing_range", found=found, expected=MAX_SMOOTHING_S)
     if field == "max_segment_s":

@@ -6,20 +6,18 @@ from typing import Final
 
 import numpy as np
 
-from webui import storage
 from webui.arrays import FloatArray
 from webui.audio.vad import SpeechSpan
 from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
 from webui.results import (
+    ChannelResult,
     EmbeddingInfo,
     FrameScores,
     Granularity,
     Notice,
     RecognitionResult,
     Segment,
-    SourceInfo,
-    Timing,
 )
 from webui.service.recognition.options import MERGE_GAP_S, RecognizeOptions
 from webui.service.recognition.scores import AllowedEmotions, Scores, Smoothing, count_rows, emotion_scores, smooth
@@ -33,109 +31,116 @@ GROUP_ROWS: Final = 1 << 16  # rows of frame scores in memory at a time: 6 MB
 FrameColumns = Mapping[str, Scores]
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltResult:
-    """A result document, and the frame scores that are written to a separate file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartContext:
+    """What the scores of a part are built from besides the model's prediction.
 
     Attributes:
-        result: the document.
+        options: options of the request.
+        smoothing_s: window and hop of frame scores, in seconds.
+        max_json_rows: maximum number of rows of frame scores in the document; more go to a file.
+        frames_file: name of that file.
+        spans: speech found in the part; None if no segments were requested.
+    """
+
+    options: RecognizeOptions
+    smoothing_s: tuple[float, float]
+    max_json_rows: int
+    frames_file: str
+    spans: Sequence[SpeechSpan] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltPart:
+    """The scores of the whole recording or of one channel; the attributes are keys of the document, except the last.
+
+    Attributes:
         frame_groups: groups of rows for the Parquet file, each with columns of shape ``(rows,)``, computed while they
             are read; None if the document contains the frame scores or there are none.
     """
 
-    result: RecognitionResult
+    emotion: Emotion
+    confidence: float
+    scores: Mapping[Emotion, float]
+    frames: FrameScores | None
+    segments: tuple[Segment, ...] | None
     frame_groups: Iterator[FrameColumns] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultContext:
-    """Everything that goes into a result besides the model's prediction.
+@dataclass(frozen=True, slots=True)
+class BuiltResult:
+    """A result document, and the frame scores that are written to separate files.
 
     Attributes:
-        source: description of the recording.
-        embedding_shape: shape of the embedding file; None without one.
-        options: options of the request.
-        smoothing_s: window and hop of frame scores, in seconds.
-        max_json_rows: maximum number of rows of frame scores in the document; more go to a file.
-        timestamp: start of the recognition, in the format of the document.
-        timing: seconds spent on decoding and inference.
-        warnings: warnings for the document.
-        spans: speech found in the recording; None if no segments were requested.
+        result: the document.
+        frame_groups: see ``BuiltPart``, of the whole recording.
+        channel_frame_groups: the same for channels, by index, without those that need no file.
     """
 
-    source: SourceInfo
-    embedding_shape: tuple[int, ...] | None
-    options: RecognizeOptions
-    smoothing_s: tuple[float, float]
-    max_json_rows: int
-    timestamp: str
-    timing: Timing
-    warnings: tuple[Notice, ...]
-    spans: Sequence[SpeechSpan] | None
+    result: RecognitionResult
+    frame_groups: Iterator[FrameColumns] | None
+    channel_frame_groups: Mapping[int, Iterator[FrameColumns]]
 
 
-def build_result(
-    model: EmotionModel, joined: RecordingLogits, context: ResultContext, log_line: Callable[[Notice], None]
-) -> BuiltResult:
-    """Builds the result document.
+def build_part(model: EmotionModel, joined: RecordingLogits, context: PartContext) -> BuiltPart:
+    """Builds the scores of the whole recording or of one channel.
 
     Args:
         model: the model that made the prediction.
-        joined: prediction for the whole recording.
-        context: source, options, times and warnings.
-        log_line: called with each line of the processing log.
+        joined: prediction for the whole part.
+        context: options and speech.
 
     Raises:
         ModelError: a label of the model has no counterpart among the nine emotions.
     """
     scores = emotion_scores(joined.logits.mean(axis=0, dtype=np.float64), model, context.options.labels)
-    emotion = list(Emotion)[int(scores.argmax())]
-    confidence = float(scores.max())
-    zh, en = emotion.display_name(Language.ZH), emotion.display_name(Language.EN)
-    values = {"emoji": emotion.emoji, "zh": zh, "en": en, "confidence": confidence}
-    log_line(Notice(code="log.recognized", values=values))
     frames, groups = _frames(joined.logits, model, context)
-    if frames is not None:
-        shape = {"rows": frames.rows, "window_s": frames.window_s, "hop_s": frames.hop_s}
-        log_line(Notice(code="log.frames", values=shape))
-    segments = _segments(joined.logits, model, context, log_line)
-    embedding = None
-    if context.embedding_shape is not None:
-        embedding = EmbeddingInfo(file=storage.EMBEDDING_FILE, shape=context.embedding_shape)
-        log_line(Notice(code="log.embedding", values={"shape": str(embedding.shape), "file": embedding.file}))
-    result = RecognitionResult(
-        emotion=emotion,
-        confidence=confidence,
+    return BuiltPart(
+        emotion=list(Emotion)[int(scores.argmax())],
+        confidence=float(scores.max()),
         scores=dict(zip(Emotion, scores.tolist(), strict=True)),
-        granularity=context.options.granularity,
-        timestamp=context.timestamp,
-        model=model.info,
-        source=context.source,
-        timing=context.timing,
         frames=frames,
-        segments=segments,
-        labels=context.options.labels,
-        embedding=embedding,
-        warnings=context.warnings,
+        segments=_segments(joined.logits, model, context),
+        frame_groups=groups,
     )
-    return BuiltResult(result, groups)
 
 
-def _segments(
-    logits: FloatArray, model: EmotionModel, context: ResultContext, log_line: Callable[[Notice], None]
-) -> tuple[Segment, ...] | None:
+def log_part(
+    part: BuiltPart, embedding: EmbeddingInfo | None, context: PartContext, log_line: Callable[[Notice], None]
+) -> None:
+    """Adds the lines about the whole recording to the processing log."""
+    log_line(Notice(code="log.recognized", values=_emotion_values(part)))
+    if part.frames is not None:
+        shape = {"rows": part.frames.rows, "window_s": part.frames.window_s, "hop_s": part.frames.hop_s}
+        log_line(Notice(code="log.frames", values=shape))
+    if part.segments is not None:
+        speech_s = sum(span.stop - span.start for span in context.spans or ()) / SPEECH_RATE
+        log_line(Notice(code="log.segments", values={"segments": len(part.segments), "speech_s": speech_s}))
+    if embedding is not None:
+        log_line(Notice(code="log.embedding", values={"shape": str(embedding.shape), "file": embedding.file}))
+
+
+def channel_line(channel: ChannelResult) -> Notice:
+    """Returns the line about a channel for the processing log."""
+    values = {"channel": channel.label} | _emotion_values(channel)
+    return Notice(code="log.channel", values=values)
+
+
+def _emotion_values(part: BuiltPart | ChannelResult) -> dict[str, float | str]:
+    zh, en = part.emotion.display_name(Language.ZH), part.emotion.display_name(Language.EN)
+    return {"emoji": part.emotion.emoji, "zh": zh, "en": en, "confidence": part.confidence}
+
+
+def _segments(logits: FloatArray, model: EmotionModel, context: PartContext) -> tuple[Segment, ...] | None:
     if context.spans is None:
         return None
     options = context.options
     gap_s = MERGE_GAP_S if options.merge_segments else None
-    segments = build_segments(context.spans, logits, model, allowed_emotions=options.labels, merge_gap_s=gap_s)
-    speech_s = sum(span.stop - span.start for span in context.spans) / SPEECH_RATE
-    log_line(Notice(code="log.segments", values={"segments": len(segments), "speech_s": speech_s}))
-    return segments
+    return build_segments(context.spans, logits, model, allowed_emotions=options.labels, merge_gap_s=gap_s)
 
 
 def _frames(
-    logits: FloatArray, model: EmotionModel, context: ResultContext
+    logits: FloatArray, model: EmotionModel, context: PartContext
 ) -> tuple[FrameScores | None, Iterator[FrameColumns] | None]:
     if context.options.granularity is not Granularity.FRAME:
         return None, None
@@ -152,7 +157,7 @@ def _frames(
         window_s=smoothing.window / model.frame_rate,
         hop_s=smoothing.hop / model.frame_rate,
         rows=rows,
-        file=storage.FRAMES_FILE if to_file else None,
+        file=context.frames_file if to_file else None,
         start_s=None if to_file else tuple(columns["start_s"].tolist()),
         end_s=None if to_file else tuple(columns["end_s"].tolist()),
         scores=None if to_file else {emotion: tuple(columns[emotion.value].tolist()) for emotion in Emotion},

@@ -4,9 +4,11 @@ The recording is first decoded to a spool, and from there written to ``processed
 it window by window. Neither step holds a long recording in memory, and a full disk is noticed before hours of inference
 and not afterwards. Decoding comes before loading the model, so that a file without audio is refused immediately. The
 model's sample rate is already known from its files; for a model that does not take 16 kHz, a second spool holds the
-samples at that rate.
+samples at that rate. With separate channels, the same pass over the file also fills a spool for every channel.
 """
 
+import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -17,18 +19,37 @@ from pathlib import Path
 from typing import Final
 
 from webui import storage
-from webui.audio.decode import DecodeLimits, StoredRecording, decode_into
+from webui.audio.decode import DecodeLimits, StoredChannel, StoredRecording, StoredSignal, decode_into
 from webui.audio.sample_store import NewStore
-from webui.audio.vad import SpeechSpan, check_vad, detect_speech
+from webui.audio.vad import SpeechSpan, check_vad, detect_speech, has_speech
+from webui.audio.voice import has_voice
 from webui.engine.precision import Runtime
 from webui.engine.protocol import EmotionModel
 from webui.engine.registry import ModelRegistry
+from webui.errors import RequestError
+from webui.files import printable_name
 from webui.progress import Progress, Stage, ignore_progress
-from webui.results import Granularity, Notice, RecognitionResult, Timing, by_importance, fields_of, format_timestamp
+from webui.results import (
+    EmbeddingInfo,
+    Granularity,
+    Notice,
+    RecognitionResult,
+    Timing,
+    by_importance,
+    fields_of,
+    format_timestamp,
+)
 from webui.service.models.pool import LoadedModel, ModelPool
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
-from webui.service.recognition.result_builder import BuiltResult, ResultContext, build_result
+from webui.service.recognition.parts import WHOLE, Part, channel_results, file_of, keys_of, without_file
+from webui.service.recognition.result_builder import (
+    BuiltResult,
+    PartContext,
+    build_part,
+    channel_line,
+    log_part,
+)
 from webui.service.recognition.scores import check_labels, check_smoothing
 from webui.service.recognition.windows import MAX_WINDOW_S, RecordingLogits, count_frames, predict_recording
 from webui.service.serving.audio_budget import AudioBudget, Charge
@@ -39,8 +60,11 @@ from webui.service.serving.scheduler import Scheduler
 from webui.settings import Precision, Settings
 from webui.units import SPEECH_RATE
 
+logger = logging.getLogger(__name__)
+
 OnLog = Callable[[Notice], None]
 DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # progress after decoding, writing the audio file and inference
+QUIET_LEVEL: Final = 0.02  # -34 dBFS: quieter recordings are amplified before speech is looked for
 PROGRESS_STEPS: Final = 200  # most reports from decoding, whose blocks can be as short as 0.2 s of audio
 
 
@@ -180,9 +204,8 @@ class RecognitionService:
             runtime = self._runtime(options)
             result = self._build(run, source, file_name, caller, runtime, draft, keep_audio=False).result
         self.metrics.recognized(result)
-        if result.frames is None or result.frames.file is None:
-            return result
-        return result.model_copy(update={"frames": result.frames.model_copy(update={"file": None})})
+        channels = result.channels and tuple(without_file(channel) for channel in result.channels)
+        return without_file(result).model_copy(update={"channels": channels})
 
     def _build(
         self,
@@ -242,6 +265,7 @@ class _Run:
         self._on_log = on_log
         self._log: list[Notice] = []
         self._decode_s = 0.0
+        self._audio_kept = False
         self.started = datetime.now().astimezone()
         window_s = options.window_s if options.window_s is not None else settings.window_s
         hop_s = options.hop_s if options.hop_s is not None else min(settings.hop_s, window_s)
@@ -254,7 +278,8 @@ class _Run:
         """Returns the recording at 16 kHz and at ``model_rate`` Hz; the caller must close it."""
         self._progress(0.0, Stage.VALIDATION)
         new_store = charge.metered(draft.spool, stores=1 if model_rate == SPEECH_RATE else 2)
-        recording = self._decode(source, file_name, new_store, model_rate, self._steps(0.0, DECODED))
+        report = self._steps(0.0, DECODED)
+        recording = self._decode(source, file_name, draft, new_store, model_rate, report, charge.count_channels)
         info = recording.source
         self._log_text(
             "log.validated",
@@ -270,6 +295,8 @@ class _Run:
             target_hz=recording.speech.sample_rate,
             elapsed_s=self._decode_s,
         )
+        if recording.same_channels:
+            self._log_text("log.same_channels", channels=info.channels)
         return recording
 
     @contextmanager
@@ -291,36 +318,52 @@ class _Run:
         def report(_fraction: float) -> None:
             self._progress(STORED, Stage.INFERENCE)
 
-        with closing(self._decode(source, file_name, draft.spool, model.sample_rate, report)) as again:
+        with closing(self._decode(source, file_name, draft, draft.spool, model.sample_rate, report)) as again:
             yield again
 
     def _decode(
         self,
         source: Path | bytes,
         file_name: str | None,
+        draft: storage.RunDraft,
         new_store: NewStore,
         model_rate: int,
         on_progress: Callable[[float], None],
+        on_channels: Callable[[int], None] = lambda _channels: None,
     ) -> StoredRecording:
         limits = DecodeLimits.of(self._settings.max_audio_mb, self._settings.max_audio_s)
         clock = time.perf_counter()
         recording = decode_into(
-            new_store, source, limits=limits, file_name=file_name, model_rate=model_rate, on_progress=on_progress
+            new_store,
+            source,
+            limits=limits,
+            file_name=file_name,
+            model_rate=model_rate,
+            options=self.options.decode_options,
+            new_channel_store=draft.channel_spool,
+            on_channels=on_channels,
+            on_progress=on_progress,
         )
         self._decode_s += time.perf_counter() - clock
         return recording
 
     def keep_audio(self, recording: StoredRecording, draft: storage.RunDraft) -> None:
-        """Writes ``processed_audio.wav``."""
+        """Writes ``processed_audio.wav``, and the same of every channel if there are several."""
         self._progress(DECODED, Stage.PREPROCESSING)
         report = self._steps(DECODED, STORED)
+        signals = {storage.AUDIO_FILE: recording.speech}
+        if len(recording.channels) > 1:
+            for index, channel in enumerate(recording.channels):
+                signals[storage.channel_file(storage.AUDIO_FILE, index)] = channel.speech
         with draft.writing():
-            storage.write_wav(
-                draft.path / storage.AUDIO_FILE,
-                recording.speech.waveform,
-                sample_rate=recording.speech.sample_rate,
-                on_progress=report,
-            )
+            for done, (name, signal) in enumerate(signals.items()):
+                storage.write_wav(
+                    draft.path / name,
+                    signal.waveform,
+                    sample_rate=signal.sample_rate,
+                    on_progress=lambda fraction, done=done: report((done + fraction) / len(signals)),  # type: ignore[misc]
+                )
+        self._audio_kept = True
 
     def load(self, load: Callable[[], LoadedModel]) -> LoadedModel:
         """Loads the model, and logs how long that takes."""
@@ -339,62 +382,135 @@ class _Run:
         return loaded
 
     def infer(self, recording: StoredRecording, loaded: LoadedModel, draft: storage.RunDraft) -> BuiltResult:
-        """Runs the model and builds the result; writes the embedding to the draft."""
+        """Runs the model on the recording and on each channel, and builds the result; writes the embeddings."""
         clock = time.perf_counter()
-        model, signal = loaded.model, recording.model
-        check_labels(model, self.options.labels)  # before hours of inference, not after
+        model = loaded.model
+        several = recording.channels if len(recording.channels) > 1 else ()
+        inputs: dict[int, StoredRecording | StoredChannel] = {WHOLE: recording, **dict(enumerate(several))}
+        self._check(recording, model, draft, parts=len(inputs))
+        parts = [
+            self._predict(part, channel, loaded, draft, done=done, parts=len(inputs))
+            for done, (channel, part) in enumerate(inputs.items())
+        ]
+        whole = parts[0]
+        inference_s = time.perf_counter() - clock
+        frames, windows = (sum(counts) for counts in zip(*(part.size for part in parts), strict=True))
+        self._log_text("log.inferred", frames=frames, windows=windows, elapsed_s=inference_s)
+        warnings = by_importance(
+            (
+                *recording.warnings,
+                *_cut_warning(model, whole.joined),
+                *whole.notices,
+                *model.notices,
+                *loaded.notices,
+            )
+        )
+        for warning in warnings:
+            self._log_line(warning)
+        built = [build_part(model, part.joined, self._context(part)) for part in parts]
+        log_part(built[0], whole.embedding, self._context(whole), self._log_line)
+        channels = channel_results(
+            recording, parts, built, names=self.options.channel_names, audio_kept=self._audio_kept
+        )
+        for channel in channels or ():
+            self._log_line(channel_line(channel))
+        result = RecognitionResult(
+            **keys_of(built[0]),
+            granularity=self.options.granularity,
+            timestamp=format_timestamp(self.started),
+            model=model.info,
+            source=recording.source,
+            timing=Timing(decode_s=self._decode_s, inference_s=inference_s),
+            labels=self.options.labels,
+            embedding=whole.embedding,
+            channels=channels,
+            warnings=warnings,
+        )
+        groups = {index: part.frame_groups for index, part in enumerate(built[1:]) if part.frame_groups is not None}
+        return BuiltResult(result, built[0].frame_groups, groups)
+
+    def _check(self, recording: StoredRecording, model: EmotionModel, draft: storage.RunDraft, *, parts: int) -> None:
+        """Refuses what can't succeed before hours of inference, not after."""
+        check_labels(model, self.options.labels)
         if self.options.granularity is Granularity.SEGMENT:
             check_vad()
-        with embedding_file(draft, self.options, model, count_frames(model, len(signal.waveform))) as embedding:
+        if self.options.extract_embedding and self.options.granularity is Granularity.FRAME:
+            frames = count_frames(model, len(recording.model.waveform))
+            draft.check_space(parts * 4 * frames * model.embedding_dim)
+
+    def _predict(
+        self,
+        part: StoredRecording | StoredChannel,
+        channel: int,
+        loaded: LoadedModel,
+        draft: storage.RunDraft,
+        *,
+        done: int,
+        parts: int,
+    ) -> Part:
+        """Runs the model on the whole recording (channel ``WHOLE``) or on one channel."""
+        model, signal = loaded.model, part.model
+
+        def report(fraction: float) -> None:
+            share = (done + fraction) / parts
+            self._progress(STORED * (1 - share) + INFERRED * share, Stage.INFERENCE)
+
+        frames = count_frames(model, len(signal.waveform))
+        name = file_of(storage.EMBEDDING_FILE, channel)
+        with embedding_file(draft, self.options, model, frames, name=name) as embedding:
             joined = predict_recording(
                 model,
                 signal.waveform,
                 statistics=(signal.mean, signal.variance),
                 on_features=embedding.add if embedding is not None else None,
-                on_window=lambda done: self._progress(STORED * (1 - done) + INFERRED * done, Stage.INFERENCE),
+                on_window=report,
                 predict=partial(loaded.queue.predict, priority=self._priority),
             )
-        spans = self._detect_speech(recording)
-        inference_s = time.perf_counter() - clock
-        self._log_text("log.inferred", frames=len(joined.logits), windows=joined.windows, elapsed_s=inference_s)
-        no_speech = () if spans is None or spans else (_no_speech(recording),)
-        warnings = by_importance(
-            (*recording.warnings, *_cut_warning(model, joined), *no_speech, *model.notices, *loaded.notices)
-        )
-        for warning in warnings:
-            self._log_line(warning)
-        context = ResultContext(
-            source=recording.source,
-            embedding_shape=embedding.shape if embedding is not None else None,
-            options=self.options,
-            smoothing_s=self._smoothing_s,
-            max_json_rows=self._settings.max_json_rows,
-            timestamp=format_timestamp(self.started),
-            timing=Timing(decode_s=self._decode_s, inference_s=inference_s),
-            warnings=warnings,
-            spans=spans,
-        )
-        return build_result(model, joined, context, self._log_line)
+        info = EmbeddingInfo(file=embedding.name, shape=embedding.shape) if embedding is not None else None
+        spans = self._detect_speech(part, lambda _fraction: report(1.0))
+        notices = () if spans else self._no_speech(part, lambda _fraction: report(1.0))
+        return Part(channel, joined, info, spans, notices)
 
-    def _detect_speech(self, recording: StoredRecording) -> list[SpeechSpan] | None:
+    def _detect_speech(
+        self, part: StoredRecording | StoredChannel, on_progress: Callable[[float], None]
+    ) -> list[SpeechSpan] | None:
         """Returns where there is speech; None unless segments are requested."""
         if self.options.granularity is not Granularity.SEGMENT:
             return None
-        return detect_speech(
-            recording.speech.waveform,
-            longest_s=self.options.max_segment_s,
-            on_progress=lambda _fraction: self._progress(INFERRED, Stage.INFERENCE),
+        return detect_speech(part.speech.waveform, longest_s=self.options.max_segment_s, on_progress=on_progress)
+
+    def _context(self, part: Part) -> PartContext:
+        return PartContext(
+            options=self.options,
+            smoothing_s=self._smoothing_s,
+            max_json_rows=self._settings.max_json_rows,
+            frames_file=file_of(storage.FRAMES_FILE, part.channel),
+            spans=part.spans,
         )
+
+    def _no_speech(
+        self, part: StoredRecording | StoredChannel, on_progress: Callable[[float], None]
+    ) -> tuple[Notice, ...]:
+        """Returns the warning about a recording without speech; none if there is speech, or another voice."""
+        segmented = self.options.granularity is Granularity.SEGMENT
+        silent = any(warning.code == "audio.no_speech" for warning in part.warnings)
+        values = {"duration_s": len(part.speech.waveform) / part.speech.sample_rate}
+        if silent and not segmented:  # the other warning says as much
+            return ()
+        if silent or not _has_voice(part.speech, on_progress):
+            return (Notice(code="request.no_speech", values=values),)
+        return (Notice(code="request.no_segments", values=values),) if segmented else ()
 
     def save(self, built: BuiltResult, draft: storage.RunDraft) -> Recognition:
         """Writes the remaining files and publishes the run folder."""
         self._progress(INFERRED, Stage.RESULTS)
+        content = storage.RunContent(built.result, self._log, built.frame_groups, built.channel_frame_groups)
         with draft.writing():
-            storage.write_run(draft.path, storage.RunContent(built.result, self._log, built.frame_groups))
+            storage.write_run(draft.path, content)
             names = sorted(file.name for file in draft.path.iterdir())
             folder = draft.publish()
             files = tuple(folder / name for name in names)  # not listed again: the folder may be deleted already
-        self._log_text("log.saved", folder=str(folder), files=", ".join(file.name for file in files))
+        self._log_text("log.saved", folder=printable_name(str(folder)), files=", ".join(file.name for file in files))
         self._progress(1.0, Stage.RESULTS)
         return Recognition(built.result, folder, files, tuple(self._log))
 
@@ -419,8 +535,16 @@ class _Run:
         self._on_log(line)
 
 
-def _no_speech(recording: StoredRecording) -> Notice:
-    return Notice(code="request.no_speech", values={"duration_s": recording.source.duration_s})
+def _has_voice(signal: StoredSignal, on_progress: Callable[[float], None]) -> bool:
+    """Returns whether a recording contains speech or another voice; True if that can't be found out."""
+    level = math.sqrt(signal.variance)
+    gain = QUIET_LEVEL / level if 0 < level < QUIET_LEVEL else 1.0
+    try:
+        found = has_speech(signal.waveform, gain=gain, on_progress=on_progress)
+    except RequestError as error:  # the package is needed for segments only
+        logger.info("Speech was not looked for: %s", error)
+        return True
+    return found or has_voice(signal.waveform, on_progress=on_progress)
 
 
 def _cut_warning(model: EmotionModel, joined: RecordingLogits) -> tuple[Notice, ...]:

@@ -188,13 +188,16 @@ class Charge:
         self._charged_s = 0.0
         self._used_s = 0.0
         self._longest_s = 0.0
+        self._announced_s = 0.0  # by the header, of the mix
+        self._factor = 1
 
     def metered(self, new_store: NewStore, *, stores: int = 1) -> NewStore:
         """Returns a function that creates stores whose samples are charged; a file that is read twice is charged once.
 
         Args:
             new_store: creates an empty store.
-            stores: number of stores filled in one pass over the file; only the first, at 16 kHz, is charged.
+            stores: number of stores filled in one pass over the file; only the first, at 16 kHz, is charged. The
+                stores of separate channels are not metered; ``count_channels`` is called for them.
         """
         made = 0
 
@@ -208,9 +211,19 @@ class Charge:
 
         return new_metered if self._caller is not None else new_store
 
+    def count_channels(self, channels: int) -> None:
+        """Charges every second once per channel; called before the first sample is decoded.
+
+        Args:
+            channels: number of channels that the model runs on separately.
+        """
+        self._factor = channels
+        self.expect(self._announced_s)
+
     def expect(self, seconds: float) -> None:
         """Charges seconds that are about to be decoded; see ``AudioBudget.reserve``."""
-        needed_s = self._used_s + seconds
+        self._announced_s = seconds
+        needed_s = self._used_s + seconds * self._factor
         if self._caller is not None and needed_s > self._charged_s:
             self._budget.reserve(self._caller, needed_s - self._charged_s, needed_s)
             self._charged_s = needed_s
@@ -219,7 +232,7 @@ class Charge:
         """Charges seconds that have been decoded, as far as ``expect`` has not; see ``AudioBudget.spend``."""
         if self._caller is None:
             return
-        self._used_s += seconds
+        self._used_s += seconds * self._factor
         self._longest_s = max(self._longest_s, self._used_s)
         over = self._used_s - self._charged_s
         if over > 0:

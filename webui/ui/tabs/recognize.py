@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import gradio as gr
 
+from webui.audio.options import ChannelMode
 from webui.results import Granularity
 from webui.service.models.status import PoolStatus
 from webui.settings import Precision
@@ -25,6 +26,8 @@ from webui.ui.views.outcome import render
 
 FILE_TAB: Final = "file"
 MICROPHONE_TAB: Final = "microphone"
+CHANNEL_MODES: Final = {ChannelMode.MIX: "page.channels_mix", ChannelMode.SEPARATE: "page.channels_separate"}
+SHOWN_CHANNELS: Final = 4  # that can be chosen by their number; more are rare, and the other surfaces take any number
 STATE_TTL_S: Final = 3600.0
 GRANULARITIES: Final = {
     Granularity.UTTERANCE: "page.utterance",
@@ -46,6 +49,8 @@ class _Inputs:
     granularity: gr.Radio
     extract_embedding: gr.Checkbox
     fast: gr.Checkbox
+    channels: gr.Dropdown
+    channel_names: gr.Textbox
     recognize: gr.Button
     cancel: gr.Button
     example: gr.Button
@@ -56,6 +61,9 @@ class _Outputs:
     """The components of the right side; ``outcome`` keeps the last result, to render it in another language."""
 
     outcome: gr.State
+    separate: gr.Button
+    headerless: gr.Textbox
+    try_again: gr.Button
     answer: gr.HTML
     log: gr.Textbox
     downloads: gr.File
@@ -77,6 +85,9 @@ def build(context: PageContext, _tab: gr.Tab) -> Connect:
         _connect_source(inputs, context.language, context.shared, context.example)
         runs = RecognizeRuns(context.service, context.shared)
         _connect_run(inputs, outputs, context.language, runs)
+        _connect_channels(inputs, outputs)
+        outputs.try_again.click(None, None, None, js=browser_function("press_recognize"), **QUIET)
+        inputs.file.change(None, None, outputs.headerless, js=browser_function("clear"), **QUIET)
         context.page.unload(runs.leave)
         connect_endpoint([inputs.file, inputs.granularity, inputs.extract_embedding], context.service)
 
@@ -116,6 +127,13 @@ def _build_inputs(i18n: I18n) -> _Inputs:
     fast = i18n.add(
         gr.Checkbox, text_of={"label": "page.fast", "info": "page.fast_info"}, visible=False, elem_id="fast"
     )
+    channels = i18n.add_computed(
+        gr.Dropdown, _channel_choices, value=ChannelMode.MIX.value, filterable=False, elem_id="channels"
+    )
+    channel_names = i18n.add(
+        gr.Textbox, text_of={"label": "page.channel_names", "placeholder": "page.channel_names_example"},
+        visible=False, max_lines=1, elem_id="channel-names",
+    )  # fmt: skip
     with gr.Row(elem_classes="se-actions"):
         recognize = i18n.add(
             gr.Button, text_of={"value": "page.recognize"}, variant="primary", size="lg", scale=3, min_width=160,
@@ -129,13 +147,23 @@ def _build_inputs(i18n: I18n) -> _Inputs:
     with i18n.add(gr.Accordion, text_of={"label": "page.advice_title"}, open=False):
         i18n.add(gr.Markdown, text_of={"value": "page.advice"})
     return _Inputs(
-        tabs, file, microphone, gr.Textbox(visible=False), player, model, granularity, embedding, fast, recognize,
-        cancel, example,
+        tabs, file, microphone, gr.Textbox(visible=False), player, model, granularity, embedding, fast, channels,
+        channel_names, recognize, cancel, example,
     )  # fmt: skip
 
 
 def _build_outputs(i18n: I18n) -> _Outputs:
     answer = gr.HTML(empty_html(FIRST_LANGUAGE), apply_default_css=False, elem_id="answer", min_height=90)
+    separate = i18n.add(
+        gr.Button, text_of={"value": "page.separate_channels"}, variant="secondary", visible=False, elem_id="separate"
+    )
+    headerless = i18n.add(
+        gr.Textbox, text_of={"label": "page.headerless", "info": "page.headerless_info"}, visible=False, max_lines=1,
+        elem_id="headerless",
+    )  # fmt: skip
+    try_again = i18n.add(
+        gr.Button, text_of={"value": "page.try_again"}, variant="secondary", visible=False, elem_id="try-again"
+    )
     downloads = i18n.add(
         gr.File, text_of={"label": "page.downloads"}, file_count="multiple", interactive=False, visible=False,
         elem_id="downloads",
@@ -144,7 +172,7 @@ def _build_outputs(i18n: I18n) -> _Outputs:
         gr.Textbox, text_of={"label": "page.log", "placeholder": "page.log_empty"}, lines=6, max_lines=14,
         interactive=False, buttons=["copy"], elem_id="log", elem_classes="se-log",
     )  # fmt: skip
-    return _Outputs(gr.State(None, time_to_live=STATE_TTL_S), answer, log, downloads)
+    return _Outputs(gr.State(None, time_to_live=STATE_TTL_S), separate, headerless, try_again, answer, log, downloads)
 
 
 def _hint(key: str, language: Language) -> dict[str, Any]:
@@ -163,6 +191,30 @@ def _microphone_hints(language: Language) -> dict[str, Any]:
 def _granularities(language: Language) -> dict[str, Any]:
     choices = [(text(key, language), granularity.value) for granularity, key in GRANULARITIES.items()]
     return {"label": text("page.granularity", language), "choices": choices}
+
+
+def _channel_choices(language: Language) -> dict[str, Any]:
+    single = [(text("page.only_channel", language, number=index + 1), str(index)) for index in range(SHOWN_CHANNELS)]
+    several = [(text(key, language), mode.value) for mode, key in CHANNEL_MODES.items()]
+    return {
+        "label": text("page.channels", language),
+        "info": text("page.channels_info", language),
+        "choices": [*several, *single],
+    }
+
+
+def _connect_channels(inputs: _Inputs, outputs: _Outputs) -> None:
+    """Connects the choice of channels, and the button that chooses separate channels and starts again."""
+
+    def show_names(channels: str) -> Any:  # noqa: ANN401 - an update of Gradio
+        return gr.update(visible=channels == ChannelMode.SEPARATE)
+
+    def choose_separate() -> Updates:
+        return [ChannelMode.SEPARATE.value, gr.update(visible=False)]
+
+    inputs.channels.change(show_names, inputs.channels, inputs.channel_names, **QUIET)
+    chosen = outputs.separate.click(choose_separate, None, [inputs.channels, outputs.separate], **QUIET)
+    chosen.then(None, None, None, js=browser_function("press_recognize"), **QUIET)
 
 
 def _connect_source(inputs: _Inputs, language: gr.Radio, shared: SharedFiles, example: Path) -> None:
@@ -191,10 +243,14 @@ def _connect_run(inputs: _Inputs, outputs: _Outputs, language: gr.Radio, runs: R
         inputs.extract_embedding,
         inputs.fast,
         inputs.model,
+        inputs.channels,
+        inputs.channel_names,
+        outputs.headerless,
         language,
         inputs.file_name,
     ]
-    changed = [outputs.outcome, outputs.answer, outputs.log, outputs.downloads, inputs.cancel]
+    changed = [outputs.outcome, outputs.answer, outputs.log, outputs.downloads, inputs.cancel, outputs.separate]
+    changed += [outputs.headerless, outputs.try_again]
     started = [inputs.cancel, outputs.answer, outputs.log, outputs.downloads]
     inputs.recognize.click(None, [language], started, js=browser_function("start"), **QUIET)
     run = inputs.recognize.click(

@@ -8,6 +8,8 @@ from typing import Final
 
 import gradio as gr
 
+from webui.audio.options import ChannelMode
+from webui.errors import RequestError
 from webui.progress import Stage
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
@@ -16,7 +18,7 @@ from webui.texts import Language, text
 from webui.ui.callers import caller_of
 from webui.ui.context import Updates
 from webui.ui.i18n import parse_language
-from webui.ui.outcome import CancelledByUserError, Outcome, recognize_source
+from webui.ui.outcome import CancelledByUserError, Outcome, error_card_of, recognize_source
 from webui.ui.session_runs import SessionRun, SessionRuns
 from webui.ui.shared_files import SharedFiles
 from webui.ui.tabs.model_choice import chosen_models
@@ -50,6 +52,9 @@ class RecognizeRuns:
         extract_embedding: bool,
         fast: bool,
         model: str | None,
+        channels: str,
+        channel_names: str | None,
+        headerless: str | None,
         language_value: str,
         file_name: str | None,
         request: gr.Request,
@@ -58,11 +63,19 @@ class RecognizeRuns:
         """Recognizes the uploaded file or the recording; errors are shown on the page."""
         language = parse_language(language_value)
         path = file or recording
-        options = RecognizeOptions(
-            granularity=Granularity(granularity),
-            extract_embedding=extract_embedding,
-            precision=Precision.INT8 if fast else None,
-        )
+        separate = channels == ChannelMode.SEPARATE
+        called = (channel_names or "").strip()  # None as long as the field has not been shown
+        try:
+            options = RecognizeOptions.of(
+                granularity=Granularity(granularity),
+                extract_embedding=extract_embedding,
+                precision=Precision.INT8 if fast else None,
+                channels=channels,
+                channel_names=called if separate and called else None,
+                headerless=(headerless or "").strip() or None,
+            )
+        except RequestError as error:
+            return self._updates(Outcome(None, error_card_of(error), ()), language)
         recognize = partial(
             recognize_source,
             self._service,
@@ -74,7 +87,7 @@ class RecognizeRuns:
         session_run = self._runs.begin(request.session_hash)
         try:
             outcome = _run_models(session_run, recognize, options, names, language, progress)
-            return [*present(outcome, language, self._shared), _HIDDEN]
+            return self._updates(outcome, language)
         finally:
             self._runs.end(request.session_hash, session_run)
 
@@ -82,7 +95,16 @@ class RecognizeRuns:
         """Cancels the run of a session."""
         too_late = not self._runs.stop(request.session_hash)
         outcome = Outcome(None, None, (), cancelled=True, too_late=too_late)
-        return [*present(outcome, parse_language(language_value), self._shared), _HIDDEN]
+        return self._updates(outcome, parse_language(language_value))
+
+    def _updates(self, outcome: Outcome, language: Language) -> Updates:
+        """Returns the values of the outputs, and of the components that only some outcomes show."""
+        result = outcome.recognition.result if outcome.recognition is not None else None
+        differ = result is not None and any(one.code == "audio.channels_differ" for one in result.warnings)
+        headerless = outcome.error.headerless if outcome.error is not None else None
+        shown_if = _HIDDEN | {"visible": headerless is not None}
+        shown = present(outcome, language, self._shared)
+        return [*shown, _HIDDEN, _HIDDEN | {"visible": differ}, shown_if | {"value": headerless or ""}, shown_if]
 
     def leave(self, request: gr.Request) -> None:
         """Cancels the run of a session whose page was closed, so that it does not delay others."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from webui.engine.families import is_included
 from webui.labels import Emotion
-from webui.results import ModelInfo, Notice, RecognitionResult, by_importance
+from webui.results import ChannelResult, ModelInfo, Notice, RecognitionResult, by_importance
 from webui.texts import Language, text
 from webui.ui.views.markup import (
     details_html,
@@ -60,7 +60,7 @@ def error_card_html(title_key: str, sentence: str, language: Language) -> str:
     return f'<div class="se-card se-error" role="alert"><strong>⚠️ {title}</strong><p>{escape(sentence)}</p></div>'
 
 
-def scores_html(result: RecognitionResult, language: Language) -> str:
+def scores_html(result: RecognitionResult | ChannelResult, language: Language) -> str:
     """Returns the nine scores as bars, in the order of ``Emotion``, with the numbers as text."""
     rows = "".join(_score_row(emotion, result.scores[emotion], result.emotion, language) for emotion in Emotion)
     title = escape(text("page.scores", language))

@@ -7,6 +7,7 @@ from webui.ui.context import Updates
 from webui.ui.outcome import Outcome, error_card_of
 from webui.ui.shared_files import SharedFiles
 from webui.ui.views.answer import answer_html, cancelled_html, empty_html, error_card_html, scores_html
+from webui.ui.views.channels import channels_html
 from webui.ui.views.curve import curve_html
 from webui.ui.views.segments import segments_html
 from webui.ui.views.side_by_side import side_by_side_html
@@ -28,7 +29,9 @@ def render(outcome: Outcome | None, language: Language) -> Updates:
     curve = curve_html(result.frames, outcome.recognition.folder, language) if result.frames is not None else ""
     segments = segments_html(result.segments, language) if result.segments else ""
     others = side_by_side_html(outcome.side_by_side, language) if outcome.side_by_side else ""
-    return [answer_html(result, language) + others + scores_html(result, language) + segments + curve, log_text]
+    channels = channels_html(result.channels, outcome.recognition.folder, language) if result.channels else ""
+    cards = (answer_html(result, language), others, scores_html(result, language), segments, curve, channels)
+    return ["".join(cards), log_text]
 
 
 def present(outcome: Outcome, language: Language, shared: SharedFiles) -> Updates:
