@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -42,11 +43,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         assert "Traceback" not in started.errors.read_text()
 
 
+def without_messages(document: dict[str, Any]) -> dict[str, Any]:
+    """Returns a result without the texts of its warnings, whose wording may change; codes and values may not."""
+    warnings = [{key: warning[key] for key in ("code", "values")} for warning in document["warnings"]]
+    return document | {"warnings": warnings}
+
+
 @pytest.mark.parametrize("run", RUNS)
 def test_old_results_are_read(run: str) -> None:
     written = json.loads((OLD / "outputs" / run / "result.json").read_text("utf-8"))
     result = RecognitionResult.model_validate(written)
-    assert json.loads(result.to_json()) == written
+    assert without_messages(json.loads(result.to_json())) == without_messages(written)
 
 
 def test_old_results_are_listed_and_served(server: RunningServer) -> None:

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,14 @@ _Row = tuple[str, ItemState, str]
 
 def _read_csv(path: Path) -> Iterator[_Row]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file):
-            yield _row_of_table({key: _without_apostrophe(value) for key, value in row.items()})
+        rows = csv.DictReader(file)
+        yield from _items_of({key: _without_apostrophe(value) for key, value in row.items()} for row in rows)
 
 
 def _read_parquet(path: Path) -> Iterator[_Row]:
     import pyarrow.parquet  # imported late: only this format needs it
 
-    for row in pyarrow.parquet.read_table(path).to_pylist():
-        yield _row_of_table(row)
+    yield from _items_of(pyarrow.parquet.read_table(path).to_pylist())
 
 
 def _read_jsonl(path: Path) -> Iterator[_Row]:
@@ -56,19 +56,37 @@ def _read_jsonl(path: Path) -> Iterator[_Row]:
             yield name, state, json.dumps(document, ensure_ascii=False)
 
 
-def _row_of_table(row: dict[str, Any]) -> _Row:
-    state = ItemState(row["state"])
+def _items_of(rows: Iterable[dict[str, Any]]) -> Iterator[_Row]:
+    """Yields one row per recording, from tables that have one per separate channel."""
+    for path, found in groupby(rows, key=lambda row: str(row["path"])):
+        yield _row_of_table(path, list(found))
+
+
+def _row_of_table(path: str, rows: list[dict[str, Any]]) -> _Row:
+    first = rows[0]
+    state = ItemState(first["state"])
     if state is not ItemState.DONE:
-        document: dict[str, Any] = {"code": row["error_code"], "message": row["error"]}
+        document: dict[str, Any] = {"code": first["error_code"], "message": first["error"]}
     else:
-        document = {
-            "emotion": row["emotion"],
-            "confidence": float(row["confidence"]),
-            "scores": {name: float(row[name]) for name in SCORES},
-            "source": {"duration_s": float(row["duration_s"])},
-            "model": {"name": row["model"]},
-        }
-    return str(row["path"]), state, json.dumps(document, ensure_ascii=False)
+        source = {"duration_s": float(first["duration_s"])}
+        document = {"source": source, "model": {"name": first["model"]}}
+        if len(rows) == 1:
+            document |= _answer_of(first) | {"source": source | {"channel": first.get("channel") or None}}
+        else:
+            document["channels"] = [
+                {"index": index, "name": row.get("channel") or None, **_answer_of(row)}
+                for index, row in enumerate(rows)
+            ]
+    return path, state, json.dumps(document, ensure_ascii=False)
+
+
+def _answer_of(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "emotion": row["emotion"],
+        "confidence": float(row["confidence"]),
+        "scores": {name: float(row[name]) for name in SCORES},
+        "warnings": [{"code": code} for code in (row.get("warnings") or "").split()],
+    }
 
 
 def _without_apostrophe(value: str) -> str:
