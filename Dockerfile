@@ -16,8 +16,9 @@ ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
 WORKDIR /app
 COPY requirements.txt requirements.lock ./
-# The same three steps as in run.sh: torch alone, the lock, then the CUDA libraries if the build of torch needs them.
-# Compiled here: the program's user can't write beside the packages, so every start would compile them anew.
+# The same three steps as in run.sh: torch without its dependencies, the lock, then the CUDA libraries if the build of torch needs them.
+# Bytecode is compiled here, since the program's user can't write to the folders of the packages: otherwise every start
+# would compile them again.
 RUN pip install "uv>=0.13,<0.14" \
     && torch=$(grep '^torch==' requirements.txt) \
     && add() { uv pip install --system --no-cache --compile-bytecode --default-index "${PIP_INDEX_URL}" "$@"; } \
@@ -34,13 +35,13 @@ COPY docs ./docs
 RUN useradd --create-home --uid 1000 speech \
     && mkdir -p /data/models /data/outputs \
     && chown -R speech:speech /data
-# A number, so that a cluster can see that it is not root.
+# A numeric user id, so that Kubernetes (runAsNonRoot) can verify that it is not root.
 USER 1000
 
 ENV SPEECH_EMOTION_HOST=0.0.0.0 SPEECH_EMOTION_PORT=7860
 ENV SPEECH_EMOTION_MODELS_DIR=/data/models SPEECH_EMOTION_OUTPUTS_DIR=/data/outputs
 VOLUME ["/data/models", "/data/outputs"]
 EXPOSE 7860
-# http.client, since urllib would ask a proxy that the container is given.
+# http.client, since urllib would use a proxy from the container's environment.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", "import http.client, os; link = http.client.HTTPConnection('127.0.0.1', int(os.environ['SPEECH_EMOTION_PORT']), timeout=4); link.request('GET', '/healthz'); raise SystemExit(link.getresponse().status != 200)"]
 CMD ["python", "app.py"]

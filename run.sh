@@ -193,7 +193,7 @@ except OSError:
 ' "$(say "另一个 run.sh 正在安装，请等待其完成……" "Another run.sh is installing; waiting for it ..." 2>&1)"
 }
 
-make_venv() { # make_venv PYTHON: keeps a .venv that fits, otherwise creates or replaces it; sets TORCH
+make_venv() { # make_venv PYTHON: keeps a suitable .venv, otherwise creates or replaces it; sets TORCH
     local made=""
     if [ -f "$VENV/made" ]; then made=$(cat "$VENV/made"); fi
     TORCH=${SPEECH_EMOTION_TORCH:-$(made_torch "${made#unfinished}")}
@@ -304,7 +304,7 @@ renew_locks() { # renew_locks [OPTION ...]: options of `uv pip compile`, for ins
     dev=$(lock_file dev)
     runtime=$(lock_file runtime)
     mkdir -p "$ROOT/.setup"
-    # The tests need more packages than the program, so their versions are chosen first and the program takes the same.
+    # The tests need more packages than the program, so their versions are chosen first, and the program uses the same ones.
     { resolve requirements-dev.txt "$dev" "$dev" ${1+"$@"} && resolve requirements.txt "$dev" "$runtime"; } ||
         fail "锁定文件没有更新，原因见上。" "The locks were not renewed; see the error above."
 }

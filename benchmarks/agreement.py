@@ -28,16 +28,16 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     name, clips = speech(2 if quick else CLIPS)
     exact = ModelRegistry(Settings(models_dir=models_dir, device=Device.CPU)).load(LARGE)
     references = [_scores(exact, clip) for clip in clips]
-    classes = len({int(one.argmax()) for one in references})
+    classes = len({int(fp32.argmax()) for fp32 in references})
     rows = []
     for precision in (Precision.FP32, Precision.INT8):
         settings = Settings(models_dir=models_dir, engine=Engine.ONNX, precision=precision)
         model = ModelRegistry(settings).load(LARGE)
         scores = [_scores(model, clip) for clip in clips]
-        gaps = [float(np.abs(one - other).max()) for one, other in zip(scores, references, strict=True)]
-        same = np.mean([one.argmax() == other.argmax() for one, other in zip(scores, references, strict=True)])
+        gaps = [float(np.abs(onnx - fp32).max()) for onnx, fp32 in zip(scores, references, strict=True)]
+        same = np.mean([onnx.argmax() == fp32.argmax() for onnx, fp32 in zip(scores, references, strict=True)])
         rows.append((f"onnx {precision.value}", f"{np.median(gaps):.1e}", f"{max(gaps):.1e}", f"{same:.1%}"))
-    margin = float(np.median([np.diff(np.sort(one))[-1] for one in references]))
+    margin = float(np.median([np.diff(np.sort(fp32))[-1] for fp32 in references]))
     remark = (
         f"{classes} emotions occur; the highest score exceeds the second by {margin:.2f} (median). With random weights"
         " all real clips have similar features, so the classifier of a random checkpoint turns small differences of the"

@@ -6,7 +6,8 @@
 The attacks go to real servers on loopback with small limits: one with the default settings, one with keys and logins,
 and one that is open on 0.0.0.0. Nothing is sent to another machine, and each attack is bounded; all of them take a
 minute or two. The items are those of the table "Hostile input" in docs/RELIABILITY.md; ``earlier`` marks attacks that
-the server already refused before those were found. The cheap attacks also run in tests/surfaces/test_attack.py.
+the server already refused before the numbered ones were found. The cheap attacks also run in
+tests/surfaces/test_attack.py.
 """
 
 import argparse

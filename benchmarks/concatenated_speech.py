@@ -31,7 +31,8 @@ def speech_clips(folder: Path, corpus: str) -> Iterator[FloatArray]:
     with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["corpus"] == corpus]
     order = np.random.default_rng(5).permutation(len(rows))
-    for index in sorted(order, key=lambda number: rows[number]["speaker"]):  # stable: random within a speaker
+    # The sort is stable, so the order within a speaker stays random.
+    for index in sorted(order, key=lambda number: rows[number]["speaker"]):
         yield decode(folder / rows[index]["path"], limits=LIMITS).waveform
 
 

@@ -13,7 +13,7 @@ from tests.support.checkpoints import make_clip
 
 def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     """Yields one table per length: CPU seconds of one clip, and how many times fewer than FunASR's."""
-    chosen = [one for one in contenders(threads=1) if one.name != DEFAULTS]
+    chosen = [contender for contender in contenders(threads=1) if contender.name != DEFAULTS]
     loaded = [(contender, contender.load(models_dir, quick)) for contender in chosen]
     for seconds in (1.0,) if quick else (3.0, 10.0):
         clip = make_clip(5, seconds)

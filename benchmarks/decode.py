@@ -25,7 +25,7 @@ def measure(models_dir: Path, *, quick: bool, rounds: int) -> Iterator[Table]:
     seconds = 2.0 if quick else 60.0
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for audio_format in (one for one in FORMATS if one.label in LABELS):
+        for audio_format in (entry for entry in FORMATS if entry.label in LABELS):
             channels = voice(seconds, audio_format.rate, seed=1), voice(seconds, audio_format.rate, seed=2)
             path = Path(folder) / f"clip.{audio_format.label.split('-')[0]}"
             path.write_bytes(audio_format.make(stereo(*channels), audio_format.rate))

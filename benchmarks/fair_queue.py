@@ -4,8 +4,8 @@
 
 Runs a real server on loopback. One caller sends the example clip (3.65 s) repeatedly, first on an idle server, then
 while a job runs whose recordings are the same clip. Interactive requests have priority over the job at every window: a
-request only waits for the window that is being computed. As that window is as long as its own, the request should take
-twice as long as on an idle server.
+request only waits for the window that is being computed. That window is as long as the request's own, so the request
+should take twice as long as on an idle server.
 """
 
 import argparse

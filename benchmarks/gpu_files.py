@@ -68,7 +68,7 @@ def decode_into_buffer(paths: Sequence[Path], buffer: ClipBuffer, first: int) ->
 def write_files(folder: Path, *, seconds: float, different: int) -> dict[str, list[Path]]:
     """Writes ``different`` stereo files in each format."""
     files: dict[str, list[Path]] = {}
-    for audio_format in (one for one in FORMATS if one.label in LABELS):
+    for audio_format in (entry for entry in FORMATS if entry.label in LABELS):
         files[audio_format.label] = []
         for number in range(different):
             channels = (voice(seconds, audio_format.rate, seed=2 * number + side) for side in (0, 1))
@@ -166,7 +166,7 @@ def measure(
 
 def _windows(paths: Sequence[Path], count: int) -> list[Window]:
     waveforms = [decode(path, limits=LIMITS).waveform for path in paths]
-    whole = [Window(one, float(one.mean()), float(one.var())) for one in waveforms]
+    whole = [Window(waveform, float(waveform.mean()), float(waveform.var())) for waveform in waveforms]
     return (whole * (count // len(whole) + 1))[:count]
 
 

@@ -252,10 +252,10 @@ def compiled(
     with torch.inference_mode():
         for count in (batch, 1):
             waveforms = torch.randn(count, round(seconds * SPEECH_RATE), device=device).to(TYPES[name])
-            for what, made in (("not compiled", fast), ("compiled", torch.compile(fast, dynamic=False))):
+            for what, forward in (("not compiled", fast), ("compiled", torch.compile(fast, dynamic=False))):
                 started = time.perf_counter()
-                _time(lambda made=made, waveforms=waveforms: made(waveforms), device, 1)
+                _time(lambda forward=forward, waveforms=waveforms: forward(waveforms), device, 1)
                 first_s = time.perf_counter() - started
-                again = _time(lambda made=made, waveforms=waveforms: made(waveforms), device, rounds)
+                again = _time(lambda forward=forward, waveforms=waveforms: forward(waveforms), device, rounds)
                 rows.append((f"{count} x {seconds:g} s, {what}", f"{first_s:.1f}", again))
     return Table(f"torch.compile, {name}", ("pass", "first, s", "median ms"), tuple(rows))

@@ -159,8 +159,8 @@ def run_callers(started: RunningServer, callers: int, keep_on: Callable[[], bool
                 time.sleep(0.2)
 
     with ExitStack() as stack, ThreadPoolExecutor(callers) as pool:
-        made = (httpx.Client(base_url=started.url, timeout=120) for _ in range(callers))
-        clients = [stack.enter_context(client) for client in made]
+        created = (httpx.Client(base_url=started.url, timeout=120) for _ in range(callers))
+        clients = [stack.enter_context(client) for client in created]
         for client in clients:  # making a client takes 20 ms of CPU time, which should not be measured
             client.get("/healthz")
         begun = time.perf_counter()
@@ -198,14 +198,14 @@ def show_callers(seconds: float, model: str, precision: str) -> None:
     write_line("|---|---|---|---|---|---|")
     for threads, load in engine.items():
         _row(f"engine alone, {threads} at a time", load, best)
-    one: Load | None = None
+    single: Load | None = None
     with server(model=model, precision=precision) as started:
         for callers in CALLERS:
             load = run_callers(started, callers, _for(seconds))
-            one = one or load
+            single = single or load
             _row(f"server, {callers} callers" if callers > 1 else "server, 1 caller", load, best)
-    assert one is not None
-    over = one.percentile_ms(50) - engine[1].percentile_ms(50)
+    assert single is not None
+    over = single.percentile_ms(50) - engine[1].percentile_ms(50)
     write_line(f"\nThe server adds {over:.1f} ms to a call (median, 1 caller compared with 1 at a time).")
 
 

@@ -169,15 +169,17 @@ def _differences(model: EmotionModel, pairs: list[tuple[RecordingLogits, Recordi
     smoothing = Smoothing.from_seconds(1.0, 0.2, frame_rate=model.frame_rate)
     totals, frames, same = [], [], 0
     for whole, part in pairs:
-        before, after = (emotion_scores(one.logits.mean(axis=0, dtype=np.float64), model) for one in (whole, part))
+        before, after = (
+            emotion_scores(logits.mean(axis=0, dtype=np.float64), model) for logits in (whole.logits, part.logits)
+        )
         totals.append(np.abs(before - after).max())
         same += int(before.argmax() == after.argmax())
-        curves = [emotion_scores(smooth(one.logits, smoothing).logits, model) for one in (whole, part)]
+        curves = [emotion_scores(smooth(logits, smoothing).logits, model) for logits in (whole.logits, part.logits)]
         frames.append(np.abs(curves[0] - curves[1]).max(axis=1))
-    every = np.concatenate(frames)
+    frame_differences = np.concatenate(frames)
     return (
         f"{np.mean(totals):.5f}, {np.max(totals):.5f} | {same} of {len(pairs)} | "
-        f"{every.mean():.4f}, {np.quantile(every, 0.99):.4f}"
+        f"{frame_differences.mean():.4f}, {np.quantile(frame_differences, 0.99):.4f}"
     )
 
 

@@ -99,7 +99,7 @@ def _play(path: Path, speeds: Sequence[float]) -> list[NDArray[np.int16]]:
         waveform if speed == 1.0 else soxr.resample(waveform, SPEECH_RATE * speed, SPEECH_RATE, "MQ")
         for speed in speeds
     )
-    return [(np.clip(one, -1, 1) * _INT16_SCALE).round().astype(np.int16) for one in played]
+    return [(np.clip(samples, -1, 1) * _INT16_SCALE).round().astype(np.int16) for samples in played]
 
 
 def _open_cache(cache_dir: Path, index: dict[str, list[object]]) -> WaveformCache:

@@ -16,7 +16,7 @@ from webui.units import SPEECH_RATE
 Condition = Callable[[FloatArray, np.random.Generator], FloatArray]
 
 CLIPS_EACH: Final = 6  # clips of every speaker in every emotion
-REVERBERATION_S: Final = 0.8  # reverberation time of the far room: its echo decays by 60 dB
+REVERBERATION_S: Final = 0.8  # reverberation time of the far room, in which its echo decays by 60 dB
 
 
 def choose_clips(clips: Sequence[Clip]) -> tuple[Clip, ...]:

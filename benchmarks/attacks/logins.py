@@ -17,7 +17,7 @@ ROUTES = (
 
 
 def forwarded_addresses(target: Target) -> AttackResult:
-    """X-Forwarded-For must not make each guess another caller, as the settings list no trusted proxies."""
+    """X-Forwarded-For must not make each guess count for another caller, since the settings list no trusted proxies."""
     return _limited(
         _guess(target, f"unknown{number}", "127.0.0.1", f"X-Forwarded-For: 198.51.100.{number}\r\n")
         for number in range(GUESSES)

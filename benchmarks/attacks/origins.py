@@ -53,7 +53,7 @@ def own_hosts(target: Target) -> AttackResult:
 
 
 def foreign_origins(target: Target) -> AttackResult:
-    """Forms from other sites, which browsers send without a preflight request, and old ones without Sec-Fetch-Site."""
+    """Forms from other sites: browsers send them without a preflight request, old browsers without Sec-Fetch-Site."""
     own = f"127.0.0.1:{target.port}"
     origins = ["http://evil.example", "null", f"http://evil.example:{target.port}", "http://127.0.0.1:1"]
     origins += ["http://127.0.0.1", f"https://{own}.evil.example", f"http://localhost:{target.port}, http://{own}"]
@@ -67,7 +67,7 @@ def other_names_of_loopback(target: Target) -> AttackResult:
 
 
 def with_a_login(target: Target) -> AttackResult:
-    """Forms from another port of the same host, with which browsers send the session cookie: it is the same site."""
+    """Forms from another port of the same host: browsers send the session cookie, since that is the same site."""
     with target.client(headers={"X-API-Key": ""}) as client:
         client.post("/login", data={"user": "ben", "password": PASSWORD})
         cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())

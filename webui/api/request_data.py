@@ -23,7 +23,7 @@ Body = TypeVar("Body", bound=Document)
 
 AUDIO_FIELD: Final = "audio"
 NO_NAME: Final = b'; filename=""'
-MAX_WORDS: Final = 1024  # bytes
+MAX_WORDS: Final = 1024  # bytes; a larger upload is never taken for a line of text
 COPY_BYTES: Final = 1 << 20  # per step when an upload is copied
 
 

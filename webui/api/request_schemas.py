@@ -40,7 +40,7 @@ def inlined(schema: dict[str, Any]) -> dict[str, Any]:
                 others = {name: value for name, value in part.items() if name != "$ref"}
                 return {**resolve(defs[part["$ref"].rsplit("/", 1)[-1]]), **others}
             return {name: resolve(value) for name, value in part.items()}
-        return [resolve(one) for one in part] if isinstance(part, list) else part
+        return [resolve(item) for item in part] if isinstance(part, list) else part
 
     resolved: dict[str, Any] = resolve(schema)
     return resolved

@@ -12,8 +12,8 @@ Resolver = Callable[[str, int], Sequence[str]]
 # Not public, although ``ipaddress`` of some Python versions says so: special purposes, relays, documentation; and the
 # wire server of Azure, which has a public address but is reached only from inside that cloud.
 NOT_PUBLIC: Final = tuple(
-    ipaddress.ip_network(one)
-    for one in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "64:ff9b:1::/48", "3fff::/20", "5f00::/16")
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "64:ff9b:1::/48", "3fff::/20", "5f00::/16")
 )
 NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -45,8 +45,8 @@ def is_public(address: Address) -> bool:
         translated = translated_to(address)
         if translated is not None:
             return is_public(translated)
-        tunnelled = [one for one in (address.sixtofour, *(address.teredo or ())) if one is not None]
-        if address.is_site_local or address.scope_id or not all(is_public(one) for one in tunnelled):
+        tunnelled = [inner for inner in (address.sixtofour, *(address.teredo or ())) if inner is not None]
+        if address.is_site_local or address.scope_id or not all(is_public(inner) for inner in tunnelled):
             return False
     if any(address in network for network in NOT_PUBLIC):
         return False

@@ -72,7 +72,7 @@ class UrlSource:
                 raise AudioFetchError("api.url_too_slow", limit_s=self._limit_s) from err
             except (httpcore.NetworkError, httpcore.ProtocolError) as err:
                 raise AudioFetchError("api.url_unreachable") from err
-            except OSError as err:  # the library's own errors cover the network, so this one is of the disk
+            except OSError as err:  # network errors have classes of the library, so this one comes from the disk
                 folder, reason = tempfile.gettempdir(), err.strerror or str(err)
                 raise OutputError("storage.not_writable", folder=folder, reason=reason) from err
             yield Path(file.name)
@@ -166,7 +166,7 @@ class _Backend(httpcore.NetworkBackend):
         """Connects to one of the host's addresses, if all of them are allowed."""
         try:
             addresses = self._resolver(host, port)
-        except (OSError, UnicodeError) as err:  # the same error as a refusal, to reveal no names
+        except (OSError, UnicodeError) as err:  # the same error as a refusal, to hide which names exist
             raise ForbiddenRequestError("api.url_refused") from err
         if not addresses or not all(self._rule.allows(address) for address in addresses):
             raise ForbiddenRequestError("api.url_refused")

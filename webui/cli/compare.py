@@ -51,13 +51,13 @@ def compare(
             limits=Limits(memory_mb=max_memory_mb, latency_s=max_latency_s, language=speech_language),
         )
         with terminal.count(text("compare.busy", terminal.language)) as show:
-            made = compare_models(request, settings, out, terminal.language, resume=resume, on_step=show)
-        files = made.files
+            report = compare_models(request, settings, out, terminal.language, resume=resume, on_step=show)
+        files = report.files
         if as_json:
             terminal.print_json(files[JSON_FILE].strip())
         else:
             terminal.print_result(Markdown(files[MARKDOWN_FILE]), wrap=True)
         terminal.print_text("compare.written", path=out / HTML_FILE)
-        return ExitCode.OK if made.complete else ExitCode.PARTLY
+        return ExitCode.OK if report.complete else ExitCode.PARTLY
 
     return run

@@ -41,11 +41,11 @@ def key(
 
 
 def _print_key(terminal: Terminal) -> None:
-    made = new_key()
+    created = new_key()
     terminal.print_text("access.new_key")
-    terminal.print_result(made)
+    terminal.print_result(created)
     terminal.print_text("access.new_key_hash")
-    terminal.print_result(hash_key(made))
+    terminal.print_result(hash_key(created))
 
 
 def _print_login(terminal: Terminal, user: str) -> None:

@@ -76,7 +76,7 @@ class BodyLimit:
 
         async def guarded_send(message: Message) -> None:
             nonlocal begun
-            # After a refusal, the application may turn our exception into a response of status 500: it is dropped.
+            # After a refusal, the application may turn our exception into a response of status 500, which is dropped.
             if begun or body.refusal is None:
                 begun = True
                 await send(message)

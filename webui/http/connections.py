@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# A reverse proxy on this machine forwards the requests of many clients; and a local process could
-# overload the machine in other ways.
+# No limit per address applies to these: a reverse proxy on this machine forwards the requests of many clients, and a
+# local process could overload the machine in other ways anyway.
 LOOPBACK: Final[tuple[Network, ...]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-# One connection more than requests may be open per SPARE allowed requests, so that health checks can still connect.
+# For every SPARE allowed requests, one additional connection may be open, so that health checks can still connect.
 SPARE: Final = 16
 OTHER_FILES: Final = 256  # other open files of the process: models, uploads, results, the database of jobs
 

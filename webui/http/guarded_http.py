@@ -30,7 +30,7 @@ ALWAYS_ANSWERED: Final = frozenset({"/healthz", "/readyz"})
 
 
 class _WaitingFor(Enum):
-    """What is awaited: the head of a request, its response, or the rest of a body that has been answered already."""
+    """What the connection waits for: the head of a request, its response, or the rest of a body after the response."""
 
     HEAD = auto()
     RESPONSE = auto()
@@ -133,7 +133,7 @@ class HttpConnection(H11Protocol):
             await _refusal(error, scope)(scope, receive, send)
 
     def _update_state(self) -> None:
-        """Updates what is awaited, and the deadline for it."""
+        """Updates what the connection waits for, and the deadline."""
         if self._connection is None:
             return
         before, now = self._waiting_for, self.loop.time()

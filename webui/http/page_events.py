@@ -55,7 +55,7 @@ class PageEvents:
         return nullcontext() if event.session_hash is None else self._sessions.held(event.session_hash, caller)
 
     async def heartbeat(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves the stream that a page keeps open as long as it is open itself."""
+        """Serves the stream that a page keeps open for as long as the page itself is open."""
         session_hash = scope["path_params"]["session_hash"]
         check_session_hash(session_hash)
         await self._stream(scope, receive, send, session_hash, reads=False)

@@ -43,9 +43,9 @@ class PageQueue(Protocol):
 class _Session:
     caller: str
     used_s: float
-    unread_s: float  # time since which no request reads its messages
+    unread_s: float  # time since when no request has read its messages
     requests: int = 0  # requests in progress; an open page always has one
-    readers: int = 0  # those of the requests that deliver messages
+    readers: int = 0  # how many of these requests deliver messages
     events: dict[str, ExitStack] = field(default_factory=dict)  # open events; closing the stack ends their count
 
 

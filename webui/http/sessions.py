@@ -13,8 +13,8 @@ from webui.errors import TooOftenError
 
 SESSION_S: Final = 12 * 3600.0
 MAX_SESSIONS: Final = 10_000
-FAILURES: Final = 5  # of one caller
-ACCOUNT_FAILURES: Final = 20  # more than one caller can cause: a single one can't lock out the account's owner
+FAILURES: Final = 5  # failed logins of one caller within FAILURES_S
+ACCOUNT_FAILURES: Final = 20  # above FAILURES, so that a single caller can't lock out the owner of the account
 FAILURES_S: Final = 60.0
 MAX_FAILURES: Final = 10_000
 
@@ -99,8 +99,8 @@ class FailureLimit:
     def succeeded(self, caller: str, account: str) -> None:
         """Removes the caller's failures with this account, and no others.
 
-        A login with the attacker's own account must not reset the limit for other accounts, nor a login of an account's
-        owner the limit for other callers.
+        A login with the attacker's own account must not reset the limit for other accounts, nor a login by an
+        account's owner the limit for other callers.
         """
         pair = (caller, account and _digest(account))
         kept = [failure for failure in self._failures if (failure.caller, failure.account) != pair]

@@ -49,7 +49,7 @@ def build_page(
         _build(page, service, tabs, cache_dir, downloads=downloads)
     # Only in launched apps does Gradio check that a file in an event was uploaded, and a mounted app is never launched.
     page.has_launched = True
-    waiting = max(MAX_WAITING, 2 * service.settings.max_per_client)  # so that one caller alone cannot fill the queue
+    waiting = max(MAX_WAITING, 2 * service.settings.max_per_client)  # so that a single caller cannot fill the queue
     # Without `api_open=False`, /run would also run queued events, without the limits of the queue.
     page.queue(max_size=waiting, default_concurrency_limit=MODEL_CONCURRENCY, api_open=False)
     return page

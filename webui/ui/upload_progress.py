@@ -1,4 +1,7 @@
-"""The progress of uploads to the page, for the browser. Memory is bounded, as a browser may never request it."""
+"""The progress of uploads to the page, for the browser.
+
+Memory is bounded, since a browser may never request the progress.
+"""
 
 import asyncio
 import json

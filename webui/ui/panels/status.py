@@ -89,7 +89,7 @@ def _updates(line_html: str, status: PoolStatus, language: Language, content: st
 
 
 def _fingerprint(line_html: str, status: PoolStatus, ready: Sequence[str]) -> str:
-    """Returns a string that is the same for everything that looks the same on the page."""
+    """Returns a string that is equal for two states if they look the same on the page."""
     offers = " ".join(precision.value for precision in status.offers)
     return f"{line_html}<!-- {offers} | {' '.join(ready)} -->"
 

@@ -142,11 +142,11 @@ class CompareRuns:
         try:
             with tempfile.TemporaryDirectory(prefix="speech-emotion-compare-") as folder:
                 report(0, 1)
-                made = self._compare(models, files or [], Path(folder), language, report, caller_of(request))
+                comparison = self._compare(models, files or [], Path(folder), language, report, caller_of(request))
                 out = Path(folder) / "out"
-                shared = self._shared.share_run(Path(ARCHIVE_NAME), [out / name for name in made.files])
+                shared = self._shared.share_run(Path(ARCHIVE_NAME), [out / name for name in comparison.files])
             whole = [path for path in shared if path.endswith((HTML_FILE, ".zip"))]
-            return [comparison_html(made, language), gr.update(value=whole, visible=True)]
+            return [comparison_html(comparison, language), gr.update(value=whole, visible=True)]
         except CancelledByUserError:
             return [cancelled_html(language), gr.update(visible=False)]
         except Exception as error:  # noqa: BLE001 - last handler on the page; `error_card_of` logs it if it is unexpected

@@ -27,7 +27,8 @@ from webui.ui.views.outcome import render
 FILE_TAB: Final = "file"
 MICROPHONE_TAB: Final = "microphone"
 CHANNEL_MODES: Final = {ChannelMode.MIX: "page.channels_mix", ChannelMode.SEPARATE: "page.channels_separate"}
-SHOWN_CHANNELS: Final = 4  # that can be chosen by their number; more are rare, and the other surfaces take any number
+# Channels that can be chosen by number; files with more are rare, and the other surfaces take any number.
+SHOWN_CHANNELS: Final = 4
 STATE_TTL_S: Final = 3600.0
 GRANULARITIES: Final = {
     Granularity.UTTERANCE: "page.utterance",

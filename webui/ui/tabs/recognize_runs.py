@@ -100,7 +100,7 @@ class RecognizeRuns:
     def _updates(self, outcome: Outcome, language: Language) -> Updates:
         """Returns the values of the outputs, and of the components that only some outcomes show."""
         result = outcome.recognition.result if outcome.recognition is not None else None
-        differ = result is not None and any(one.code == "audio.channels_differ" for one in result.warnings)
+        differ = result is not None and any(warning.code == "audio.channels_differ" for warning in result.warnings)
         headerless = outcome.error.headerless if outcome.error is not None else None
         shown_if = _HIDDEN | {"visible": headerless is not None}
         shown = present(outcome, language, self._shared)

@@ -19,7 +19,9 @@ def channels_html(channels: tuple[ChannelResult, ...], folder: Path, language: L
         language: language of the labels.
     """
     note = escape(text("page.channels_note", language))
-    return f'<p class="se-card se-honest">{note}</p>' + "".join(_channel(one, folder, language) for one in channels)
+    return f'<p class="se-card se-honest">{note}</p>' + "".join(
+        _channel(channel, folder, language) for channel in channels
+    )
 
 
 def channel_title(channel: ChannelResult, language: Language) -> str:
