@@ -59,7 +59,7 @@ def correctness(directory: Path, device: torch.device) -> tuple[Table, bool]:
     """Returns how much ``predict`` differs from fp32 on the CPU: one clip or many, at the first call and later ones."""
     windows = clips(UNEQUAL_S)
     exact = load(directory, CPU, "fp32").predict(windows, with_features=True)
-    rows, right = [], True
+    rows, all_passed = [], True
     for name, limit in LIMITS.items():
         model = load(directory, device, name)
         ways: dict[str, list[Prediction]] = {"predict(all)": model.predict(windows, with_features=True)}
@@ -68,11 +68,11 @@ def correctness(directory: Path, device: torch.device) -> tuple[Table, bool]:
         for what, predictions in ways.items():
             shapes = [one.logits.shape for one in predictions] == [one.logits.shape for one in exact]
             worst = max(float(np.abs(scores(a) - scores(b)).max()) for a, b in zip(predictions, exact, strict=True))
-            fine = shapes and worst <= limit and model.info.device == str(device)
-            right &= fine
-            rows.append((f"{name}, {what}", f"{worst:.1e}", f"{limit:.0e}", "ok" if fine else "WRONG"))
+            passed = shapes and worst <= limit and model.info.device == str(device)
+            all_passed &= passed
+            rows.append((f"{name}, {what}", f"{worst:.1e}", f"{limit:.0e}", "ok" if passed else "WRONG"))
     columns = ("what", "largest score difference", "allowed", "")
-    return Table("`predict` compared with fp32 on the CPU, 8 clips of 0.025 to 10 s", columns, tuple(rows)), right
+    return Table("`predict` compared with fp32 on the CPU, 8 clips of 0.025 to 10 s", columns, tuple(rows)), all_passed
 
 
 def memory_runs_out(directory: Path, device: torch.device, *, seconds: float, batch: int) -> tuple[Table, bool]:
@@ -80,27 +80,34 @@ def memory_runs_out(directory: Path, device: torch.device, *, seconds: float, ba
     windows = clips([seconds - 0.05 * (number % 7) for number in range(batch)])
     exact = load(directory, device, "fp32", record=False).predict(windows)
     total = torch.cuda.get_device_properties(device).total_memory
-    rows, right = [], True
+    rows, all_passed = [], True
     for what, spare_mb, expected in (("for a few clips at once", 1500, str(device)), ("for no clip", 0, "cpu")):
-        few = batch if spare_mb else 3  # fewer clips, as the CPU will compute them
+        count = batch if spare_mb else 3  # fewer clips, as the CPU will compute them
         model = load(directory, device, "fp32", record=False)
         sizes = _record_batch_sizes(model)
         torch.cuda.empty_cache()
         limit = torch.cuda.memory_reserved(device) + spare_mb * 2**20
         torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), device)
         try:
-            predictions = model.predict(windows[:few])
+            predictions = model.predict(windows[:count])
         finally:
             torch.cuda.set_per_process_memory_fraction(1.0, device)
-        worst = max(float(np.abs(scores(a) - scores(b)).max()) for a, b in zip(predictions, exact[:few], strict=True))
-        fine = worst <= LIMITS["fp32"] and model.info.device == expected and len(sizes) > 1
-        right &= fine
-        ran = ", ".join(map(str, sizes[:8])) + (", ..." if len(sizes) > 8 else "")
+        worst = max(float(np.abs(scores(a) - scores(b)).max()) for a, b in zip(predictions, exact[:count], strict=True))
+        passed = worst <= LIMITS["fp32"] and model.info.device == expected and len(sizes) > 1
+        all_passed &= passed
+        tried = ", ".join(map(str, sizes[:8])) + (", ..." if len(sizes) > 8 else "")
         rows.append(
-            (what, ran, model.info.device, f"{len(predictions)} of {few}", f"{worst:.1e}", "ok" if fine else "WRONG")
+            (
+                what,
+                tried,
+                model.info.device,
+                f"{len(predictions)} of {count}",
+                f"{worst:.1e}",
+                "ok" if passed else "WRONG",
+            )
         )
     columns = ("memory", "windows in the batches that were tried", "device in the end", "predictions", "difference", "")
-    return Table("When memory runs out", columns, tuple(rows)), right
+    return Table("When memory runs out", columns, tuple(rows)), all_passed
 
 
 def _record_batch_sizes(model: TorchModel) -> list[int]:

@@ -106,13 +106,13 @@ def check(network: Emotion2vec, device: torch.device) -> Iterator[tuple[str, flo
 
 def correctness(network: Emotion2vec, device: torch.device) -> tuple[Table, bool]:
     """Returns the table of ``check``, and whether all differences are allowed."""
-    rows, right = [], True
+    rows, all_passed = [], True
     for what, difference, limit in check(network, device):
-        right &= difference <= limit
+        all_passed &= difference <= limit
         rows.append((what, f"{difference:.1e}", f"{limit:.0e}", "ok" if difference <= limit else "WRONG"))
     return Table(
         "Compared with fp32 on the CPU", ("what", "largest score difference", "allowed", ""), tuple(rows)
-    ), right
+    ), all_passed
 
 
 def speed(network: Emotion2vec, device: torch.device, *, seconds: float, batch: int, rounds: int) -> Table:

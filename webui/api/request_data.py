@@ -60,7 +60,7 @@ async def read_form(request: Request, *, max_files: int, max_fields: int) -> Asy
 
 
 def form_fields(kind: type[Document], form: FormData) -> dict[str, object]:
-    """Returns the form's fields besides the uploads; an empty field counts as absent.
+    """Returns the form's fields without the uploads; an empty field counts as absent.
 
     A list is given by repeating the field, as a JSON array, or as names with commas between them, which the
     document's validator splits.
@@ -105,12 +105,16 @@ def parse_body(kind: type[Body], given: bytes | dict[str, object]) -> Body:
 def _list_fields(kind: type[Document]) -> set[str]:
     """Returns the names of the fields that are lists, including those that may also be None."""
     annotations = {name: field.annotation for name, field in kind.model_fields.items()}
-    return {name for name, of in annotations.items() if any(get_origin(part) is tuple for part in (of, *get_args(of)))}
+    return {
+        name
+        for name, annotation in annotations.items()
+        if any(get_origin(part) is tuple for part in (annotation, *get_args(annotation)))
+    }
 
 
-def _check_single(counts: dict[str, int], place: str) -> None:
+def _check_single(counts: dict[str, int], location: str) -> None:
     repeated = [
-        {"type": "repeated", "loc": (place, name), "msg": f"Given {count} times; expected once"}
+        {"type": "repeated", "loc": (location, name), "msg": f"Given {count} times; expected once"}
         for name, count in counts.items()
         if count > 1
     ]
@@ -130,10 +134,10 @@ def _json_array(value: str) -> list[object] | None:
     if not value.lstrip().startswith("["):
         return None
     try:
-        found = json.loads(value)
+        array = json.loads(value)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, list) else None
+    return array if isinstance(array, list) else None
 
 
 def upload_in(form: FormData) -> UploadFile:

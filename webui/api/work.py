@@ -53,11 +53,11 @@ async def run_for(
         TimeLimitError: it took too long.
         CallerGoneError: the client has disconnected.
     """
-    gone = threading.Event()
+    disconnected = threading.Event()
     until = time.monotonic() + limit_s
 
     def check(_fraction: float, _stage: Stage) -> None:
-        if gone.is_set():
+        if disconnected.is_set():
             raise CallerGoneError
         if time.monotonic() > until:
             raise TimeLimitError("request.too_slow", limit_s=limit_s)
@@ -70,16 +70,16 @@ async def run_for(
             return work(opened, progress)
 
     with scheduler.admit():
-        watcher = asyncio.create_task(_watch(request, gone))
+        watcher = asyncio.create_task(_watch(request, disconnected))
         try:
             return await anyio.to_thread.run_sync(run, limiter=anyio.CapacityLimiter(1))
         finally:
             watcher.cancel()
 
 
-async def _watch(request: Request, gone: threading.Event) -> None:
-    """Sets ``gone`` once the connection is closed; the body has been read, so no other message can follow."""
-    while not gone.is_set():
+async def _watch(request: Request, disconnected: threading.Event) -> None:
+    """Sets ``disconnected`` once the connection is closed; the body has been read, so no other message can follow."""
+    while not disconnected.is_set():
         message = await request.receive()
         if message["type"] == "http.disconnect":
-            gone.set()
+            disconnected.set()

@@ -175,8 +175,8 @@ class _Batch:
     def _prepare(self, runner: JobRunner, files: list[tuple[str, str]], finished: list[Item]) -> None:
         """Adds the recordings to the job, except for those that are in it or in the finished table already."""
         store = runner.store
-        before = store.job(JOB)
-        if before is None:
+        existing = store.job(JOB)
+        if existing is None:
             given = {name for name, _path in files}
             kept = [item for item in finished if item.state is ItemState.DONE or item.name not in given]
             names = {item.name for item in kept}
@@ -188,9 +188,9 @@ class _Batch:
                 done = sum(item.state is ItemState.DONE for item in kept)
                 self._terminal.print_text("cli.batch_resumed", done=done, files=len(kept) + len(new))
             return
-        if AnalysisOptions.model_validate_json(before.options) != self._options:
+        if AnalysisOptions.model_validate_json(existing.options) != self._options:
             raise RequestError("cli.batch_other_options", file=self._state.name)
-        self._terminal.print_text("cli.batch_resumed", done=before.counts[ItemState.DONE], files=before.total)
+        self._terminal.print_text("cli.batch_resumed", done=existing.counts[ItemState.DONE], files=existing.total)
         store.retry_failed(JOB)
         known = {item.name for item in store.items(JOB)}
         store.extend(JOB, [(name, path) for name, path in files if name not in known])

@@ -135,9 +135,9 @@ class Terminal:
 
 def discard_output() -> None:
     """Discards all further output to stdout, after its reader has closed the pipe."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    null_device = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null_device, sys.stdout.fileno())
+    os.close(null_device)
 
 
 def _console(stream: TextIO) -> Console:

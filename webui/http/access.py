@@ -96,14 +96,14 @@ class Access:
         The default port depends on the scheme of the origin. An https page may send requests to an http server, since a
         proxy in front of the server may handle TLS.
         """
-        claimed, _, authority = origin.partition("://")
+        origin_scheme, _, authority = origin.partition("://")
         page = parse_host(authority)
-        if page is None or claimed not in DEFAULT_PORTS or (scheme, claimed) == ("https", "http"):
+        if page is None or origin_scheme not in DEFAULT_PORTS or (scheme, origin_scheme) == ("https", "http"):
             return False
-        default = DEFAULT_PORTS[claimed]
+        default = DEFAULT_PORTS[origin_scheme]
         if host is not None and host.name == page.name and host.has_port(page.port or default, default):
             return True
-        return self._own_hosts.is_allowed_origin(page, claimed, host)
+        return self._own_hosts.is_allowed_origin(page, origin_scheme, host)
 
 
 class AccessGuard:

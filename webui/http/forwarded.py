@@ -62,9 +62,9 @@ class ForwardedRequests:
         removed = APPLIED_HERE if trusted else FROM_PROXIES
         headers = [(name, value) for name, value in scope["headers"] if name not in removed]
         if trusted:
-            claimed = _last_of(scope, FORWARDED_PREFIX)
-            stated = prefix_in(claimed) if claimed else None
-            prefix = prefix if stated is None else stated
+            header = _last_of(scope, FORWARDED_PREFIX)
+            forwarded = prefix_in(header) if header else None
+            prefix = prefix if forwarded is None else forwarded
             if host := _last_of(scope, FORWARDED_HOST):
                 headers = [(name, value) for name, value in headers if name != b"host"]
                 headers.append((b"host", host.encode("latin-1")))

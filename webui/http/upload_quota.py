@@ -117,11 +117,11 @@ class UploadQuota:
         """Returns the values of the error: the bytes charged already, and the wait until enough of them are deleted."""
         others = sorted((other for other in charges if other is not refused), key=lambda other: other.until_s)
         found = sum(other.size for other in others)
-        over = found + size - limit_mb * BYTES_PER_MB
+        excess = found + size - limit_mb * BYTES_PER_MB
         wait_s = self._kept_s
         for other in others:
-            over -= other.size
-            if over <= 0:
+            excess -= other.size
+            if excess <= 0:
                 wait_s = other.until_s - self._clock()
                 break
         return {

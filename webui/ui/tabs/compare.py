@@ -145,8 +145,8 @@ class CompareRuns:
                 comparison = self._compare(models, files or [], Path(folder), language, report, caller_of(request))
                 out = Path(folder) / "out"
                 shared = self._shared.share_run(Path(ARCHIVE_NAME), [out / name for name in comparison.files])
-            whole = [path for path in shared if path.endswith((HTML_FILE, ".zip"))]
-            return [comparison_html(comparison, language), gr.update(value=whole, visible=True)]
+            downloads = [path for path in shared if path.endswith((HTML_FILE, ".zip"))]
+            return [comparison_html(comparison, language), gr.update(value=downloads, visible=True)]
         except CancelledByUserError:
             return [cancelled_html(language), gr.update(visible=False)]
         except Exception as error:  # noqa: BLE001 - last handler on the page; `error_card_of` logs it if it is unexpected
