@@ -16,7 +16,8 @@ ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
 WORKDIR /app
 COPY requirements.txt requirements.lock ./
-# The same three steps as in run.sh: torch without its dependencies, the lock, then the CUDA libraries if the build of torch needs them.
+# The same three steps as in run.sh: torch without its dependencies, the lock, then the CUDA libraries if the build of
+# torch needs them.
 # Bytecode is compiled here, since the program's user can't write to the folders of the packages: otherwise every start
 # would compile them again.
 RUN pip install "uv>=0.13,<0.14" \
