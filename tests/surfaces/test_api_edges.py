@@ -189,6 +189,7 @@ def test_a_precision_without_effect_is_a_warning(client: TestClient) -> None:
     assert "request.precision_ignored" in [one["code"] for one in line["warnings"]]
 
 
+@pytest.mark.model  # segments load the speech finder, and with it PyTorch
 @pytest.mark.parametrize("granularity", ["frame", "segment"])
 def test_a_table_of_one_row_per_recording_holds_no_frames(client: TestClient, granularity: str) -> None:
     audio = {"audio": EXAMPLE.read_bytes()}

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from tests.support.checkpoints import TINY, make_checkpoint, make_clip
+from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
+from tests.support.paths import EXAMPLE
 from tests.support.waiting import wait_until
 from webui.engine.hub import hubs
 from webui.errors import ModelNotFoundError, ModelNotReadyError
@@ -47,8 +47,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    soundfile.write(tmp_path / "clip.wav", make_clip(4, 1.5), 16_000, subtype="PCM_16")
-    return tmp_path / "clip.wav"
+    return Path(shutil.copy(EXAMPLE, tmp_path / "clip.wav"))  # speech, so that there is no warning about it
 
 
 def test_the_builtin_model_is_used_during_the_download(hub: Hub, settings: Settings, clip: Path) -> None:

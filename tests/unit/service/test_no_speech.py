@@ -25,6 +25,9 @@ CODE = "request.no_speech"
 NOISES, VOICES = noises(), voices()
 
 
+pytestmark = pytest.mark.model  # the speech finder needs PyTorch
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> RecognitionService:
     settings = Settings(outputs_dir=tmp_path / "outputs")

@@ -85,7 +85,7 @@ def test_a_wrong_number_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_network, "copy_to", copy_with_error)
     table, right = gpu_network.correctness(network, CPU)
     assert not right
-    assert table.rows[0][0] == "fp32 alone"
+    assert table.rows[0][0] == "fp32, single clips"
     assert table.rows[0][3] == "WRONG"
 
 
