@@ -1,7 +1,7 @@
 """Finds voices that are not speech: shouting, singing, laughing, crying.
 
-A speech detector is trained on speech, and misses some of them. What tells a voice from hum, rings and tunes is its
-pitch: it glides, while machines and instruments hold theirs, and it has overtones, which whistles and sirens lack.
+A speech detector is trained on speech and misses some of them. A voice differs from hum, ringing and tunes in its
+pitch, which glides, whereas machines and instruments hold theirs; and it has overtones, unlike whistles and sirens.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def has_voice(waveform: Samples, *, on_progress: Callable[[float], None] = lambd
 
 
 def _pitches(samples: Values) -> tuple[Values, NDArray[np.bool_]]:
-    """Returns the pitch of each frame in Hz, and whether it is that of a sound with overtones."""
+    """Returns the pitch of each frame in Hz, and whether the frame is loud and periodic and has overtones."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
     frames = frames - frames.mean(axis=1, keepdims=True)
     powers = np.square(frames).mean(axis=1)
