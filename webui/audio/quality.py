@@ -59,8 +59,8 @@ def quality_warnings(decoded: DecodedSignal, signal: MonoSignal) -> tuple[Notice
 def cancelled_channel(statistics: ChannelStatistics | None) -> int | None:
     """Returns the loudest channel if the channels cancel each other in their mean (opposite polarity), else None.
 
-    Channels that each have their own noise cancel only in part. Such a mean is lower than that of independent signals, and it
-    no longer resembles the loudest channel. A mean that is only quieter is not replaced.
+    Channels that each have their own noise cancel only in part. Such a mean is lower than that of independent signals,
+    and it no longer resembles the loudest channel. A mean that is only quieter is not replaced.
 
     Args:
         statistics: measurements of the channels; None if there is only one.

@@ -22,8 +22,8 @@ from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
 OnProgress = Callable[[float], None]
-UNFIT_CHANNELS: Final = {"audio.no_such_channel", "audio.too_many_channels"}  # a track without the chosen channels
-MAX_TRIED_TRACKS: Final = 16  # after this many silent tracks, the first one is kept
+UNFIT_CHANNELS: Final = {"audio.no_such_channel", "audio.too_many_channels"}  # the track does not fit the option
+MAX_TRIED_TRACKS: Final = 16  # after this many other silent tracks, the first track is kept
 
 
 @dataclass(slots=True)

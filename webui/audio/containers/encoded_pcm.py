@@ -98,7 +98,7 @@ def _dts_distances(header: bytes, *, bits: int, little: bool, align: int) -> tup
     if blocks < 6 or size < 96 or rate not in _DTS_RATES:
         return ()
     stored = -(-size * 16 // bits)
-    in_time = blocks * 32 * align  # padded to the size of as many PCM samples
+    in_time = blocks * 32 * align  # padded to the size of PCM of the same duration
     return tuple({distance for distance in (in_time, stored + (stored & 1)) if distance >= stored})
 
 

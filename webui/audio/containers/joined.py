@@ -46,7 +46,7 @@ class JoinedParts:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """The recordings of one file, each as pieces, and the positions where the file can end (with or without padding)."""
+    """The recordings of one file, each as pieces, and the positions where the file can end (with padding or not)."""
 
     recordings: tuple[tuple[range, ...], ...]
     ends: tuple[int, ...]

@@ -24,7 +24,7 @@ from webui.storage.retention import SWEEP_S
 logger = logging.getLogger(__name__)
 
 NOT_READY_S: Final = 5.0  # pause before the next try while the model is being downloaded
-POLL_S: Final = 1.0  # interval of looking for new items
+POLL_S: Final = 1.0  # interval between checks for new items
 
 Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
 
@@ -225,7 +225,7 @@ class JobRunner:
         except ModelNotReadyError:
             self.store.release(item)
             self._ending.wait(NOT_READY_S)
-        except TooOftenError as err:  # the caller's audio budget is used up: the job pauses until it is free again
+        except TooOftenError as err:  # the caller's audio budget is used up: the job pauses until budget is free
             until_s = time.monotonic() + float(str(err.values["retry_s"]))
             self._paused[item.job] = (until_s, Notice.of_error(err.code, err.values))
             self.store.release(item)

@@ -183,7 +183,7 @@ def _predict_slices(
     for batch in batches:
         predictions = predict([part.window for part in batch], with_features=with_features)
         yield from zip(batch, predictions, strict=True)
-        time.sleep(0)  # gives other threads a chance; a lock that is released and taken again at once does not
+        time.sleep(0)  # lets other threads run; releasing a lock and taking it again at once does not
 
 
 def _check_length(model: EmotionModel, samples: int) -> None:

@@ -14,7 +14,7 @@ from webui.units import MINUTE_S, SPEECH_RATE
 
 HOUR_S: Final = 3600.0
 GRAIN_S: Final = 10.0  # charges within this time are merged into one entry
-TOLERANCE_S: Final = 1.0  # so that a codec's padding does not refuse a recording that fits exactly
+TOLERANCE_S: Final = 1.0  # a recording that fits exactly is not refused because of its codec's padding
 
 
 class _Entry:
@@ -175,7 +175,7 @@ class AudioBudget:
 
 
 class Charge:
-    """The charge for one recording: first by the length that its header states, then by what is decoded.
+    """The charge for one recording: first by the length that its header states, then by the decoded length.
 
     Args:
         budget: budget of all callers.
@@ -188,7 +188,7 @@ class Charge:
         self._charged_s = 0.0
         self._used_s = 0.0
         self._longest_s = 0.0
-        self._announced_s = 0.0  # by the header, of the mix
+        self._announced_s = 0.0  # length of the mix that the header states
         self._factor = 1
 
     def metered(self, new_store: NewStore, *, stores: int = 1) -> NewStore:
