@@ -24,10 +24,10 @@ def decode_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
     rest, padding, url_safe = b"", 0, False
     for piece in pieces:
         url_safe = url_safe or b"-" in piece or b"_" in piece
-        digits, found, after = piece.translate(STANDARD, WHITESPACE).partition(b"=")
+        digits, sign, after = piece.translate(STANDARD, WHITESPACE).partition(b"=")
         if after.strip(b"=") or (padding and digits):
             raise ValueError("data after the padding")
-        padding += len(found) + len(after)
+        padding += len(sign) + len(after)
         rest += digits
         whole = len(rest) // 4 * 4
         yield base64.b64decode(rest[:whole], validate=True)

@@ -330,8 +330,8 @@ def _incomplete(attempt: DecodeAttempt, headers: Sequence[ChunkHeader]) -> tuple
     declared_s = attempt.declared_s
     if headers and headers[-1].missing_share > 0.0:
         stated = sum(header.data_bytes or header.available_bytes for header in headers)
-        there = sum(min(header.data_bytes or header.available_bytes, header.available_bytes) for header in headers)
-        declared_s = duration_s * stated / max(1, there)
+        available = sum(min(header.data_bytes or header.available_bytes, header.available_bytes) for header in headers)
+        declared_s = duration_s * stated / max(1, available)
     if declared_s is not None and declared_s > duration_s + MISSING_S:
         values = {"kept_s": round(kept_s, 2), "expected_s": round(declared_s, 2)}
         return (Notice(code="audio.incomplete", values=values),)

@@ -77,8 +77,8 @@ def cancelled_channel(statistics: ChannelStatistics | None) -> int | None:
     if mono_power >= UNCORRELATED_SHARE * independent_power:
         return None
     likeness = correlation(float(statistics.mono_covariances[loudest]), power, mono_power)
-    lost = mono_power < power * 10.0 ** (-PARTLY_CANCELLED_DB / 10.0)
-    return loudest if lost and abs(likeness) < SAME_SIGNAL else None
+    much_quieter = mono_power < power * 10.0 ** (-PARTLY_CANCELLED_DB / 10.0)
+    return loudest if much_quieter and abs(likeness) < SAME_SIGNAL else None
 
 
 def are_same(statistics: ChannelStatistics | None) -> bool:
@@ -111,8 +111,8 @@ def _differ(statistics: ChannelStatistics, first: int, second: int) -> bool:
     covariances, powers = statistics.covariances, statistics.powers
     if covariances is None:
         return False
-    alike = correlation(float(covariances[first, second]), float(powers[first]), float(powers[second]))
-    if abs(alike) >= MAX_CORRELATION:
+    similarity = correlation(float(covariances[first, second]), float(powers[first]), float(powers[second]))
+    if abs(similarity) >= MAX_CORRELATION:
         return False
     levels = statistics.levels_db[:, (first, second)]  # (windows, 2)
     levels = levels[np.isfinite(levels).all(axis=1)]

@@ -112,7 +112,7 @@ class _Pieces:
 
     def read(self, size: int = -1, /) -> bytes:
         stop = self.size_bytes if size < 0 else min(self._at + size, self.size_bytes)
-        found = []
+        blocks = []
         while self._at < stop:
             index = bisect.bisect_right(self._starts, self._at) - 1
             piece, offset = self._pieces[index], self._at - self._starts[index]
@@ -124,9 +124,9 @@ class _Pieces:
                 data = self._stream.read(wanted)
             if not data:
                 break
-            found.append(data)
+            blocks.append(data)
             self._at += len(data)
-        return b"".join(found)
+        return b"".join(blocks)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size_bytes}[whence]

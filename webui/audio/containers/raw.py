@@ -86,7 +86,7 @@ def likely_format(source: Source) -> Headerless | None:
 
 def _likeness(windows: list[_Samples], channels: int) -> float:
     """Returns the median correlation of a sample with the one before in the same channel; 0 if it can't be sound."""
-    found = []
+    correlations = []
     sums = squares = 0.0
     for samples in windows:
         if not np.isfinite(samples).all() or np.abs(samples).max() > 8.0:
@@ -96,11 +96,11 @@ def _likeness(windows: list[_Samples], channels: int) -> float:
         centred = samples - samples.mean()
         energy = float(np.sum(centred**2))
         if len(np.unique(samples)) > 16 and energy > 0:  # not silence
-            found.append(float(np.sum(centred[channels:] * centred[:-channels])) / energy)
+            correlations.append(float(np.sum(centred[channels:] * centred[:-channels])) / energy)
     mean, level = sums / len(windows), (squares / len(windows)) ** 0.5
-    if len(found) < MIN_WINDOWS or abs(mean) > MAX_OFFSET * level:
+    if len(correlations) < MIN_WINDOWS or abs(mean) > MAX_OFFSET * level:
         return 0.0
-    return float(np.median(found))
+    return float(np.median(correlations))
 
 
 def _is_utf8(window: bytes) -> bool:

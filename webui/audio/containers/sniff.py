@@ -78,5 +78,5 @@ def _is_gsm(head: bytes) -> bool:
     """Returns whether frames of GSM 06.10, which have no header except a mark of four bits, fill the head."""
     marks = [byte >> 4 for byte in head[::_GSM_FRAME_BYTES]]
     others = [byte >> 4 for at, byte in enumerate(head) if at % _GSM_FRAME_BYTES]
-    right = marks.count(0xD) >= 0.9 * len(marks) and others.count(0xD) < 0.25 * len(others)
-    return len(marks) >= _MIN_GSM_FRAMES and right
+    is_marked = marks.count(0xD) >= 0.9 * len(marks) and others.count(0xD) < 0.25 * len(others)
+    return len(marks) >= _MIN_GSM_FRAMES and is_marked

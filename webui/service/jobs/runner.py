@@ -59,7 +59,7 @@ class JobRunner:
         store: stores jobs and results.
         open_item: opens the file for an item's place; its second argument is a function to call during long work, which
             raises if the job was cancelled.
-        on_ended: called with the id of each job that has no unfinished items; its recordings are no longer needed.
+        on_ended: called with the id of each job that has no unfinished items and no longer needs its recordings.
     """
 
     def __init__(

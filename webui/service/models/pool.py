@@ -225,7 +225,7 @@ class ModelPool:
         loaded = self._loaded(name)
         if loaded is None or loaded.concurrency > CPU_CONCURRENCY:
             return ()  # int8 runs on the CPU, which would be slower than a model on a GPU
-        return tuple(one for one in (Precision.INT8,) if self._registry.is_verified(name, one))
+        return tuple(precision for precision in (Precision.INT8,) if self._registry.is_verified(name, precision))
 
     def _acquisition_status(self) -> AcquisitionStatus | None:
         """Returns the status of the acquisition; None if there is none, or if it is of the built-in model."""

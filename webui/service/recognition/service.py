@@ -385,8 +385,8 @@ class _Run:
         """Runs the model on the recording and on each channel, and builds the result; writes the embeddings."""
         clock = time.perf_counter()
         model = loaded.model
-        several = recording.channels if len(recording.channels) > 1 else ()
-        inputs: dict[int, StoredRecording | StoredChannel] = {WHOLE: recording, **dict(enumerate(several))}
+        separate = recording.channels if len(recording.channels) > 1 else ()
+        inputs: dict[int, StoredRecording | StoredChannel] = {WHOLE: recording, **dict(enumerate(separate))}
         self._check(recording, model, draft, parts=len(inputs))
         parts = [
             self._predict(part, channel, loaded, draft, done=done, parts=len(inputs))
@@ -540,11 +540,11 @@ def _has_voice(signal: StoredSignal, on_progress: Callable[[float], None]) -> bo
     level = math.sqrt(signal.variance)
     gain = QUIET_LEVEL / level if 0 < level < QUIET_LEVEL else 1.0
     try:
-        found = has_speech(signal.waveform, gain=gain, on_progress=on_progress)
+        speech_found = has_speech(signal.waveform, gain=gain, on_progress=on_progress)
     except RequestError as error:  # the package is needed for segments only
         logger.info("Speech detection was skipped: %s", error)
         return True
-    return found or has_voice(signal.waveform, on_progress=on_progress)
+    return speech_found or has_voice(signal.waveform, on_progress=on_progress)
 
 
 def _cut_warning(model: EmotionModel, joined: RecordingLogits) -> tuple[Notice, ...]:

@@ -157,11 +157,11 @@ class AudioBudget:
             size_s: length of the recording, as far as it is known.
             counted_s: seconds of this recording that the entries include already.
         """
-        over = _sum(entries) + wanted_s - self._limit_s
+        excess_s = _sum(entries) + wanted_s - self._limit_s
         wait_s = HOUR_S
         for entry in entries:
-            over -= entry.seconds
-            if over <= TOLERANCE_S:
+            excess_s -= entry.seconds
+            if excess_s <= TOLERANCE_S:
                 wait_s = entry.until_s - self._clock()
                 break
         return TooOftenError(
@@ -199,12 +199,12 @@ class Charge:
             stores: number of stores filled in one pass over the file; only the first, at 16 kHz, is charged. The
                 stores of separate channels are not metered; ``count_channels`` is called for them.
         """
-        made = 0
+        created = 0
 
         def new_metered() -> SampleStore:
-            nonlocal made
-            made += 1
-            if (made - 1) % stores:
+            nonlocal created
+            created += 1
+            if (created - 1) % stores:
                 return new_store()
             self._used_s = 0.0
             return _MeteredStore(new_store(), self)
@@ -234,10 +234,10 @@ class Charge:
             return
         self._used_s += seconds * self._factor
         self._longest_s = max(self._longest_s, self._used_s)
-        over = self._used_s - self._charged_s
-        if over > 0:
+        excess_s = self._used_s - self._charged_s
+        if excess_s > 0:
             self._charged_s = self._used_s
-            self._budget.spend(self._caller, over, self._used_s)
+            self._budget.spend(self._caller, excess_s, self._used_s)
 
     def settle(self) -> None:
         """Refunds seconds that were charged but not decoded."""
