@@ -33,7 +33,7 @@ __all__ = ["Recognized", "__version__", "recognize"]
 
 
 def __getattr__(name: str) -> object:
-    """Imports the Python API at its first use: so that ``import webui`` stays fast."""
+    """Imports the Python API at its first use, so that ``import webui`` stays fast."""
     if name not in {"Recognized", "recognize"}:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from webui import library

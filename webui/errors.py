@@ -15,7 +15,7 @@ class SpeechEmotionError(Exception):
     """An error that the user can act on.
 
     Args:
-        code: key of the message in ``webui.texts``, for instance ``"audio.too_short"``; stable, fit for programs.
+        code: key of the message in ``webui.texts``, for instance ``"audio.too_short"``; stable, meant for programs.
         values: values of the message's placeholders, with units in their names (``found_ms=12.0``).
     """
 
@@ -30,7 +30,7 @@ class SpeechEmotionError(Exception):
 
 
 def _encodable(value: object) -> object:
-    """Returns a value, a name in it that is not UTF-8 in its printable form, so that every message can be written."""
+    """Returns a value; a name that is not valid UTF-8 becomes printable, so that every message can be written."""
     if isinstance(value, PurePath):
         shown = str(value)
         return value if shown.isprintable() else type(value)(printable_name(shown))

@@ -17,17 +17,17 @@ FIRST_RAW_BYTE, LAST_RAW_BYTE = RAW_BYTE + 0x80, RAW_BYTE + 0xFF
 def printable_name(name: str) -> str:
     r"""Returns a file name or path that can be printed and encoded in UTF-8; different names stay different.
 
-    Names are bytes to most systems. Python represents bytes that are not UTF-8, as in names from a Windows machine in
-    China, by lone surrogates, which no file and no terminal takes; they become escapes such as ``\xbf``.
+    On most systems, names are bytes. Python represents bytes that are not UTF-8, as in names from a Windows machine in
+    China, by lone surrogates, which can't be encoded in UTF-8; they become escapes such as ``\xbf``.
     """
     return "".join(character if character.isprintable() else _escape(character) for character in name)
 
 
 def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """Returns the files in a folder and its subfolders, sorted, without hidden ones and those in hidden folders.
+    """Returns the files in a folder and its subfolders, sorted, without hidden files and files in hidden folders.
 
-    Hidden are names that begin with a dot. macOS puts such a file beside every file on a foreign disk: ``._one.wav``
-    holds the metadata of ``one.wav``.
+    Hidden names begin with a dot. macOS writes such a file for every file on a disk with another file system: the
+    metadata of ``one.wav`` is stored in ``._one.wav``.
 
     Args:
         folder: the folder.

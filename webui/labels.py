@@ -70,7 +70,7 @@ class LabelSet:
     """The classes of one model, in the order of its logits.
 
     Attributes:
-        names: name of each class, one per logit. A name that isn't one of the nine emotions stays as the model has it.
+        names: name of each class, one per logit. A name that isn't one of the nine emotions is kept unchanged.
         emotions: emotion that each name stands for; None if it stands for none of the nine.
         used: whether each class takes part in the softmax (``unuse_N`` classes don't).
     """

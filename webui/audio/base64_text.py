@@ -1,4 +1,4 @@
-"""Base64 as it really comes: with line breaks (RFC 2045), in the URL-safe alphabet, without padding, as a data: URL."""
+"""Decodes the variants of base64 in use: with line breaks (RFC 2045), URL-safe, without padding, as a data: URL."""
 
 import base64
 import re
@@ -14,9 +14,9 @@ IN_MEMORY_BYTES: Final = 8 << 20  # larger files are decoded to the disk
 
 
 def decode_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields the bytes of a base64 text that comes in pieces.
+    """Yields the decoded bytes of a base64 text that is given in pieces.
 
-    The padding may be absent in the URL-safe alphabet only: elsewhere its absence means that the end is missing.
+    Only the URL-safe alphabet allows text without padding: elsewhere, missing padding means that the end is missing.
 
     Raises:
         ValueError: the text is not base64.
@@ -24,11 +24,11 @@ def decode_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
     rest, padding, url_safe = b"", 0, False
     for piece in pieces:
         url_safe = url_safe or b"-" in piece or b"_" in piece
-        signs, found, after = piece.translate(STANDARD, WHITESPACE).partition(b"=")
-        if after.strip(b"=") or (padding and signs):
+        digits, sign, after = piece.translate(STANDARD, WHITESPACE).partition(b"=")
+        if after.strip(b"=") or (padding and digits):
             raise ValueError("data after the padding")
-        padding += len(found) + len(after)
-        rest += signs
+        padding += len(sign) + len(after)
+        rest += digits
         whole = len(rest) // 4 * 4
         yield base64.b64decode(rest[:whole], validate=True)
         rest = rest[whole:]
@@ -44,7 +44,7 @@ def data_url_start(head: bytes) -> int | None:
 
 
 def decoded_file(file: BinaryIO, start: int) -> BinaryIO:
-    """Returns a new temporary file with the bytes that a base64 text in a file stands for.
+    """Returns a new temporary file with the decoded bytes of a base64 text in a file.
 
     Args:
         file: the file.

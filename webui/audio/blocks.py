@@ -33,11 +33,11 @@ class Block:
 
 @dataclass(slots=True)
 class Silence:
-    """The silence that a reader put where the file's timestamps leave a gap.
+    """The silence that a reader inserted where the timestamps of the file have gaps.
 
     Attributes:
         total_s: seconds of silence in all.
-        gap_s: seconds of it between two sounds that were both decoded, without damage in between.
+        gap_s: seconds of silence between two frames that were both decoded, without damage in between.
         gaps: number of these gaps.
     """
 
@@ -58,8 +58,8 @@ class AudioReader(Protocol):
         length_s: expected length in seconds according to the file's header, which may be an estimate or wrong. None if
             the header states no length.
         failure: the first error while reading; None as long as everything could be decoded.
-        silence: the silence that was put in so far.
-        unused_bytes: bytes at the end of the file that hold something that was not read.
+        silence: the silence that was inserted so far.
+        unused_bytes: number of bytes at the end of the file that are not padding and were not read.
     """
 
     format: str

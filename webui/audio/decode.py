@@ -13,13 +13,13 @@ Imperfect recordings are handled as follows:
   at least one model frame (25 ms); otherwise decoding fails. A damaged packet is skipped, and the packets after it are
   used.
 - Timestamps: the signal follows those of the container. Where a frame starts more than 0.1 s after the end of the one
-  before, silence is put in. Time 0 is the earliest timestamp of any track, also of a video track.
+  before, silence is inserted. Time 0 is the earliest timestamp of any track, also of a video track.
 - Several recordings joined into one file: they are read one after the other if they have the same container; otherwise
   there is a warning about the bytes that were not used.
 - Several tracks: the default one of those that can be decoded is used; if it is silent, the next one that isn't, with
   a warning. ``DecodeOptions.track`` chooses one.
 - Several channels: they are averaged. If they cancel each other (opposite polarity), only the loudest channel is used,
-  with a warning. ``DecodeOptions.channels`` chooses one channel, or gives every channel beside the mix.
+  with a warning. ``DecodeOptions.channels`` chooses one channel, or returns every channel in addition to the mix.
 - Samples beyond full scale (float files, overshoot of codecs and of resampling): the whole signal is scaled to a peak
   of 1. This changes its level, not its shape; if it exceeded full scale by more than 3 dB, there is a warning. Nothing
   is clipped. Each sample rate is scaled by its own peak, so the 16 kHz signal does not depend on the model.
@@ -104,12 +104,12 @@ class StoredRecording:
     """A decoded recording whose samples are in stores; the caller of ``decode_into`` closes it.
 
     Attributes:
-        speech: the recording at 16 kHz, which is saved, played back and searched for speech.
+        speech: the recording at 16 kHz, used for saving, playback and speech detection.
         model: the recording at the model's sample rate; the same object as ``speech`` if that rate is 16 kHz.
         source: description of the file that was decoded.
         warnings: problems of the recording that the user should know about.
-        channels: every channel for itself, if that was requested; of a mono recording, the recording itself.
-        same_channels: whether there are several channels, which all carry the same signal.
+        channels: each channel separately, if that was requested; of a mono recording, the recording itself.
+        same_channels: whether there are several channels and all carry the same signal.
     """
 
     speech: StoredSignal
@@ -145,7 +145,7 @@ def decode(
     Args:
         source: path of a file in any supported format, or its bytes.
         limits: maximum size, checked before reading, and maximum length, checked while decoding.
-        file_name: the file name known to the user, by default that of the path. It does not affect decoding.
+        file_name: the file name known to the user, by default the name of the path. It does not affect decoding.
         sample_rate: sample rate to resample to, in Hz.
         options: which track and channels are used, and the format of samples without a header; the mix is returned
             even if every channel is requested.
@@ -207,8 +207,8 @@ def decode_into(
             in the same pass as the mix.
         new_channel_store: creates an empty store for a channel that is kept; None: as ``new_store``.
         on_channels: called with the number of channels that are kept, before the first sample is stored; may raise.
-        on_progress: called with the fraction done, several times per minute of audio. The fraction starts again if the
-            file is read a second time. The callback may raise to cancel; all stores are then closed.
+        on_progress: called with the fraction done, several times per minute of audio. The fraction starts from 0
+            again if the file is read a second time. The callback may raise to cancel; all stores are then closed.
 
     Raises:
         AudioError: as in ``decode``.
@@ -330,8 +330,8 @@ def _incomplete(attempt: DecodeAttempt, headers: Sequence[ChunkHeader]) -> tuple
     declared_s = attempt.declared_s
     if headers and headers[-1].missing_share > 0.0:
         stated = sum(header.data_bytes or header.available_bytes for header in headers)
-        there = sum(min(header.data_bytes or header.available_bytes, header.available_bytes) for header in headers)
-        declared_s = duration_s * stated / max(1, there)
+        available = sum(min(header.data_bytes or header.available_bytes, header.available_bytes) for header in headers)
+        declared_s = duration_s * stated / max(1, available)
     if declared_s is not None and declared_s > duration_s + MISSING_S:
         values = {"kept_s": round(kept_s, 2), "expected_s": round(declared_s, 2)}
         return (Notice(code="audio.incomplete", values=values),)

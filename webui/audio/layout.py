@@ -21,14 +21,14 @@ _TAGGED_AT_END: Final = frozenset({None, "flac", "amr", "wv", "tta", "ac3", "dts
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a file consists of.
+    """The parts of a file.
 
     Attributes:
         file: the whole file.
         container: short name of the detected container; None if none was detected.
         parts: the recordings that are read one after the other, each as a separate file.
         unused_bytes: number of bytes after the last recording that are neither a tag nor padding.
-        encoded_kind: codec of the data of a WAV that calls it PCM; None for others.
+        encoded_kind: codec of the data of a WAV whose header says PCM; None for real PCM and other files.
     """
 
     file: Source
@@ -39,11 +39,11 @@ class Layout:
 
 
 def examine(file: Source, headerless: Headerless | None = None) -> Layout:
-    """Returns what a file consists of.
+    """Returns the parts of a file.
 
     Args:
         file: the whole file.
-        headerless: format of the samples, if the file has no header that is known.
+        headerless: format of the samples, used if the file has no known header.
 
     Raises:
         AudioDecodeError: the file is not audio, or it is protected, or fields of its header contradict each other.
@@ -55,7 +55,7 @@ def examine(file: Source, headerless: Headerless | None = None) -> Layout:
     try:
         reject_other_formats(source.head, file.file_name)
     except AudioDecodeError as err:
-        if err.code == TEXT:  # A-law of silence consists of the bytes of Chinese characters
+        if err.code == TEXT:  # the bytes of silent A-law are also Chinese characters
             reject_headerless(source)
         raise
     reject_protected(source, container)

@@ -7,7 +7,7 @@ from webui.units import BYTES_PER_MB
 
 MIN_SAMPLES: Final = 400  # 25 ms at 16 kHz: one model frame
 MAX_CHANNELS: Final = 512
-MIN_SOURCE_RATE: Final = 4_000  # Hz; telephone audio has 8,000
+MIN_SOURCE_RATE: Final = 4_000  # Hz; telephone audio is sampled at 8,000 Hz
 MAX_SOURCE_RATE: Final = 768_000  # Hz; the highest rate of audio converters
 
 

@@ -11,7 +11,7 @@ MAX_HEADERLESS_RATE: Final = 768_000
 
 
 class ChannelMode(StrEnum):
-    """What is done with several channels, unless a single one is chosen by its index."""
+    """How several channels are used, unless a single one is chosen by its index."""
 
     MIX = "mix"
     SEPARATE = "separate"
@@ -73,8 +73,8 @@ class DecodeOptions:
     Attributes:
         track: number of the audio track to use, from 1; None: the best one that can be decoded and isn't silent.
         headerless: format of the samples of a file without a header; None: the format is detected.
-        channels: ``mix`` averages the channels; ``separate`` also gives every channel for itself; a number is the index
-            of the only channel to use, from 0.
+        channels: ``mix`` averages the channels; ``separate`` also returns each channel separately; a number is the
+            index of the only channel to use, from 0.
     """
 
     track: int | None = None
@@ -83,12 +83,12 @@ class DecodeOptions:
 
     @property
     def separate(self) -> bool:
-        """Whether every channel is also given for itself."""
+        """Whether each channel is also returned separately."""
         return self.channels == ChannelMode.SEPARATE
 
     @property
     def only_channel(self) -> int | None:
-        """Index of the only channel to use; None if there is no such choice."""
+        """Index of the only channel to use; None if no single channel was chosen."""
         return self.channels if isinstance(self.channels, int) else None
 
 

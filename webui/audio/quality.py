@@ -12,11 +12,11 @@ from webui.results import Notice
 SILENCE_DBFS: Final = -65.0  # the quietest of 5,019 clips of acted speech still reaches -55
 LOUD_PEAK: Final = 1.41  # 3 dB above full scale; codecs and resampling overshoot by less
 CLIPPED_SHARE: Final = 0.001
-CANCELLED_DB: Final = 30.0  # a mean that is this far below the loudest channel has cancelled out, whatever is left
-# With noise of its own in each channel, less is lost. The mean of two independent signals is 3 dB below each.
+CANCELLED_DB: Final = 30.0  # a mean that is this far below the loudest channel has cancelled out
+# If each channel has its own noise, less is lost. The mean of two independent signals is 3 dB below each.
 PARTLY_CANCELLED_DB: Final = 10.0
 UNCORRELATED_SHARE: Final = 0.25  # of the power that the mean of independent channels would have
-SAME_SIGNAL: Final = 0.98  # correlation of the mean with the loudest channel from which nothing but level is lost
+SAME_SIGNAL: Final = 0.98  # correlation of the mean with the loudest channel above which only level is lost
 
 SAME_DB: Final = 40.0  # how far the difference of two channels is below them if they carry the same signal
 MAX_CORRELATION: Final = 0.5  # of the waveforms of channels with different signals
@@ -24,7 +24,7 @@ MAX_LEVEL_CORRELATION: Final = 0.4  # of their levels over time: two microphones
 ACTIVE_DB: Final = 30.0  # a window counts if a channel is at most this far below its own loudest windows
 LOUD_QUANTILE: Final = 0.95
 MIN_LEVEL_DEVIATION_DB: Final = 4.0  # speech rises and falls; the level of hum and noise hardly changes
-MIN_WINDOWS: Final = 20  # 2 s; the levels of shorter recordings say too little
+MIN_WINDOWS: Final = 20  # 2 s; shorter recordings have too few levels to compare
 
 
 def is_silent(decoded: DecodedSignal) -> bool:
@@ -59,8 +59,8 @@ def quality_warnings(decoded: DecodedSignal, signal: MonoSignal) -> tuple[Notice
 def cancelled_channel(statistics: ChannelStatistics | None) -> int | None:
     """Returns the loudest channel if the channels cancel each other in their mean (opposite polarity), else None.
 
-    Channels with noise of their own cancel only in part. Such a mean is lower than that of independent signals, and it
-    no longer resembles the loudest channel. A mean that is only quieter is not replaced.
+    Channels that each have their own noise cancel only in part. Such a mean is lower than that of independent signals,
+    and it no longer resembles the loudest channel. A mean that is only quieter is not replaced.
 
     Args:
         statistics: measurements of the channels; None if there is only one.
@@ -77,8 +77,8 @@ def cancelled_channel(statistics: ChannelStatistics | None) -> int | None:
     if mono_power >= UNCORRELATED_SHARE * independent_power:
         return None
     likeness = correlation(float(statistics.mono_covariances[loudest]), power, mono_power)
-    lost = mono_power < power * 10.0 ** (-PARTLY_CANCELLED_DB / 10.0)
-    return loudest if lost and abs(likeness) < SAME_SIGNAL else None
+    much_quieter = mono_power < power * 10.0 ** (-PARTLY_CANCELLED_DB / 10.0)
+    return loudest if much_quieter and abs(likeness) < SAME_SIGNAL else None
 
 
 def are_same(statistics: ChannelStatistics | None) -> bool:
@@ -91,7 +91,7 @@ def are_same(statistics: ChannelStatistics | None) -> bool:
 
 
 def are_different(statistics: ChannelStatistics | None) -> bool:
-    """Returns whether two channels carry different signals that both change like speech, as of two speakers.
+    """Returns whether two channels carry different signals that both change like speech, as with two speakers.
 
     The waveforms of such channels are hardly correlated, and neither are their levels over time: the speakers take
     turns. Two microphones in one room may have uncorrelated waveforms, but their levels rise and fall together.
@@ -111,8 +111,8 @@ def _differ(statistics: ChannelStatistics, first: int, second: int) -> bool:
     covariances, powers = statistics.covariances, statistics.powers
     if covariances is None:
         return False
-    alike = correlation(float(covariances[first, second]), float(powers[first]), float(powers[second]))
-    if abs(alike) >= MAX_CORRELATION:
+    similarity = correlation(float(covariances[first, second]), float(powers[first]), float(powers[second]))
+    if abs(similarity) >= MAX_CORRELATION:
         return False
     levels = statistics.levels_db[:, (first, second)]  # (windows, 2)
     levels = levels[np.isfinite(levels).all(axis=1)]
@@ -120,7 +120,7 @@ def _differ(statistics: ChannelStatistics, first: int, second: int) -> bool:
         return False
     floors = np.quantile(levels, LOUD_QUANTILE, axis=0) - ACTIVE_DB
     levels = np.maximum(levels, floors)
-    levels = levels[(levels > floors).any(axis=1)]  # a pause of both says nothing
+    levels = levels[(levels > floors).any(axis=1)]  # without windows in which both channels pause
     if len(levels) < MIN_WINDOWS:
         return False
     deviations = levels.std(axis=0)

@@ -22,8 +22,8 @@ from webui.audio.source import Source
 from webui.errors import AudioDecodeError
 
 OnProgress = Callable[[float], None]
-UNFIT_CHANNELS: Final = {"audio.no_such_channel", "audio.too_many_channels"}  # of a track, for the chosen channels
-MAX_TRIED_TRACKS: Final = 16  # silent tracks that are read before the first one is kept
+UNFIT_CHANNELS: Final = {"audio.no_such_channel", "audio.too_many_channels"}  # the track does not fit the option
+MAX_TRIED_TRACKS: Final = 16  # after this many other silent tracks, the first track is kept
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class DecodeTask:
         model_rate: sample rate of the model in Hz.
         options: options of decoding.
         new_store: creates an empty store for the mix.
-        new_channel_store: creates an empty store for a channel that is kept beside the mix.
+        new_channel_store: creates an empty store for a channel that is kept in addition to the mix.
         on_channels: called with the number of channels that are kept, before their first sample is stored.
         on_progress: called with the fraction of the file that has been read, 0 to 1.
         stores: every store that was created, so that the caller can close them.
@@ -80,12 +80,12 @@ class DecodeAttempt:
         other_tracks: numbers of the other tracks that can be decoded.
         declared_s: length in seconds that an index in the file states; None if the file has no reliable index.
         failure: the first error while reading; None if everything could be decoded.
-        silence: the silence that was put in where the timestamps leave a gap.
-        unused_bytes: bytes at the end of the file that hold something that was not read.
+        silence: the silence that was inserted where the timestamps have gaps.
+        unused_bytes: number of bytes at the end of the file that are not padding and were not read.
         cancelled_channel: index of the only channel used in the mix, because the channels cancel each other; None if
             all were averaged or one was chosen.
         cut_off: whether the end of the file is missing.
-        silent_track: number of the track that would have been used if it were not silent; None if it isn't.
+        silent_track: number of the track that was skipped because it is silent; None if none was skipped.
     """
 
     decoded: DecodedSignal
@@ -103,7 +103,7 @@ class DecodeAttempt:
 
     @property
     def kept_s(self) -> float:
-        """Seconds that were decoded, without the silence that was put in."""
+        """Seconds that were decoded, without inserted silence."""
         return max(0.0, self.decoded.duration_s - self.silence.total_s)
 
 
@@ -175,7 +175,7 @@ def _ignores_gaps(attempt: DecodeAttempt, layout: Layout) -> bool:
 
 
 def _fills_gaps(attempt: DecodeAttempt, best: DecodeAttempt) -> bool:
-    """Returns whether an attempt is longer than one without damage because of timestamps that libsndfile ignores."""
+    """Returns whether an attempt is longer than an undamaged one because libsndfile ignores timestamps."""
     longer = attempt.decoded.duration_s > best.decoded.duration_s
     return longer and (attempt.silence.gaps > 0 or not len(best.decoded.mix.speech.waveform))
 
@@ -213,7 +213,7 @@ def _read_with(task: DecodeTask, track: int | None, *, by_soundfile: bool) -> De
                 cancelled = found
                 decoded.mix.close()
             if found is None or decoded.separate:
-                if found is not None:  # the channel is there already
+                if found is not None:  # the channel has already been decoded
                     decoded = replace(decoded, mix=decoded.separate[found])
                 return DecodeAttempt(
                     decoded=decoded,

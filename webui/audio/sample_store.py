@@ -12,7 +12,7 @@ class SampleStore(Samples, Protocol):
     """A waveform to which samples are appended while they are decoded."""
 
     def expect(self, samples: int) -> None:
-        """Called before the first sample with the number that the header leads to expect; may raise OutputError."""
+        """Called before the first sample, with the number of samples that the header states; may raise OutputError."""
         ...
 
     def append(self, samples: FloatArray) -> None:

@@ -28,7 +28,7 @@ class _SeekableFile(Protocol):
 class ByteStream:
     """A seekable stream for the readers.
 
-    Decoders call it from C code, where an exception would be printed and lost. Therefore an impossible seek, which
+    Decoders call it from C code, where an exception would be printed and lost. Therefore an invalid seek, which
     damaged files cause, leaves the position unchanged; a failed read returns no bytes and is recorded in ``failure``.
     The stream deliberately has no file name: decoders must use only the content and can't open files next to this one.
     """
@@ -53,7 +53,7 @@ class ByteStream:
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves to a position and returns it; returns -1 and stays if there is no such position."""
+        """Moves to a position and returns it; returns -1 without moving if there is no such position."""
         try:
             return self._file.seek(offset, whence)
         except (OSError, ValueError, OverflowError):
@@ -112,7 +112,7 @@ class _Pieces:
 
     def read(self, size: int = -1, /) -> bytes:
         stop = self.size_bytes if size < 0 else min(self._at + size, self.size_bytes)
-        found = []
+        blocks = []
         while self._at < stop:
             index = bisect.bisect_right(self._starts, self._at) - 1
             piece, offset = self._pieces[index], self._at - self._starts[index]
@@ -124,9 +124,9 @@ class _Pieces:
                 data = self._stream.read(wanted)
             if not data:
                 break
-            found.append(data)
+            blocks.append(data)
             self._at += len(data)
-        return b"".join(found)
+        return b"".join(blocks)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size_bytes}[whence]

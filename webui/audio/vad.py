@@ -28,7 +28,7 @@ SMOOTH_FRAMES: Final = 3  # 96 ms: the shortest pause that matters where a long 
 # The network itself is about 40 ms late; with 60 ms most spans would end more than 0.1 s after the last sound.
 PAD_MS: Final = 30
 AVERAGED_FRAMES: Final = 8  # 256 ms
-# The average probability that speech, even shouted or whispered, reaches somewhere; noise, hum and music reach 0.11.
+# Shouted and whispered speech also reaches this average probability at some point; noise, hum and music reach 0.11.
 POSSIBLE_SPEECH: Final = 0.15
 
 
@@ -86,7 +86,7 @@ def _split(span: SpeechSpan, probabilities: NDArray[np.float32], longest: int) -
 def has_speech(
     waveform: Samples, *, gain: float = 1.0, on_progress: Callable[[float], None] = lambda _fraction: None
 ) -> bool:
-    """Returns whether a recording may contain speech; stops reading at the first place that does.
+    """Returns whether a recording may contain speech; reading stops at the first place that may.
 
     Args:
         waveform: ``(samples,)`` at 16 kHz, read block by block.

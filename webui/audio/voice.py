@@ -1,7 +1,7 @@
 """Finds voices that are not speech: shouting, singing, laughing, crying.
 
-A speech detector is trained on speech, and misses some of them. What tells a voice from hum, rings and tunes is its
-pitch: it glides, while machines and instruments hold theirs, and it has overtones, which whistles and sirens lack.
+A speech detector is trained on speech and misses some of them. A voice differs from hum, ringing and tunes in its
+pitch, which glides, whereas machines and instruments hold theirs; and it has overtones, unlike whistles and sirens.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def has_voice(waveform: Samples, *, on_progress: Callable[[float], None] = lambd
 
 
 def _pitches(samples: Values) -> tuple[Values, NDArray[np.bool_]]:
-    """Returns the pitch of each frame in Hz, and whether it is that of a sound with overtones."""
+    """Returns the pitch of each frame in Hz, and whether the frame is loud and periodic and has overtones."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
     frames = frames - frames.mean(axis=1, keepdims=True)
     powers = np.square(frames).mean(axis=1)
@@ -55,9 +55,9 @@ def _pitches(samples: Values) -> tuple[Values, NDArray[np.bool_]]:
     shape = np.fft.irfft(np.square(np.abs(np.fft.rfft(window, 2 * WINDOW))))[:WINDOW]
     correlations /= np.maximum(correlations[:, :1], 1e-12) * (shape / shape[0])
     shortest, longest = int(SPEECH_RATE / HIGHEST_HZ), int(SPEECH_RATE / LOWEST_HZ)
-    found = correlations[:, shortest : longest + 1]
-    peaks = found[:, 1:-1]
-    is_peak = (peaks >= found[:, :-2]) & (peaks >= found[:, 2:])
+    candidates = correlations[:, shortest : longest + 1]
+    peaks = candidates[:, 1:-1]
+    is_peak = (peaks >= candidates[:, :-2]) & (peaks >= candidates[:, 2:])
     heights = np.where(is_peak, peaks, -1.0)
     best = heights.max(axis=1, initial=-1.0)
     # The first peak that is nearly the highest: multiples of the period have peaks as well.
@@ -76,10 +76,10 @@ def _pitches(samples: Values) -> tuple[Values, NDArray[np.bool_]]:
 def _glides(pitches: Values, voiced: NDArray[np.bool_]) -> bool:
     """Returns whether the pitch changes steadily for ``GLIDE_FRAMES`` frames, by ``GLIDE`` or more."""
     steps = np.abs(np.diff(np.log2(pitches)))
-    together = voiced[1:] & voiced[:-1] & (steps < np.log2(1 + MAX_STEP))
+    is_steady = voiced[1:] & voiced[:-1] & (steps < np.log2(1 + MAX_STEP))
     if len(steps) < GLIDE_FRAMES:
         return False
-    runs = np.lib.stride_tricks.sliding_window_view(together, GLIDE_FRAMES).all(axis=1)
+    runs = np.lib.stride_tricks.sliding_window_view(is_steady, GLIDE_FRAMES).all(axis=1)
     tracks = np.lib.stride_tricks.sliding_window_view(np.log2(pitches), GLIDE_FRAMES + 1)
     low, high = np.percentile(tracks, [10, 90], axis=1)
     return bool((runs & (high - low > np.log2(1 + GLIDE))).any())

@@ -32,7 +32,7 @@ def choose_auto(settings: Settings) -> ResolvedModel:
     """Returns the best model that can be loaded, among those that ``auto`` may choose, or else the built-in model.
 
     Raises:
-        ModelNotFoundError: none can be loaded, and the built-in model is excluded by the settings or lacks PyTorch.
+        ModelNotFoundError: none can be loaded, and the settings exclude the built-in model or PyTorch is missing.
     """
     for card in (card for card in cards() if card.answers_auto):
         family = family_of(card.name, settings.models_dir)

@@ -1,6 +1,6 @@
 """Published models: the card of each, and which files of its repository have to be downloaded.
 
-Each family keeps the cards of its own models; ``families.cards`` lists all of them.
+Each family defines the cards of its models; ``families.cards`` lists all of them.
 """
 
 import json

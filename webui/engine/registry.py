@@ -70,7 +70,7 @@ class ModelRegistry:
         return family is not None and family.can_answer(name, self._settings)
 
     def file_states(self, name: str) -> FileStates:
-        """Returns the files in all folders in which a model's weights are searched; equal while none changes."""
+        """Returns the state of all files in the folders searched for a model's weights; equal until a file changes."""
         family = self._family_of(name)
         return file_states(folder for folder, _ in family.folders(name, self._settings)) if family else frozenset()
 
@@ -85,7 +85,7 @@ class ModelRegistry:
 
         Args:
             name: a model's name, or a repository ``owner/name`` of a model that any family can run. In the second
-                case the model's folder is ``owner--name``, and this is its name from then on.
+                case, ``owner--name`` is the name of the model's folder and of the model from then on.
             on_progress: called with the progress of the download.
             cancelled: called several times a second; the download ends when it returns True.
 
@@ -139,7 +139,7 @@ class ModelRegistry:
         if family is None:
             raise _unknown(name, self.names())
         request = self._request(name, family, runtime, on_progress)
-        _stated_sample_rate(name, family, request.located)  # fail before the seconds that loading takes
+        _stated_sample_rate(name, family, request.located)  # fail before loading, which takes seconds
         try:
             model = family.load(request)
         except ModuleNotFoundError as err:

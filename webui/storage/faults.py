@@ -1,4 +1,4 @@
-"""Translates operating system errors of writing into errors of this program."""
+"""Translates operating system errors that occur while writing into errors of this program."""
 
 import errno
 import shutil

@@ -243,7 +243,7 @@ class JobStore:
 
 
 def _stored(place: str) -> str | bytes:
-    """Returns a path as SQLite takes it: as bytes if it is not UTF-8."""
+    """Returns a path in a form that SQLite can store: as bytes if it is not UTF-8."""
     try:
         place.encode("utf-8")
     except UnicodeEncodeError:

@@ -19,7 +19,7 @@ from webui.storage.run_ids import DELETED_PREFIX, FOLDER
 from webui.units import BYTES_PER_GB, DAY_S
 
 SWEEP_S: Final = 600.0  # time between two sweeps
-MIN_AGE_S: Final = 60.0  # a younger result may not have been read yet; a younger deletion may be in progress
+MIN_AGE_S: Final = 60.0  # a younger result may not have been read yet, and a younger deletion may still be running
 
 log = logging.getLogger(__name__)
 

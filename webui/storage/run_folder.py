@@ -53,7 +53,7 @@ class RunDraft:
         return Spool(self.path, place=self._outputs_dir)
 
     def channel_spool(self) -> Spool:
-        """Returns an empty spool for one of several channels, which together take as much memory as one other spool."""
+        """Returns an empty spool for one of several channels, which together take as much memory as one spool."""
         return Spool(self.path, place=self._outputs_dir, memory_bytes=MEMORY_BYTES // MAX_CHANNEL_FILES)
 
     def embedding_rows(self, frames: int, dim: int, *, file_name: str = EMBEDDING_FILE) -> EmbeddingRows:
@@ -76,7 +76,7 @@ class RunDraft:
             try:
                 self.path.rename(target)
             except OSError as err:
-                # That folder may have been deleted since; on Windows EACCES also has other causes.
+                # The other folder may have been deleted since; on Windows, EACCES also has other causes.
                 if err.errno not in _TAKEN or (err.errno == errno.EACCES and not target.exists()):
                     raise
             else:

@@ -79,7 +79,7 @@ class RunIds:
             raise self._not_writable(folder, err) from err
         try:
             shutil.rmtree(renamed)
-        except FileNotFoundError:  # a retention sweep is deleting it too, as the rest of an interrupted deletion
+        except FileNotFoundError:  # a retention sweep took it for an interrupted deletion and is deleting it too
             pass
         except OSError as err:
             raise self._not_writable(folder, err) from err

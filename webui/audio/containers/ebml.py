@@ -11,7 +11,7 @@ SEGMENT: Final = 0x18538067
 
 
 def elements(source: Source, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Yields identifier, start and end of the content of each EBML element; one of unknown size ends at ``stop``."""
+    """Yields identifier, start and end of the content of each element; elements of unknown size end at ``stop``."""
     for _ in range(MAX_ELEMENTS):
         head = source.read_at(start, 12) if start < stop else b""
         id_bytes = 9 - head[0].bit_length() if head else 9

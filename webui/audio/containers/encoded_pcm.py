@@ -1,7 +1,7 @@
-"""Finds DTS and AC-3 in a WAV that calls its data PCM, as CDs, S/PDIF recorders and film tools write it.
+"""Finds DTS and AC-3 in a WAV whose header says PCM, as CDs, S/PDIF recorders and film tools write it.
 
-Decoded as PCM it is loud noise. A sync word alone proves nothing, because four bytes of any value occur in PCM: several
-headers must follow each other at the distance that they state.
+Decoded as PCM, such data is loud noise. One sync word is no proof, because any four bytes occur in PCM: several headers
+must follow each other at the distances that they state.
 """
 
 import itertools
@@ -17,8 +17,8 @@ MAX_CANDIDATES: Final = 200
 PCM_TAGS: Final = (1, 0xFFFE)
 _HEADER_BYTES: Final = 16
 
-# Sync words as they stand in the file. DTS has 16 or 14 bits in a word of 16; bursts are those of IEC 61937, in samples
-# of 16, 24 and 32 bits.
+# Sync words in the byte order of the file. DTS uses 16 or 14 bits of each 16-bit word; bursts are those of IEC 61937,
+# in samples of 16, 24 and 32 bits.
 _DTS_16: Final = (b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80")
 _DTS_14: Final = (b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8")
 _BURSTS: Final = (
@@ -34,7 +34,7 @@ _DTS_RATES: Final = frozenset({1, 2, 3, 6, 7, 8, 11, 12, 13})
 
 
 def encoded_kind(source: Source) -> str | None:
-    """Returns the name of the codec whose data a WAV calls PCM (``"DTS"``); None for real PCM and other files."""
+    """Returns the codec (``"DTS"``) of the data in a WAV whose header says PCM; None for real PCM and other files."""
     if source.head[:4] not in (b"RIFF", b"RF64", b"BW64"):
         return None
     align = 0
@@ -59,7 +59,7 @@ def _kind_of(data: bytes, align: int) -> str | None:
 
 
 def _follow_each_other(data: bytes, sync: bytes, align: int) -> bool:
-    """Returns whether there are ``MIN_SYNCS`` headers, each at a distance from the next that it allows."""
+    """Returns whether there are ``MIN_SYNCS`` headers, each at a distance to the next that its fields allow."""
     for start in itertools.islice(occurrences(data, sync), MAX_CANDIDATES):
         at, count = start, 0
         while distances := _distances(data, at, sync, align):
@@ -74,7 +74,7 @@ def _follow_each_other(data: bytes, sync: bytes, align: int) -> bool:
 
 
 def _distances(data: bytes, at: int, sync: bytes, align: int) -> tuple[int, ...]:
-    """Returns the distances to the next frame that a header allows; none if it isn't one."""
+    """Returns the distances to the next frame that a header allows; empty if the bytes are not a header."""
     header = data[at : at + _HEADER_BYTES]
     if len(header) < _HEADER_BYTES:
         return ()
@@ -98,7 +98,7 @@ def _dts_distances(header: bytes, *, bits: int, little: bool, align: int) -> tup
     if blocks < 6 or size < 96 or rate not in _DTS_RATES:
         return ()
     stored = -(-size * 16 // bits)
-    in_time = blocks * 32 * align  # the frame fills the time that it lasts
+    in_time = blocks * 32 * align  # padded to the size of PCM of the same duration
     return tuple({distance for distance in (in_time, stored + (stored & 1)) if distance >= stored})
 
 
@@ -111,7 +111,7 @@ def _ac3_distances(data: bytes, at: int, *, little: bool) -> tuple[int, ...]:
     words = (kbit * 2, kbit * 96_000 // 44_100 + (code & 1), kbit * 3)[rate]
     frame = data[at : at + 2 * words]
     frame = _swapped(frame) if little else frame
-    protected = (words >> 1) + (words >> 3)  # 16-bit words that the first checksum covers, with the sync word
+    protected = (words >> 1) + (words >> 3)  # 16-bit words from the sync word to the end of the first checksum
     return (2 * words,) if len(frame) == 2 * words and _crc16(frame[2 : 2 * protected]) == 0 else ()
 
 

@@ -7,7 +7,7 @@ from webui.audio.source import Source
 
 TAIL_BYTES: Final = 1 << 17
 STREAMINFO_AT: Final = 8
-_SYNCS: Final = (b"\xff\xf8", b"\xff\xf9")  # equal frames, counted; or frames of several sizes, with their first sample
+_SYNCS: Final = (b"\xff\xf8", b"\xff\xf9")  # numbered by frame (equal sizes), or by first sample (varying sizes)
 _HEADER_BYTES: Final = 16  # the longest header
 _NUMBER_AT: Final = 4
 

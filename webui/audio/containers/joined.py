@@ -28,7 +28,7 @@ _MATROSKA: Final = frozenset({"mkv", "webm"})
 _MATROSKA_START: Final = HEADER.to_bytes(4, "big")
 _RIFF: Final = frozenset({"wav", "rf64"})
 _FILLERS: Final = (0xEC, 0xBF)  # void, checksum
-_STREAMINFO: Final = (b"\x00\x00\x00\x22", b"\x80\x00\x00\x22")  # the block that every FLAC begins with
+_STREAMINFO: Final = (b"\x00\x00\x00\x22", b"\x80\x00\x00\x22")  # the first block of every FLAC
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class JoinedParts:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """The place of one recording: its pieces, and the positions where it can end (with and without a padding byte)."""
+    """The recordings of one file, each as pieces, and the positions where the file can end (with padding or not)."""
 
     recordings: tuple[tuple[range, ...], ...]
     ends: tuple[int, ...]
@@ -55,7 +55,7 @@ class _File:
 def split_joined(source: Source, container: str | None) -> JoinedParts:
     """Returns the recordings in a file, of which only the first would be decoded otherwise.
 
-    What follows the first recording is read if it has the same container.
+    Later recordings are found only if they have the same container as the first.
     """
     if container == "ogg":
         links = ogg_links(source)
@@ -105,7 +105,7 @@ def _walk(source: Source, container: str | None, find_end: Callable[[Source], _F
 
 
 def _next_start(source: Source, container: str | None, ends: tuple[int, ...]) -> int:
-    """Returns the position of what follows a recording, after tags and padding."""
+    """Returns the position of the data after a recording, behind tags and padding."""
     for end in ends:
         if end < source.size_bytes and _same_kind(detect_container(source.read_at(end, 64)), container):
             return end
@@ -124,7 +124,7 @@ def _same_kind(found: str | None, expected: str | None) -> bool:
 
 
 def _chunk_file(source: Source) -> _File | None:
-    """Returns the place of a WAV, RF64, AIFF or CAF file; a chunk of samples after the first is a recording too."""
+    """Returns the extent of a WAV, RF64, AIFF or CAF file; each further chunk of samples is a separate recording."""
     magic = source.head[:4]
     first: tuple[int, int] | None = None  # the start and the end of the first chunk of samples
     others: list[range] = []
@@ -168,10 +168,10 @@ def _au_file(source: Source) -> _File | None:
 
 
 def _mp4_file(source: Source) -> _File | None:
-    """Returns the place of an MP4 file.
+    """Returns the extent of an MP4 file.
 
-    In one that consists of fragments, the header can stand before every fragment; only one that is followed by an
-    earlier time begins another recording.
+    In a file that consists of fragments, the header can be repeated before every fragment. A repeated header begins
+    another recording only if the time of the fragment after it is not later than those before.
     """
     end, last_time = 0, -1
     has_samples = False
@@ -194,7 +194,7 @@ def _mp4_file(source: Source) -> _File | None:
 
 
 def _fragment_time(source: Source, fragment: Box) -> int:
-    """Returns the time at which a fragment begins, in units of its track; -1 if it doesn't state it."""
+    """Returns the time at which a fragment begins, in units of its track; -1 if it states none."""
     head = source.read_at(fragment.start, 512)
     at = head.find(b"tfdt")
     size = 8 if at >= 0 and head[at + 4 : at + 5] == b"\1" else 4
@@ -202,14 +202,14 @@ def _fragment_time(source: Source, fragment: Box) -> int:
 
 
 def _matroska_file(source: Source) -> _File | None:
-    """Returns the place of a Matroska file; if the length of its segment is open, the next file is searched for."""
+    """Returns the extent of a Matroska file; if its segment has an unknown length, the next file is searched for."""
     position, has_segment = 0, False
     for identifier, start, end in elements(source, 0, source.size_bytes):
         if identifier == HEADER and has_segment:
             break
         if identifier == SEGMENT:
             has_segment = True
-            if source.read_at(start - 1, 1) == b"\xff" and end == source.size_bytes:  # the size of an open segment
+            if source.read_at(start - 1, 1) == b"\xff" and end == source.size_bytes:  # a segment of unknown size
                 found = itertools.islice(find_all(source, _MATROSKA_START, start=start), MAX_CANDIDATES)
                 end = next((at for at in found if _starts_matroska(source, at)), end)
         elif identifier not in (HEADER, *_FILLERS):

@@ -19,7 +19,7 @@ _OVERLAP_BYTES: Final = 16  # the longest field that is read: name, version, siz
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The place of a box.
+    """The position of a box.
 
     Attributes:
         name: its four letters.
@@ -35,7 +35,7 @@ class Box:
 
 
 def top_level_boxes(source: Source) -> Iterator[Box]:
-    """Yields the boxes of the file in order, up to the first one that is none."""
+    """Yields the boxes of the file in order, up to the first position that has no valid box."""
     return boxes(source, 0, source.size_bytes)
 
 

@@ -8,18 +8,18 @@ from webui.audio.source import Source
 
 OGG_PAGE: Final = b"OggS"
 OGG_TABLE_AT: Final = 26  # offset of the segment table: the number of segments, then the length of each
-MAX_PAGES: Final = 1_000_000  # more are not looked at: eleven hours of pages of 40 ms
+MAX_PAGES: Final = 1_000_000  # the rest is ignored: eleven hours of pages of 40 ms
 MAX_LINKS: Final = 10_000
 _HEAD_BYTES: Final = OGG_TABLE_AT + 1 + 255
 _ID_BYTES: Final = 64  # the longest identification header without a picture
 _IS_FIRST: Final = 2
 _NO_GRANULE: Final = b"\xff" * 8
-_KIND_BYTES: Final = {b"\x01vorb": 16, b"OpusH": 10}  # codec, channels and, for Vorbis, the rate; of others the codec
+_KIND_BYTES: Final = {b"\x01vorb": 16, b"OpusH": 10}  # codec, channels and, for Vorbis, the rate
 
 
 @dataclass(slots=True)
 class OggLink:
-    """One link of a chained file, or the whole of another.
+    """One link of a chained file, or a whole file that is not chained.
 
     Attributes:
         start: position of its first page.
@@ -61,8 +61,8 @@ def ogg_links(source: Source) -> list[OggLink]:
 def needs_splitting(links: list[OggLink]) -> bool:
     """Returns whether a chain must be read link by link.
 
-    FFmpeg reads a chain as one recording, but takes a serial number that comes again for the same stream, and keeps to
-    the first link's codec, rate and channels.
+    FFmpeg reads a chain as one recording, but treats links with the same serial number as one stream, and keeps the
+    codec, rate and channels of the first link.
     """
     serials = [serial for link in links for serial in link.headers]
     kinds = {tuple(_kind(header) for header in link.headers.values()) for link in links}

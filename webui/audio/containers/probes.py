@@ -52,8 +52,8 @@ def is_cut_off(source: Source, container: str | None) -> bool:
 def has_mp3_index(source: Source) -> bool:
     """Returns whether an MP3 begins with a Xing or Info frame, which contains the true number of frames.
 
-    Without such a frame, the length of an MP3 is an estimate from its bit rate; also if the frame states a much smaller
-    size than the file has, since another file was joined to it.
+    Without such a frame, the length of an MP3 is an estimate from its bit rate. The frame does not count if it states a
+    much smaller size than that of the file, because another file was then joined to it.
     """
     frame = source.read_at(0, MP3_FRAME_BYTES)
     at = max(frame.find(b"Xing"), frame.find(b"Info"))

@@ -1,7 +1,7 @@
-"""Samples without a header: reads them in a stated format, and recognises files that look like them.
+"""Samples without a header: reads them in a given format, and recognises files that look like them.
 
-A telephone exchange stores calls as bare A-law or mu-law, other devices as bare PCM. Nothing in such a file states its
-format, so it is read only in one that the user states. The samples get the header of a WAV and are decoded as one.
+Telephone exchanges store calls as bare A-law or mu-law, other devices as bare PCM. Nothing in such a file states its
+format, so it is read only in a format that the user states. The samples get the header of a WAV and are decoded as one.
 """
 
 import struct
@@ -34,9 +34,9 @@ MAX_WINDOWS: Final = 24  # spread over the file
 MIN_WINDOWS: Final = 3  # with sound
 MIN_BYTES: Final = 8_000  # half a second of 16-bit samples at 8 kHz, a second of A-law
 MIN_CORRELATION: Final = 0.6  # of a sample with the one before; of random bytes it is below 0.1
-MAX_OFFSET: Final = 0.3  # mean over root mean square; text has all its bytes on one side
-CHANNEL_MARGIN: Final = 0.02  # by which stereo must be more like sound than mono
-RARE_MARGIN: Final = 0.1  # two channels of 16 bits are also like one of 32 bits
+MAX_OFFSET: Final = 0.3  # mean over root mean square; all bytes of text are on one side of zero
+CHANNEL_MARGIN: Final = 0.02  # by which the correlation of stereo must exceed that of mono
+RARE_MARGIN: Final = 0.1  # 16-bit stereo also looks like 32-bit mono
 PHONE_RATE, SPEECH_RATE = 8_000, 16_000
 _Samples = NDArray[np.floating[Any]]
 
@@ -61,10 +61,10 @@ def reject_headerless(source: Source) -> None:
 
 
 def likely_format(source: Source) -> Headerless | None:
-    """Returns the format in which a file without a header is most like sound; None if it is like sound in none.
+    """Returns the format in which a file without a header looks most like sound; None if there is no such format.
 
-    Neighbouring samples of sound are similar. In any other format than its own, sound is noise, as are compressed and
-    random data; text is similar to itself but lies on one side of zero.
+    Neighbouring samples of sound are similar. Sound that is read in a wrong format is noise, as are compressed and
+    random data; neighbouring bytes of text are similar, but all on one side of zero.
     """
     if source.size_bytes < MIN_BYTES:
         return None
@@ -86,7 +86,7 @@ def likely_format(source: Source) -> Headerless | None:
 
 def _likeness(windows: list[_Samples], channels: int) -> float:
     """Returns the median correlation of a sample with the one before in the same channel; 0 if it can't be sound."""
-    found = []
+    correlations = []
     sums = squares = 0.0
     for samples in windows:
         if not np.isfinite(samples).all() or np.abs(samples).max() > 8.0:
@@ -96,11 +96,11 @@ def _likeness(windows: list[_Samples], channels: int) -> float:
         centred = samples - samples.mean()
         energy = float(np.sum(centred**2))
         if len(np.unique(samples)) > 16 and energy > 0:  # not silence
-            found.append(float(np.sum(centred[channels:] * centred[:-channels])) / energy)
+            correlations.append(float(np.sum(centred[channels:] * centred[:-channels])) / energy)
     mean, level = sums / len(windows), (squares / len(windows)) ** 0.5
-    if len(found) < MIN_WINDOWS or abs(mean) > MAX_OFFSET * level:
+    if len(correlations) < MIN_WINDOWS or abs(mean) > MAX_OFFSET * level:
         return 0.0
-    return float(np.median(found))
+    return float(np.median(correlations))
 
 
 def _is_utf8(window: bytes) -> bool:

@@ -1,7 +1,7 @@
 """Reads the channels, rate and length from the headers of the chunk formats (WAV, RF64, AIFF, CAF).
 
 The decoders silently correct a length that is too great, and report all invalid headers with the same error. With the
-header's own values, a truncated recording differs from a complete one, and zero channels from an unknown codec.
+values of the header, a truncated recording can be told from a complete one, and zero channels from an unknown codec.
 """
 
 import struct
@@ -82,7 +82,7 @@ def read_chunk_header(source: Source) -> ChunkHeader | None:
 
 
 def chunks(source: Source, magic: bytes) -> Iterator[Chunk]:
-    """Yields the chunks in order, until one reaches beyond the end of the file."""
+    """Yields the chunks in order, the last of which may extend beyond the end of the file."""
     heads = {b"RIFF": "<4sI", b"RF64": "<4sI", b"BW64": "<4sI", b"RIFX": ">4sI", b"FORM": ">4sI", b"caff": ">4sq"}
     if magic not in heads:
         return

@@ -1,4 +1,4 @@
-"""Completes the format chunk of a WAV that lacks its last fields, which the decoders would take from what follows."""
+"""Completes a WAV format chunk without its last fields, which the decoders would read from the bytes after it."""
 
 import struct
 from typing import Final
@@ -39,7 +39,7 @@ def _completed(source: Source, chunk: Chunk) -> Source:
 
 
 def _fields(body: bytes, order: str) -> tuple[int, int, int, int, int, int] | None:
-    """Returns the fields of a complete chunk; None if those that are there contradict each other."""
+    """Returns the fields of a complete chunk; None if the fields that it has contradict each other."""
     if len(body) < MIN_BYTES:
         return None
     tag, channels, rate, byte_rate = struct.unpack_from(order + "HHII", body)

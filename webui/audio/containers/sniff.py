@@ -36,8 +36,8 @@ _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (4, b"wide", "mov"),
 )
 _IFF_STARTS: Final = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM")
-WITHOUT_MAGIC: Final = frozenset({"ac3", "dts", "gsm", "ts"})  # few bytes tell these from samples
-_TS_PACKETS: Final = (188, 192, 204)  # bytes; with a time stamp in front; with error correction behind
+WITHOUT_MAGIC: Final = frozenset({"ac3", "dts", "gsm", "ts"})  # samples can begin with the same few bytes
+_TS_PACKETS: Final = (188, 192, 204)  # bytes: plain, with a timestamp before the packet, with error correction after it
 _TS_SYNC: Final = 0x47
 _MIN_TS_PACKETS: Final = 5
 _GSM_FRAME_BYTES: Final = 33
@@ -75,8 +75,8 @@ def _is_transport_stream(head: bytes) -> bool:
 
 
 def _is_gsm(head: bytes) -> bool:
-    """Returns whether frames of GSM 06.10, which have no header but a mark of four bits each, fill the head."""
+    """Returns whether frames of GSM 06.10, which have no header except a mark of four bits, fill the head."""
     marks = [byte >> 4 for byte in head[::_GSM_FRAME_BYTES]]
     others = [byte >> 4 for at, byte in enumerate(head) if at % _GSM_FRAME_BYTES]
-    right = marks.count(0xD) >= 0.9 * len(marks) and others.count(0xD) < 0.25 * len(others)
-    return len(marks) >= _MIN_GSM_FRAMES and right
+    is_marked = marks.count(0xD) >= 0.9 * len(marks) and others.count(0xD) < 0.25 * len(others)
+    return len(marks) >= _MIN_GSM_FRAMES and is_marked

@@ -1,7 +1,7 @@
 """Finds the tags of music players in and around a recording: ID3v2, ID3v1, APE.
 
-A tag is skipped by the length that it states. It can be several megabytes long, because it contains the cover, and it
-can be in front of any format.
+A tag is skipped by the length that it states. It can be several megabytes long, because it may contain the cover. Any
+format can begin with a tag.
 """
 
 import itertools
@@ -45,7 +45,7 @@ def _after_padding(source: Source, end: int) -> int:
 
 
 def without_inner_tags(source: Source) -> Source:
-    """Returns the source without the tags between MPEG frames or FLACs and at the end, which joined files have."""
+    """Returns the source without the tags between MPEG frames or FLACs and at the end, as in joined files."""
     removed = list(_tags_between_frames(source))
     if not removed:
         return source
@@ -55,7 +55,7 @@ def without_inner_tags(source: Source) -> Source:
 
 
 def id3v2_end(source: Source, position: int) -> int | None:
-    """Returns the position after the ID3v2 tag at ``position``; None if there is none, or a part of one."""
+    """Returns the position after the ID3v2 tag at ``position``; None if there is no complete tag."""
     head = source.read_at(position, ID3_HEAD_BYTES)
     if len(head) < ID3_HEAD_BYTES or head[:3] != b"ID3" or not 2 <= head[3] <= 4 or head[4] == 0xFF:
         return None
@@ -79,7 +79,7 @@ def tag_end(source: Source, position: int) -> int | None:
 
 
 def skip_zeros(source: Source, position: int, longest: int = MAX_PADDING_BYTES) -> int:
-    """Returns the position of the first byte from ``position`` that is not zero, or ``position`` if it is too far."""
+    """Returns the position of the first byte from ``position`` that is not zero; ``position`` after too many zeros."""
     at = position
     while at < source.size_bytes and at - position <= longest:
         block = source.read_at(at, min(_BLOCK_BYTES, longest + 1))
@@ -98,7 +98,7 @@ def find_all(source: Source, *needles: bytes, start: int = 0) -> Iterator[int]:
     while block := source.read_at(start, _BLOCK_BYTES):
         data = before + block
         offset = start - len(before)
-        # A needle that ends within the bytes that are looked at again was found in the block before.
+        # A needle that ends within the overlap was already found in the block before.
         found = {at for needle in needles for at in occurrences(data, needle) if at + len(needle) > len(before)}
         yield from (offset + at for at in sorted(found))
         before = data[max(0, len(data) - longest + 1) :]
@@ -141,7 +141,7 @@ def _is_id3v1(head: bytes) -> bool:
 
 
 def _ape_tag(head: bytes, position: int) -> range | None:
-    """Returns the place of the APE tag whose header or footer is at ``position``."""
+    """Returns the extent of the APE tag whose header or footer is at ``position``."""
     if len(head) < APE_HEAD_BYTES or not head.startswith(APE_MAGIC):
         return None
     size, flags = int.from_bytes(head[12:16], "little"), int.from_bytes(head[20:24], "little")

@@ -12,7 +12,7 @@ class JoinedReader:
     """Reads several recordings as one; see ``AudioReader`` for the attributes.
 
     Args:
-        parts: the recordings, each a whole file of its own.
+        parts: the recordings, each as a separate file.
         open_reader: opens one of them.
 
     Raises:

@@ -2,7 +2,7 @@
 
 Only containers that hold their own samples are allowed. Playlists and concat scripts are texts that name other files;
 FFmpeg would recognise them under any file name and open the files they name. A container of ``DETECTED_FORMATS`` is
-opened only if its own bytes were found at the start of the file as well.
+opened only if its magic bytes were also found at the start of the file.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ DETECTED_FORMATS: Final = {  # FFmpeg's demuxers, by the container that was dete
     "dts": "dts",
     "voc": "voc",
 }
-MAX_NEW_STREAMS: Final = 128  # where streams can begin anywhere in a file: PyAV 18.1 looks them up without a check
-_AMBIGUOUS: Final = frozenset({"ac3", "gsm", "ts"})  # FFmpeg must recognise these as well: few bytes tell them apart
+MAX_NEW_STREAMS: Final = 128  # for formats whose streams can begin anywhere: PyAV 18.1 does not check their index
+_AMBIGUOUS: Final = frozenset({"ac3", "gsm", "ts"})  # FFmpeg must recognise these too: their magic bytes are few
 _WITHOUT_HEADER: Final = frozenset({"flv", "ts", "mpg"})
 _OPEN_OPTIONS: Final = {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist": "none"}
 _SHORT_NAMES: Final = {"mov": "mp4", "matroska": "mkv", "amrnb": "amr", "amrwb": "amr"}
@@ -113,9 +113,9 @@ class PyavReader:
         return max(0.0, length_s - max(0.0, start_s))
 
     def blocks(self) -> Iterator[Block]:
-        """Yields the blocks in order, with silence where the timestamps leave a gap.
+        """Yields the blocks in order, with silence where the timestamps have gaps.
 
-        Parts that can't be decoded are left out, or silent; ``failure`` is the first error.
+        Parts that can't be decoded are left out or replaced by silence; ``failure`` is the first error.
         """
         pending: list[FloatArray] = []
         values, shape = 0, (0, 0)
@@ -148,7 +148,7 @@ class PyavReader:
             except (av.FFmpegError, ValueError) as err:  # the rest of the container is invalid
                 self.failure = self.failure or err
                 return
-            except IndexError:  # PyAV fails to flush a stream that began late; the chosen one was flushed before it
+            except IndexError:  # PyAV fails to flush a stream that began late; the chosen one is flushed by then
                 return
             if packet is None:
                 return
@@ -222,7 +222,7 @@ def _start_s(container: InputContainer) -> float | None:
 
 
 def _choose_stream(container: InputContainer, track: int | None, file_name: str) -> AudioStream:
-    """Returns the stream of a track, or the best of those that can be decoded; no other stream is read then."""
+    """Returns the stream of a track, or the best of those that can be decoded; the others are discarded."""
     from av.stream import Discard
 
     streams = container.streams
@@ -244,7 +244,7 @@ def _choose_stream(container: InputContainer, track: int | None, file_name: str)
 
 
 def _decodable(streams: Sequence[AudioStream]) -> list[AudioStream]:
-    """Returns the streams whose codec is known, those that the file marks as default first."""
+    """Returns the streams whose codec is known, default streams first."""
     from av.stream import Disposition
 
     known = [stream for stream in streams if stream.codec_context is not None]

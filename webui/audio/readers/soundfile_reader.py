@@ -35,7 +35,7 @@ _CODECS: Final = {
     "ALAC_32": "alac",
 }
 _BIG_ENDIAN_BY_DEFAULT: Final = frozenset({"AIFF", "CAF", "AU"})
-_DECLARING: Final = frozenset({"flac", "ogg"})  # for others libsndfile corrects the length to that of the data
+_DECLARING: Final = frozenset({"flac", "ogg"})  # for other formats, libsndfile corrects the length to that of the data
 _LENGTH_UNKNOWN: Final = 1 << 48  # libsndfile states the largest integer for a FLAC without a length
 
 

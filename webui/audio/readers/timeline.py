@@ -11,7 +11,7 @@ MIN_GAP_S: Final = 0.1  # smaller differences are jitter of the timestamps, or p
 
 
 class Timeline:
-    """Finds the silence that is needed before each frame, so that it starts at the time that its timestamp states.
+    """Finds the silence that is needed before each frame, so that it starts at the time of its timestamp.
 
     A frame that starts less than 0.1 s late follows the one before without silence. A timestamp that goes backwards
     starts a new time axis at the current position, because joined and chained recordings start again at zero.
@@ -30,11 +30,11 @@ class Timeline:
         self.silence = Silence()
 
     def gap_before(self, timestamp_s: float | None, *, damaged: bool) -> float:
-        """Returns the seconds of silence before a frame, and counts them.
+        """Returns the seconds of silence before a frame, and adds them to ``silence``.
 
         Args:
             timestamp_s: timestamp of the frame in seconds; None if it has none.
-            damaged: whether anything between the frame and the one before could not be decoded.
+            damaged: whether packets between this frame and the one before could not be decoded.
         """
         if timestamp_s is None:
             return 0.0

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from webui.arrays import FloatArray
 from webui.audio.options import MAX_SEPARATE_CHANNELS
 
-WINDOW_S: Final = 0.1  # length of audio whose level is compared: shorter than a syllable's pause, longer than a period
-MAX_WINDOWS: Final = 36_000  # of the first hour; the memory does not grow afterwards
+WINDOW_S: Final = 0.1  # length of audio per level: shorter than the pause of a syllable, longer than a period
+MAX_WINDOWS: Final = 36_000  # an hour; later windows are skipped, to bound the memory
 LOWEST_POWER: Final = 1e-12  # -120 dBFS
 
 Array = NDArray[np.float64]
@@ -59,7 +59,7 @@ class ChannelMeter:
         self._rest = np.empty((0, channels), dtype=np.float32)  # samples that don't fill a window yet
 
     def add(self, samples: FloatArray, mono: FloatArray) -> None:
-        """Adds samples, ``(samples, channels)``, and their mean, ``(samples,)``; another channel count is left out."""
+        """Adds samples, ``(samples, channels)``, and their mean; skips samples with another channel count."""
         if samples.shape[1] != self._channels:
             return
         columns = np.ascontiguousarray(samples.T)

@@ -21,7 +21,7 @@ class LevelMeter:
     def __init__(self) -> None:
         self._loudest = 0.0  # variance
         self._rest = np.empty(0, dtype=np.float32)  # samples that don't fill 25 ms yet
-        self._tail = np.empty(0, dtype=np.float32)  # the last 25 ms, which may not begin where a piece begins
+        self._tail = np.empty(0, dtype=np.float32)  # the last 25 ms, which may overlap two pieces
 
     def add(self, samples: FloatArray) -> None:
         """Adds samples, ``(samples,)``, at least one."""

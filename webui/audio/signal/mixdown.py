@@ -1,6 +1,6 @@
 """Checks the blocks of a reader and mixes them down to mono waveforms; on request, every channel is kept too.
 
-One waveform is at 16 kHz; it is saved, played back and searched for speech. A model with another rate gets a second
+One waveform is at 16 kHz, for saving, playback and speech detection. A model with another rate gets a second
 one, resampled from the source in the same pass: a 24 kHz model keeps the frequencies that 16 kHz can't represent, and
 the input of an 8 kHz model is filtered only once. The same holds for each channel that is kept.
 """
@@ -105,7 +105,7 @@ def downmix_and_resample(
     Raises:
         AudioTooLongError: the recording is longer than the limit.
         AudioDecodeError: a sample is NaN or infinite, or the sample rate or channel count is implausible, or the
-            recording lacks the chosen channel, or has too many to keep every one.
+            recording lacks the chosen channel, or has too many channels to keep each of them.
         OutputError: a store can't hold the samples.
     """
     mixdown = _Mixdown(
@@ -265,7 +265,7 @@ class _Mixdown:
             self._keep(channels)
 
     def _keep(self, channels: int) -> None:
-        """Prepares to keep every channel; the only one of a mono recording is the mix."""
+        """Prepares to keep every channel; the only channel of a mono recording is the mix."""
         if channels > MAX_SEPARATE_CHANNELS:
             raise AudioDecodeError(
                 "audio.too_many_channels", found=self._file_name, channels=channels, expected_max=MAX_SEPARATE_CHANNELS

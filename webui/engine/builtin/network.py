@@ -111,7 +111,7 @@ class ImageBlock(nn.Module):
 
         Args:
             x: the input.
-            step: dilation in time: the strides that earlier layers were to apply, multiplied; 1 if they applied them.
+            step: dilation in time: product of the strides that earlier layers did not apply; 1 if they applied them.
             downsample: whether to apply the stride in time.
         """
         y = F.conv2d(
@@ -247,13 +247,13 @@ class BuiltinNetwork(nn.Module):
         members = cast("Sequence[MemberNetwork]", self.members)
         mlps = cast("Sequence[StatisticsMember]", self.counting)
         features = [member.group_features(mel, pitch) for member in members]
-        logits = [member.head(own) for member, own in zip(members, features, strict=True)]
+        logits = [member.head(values) for member, values in zip(members, features, strict=True)]
         if mlps:
             statistics = mlps[0].statistics(mel, pitch)  # the same for all of them
             features += [mlp.features_of(statistics) for mlp in mlps]
-            logits += [mlp.head(own) for mlp, own in zip(mlps, features[len(members) :], strict=True)]
+            logits += [mlp.head(values) for mlp, values in zip(mlps, features[len(members) :], strict=True)]
         share = self.config.statistics_share
-        means = [torch.stack(kind).mean(0) for kind in (logits[: len(members)], logits[len(members) :]) if kind]
+        means = [torch.stack(part).mean(0) for part in (logits[: len(members)], logits[len(members) :]) if part]
         mean = means[0] if len(means) == 1 else (1 - share) * means[0] + share * means[1]
         return (
             mean.repeat_interleave(group, dim=1)[:, :frames],

@@ -94,8 +94,8 @@ class LocalStatistics(nn.Module):
         bands = torch.unflatten(mel, 1, (BANDS, -1)).mean(2)  # (B, BANDS, T)
         smooth = [bands, *(_moving_mean(bands, scale) for scale in SCALES)]
         modulations = torch.cat([fine - coarse for fine, coarse in pairwise(smooth)], dim=1)
-        throughout = torch.cat([modulations, loudness, _step(loudness).abs()], dim=1)
-        means, deviations = self._weighted_statistics(throughout, uniform)
+        all_frames = torch.cat([modulations, loudness, _step(loudness).abs()], dim=1)
+        means, deviations = self._weighted_statistics(all_frames, uniform)
         modulation_std = deviations[:, :-2]
         level = [deviations[:, -2:-1], loudness_std, means[:, -1:]]
         spectrum = [mel_mean, mel_std, mel_step, cepstra_std, deltas_std, pitch_mean, pitch_std]

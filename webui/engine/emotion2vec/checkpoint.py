@@ -41,8 +41,8 @@ _BLOCK: Final = {
 _PART: Final = "|".join(re.escape(name) for name in _BLOCK)
 # published name -> name in webui.engine.emotion2vec.network
 _RENAMES: Final = tuple(
-    (re.compile(pattern), ours)
-    for pattern, ours in (
+    (re.compile(pattern), network_name)
+    for pattern, network_name in (
         (rf"{_AUDIO}\.local_encoder\.conv_layers\.(\d+)\.0\.weight", "wave.{}.conv.weight".format),
         (rf"{_AUDIO}\.local_encoder\.conv_layers\.(\d+)\.2\.1\.(weight|bias)", "wave.{}.norm.{}".format),
         (rf"{_AUDIO}\.project_features\.1\.(weight|bias)", "project_norm.{}".format),
@@ -170,9 +170,9 @@ def match_tensors(tensors: Mapping[str, Tensor], network: Emotion2vec, *, file_n
     unexpected: list[str] = []
     dropped: list[str] = []
     for name, tensor in tensors.items():
-        ours = rename(name)
-        if ours in expected:
-            found[ours] = tensor
+        network_name = rename(name)
+        if network_name in expected:
+            found[network_name] = tensor
         else:
             (dropped if _TRAINING.fullmatch(name) else unexpected).append(name)
     missing = [name for name in expected if name not in found]
@@ -196,10 +196,10 @@ def match_tensors(tensors: Mapping[str, Tensor], network: Emotion2vec, *, file_n
 
 def rename(published: str) -> str:
     """Returns the name in the network for a published tensor name; unknown names are returned unchanged."""
-    for pattern, ours in _RENAMES:
+    for pattern, network_name in _RENAMES:
         match = pattern.fullmatch(published)
         if match:
-            return ours(*match.groups())
+            return network_name(*match.groups())
     return published
 
 

@@ -56,8 +56,8 @@ def convert_checkpoint(
     published = read_published(pickle_path)
     with torch.device("meta"):
         network = Emotion2vec(info.config)
-    ours = match_tensors(published, network, file_name=pickle_path.name)
-    kept = {name: ours[rename(name)].contiguous() for name in published if rename(name) in ours}
+    network_tensors = match_tensors(published, network, file_name=pickle_path.name)
+    kept = {name: network_tensors[rename(name)].contiguous() for name in published if rename(name) in network_tensors}
     for name, tensor in kept.items():
         if not torch.isfinite(tensor).all():
             raise CheckpointError("checkpoint.not_finite", file=pickle_path.name, name=name)

@@ -58,7 +58,7 @@ class CudaGraphCache:
         return -(-samples // STEP_SAMPLES) * STEP_SAMPLES
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Returns features and logits, or None if there is no graph for this length, as for its first window."""
+        """Returns features and logits, or None if there is no graph for this length yet."""
         length = inputs[0].shape[1]
         if not self._enabled or length > MAX_SAMPLES:
             return None

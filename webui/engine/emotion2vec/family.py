@@ -243,8 +243,8 @@ class Emotion2vecFamily(ExportingFamily):
     def _exported_paths(self, name: str, precision: Precision, settings: Settings) -> list[Path]:
         """Returns where the exported model may be stored.
 
-        Without PyTorch, where nothing can be exported, the default precision stands for any: int8, which such devices
-        usually have, comes before fp16.
+        Without PyTorch nothing can be exported, so the default precision then stands for any exported one; int8, which
+        such devices usually have, comes before fp16.
         """
         is_any = precision is Precision.FP32 and not has_torch()
         names = [checkpoint_files.exported_name(one) for one in (_ANY_EXPORT if is_any else (precision,))]

@@ -1,8 +1,8 @@
 """Adapts FunASR to ``EmotionModel``; it is the reference implementation that the native engine is compared with.
 
-This module contains the side effects of FunASR: it prints to stdout, configures logging, seeds the global random number
-generators, sets the number of threads, reports missing tensors only on stdout, silently uses the CPU if there is no
-GPU, and is not re-entrant. Importing it takes seconds.
+This module isolates the side effects of FunASR, which prints to stdout, configures logging, seeds the global random
+number generators, sets the number of threads, reports missing tensors only on stdout, silently uses the CPU if there is
+no GPU, and is not re-entrant. Importing it takes seconds.
 """
 
 import io
@@ -164,21 +164,21 @@ class FunasrModel(Emotion2vecSizes):
 
     def _features(self, window: Window) -> FloatArray:
         samples = np.ascontiguousarray(window.samples, dtype=np.float32)
-        own = (float(samples.mean(dtype=np.float64)), float(samples.var(dtype=np.float64)))
-        whole = np.allclose(own, (window.mean, window.variance), rtol=STATISTICS_TOLERANCE, atol=1e-9)
+        statistics = (float(samples.mean(dtype=np.float64)), float(samples.var(dtype=np.float64)))
+        is_whole = np.allclose(statistics, (window.mean, window.variance), rtol=STATISTICS_TOLERANCE, atol=1e-9)
         normalizes = bool(self._pipeline.model.cfg.normalize)
-        if normalizes and not whole:  # FunASR would normalise part of a recording by the statistics of that part
+        if normalizes and not is_whole:  # FunASR would normalise part of a recording by the statistics of that part
             scale = 1.0 / np.sqrt(window.variance + LAYER_NORM_EPS)
             samples = ((samples - np.float32(window.mean)) * np.float32(scale)).astype(np.float32)
         with _contained():
-            self._pipeline.model.cfg.normalize = normalizes and whole
+            self._pipeline.model.cfg.normalize = normalizes and is_whole
             try:
-                answer = self._pipeline.generate(
+                results = self._pipeline.generate(
                     samples, granularity="frame", extract_embedding=True, disable_pbar=True
                 )
             except (RuntimeError, MemoryError, ValueError) as err:
                 raise InferenceError("engine.failed", model=self.info.name, reason=first_line(err)) from err
             finally:
                 self._pipeline.model.cfg.normalize = normalizes
-        features: FloatArray = np.asarray(answer[0]["feats"], dtype=np.float32)
+        features: FloatArray = np.asarray(results[0]["feats"], dtype=np.float32)
         return features

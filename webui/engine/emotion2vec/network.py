@@ -172,7 +172,7 @@ class Emotion2vec(nn.Module):
         Args:
             waveforms: normalised signal values, shape ``(B, S)``, zero-padded at the end.
             samples: true lengths, shape ``(B,)``; None if nothing is padded. With the lengths, the results of a padded
-                batch equal those of its waveforms alone, up to rounding.
+                batch equal those of each waveform by itself, up to rounding.
 
         Returns:
             Features ``(B, T, D)`` and frame logits ``(B, T, L)``. Frames beyond a waveform's true length are invalid.

@@ -1,6 +1,6 @@
 """Replaces layers of the network with the faster ones of ``prepacked_layers.py``.
 
-The results stay the same up to rounding. docs/BENCHMARKS.md has the gain of each step:
+The results stay the same up to rounding. docs/BENCHMARKS.md lists the gain of each step:
 
 - The convolutions of the waveform become matrix products, which keep the channels in the last axis, as LayerNorm needs
   them. On the CPU they are computed in pieces of 2 s.

@@ -99,8 +99,8 @@ class WaveConvProducts(nn.Module):
         taps = weight.permute(2, 1, 0)  # (K, inputs, channels)
         if self._inputs == 1:
             return [taps.squeeze(1)]
-        together = min(self._kernel, self._stride)
-        return [taps[:together].reshape(together * self._inputs, -1), *taps[self._stride :]]
+        first_taps = min(self._kernel, self._stride)
+        return [taps[:first_taps].reshape(first_taps * self._inputs, -1), *taps[self._stride :]]
 
     def _rows(self, x: Tensor) -> list[Tensor]:
         """Returns the left factors of the products, ``(B, frames, taps * inputs)`` each."""

@@ -63,7 +63,7 @@ def load_torch_model(
 class TorchModel(Emotion2vecSizes):
     """The network on a device. It is not thread-safe: the service has a lock for each model.
 
-    If the GPU fails, or a single window does not fit into its memory, the model switches to the CPU for good, and
+    If the GPU fails, or a single window does not fit into its memory, the model switches to the CPU permanently, and
     ``notices`` reports that. The windows of the failed batch are computed again on the CPU.
 
     Attributes:

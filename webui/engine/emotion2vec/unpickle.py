@@ -168,7 +168,7 @@ def read_pickle(path: Path) -> Any:  # noqa: ANN401 - any content of the file
         CheckpointError: the file is damaged, or is not a torch pickle.
     """
     try:
-        if not zipfile.is_zipfile(path):  # the format before torch 1.6: can't be mapped, and can't be TorchScript
+        if not zipfile.is_zipfile(path):  # the format before torch 1.6, which can't be mapped and is never TorchScript
             return _read(path, mmap=False)
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

@@ -1,8 +1,8 @@
 """Downloads a model with a hub's own client, in a separate process: ``python -m webui.engine.hub.client_process ...``.
 
-A separate process, because the clients take seconds and 200 MB to import, print to stdout, start threads that can't be
-stopped, and may block for up to an hour; ending the process cancels the download. Files that arrived are kept, and the
-next process resumes the download.
+The process is separate because the clients take seconds and 200 MB to import, print to stdout, start threads that
+can't be stopped, and may block for up to an hour; ending the process cancels the download. Files that arrived are kept,
+and the next process resumes the download.
 
 The process writes lines of JSON to stdout: ``{"total_bytes": 1}``, ``{"done_bytes": 1}``, and as the last line
 ``{"done": true}`` or ``{"problem": "...", ...}``. It exits when its stdin is closed, so that it doesn't outlive its
@@ -74,7 +74,7 @@ def _download_from_modelscope(
     files = _prepare(listed, target, wanted, reporter)
 
     class Count(ProgressCallback):  # type: ignore[misc]
-        """Counts the bytes of one file; the client makes one object per file."""
+        """Counts the bytes of one file; the client creates one object per file."""
 
         def __init__(self, filename: str, file_size: int) -> None:
             super().__init__(filename, file_size)

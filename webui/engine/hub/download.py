@@ -73,7 +73,7 @@ def download_weights(
 
 
 def _give_default_mode(target: Path) -> None:
-    """Gives files the mode that the umask gives: ModelScope's client makes them as private temporary files."""
+    """Gives files the mode that the umask gives: ModelScope's client creates them as private temporary files."""
     try:
         mode = default_mode(target)
         for path in target.rglob("*"):

@@ -45,7 +45,7 @@ def reachable_hubs(*, timeout_s: float = REACH_S) -> tuple[list[Hub], dict[Hub, 
     Every response counts, even an HTTP error: the hub's own client will report that error in more detail.
     """
     answers: queue.Queue[tuple[Hub, str]] = queue.Queue()
-    for hub in Hub:  # in threads, because a DNS lookup can take longer than any timeout; they may still be running then
+    for hub in Hub:  # in threads, because a DNS lookup can take longer than the timeout and outlive this call
         threading.Thread(target=_probe, args=(hub, timeout_s, answers), name=f"probe-{hub}", daemon=True).start()
     problems = dict.fromkeys(Hub, f"no answer within {timeout_s:g} s")
     for hub, problem in _gather(answers, time.monotonic() + timeout_s):

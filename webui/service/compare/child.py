@@ -37,7 +37,7 @@ def main() -> None:
     for line in sys.stdin:
         try:
             reply(worker.handle(json.loads(line)))
-        except Exception as err:  # noqa: BLE001 - and so is a clip that can't be processed
+        except Exception as err:  # noqa: BLE001 - a clip that can't be processed is reported as well
             reply({"error": first_line(err)})
 
 

@@ -108,9 +108,9 @@ def measure_accuracy(model: MeasuredModel, clips: Sequence[LabelledClip], shared
 def _classes(truth: IntArray, predictions: IntArray) -> dict[Emotion, ClassFigures]:
     found = {}
     for label in np.unique(truth):
-        right = int(((truth == label) & (predictions == label)).sum())
+        correct = int(((truth == label) & (predictions == label)).sum())
         labelled, predicted = int((truth == label).sum()), int((predictions == label).sum())
-        recall, precision = right / labelled, right / predicted if predicted else 0.0
+        recall, precision = correct / labelled, correct / predicted if predicted else 0.0
         found[EMOTIONS[label]] = ClassFigures(recall, precision, f1(truth, predictions, int(label)), labelled)
     return found
 
@@ -149,11 +149,11 @@ def purity(embeddings: Scores, labels: Sequence[str], *, apart: Sequence[str] | 
 
 def _shared(truth: IntArray, scores: Scores, clips: Sequence[LabelledClip], shared: Sequence[int]) -> Interval | None:
     columns = np.array(shared, dtype=np.int64)
-    inside = np.flatnonzero(np.isin(truth, columns))
-    if len(columns) < 2 or not len(inside):
+    rows = np.flatnonzero(np.isin(truth, columns))
+    if len(columns) < 2 or not len(rows):
         return None
-    predictions = columns[scores[inside][:, columns].argmax(axis=1)]
-    return _interval(truth[inside], predictions, [clips[int(number)] for number in inside], recall=True)
+    predictions = columns[scores[rows][:, columns].argmax(axis=1)]
+    return _interval(truth[rows], predictions, [clips[int(number)] for number in rows], recall=True)
 
 
 def _interval(truth: IntArray, predictions: IntArray, clips: Sequence[LabelledClip], *, recall: bool) -> Interval:

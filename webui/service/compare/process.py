@@ -36,7 +36,7 @@ class ModelProcess:
         self.about = self.request({"name": name, "settings": settings})
 
     def request(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Sends a request and returns the reply; one with ``error`` if the process has ended."""
+        """Sends a request and returns the reply, which has the key ``error`` if the process has ended."""
         try:
             self._requests.write(json.dumps(message) + "\n")
             self._requests.flush()

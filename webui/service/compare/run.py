@@ -27,7 +27,7 @@ class MeasuredModel:
         name: name of the row: name of the model, in some rows followed by its device.
         model: name of the model.
         timed_only: whether only its speed is measured, because another row has its predictions.
-        about: description of the model, and what loading it took; see ``child.py``.
+        about: description of the model, with the time and memory that loading took; see ``child.py``.
         warm_start_s: seconds from the second start of the process until the model was loaded.
         times: seconds per round, by length of audio in seconds.
         memory: peak of the resident memory and of the GPU memory.
@@ -58,7 +58,7 @@ def compare(
     on_step: OnStep = lambda _done, _all: None,
     on_audio: OnAudio = lambda _seconds: None,
 ) -> list[MeasuredModel]:
-    """Measures each model, and returns one row per model in the order of ``names``; a failing model stops no other.
+    """Measures each model, and returns one row per model in the order of ``names``; if a model fails, the others go on.
 
     Args:
         names: names of the models.

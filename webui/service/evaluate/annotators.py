@@ -19,7 +19,7 @@ class Agreement:
         recordings: number of recordings with two or more labels.
         unanimous: fraction of these recordings on which all annotators agree.
         alpha: Krippendorff's alpha for nominal labels: 1 is perfect agreement, 0 is agreement by chance; None if all
-            labels are the same, as it is undefined then.
+            labels are the same, because it is then undefined.
         undecided: names of the recordings without a majority, which are left out.
     """
 
@@ -52,8 +52,8 @@ def measure_agreement(votes: Sequence[Sequence[Emotion]], annotators: int, undec
         annotators: number of annotators.
         undecided: names of the recordings without a majority.
     """
-    pairable = [one for one in votes if len(one) > 1]
-    unanimous = sum(len(set(one)) == 1 for one in pairable) / len(pairable) if pairable else 0.0
+    pairable = [labels for labels in votes if len(labels) > 1]
+    unanimous = sum(len(set(labels)) == 1 for labels in pairable) / len(pairable) if pairable else 0.0
     return Agreement(annotators, len(pairable), unanimous, krippendorff_alpha(pairable), tuple(undecided))
 
 
@@ -63,14 +63,14 @@ def krippendorff_alpha(votes: Sequence[Sequence[Emotion]]) -> float | None:
     It is one minus the ratio of observed disagreement to the disagreement expected by chance. Source: K. Krippendorff,
     Computing Krippendorff's Alpha-Reliability, 2011.
     """
-    pairable = [one for one in votes if len(one) > 1]
-    totals = Counter(label for one in pairable for label in one)
+    pairable = [labels for labels in votes if len(labels) > 1]
+    totals = Counter(label for labels in pairable for label in labels)
     count = totals.total()
     expected = count * count - sum(n * n for n in totals.values())
     if expected == 0:
         return None
     observed = 0.0
-    for one in pairable:
-        same = sum(n * n for n in Counter(one).values())
-        observed += (len(one) ** 2 - same) / (len(one) - 1)
+    for labels in pairable:
+        same = sum(n * n for n in Counter(labels).values())
+        observed += (len(labels) ** 2 - same) / (len(labels) - 1)
     return 1 - (count - 1) * observed / expected

@@ -93,9 +93,9 @@ def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds
         clusters = [speakers[i] for i in inside] if speakers else None
         return _figure(bootstrap(value, [groups[i] for i in inside], clusters=clusters, rounds=rounds))
 
-    everything = np.arange(truth.size)
+    all_clips = np.arange(truth.size)
     matrix = confusion_matrix(truth, predictions, len(EMOTIONS))
-    several = sorted(set(groups)) if len(set(groups)) > 1 else []
+    corpora = sorted(set(groups)) if len(set(groups)) > 1 else []
     return Evaluation(
         model=model.info.name,
         engine=model.info.engine,
@@ -103,15 +103,15 @@ def evaluate_answers(answers: Answers, model: EmotionModel, source: Path, rounds
         clips=len(answers.clips),
         failed=answers.failed,
         speakers=len(set(speakers)),
-        average_recall=interval(average_recall, everything),
-        accuracy=interval(accuracy, everything),
-        average_f1=interval(average_f1, everything),
+        average_recall=interval(average_recall, all_clips),
+        accuracy=interval(accuracy, all_clips),
+        average_f1=interval(average_f1, all_clips),
         calibration_error=calibration_error(truth, answers.scores),
         mean_confidence=float(answers.scores.max(axis=1).mean()),
         labels=tuple(EMOTIONS[i] for i in shown),
         classes={EMOTIONS[i].value: _class_figures(truth, predictions, i) for i in shown},
         confusion=tuple(tuple(int(matrix[i, j]) for j in shown) for i in shown),
-        groups={g: interval(average_recall, np.flatnonzero(np.array(groups) == g)) for g in several},
+        groups={g: interval(average_recall, np.flatnonzero(np.array(groups) == g)) for g in corpora},
     )
 
 
@@ -123,11 +123,11 @@ def _speakers(clips: Sequence[LabelledClip]) -> list[str]:
 
 def _class_figures(truth: IntArray, predictions: IntArray, label: int) -> ClassFigures:
     labelled, predicted = truth == label, predictions == label
-    both = int((labelled & predicted).sum())
+    correct = int((labelled & predicted).sum())
     return ClassFigures(
         clips=int(labelled.sum()),
-        recall=both / max(1, int(labelled.sum())),
-        precision=both / max(1, int(predicted.sum())),
+        recall=correct / max(1, int(labelled.sum())),
+        precision=correct / max(1, int(predicted.sum())),
         f1=f1(truth, predictions, label),
     )
 

@@ -49,10 +49,10 @@ def f1(truth: IntArray, predictions: IntArray, label: int) -> float:
 
 def calibration_error(truth: IntArray, scores: Scores, bins: int = 15) -> float:
     """Returns the expected calibration error of ``scores``, shape ``(clips, classes)``, in equal-width bins."""
-    confidence, right = scores.max(axis=1), scores.argmax(axis=1) == truth
+    confidence, correct = scores.max(axis=1), scores.argmax(axis=1) == truth
     bin_index = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
-        abs(right[inside].mean() - confidence[inside].mean()) * inside.mean()
+        abs(correct[inside].mean() - confidence[inside].mean()) * inside.mean()
         for inside in (bin_index == number for number in np.unique(bin_index))
     ]
     return float(np.sum(gaps))

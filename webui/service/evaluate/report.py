@@ -75,8 +75,8 @@ def render_report(found: Evaluation, language: Language) -> str:
     headings = " | ".join(text(key, language) for key in columns)
     lines += ["| | " + " | ".join(found.labels) + f" | {headings} |", "|---" * (len(found.labels) + 4) + "|"]
     for label, counts in zip(found.labels, found.confusion, strict=True):
-        one = found.classes[label]
-        figures = f"{one.recall:.2f} | {one.precision:.2f} | {one.f1:.2f}" if one.clips else "– | – | –"
+        row = found.classes[label]
+        figures = f"{row.recall:.2f} | {row.precision:.2f} | {row.f1:.2f}" if row.clips else "– | – | –"
         lines.append(f"| {label} | " + " | ".join(str(count) for count in counts) + f" | {figures} |")
     lines += [""] + [f"- {failure}" for failure in found.failed]
     return "\n".join(lines).rstrip() + "\n"

@@ -24,7 +24,7 @@ from webui.storage.retention import SWEEP_S
 logger = logging.getLogger(__name__)
 
 NOT_READY_S: Final = 5.0  # pause before the next try while the model is being downloaded
-POLL_S: Final = 1.0  # interval of looking for new items
+POLL_S: Final = 1.0  # interval between checks for new items
 
 Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
 
@@ -59,7 +59,7 @@ class JobRunner:
         store: stores jobs and results.
         open_item: opens the file for an item's place; its second argument is a function to call during long work, which
             raises if the job was cancelled.
-        on_ended: called with the id of each job that has no unfinished items; its recordings are no longer needed.
+        on_ended: called with the id of each job that has no unfinished items and no longer needs its recordings.
     """
 
     def __init__(
@@ -225,7 +225,7 @@ class JobRunner:
         except ModelNotReadyError:
             self.store.release(item)
             self._ending.wait(NOT_READY_S)
-        except TooOftenError as err:  # the caller's audio budget is used up: the job pauses until it is free again
+        except TooOftenError as err:  # the caller's audio budget is used up: the job pauses until budget is free
             until_s = time.monotonic() + float(str(err.values["retry_s"]))
             self._paused[item.job] = (until_s, Notice.of_error(err.code, err.values))
             self.store.release(item)

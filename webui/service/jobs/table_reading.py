@@ -17,7 +17,7 @@ _ENDED = {ItemState.DONE, ItemState.FAILED}
 def read_table(path: Path, kind: TableFormat, job: str) -> list[Item]:
     """Returns the recordings of a table that are done or failed, as items without a place.
 
-    The outcome of a row of CSV or Parquet has what the row shows, not the whole document.
+    For CSV and Parquet, an outcome contains only the values in the row, not the whole document.
 
     Raises:
         RequestError: the file is not such a table.
@@ -25,7 +25,7 @@ def read_table(path: Path, kind: TableFormat, job: str) -> list[Item]:
     readers = {TableFormat.CSV: _read_csv, TableFormat.JSONL: _read_jsonl, TableFormat.PARQUET: _read_parquet}
     try:
         rows = list(readers[kind](path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as err:  # pyarrow's are ValueErrors
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as err:  # pyarrow raises ValueErrors
         raise RequestError("cli.batch_other_table", path=path) from err
     items = (Item(job, number, name, "", state, outcome) for number, (name, state, outcome) in enumerate(rows))
     return [item for item in items if item.state in _ENDED]
@@ -57,7 +57,7 @@ def _read_jsonl(path: Path) -> Iterator[_Row]:
 
 
 def _items_of(rows: Iterable[dict[str, Any]]) -> Iterator[_Row]:
-    """Yields one row per recording, from tables that have one per separate channel."""
+    """Yields one row per recording, from tables that have one row per separate channel."""
     for path, found in groupby(rows, key=lambda row: str(row["path"])):
         yield _row_of_table(path, list(found))
 

@@ -61,8 +61,8 @@ def rows_of(item: Item) -> list[dict[str, Any]]:
         return [row | _scores_of(document) | {"channel": _label(source.get("channel"))}]
     labels = [_label(channel.get("name", channel["index"])) for channel in channels]
     return [
-        row | _scores_of(one) | {"channel": label, "warnings": _codes_of(document, one)}
-        for one, label in zip(channels, labels, strict=True)
+        row | _scores_of(channel) | {"channel": label, "warnings": _codes_of(document, channel)}
+        for channel, label in zip(channels, labels, strict=True)
     ]
 
 

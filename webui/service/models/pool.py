@@ -20,7 +20,7 @@ from webui.service.models.batching_queue import BatchingQueue
 from webui.service.models.status import ActiveModel, PoolStatus
 from webui.settings import Precision, Settings
 
-COPIED_WAIT_S: Final = 15.0  # a request for ``auto`` waits so long for weights that were copied to this machine
+COPIED_WAIT_S: Final = 15.0  # how long a request for ``auto`` waits for weights that were copied to this machine
 NEARLY_DOWNLOADED: Final = 0.95  # weights that are complete before this fraction do not come from the download
 
 _Key = tuple[str, Runtime]
@@ -183,7 +183,7 @@ class ModelPool:
         )
 
     def why_builtin(self) -> Notice | None:
-        """Returns why ``auto`` is the built-in model although nothing is being acquired; None if it is another."""
+        """Returns why ``auto`` is the built-in model although nothing is being acquired; None for another model."""
         if self._settings.model != AUTO:
             return None
         try:
@@ -225,7 +225,7 @@ class ModelPool:
         loaded = self._loaded(name)
         if loaded is None or loaded.concurrency > CPU_CONCURRENCY:
             return ()  # int8 runs on the CPU, which would be slower than a model on a GPU
-        return tuple(one for one in (Precision.INT8,) if self._registry.is_verified(name, one))
+        return tuple(precision for precision in (Precision.INT8,) if self._registry.is_verified(name, precision))
 
     def _acquisition_status(self) -> AcquisitionStatus | None:
         """Returns the status of the acquisition; None if there is none, or if it is of the built-in model."""
@@ -301,7 +301,7 @@ class ModelPool:
                 raise
 
     def _check_acquired(self, name: str) -> None:
-        """Refuses a named model that is not on this machine yet; a request does wait for one that is being loaded.
+        """Refuses a named model that is not on this machine yet; requests for a model that is being loaded wait for it.
 
         Raises:
             ModelNotReadyError: the model is still being downloaded or converted, or is about to be.
@@ -319,7 +319,7 @@ class ModelPool:
         self._follow_files()
         if self._is_copied and self.acquisition is not None:
             self.acquisition.wait(COPIED_WAIT_S)
-        if self._failure is not None:  # no use in reading gigabytes again for every request
+        if self._failure is not None:  # do not read gigabytes again for every request
             return self._get_builtin(runtime, (Notice.of_error(self._failure.code, self._failure.values),))
         status = self._acquisition_status()
         try:

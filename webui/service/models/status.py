@@ -33,8 +33,8 @@ class PoolStatus:
     Attributes:
         active: the model that serves requests for ``auto`` now; None if there is none.
         acquisition: progress of downloading, converting and loading the large model; None if none is needed.
-        can_retry: whether ``ModelPool.retry`` would start something.
-        can_cancel: whether ``ModelPool.cancel`` would end something.
+        can_retry: whether ``ModelPool.retry`` would start an acquisition.
+        can_cancel: whether ``ModelPool.cancel`` would cancel a download.
         offers: precisions that a request may choose in addition to that of the active model.
     """
 

@@ -25,7 +25,7 @@ class Part:
         joined: the prediction.
         embedding: the embedding file, if one was requested.
         spans: where there is speech; None if no segments were requested.
-        notices: the warning that there is no speech, if there is none.
+        notices: the warning that there is no speech; empty if there is speech.
     """
 
     channel: int

@@ -33,7 +33,7 @@ FrameColumns = Mapping[str, Scores]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartContext:
-    """What the scores of a part are built from besides the model's prediction.
+    """The inputs from which the scores of a part are built, in addition to the model's prediction.
 
     Attributes:
         options: options of the request.

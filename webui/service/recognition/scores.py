@@ -21,7 +21,7 @@ def emotion_scores(
     """Returns the scores of the nine emotions.
 
     The softmax is over the labels in use; the scores of labels with the same emotion are added up. An emotion without a
-    label scores 0, and so does one outside of ``allowed_emotions``: its labels are left out of the softmax.
+    label scores 0, as does an emotion outside ``allowed_emotions``, whose labels are left out of the softmax.
 
     Args:
         logits: logits of the model, shape ``(..., labels)``.

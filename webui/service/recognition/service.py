@@ -1,4 +1,4 @@
-"""The main use case: takes a recording, and gives a result and its files.
+"""The main use case: recognizes a recording and writes the result and its files.
 
 The recording is first decoded to a spool, and from there written to ``processed_audio.wav``; then the model runs over
 it window by window. Neither step holds a long recording in memory, and a full disk is noticed before hours of inference
@@ -64,8 +64,8 @@ logger = logging.getLogger(__name__)
 
 OnLog = Callable[[Notice], None]
 DECODED, STORED, INFERRED = 0.2, 0.3, 0.9  # progress after decoding, writing the audio file and inference
-QUIET_LEVEL: Final = 0.02  # -34 dBFS: quieter recordings are amplified before speech is looked for
-PROGRESS_STEPS: Final = 200  # most reports from decoding, whose blocks can be as short as 0.2 s of audio
+QUIET_LEVEL: Final = 0.02  # -34 dBFS: quieter recordings are amplified before speech detection
+PROGRESS_STEPS: Final = 200  # maximum number of reports from decoding, whose blocks can be as short as 0.2 s of audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ class RecognitionService:
         return Notice(code="request.precision_ignored", values={"model": model, "found": wanted.value})
 
     def _expected_rate(self, options: AnalysisOptions, runtime: Runtime) -> int:
-        """Returns the sample rate to decode for; once loaded, the model may turn out to need another one."""
+        """Returns the sample rate to decode for; once loaded, the model may turn out to need another rate."""
         expected = self.models.sample_rate(options.model, runtime)
         return expected if expected is not None else SPEECH_RATE
 
@@ -348,7 +348,7 @@ class _Run:
         return recording
 
     def keep_audio(self, recording: StoredRecording, draft: storage.RunDraft) -> None:
-        """Writes ``processed_audio.wav``, and the same of every channel if there are several."""
+        """Writes ``processed_audio.wav``, and such a file for each channel if there are several."""
         self._progress(DECODED, Stage.PREPROCESSING)
         report = self._steps(DECODED, STORED)
         signals = {storage.AUDIO_FILE: recording.speech}
@@ -385,8 +385,8 @@ class _Run:
         """Runs the model on the recording and on each channel, and builds the result; writes the embeddings."""
         clock = time.perf_counter()
         model = loaded.model
-        several = recording.channels if len(recording.channels) > 1 else ()
-        inputs: dict[int, StoredRecording | StoredChannel] = {WHOLE: recording, **dict(enumerate(several))}
+        separate = recording.channels if len(recording.channels) > 1 else ()
+        inputs: dict[int, StoredRecording | StoredChannel] = {WHOLE: recording, **dict(enumerate(separate))}
         self._check(recording, model, draft, parts=len(inputs))
         parts = [
             self._predict(part, channel, loaded, draft, done=done, parts=len(inputs))
@@ -430,7 +430,7 @@ class _Run:
         return BuiltResult(result, built[0].frame_groups, groups)
 
     def _check(self, recording: StoredRecording, model: EmotionModel, draft: storage.RunDraft, *, parts: int) -> None:
-        """Refuses what can't succeed before hours of inference, not after."""
+        """Raises errors that would otherwise be found only after hours of inference."""
         check_labels(model, self.options.labels)
         if self.options.granularity is Granularity.SEGMENT:
             check_vad()
@@ -495,7 +495,7 @@ class _Run:
         segmented = self.options.granularity is Granularity.SEGMENT
         silent = any(warning.code == "audio.no_speech" for warning in part.warnings)
         values = {"duration_s": len(part.speech.waveform) / part.speech.sample_rate}
-        if silent and not segmented:  # the other warning says as much
+        if silent and not segmented:  # ``audio.no_speech`` already states it
             return ()
         if silent or not _has_voice(part.speech, on_progress):
             return (Notice(code="request.no_speech", values=values),)
@@ -536,15 +536,15 @@ class _Run:
 
 
 def _has_voice(signal: StoredSignal, on_progress: Callable[[float], None]) -> bool:
-    """Returns whether a recording contains speech or another voice; True if that can't be found out."""
+    """Returns whether a recording contains speech or another voice; True if that can't be determined."""
     level = math.sqrt(signal.variance)
     gain = QUIET_LEVEL / level if 0 < level < QUIET_LEVEL else 1.0
     try:
-        found = has_speech(signal.waveform, gain=gain, on_progress=on_progress)
+        speech_found = has_speech(signal.waveform, gain=gain, on_progress=on_progress)
     except RequestError as error:  # the package is needed for segments only
-        logger.info("Speech was not looked for: %s", error)
+        logger.info("Speech detection was skipped: %s", error)
         return True
-    return found or has_voice(signal.waveform, on_progress=on_progress)
+    return speech_found or has_voice(signal.waveform, on_progress=on_progress)
 
 
 def _cut_warning(model: EmotionModel, joined: RecordingLogits) -> tuple[Notice, ...]:

@@ -104,7 +104,7 @@ def cut_windows(
 
 
 def _plan(model: EmotionModel, waveform: Samples, frames: int, longest: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yields, in frames, start and end of each window, then start and end of the frames to keep of it."""
+    """Yields start and end of each window, then start and end of the frames to keep; all in frames."""
     context = min(-(-model.context_samples // _hop_samples(model)), longest // 4)
     search = min(round(SEARCH_S * model.frame_rate), longest // 4)
     step = max(1, round(LENGTH_STEP_S * model.frame_rate))
@@ -183,7 +183,7 @@ def _predict_slices(
     for batch in batches:
         predictions = predict([part.window for part in batch], with_features=with_features)
         yield from zip(batch, predictions, strict=True)
-        time.sleep(0)  # gives other threads a chance; a lock that is released and taken again at once does not
+        time.sleep(0)  # lets other threads run; releasing a lock and taking it again at once does not
 
 
 def _check_length(model: EmotionModel, samples: int) -> None:

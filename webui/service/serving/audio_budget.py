@@ -14,7 +14,7 @@ from webui.units import MINUTE_S, SPEECH_RATE
 
 HOUR_S: Final = 3600.0
 GRAIN_S: Final = 10.0  # charges within this time are merged into one entry
-TOLERANCE_S: Final = 1.0  # so that a codec's padding does not refuse a recording that fits exactly
+TOLERANCE_S: Final = 1.0  # a recording that fits exactly is not refused because of its codec's padding
 
 
 class _Entry:
@@ -157,11 +157,11 @@ class AudioBudget:
             size_s: length of the recording, as far as it is known.
             counted_s: seconds of this recording that the entries include already.
         """
-        over = _sum(entries) + wanted_s - self._limit_s
+        excess_s = _sum(entries) + wanted_s - self._limit_s
         wait_s = HOUR_S
         for entry in entries:
-            over -= entry.seconds
-            if over <= TOLERANCE_S:
+            excess_s -= entry.seconds
+            if excess_s <= TOLERANCE_S:
                 wait_s = entry.until_s - self._clock()
                 break
         return TooOftenError(
@@ -175,7 +175,7 @@ class AudioBudget:
 
 
 class Charge:
-    """The charge for one recording: first by the length that its header states, then by what is decoded.
+    """The charge for one recording: first by the length that its header states, then by the decoded length.
 
     Args:
         budget: budget of all callers.
@@ -188,7 +188,7 @@ class Charge:
         self._charged_s = 0.0
         self._used_s = 0.0
         self._longest_s = 0.0
-        self._announced_s = 0.0  # by the header, of the mix
+        self._announced_s = 0.0  # length of the mix that the header states
         self._factor = 1
 
     def metered(self, new_store: NewStore, *, stores: int = 1) -> NewStore:
@@ -199,12 +199,12 @@ class Charge:
             stores: number of stores filled in one pass over the file; only the first, at 16 kHz, is charged. The
                 stores of separate channels are not metered; ``count_channels`` is called for them.
         """
-        made = 0
+        created = 0
 
         def new_metered() -> SampleStore:
-            nonlocal made
-            made += 1
-            if (made - 1) % stores:
+            nonlocal created
+            created += 1
+            if (created - 1) % stores:
                 return new_store()
             self._used_s = 0.0
             return _MeteredStore(new_store(), self)
@@ -234,10 +234,10 @@ class Charge:
             return
         self._used_s += seconds * self._factor
         self._longest_s = max(self._longest_s, self._used_s)
-        over = self._used_s - self._charged_s
-        if over > 0:
+        excess_s = self._used_s - self._charged_s
+        if excess_s > 0:
             self._charged_s = self._used_s
-            self._budget.spend(self._caller, over, self._used_s)
+            self._budget.spend(self._caller, excess_s, self._used_s)
 
     def settle(self) -> None:
         """Refunds seconds that were charged but not decoded."""

@@ -78,7 +78,7 @@ class PrioritySemaphore:
 
     def _give_up(self, priority: Priority, turn: threading.Event) -> None:
         with self._lock:
-            if turn.is_set():  # it got its slot at the same moment
+            if turn.is_set():  # a slot was given to this thread at the same moment
                 self._held -= 1
                 self._admit()
             else:

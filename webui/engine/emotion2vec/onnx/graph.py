@@ -36,7 +36,7 @@ MICROSOFT: Final = (
     "com.microsoft"  # domain of ONNX Runtime's own operators; its CPU package has all operators used here
 )
 WEIGHT_LEVELS: Final = 63  # largest absolute value of weights with 7 bits, see above
-FP32_CONVS: Final = 1  # number of convolutions that stay in fp32: the first has few inputs and would lose most
+FP32_CONVS: Final = 1  # number of convolutions that stay in fp32: the first has few inputs and would lose precision
 LAST: Final = 1 << 40  # end of a slice up to the end; larger than any length
 IR: Final = 10  # version of the file format that belongs to the opset
 EMPTY: Final = ""  # an optional input that is left out

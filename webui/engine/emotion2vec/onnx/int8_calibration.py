@@ -21,7 +21,7 @@ from webui.engine.emotion2vec.network import Emotion2vec
 from webui.units import SPEECH_RATE
 
 SOUNDS: Final = 9  # number of synthetic sounds
-SOUND_S: Final = 2.0  # their length
+SOUND_S: Final = 2.0  # length of each sound
 
 
 @torch.inference_mode()
