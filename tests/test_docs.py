@@ -129,7 +129,7 @@ def test_chinese_pages_mark_links_to_english_pages(path: Path) -> None:
             assert (after == "（英文）") is (found not in unmarked), target
 
 
-def test_one_version() -> None:
+def test_all_files_have_the_same_version() -> None:
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == __version__
     changes = (PROJECT_DIR / "CHANGELOG.md").read_text("utf-8")

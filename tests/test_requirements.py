@@ -39,7 +39,7 @@ Locked = list[tuple[str, Version, Marker | None]]
 def ranges(name: str) -> dict[str, Requirement]:
     lines = (ROOT / name).read_text("utf-8").splitlines()
     found = [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
-    return {canonicalize_name(one.name): one for one in found}
+    return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
 @cache

@@ -58,7 +58,9 @@ def test_single_batch_and_long(
     for together, alone in zip(model.predict(windows), single, strict=True):
         np.testing.assert_allclose(scores(together.logits), scores(alone.logits), atol=EXACT)
     recording = make_clip(5, 9.0)
-    ours, expected_long = (predict_recording(one, recording, window_s=WINDOW_S) for one in (model, plain))
+    ours, expected_long = (
+        predict_recording(engine_model, recording, window_s=WINDOW_S) for engine_model in (model, plain)
+    )
     assert ours.windows == expected_long.windows > 3
     assert ours.logits.shape == expected_long.logits.shape
     np.testing.assert_allclose(scores(ours.logits), scores(expected_long.logits), atol=MAX_DIFFERENCE[precision])

@@ -45,15 +45,15 @@ def test_the_engine_follows_the_precision(
 
 
 @pytest.mark.parametrize(
-    ("engine", "precision", "has"),
+    ("engine", "precision", "supported"),
     [
         (Engine.NATIVE, Precision.INT8, "fp32, fp16, bf16"),
         (Engine.ONNX, Precision.BF16, "fp32, fp16, int8"),
         (Engine.FUNASR, Precision.FP16, "fp32"),
     ],
 )
-def test_a_precision_that_an_engine_lacks(engine: Engine, precision: Precision, has: str) -> None:
-    with pytest.raises(RequestError, match=f"does not support precision {precision.value}; it supports {has}"):
+def test_a_precision_that_an_engine_lacks(engine: Engine, precision: Precision, supported: str) -> None:
+    with pytest.raises(RequestError, match=f"does not support precision {precision.value}; it supports {supported}"):
         engine_for(Runtime(Device.CPU, engine, precision))
 
 

@@ -103,7 +103,7 @@ def test_statistics_mlps_have_their_share_and_the_head_is_linear() -> None:
         logits, features = network(samples)
         single = [combine([convolutional], replace(SMALL, statistics_share=0.0))(samples)[0]]
         single += [
-            combine([convolutional, one], replace(SMALL, statistics_share=1.0))(samples)[0] for one in statistics
+            combine([convolutional, member], replace(SMALL, statistics_share=1.0))(samples)[0] for member in statistics
         ]
     expected = 0.65 * single[0] + 0.35 * (single[1] + single[2]) / 2
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
