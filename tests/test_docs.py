@@ -42,9 +42,9 @@ def test_the_description_of_the_api_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("paths", PAIRS, ids=lambda paths: paths[1].name)
 def test_both_languages_have_the_same_parts(paths: tuple[Path, Path]) -> None:
-    one, other = (shape(DOCUMENTS[path]) for path in paths)
-    assert one == other
-    assert one
+    chinese, english = (shape(DOCUMENTS[path]) for path in paths)
+    assert chinese == english
+    assert chinese
 
 
 def shape(document: str) -> list[str]:

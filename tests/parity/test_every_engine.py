@@ -18,11 +18,11 @@ WINDOW_S = 2.0
 each = pytest.mark.parametrize(
     ("engine", "precision"),
     [
-        *((Engine.NATIVE, one) for one in (Precision.FP32, Precision.FP16, Precision.BF16)),
-        *((Engine.ONNX, one) for one in (Precision.FP32, Precision.FP16, Precision.INT8)),
+        *((Engine.NATIVE, precision) for precision in (Precision.FP32, Precision.FP16, Precision.BF16)),
+        *((Engine.ONNX, precision) for precision in (Precision.FP32, Precision.FP16, Precision.INT8)),
         (Engine.FUNASR, Precision.FP32),
     ],
-    ids=lambda one: one.value,
+    ids=lambda choice: choice.value,
 )
 
 

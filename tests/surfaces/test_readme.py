@@ -81,8 +81,8 @@ def test_named_modules_and_variables_exist() -> None:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[1].name)
 def test_both_languages_give_the_same_commands(pair: tuple[Path, Path]) -> None:
-    one, other = (shown(TEXTS[path]) for path in pair)
-    assert one == other
+    chinese, english = (shown(TEXTS[path]) for path in pair)
+    assert chinese == english
 
 
 @pytest.mark.parametrize("line", OF_RUN_SH)

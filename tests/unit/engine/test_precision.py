@@ -71,7 +71,7 @@ def test_half_precision_is_close_to_single(models_dir: Path, precision: Precisio
     assert half.info.precision == precision.value
     windows = [whole(make_clip(number, 1.0 + 0.3 * number)) for number in range(9)]
     pairs = zip(exact.predict(windows), half.predict(windows, with_features=True), strict=True)
-    gaps = [np.abs(softmax(one.logits.mean(0)) - softmax(other.logits.mean(0))).max() for one, other in pairs]
+    gaps = [np.abs(softmax(full.logits.mean(0)) - softmax(rounded.logits.mean(0))).max() for full, rounded in pairs]
     assert 1e-6 < max(gaps) < 0.2, "rounded, but not wrong"
 
 

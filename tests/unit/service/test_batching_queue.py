@@ -70,7 +70,7 @@ def is_correct(model: BlockedModel, answer: object, *samples: int) -> bool:
     expected = FakeModel().predict([window(count) for count in samples])
     assert isinstance(answer, list)
     pairs = zip(expected, answer, strict=True)
-    return all(np.array_equal(one.logits, other.logits) for one, other in pairs)
+    return all(np.array_equal(wanted.logits, found.logits) for wanted, found in pairs)
 
 
 def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_are_first() -> None:
