@@ -1,4 +1,4 @@
-"""Keeps tests away from the user's caches and the network, and selects the parts of the test run."""
+"""Keeps tests away from the user's caches and the network, and selects the part of the tests that runs."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-import webui  # noqa: F401 - switches telemetry off before a test imports a library that has some
+import webui  # noqa: F401 - switches telemetry off before a test imports a library with telemetry
 from tests.support.marks import HEAVY, LONG, marks_of
 
 PARTS = ("quick", "heavy", "long")
@@ -62,7 +62,7 @@ def _no_torch(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _empty_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Empty caches for this process and its children, as ``auto`` would choose weights found in a hub's cache.
+    """Empty caches for this process and its children, because ``auto`` would choose weights found in a hub's cache.
 
     Automatic downloads are off, because servers without weights would start one.
     """

@@ -104,7 +104,7 @@ def _chosen(suites: list[Suite], given: list[str], for_pytest: list[str]) -> lis
     if not given:
         chosen = [suite for suite in suites if suite.name != "long" and (suite.tests or not for_pytest)]
         return [_part(suite, "heavy") if suite.name in FOLDERS else suite for suite in chosen]  # the rest is in `light`
-    wanted = {name for one in given for name in GROUPS.get(one, (one,))}
+    wanted = {name for word in given for name in GROUPS.get(word, (word,))}
     chosen = [suite for suite in suites if suite.name in wanted]
     if "quick" in given and "structure" not in given:
         return [_part(suite, "quick") if suite.name == "structure" else suite for suite in chosen]
@@ -202,10 +202,12 @@ def _counts(report: Path) -> tuple[int, int, int]:
 
 def _report(outcomes: list[Outcome]) -> int:
     _print_line(f"\n{'suite':<12}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>10}")
-    for one in outcomes:
-        line = f"{one.name:<12}{one.passed:>8}{one.failed:>8}{one.skipped:>9}{one.seconds:>10.1f}  {one.remark}"
-        _print_line(line.rstrip())
-    passed, failed, skipped = (sum(getattr(one, name) for one in outcomes) for name in ("passed", "failed", "skipped"))
+    for outcome in outcomes:
+        counts = f"{outcome.passed:>8}{outcome.failed:>8}{outcome.skipped:>9}{outcome.seconds:>10.1f}"
+        _print_line(f"{outcome.name:<12}{counts}  {outcome.remark}".rstrip())
+    passed, failed, skipped = (
+        sum(getattr(outcome, name) for outcome in outcomes) for name in ("passed", "failed", "skipped")
+    )
     if passed + failed == 0:
         _print_line("No test ran.")
         failed = 1

@@ -42,9 +42,9 @@ def test_the_description_of_the_api_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("paths", PAIRS, ids=lambda paths: paths[1].name)
 def test_both_languages_have_the_same_parts(paths: tuple[Path, Path]) -> None:
-    one, other = (shape(DOCUMENTS[path]) for path in paths)
-    assert one == other
-    assert one
+    chinese, english = (shape(DOCUMENTS[path]) for path in paths)
+    assert chinese == english
+    assert chinese
 
 
 def shape(document: str) -> list[str]:
@@ -129,7 +129,7 @@ def test_chinese_pages_mark_links_to_english_pages(path: Path) -> None:
             assert (after == "（英文）") is (found not in unmarked), target
 
 
-def test_one_version() -> None:
+def test_all_files_have_the_same_version() -> None:
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == __version__
     changes = (PROJECT_DIR / "CHANGELOG.md").read_text("utf-8")

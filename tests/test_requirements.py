@@ -39,14 +39,16 @@ Locked = list[tuple[str, Version, Marker | None]]
 def ranges(name: str) -> dict[str, Requirement]:
     lines = (ROOT / name).read_text("utf-8").splitlines()
     found = [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
-    return {canonicalize_name(one.name): one for one in found}
+    return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
 @cache
 def locked(path: Path) -> Locked:
     found = (ENTRY.fullmatch(line) for line in path.read_text("utf-8").splitlines())
     return [
-        (one["name"], Version(one["version"]), Marker(one["marker"]) if one["marker"] else None) for one in found if one
+        (entry["name"], Version(entry["version"]), Marker(entry["marker"]) if entry["marker"] else None)
+        for entry in found
+        if entry
     ]
 
 
@@ -107,8 +109,8 @@ def test_a_lock_has_one_version_per_package_within_its_range(name: str) -> None:
         assert len(here) == len(versions), "one package in two versions"
         outside = {
             package: versions.get(package)
-            for package, one in wanted.items()
-            if package != "torch" and (package not in versions or versions[package] not in one.specifier)
+            for package, requirement in wanted.items()
+            if package != "torch" and (package not in versions or versions[package] not in requirement.specifier)
         }
         assert outside == {}, f"run `bash run.sh lock`: {environment['sys_platform']}, {environment['python_version']}"
 
@@ -163,7 +165,7 @@ def test_a_lock_has_exactly_the_needed_packages(lock_here: Path) -> None:
 def reached(wanted: dict[str, Requirement]) -> set[str]:
     """Returns the packages that the requirements need on this machine, directly or indirectly."""
     seen: set[tuple[str, str]] = set()
-    todo = [(name, extra) for name, one in wanted.items() for extra in ("", *one.extras)]
+    todo = [(name, extra) for name, requirement in wanted.items() for extra in ("", *requirement.extras)]
     while todo:
         name, extra = todo.pop()
         if (name, extra) in seen or (name != "torch" and OUTSIDE_LOCKS.fullmatch(name)):

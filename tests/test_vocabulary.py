@@ -1,4 +1,4 @@
-"""Identifiers use the field's terms: no private words, and none of the names that were replaced by them."""
+"""Identifiers use the field's terms: no private words, and no names that such terms have replaced."""
 
 import io
 import re
@@ -49,5 +49,5 @@ def test_identifiers_use_terms_of_the_field(source: Path) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_replaced_names_stay_away(source: Path) -> None:
+def test_replaced_names_do_not_return(source: Path) -> None:
     assert not identifiers(source) & REPLACED

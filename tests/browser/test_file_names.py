@@ -1,4 +1,4 @@
-"""Files with any sign in their names: the player plays them, the answer names them, the links work."""
+"""Files with special characters in their names: the player plays them, the answer shows their names, the links work."""
 
 import string
 from pathlib import Path
@@ -30,36 +30,36 @@ PLAY = "async (audio) => { audio.muted = true; await audio.play(); return audio.
 STATUS = "async (link) => (await fetch(link.href)).status"
 
 
-def test_every_sign_is_tried() -> None:
+def test_all_ascii_punctuation_is_covered() -> None:
     assert set(SIGNS) == set(""" !"#$%&'()*+,-.:;<=>?@[\\]^_`{|}~""")
 
 
 @pytest.mark.parametrize("group", [NAMES[:4], NAMES[4:8], NAMES[8:]], ids=["1", "2", "3"])
-def test_it_plays(open_page: OpenPage, tmp_path: Path, group: list[str]) -> None:
-    visitor = open_page(locale="en-GB")
+def test_files_with_such_names_are_played(open_page: OpenPage, tmp_path: Path, group: list[str]) -> None:
+    user = open_page(locale="en-GB")
     for name in group:
         file = tmp_path / name
         file.write_bytes(EXAMPLE.read_bytes())
-        visitor.upload(file)
-        audio = visitor.page.locator("#player audio")
+        user.upload(file)
+        audio = user.page.locator("#player audio")
         expect(audio).to_be_visible()
         assert audio.evaluate(PLAY) == pytest.approx(EXAMPLE_S, abs=0.1), name
-        links = visitor.page.locator("#upload .file-preview a")
+        links = user.page.locator("#upload .file-preview a")
         assert {link.evaluate(STATUS) for link in links.all()} <= {
             200,
             206,
         }  # 206: the player has a part of the file already
-        visitor.page.reload()
-        visitor.page.wait_for_selector("html[data-language]")
+        user.page.reload()
+        user.page.wait_for_selector("html[data-language]")
 
 
 def test_the_answer_names_the_file_and_its_downloads_work(open_page: OpenPage, tmp_path: Path) -> None:
-    visitor = open_page(locale="en-GB")
+    user = open_page(locale="en-GB")
     file = tmp_path / "客户, a+b@c&d=e;f#100%?.wav"
     file.write_bytes(EXAMPLE.read_bytes())
-    visitor.upload(file)
-    assert file.name in visitor.recognize().locator(".se-source").inner_text()
-    result = RecognitionResult.model_validate_json(visitor.download("result.json", tmp_path).read_text("utf-8"))
+    user.upload(file)
+    assert file.name in user.recognize().locator(".se-source").inner_text()
+    result = RecognitionResult.model_validate_json(user.download("result.json", tmp_path).read_text("utf-8"))
     assert result.source.file_name == file.name
-    links = visitor.page.locator("#downloads a[download]")
+    links = user.page.locator("#downloads a[download]")
     assert {link.evaluate(STATUS) for link in links.all()} == {200}

@@ -1,4 +1,4 @@
-"""Samples without a header on the page: it asks for their format, and tries again."""
+"""Samples without a header: the page asks for their format, and tries again."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ def test_the_page_asks_for_the_format(open_page: OpenPage, tmp_path: Path) -> No
     path = tmp_path / "call.PCMA"
     call = np.concatenate([np.zeros(8_000, np.float32), voice(3.0, 8_000)])
     soundfile.write(path, call, 8_000, format="RAW", subtype="ALAW")
-    visitor = open_page(locale="en-US")
-    page = visitor.page
+    user = open_page(locale="en-US")
+    page = user.page
     field = page.locator("#headerless input, #headerless textarea")
     expect(page.locator("#try-again")).to_be_hidden()
-    visitor.upload(path)
+    user.upload(path)
 
-    error = visitor.recognize().locator(".se-error")
+    error = user.recognize().locator(".se-error")
     assert "samples without a header" in error.inner_text()
     expect(field).to_have_value("alaw,8000,1")
 
@@ -35,4 +35,4 @@ def test_the_page_asks_for_the_format(open_page: OpenPage, tmp_path: Path) -> No
     expect(page.locator("#answer .se-answer")).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator("#try-again")).to_be_hidden()
     expect(page.locator("#headerless")).to_be_hidden()
-    assert "raw/pcm_alaw" in visitor.log()
+    assert "raw/pcm_alaw" in user.log()

@@ -25,7 +25,9 @@ def server_with_login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
 def record_violations(page: Page) -> list[str]:
     """Returns a list that receives every violation of the page's policy from now on."""
     violations: list[str] = []
-    page.expose_function("seViolation", lambda text: violations.append(text))  # playwright sets attributes on it
+    page.expose_function(
+        "seViolation", lambda text: violations.append(text)
+    )  # a lambda, because Playwright sets attributes on the function
     page.add_init_script(
         "addEventListener('securitypolicyviolation', (event) => "
         "seViolation(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`))"

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.nginx import nginx_in_front
-from tests.support.page_user import EXAMPLE, Visitor
+from tests.support.page_user import EXAMPLE, PageUser
 from tests.support.server_process import running_server
 from webui.results import RecognitionResult
 from webui.service.serving.keys import hash_key, new_key
@@ -29,17 +29,17 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert started.errors.read_text() == ""
 
 
-def test_the_whole_way_behind_nginx(chromium: Browser, published: str, tmp_path: Path) -> None:
-    visitor = Visitor(chromium, f"{published}/", locale="en-GB", scheme="light", width=1280, key=KEY)
-    page = visitor.page
+def test_the_page_behind_nginx_from_login_to_logout(chromium: Browser, published: str, tmp_path: Path) -> None:
+    user = PageUser(chromium, f"{published}/", locale="en-GB", scheme="light", width=1280, key=KEY)
+    page = user.page
     assert page.url == f"{published}/"
-    visitor.upload(EXAMPLE)
+    user.upload(EXAMPLE)
     audio = page.locator("#player audio")
     expect(audio).to_be_visible()
     assert audio.evaluate(PLAY) > 1.0
-    answer = visitor.recognize()
+    answer = user.recognize()
     assert EXAMPLE.name in answer.locator(".se-source").inner_text()
-    result = RecognitionResult.model_validate_json(visitor.download("result.json", tmp_path).read_text("utf-8"))
+    result = RecognitionResult.model_validate_json(user.download("result.json", tmp_path).read_text("utf-8"))
     assert result.source.file_name == EXAMPLE.name
     api = page.locator(".se-footer a").evaluate("(link) => link.href")
     assert api == f"{published}/docs"
@@ -49,9 +49,9 @@ def test_the_whole_way_behind_nginx(chromium: Browser, published: str, tmp_path:
     page.wait_for_url(f"{published}/login")
     page.goto(f"{published}/")
     assert page.url == f"{published}/login"
-    visitor.leave()
-    beside = [
-        request.url for request in visitor.requests if not request.url.startswith((f"{published}/", "blob:", "data:"))
+    user.close()
+    foreign = [
+        request.url for request in user.requests if not request.url.startswith((f"{published}/", "blob:", "data:"))
     ]
-    assert beside == []
-    assert visitor.complaints == []
+    assert foreign == []
+    assert user.console_errors == []

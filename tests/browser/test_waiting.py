@@ -29,7 +29,7 @@ RecognitionService.recognize = recognize
 
 @pytest.fixture(scope="module")
 def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server with a model that needs a second for half a minute of audio, so that minutes take a while."""
+    """A server whose model needs a second for half a minute of audio: minutes of audio take long enough to cancel."""
     folder = tmp_path_factory.mktemp("slow")
     sizes = replace(BASE, prenet_depth=1, depth=2)
     make_checkpoint(folder / "models" / "emotion2vec_plus_large", sizes, clips=9, seconds=0.5, training=False)

@@ -20,8 +20,8 @@ ALL_TEXTS = """() => {
     const visible = parentElement.checkVisibility() && getComputedStyle(parentElement).fontSize !== "0px";
     if (visible && !parentElement.closest("script, style, textarea, #language, select")) texts.push(nodeValue.trim());
   }
-  for (const one of document.querySelectorAll("[aria-label], [title], [placeholder]"))
-    for (const name of ["aria-label", "title", "placeholder"]) texts.push((one.getAttribute(name) ?? "").trim());
+  for (const element of document.querySelectorAll("[aria-label], [title], [placeholder]"))
+    for (const name of ["aria-label", "title", "placeholder"]) texts.push((element.getAttribute(name) ?? "").trim());
   return texts.filter((text) => /\\p{L}/u.test(text));
 }"""
 CHINESE = re.compile("[\u4e00-\u9fff]")

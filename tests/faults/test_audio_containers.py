@@ -1,4 +1,4 @@
-"""Less common containers: damaged, cut off, with headers that lie; no other file is opened."""
+"""Less common containers: damaged, cut off, with false headers; no other file is opened."""
 
 import random
 import resource
@@ -37,7 +37,7 @@ def peak_mb() -> float:
 
 
 def decode_hostile(data: bytes) -> Recording | None:
-    """Decodes bytes that may be anything; any error but an AudioError fails the test, and so does a long time."""
+    """Decodes bytes that may be anything; any exception except AudioError fails the test, and so does slow decoding."""
     started = time.monotonic()
     try:
         recording = decode(data, limits=LIMITS)
@@ -94,7 +94,7 @@ def test_a_file_cut_off_anywhere(form: AudioFormat) -> None:
 
 
 @by_label
-def test_bytes_changed_lost_and_put_in(form: AudioFormat) -> None:
+def test_bytes_changed_removed_and_inserted(form: AudioFormat) -> None:
     chance = random.Random(form.label)
     data = made(form, 3.0)
     decode_hostile(data)
@@ -129,8 +129,8 @@ def test_headers_that_state_huge_numbers(form: AudioFormat) -> None:
     assert peak_mb() - before < MAX_GROWTH_MB
 
 
-def test_a_transport_stream_with_more_streams_than_memory_for_them() -> None:
-    """Streams that begin late are not looked up beyond the memory that PyAV set aside for the first ones."""
+def test_streams_that_begin_late_in_an_mpeg_file() -> None:
+    """Streams that begin late are not looked up beyond the memory that PyAV allocated for the first streams."""
     form = next(form for form in CONTAINERS if form.label == "mpg")
     data = bytearray(made(form))
     packs = [at for at in range(len(data) - 4) if data[at : at + 4] in (b"\0\0\1\xc0", b"\0\0\1\xe0")]
@@ -143,7 +143,7 @@ def test_a_transport_stream_with_more_streams_than_memory_for_them() -> None:
 @pytest.mark.parametrize(
     "magic", [b"FLV\x01", b"wvpk", b"TTA1", b"\x0b\x77", b"\0\0\1\xba", b"Creative Voice File\x1a"]
 )
-def test_the_first_bytes_alone_are_refused(magic: bytes) -> None:
+def test_a_file_with_only_the_first_bytes_of_a_format_is_refused(magic: bytes) -> None:
     with pytest.raises(AudioDecodeError) as caught:
         decode(magic + random.Random(1).randbytes(20_000), limits=LIMITS)
 
@@ -158,7 +158,7 @@ def test_other_sizes_of_transport_packets(size: int) -> None:
     before, after = {188: (b"", b""), 192: (b"\0\0\0\0", b""), 204: (b"", bytes(16))}[size]
     data = b"".join(before + packet + after for packet in packets)
 
-    for whole in (data, data[100:]):  # a broadcast begins anywhere
+    for whole in (data, data[100:]):  # a recorded broadcast may begin within a packet
         assert decode(whole, limits=LIMITS).source.format == "ts/aac"
 
 
@@ -189,7 +189,7 @@ def test_a_mov_whose_samples_are_in_another_file(tmp_path: Path) -> None:
 
 
 def _referring(mov: bytes, target: Path) -> bytes:
-    """Puts an alias of another file in the place of the reference that says that the samples are in the file itself."""
+    """Replaces the reference to samples in the file itself with an alias of another file."""
     name = str(target).encode()
     record = bytes(10) + bytes([4]) + b"disk".ljust(27, b"\0") + bytes(12)
     record += bytes([len(target.name)]) + target.name.encode().ljust(63, b"\0") + bytes(16)

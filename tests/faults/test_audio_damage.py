@@ -28,7 +28,7 @@ LIMITS = DecodeLimits(max_bytes=5_000_000, max_duration_s=30)
 BY_LABEL = {form.label: form for form in FORMATS}
 INDEX_AT_END = ("m4a", "alac", "mp4", "mp4-video", "mov-video", "3gp-amr")  # unreadable without the end
 SILENTLY_SHORT = ("w64", "au")  # the length in the header is not used
-WITHOUT_LENGTH = ("ts", "ts-mp2", "mpg", "flv-mp3", "ac3", "eac3")  # and nothing shows that the end is missing
+WITHOUT_LENGTH = ("ts", "ts-mp2", "mpg", "flv-mp3", "ac3", "eac3")  # so nothing shows that the end is missing
 
 
 def codes(recording: Recording) -> list[str]:

@@ -197,7 +197,7 @@ def test_values_beyond_float32() -> None:
     samples = voice(1.0).astype(np.float64)
     samples[8_000] = 1e300
     vast = voice(1.0, 44_100)
-    vast[20_000:20_100] = 3e38  # finite, but not their sum in the resampler's filter
+    vast[20_000:20_100] = 3e38  # finite values, but their sum in the resampler's filter is not finite
 
     double = with_soundfile(samples, 16_000, format="WAV", subtype="DOUBLE")
     assert error_of(double, AudioDecodeError).code == "audio.not_finite"

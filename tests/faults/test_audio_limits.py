@@ -74,7 +74,7 @@ except AudioTooLongError as error:
 
     code, grown_mb = answer.stdout.split()
     assert code == b"audio.too_many_seconds"
-    assert int(grown_mb) < 40  # an hour would be 230
+    assert int(grown_mb) < 40  # an hour of samples would take 230 MB
     assert answer.stderr == b""
 
 
@@ -181,7 +181,7 @@ def test_decoding_in_parallel_threads() -> None:
         np.testing.assert_array_equal(waveform, expected[index])
 
 
-def test_importing_the_decoder_is_light_and_silent() -> None:
+def test_importing_the_decoder_loads_no_large_library_and_prints_nothing() -> None:
     program = (
         "import webui.audio.decode, sys; print(*sorted({'av', 'torch', 'librosa', 'gradio'} & sys.modules.keys()))"
     )

@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_ffmpeg_alone_opens_other_files(folder: Path) -> None:
+def test_ffmpeg_without_the_checks_opens_other_files(folder: Path) -> None:
     """Without this project's checks FFmpeg decodes the other file."""
     path = folder / "song.mp3"
     path.write_text(playlists(folder)["ffconcat"])

@@ -101,10 +101,10 @@ def process_state() -> dict[str, Any]:
             if hasattr(value, "__defaults__"):
                 found[f"{module.__name__}.{key}()"] = (
                     value.__defaults__, value.__kwdefaults__, id(value.__code__), value.__name__,
-                    {name: id(one) for name, one in vars(value).items() if name not in TORCH_SETS},
+                    {name: id(member) for name, member in vars(value).items() if name not in TORCH_SETS},
                 )  # fmt: skip
             elif isinstance(value, type):
-                found[f"{module.__name__}.{key}{{}}"] = {name: id(one) for name, one in vars(value).items()}
+                found[f"{module.__name__}.{key}{{}}"] = {name: id(member) for name, member in vars(value).items()}
     return found
 
 
@@ -163,7 +163,7 @@ def test_the_old_format_with_a_class_and_its_source(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     module = b"(" + word("module") + name("evil", "Network") + word("evil.py") + word("pass") + b"tQ"
     changed = name("evil", "Network") + b"(N" + entry("dump_patches", b"\x88") + b"tb0"
-    head = [pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
+    head = [pickle.dumps(value, 2) for value in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
     path = tmp_path / "model.pt"
     for body in (module, changed + module, module + b"(N" + entry("dump_patches", b"\x88") + b"tb"):
         path.write_bytes(b"".join(head) + b"\x80\x02" + body + b"." + pickle.dumps([], 2))

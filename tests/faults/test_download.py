@@ -45,7 +45,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def large(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with 110 MB of noise: Hugging Face's client writes pieces of 10 MB, smaller files are not resumed."""
+    """The same files with 110 MB of noise as weights: Hugging Face's client cannot resume a file below 10 MB."""
     folder = tmp_path_factory.mktemp("large")
     for file in published.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
@@ -207,7 +207,7 @@ def test_an_error_of_a_hub_has_its_status(
     assert hub.served_bytes == 0
 
 
-def test_without_any_hub_it_fails_soon(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_reachable_hub_the_download_fails_soon(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never responds
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()

@@ -111,4 +111,4 @@ def test_drafts_of_killed_runs_are_removed_and_active_ones_kept(tmp_path: Path) 
         run("recognize(sys.argv[1], sys.argv[2])", write_minutes(tmp_path / "one.wav", 1), outputs)
         assert active.path.is_dir()
         assert not left.exists()
-    assert [one.name[:8] for one in outputs.iterdir()] == ["outputs_"]
+    assert [folder.name[:8] for folder in outputs.iterdir()] == ["outputs_"]

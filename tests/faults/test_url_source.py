@@ -39,7 +39,7 @@ def host() -> Iterator[AudioHost]:
 
 
 class Names:
-    """A resolver with fixed answers; the last one is repeated."""
+    """A resolver with fixed answers; the last answer is repeated."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self.answers = list(answers)
@@ -72,10 +72,15 @@ def test_refused_addresses(address: str) -> None:
 
 def test_allowed_networks() -> None:
     rule = AddressRule([ipaddress.ip_network("10.1.0.0/16"), ipaddress.ip_network("fd00::/8")])
-    assert [rule.allows(one) for one in ("10.1.2.3", "fd00::7", "10.2.0.1", "::1")] == [True, True, False, False]
+    assert [rule.allows(address) for address in ("10.1.2.3", "fd00::7", "10.2.0.1", "::1")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
-def test_it_is_off_by_default(host: AudioHost) -> None:
+def test_audio_urls_are_disabled_by_default(host: AudioHost) -> None:
     with (
         pytest.raises(ForbiddenRequestError, match="SPEECH_EMOTION_AUDIO_URLS"),
         UrlSource(Settings()).fetched(host.url()),
@@ -223,7 +228,7 @@ def test_errors_of_the_server(host: AudioHost) -> None:
         fetch(source(), "http://127.0.0.1:1/")
 
 
-def test_it_stops_when_the_client_has_disconnected(host: AudioHost) -> None:
+def test_fetching_stops_when_the_client_has_disconnected(host: AudioHost) -> None:
     class GoneError(Exception):
         pass
 

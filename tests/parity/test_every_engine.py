@@ -18,11 +18,11 @@ WINDOW_S = 2.0
 each = pytest.mark.parametrize(
     ("engine", "precision"),
     [
-        *((Engine.NATIVE, one) for one in (Precision.FP32, Precision.FP16, Precision.BF16)),
-        *((Engine.ONNX, one) for one in (Precision.FP32, Precision.FP16, Precision.INT8)),
+        *((Engine.NATIVE, precision) for precision in (Precision.FP32, Precision.FP16, Precision.BF16)),
+        *((Engine.ONNX, precision) for precision in (Precision.FP32, Precision.FP16, Precision.INT8)),
         (Engine.FUNASR, Precision.FP32),
     ],
-    ids=lambda one: one.value,
+    ids=lambda choice: choice.value,
 )
 
 
@@ -58,7 +58,9 @@ def test_single_batch_and_long(
     for together, alone in zip(model.predict(windows), single, strict=True):
         np.testing.assert_allclose(scores(together.logits), scores(alone.logits), atol=EXACT)
     recording = make_clip(5, 9.0)
-    ours, expected_long = (predict_recording(one, recording, window_s=WINDOW_S) for one in (model, plain))
+    ours, expected_long = (
+        predict_recording(engine_model, recording, window_s=WINDOW_S) for engine_model in (model, plain)
+    )
     assert ours.windows == expected_long.windows > 3
     assert ours.logits.shape == expected_long.logits.shape
     np.testing.assert_allclose(scores(ours.logits), scores(expected_long.logits), atol=MAX_DIFFERENCE[precision])

@@ -89,8 +89,8 @@ def test_large_exported(large: Pair, tmp_path: Path) -> None:
         write_graph(network, precision, about, path, normalize=True)
         model = load_onnx("large", path, license="none")
         ours = [softmax(model.predict([whole(clip)])[0].logits.mean(axis=0)) for clip in clips]
-        assert max(np.abs(one - other).max() for one, other in zip(ours, published, strict=True)) <= tolerance
-        assert [one.argmax() for one in ours] == [other.argmax() for other in published]
+        assert max(np.abs(own - reference).max() for own, reference in zip(ours, published, strict=True)) <= tolerance
+        assert [scores.argmax() for scores in ours] == [scores.argmax() for scores in published]
 
 
 def test_upstream_embeddings(tiny: Pair) -> None:

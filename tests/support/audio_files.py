@@ -154,7 +154,7 @@ def pcm16(samples: Samples) -> bytes:
 
 
 def amr_wb(seconds: float, *, seed: int = 0) -> bytes:
-    """AMR wide band of random bits: any pattern is a valid frame of the 23.85 kbit/s mode. (No encoder exists.)"""
+    """AMR wide band of random bits: any pattern is a valid frame of the 23.85 kbit/s mode. (PyAV has no encoder.)"""
     generator = np.random.default_rng(seed)
     mode, frame_bytes = 8, 60
     frames = (bytes([mode << 3 | 4]) + generator.bytes(frame_bytes) for _ in range(round(seconds * 50)))
@@ -162,7 +162,7 @@ def amr_wb(seconds: float, *, seed: int = 0) -> bytes:
 
 
 def gsm(seconds: float, *, seed: int = 0) -> bytes:
-    """Raw GSM 06.10 of random bits: any pattern is a valid frame of 20 ms behind its mark. (No encoder exists.)"""
+    """Raw GSM 06.10 of random bits: any pattern after a frame's signature is valid for 20 ms. (PyAV has no encoder.)"""
     generator = np.random.default_rng(seed)
     frames = bytearray(generator.bytes(33 * round(seconds * 50)))
     frames[::33] = bytes(0xD0 | byte & 0xF for byte in frames[::33])

@@ -149,7 +149,7 @@ def draw_tensors(sizes: Sizes, *, seed: int, labels: int = len(TOKENS)) -> dict[
 
 
 def make_clip(number: int, seconds: float) -> np.ndarray:
-    """A synthetic clip ``(samples,)`` at 16 kHz: pulse trains, noises and glides whose character follows ``number``."""
+    """A synthetic clip ``(samples,)`` at 16 kHz: pulse trains, noises and glides that depend on ``number``."""
     generator = np.random.default_rng(number)
     samples = round(seconds * SAMPLE_RATE)
     times = np.arange(samples) / SAMPLE_RATE

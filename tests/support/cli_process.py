@@ -13,7 +13,7 @@ from typing import Any, Final
 from tests.support.paths import ROOT
 
 EXAMPLE: Final = ROOT / "examples" / "example_synthetic.wav"
-LIMIT_S: Final = 300  # a busy machine needs minutes for what takes seconds
+LIMIT_S: Final = 300  # usually seconds are enough, but a busy machine may need minutes
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""A network namespace without outside connection that records every name lookup and every packet (Linux).
+"""A network namespace without a connection to the outside that records every name lookup and every packet (Linux).
 
 An audit hook only covers Python; libraries in C can look up names and connect unnoticed. Here the kernel routes every
-address to loopback, where a name server of the test answers and a raw socket records.
+address to loopback, where the test runs a name server and records the packets with a raw socket.
 
     run_closed(folder, "module:function")    runs the function in such a namespace and returns what was recorded
 """
@@ -65,7 +65,7 @@ def why_not() -> str | None:
 
 
 def run_closed(folder: Path, function: str) -> Seen:
-    """Calls ``function(folder)`` in a namespace without outside connection.
+    """Calls ``function(folder)`` in a namespace without a connection to the outside.
 
     Args:
         folder: receives all files of the function's programs. ``folder/hidden`` receives files for the system's
@@ -115,7 +115,7 @@ def _main(folder: Path, function: str) -> None:
 
 
 def _use_own_name_server(folder: Path) -> None:
-    """Makes the test's name server the only one."""
+    """Makes the test's name server the only one that the system uses."""
     for path, content in (("/etc/resolv.conf", "nameserver 127.0.0.1\n"), ("/etc/nsswitch.conf", "hosts: files dns\n")):
         if Path(path).exists():
             own = folder / Path(path).name

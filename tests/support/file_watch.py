@@ -1,4 +1,4 @@
-"""Records every opening of a file in a folder, by any process and also from C (Linux)."""
+"""Records every opening of a file in a folder, by any process, including from C code (Linux)."""
 
 import ctypes
 import os

@@ -1,7 +1,7 @@
 """Which tests load a model, start the program or open a browser, read from the source of their files.
 
 A file is marked by what it imports, before it is imported: the quick tests must not load PyTorch, not even while pytest
-collects them. A test that needs a model although its file imports none of these has the mark in its source.
+collects them. A test that needs a model although its file imports none of these sets its mark itself.
 """
 
 import ast

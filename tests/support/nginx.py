@@ -37,7 +37,7 @@ http {{
 
 
 def nginx_or_skip() -> str:
-    """Returns the program; skips the test, with a sentence, where it is not installed and can't be."""
+    """Returns the path of nginx; skips the test, with instructions, if nginx can be neither found nor installed."""
     found = _found()
     if found is None and os.geteuid() == 0 and (apt := shutil.which("apt-get")):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -19,7 +19,7 @@ def remuxed(
     late_by_s: float = 0.0,
     options: dict[str, str] | None = None,
 ) -> bytes:
-    """The same packets in another file: without a range of time, or with later timestamps from a given time on."""
+    """The same packets in another file, without those of a time range or with later timestamps from some time on."""
     file = io.BytesIO()
     with av.open(io.BytesIO(data)) as source, av.open(file, "w", format=container, options=options or {}) as output:
         stream = output.add_stream_from_template(source.streams.audio[0])
@@ -91,7 +91,7 @@ def riff_chunk(name: bytes, content: bytes) -> bytes:
 
 
 def with_short_format(samples: Samples, size: int, *, bits: int = 16, channels: int = 1, tag: int = 1) -> bytes:
-    """A WAV at 16 kHz with only ``size`` bytes of the format chunk."""
+    """A WAV at 16 kHz whose format chunk has only ``size`` bytes."""
     data = pcm16(samples) if bits == 16 else np.round(samples * 127 + 128).astype("u1").tobytes()
     align = channels * bits // 8
     form = struct.pack("<HHIIHH", tag, channels, 16_000, 16_000 * align, align, bits)[:size]
@@ -125,7 +125,7 @@ def _with_checksum(page: bytes) -> bytes:
 
 
 def dts_as_pcm(seconds: float = 2.0, *, bits: int = 16, little: bool = True) -> bytes:
-    """A stereo WAV at 44.1 kHz of frames that have a DTS header and nothing that can be decoded."""
+    """A stereo WAV at 44.1 kHz whose frames have a DTS header but no content that can be decoded."""
     blocks, size, frame_bytes = 16, 1_792, 2_048  # 512 samples a frame
     fields = (1, 1, 31, 5, 0, 1, blocks - 1, 7, size - 1, 14, 2, 6, 8, 4, 15, 5)  # value, width of each
     header = f"{0x7FFE_8001:032b}" + "".join(f"{v:0{w}b}" for v, w in zip(fields[::2], fields[1::2], strict=True))
@@ -139,6 +139,6 @@ def dts_as_pcm(seconds: float = 2.0, *, bits: int = 16, little: bool = True) -> 
 
 
 def with_entry(mp4: bytes, name: bytes) -> bytes:
-    """The MP4 with another name of its audio sample entry: ``enca`` says that it is encrypted."""
+    """The MP4 with another name of its audio sample entry: ``enca`` marks it as encrypted."""
     at = mp4.index(b"mp4a", mp4.index(b"stsd"))
     return mp4[:at] + name + mp4[at + 4 :]

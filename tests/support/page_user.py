@@ -77,8 +77,8 @@ class PageUser:
         """Moves the pointer away and waits until no animation is running."""
         self.page.mouse.move(0, 0)
         self.page.evaluate("document.activeElement.blur()")
-        self.page.evaluate(TWO_FRAMES)  # so that the transitions that this starts are running
-        self.page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
+        self.page.evaluate(TWO_FRAMES)  # waits until the transitions that this starts are running
+        self.page.wait_for_function("document.getAnimations().every((animation) => animation.playState !== 'running')")
 
     def screenshot(self, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)

@@ -100,7 +100,7 @@ def run_stages(pair: Pair, waveform: Tensor) -> dict[str, tuple[Tensor, Tensor]]
     try:
         one_piece = patch.object(pair.network.wave, "piece_frames", None)
         no_spare_rows = patch("webui.engine.emotion2vec.prepack.GRIDS", ((0, 1),))
-        with torch.inference_mode(), one_piece, no_spare_rows:  # each layer has one output, of all frames
+        with torch.inference_mode(), one_piece, no_spare_rows:  # so that each layer has one output for all frames
             pair.upstream.extract_features(waveform)  # type: ignore[operator]
             pair.network(waveform)
     finally:

@@ -6,7 +6,7 @@ import pytest
 
 
 def sizes(name: str, *, small: Any, full: Any) -> pytest.MarkDecorator:  # noqa: ANN401
-    """Runs a test with a small size, and under the marker ``long`` with the full one.
+    """Runs a test with a small size, and with the full size under the marker ``long``.
 
     Args:
         name: the test's parameter for the size.

@@ -1,4 +1,4 @@
-"""Names that users' programs depend on, recorded in ``tests/data/public_names.json``; later versions may only add some.
+"""Names that users' programs depend on, listed in ``tests/data/public_names.json``; later versions may only add some.
 
 python -m tests.support.public_names    adds new names to the file; it never removes any
 """
@@ -62,7 +62,7 @@ def _json_keys(schema: object) -> set[str]:
 
 
 def _codes() -> set[str]:
-    """Returns the codes of errors, warnings and log lines: keys of texts that the program passes to them."""
+    """Returns the codes of errors, warnings and log lines: the text keys that the program uses as codes."""
     found: set[str] = set()
     for source in (PROJECT_DIR / "webui").rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
@@ -76,7 +76,7 @@ def _code_given(call: ast.Call) -> set[str]:
     given = [keyword.value for keyword in call.keywords if keyword.arg == "code"]
     if name.endswith("Error"):
         given += call.args[:1]
-    return {one.value for one in given if isinstance(one, ast.Constant) and one.value in TEXTS}
+    return {value.value for value in given if isinstance(value, ast.Constant) and value.value in TEXTS}
 
 
 def _commands() -> list[str]:
@@ -84,7 +84,7 @@ def _commands() -> list[str]:
     groups: list[tuple[str, Any]] = [("", program), *program.commands.items()]
     found = []
     for command, part in groups:
-        options = [option for one in part.params for option in (*one.opts, *one.secondary_opts)]
+        options = [option for parameter in part.params for option in (*parameter.opts, *parameter.secondary_opts)]
         found += [f"{command} {option}".strip() for option in options if option.startswith("-")]
     return [*found, *program.commands]
 

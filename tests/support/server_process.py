@@ -25,9 +25,9 @@ STOP_S = 60
 class RunningServer:
     url: str
     outputs_dir: Path
-    errors: Path  # its stderr
+    errors: Path  # stderr of the server
     process: subprocess.Popen[str]
-    lines: tuple[str, ...]  # its stdout up to the address
+    lines: tuple[str, ...]  # stdout up to the line with the address
 
 
 def free_port() -> int:

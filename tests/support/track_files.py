@@ -12,7 +12,7 @@ from tests.support.audio_files import Samples
 def with_tracks(
     tracks: list[Samples], rate: int, *, container: str = "matroska", codec: str = "aac", default: int | None = None
 ) -> bytes:
-    """Encodes each of ``tracks``, ``(samples,)``, as a track; the one with the index ``default`` is marked so."""
+    """Encodes each of ``tracks``, ``(samples,)``, as a track; ``default`` is the index of the default track."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         streams = [output.add_stream(codec, rate=rate, layout="mono") for _ in tracks]
@@ -31,7 +31,7 @@ def with_tracks(
 
 
 def with_unknown_codec(mov: bytes, track: int) -> bytes:
-    """Gives a track, from 1, the name of a spatial codec that FFmpeg can't decode, as phones write it."""
+    """Gives a track, counted from 1, the name of a spatial codec that FFmpeg can't decode, as phones write it."""
     data = bytearray(mov)
     at = -1
     for _ in range(track):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-PATIENCE_S: Final = 120.0  # a busy machine may need minutes; a test that passes never waits for it
+PATIENCE_S: Final = 120.0  # a busy machine may need minutes; a test that passes does not wait this long
 PAUSE_S: Final = 0.01
 T = TypeVar("T")
 

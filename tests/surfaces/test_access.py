@@ -148,7 +148,7 @@ def test_login_and_logout_of_the_page(client: httpx.Client, anna: httpx.Client) 
     sent = anna.post("/gradio_api/upload", files={"files": ("a.wav", EXAMPLE.read_bytes())})
     assert anna.get(f"/gradio_api/file={sent.json()[0]}").status_code == 200
     assert client.get(f"/gradio_api/file={sent.json()[0]}").status_code == 401
-    assert "<button>" in anna.get("/logout").text  # a page of another site can only cause this GET
+    assert "<button>" in anna.get("/logout").text  # a page of another site can only trigger this GET
     assert anna.get("/config").status_code == 200
     assert anna.post("/logout").headers["location"] == "/login"
     assert anna.get("/config", headers={"Cookie": f"{cookie.name}={cookie.value}"}).status_code == 401
@@ -189,7 +189,7 @@ def test_guesses_from_many_addresses_count_for_the_account(server: RunningServer
             statuses += [guess(caller, "ben") for _ in range(4)]
     assert statuses == [401] * 20 + [429] * 4
     with client_at(server, "127.0.0.10") as caller:
-        assert guess(caller, "carol") == 401  # another account; the fifth of this caller
+        assert guess(caller, "carol") == 401  # another account, but the fifth guess from this address
         assert guess(caller, "carol") == 429
 
 
@@ -283,7 +283,7 @@ def test_key_new_and_key_login() -> None:
 
 
 def test_an_open_server_on_the_network_warns_once(tmp_path: Path) -> None:
-    """It warns; and pages of other sites have no more access than on a server for this machine only."""
+    """Pages of other sites have no more access than on a server that listens on this machine only."""
     environment = {
         **os.environ, "SPEECH_EMOTION_PORT": str(free_port()), "SPEECH_EMOTION_OUTPUTS_DIR": str(tmp_path),
         "SPEECH_EMOTION_FRAME_ANCESTORS": "https://portal.example:8443",

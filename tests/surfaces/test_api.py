@@ -75,9 +75,9 @@ def test_segments_and_some_labels(client: httpx.Client) -> None:
     assert answer.labels == (Emotion.HAPPY, Emotion.NEUTRAL, Emotion.ANGRY)
     assert answer.segments is not None
     assert len(answer.segments) >= 2
-    for one in answer.segments:
-        assert 0.25 <= one.end_s - one.start_s <= 1.5
-        assert sum(one.scores[emotion] for emotion in answer.labels) == pytest.approx(1.0, abs=1e-5)
+    for segment in answer.segments:
+        assert 0.25 <= segment.end_s - segment.start_s <= 1.5
+        assert sum(segment.scores[emotion] for emotion in answer.labels) == pytest.approx(1.0, abs=1e-5)
     body = {
         "audio_base64": base64.b64encode(EXAMPLE.read_bytes()).decode(),
         "labels": ["sad"],
@@ -288,14 +288,14 @@ def test_curl(server: RunningServer) -> None:
     assert RecognizedAudio.model_validate_json(done.stdout).granularity == "frame"
 
 
-def test_importing_the_api_is_light() -> None:
+def test_importing_the_api_loads_no_large_library() -> None:
     code = "import webui.api.documents, sys; assert 'torch' not in sys.modules and 'gradio' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 @pytest.fixture(scope="module")
 def short_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server without roots that runs two requests at a time and lets one wait."""
+    """A server without audio roots that runs two requests at a time and queues one."""
     with running_server(tmp_path_factory.mktemp("short") / "outputs", max_waiting=1, model="builtin") as started:
         yield started
         assert "Traceback" not in started.errors.read_text()

@@ -57,7 +57,7 @@ def test_curl(server: RunningServer) -> None:
     assert json.loads(done.stdout)["granularity"] == "frame"
 
 
-def test_the_documented_problem_is_a_real_one(server: RunningServer) -> None:
+def test_the_documented_problem_matches_the_server(server: RunningServer) -> None:
     (shown,) = re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)
     got = httpx.post(f"{server.url}/api/v1/recognize", json={}).json()
     assert Problem.model_validate(got) == Problem.model_validate_json(shown)
@@ -85,7 +85,7 @@ OPERATIONS = [
 
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS, ids=[name for name, _ in OPERATIONS])
 def test_every_operation_lists_its_errors(name: str, operation: dict[str, Any]) -> None:
-    errors = {int(status): one for status, one in operation["responses"].items() if int(status) >= 400}
+    errors = {int(status): response for status, response in operation["responses"].items() if int(status) >= 400}
     if "/healthz" in name or "/readyz" in name:
         assert "security" not in operation
         return

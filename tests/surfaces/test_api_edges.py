@@ -62,13 +62,13 @@ def app_of(service: RecognitionService, *routers: APIRouter) -> FastAPI:
     app = FastAPI()
     for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_error)
-    for router in (*routers, Api(service).router):  # the last one refuses all other addresses
+    for router in (*routers, Api(service).router):  # the last router refuses all other addresses
         app.include_router(router)
     return app
 
 
 @pytest.mark.parametrize("builtin", [True, False])
-def test_only_a_download_under_way_asks_to_retry(tmp_path: Path, builtin: bool) -> None:
+def test_only_a_download_in_progress_has_retry_after(tmp_path: Path, builtin: bool) -> None:
     service = RecognitionService(Settings(outputs_dir=tmp_path, models_dir=tmp_path / "models", builtin=builtin))
     acquisition = ModelAcquisition(LARGE, lambda _report, _cancelled: None)
     service.models.acquisition = acquisition
@@ -180,18 +180,18 @@ def test_a_precision_without_effect_is_a_warning(client: TestClient) -> None:
     audio = {"audio": EXAMPLE.read_bytes()}
     plain = client.post("/api/v1/recognize", data={"precision": "fp32"}, files=audio).json()
     assert "request.precision_ignored" not in [warning["code"] for warning in plain["warnings"]]
-    said = client.post("/api/v1/recognize", data={"precision": "int8"}, files=audio).json()
-    (warning,) = [one for one in said["warnings"] if one["code"] == "request.precision_ignored"]
+    int8 = client.post("/api/v1/recognize", data={"precision": "int8"}, files=audio).json()
+    (warning,) = [warning for warning in int8["warnings"] if warning["code"] == "request.precision_ignored"]
     assert warning["values"] == {"model": "fake", "found": "int8"}
-    assert said["scores"] == plain["scores"]
+    assert int8["scores"] == plain["scores"]
     job = client.post("/api/v1/jobs", data={"precision": "int8"}, files=audio).json()
     (line,) = finished_lines(client, job["links"]["jsonl"])
-    assert "request.precision_ignored" in [one["code"] for one in line["warnings"]]
+    assert "request.precision_ignored" in [warning["code"] for warning in line["warnings"]]
 
 
 @pytest.mark.model  # segments load the speech finder, and with it PyTorch
 @pytest.mark.parametrize("granularity", ["frame", "segment"])
-def test_a_table_of_one_row_per_recording_holds_no_frames(client: TestClient, granularity: str) -> None:
+def test_a_table_of_one_row_per_recording_has_no_frames(client: TestClient, granularity: str) -> None:
     audio = {"audio": EXAMPLE.read_bytes()}
     job = client.post("/api/v1/jobs", data={"granularity": granularity}, files=audio).json()
     assert list(job["links"]) == ["jsonl"]
@@ -253,7 +253,7 @@ def test_documents_refuse_numbers_that_json_does_not_have(document: Any) -> None
 
 
 def test_a_clip_comparison_survives_json() -> None:
-    """A NaN was written as null, which cannot be read as a number."""
+    """NaN was once written as null, which cannot be read back as a number."""
     clip = ClipComparison(
         clip="a.wav", duration_s=1.0, feature_difference=None, score_difference=0.0, native_emotion="sad",
         native_confidence=1.0, reference_emotion="sad", reference_confidence=1.0,
@@ -289,7 +289,7 @@ def delete_when_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "send",
     [
         lambda client, run_id: client.get(f"/api/v1/results/{run_id}"),
         lambda client, run_id: client.get(f"/api/v1/results/{run_id}/result.json"),
@@ -297,11 +297,11 @@ def delete_when_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_result_deleted_during_the_request_is_404(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any]
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, send: Callable[..., Any]
 ) -> None:
     run_id = recognized(client)
     delete_when_found(monkeypatch)
-    assert code_of(ask(client, run_id), 404) == "api.no_result"
+    assert code_of(send(client, run_id), 404) == "api.no_result"
 
 
 def test_a_list_omits_results_deleted_during_the_request(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,8 +316,8 @@ def test_a_list_omits_results_deleted_during_the_request(client: TestClient, mon
     monkeypatch.setattr(RunIds, "newest_first", listed)
     answer = client.get("/api/v1/results?limit=200")
     assert answer.status_code == 200
-    assert stays in [one["id"] for one in answer.json()["results"]]
-    assert gone not in [one["id"] for one in answer.json()["results"]]
+    assert stays in [entry["id"] for entry in answer.json()["results"]]
+    assert gone not in [entry["id"] for entry in answer.json()["results"]]
 
 
 def test_a_file_deleted_during_the_response_is_sent_completely(tmp_path: Path) -> None:

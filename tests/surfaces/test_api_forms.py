@@ -11,7 +11,7 @@ from tests.support.server_process import RunningServer, running_server
 
 BOUNDARY = "part-of-a-form"
 CONTENT = EXAMPLE.read_bytes()
-LARGE = CONTENT[:44] + CONTENT[44:] * 12  # more than Starlette takes as text
+LARGE = CONTENT[:44] + CONTENT[44:] * 12  # larger than Starlette's limit for text fields
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def post(server: RunningServer, path: str, *parts: tuple[str, bytes]) -> httpx.R
     ['form-data; name="audio"', "form-data; name=audio", 'form-data; name="audio"; filename=""'],
     ids=["no name", "no quotes", "empty name"],
 )
-def test_a_part_without_a_file_name_is_taken(server: RunningServer, disposition: str, content: bytes) -> None:
+def test_a_part_without_a_file_name_is_accepted(server: RunningServer, disposition: str, content: bytes) -> None:
     answered = post(server, "recognize", (disposition, content), ('form-data; name="granularity"', b"frame"))
     assert answered.status_code == 200, answered.text
     assert answered.json()["source"]["file_name"] == "recording"
@@ -45,19 +45,19 @@ def test_a_part_without_a_file_name_is_taken(server: RunningServer, disposition:
     assert answered.json()["granularity"] == "frame"
 
 
-def test_jobs_take_such_parts_too(server: RunningServer) -> None:
+def test_jobs_accept_parts_without_a_file_name(server: RunningServer) -> None:
     answered = post(server, "jobs", ('form-data; name="audio"', CONTENT), ('form-data; name="audio"', CONTENT))
     assert (answered.status_code, answered.json()["total"]) == (202, 2)
 
 
 @pytest.mark.parametrize("text", [b"", b"song.wav", b"/home/anna/song.wav"])
-def test_a_text_in_its_place_is_named(server: RunningServer, text: bytes) -> None:
+def test_text_instead_of_a_file_is_reported(server: RunningServer, text: bytes) -> None:
     answered = post(server, "recognize", ('form-data; name="audio"', text))
     assert (answered.status_code, answered.json()["code"]) == (422, "api.one_source")
     assert "a text instead of a file in the field `audio`" in answered.json()["detail"]
 
 
-def test_another_field_is_not_taken(server: RunningServer) -> None:
+def test_a_file_in_another_field_is_refused(server: RunningServer) -> None:
     answered = post(server, "recognize", ('form-data; name="sound"', CONTENT))
     assert (answered.status_code, answered.json()["code"]) == (422, "api.one_source")
     assert "no file in the field `audio`" in answered.json()["detail"]

@@ -27,12 +27,12 @@ def host() -> Iterator[AudioHost]:
         yield running
 
 
-def ask(server: RunningServer, url: str) -> httpx.Response:
+def recognize_url(server: RunningServer, url: str) -> httpx.Response:
     return httpx.post(f"{server.url}/api/v1/recognize", json={"audio_url": url}, timeout=120)
 
 
 def test_audio_at_a_url_is_recognized(server: RunningServer, host: AudioHost) -> None:
-    answer = ask(server, host.url("/some/clip%201.wav?token=secret"))
+    answer = recognize_url(server, host.url("/some/clip%201.wav?token=secret"))
     assert answer.status_code == 200
     assert answer.json()["source"]["file_name"] == "clip 1.wav"
     assert "secret" not in answer.text
@@ -49,7 +49,7 @@ def test_audio_at_a_url_is_recognized(server: RunningServer, host: AudioHost) ->
     ],
 )
 def test_errors_of_a_url(server: RunningServer, host: AudioHost, path: str, status: int, code: str) -> None:
-    answer = ask(server, host.url(path))
+    answer = recognize_url(server, host.url(path))
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
@@ -65,7 +65,7 @@ def test_internal_addresses_are_refused(server: RunningServer, host: AudioHost) 
             server.url.replace("localhost", "127.0.0.2") + "/api/v1/results",
             "file:///etc/passwd",
         ):
-            answer = ask(server, url)
+            answer = recognize_url(server, url)
             assert (answer.status_code, answer.json()["code"]) == (403, "api.url_refused"), url
         assert internal.connections == 0
 
@@ -77,7 +77,7 @@ def test_exactly_one_source(server: RunningServer, host: AudioHost) -> None:
     form = {"audio_url": host.url()}
     answer = httpx.post(f"{server.url}/api/v1/recognize", data=form, files={"audio": b"x"})
     assert answer.json()["code"] == "api.one_source"
-    assert ask(server, "nothing").json()["code"] == "api.url_refused"
+    assert recognize_url(server, "nothing").json()["code"] == "api.url_refused"
 
 
 def test_a_job_of_urls(server: RunningServer, host: AudioHost) -> None:

@@ -1,4 +1,4 @@
-"""The cheap attacks of ``bash run.sh bench attack`` on one server; in the long run all of them on all servers."""
+"""The cheap attacks of ``bash run.sh bench attack`` on one server; the long tests run all attacks on all servers."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -62,20 +62,20 @@ def test_rest_takes_the_choice_in_a_form_and_in_json(client: TestClient, recordi
     assert {"processed_audio_channel_0.wav", "processed_audio_channel_1.wav"} <= set(document["links"])
     assert client.get(document["links"][document["channels"][1]["audio_file"]]).content.startswith(b"RIFF")
     for channel in document["channels"]:
-        alone = client.post("/api/v1/recognize", json={"audio_path": str(recordings / f"{channel['name']}.wav")}).json()
-        assert close(channel["scores"], alone["scores"])
+        mono = client.post("/api/v1/recognize", json={"audio_path": str(recordings / f"{channel['name']}.wav")}).json()
+        assert close(channel["scores"], mono["scores"])
         for choice in (channel["index"], str(channel["index"])):
-            one = client.post("/api/v1/recognize", json={"audio_path": str(call), "channels": choice}).json()
-            assert close(one["scores"], alone["scores"])
-            assert one["source"]["channel"] == channel["index"]
-            assert "channels" not in one
+            single = client.post("/api/v1/recognize", json={"audio_path": str(call), "channels": choice}).json()
+            assert close(single["scores"], mono["scores"])
+            assert single["source"]["channel"] == channel["index"]
+            assert "channels" not in single
     mixed = client.post("/api/v1/recognize", json={"audio_path": str(call)}).json()
     assert mixed["scores"] == document["scores"]
     assert "channels" not in mixed
     assert client.get(f"/api/v1/results/{document['id']}").json()["channels"] == document["channels"]
 
 
-def test_rest_refuses_what_is_not_there(client: TestClient, recordings: Path) -> None:
+def test_rest_refuses_invalid_channels(client: TestClient, recordings: Path) -> None:
     for channels, code in ((2, "audio.no_such_channel"), ("both", None), (-1, None)):
         body = {"audio_path": str(recordings / "call.wav"), "channels": channels}
         answer = client.post("/api/v1/recognize", json=body)
@@ -104,8 +104,8 @@ def test_the_command_line(command_line: CommandLine, recordings: Path, tmp_path:
     mono = [
         command_line.run("recognize", recordings / f"{name}.wav", "--json").documents[0] for name in names[3].split(",")
     ]
-    for channel, alone in zip(document["channels"], mono, strict=True):
-        assert close(channel["scores"], alone["scores"])
+    for channel, single in zip(document["channels"], mono, strict=True):
+        assert close(channel["scores"], single["scores"])
     shown = command_line.run("recognize", call, *names[:2])
     assert shown.code == 0
     assert "Channel 1" in shown.text

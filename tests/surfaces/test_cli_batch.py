@@ -148,7 +148,7 @@ def done(state: Path) -> dict[str, str]:
     with sqlite3.connect(f"file:{state}?mode=ro", uri=True) as db:
         try:
             return dict(db.execute("SELECT name, outcome FROM items WHERE state = 'done'").fetchall())
-        except sqlite3.OperationalError:  # it has no tables yet
+        except sqlite3.OperationalError:  # the database has no tables yet
             return {}
 
 

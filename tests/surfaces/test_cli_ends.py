@@ -135,7 +135,7 @@ def test_an_unexpected_error_does_not_stop_other_files(command_line: CommandLine
     assert b"Please report it" in err
 
 
-def test_without_packages_the_error_tells_how_to_install_them(tmp_path: Path) -> None:
+def test_without_packages_the_error_explains_how_to_install_them(tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     subprocess.run(["python3", "-m", "venv", "--without-pip", bare], check=True)
     done = subprocess.run([bare / "bin" / "python", ROOT / "app.py"], capture_output=True, text=True, check=False)

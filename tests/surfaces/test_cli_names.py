@@ -51,7 +51,9 @@ def test_every_message_can_be_written() -> None:
 
 
 @posix
-def test_a_batch_goes_on_and_is_resumed(command_line: CommandLine, folder: Path, tmp_path: Path) -> None:
+def test_a_batch_with_such_names_is_completed_and_resumed(
+    command_line: CommandLine, folder: Path, tmp_path: Path
+) -> None:
     put(folder, GBK)
     put(folder, b"bad-\xff.wav", b"nothing")
     shutil.copy(EXAMPLE, folder / "plain.wav")
@@ -72,7 +74,7 @@ def test_a_batch_goes_on_and_is_resumed(command_line: CommandLine, folder: Path,
 
 
 @posix
-def test_such_a_file_alone(command_line: CommandLine, folder: Path) -> None:
+def test_recognize_accepts_names_that_are_not_utf_8(command_line: CommandLine, folder: Path) -> None:
     good, bad = put(folder, GBK), put(folder, b"\xff.wav", b"nothing")
     ended = command_line.run("recognize", good, bad, good.replace("recordings", "absent"), "--json", "--verbose")
     assert ended.code == 6
@@ -86,7 +88,7 @@ def test_such_a_file_alone(command_line: CommandLine, folder: Path) -> None:
     assert SHOWN in command_line.run("recognize", good).text
 
 
-def test_a_folder_without_its_hidden_files(command_line: CommandLine, folder: Path, tmp_path: Path) -> None:
+def test_hidden_files_of_a_folder_are_skipped(command_line: CommandLine, folder: Path, tmp_path: Path) -> None:
     for name in ("one.wav", ".hidden.wav", ".trash/two.wav", "sub/three.wav", "__MACOSX/._one.wav"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(EXAMPLE, folder / name)
@@ -98,7 +100,7 @@ def test_a_folder_without_its_hidden_files(command_line: CommandLine, folder: Pa
     assert [row["path"] for row in csv.DictReader(table.open(encoding="utf-8-sig"))] == ["one.wav", "sub/three.wav"]
 
 
-def test_metadata_of_macos_alone_is_named(folder: Path) -> None:
+def test_macos_metadata_has_its_own_error(folder: Path) -> None:
     limits = DecodeLimits.of(max_mb=1, max_duration_s=60)
     with pytest.raises(AudioDecodeError, match=r"\._one\.wav is macOS metadata beside one\.wav, not audio"):
         decode(Path(put(folder, b"._one.wav", APPLE_DOUBLE)), limits=limits)
@@ -106,7 +108,7 @@ def test_metadata_of_macos_alone_is_named(folder: Path) -> None:
         decode(Path(put(folder, b".DS_Store", DS_STORE)), limits=limits)
 
 
-def test_evaluation_leaves_hidden_files_out(folder: Path) -> None:
+def test_evaluation_skips_hidden_files(folder: Path) -> None:
     for name in ("angry/a.wav", "angry/._a.wav", "sad/b.wav", "sad/.cache/c.wav"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(EXAMPLE, folder / name)

@@ -126,7 +126,7 @@ def many(server: str, count: int, first: bytes = b"") -> Iterator[list[socket.so
 
 
 def is_closed(link: socket.socket) -> bool:
-    """Waits for the end of a connection; returns whether it came."""
+    """Waits until the server closes a connection; returns whether it did."""
     try:
         while link.recv(65536):
             pass
@@ -239,7 +239,7 @@ def test_an_unread_response_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_end_of_a_response_may_be_read_slowly() -> None:
-    """The time for the next request ends while the rest of the response is in the server's buffer."""
+    """The time limit for the next request expires while the rest of the response is in the server's buffer."""
     connections = Connections(total=LIMIT, per_address=1)
     with serving(connections, send_buffer=4096) as url, slow_reader(url) as kept, slow_reader(url) as ended:
         kept.sendall(b"GET /short HTTP/1.1\r\nHost: localhost\r\n\r\n")

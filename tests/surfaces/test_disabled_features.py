@@ -46,7 +46,7 @@ def test_the_page_and_the_api_share_a_budget_of_audio(server: RunningServer) -> 
     assert 0 < int(answer.headers["retry-after"]) <= 3601
 
 
-def test_connections_would_be_reported() -> None:
+def test_connections_to_other_machines_are_reported() -> None:
     lookup = "import socket\ntry:\n    socket.getaddrinfo('unknown.invalid', 80)\nexcept OSError:\n    pass\n"
     done = subprocess.run(
         [sys.executable, "-c", REPORT_CONNECTIONS + lookup], capture_output=True, text=True, check=True
@@ -62,7 +62,7 @@ def test_disabled_features(server: RunningServer) -> None:
     assert config["enable_queue"] is True
     assert config["footer_links"] == []
     assert httpx.get(f"{server.url}/gradio_api/runs").status_code == 404
-    visible = [one["api_name"] for one in config["dependencies"] if one["api_visibility"] == "public"]
+    visible = [event["api_name"] for event in config["dependencies"] if event["api_visibility"] == "public"]
     assert visible == ["recognize"]
 
 

@@ -193,7 +193,8 @@ def test_the_requests_of_the_page_work(server: RunningServer) -> None:
 
 def test_queued_events_cannot_bypass_the_queue(server: RunningServer) -> None:
     with httpx.Client(base_url=server.url, timeout=120) as client:
-        events = [one for one in client.get("/config").json()["dependencies"] if one["queue"] and one["backend_fn"]]
+        dependencies = client.get("/config").json()["dependencies"]
+        events = [event for event in dependencies if event["queue"] and event["backend_fn"]]
         assert {"recognize", "run"} <= {event["api_name"] for event in events}
         for event in events:
             body = {"data": [None] * len(event["inputs"]), "fn_index": event["id"], "session_hash": "a"}

@@ -83,7 +83,7 @@ def upload(client: httpx.Client, data: bytes, name: str = "a.wav") -> httpx.Resp
     return client.post(WHERE, files={"audio": (name, data)})
 
 
-def test_paths_out_of_the_roots(client: httpx.Client, uploads: Path, secrets: Path, watch: Watch) -> None:
+def test_paths_outside_the_roots(client: httpx.Client, uploads: Path, secrets: Path, watch: Watch) -> None:
     secret = f"{secrets}/secret.wav"
     paths = [
         secret, f"{uploads}/../{secrets.name}/secret.wav", f"{uploads}/inside/../../{secrets.name}/secret.wav",
@@ -102,7 +102,7 @@ def test_paths_out_of_the_roots(client: httpx.Client, uploads: Path, secrets: Pa
 
 
 @pytest.mark.parametrize("path", ["", "/inside", "/missing.wav", "/" + "a" * 300, "/inside/../missing.wav"])
-def test_paths_within_the_roots_that_are_no_file(client: httpx.Client, uploads: Path, path: str) -> None:
+def test_paths_within_the_roots_that_are_not_files(client: httpx.Client, uploads: Path, path: str) -> None:
     answer = client.post(WHERE, json={"audio_path": f"{uploads}{path}"})
     check(answer, 422)
     assert str(uploads) not in answer.text

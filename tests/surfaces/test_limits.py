@@ -28,7 +28,7 @@ LIMIT_S = 12.0  # enough for a short request on a busy machine
 
 @pytest.fixture(scope="module")
 def long_clip() -> bytes:
-    """An hour of audio with about a megabyte a minute: far longer than any test waits."""
+    """An hour of audio, about a megabyte per minute: its recognition takes far longer than any test waits."""
     clip = io.BytesIO()
     noise = np.random.default_rng(3).integers(-8, 8, 16_000 * 60, dtype=np.int16)
     with soundfile.SoundFile(clip, "w", 16_000, 1, format="FLAC") as file:
@@ -73,8 +73,8 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield started
         wait_until(lambda: time.monotonic() > begun + LIMIT_S + 1)
         (folder / "hold").unlink()
-        for one in taken:
-            assert code_of(one.result()) == (504, "request.too_slow")
+        for request in taken:
+            assert code_of(request.result()) == (504, "request.too_slow")
         assert len(list(started.outputs_dir.glob("outputs_*"))) == 1
         assert not list(started.outputs_dir.glob(".draft*"))
         assert "Traceback" not in started.errors.read_text()
@@ -177,7 +177,7 @@ def test_limits_of_gradio_s_configuration(busy: RunningServer) -> None:
     with httpx.Client(base_url=busy.url, headers={"X-API-Key": KEYS[1]}, timeout=120) as client:
         config = client.get("/config").json()
         assert config["max_file_size"] == 2_000_000_000
-        events = [json.dumps(one) for one in config["dependencies"] if one["queue"] is not False]
+        events = [json.dumps(event) for event in config["dependencies"] if event["queue"] is not False]
         assert events
 
 

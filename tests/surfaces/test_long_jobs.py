@@ -18,7 +18,7 @@ def run(*arguments: str) -> str:
 
 def test_interactive_requests_have_priority_over_ten_thousand_recordings() -> None:
     ratio = float(run("benchmarks.fair_queue").splitlines()[-1].rpartition(" ")[2])
-    assert ratio < 4  # 2 on an idle machine: a request waits for the window under way, which is as long as its own
+    assert ratio < 4  # 2 on an idle machine: a request waits for the current window, which is as long as its own
 
 
 def test_two_hundred_kills_lose_no_result() -> None:

@@ -18,7 +18,7 @@ from webui.http.page_sessions import MAX_CLOSED
 EXAMPLE = ROOT / "examples" / "example_synthetic.wav"
 PER_CALLER = 2
 PATIENCE_S = 180
-# Shows what Gradio keeps at /kept, and deletes answers that are not read after a second.
+# Shows at /kept what Gradio keeps, and deletes answers that are not read within a second.
 SHOW_KEPT = """
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
@@ -113,7 +113,7 @@ def ben(server: RunningServer) -> Iterator[Caller]:
 def test_one_client_has_a_limited_share_of_the_queue(anna: Caller, ben: Caller, hold: Path) -> None:
     with ThreadPoolExecutor(3) as readers:
         joined = [anna.call(), anna.join("page")]
-        assert [one.status_code for one in joined] == [200, 200]
+        assert [response.status_code for response in joined] == [200, 200]
         answer, messages = readers.submit(anna.answer, joined[0]), readers.submit(anna.messages, "page")
         for refused in (anna.call(), anna.join("page"), anna.join("another-page")):
             assert (refused.status_code, refused.json()["code"]) == (429, "request.too_many")

@@ -51,9 +51,9 @@ def test_texts_of_gradio_are_translated() -> None:
     script = page_script()
     rules = json.loads(script[script.rindex(")([") + 2 : script.rindex(")")])
     assert {"pattern", "texts"} == set(rules[0])
-    for one in rules:
-        named = set(re.findall(r"\(\?<(\w+)>", one["pattern"]))
-        assert {name: set(re.findall(r"\{(\w+)\}", text)) for name, text in one["texts"].items()} == {
+    for rule in rules:
+        named = set(re.findall(r"\(\?<(\w+)>", rule["pattern"]))
+        assert {name: set(re.findall(r"\{(\w+)\}", text)) for name, text in rule["texts"].items()} == {
             "zh": named,
             "en": named,
         }

@@ -123,7 +123,7 @@ def use(url: str, example: Path) -> None:
 
 
 def leak(folder: Path) -> None:
-    """Does what must be detected."""
+    """Does everything that the test must detect."""
     subprocess.run([sys.executable, "-c", LEAK], env=environment(folder), check=True)
 
 

@@ -70,7 +70,7 @@ def test_the_api_and_its_description(published: str) -> None:
         assert client.get(f"{published}/healthz").json() == {"status": "ok"}
         assert client.get(f"{published}/api/v1/no_such").headers["content-type"] == "application/problem+json"
         policy = client.get(f"{published}/api/v1/models").headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; base-uri")  # that of data, not of the page
+        assert policy.startswith("default-src 'none'; base-uri")  # the policy for data, not for the page
 
 
 def test_gradio_client(published: str) -> None:
@@ -78,7 +78,7 @@ def test_gradio_client(published: str) -> None:
     assert client.predict(handle_file(EXAMPLE), api_name="/recognize")["source"]["file_name"] == EXAMPLE.name
 
 
-def test_the_alone_prefix_leads_to_the_page(published: str) -> None:
+def test_the_prefix_without_a_slash_leads_to_the_page(published: str) -> None:
     assert httpx.get(published).headers["location"].endswith("/emotion/")
 
 

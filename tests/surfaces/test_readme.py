@@ -47,7 +47,7 @@ SHOWN = list(dict.fromkeys(line for text in TEXTS.values() for line in shown(tex
 MENTIONED = list(dict.fromkeys(line for text in TEXTS.values() for line in IN_A_LINE.findall(text)))
 OF_RUN_SH = [line for line in dict.fromkeys([*SHOWN, *MENTIONED]) if RUN_SH in line]
 SERVING = [line for line in SHOWN if line.startswith(f"{RUN_SH} serve") and "--ssl-" not in line]
-ASKING = [line for line in SHOWN if line.startswith("curl ")]
+REQUESTS = [line for line in SHOWN if line.startswith("curl ")]
 DOCKER = [line for line in SHOWN if line.startswith("docker ")]
 RECOGNIZING = [line for line in SHOWN if f"{RUN_SH} recognize" in line and "--engine" not in line]
 
@@ -58,10 +58,10 @@ def words(line: str) -> list[str]:
 
 
 def test_every_command_is_of_a_known_kind() -> None:
-    assert [line for line in SHOWN if line not in {*OF_RUN_SH, *ASKING, *DOCKER}] == []
+    assert [line for line in SHOWN if line not in {*OF_RUN_SH, *REQUESTS, *DOCKER}] == []
     assert len(RECOGNIZING) >= 5
     assert SERVING
-    assert ASKING
+    assert REQUESTS
     assert len(DOCKER) == 2
 
 
@@ -81,8 +81,8 @@ def test_named_modules_and_variables_exist() -> None:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[1].name)
 def test_both_languages_give_the_same_commands(pair: tuple[Path, Path]) -> None:
-    one, other = (shown(TEXTS[path]) for path in pair)
-    assert one == other
+    chinese, english = (shown(TEXTS[path]) for path in pair)
+    assert chinese == english
 
 
 @pytest.mark.parametrize("line", OF_RUN_SH)
@@ -130,7 +130,7 @@ def folder(tmp_path: Path) -> Path:
     named = {name for line in SHOWN for name in re.findall(r"\b\w\.\w+\b", line) if name.rpartition(".")[2] in formats}
     assert len(named) >= 5
     for name in named:
-        (chosen,) = [one for one in FORMATS if one.label == formats[name.rpartition(".")[2]]]
+        (chosen,) = [form for form in FORMATS if form.label == formats[name.rpartition(".")[2]]]
         (tmp_path / name).write_bytes(chosen.make(voice(3.0, chosen.rate), chosen.rate))
     call = np.stack([voice(3.0, 16_000), 0.5 * voice(3.0, 16_000)[::-1]], axis=1)
     soundfile.write(tmp_path / "call.wav", call, 16_000, subtype="PCM_16")
@@ -161,7 +161,7 @@ def test_a_recognize_command_runs(folder: Path, line: str) -> None:
     if "--json" in line:
         target = re.search(r"> (\S+)", line)
         printed = done.stdout if target is None else (folder / target[1]).read_bytes()
-        assert [json.loads(row)["emotion"] for row in printed.splitlines()] == [one["emotion"] for one in results]
+        assert [json.loads(row)["emotion"] for row in printed.splitlines()] == [result["emotion"] for result in results]
 
 
 def read(run: Path) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def test_the_server_starts_and_answers(folder: Path) -> None:
     given = [replaced.get(word, word) for word in given]
     with running_server(folder / "outputs", program=f"from webui.cli import main; main({given!r})") as started:
         assert started.url.endswith(port)
-        for line in ASKING:
+        for line in REQUESTS:
             assert ADDRESS in line
             try:
                 done = subprocess.run(

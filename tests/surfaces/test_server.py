@@ -64,7 +64,7 @@ def test_no_free_port_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_prints_its_url_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_server_prints_its_url_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     with open_listener("127.0.0.1", free_port()) as taken:
         port = taken.getsockname()[1]
         with running_server(tmp_path / "outputs", port=port) as started:
@@ -161,7 +161,7 @@ def test_unknown_errors_are_not_shown(server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "there"),
+    ("settings", "allowed"),
     [
         ({}, True),
         ({"host": "::1"}, True),
@@ -173,10 +173,10 @@ def test_unknown_errors_are_not_shown(server: RunningServer) -> None:
         ({"compare_tab": "off"}, False),
     ],
 )
-def test_who_can_compare_models_and_start_downloads(settings: dict[str, str], there: bool) -> None:
-    assert has_compare_tab(Settings(**settings)) is there  # type: ignore[arg-type]
+def test_who_can_compare_models_and_start_downloads(settings: dict[str, str], allowed: bool) -> None:
+    assert has_compare_tab(Settings(**settings)) is allowed  # type: ignore[arg-type]
     without_tab = settings == {"compare_tab": "off"}  # only the tab is off, not downloads
-    assert may_start_downloads(Settings(**settings)) is (there or without_tab)  # type: ignore[arg-type]
+    assert may_start_downloads(Settings(**settings)) is (allowed or without_tab)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("switch", ["on", "off"])
@@ -202,7 +202,7 @@ def test_events_with_a_model_share_a_bounded_queue(tmp_path: Path) -> None:
     page = build_page(RecognitionService(Settings(outputs_dir=tmp_path)), cache_dir=tmp_path)
     queued = [event for event in page.fns.values() if event.queue and event.name not in {"leave", "stop"}]
     (comparison,) = [event for event in queued if event.concurrency_id != MODEL_QUEUE]
-    assert (comparison.name, comparison.concurrency_limit) == ("compare", 1)  # it loads its own models
+    assert (comparison.name, comparison.concurrency_limit) == ("compare", 1)  # a comparison loads its own models
     queued.remove(comparison)
     assert len(queued) == 2
     assert {event.concurrency_limit for event in queued} <= {MODEL_CONCURRENCY, "default"}

@@ -92,7 +92,7 @@ def test_received_bytes_are_charged_not_announced_ones(quota: UploadQuota) -> No
         asyncio.run(upload(0, 20))
     assert caught.value.values == {"found_mb": 4, "size_mb": 7, "expected_mb": 10, "wait_min": 61, "retry_s": 3601}
     assert asyncio.run(upload(6 * MB, 2)) == 2, "a refused upload is not charged"
-    keep(quota, "anna", 4 * MB)  # nor are announced bytes that were not received
+    keep(quota, "anna", 4 * MB)  # announced bytes that were not received are not charged either
     assert refused(quota, "anna", 0.1).values["found_mb"] == 10
 
 
@@ -213,7 +213,7 @@ def test_the_server_counts_received_bytes(server: RunningServer) -> None:
     first, second, third = KEYS
     assert upload(server, first, 1_000_001).status_code == 413, "an upload over the size limit is not charged"
     kept = [upload(server, first, 900_000 + number) for number in range(2)]
-    assert [one.status_code for one in kept] == [200, 200]
+    assert [response.status_code for response in kept] == [200, 200]
     answer = upload(server, first, 900_000)
     assert (answer.status_code, answer.headers["content-type"]) == (429, "application/problem+json")
     problem = answer.json()
@@ -226,7 +226,7 @@ def test_the_server_counts_received_bytes(server: RunningServer) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "request.uploads_of_all")
     assert answer.headers["retry-after"]
     assert upload(server, third, 100_000).status_code == 200
-    assert all(Path(one.json()[0]).stat().st_size >= 900_000 for one in kept)
+    assert all(Path(response.json()[0]).stat().st_size >= 900_000 for response in kept)
 
 
 def test_the_page_translates_the_error(server: RunningServer) -> None:

@@ -39,9 +39,9 @@ def must(found: tuple[Transport, Connection | None]) -> tuple[Transport, Connect
 def test_the_longest_idle_connection_is_closed_first() -> None:
     connections = Connections(total=4, per_address=100)  # and two for health checks
     open_now = [must(connect(connections, f"192.0.2.{number}")) for number in range(6)]
-    connections.mark_active(open_now[0][1])  # an active one is kept
+    connections.mark_active(open_now[0][1])  # an active connection is kept
     connections.mark_active(open_now[1][1])
-    connections.mark_idle(open_now[1][1])  # this one has been idle for the shortest time
+    connections.mark_idle(open_now[1][1])  # the connection that became idle last
     gone = [open_now[2], open_now[3], open_now[4], open_now[5], open_now[1]]
     for number, (transport, _) in enumerate(gone):
         must(connect(connections, f"198.51.100.{number}"))
@@ -63,9 +63,9 @@ def test_without_an_idle_connection_new_ones_are_refused() -> None:
 def test_more_requests_than_the_limit_are_refused() -> None:
     connections = Connections(total=2, per_address=100)
     open_now = [must(connect(connections, f"192.0.2.{number}"))[1] for number in range(3)]
-    for one in open_now[:2]:
-        connections.mark_active(one)
-        assert connections.refusal_of(one, 1) is None
+    for connection in open_now[:2]:
+        connections.mark_active(connection)
+        assert connections.refusal_of(connection, 1) is None
     connections.mark_active(open_now[2])
     error = connections.refusal_of(open_now[2], 1)
     assert isinstance(error, BusyError)
@@ -80,16 +80,16 @@ def test_one_address_only_displaces_its_own_connections() -> None:
     other, _ = must(connect(connections, "198.51.100.1"))
     own = [must(connect(connections)) for _ in range(10)]
     assert [transport.aborted for transport, _ in own] == [True] * 5 + [False] * 5
-    for _, one in own[5:]:
-        connections.mark_active(one)
+    for _, connection in own[5:]:
+        connections.mark_active(connection)
     error = connections.refusal_of(own[9][1], 1)
     assert isinstance(error, TooOftenError)
     assert (error.values["found"], error.values["expected"]) == (5, 3)
     assert connect(connections)[1] is None
     assert not other.aborted
-    for _, one in own:
-        connections.remove(one)
-        connections.remove(one)  # the transport reports it twice
+    for _, connection in own:
+        connections.remove(connection)
+        connections.remove(connection)  # the transport may report the end twice
     assert len(connections) == 1
     must(connect(connections))
 

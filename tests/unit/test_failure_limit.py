@@ -28,7 +28,7 @@ def test_a_client_is_limited_for_all_accounts(limit: FailureLimit, clock: Clock)
     assert caught.value.values["retry_s"] == 51
     limit.check("other caller", "another")
     clock.now = FAILURES_S
-    limit.check("caller", "another")  # the first is a minute old
+    limit.check("caller", "another")  # the first failure is a minute old
     with pytest.raises(TooOftenError):
         limit.check("caller", "another")
 
@@ -40,7 +40,7 @@ def test_an_account_is_limited_for_all_clients(limit: FailureLimit, clock: Clock
         limit.check("one more", "anna")
     assert caught.value.values["retry_s"] == 61
     limit.check("one more", "ben")
-    limit.check("one more", "")  # a key
+    limit.check("one more", "")  # a login with a key
     clock.now = FAILURES_S
     limit.check("one more", "anna")
 

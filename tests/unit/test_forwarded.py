@@ -12,7 +12,7 @@ from webui.http.host import requested_host
 from webui.server.listen import addresses_of
 from webui.settings import Settings
 
-PROXY, STRANGER = "10.0.0.1", "192.0.2.1"
+PROXY, UNTRUSTED = "10.0.0.1", "192.0.2.1"
 FORWARDED = {
     "X-Forwarded-For": "203.0.113.5, 198.51.100.7",
     "X-Forwarded-Proto": "https",
@@ -66,10 +66,10 @@ def test_the_headers_of_a_trusted_proxy_are_used(peer: str) -> None:
 
 
 def test_the_headers_of_others_are_removed_before_gradio_reads_them() -> None:
-    scope, _ = seen("/login", peer=STRANGER, headers={**FORWARDED, "X-Gradio-Server": "https://evil.example"})
+    scope, _ = seen("/login", peer=UNTRUSTED, headers={**FORWARDED, "X-Gradio-Server": "https://evil.example"})
     host = requested_host(scope)
     assert host is not None
-    assert (host.name, scope["client"][0], scope["scheme"], scope["path"]) == ("127.0.0.1", STRANGER, "http", "/login")
+    assert (host.name, scope["client"][0], scope["scheme"], scope["path"]) == ("127.0.0.1", UNTRUSTED, "http", "/login")
     assert scope.get("root_path", "") == ""
     assert [name for name, _ in scope["headers"]] == [b"host"]
 
@@ -82,17 +82,17 @@ def test_no_proxy_is_trusted_by_default() -> None:
 @pytest.mark.parametrize("base_path", ["/emotion", "/emotion/"])
 @pytest.mark.parametrize("path", ["/api/v1/models", "/emotion/api/v1/models"], ids=["removed", "left in"])
 def test_the_prefix_may_be_removed_or_left_in(path: str, base_path: str) -> None:
-    scope, _ = seen(path, peer=STRANGER, base_path=base_path)
+    scope, _ = seen(path, peer=UNTRUSTED, base_path=base_path)
     assert (scope["root_path"], scope["path"]) == ("/emotion", "/emotion/api/v1/models")
     assert route_path(scope) == "/api/v1/models"
 
 
-def test_a_path_that_only_begins_like_the_prefix_is_another_one() -> None:
+def test_a_path_that_only_begins_like_the_prefix_is_not_under_it() -> None:
     scope, _ = seen("/emotional", base_path="/emotion")
     assert (scope["path"], route_path(scope)) == ("/emotion/emotional", "/emotional")
 
 
-def test_the_prefix_alone_leads_to_the_page() -> None:
+def test_the_prefix_without_a_slash_leads_to_the_page() -> None:
     scope, sent = seen("/emotion", base_path="/emotion")
     assert scope == {}
     assert sent[0]["status"] == 307

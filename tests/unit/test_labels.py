@@ -7,7 +7,7 @@ PUBLISHED_TOKENS = [
 ]  # fmt: skip
 
 
-def test_published_tokens_are_the_nine_in_order() -> None:
+def test_published_tokens_are_the_nine_emotions_in_order() -> None:
     labels = LabelSet.from_tokens(PUBLISHED_TOKENS)
     assert labels == LabelSet.from_emotions(Emotion)
     assert [emotion.value for emotion in Emotion] == [

@@ -50,7 +50,7 @@ def test_nothing_is_written_by_default(tmp_path: Path) -> None:
     assert np.array_equal(np.load(saved.folder / "embedding.npy"), saved.embedding)
 
 
-def test_errors_say_what_was_expected(tmp_path: Path) -> None:
+def test_errors_state_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="complex128"):
         recognize((np.zeros(16_000, np.complex128), 16_000), model="builtin")  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="'utterance', 'frame' or 'segment'"):

@@ -27,7 +27,7 @@ def raised_codes() -> set[str]:
     return {code for code in codes if not code.startswith(("log.", "acquisition."))}
 
 
-def test_every_warning_has_its_place() -> None:
+def test_every_warning_has_a_place_in_the_order() -> None:
     assert raised_codes() - REASONS == set(WARNING_ORDER)
 
 

@@ -1,4 +1,4 @@
-"""Limits of page sessions: number of events, number of sessions, time. With a simple queue."""
+"""Limits of page sessions: number of events, number of sessions, time. A simple queue replaces Gradio's."""
 
 import asyncio
 from collections.abc import Callable
@@ -85,7 +85,7 @@ def test_an_event_counts_until_its_answer_is_delivered(
 def test_refused_events_do_not_count(sessions: PageSessions) -> None:
     for _ in range(5):
         with sessions.place("anna"):
-            pass  # it never joins the queue
+            pass  # the event never joins the queue
 
 
 def test_unread_results_are_deleted_after_a_minute(

@@ -15,7 +15,7 @@ from webui.errors import AudioDecodeError, AudioTooLongError, RequestError
 
 CONTENT = EXAMPLE.read_bytes()
 STANDARD = base64.b64encode(CONTENT).decode()
-RANDOM = np.random.default_rng(1).bytes(1001)  # both of "+" and "/" occur, and padding
+RANDOM = np.random.default_rng(1).bytes(1001)  # encoded, it contains "+", "/" and padding
 LIMITS = DecodeLimits.of(max_mb=1, max_duration_s=60)
 
 
@@ -69,14 +69,14 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str, in_
         assert found.source.format == expected.source.format
 
 
-def test_a_file_that_is_cut_off_or_damaged_is_named(tmp_path: Path) -> None:
+def test_a_damaged_file_has_its_own_error(tmp_path: Path) -> None:
     file = tmp_path / "a.silk"
     file.write_text(f"data:audio/wav;base64,{STANDARD[:1000]}***")
     with pytest.raises(AudioDecodeError, match="not valid base64"):
         decode(file, limits=LIMITS)
 
 
-def test_what_is_inside_is_checked_like_any_file(tmp_path: Path) -> None:
+def test_the_decoded_content_is_checked_like_any_file(tmp_path: Path) -> None:
     file = tmp_path / "a.silk"
     file.write_bytes(b"data:audio/wav;base64," + base64.b64encode(b"#EXTM3U\n/etc/passwd\n"))
     with pytest.raises(AudioDecodeError) as caught:

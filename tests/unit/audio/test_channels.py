@@ -25,7 +25,7 @@ def separate(data: bytes, model_rate: int = RATE) -> StoredRecording:
 
 
 def codes(data: bytes, options: DecodeOptions | None = None) -> list[str]:
-    return [one.code for one in decode(data, limits=LIMITS, options=options or DecodeOptions()).warnings]
+    return [warning.code for warning in decode(data, limits=LIMITS, options=options or DecodeOptions()).warnings]
 
 
 def noise(seconds: float, level: float, seed: int) -> Samples:
@@ -50,8 +50,8 @@ def test_every_channel_equals_its_own_mono_file(source_rate: int, model_rate: in
     both = separate(wav(stereo(left, right), source_rate), model_rate)
 
     assert len(both.channels) == 2
-    for channel, alone in zip(both.channels, (left, right), strict=True):
-        own = decode_into(MemoryStore, wav(alone, source_rate), limits=LIMITS, model_rate=model_rate)
+    for channel, samples in zip(both.channels, (left, right), strict=True):
+        own = decode_into(MemoryStore, wav(samples, source_rate), limits=LIMITS, model_rate=model_rate)
         np.testing.assert_allclose(channel.model.waveform[:], own.model.waveform[:], atol=1e-6)
         np.testing.assert_allclose(channel.speech.waveform[:], own.speech.waveform[:], atol=1e-6)
         assert channel.model.mean == pytest.approx(own.model.mean, abs=1e-9)
@@ -73,7 +73,7 @@ def test_one_channel_by_its_number() -> None:
     assert decode(wav(left), limits=LIMITS, options=DecodeOptions(channels=0)).source.channel is None
 
 
-def test_a_channel_that_is_not_there_is_refused_with_the_numbers_there_are() -> None:
+def test_a_missing_channel_is_refused_with_the_number_of_channels() -> None:
     with pytest.raises(AudioDecodeError, match=r"has 2 channel\(s\) and therefore no channel 3 \(number 2") as refused:
         decode(wav(turns(1.0)), limits=LIMITS, options=DecodeOptions(channels=2))
     assert refused.value.code == "audio.no_such_channel"
@@ -102,7 +102,7 @@ def test_six_channels_of_a_codec() -> None:
         np.testing.assert_allclose(channel.speech.waveform[:], own.waveform, atol=1e-6)
 
 
-def test_mono_asked_as_separate_is_one_channel_without_more_samples() -> None:
+def test_separate_channels_of_a_mono_file_need_no_second_copy() -> None:
     stores: list[MemoryStore] = []
     recording = decode_into(
         lambda: stores.append(MemoryStore()) or stores[-1], wav(voice(1.0)), limits=LIMITS, options=SEPARATE
@@ -112,9 +112,12 @@ def test_mono_asked_as_separate_is_one_channel_without_more_samples() -> None:
     assert recording.warnings == ()
 
 
-def test_a_silent_channel_is_named_silent_and_the_other_is_not() -> None:
+def test_only_the_silent_channel_has_a_warning() -> None:
     recording = separate(wav(stereo(voice(3.0), np.zeros(3 * RATE, np.float32))))
-    assert [[one.code for one in channel.warnings] for channel in recording.channels] == [[], ["audio.no_speech"]]
+    assert [[warning.code for warning in channel.warnings] for channel in recording.channels] == [
+        [],
+        ["audio.no_speech"],
+    ]
     assert recording.warnings == ()
 
 
@@ -126,7 +129,7 @@ def test_40_db_between_the_channels() -> None:
     assert [channel.warnings for channel in recording.channels] == [(), ()]
 
 
-def test_the_stores_of_separate_channels_are_closed_when_the_length_is_too_great() -> None:
+def test_the_stores_of_separate_channels_are_closed_when_the_recording_is_too_long() -> None:
     class Closing(MemoryStore):
         closed = 0
 
@@ -158,7 +161,7 @@ def test_opposite_polarity_is_found_in_noise(own_noise: float, gain: float) -> N
         return
     assert abs(np.corrcoef(recording.waveform, speech)[0, 1]) > 0.97
     if gain == 1.0 or own_noise >= 0.01:
-        assert [one.code for one in recording.warnings] == ["audio.channels_cancel"]
+        assert [warning.code for warning in recording.warnings] == ["audio.channels_cancel"]
         assert recording.source.channel in ((0, 1) if gain == 1.0 else (0,))
 
 
@@ -168,7 +171,7 @@ def test_opposite_polarity_with_separate_channels_takes_one_pass() -> None:
     progress: list[float] = []
     recording = decode_into(MemoryStore, data, limits=LIMITS, options=SEPARATE, on_progress=progress.append)
     assert progress == sorted(progress)
-    assert [one.code for one in recording.warnings] == ["audio.channels_cancel"]
+    assert [warning.code for warning in recording.warnings] == ["audio.channels_cancel"]
     assert recording.speech is recording.channels[1].speech
     np.testing.assert_array_equal(
         recording.channels[0].speech.waveform[:], (0.9 * speech + noise(4.0, 0.01, 1)).astype(np.float32)
@@ -191,15 +194,15 @@ MIXED: dict[str, Callable[[], Samples]] = {
 
 
 @pytest.mark.parametrize("kind", MIXED)
-def test_what_stays_mixed(kind: str) -> None:
+def test_recordings_that_stay_mixed(kind: str) -> None:
     samples = MIXED[kind]().astype(np.float32)
     recording = decode(wav(samples), limits=LIMITS)
-    assert "audio.channels_cancel" not in [one.code for one in recording.warnings]
+    assert "audio.channels_cancel" not in [warning.code for warning in recording.warnings]
     assert recording.source.channel is None
     np.testing.assert_allclose(recording.waveform, samples.mean(axis=1), atol=2e-7)
 
 
-def test_channels_that_differ_are_told() -> None:
+def test_channels_that_differ_have_a_warning() -> None:
     assert codes(wav(turns())) == ["audio.channels_differ"]
     louder = turns() * np.array([1.0, 0.02], np.float32)
     assert codes(wav(louder)) == ["audio.channels_differ"], "34 dB between them"
@@ -214,15 +217,15 @@ def test_channels_that_differ_are_told() -> None:
 
 
 @pytest.mark.parametrize("kind", ["dual mono", "two microphones", "one silent", "opposite but of unequal level"])
-def test_other_stereo_is_not_told_to_differ(kind: str) -> None:
+def test_other_stereo_has_no_warning(kind: str) -> None:
     assert codes(wav(MIXED[kind]())) == []
 
 
-def test_speech_beside_the_noise_of_an_open_input_does_not_differ() -> None:
+def test_speech_and_a_channel_of_noise_have_no_warning() -> None:
     assert codes(wav(stereo(voice(6.0), noise(6.0, 0.01, 3)))) == []
 
 
-def test_dual_mono_is_told_where_separate_channels_are_asked_for() -> None:
+def test_separate_channels_of_dual_mono_have_a_warning() -> None:
     data = wav(stereo(voice(3.0), voice(3.0)))
     assert codes(data, SEPARATE) == ["audio.dual_mono"]
     assert separate(data).same_channels

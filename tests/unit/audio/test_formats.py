@@ -62,7 +62,7 @@ def test_every_format_is_complete_and_without_delay(form: AudioFormat, channels:
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=[form.label for form in FORMATS])
-def test_paths_and_bytes_give_the_same_for_any_name(form: AudioFormat, tmp_path: Path) -> None:
+def test_paths_and_bytes_give_the_same_result_for_any_name(form: AudioFormat, tmp_path: Path) -> None:
     data = form.make(voice(0.5, form.rate), form.rate)
     path = tmp_path / "录音 of a voice.txt"
     path.write_bytes(data)

@@ -69,7 +69,7 @@ def test_pcm_is_the_same_as_in_a_wav() -> None:
 
 @pytest.mark.parametrize("codec", [*CODECS])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_samples_without_a_format_are_told_from_other_files(codec: RawCodec, channels: int) -> None:
+def test_samples_without_a_format_are_distinguished_from_other_files(codec: RawCodec, channels: int) -> None:
     left, right = voice(3.0), voice(3.0, seed=1) if codec is not RawCodec.S32LE else voice(3.0)
     samples = left if channels == 1 else stereo(left, np.roll(right, 5_000))
 
@@ -94,7 +94,7 @@ def test_a_call_that_begins_with_silence() -> None:
 def test_text_stays_text(encoding: str) -> None:
     data = TEXT.encode(encoding, errors="ignore")
 
-    assert refused(data).code in {"audio.text", "audio.unknown_format"}  # Big5 is not told from binary data
+    assert refused(data).code in {"audio.text", "audio.unknown_format"}  # Big5 is not distinguished from binary data
     if encoding != "big5":
         assert refused(data).code == "audio.text"
 
@@ -105,10 +105,10 @@ def test_other_bytes_are_not_taken_for_samples(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=[form.label for form in FORMATS])
-def test_a_header_that_is_known_counts(form: object) -> None:
+def test_a_known_header_has_priority(form: object) -> None:
     assert isinstance(form, type(FORMATS[0]))
     if form.label in ("mp3", "mp3-22k", "adts", "ts", "ts-mp2", "ac3", "eac3"):
-        return  # they have no header of their own
+        return  # these formats have no file header
     data = form.make(voice(0.5, form.rate), form.rate)
 
     np.testing.assert_array_equal(read(data, "alaw,8000,1").waveform, decode(data, limits=LIMITS).waveform)

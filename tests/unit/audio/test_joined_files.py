@@ -294,7 +294,7 @@ def test_pcm_is_never_taken_for_dts_or_ac_3() -> None:
             assert kind_of(riff(frame * 100, channels=2)) is None
 
 
-def test_encrypted_files_are_called_protected(tmp_path: Path) -> None:
+def test_encrypted_files_are_refused_as_protected(tmp_path: Path) -> None:
     plain = with_pyav(voice(1.0, 44_100), 44_100, container="ipod", codec="aac")
     encrypted = {name: with_entry(plain, name) for name in (b"enca", b"drms", b"aavd")}
     options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "00" * 16, "encryption_kid": "11" * 16}

@@ -76,7 +76,7 @@ def test_each_signal_is_scaled_by_its_own_peak() -> None:
     assert loud.model.variance == pytest.approx(np.var(loud.model.waveform[:], dtype=np.float64), rel=1e-9)
 
 
-def test_cancelling_channels_are_removed_from_both() -> None:
+def test_cancelling_channels_are_left_out_of_both_signals() -> None:
     mono = voice(1.0, 48_000) * np.float32(0.5)
     stored = decode_into(MemoryStore, wav(stereo(mono, -mono), 48_000), limits=LIMITS, model_rate=24_000)
     assert [warning.code for warning in stored.warnings] == ["audio.channels_cancel"]
@@ -109,7 +109,7 @@ def test_25_ms_are_accepted_and_the_limit_is_enforced(rate: int, tmp_path: Path)
         decode_into(spool, data, limits=DecodeLimits(len(data), 20.0), model_rate=rate)
     assert len(made) == 2
     assert 0 < len(made[1]) <= 21 * rate
-    assert all(one._file.closed for one in made)
+    assert all(store._file.closed for store in made)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The signal follows the timestamps of the container: what is missing is silence, and time 0 is that of a player."""
+"""The signal follows the timestamps of the container: missing parts are silent, and time 0 is as in a player."""
 
 import itertools
 import time
@@ -41,7 +41,7 @@ def two_voices(rate: int, between_s: float = 8.0) -> Samples:
 
 
 def lag(waveform: Samples, reference: Samples, start_s: float, stop_s: float) -> int:
-    """Samples by which a part is later than the reference, from the highest correlation within 30 ms, above 0.98."""
+    """Returns the delay of a part in samples, from the highest correlation within 30 ms, which must exceed 0.98."""
     start, stop = round(start_s * 16_000), round(stop_s * 16_000)
     part = reference[start:stop]
     found = {by: float(np.corrcoef(waveform[start + by : stop + by], part)[0, 1]) for by in range(-480, 481)}
@@ -80,7 +80,7 @@ def test_missing_pages_of_an_ogg_are_silence(codec: str) -> None:
     np.testing.assert_allclose(recording.waveform[-24_000:], whole.waveform[-24_000:], atol=0.02)
 
 
-def test_a_lossless_gap_gives_the_very_samples() -> None:
+def test_lossless_samples_around_a_gap_are_exact() -> None:
     samples = two_voices(16_000)
     data = with_pyav(samples, 16_000, container="matroska", codec="pcm_s16le")
     expected = decode(data, limits=LIMITS).waveform
@@ -186,7 +186,7 @@ def test_a_gap_counts_towards_the_limit() -> None:
         decode(gap, limits=DecodeLimits(len(gap), 7.5))
 
 
-def test_packets_that_can_not_be_decoded_are_silence_and_no_gap() -> None:
+def test_packets_that_cannot_be_decoded_are_silence_and_not_a_gap() -> None:
     data = with_pyav(voice(8.0, 48_000), 48_000, container="mp4", codec="aac")
     at = data.index(b"mdat") + len(data) // 2
     damaged = data[:at] + b"\xff" * 8_000 + data[at + 8_000 :]
@@ -200,15 +200,15 @@ def test_packets_that_can_not_be_decoded_are_silence_and_no_gap() -> None:
     assert lag(recording.waveform, whole.waveform, 6.5, 7.5) == 0
 
 
-def test_joined_films_begin_a_new_time_axis() -> None:
+def test_joined_files_begin_a_new_time_axis() -> None:
     for container, codec in (("webm", "libopus"), ("matroska", "flac")):
-        one = with_pyav(voice(4.0, 48_000), 48_000, container=container, codec=codec)
-        recording = decode(one * 3, limits=LIMITS)
+        part = with_pyav(voice(4.0, 48_000), 48_000, container=container, codec=codec)
+        recording = decode(part * 3, limits=LIMITS)
         assert codes(recording) == []
         assert recording.source.duration_s == pytest.approx(12.0, abs=0.1)
 
 
-def test_damage_is_silence_and_only_what_was_decoded_is_called_kept() -> None:
+def test_damaged_parts_are_silence_and_do_not_count_as_kept() -> None:
     data = bytearray(with_pyav(voice(8.0, 16_000), 16_000, container="flac", codec="flac"))
     whole = decode(bytes(data), limits=LIMITS)
     at = len(data) // 2
@@ -230,7 +230,7 @@ def test_ordinary_files_have_no_gap() -> None:
         assert codes(decode(data, limits=LIMITS)) == [], form.label
 
 
-def test_formats_without_timestamps_are_as_before() -> None:
+def test_formats_without_timestamps_are_decoded_unchanged() -> None:
     samples = two_voices(16_000)
     recording = decode(riff(pcm16(samples)), limits=LIMITS)
     np.testing.assert_array_equal(recording.waveform, np.round(samples * 32_767).astype(np.float32) / 32_768)

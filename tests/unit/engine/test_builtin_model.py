@@ -56,7 +56,7 @@ def test_description(model: EmotionModel) -> None:
     assert (model.max_batch_s, model.concurrency) == (0.0, 2)
 
 
-def test_it_is_small() -> None:
+def test_the_files_are_small() -> None:
     assert sum(path.stat().st_size for path in DIRECTORY.iterdir()) <= 20_000_000
 
 

@@ -84,7 +84,7 @@ def test_a_failure_on_the_cpu_is_an_error(model: TorchModel) -> None:
         model.predict(windows()[:1])
 
 
-def test_the_result_says_that_the_device_failed(model: TorchModel, checkpoint: Path, tmp_path: Path) -> None:
+def test_the_result_has_a_warning_about_the_failed_device(model: TorchModel, checkpoint: Path, tmp_path: Path) -> None:
     settings = Settings(outputs_dir=tmp_path / "outputs", model="tiny", device=Device.CPU)
     service = RecognitionService(settings, FakeRegistry(settings, model))
     clip = tmp_path / "clip.wav"

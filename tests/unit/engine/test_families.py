@@ -34,18 +34,21 @@ def install(settings: Settings, name: str, rate: object = 24_000) -> Path:
     return folder
 
 
-def test_it_is_listed_and_found(settings: Settings) -> None:
+def test_a_new_family_is_listed_and_found(settings: Settings) -> None:
     registry = ModelRegistry(settings)
     assert registry.names()[-1] == "toy_loud"
-    (absent,) = [one for one in registry.listings() if one.engine == "toy"]
+    (absent,) = [listing for listing in registry.listings() if listing.engine == "toy"]
     assert (absent.name, absent.license, absent.ready, absent.size_bytes) == ("toy_loud", "public domain", False, 0)
     assert absent.path == settings.models_dir / "toy_loud"
     assert registry.can_be_fetched("toy_loud")
     with pytest.raises(ModelNotFoundError, match="toys/loud"):
         registry.load("toy_loud")
     folder, own = install(settings, "toy_loud"), install(settings, "mine")
-    listed = {one.name: one for one in registry.listings() if one.engine == "toy"}
-    assert [(one.path, one.ready, one.size_bytes) for one in listed.values()] == [(folder, True, 15), (own, True, 15)]
+    listed = {listing.name: listing for listing in registry.listings() if listing.engine == "toy"}
+    assert [(model.path, model.ready, model.size_bytes) for model in listed.values()] == [
+        (folder, True, 15),
+        (own, True, 15),
+    ]
     found = registry.find("toy_loud")
     assert found is not None
     assert (found.directory, found.origin) == (folder, Origin.MODELS)
@@ -53,7 +56,9 @@ def test_it_is_listed_and_found(settings: Settings) -> None:
     assert registry.sample_rate("mine") == 24_000
 
 
-def test_it_is_downloaded_from_a_hub(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_family_is_downloaded_from_a_hub(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = tmp_path / "files"
     files.mkdir()
     (files / TOY_FILE).write_text('{"rate": 8000}', "utf-8")
@@ -66,9 +71,9 @@ def test_it_is_downloaded_from_a_hub(settings: Settings, tmp_path: Path, monkeyp
     assert ModelRegistry(settings).load("toy_loud").sample_rate == 8_000
 
 
-@pytest.mark.model  # the built-in one
+@pytest.mark.model  # loads the built-in model
 @pytest.mark.parametrize("rate", [8_000, 24_000])
-def test_it_is_used_by_the_service(settings: Settings, rate: int) -> None:
+def test_a_new_family_is_used_by_the_service(settings: Settings, rate: int) -> None:
     install(settings, "toy_loud", rate)
     install(settings, "mine", rate)
     service = RecognitionService(settings)
@@ -79,7 +84,7 @@ def test_it_is_used_by_the_service(settings: Settings, rate: int) -> None:
     assert service.recognize(EXAMPLE).result.model.name == "builtin", "auto only chooses models whose cards allow it"
 
 
-def test_it_is_shown(settings: Settings) -> None:
+def test_names_and_packages_of_a_new_family(settings: Settings) -> None:
     assert [model_title(name, Language.EN) for name in ("toy_loud", "emotion2vec_plus_base", "x")] == [
         "Toy Loud", "Emotion2Vec+ Base", "x"
     ]  # fmt: skip
@@ -89,7 +94,7 @@ def test_it_is_shown(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("rate", [1, 10_000_000, -8_000, "24000", 24_000.0, True])
-def test_its_sample_rate_is_checked(settings: Settings, rate: object) -> None:
+def test_the_sample_rate_of_a_new_family_is_checked(settings: Settings, rate: object) -> None:
     install(settings, "toy_loud", rate)
     with pytest.raises(CheckpointError, match="sample rate of"):
         ModelRegistry(settings).load("toy_loud")

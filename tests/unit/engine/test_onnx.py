@@ -73,7 +73,7 @@ def test_the_numbers_equal_those_of_the_native_engine(
     for number in range(6):
         for seconds in SECONDS:
             window = whole(make_clip(number, seconds))
-            ours, theirs = (one.predict([window], with_features=True)[0] for one in (model, native))
+            ours, theirs = (engine.predict([window], with_features=True)[0] for engine in (model, native))
             np.testing.assert_allclose(ours.features, theirs.features, atol=features)
             differences.append(np.abs(softmax(ours.logits.mean(axis=0)) - softmax(theirs.logits.mean(axis=0))).max())
     assert max(differences) <= scores
@@ -283,7 +283,7 @@ def test_the_models_without_torch(models_dir: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr("webui.engine.precision.find_spec", lambda _name: None)
     lite = ModelRegistry(Settings(models_dir=tmp_path / "models"))
     assert lite.choose("auto").name == LARGE
-    listed = {one.name: one for one in lite.listings()}
+    listed = {listing.name: listing for listing in lite.listings()}
     size = (tmp_path / "models" / LARGE / "model.int8.onnx").stat().st_size
     assert (listed[LARGE].ready, listed[LARGE].engine, listed[LARGE].size_bytes) == (True, "onnx", size)
     assert not listed["builtin"].ready

@@ -45,15 +45,15 @@ def test_the_engine_follows_the_precision(
 
 
 @pytest.mark.parametrize(
-    ("engine", "precision", "has"),
+    ("engine", "precision", "supported"),
     [
         (Engine.NATIVE, Precision.INT8, "fp32, fp16, bf16"),
         (Engine.ONNX, Precision.BF16, "fp32, fp16, int8"),
         (Engine.FUNASR, Precision.FP16, "fp32"),
     ],
 )
-def test_a_precision_that_an_engine_lacks(engine: Engine, precision: Precision, has: str) -> None:
-    with pytest.raises(RequestError, match=f"does not support precision {precision.value}; it supports {has}"):
+def test_a_precision_that_an_engine_lacks(engine: Engine, precision: Precision, supported: str) -> None:
+    with pytest.raises(RequestError, match=f"does not support precision {precision.value}; it supports {supported}"):
         engine_for(Runtime(Device.CPU, engine, precision))
 
 
@@ -71,7 +71,7 @@ def test_half_precision_is_close_to_single(models_dir: Path, precision: Precisio
     assert half.info.precision == precision.value
     windows = [whole(make_clip(number, 1.0 + 0.3 * number)) for number in range(9)]
     pairs = zip(exact.predict(windows), half.predict(windows, with_features=True), strict=True)
-    gaps = [np.abs(softmax(one.logits.mean(0)) - softmax(other.logits.mean(0))).max() for one, other in pairs]
+    gaps = [np.abs(softmax(full.logits.mean(0)) - softmax(rounded.logits.mean(0))).max() for full, rounded in pairs]
     assert 1e-6 < max(gaps) < 0.2, "rounded, but not wrong"
 
 

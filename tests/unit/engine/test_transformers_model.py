@@ -31,7 +31,7 @@ def test_the_numbers_equal_those_of_the_pipeline(tmp_path: Path, kind: str, weig
     tops = set()
     for number, seconds in enumerate((0.1, 1.0, 3.3)):
         clip = make_clip(number, seconds)
-        theirs = {one["label"]: one["score"] for one in pipe(clip, top_k=4)}
+        theirs = {answer["label"]: answer["score"] for answer in pipe(clip, top_k=4)}
         (answer,) = model.predict([whole(clip)], with_features=True)
         ours = softmax(answer.logits.mean(axis=0))
         np.testing.assert_allclose(ours, [theirs[SUPERB[number]] for number in range(4)], atol=1e-5)
@@ -79,7 +79,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(models_dir=tmp_path / "models", outputs_dir=tmp_path / "outputs", device=Device.CPU)
 
 
-def test_it_is_found_under_models_and_in_the_hub_s_cache(settings: Settings, tmp_path: Path) -> None:
+def test_a_classifier_is_found_under_models_and_in_the_hub_s_cache(settings: Settings, tmp_path: Path) -> None:
     registry = ModelRegistry(settings)
     assert not {status.name: status.ready for status in registry.listings()}["hubert_large_superb"]
     with pytest.raises(ModelNotFoundError, match="superb/hubert-large-superb-er"):
@@ -103,14 +103,14 @@ def test_names_cannot_leave_the_folder(settings: Settings, name: str) -> None:
         ModelRegistry(settings).choose(name)
 
 
-def test_it_is_used_by_the_service(settings: Settings) -> None:
+def test_a_classifier_is_used_by_the_service(settings: Settings) -> None:
     write_classifier(settings.models_dir / "my_own", "wav2vec2", weighted=True)
     service = RecognitionService(settings)
     result = service.recognize(EXAMPLE, RecognizeOptions(model="my_own", extract_embedding=True)).result
     assert (result.model.name, result.model.engine) == ("my_own", "transformers")
     assert result.embedding is not None
     assert result.embedding.shape == (48,)
-    assert sum(result.scores[one] for one in (Emotion.NEUTRAL, Emotion.HAPPY, Emotion.ANGRY, Emotion.SAD)) == (
+    assert sum(result.scores[emotion] for emotion in (Emotion.NEUTRAL, Emotion.HAPPY, Emotion.ANGRY, Emotion.SAD)) == (
         pytest.approx(1.0)
     )
     write_classifier(settings.models_dir / "unknown_labels", "wav2vec2", weighted=True, labels={0: "calm", 1: "ang"})

@@ -70,7 +70,7 @@ def is_correct(model: BlockedModel, answer: object, *samples: int) -> bool:
     expected = FakeModel().predict([window(count) for count in samples])
     assert isinstance(answer, list)
     pairs = zip(expected, answer, strict=True)
-    return all(np.array_equal(one.logits, other.logits) for one, other in pairs)
+    return all(np.array_equal(wanted.logits, found.logits) for wanted, found in pairs)
 
 
 def test_on_a_gpu_waiting_requests_share_a_batch_and_interactive_ones_are_first() -> None:
@@ -110,7 +110,7 @@ def test_a_batch_has_a_limit_of_seconds() -> None:
         callers.start(100 * RATE + number)
     model.released.set()
     callers.finish()
-    assert [len(one) for one in model.batches] == [1, 2, 2], "200 s fit into a batch, 300 s don't"
+    assert [len(batch) for batch in model.batches] == [1, 2, 2], "200 s fit into a batch, 300 s don't"
     model.batches.clear()
     callers.queue.predict([window(400)] * (MAX_BATCH_WINDOWS + 6))
     assert model.batches == [[400] * (MAX_BATCH_WINDOWS + 6)], "the windows of one request stay together"

@@ -1,4 +1,4 @@
-"""A result for every channel: equal to the mono runs, with its own files, charged as that many seconds."""
+"""A result for every channel: equal to a mono run, with its own files, and with its own seconds charged."""
 
 import csv
 import json
@@ -38,7 +38,7 @@ def wav(samples: Samples, rate: int = RATE) -> bytes:
 
 
 def two_speakers() -> tuple[Samples, Samples]:
-    """Speech, and the same speech a second later and backwards; both are found by the speech detector."""
+    """Speech, and the same speech a second later and quieter; the speech detector finds both."""
     speech, _rate = soundfile.read(EXAMPLE, dtype="float32")
     pause = np.zeros(RATE, np.float32)
     return np.concatenate([speech, pause]), np.concatenate([pause, 0.3 * speech])
@@ -50,17 +50,17 @@ def service(tmp_path: Path) -> RecognitionService:
     return RecognitionService(settings, FakeRegistry(settings))
 
 
-def check_same(channel: ChannelResult, alone: RecognitionResult) -> None:
+def check_same(channel: ChannelResult, mono: RecognitionResult) -> None:
     for name in ("emotion", "embedding"):
-        found, expected = getattr(channel, name), getattr(alone, name)
+        found, expected = getattr(channel, name), getattr(mono, name)
         assert found == expected or (name == "embedding" and found.shape == expected.shape)
-    np.testing.assert_allclose(list(channel.scores.values()), list(alone.scores.values()), atol=1e-5)
-    assert (channel.frames is None, channel.segments is None) == (alone.frames is None, alone.segments is None)
-    if channel.frames is not None and alone.frames is not None:
-        assert channel.frames.start_s == alone.frames.start_s
+    np.testing.assert_allclose(list(channel.scores.values()), list(mono.scores.values()), atol=1e-5)
+    assert (channel.frames is None, channel.segments is None) == (mono.frames is None, mono.segments is None)
+    if channel.frames is not None and mono.frames is not None:
+        assert channel.frames.start_s == mono.frames.start_s
         for emotion in Emotion:
-            np.testing.assert_allclose(channel.frames.scores[emotion], alone.frames.scores[emotion], atol=1e-5)
-    for found, expected in zip(channel.segments or (), alone.segments or (), strict=True):
+            np.testing.assert_allclose(channel.frames.scores[emotion], mono.frames.scores[emotion], atol=1e-5)
+    for found, expected in zip(channel.segments or (), mono.segments or (), strict=True):
         assert (found.start_s, found.end_s, found.emotion) == (expected.start_s, expected.end_s, expected.emotion)
         np.testing.assert_allclose(list(found.scores.values()), list(expected.scores.values()), atol=1e-5)
 
@@ -78,13 +78,13 @@ def test_every_channel_equals_the_mono_run(tmp_path: Path, granularity: Granular
 
     assert both.result.channels is not None
     for channel, samples in zip(both.result.channels, (left, right), strict=True):
-        alone = service.recognize(wav(samples), RecognizeOptions.of(**options))
-        check_same(channel, alone.result)
+        mono = service.recognize(wav(samples), RecognizeOptions.of(**options))
+        check_same(channel, mono.result)
         assert channel.embedding is not None
         found = np.load(both.folder / channel.embedding.file)
-        np.testing.assert_allclose(found, np.load(alone.folder / "embedding.npy"), atol=1e-5)
+        np.testing.assert_allclose(found, np.load(mono.folder / "embedding.npy"), atol=1e-5)
         assert channel.audio_file is not None
-        assert (both.folder / channel.audio_file).read_bytes() == (alone.folder / "processed_audio.wav").read_bytes()
+        assert (both.folder / channel.audio_file).read_bytes() == (mono.folder / "processed_audio.wav").read_bytes()
     keys = {"emotion", "confidence", "scores", "frames", "segments", "embedding"}
     assert both.result.model_dump(include=keys) == mixed.model_dump(include=keys)
     assert mixed.channels is None
@@ -97,11 +97,11 @@ def test_the_document_and_the_files(service: RecognitionService) -> None:
     done = service.recognize(wav(stereo(*two_speakers())), options)
     document = json.loads((done.folder / "result.json").read_text("utf-8"))
     assert list(document)[:5] == ["emotion", "confidence", "scores", "granularity", "timestamp"]
-    assert [(one["index"], one["name"], one["audio_file"]) for one in document["channels"]] == [
+    assert [(channel["index"], channel["name"], channel["audio_file"]) for channel in document["channels"]] == [
         (0, "customer", "processed_audio_channel_0.wav"),
         (1, "agent", "processed_audio_channel_1.wav"),
     ]
-    assert [one["embedding"]["file"] for one in document["channels"]] == [
+    assert [channel["embedding"]["file"] for channel in document["channels"]] == [
         "embedding_channel_0.npy",
         "embedding_channel_1.npy",
     ]
@@ -128,16 +128,16 @@ def test_frame_scores_of_channels_in_files(tmp_path: Path) -> None:
     for channel, samples in zip(done.result.channels or (), (left, right), strict=True):
         assert channel.frames is not None
         assert channel.frames.file == f"frames_channel_{channel.index}.parquet"
-        alone = service.recognize(wav(samples), RecognizeOptions.of(**options))
+        mono = service.recognize(wav(samples), RecognizeOptions.of(**options))
         found = pyarrow.parquet.read_table(done.folder / channel.frames.file).to_pandas()
-        expected = pyarrow.parquet.read_table(alone.folder / "frames.parquet").to_pandas()
+        expected = pyarrow.parquet.read_table(mono.folder / "frames.parquet").to_pandas()
         np.testing.assert_allclose(found, expected, atol=1e-5)
     answer = service.analyze(wav(stereo(left, right)), AnalysisOptions.of(**options, **SEPARATE))
-    assert [one.frames.file for one in (answer, *(answer.channels or ())) if one.frames is not None] == [None] * 3
-    assert [one.audio_file for one in answer.channels or ()] == [None, None]
+    assert [part.frames.file for part in (answer, *(answer.channels or ())) if part.frames is not None] == [None] * 3
+    assert [channel.audio_file for channel in answer.channels or ()] == [None, None]
 
 
-def test_mono_asked_as_separate_runs_the_model_once(tmp_path: Path) -> None:
+def test_separate_channels_of_a_mono_file_run_the_model_once(tmp_path: Path) -> None:
     settings = Settings(outputs_dir=tmp_path)
     model = FakeModel()
     service = RecognitionService(settings, FakeRegistry(settings, model))
@@ -160,9 +160,9 @@ def test_a_silent_channel_and_one_40_db_lower(service: RecognitionService) -> No
     assert silent.segments == ()
     assert loud.segments
     assert loud.warnings == ()
-    alone = service.recognize(wav(0.01 * speech), RecognizeOptions.of(granularity="segment")).result
-    check_same(quiet, alone)
-    assert quiet.warnings == alone.warnings
+    mono = service.recognize(wav(0.01 * speech), RecognizeOptions.of(granularity="segment")).result
+    check_same(quiet, mono)
+    assert quiet.warnings == mono.warnings
 
 
 def test_six_channels(service: RecognitionService) -> None:
@@ -177,8 +177,8 @@ def test_one_channel_is_the_whole_answer(service: RecognitionService) -> None:
     left, right = two_speakers()
     for index, samples in enumerate((left, right)):
         result = service.recognize(wav(stereo(left, right)), RecognizeOptions.of(channels=str(index))).result
-        alone = service.recognize(wav(samples)).result
-        np.testing.assert_allclose(list(result.scores.values()), list(alone.scores.values()), atol=1e-5)
+        mono = service.recognize(wav(samples)).result
+        np.testing.assert_allclose(list(result.scores.values()), list(mono.scores.values()), atol=1e-5)
         assert (result.source.channel, result.channels) == (index, None)
     with pytest.raises(AudioDecodeError, match=r"no channel 8 \(number 7"):
         service.recognize(wav(stereo(left, right)), RecognizeOptions.of(channels=7))
@@ -212,7 +212,7 @@ def test_a_second_is_charged_once_per_channel(tmp_path: Path) -> None:
     assert used() == pytest.approx(60.0, abs=0.01), "nothing was decoded"
 
 
-def test_attempts_at_one_recording_are_charged_by_the_one_with_the_most_channels(tmp_path: Path) -> None:
+def test_attempts_at_one_recording_are_charged_for_the_most_channels(tmp_path: Path) -> None:
     settings = Settings(outputs_dir=tmp_path, max_audio_s_per_hour=100.0)
     service = RecognitionService(settings, FakeRegistry(settings))
     charge = Charge(service.budget, "anna")

@@ -37,7 +37,7 @@ def about(emotions: tuple[str, ...]) -> dict[str, object]:
 
 def answered(name: str, emotions: tuple[str, ...], clips: list[LabelledClip], seed: int) -> MeasuredModel:
     random = np.random.default_rng(seed)
-    known = [EMOTIONS.index(Emotion(one)) for one in emotions]
+    known = [EMOTIONS.index(Emotion(emotion)) for emotion in emotions]
     answers = {}
     for clip in clips:
         scores = np.zeros(9)
@@ -86,9 +86,11 @@ def test_the_figures_equal_those_of_scikit_learn(clips: list[LabelledClip]) -> N
         assert found.shared_recall.value == pytest.approx(balanced_accuracy_score(truth[inside], allowed_emotions))
         every = precision_recall_fscore_support(truth, predictions, labels=present, zero_division=0)
         for place, label in enumerate(present):
-            one = found.classes[EMOTIONS[label]]
+            figures = found.classes[EMOTIONS[label]]
             precision, recall, f1, support = (column[place] for column in every)
-            assert (one.recall, one.precision, one.f1, one.clips) == pytest.approx((recall, precision, f1, support))
+            assert (figures.recall, figures.precision, figures.f1, figures.clips) == pytest.approx(
+                (recall, precision, f1, support)
+            )
         assert found.shared_recall.low <= found.shared_recall.value <= found.shared_recall.high
 
 
@@ -140,8 +142,8 @@ def test_advice_within_limits(clips: list[LabelledClip]) -> None:
     """A model that is too large, too slow or for another language is not recommended."""
     large, small = (answered(name, FOUR, clips, 5) for name in ("emotion2vec_plus_large", "hubert_large_superb"))
     small.memory["peak_mb"], small.times = 50.0, {10.0: [1.5]}
-    figures = {one.name: measure_accuracy(one, clips, []) for one in (large, small)}
-    accuracy = {name: one for name, one in figures.items() if one is not None}
+    figures = {model.name: measure_accuracy(model, clips, []) for model in (large, small)}
+    accuracy = {name: figure for name, figure in figures.items() if figure is not None}
 
     def advised(limits: Limits) -> str:
         made = report_files([large, small], accuracy, len(clips), "", Language.EN, "", limits)

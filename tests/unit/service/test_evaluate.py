@@ -60,9 +60,9 @@ def test_figures_of_a_model(corpus: Path) -> None:
         truth, predictions, labels=list(found.labels), zero_division=0
     )
     for i, label in enumerate(found.labels):
-        one = found.classes[label]
-        assert (one.precision, one.recall, one.f1) == pytest.approx((precision[i], recall[i], f1[i]))
-        assert one.clips == support[i]
+        figures = found.classes[label]
+        assert (figures.precision, figures.recall, figures.f1) == pytest.approx((precision[i], recall[i], f1[i]))
+        assert figures.clips == support[i]
     assert found.speakers == 4
     assert set(found.groups) == {"a", "b"}
     assert found.average_recall.low <= found.average_recall.value <= found.average_recall.high
@@ -163,7 +163,7 @@ def test_several_annotators(corpus: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_an_uploaded_list_names_only_files_next_to_it(corpus: Path, tmp_path: Path, suffix: str) -> None:
+def test_an_uploaded_list_can_only_name_files_next_to_it(corpus: Path, tmp_path: Path, suffix: str) -> None:
     """Users of the page upload such lists: they must not read other files or reveal which exist."""
     there = tmp_path / "there"
     there.mkdir()
@@ -232,7 +232,7 @@ def test_a_bad_manifest(tmp_path: Path, content: str, code: str, message: str) -
     assert message in str(caught.value)
 
 
-def test_the_picture_is_a_drawing_of_the_counts() -> None:
+def test_the_picture_shows_the_counts() -> None:
     root = ET.fromstring(draw_confusion(["angry", "sad"], [[3, 1], [0, 0]], "a & b"))
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert texts == ["angry", "angry", "sad", "sad", "3", "1", "0", "0"]

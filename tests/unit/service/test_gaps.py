@@ -61,7 +61,7 @@ def test_a_gap_gives_the_result_of_the_complete_recording(
     saved = soundfile.info(io.BytesIO((found.folder / "processed_audio.wav").read_bytes()))
     assert saved.duration == pytest.approx(18.0, abs=0.05)
     assert found.result.source.duration_s == pytest.approx(saved.duration, abs=0.001)
-    times = [[(part.start_s, part.end_s) for part in one.result.segments or ()] for one in (found, expected)]
+    times = [[(part.start_s, part.end_s) for part in run.result.segments or ()] for run in (found, expected)]
     np.testing.assert_allclose(times[0], times[1], atol=0.07)
 
 
@@ -84,7 +84,7 @@ def test_segments_of_late_sound_have_the_times_of_the_video(service: Recognition
 
     late = service.recognize(video, options)
 
-    starts = [[part.start_s for part in one.result.segments or ()] for one in (without_delay, late)]
+    starts = [[part.start_s for part in run.result.segments or ()] for run in (without_delay, late)]
     np.testing.assert_allclose(np.add(starts[0], 3.0), starts[1], atol=0.1)
     assert [warning.code for warning in late.result.warnings] == [
         warning.code for warning in without_delay.result.warnings

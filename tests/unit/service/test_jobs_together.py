@@ -54,7 +54,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
 
 
 class Running:
-    """A runner with a model of a device, and its store."""
+    """A runner with its own store and a model on the given device."""
 
     def __init__(self, folder: Path, device: str, store: str = "jobs.sqlite") -> None:
         self.model = Device(device)
@@ -98,7 +98,9 @@ def test_recordings_share_the_batches_of_a_gpu_and_get_their_own_answers(
         assert list(answers) == list(range(FILES))
         scores[running] = [json.loads(answers[number])["scores"] for number in range(FILES)]
     assert scores[gpu] == scores[cpu]
-    assert len({json.dumps(one) for one in scores[cpu]}) > FILES // 2, "different clips must have different results"
+    assert len({json.dumps(clip_scores) for clip_scores in scores[cpu]}) > FILES // 2, (
+        "different clips must have different results"
+    )
     assert sum(gpu.model.batches) == FILES, "every recording was computed once"
     assert gpu.model.batches[0] == 1, "the concurrency is only known after loading"
     assert max(gpu.model.batches) > GPU_CONCURRENCY / 2
@@ -108,7 +110,7 @@ def test_recordings_share_the_batches_of_a_gpu_and_get_their_own_answers(
     assert len(cpu.runner._threads) == 1
 
 
-def test_an_interactive_caller_waits_for_the_batch_under_way(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
+def test_an_interactive_caller_waits_for_the_current_batch(tmp_path: Path, clips: list[tuple[str, str]]) -> None:
     running = Running(tmp_path, "cuda:0")
     job = running.begun(clips * 10, GPU_CONCURRENCY)
     for _ in range(5):

@@ -52,7 +52,7 @@ def left_behind(service: RecognitionService) -> list[Path]:
     return list(folder.iterdir()) if folder.exists() else []
 
 
-def test_scores_and_embedding_are_those_of_the_whole(
+def test_scores_and_embedding_equal_those_of_a_single_window(
     service: RecognitionService, recording: Path, whole: tuple[np.ndarray, np.ndarray]
 ) -> None:
     recognition = service.recognize(recording, RecognizeOptions(extract_embedding=True))
@@ -76,7 +76,7 @@ def test_the_result_mentions_the_windows(service: RecognitionService, recording:
     assert notice in recognition.log
 
 
-def test_frames_go_to_the_files_in_groups(
+def test_frames_are_written_to_files_in_groups(
     service: RecognitionService,
     recording: Path,
     whole: tuple[np.ndarray, np.ndarray],
@@ -107,7 +107,7 @@ def test_frames_go_to_the_files_in_groups(
 
 @pytest.mark.parametrize("frames", [1, 9, 133, 1_001])
 @pytest.mark.parametrize("smoothing", [Smoothing(1, 1), Smoothing(50, 10), Smoothing(49, 5), Smoothing(200, 10)])
-def test_rows_in_groups_are_the_rows(frames: int, smoothing: Smoothing) -> None:
+def test_smoothing_in_groups_gives_the_same_rows(frames: int, smoothing: Smoothing) -> None:
     logits = np.random.default_rng(frames).normal(size=(frames, 9)).astype(np.float32)
     together = smooth(logits, smoothing)
     rows = len(together.first)

@@ -40,7 +40,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    speech = soundfile.read(EXAMPLE)[0]  # other sounds have a warning of their own
+    speech = soundfile.read(EXAMPLE)[0]  # other sounds would cause another warning
     soundfile.write(tmp_path / "clip.wav", speech[:24_000], 16_000, subtype="PCM_16")
     return tmp_path / "clip.wav"
 
@@ -82,9 +82,9 @@ def test_a_named_model_without_weights_is_an_error(settings: Settings, clip: Pat
 
 
 def test_without_the_builtin_auto_is_an_error(settings: Settings, clip: Path) -> None:
-    alone = settings.model_copy(update={"builtin": False})
+    without_builtin = settings.model_copy(update={"builtin": False})
     with pytest.raises(ModelNotFoundError, match="No model is available"):
-        RecognitionService(alone).recognize(clip)
+        RecognitionService(without_builtin).recognize(clip)
 
 
 def test_a_published_checkpoint_is_found_converted_and_used(settings: Settings, clip: Path, published: Path) -> None:

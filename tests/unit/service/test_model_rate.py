@@ -190,7 +190,7 @@ def test_the_command_line(settings: Settings, clip: Path, samples: Samples, tmp_
 
 
 class InThisProcess:
-    """A worker of a comparison without its own process: starting eight takes a minute."""
+    """A worker of a comparison without its own process, because starting eight processes takes a minute."""
 
     def __init__(self, name: str, settings: dict[str, str]) -> None:
         self._worker = _Worker(name, settings)
@@ -213,12 +213,12 @@ def test_a_comparison_decodes_once_per_rate(
     with decodes("webui.service.compare.decoded_clips") as rates:
         found = compare(names, plain, clips, kept=tmp_path / "answers", lengths_s=(0.5,), rounds=1)
     assert rates == [16_000, 8_000, 24_000, 16_000], "files that cannot be decoded are tried only once"
-    assert [one.error for one in found] == [None] * 4
-    assert [one.about["sample_rate"] for one in found] == [16_000, 8_000, 16_000, 24_000]
-    answers = {one.name: one.answers[str(clip)] for one in found}
+    assert [model.error for model in found] == [None] * 4
+    assert [model.about["sample_rate"] for model in found] == [16_000, 8_000, 16_000, 24_000]
+    answers = {model.name: model.answers[str(clip)] for model in found}
     for name in RATES:
         np.testing.assert_allclose(answers[name]["scores"], expected_scores(settings, name, samples), atol=1e-5)
     assert answers["mine"]["scores"] == answers["builtin"]["scores"]
-    assert all("gone.wav" in one.answers[str(clips[1].path)]["error"] for one in found)
+    assert all("gone.wav" in model.answers[str(clips[1].path)]["error"] for model in found)
     assert len((tmp_path / "answers" / "wide.jsonl").read_text("utf-8").splitlines()) == 2
     assert json.loads((tmp_path / "answers" / "times.json").read_text("utf-8")).keys() == set(names)

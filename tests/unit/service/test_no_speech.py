@@ -47,20 +47,20 @@ def codes(service: RecognitionService, path: Path, granularity: Granularity) -> 
 
 @pytest.mark.parametrize("granularity", Granularity)
 @pytest.mark.parametrize("name", NOISES)
-def test_noise_gets_the_warning(
-    service: RecognitionService, tmp_path: Path, name: str, granularity: Granularity
-) -> None:
+def test_noise_has_a_warning(service: RecognitionService, tmp_path: Path, name: str, granularity: Granularity) -> None:
     assert CODE in codes(service, written(tmp_path, NOISES[name]), granularity)
 
 
 @pytest.mark.parametrize("granularity", Granularity)
 @pytest.mark.parametrize("name", VOICES)
-def test_other_voices_do_not(service: RecognitionService, tmp_path: Path, name: str, granularity: Granularity) -> None:
+def test_other_voices_have_no_warning(
+    service: RecognitionService, tmp_path: Path, name: str, granularity: Granularity
+) -> None:
     assert CODE not in codes(service, written(tmp_path, VOICES[name]), granularity)
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.01])
-def test_speech_does_not(service: RecognitionService, tmp_path: Path, gain: float) -> None:
+def test_speech_has_no_warning(service: RecognitionService, tmp_path: Path, gain: float) -> None:
     speech = soundfile.read(EXAMPLE)[0] * gain
     late = np.concatenate([0.001 * np.random.default_rng(2).standard_normal(60 * RATE), speech])
     for granularity in Granularity:
@@ -73,7 +73,7 @@ def test_silence_has_one_such_warning(service: RecognitionService, tmp_path: Pat
     assert codes(service, silent, Granularity.SEGMENT) == ["audio.no_speech", CODE]
 
 
-def test_jobs_and_their_tables_have_it(service: RecognitionService, tmp_path: Path) -> None:
+def test_jobs_and_their_tables_have_the_warning(service: RecognitionService, tmp_path: Path) -> None:
     result = service.analyze(written(tmp_path, NOISES["white"]), AnalysisOptions())
     item = Item(job="j", number=0, name="a.wav", place="a.wav", state=ItemState.DONE, outcome=result.model_dump_json())
     write_table([item], tmp_path / "table.csv", TableFormat.CSV)
@@ -81,7 +81,7 @@ def test_jobs_and_their_tables_have_it(service: RecognitionService, tmp_path: Pa
     assert row["warnings"] == CODE
 
 
-def test_it_is_read_block_by_block_and_only_until_there_is_speech() -> None:
+def test_a_recording_is_read_in_blocks_until_speech_is_found() -> None:
     read: list[int] = []
 
     class Recording(np.ndarray):
@@ -111,7 +111,7 @@ def test_without_the_package_there_is_no_warning(
 
 
 @pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="real speech is not beside this checkout")
-def test_intense_speech_of_many_actors_does_not() -> None:
+def test_intense_speech_of_many_actors_has_no_warning() -> None:
     import random
 
     from webui.audio.decode import DecodeLimits, decode

@@ -51,8 +51,8 @@ def test_waiters_of_one_priority_keep_their_order() -> None:
 
 
 def test_interactive_work_goes_before_background_work() -> None:
-    first, then = Priority.BACKGROUND, Priority.INTERACTIVE
-    assert run_in_order(PrioritySemaphore(), [first, first, then, first, then]) == [2, 4, 0, 1, 3]
+    later, sooner = Priority.BACKGROUND, Priority.INTERACTIVE
+    assert run_in_order(PrioritySemaphore(), [later, later, sooner, later, sooner]) == [2, 4, 0, 1, 3]
 
 
 def test_a_cancelled_waiter_does_not_block_others() -> None:

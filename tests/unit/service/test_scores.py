@@ -14,7 +14,7 @@ def draw_logits(frames: int, labels: int = 9) -> np.ndarray:
     return np.random.default_rng(frames).normal(scale=3.0, size=(frames, labels)).astype(np.float32)
 
 
-def test_scores_are_the_softmax_in_the_order_of_the_nine() -> None:
+def test_scores_are_the_softmax_in_the_order_of_the_emotions() -> None:
     logits = draw_logits(1)[0]
     scores = emotion_scores(logits, FakeModel())
     expected = np.exp(logits.astype(np.float64))

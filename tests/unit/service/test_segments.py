@@ -45,8 +45,8 @@ def softmax(values: np.ndarray) -> np.ndarray:
 
 def test_concatenated_clips_are_found_at_their_positions() -> None:
     clip = speech()
-    (alone,) = detect_speech(np.concatenate([silence(1.0), clip, silence(1.0)]), longest_s=30.0)
-    inside = (alone.start - RATE, alone.stop - RATE)
+    (single,) = detect_speech(np.concatenate([silence(1.0), clip, silence(1.0)]), longest_s=30.0)
+    inside = (single.start - RATE, single.stop - RATE)
     starts, parts, at = [], [], 0
     for gap_s in (1.0, 2.5, 20.0, 0.8):
         parts += [silence(gap_s), clip]
@@ -68,14 +68,14 @@ def test_silence_and_noise_contain_no_speech() -> None:
 
 def test_a_long_segment_is_cut() -> None:
     clip = np.concatenate([silence(1.0), *[speech()] * 5])
-    (alone,) = detect_speech(clip, longest_s=30.0)
+    (uncut,) = detect_speech(clip, longest_s=30.0)
     cut = detect_speech(clip, longest_s=1.5)
     assert len(cut) >= 3
     assert max(span.stop - span.start for span in cut) <= 1.5 * RATE
-    assert cut[0].start == alone.start
-    assert cut[-1].stop == pytest.approx(alone.stop, abs=0.5 * RATE)
+    assert cut[0].start == uncut.start
+    assert cut[-1].stop == pytest.approx(uncut.stop, abs=0.5 * RATE)
     assert all(before.stop == after.start for before, after in itertools.pairwise(cut)), "part of the segment is lost"
-    assert (cut[0].start, cut[-1].stop) == (alone.start, alone.stop)
+    assert (cut[0].start, cut[-1].stop) == (uncut.start, uncut.stop)
 
 
 def test_a_long_segment_is_cut_where_it_is_quietest() -> None:
@@ -128,7 +128,7 @@ def test_scores_of_a_segment_follow_from_its_frames() -> None:
     logits = logits_of(0, 3, 3)
     spans = [SpeechSpan(0, RATE), SpeechSpan(RATE, 2 * RATE), SpeechSpan(2 * RATE, 3 * RATE)]
     segments = build_segments(spans, logits, model)
-    assert [one.emotion for one in segments] == [Emotion.ANGRY, Emotion.HAPPY, Emotion.HAPPY]
+    assert [segment.emotion for segment in segments] == [Emotion.ANGRY, Emotion.HAPPY, Emotion.HAPPY]
     expected = softmax(logits[50:100].mean(axis=0, dtype=np.float64))
     np.testing.assert_allclose(list(segments[1].scores.values()), expected, atol=1e-12)
     assert (segments[2].start_s, segments[2].end_s) == (2.0, 3.0)
@@ -146,17 +146,17 @@ def test_neighbours_of_one_emotion_are_joined_unless_they_are_far_apart() -> Non
         SpeechSpan(3 * RATE, 4 * RATE),
     ]
     joined = build_segments(spans, logits, model, merge_gap_s=1.0)
-    assert [(one.start_s, one.end_s) for one in joined] == [(0.0, 1.0), (1.0, 4.0)]
+    assert [(segment.start_s, segment.end_s) for segment in joined] == [(0.0, 1.0), (1.0, 4.0)]
     detected = np.concatenate([logits[50:100], logits[125:150], logits[150:200]])
     np.testing.assert_allclose(list(joined[1].scores.values()), softmax(detected.mean(0, dtype=np.float64)), atol=1e-12)
     near = build_segments(spans, logits, model, merge_gap_s=0.1)
-    assert [(one.start_s, one.end_s) for one in near] == [(0.0, 1.0), (1.0, 2.0), (2.5, 4.0)]
+    assert [(segment.start_s, segment.end_s) for segment in near] == [(0.0, 1.0), (1.0, 2.0), (2.5, 4.0)]
     assert build_segments([], logits, model, merge_gap_s=1.0) == ()
 
 
 def test_every_segment_has_at_least_one_frame() -> None:
     segments = build_segments([SpeechSpan(100, 101), SpeechSpan(16_050, 16_060)], logits_of(4), FakeModel())
-    assert [one.emotion for one in segments] == [Emotion.NEUTRAL, Emotion.NEUTRAL]
+    assert [segment.emotion for segment in segments] == [Emotion.NEUTRAL, Emotion.NEUTRAL]
 
 
 def test_scores_restricted_to_some_emotions() -> None:
@@ -196,7 +196,7 @@ def test_the_result_has_segments(service: RecognitionService, tmp_path: Path) ->
     assert result.segments is not None
     assert len(result.segments) == 2
     assert result.labels == (Emotion.HAPPY, Emotion.NEUTRAL)
-    for scores in (result.scores, *(one.scores for one in result.segments)):
+    for scores in (result.scores, *(segment.scores for segment in result.segments)):
         assert sum(scores.values()) == pytest.approx(1.0)
         assert scores[Emotion.HAPPY] + scores[Emotion.NEUTRAL] == pytest.approx(1.0)
     plain = service.recognize(clip).result

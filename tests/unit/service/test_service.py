@@ -164,9 +164,9 @@ def test_simultaneous_requests_load_the_model_once(settings: Settings) -> None:
         together = list(pool.map(service.recognize, clips))
     assert registry.loads == 1
     for clip, recognition in zip(clips, together, strict=True):
-        alone = service.recognize(clip)
-        assert recognition.result.scores == alone.result.scores
-        assert recognition.result.source.duration_s == alone.result.source.duration_s
+        single = service.recognize(clip)
+        assert recognition.result.scores == single.result.scores
+        assert recognition.result.source.duration_s == single.result.source.duration_s
 
 
 def test_one_model_runs_one_recording_at_a_time(settings: Settings) -> None:

@@ -13,7 +13,10 @@ from webui.storage.writers import RunContent, RunWriter
 
 
 def _write_markers(path: Path, content: RunContent) -> None:
-    rows = [f"{one.start_s:.2f}\t{one.end_s:.2f}\t{one.emotion.value}" for one in content.result.segments or ()]
+    rows = [
+        f"{segment.start_s:.2f}\t{segment.end_s:.2f}\t{segment.emotion.value}"
+        for segment in content.result.segments or ()
+    ]
     path.write_text("\n".join(rows) + "\n", "utf-8")
 
 

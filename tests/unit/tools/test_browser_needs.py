@@ -16,7 +16,7 @@ case "$*" in *install*chromium*) echo > "$here/chromium"; chmod +x "$here/chromi
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A PATH with nothing but what the test adds, and what `sh` itself needs."""
+    """A PATH with only the programs that the test adds and those that the fake apt needs."""
     for name in ("dirname", "chmod"):
         (tmp_path / name).symlink_to(f"/usr/bin/{name}")
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -119,7 +119,7 @@ def test_the_order_of_files_is_kept(tmp_path: Path) -> None:
     assert took > 0
     for first in range(3):
         same = received[first::3]
-        assert all(np.array_equal(one.samples, same[0].samples) for one in same)
+        assert all(np.array_equal(window.samples, same[0].samples) for window in same)
     assert not np.array_equal(received[0].samples, received[1].samples)
 
 

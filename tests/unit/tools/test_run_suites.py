@@ -58,7 +58,7 @@ def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Suite]:
 
 
 @pytest.mark.usefixtures("suites")
-def test_it_continues_after_failures_and_counts(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_runner_continues_after_failures_and_counts(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a shell
     try:
         assert run_suites.main([]) == 1

@@ -81,7 +81,7 @@ def test_nothing_left_to_train_on(corpus: Path) -> None:
         hold_out(read_manifest(corpus), SPEAKERS)
 
 
-def test_the_cache_holds_the_decoded_recordings(corpus: Path, tmp_path: Path) -> None:
+def test_the_cache_contains_the_decoded_recordings(corpus: Path, tmp_path: Path) -> None:
     clips = read_manifest(corpus)
     cache = build_cache(corpus, clips, tmp_path, speeds=(1.0, 1.25))
     seconds = [soundfile.info(corpus / clip.path).duration for clip in clips]

@@ -79,13 +79,13 @@ def test_downsampled_layers_equal_the_dense_ones_at_every_fourth_frame() -> None
 
 
 def test_members_are_averaged() -> None:
-    one, other = random_member(SMALL), random_member(SMALL)
-    for tensor in other.head.parameters():
+    first, second = random_member(SMALL), random_member(SMALL)
+    for tensor in second.head.parameters():
         tensor.data.add_(0.3)
     samples = torch.randn(1, 16_000)
     with torch.no_grad():
-        both, features = combine([one, other], SMALL)(samples)
-        single = [combine([member], SMALL)(samples)[0] for member in (one, other)]
+        both, features = combine([first, second], SMALL)(samples)
+        single = [combine([member], SMALL)(samples)[0] for member in (first, second)]
     torch.testing.assert_close(both, (single[0] + single[1]) / 2, atol=1e-5, rtol=1e-5)
     assert features.shape[2] == 32
 
@@ -103,7 +103,7 @@ def test_statistics_mlps_have_their_share_and_the_head_is_linear() -> None:
         logits, features = network(samples)
         single = [combine([convolutional], replace(SMALL, statistics_share=0.0))(samples)[0]]
         single += [
-            combine([convolutional, one], replace(SMALL, statistics_share=1.0))(samples)[0] for one in statistics
+            combine([convolutional, member], replace(SMALL, statistics_share=1.0))(samples)[0] for member in statistics
         ]
     expected = 0.65 * single[0] + 0.35 * (single[1] + single[2]) / 2
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)

@@ -54,7 +54,7 @@ def run(corpus: tuple[WaveformCache, Split], tmp_path_factory: pytest.TempPathFa
     return folder
 
 
-def test_it_learns(run: Path) -> None:
+def test_training_improves_the_model(run: Path) -> None:
     log = torch.load(run / STATE_NAME, weights_only=True)["log"]
     assert [row["epoch"] for row in log] == [1, 2, 3, 4, 5]
     assert log[-1]["loss"] < log[0]["loss"] - 0.1
@@ -131,7 +131,7 @@ def test_the_exported_model_is_the_trained_one(corpus: tuple[WaveformCache, Spli
     assert f"| {OPTIONS.seed} | convolutional | 5 | 3 | a_2 |" in card
     assert "a laptop" in card
     assert "| as recorded | " in card
-    assert [one.name for one in measured.conditions] == list(conditions())
+    assert [condition.name for condition in measured.conditions] == list(conditions())
     assert measured.conditions[0].pooled == pytest.approx(measured.pooled.value)
     np.testing.assert_array_equal(sum(np.array(m) for m in measured.confusions.values()), measured.confusion)
 
@@ -233,14 +233,14 @@ def test_a_held_out_corpus(
         return measure_transfer(cache, plan, SMALL, options, work, command="transfer", machine="a laptop")
 
     transfer = measure()
-    assert [(one.corpus, one.trained_on, one.clips, one.speakers) for one in transfer.corpora] == [
+    assert [(row.corpus, row.trained_on, row.clips, row.speakers) for row in transfer.corpora] == [
         ("a", ("b",), 16, 2),  # two emotions shared, two speakers, four takes
         ("b", ("a",), 16, 2),
     ]
-    assert all(one.labels == ("angry", "neutral") for one in transfer.corpora)
-    assert all(one.recall.over_clips[0] <= one.recall.value <= one.recall.over_clips[1] for one in transfer.corpora)
-    for one in transfer.corpora:
-        assert not {s for s in read_run(work / one.corpus).speakers if s.startswith(one.corpus)}
+    assert all(row.labels == ("angry", "neutral") for row in transfer.corpora)
+    assert all(row.recall.over_clips[0] <= row.recall.value <= row.recall.over_clips[1] for row in transfer.corpora)
+    for row in transfer.corpora:
+        assert not {s for s in read_run(work / row.corpus).speakers if s.startswith(row.corpus)}
     monkeypatch.setattr(loop, "_run_epoch", lambda *_: pytest.fail("a finished run was repeated"))
     assert measure() == transfer
 

@@ -27,7 +27,7 @@ def build_models_tab(context: PageContext, tab: gr.Tab) -> Connect:
 
 def labels_of(page: gr.Blocks) -> list[str]:
     config = page.get_config_file()
-    return [one["props"]["label"] for one in config["components"] if one["type"] == "tabitem"]
+    return [component["props"]["label"] for component in config["components"] if component["type"] == "tabitem"]
 
 
 @pytest.fixture
