@@ -255,7 +255,7 @@ class ChannelResult(Document):
     frames: FrameScores | None = Field(default=None, description="Only with granularity `frame`.")
     segments: tuple[Segment, ...] | None = Field(default=None, description="Only with granularity `segment`.")
     audio_file: str | None = Field(
-        default=None, description="The decoded channel beside result.json: 16 kHz, mono. Absent if no files are kept."
+        default=None, description="The decoded channel next to result.json: 16 kHz, mono. Absent if no files are kept."
     )
     embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was requested.")
     warnings: tuple[Notice, ...] = Field(default=(), description="Those that concern this channel.")
@@ -311,7 +311,7 @@ class RecognitionResult(Document):
     embedding: EmbeddingInfo | None = Field(default=None, description="Only if it was requested.")
     channels: tuple[ChannelResult, ...] | None = Field(
         default=None,
-        description="Only with channels `separate`: every channel for itself. All other keys are about their mix.",
+        description="Only with channels `separate`: each channel separately. All other keys are about their mix.",
     )
     warnings: tuple[Notice, ...] = Field(default=(), description="The most important first.")
 

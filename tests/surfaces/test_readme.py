@@ -94,9 +94,6 @@ def test_a_command_can_be_parsed(line: str) -> None:
             setting = name.removeprefix(ENV_PREFIX).lower()
             Settings(**{setting: value})  # type: ignore[arg-type]
     given = words(line)
-    if given[:1] == ["lock"]:
-        assert set(given[1:]) <= {"--upgrade"}
-        return
     if given[:1] == ["test"]:
         check_suites([word for word in given[1:] if word != "--newest"])
         return

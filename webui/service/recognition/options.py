@@ -80,7 +80,7 @@ class AnalysisOptions(Document):
         default=None,
         max_length=40,
         description="Format of samples without a header: codec, sample rate in Hz and number of channels. Codecs: "
-        f"{', '.join(RawCodec)}. Files with a header that is known are read by it.",
+        f"{', '.join(RawCodec)}. Files with a known header are read according to that header.",
         examples=["alaw,8000,1"],
     )
 
@@ -150,7 +150,7 @@ class RecognizeOptions(AnalysisOptions):
         extract_embedding: whether ``embedding.npy`` is written: ``(dim,)``, or ``(frames, dim)`` with frame scores.
     """
 
-    extract_embedding: bool = Field(default=False, description="Whether `embedding.npy` is made.")
+    extract_embedding: bool = Field(default=False, description="Whether `embedding.npy` is written.")
 
 
 class Conflict(StrEnum):
