@@ -17,6 +17,7 @@ from webui.units import BYTES_PER_MB
 NVIDIA_SMI_TIMEOUT_S: Final = 10
 BYTES_PER_KIB: Final = 1024  # the unit that /proc/self/status calls kB
 _QUERY: Final = "--query-gpu=name,memory.total,driver_version"
+LITE: Final = "requirements-lite.txt"
 _REQUIREMENT: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -83,15 +84,18 @@ def has_only_lite(packages: Mapping[str, str | None]) -> bool:
     """Returns whether the packages of requirements-lite.txt are installed, and neither PyTorch nor Gradio.
 
     Args:
-        packages: the result of ``package_versions``.
+        packages: installed versions by name, as from ``package_versions``.
     """
-    lite = _required("requirements-lite.txt")
-    return all(packages.get(name) is not None for name in lite) and not (packages["torch"] or packages["gradio"])
+    lite = _required(LITE)
+    if packages.get("torch") or packages.get("gradio") or not lite:
+        return False
+    return all(packages.get(name) is not None for name in lite)
 
 
 def _required(file: str) -> list[str]:
-    """Returns the names of the packages in a file of requirements."""
-    lines = (PROJECT_DIR / file).read_text(encoding="utf-8").splitlines()
+    """Returns the names of the packages in a file of requirements; none if there is no such file, as in an image."""
+    path = PROJECT_DIR / file
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return [found.group() for line in lines if (found := _REQUIREMENT.match(line))]
 
 
