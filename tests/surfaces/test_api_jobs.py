@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -241,9 +242,15 @@ def test_limits_of_jobs_in_total_and_per_client(tmp_path: Path, recordings: Path
         port = int(server.url.rsplit(":", 1)[1])
         head = f"POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {keys[0]}\r\nContent-Length: 1000\r\n"
         short = {"audio_paths": [str(recordings / "0.wav")]}
-        with socket.create_connection(("127.0.0.1", port)) as link:
-            link.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + b"{")
-            refused = wait_for(lambda: refusal_of(first, short))
+        with ExitStack() as links:
+
+            def attempt() -> httpx.Response | None:
+                """Begins a request, and sends another meanwhile; whichever comes second is refused."""
+                link = links.enter_context(socket.create_connection(("127.0.0.1", port)))
+                link.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + b"{")
+                return refusal_of(first, short)
+
+            refused = wait_for(attempt)
             assert refused.json()["code"] == "request.too_many"
             assert second.post(JOBS, json=short).status_code in {202, 503}
         assert "Traceback" not in server.errors.read_text()
