@@ -138,7 +138,7 @@ set_up() { # set_up KIND: runs in a subshell, so that its traps, variables and l
     make_venv "$base"
     install_torch
     if [ "$kind" = newest ]; then
-        resolve requirements-dev.txt "" "$(lock_file newest)" || explain_failure
+        resolve requirements-dev.txt "" "$(lock_file newest)" --refresh || explain_failure
     fi
     install_locked "$(lock_file "$kind")"
     complete_torch

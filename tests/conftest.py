@@ -50,14 +50,22 @@ def _is_in(part: str | None, marks: set[str]) -> bool:
     return part != "long" and (part == "heavy") == bool(marks & HEAVY)
 
 
+_reported: list[str] = []  # the tests of this process that failed because PyTorch was loaded: one is enough
+
+
 @pytest.fixture(autouse=True)
 def _no_torch(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.config.getoption("--part") != "quick":
         yield
         return
-    assert NOT_IN_QUICK not in sys.modules, f"a file of quick tests imports {NOT_IN_QUICK}; see tests/support/marks.py"
+    loaded = NOT_IN_QUICK in sys.modules
+    if loaded and not _reported:
+        _reported.append(request.node.nodeid)
+        pytest.fail(f"a file of quick tests imports {NOT_IN_QUICK}; see tests/support/marks.py")
     yield
-    assert NOT_IN_QUICK not in sys.modules, f"this test loads {NOT_IN_QUICK}: it needs @pytest.mark.model"
+    if not loaded and NOT_IN_QUICK in sys.modules:
+        _reported.append(request.node.nodeid)
+        pytest.fail(f"this test loads {NOT_IN_QUICK}: it needs @pytest.mark.model")
 
 
 @pytest.fixture(scope="session", autouse=True)

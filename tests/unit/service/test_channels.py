@@ -29,6 +29,8 @@ from webui.storage.job_store import JobStore
 from webui.storage.spool import MEMORY_BYTES
 from webui.storage.writers import MAX_CHANNEL_FILES
 
+pytestmark = pytest.mark.model  # the speech finder needs PyTorch
+
 RATE = 16_000
 SEPARATE = {"channels": "separate"}
 

@@ -18,6 +18,8 @@ from webui.service import RecognitionService, RecognizeOptions
 from webui.service.recognition.service import Recognition
 from webui.settings import Settings
 
+pytestmark = pytest.mark.model  # the speech finder needs PyTorch
+
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> RecognitionService:
