@@ -115,7 +115,7 @@ def test_a_denied_microphone_shows_a_hint(open_page: OpenPage, server: RunningSe
     hint = page.locator('.se-microphone[data-when="refused"]')
     expect(hint).to_be_hidden()
     page.locator("#microphone button.record").click()
-    expect(hint).to_contain_text({"zh-CN": "浏览器未允许使用麦克风", "en-US": "did not allow the microphone"}[locale])
+    expect(hint).to_contain_text({"zh-CN": "浏览器未获得麦克风权限", "en-US": "did not allow the microphone"}[locale])
     expect(page.locator("#recognize")).to_be_enabled()
 
 
