@@ -144,7 +144,7 @@ def _blocks(waveform: Samples, gain: float, on_progress: Callable[[float], None]
 
 @lru_cache(maxsize=1)
 def _session() -> Any:  # noqa: ANN401 - ONNX Runtime has no types
-    import onnxruntime  # imported late: only segmentation needs it
+    import onnxruntime  # imported late: it is slow to import
 
     spec = find_spec("silero_vad")
     if spec is None or spec.origin is None:

@@ -4,7 +4,7 @@ The decoders stop at the end that the first header states, and ignore the rest.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,6 @@ _MATROSKA: Final = frozenset({"mkv", "webm"})
 _MATROSKA_START: Final = HEADER.to_bytes(4, "big")
 _RIFF: Final = frozenset({"wav", "rf64"})
 _FILLERS: Final = (0xEC, 0xBF)  # void, checksum
-_STREAMINFO: Final = (b"\x00\x00\x00\x22", b"\x80\x00\x00\x22")  # the first block of every FLAC
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,6 @@ def split_joined(source: Source, container: str | None) -> JoinedParts:
     if container == "ogg":
         links = ogg_links(source)
         return _split_at(source, [link.start for link in links] if needs_splitting(links) else [])
-    if container in ("flac", "amr"):
-        return _split_at(source, [0, *itertools.islice(_later_starts(source, container), MAX_PARTS)])
     if container is not None and has_known_start(container):
         return _split_at(source, [0, *itertools.islice(later_starts(source, container), MAX_PARTS)])
     find_end = _FIND_END.get(container or "")
@@ -74,15 +71,6 @@ def _split_at(source: Source, starts: list[int]) -> JoinedParts:
     places = list(itertools.pairwise([*starts, source.size_bytes]))[:MAX_PARTS]
     parts = tuple(source.view([range(start, stop)]) for start, stop in places)
     return JoinedParts(parts, source.size_bytes - places[-1][1])
-
-
-def _later_starts(source: Source, container: str) -> Iterator[int]:
-    """Yields the positions of the headers after the first one in a format that doesn't state its length."""
-    magic = b"fLaC" if container == "flac" else b"#!AMR"
-    for start in itertools.islice(find_all(source, magic, start=1), MAX_CANDIDATES):
-        following = source.read_at(start + 4, 8)
-        if following.startswith(_STREAMINFO) if container == "flac" else following[1:].startswith((b"\n", b"-WB\n")):
-            yield start
 
 
 def _walk(source: Source, container: str | None, find_end: Callable[[Source], _File | None]) -> JoinedParts:
