@@ -134,6 +134,9 @@ def real_clone(tmp_path: Path, index: Index, *, with_uv: bool) -> Clone:
     environment = {key: value for key, value in clone.environment.items() if key not in ("PIP_NO_INDEX", "UV_OFFLINE")}
     environment |= {"PIP_INDEX_URL": index.url, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1"}
     environment |= {"UV_CACHE_DIR": str(tmp_path / "uv-cache"), "UV_NO_CONFIG": "1"}
+    # Two versions of a module installed within one second can have equal times and sizes: Python would load the old
+    # one from its cache.
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     if with_uv:
         if not UV.exists():
             pytest.skip("uv is not installed next to this Python")
