@@ -2,14 +2,13 @@
 
 import json
 import os
-import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support import warm_python
 from tests.support.paths import ROOT
 
 EXAMPLE: Final = ROOT / "examples" / "example_synthetic.wav"
@@ -46,14 +45,13 @@ class CommandLine:
         }
         own = {"SPEECH_EMOTION_OUTPUTS_DIR": str(self.outputs_dir), "LANG": "C.UTF-8"}
         own["SPEECH_EMOTION_AUTO_DOWNLOAD"] = "false"
-        return subprocess.Popen(
-            [sys.executable, ROOT / program, *map(str, arguments)],
+        return warm_python.start(
+            [ROOT / program, *map(str, arguments)],
             env=inherited | own | environment,
             cwd=self.outputs_dir.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the parent process may ignore it
         )
 
     def run(self, *arguments: object, given: bytes = b"", program: str | Path = "app.py", **environment: str) -> Ended:

@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support import warm_python
 from tests.support.paths import ROOT
 from webui.units import BYTES_PER_MB
 
@@ -45,13 +45,8 @@ def running_server(outputs_dir: Path, *, program: str = PROGRAM, **settings: obj
     environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     errors = outputs_dir.parent / "errors.txt"
     with errors.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program],
-            env=environment,
-            cwd=outputs_dir.parent,
-            stdout=subprocess.PIPE,
-            stderr=file,
-            text=True,
+        process = warm_python.start(
+            ["-c", program], env=environment, cwd=outputs_dir.parent, stdout=subprocess.PIPE, stderr=file, text=True
         )
     try:
         lines: list[str] = []

@@ -5,7 +5,6 @@ import json
 import os
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 
+from tests.support import warm_python
 from tests.support.server_process import ROOT, RunningServer, free_port, running_server
 from webui.errors import RequestError
 from webui.server.exposure import is_open_to_network
@@ -75,9 +75,7 @@ def walk(routes, prefix=""):
 app = create_app(Settings(outputs_dir=Path(sys.argv[1])))
 print(json.dumps(sorted(set(walk(app.routes)))))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(server.outputs_dir)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = warm_python.run(["-c", code, server.outputs_dir], cwd=ROOT, env=os.environ)
     found: list[list[str]] = json.loads(done.stdout.splitlines()[-1])
     return [(method, path) for method, path in found]
 
@@ -261,11 +259,8 @@ def test_an_empty_key_file_gives_no_access(tmp_path: Path) -> None:
     assert Access(Settings(api_keys_file=tmp_path / "keys.txt")).restricted
 
 
-def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "app.py", *arguments], cwd=ROOT, input=stdin, capture_output=True, text=True, check=False,
-        env={**os.environ, **environment}, timeout=120,
-    )  # fmt: skip
+def run(*arguments: str, stdin: str = "", **environment: str) -> warm_python.Ended:
+    return warm_python.run([ROOT / "app.py", *arguments], cwd=ROOT, env={**os.environ, **environment}, given=stdin)
 
 
 def test_key_new_and_key_login() -> None:
@@ -288,10 +283,9 @@ def test_an_open_server_on_the_network_warns_once(tmp_path: Path) -> None:
         **os.environ, "SPEECH_EMOTION_PORT": str(free_port()), "SPEECH_EMOTION_OUTPUTS_DIR": str(tmp_path),
         "SPEECH_EMOTION_FRAME_ANCESTORS": "https://portal.example:8443",
     }  # fmt: skip
-    with subprocess.Popen(
-        [sys.executable, "app.py", "serve", "--host", "0.0.0.0", "--lang", "en"],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    arguments = [ROOT / "app.py", "serve", "--host", "0.0.0.0", "--lang", "en"]
+    pipe = subprocess.PIPE
+    with warm_python.start(arguments, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         try:
             url = process.stdout.readline().partition(": ")[2].strip().replace("localhost", "127.0.0.1")

@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet
@@ -113,13 +111,7 @@ def test_an_ended_batch_is_resumed(
 ) -> None:
     table = tmp_path / "results.csv"
     state = tmp_path / "results.csv.progress.sqlite"
-    command = [sys.executable, str(PROJECT_DIR / "app.py"), "batch", str(recordings), "--out", str(table)]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the parent process may ignore it
-    )
+    process = command_line.start("batch", recordings, "--out", table)
     wait_until(lambda: count_done(state) >= 2 or process.poll() is not None)
     assert process.poll() is None
     os.kill(process.pid, kill)

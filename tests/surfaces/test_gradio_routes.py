@@ -1,15 +1,15 @@
 """Gradio's routes: each is listed here as open or closed; the closed ones are 404 in every spelling."""
 
 import json
+import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.support import warm_python
 from tests.support.server_process import PROGRAM, ROOT, RunningServer, running_server
 from tests.support.server_scripts import FOREIGN, REPORT_CONNECTIONS
 from webui.http import gradio_hardening as open_to_callers
@@ -111,10 +111,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     """All routes of Gradio's app in the installed version."""
-    done = subprocess.run(
-        [sys.executable, "-c", TABLE, str(tmp_path_factory.mktemp("table"))],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = warm_python.run(["-c", TABLE, tmp_path_factory.mktemp("table")], cwd=ROOT, env=os.environ)
     return {(method, path) for method, path in json.loads(done.stdout.splitlines()[-1])}
 
 
