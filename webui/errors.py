@@ -5,7 +5,9 @@ text (``code``) and the values of the placeholders; ``str(error)`` is the Englis
 on HTTP: the API, the page and the command line each have a table from these classes to a status, heading or exit code.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
+from typing import Any
 
 from webui.files import printable_name
 from webui.texts import Language, text
@@ -151,6 +153,22 @@ class RunNotFoundError(RequestError):
 
 class OutputError(SpeechEmotionError):
     """The results can't be written, because the disk is full or not writable."""
+
+
+def reason_of(faults: Iterable[Mapping[str, Any]]) -> str:
+    """Returns the faults of a document as one line, in terms of JSON: lists, not the tuples that hold them here.
+
+    Args:
+        faults: faults as pydantic describes them; ``loc`` starts with the field.
+    """
+    lines = (f"{_field_of(fault['loc'])}{fault['msg']}" for fault in faults)
+    return "; ".join(dict.fromkeys(line.replace("tuple", "list").replace("Tuple", "List") for line in lines))
+
+
+def _field_of(location: Sequence[object]) -> str:
+    """Returns ``labels.0: `` for the place of a fault, without the names of the alternatives that were tried."""
+    field = ".".join(str(part) for at, part in enumerate(location) if at == 0 or isinstance(part, int))
+    return f"{field}: " if field else ""
 
 
 def missing_package(error: BaseException) -> str | None:

@@ -7,11 +7,12 @@ timestamp): their names, order and formats must not change, and keys may only be
 import math
 import numbers
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -20,7 +21,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from typing_extensions import TypedDict  # pydantic requires this TypedDict before Python 3.12
+from pydantic.json_schema import GetJsonSchemaHandler, JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from webui.labels import Emotion
 from webui.texts import TEXTS, Language, text
@@ -97,14 +99,6 @@ def plain_value(value: object) -> float | int | str:
     return str(value)
 
 
-class _SpokenNotice(TypedDict):
-    """A notice as it is serialized, with its English message."""
-
-    code: str
-    message: str
-    values: dict[str, float | int | str]
-
-
 class Notice(Document):
     """A warning or a log line: a key of ``webui.texts`` with its values, so that it can be shown in both languages."""
 
@@ -119,9 +113,20 @@ class Notice(Document):
         )
 
     @model_serializer(mode="wrap")
-    def _with_message(self, handler: SerializerFunctionWrapHandler) -> _SpokenNotice:
+    def _with_message(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields = handler(self)
         return {"code": fields["code"], "message": self.message(), "values": fields["values"]}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Returns one schema for reading and writing: that of the fields, with the message that is added to them."""
+        described = handler({name: part for name, part in schema.items() if name != "serialization"})  # type: ignore[arg-type]
+        fields = handler.resolve_ref_schema(described)
+        message = {"title": "Message", "type": "string", "description": "The text in English."}
+        code, values = fields["properties"]["code"], fields["properties"]["values"]
+        fields["properties"] = {"code": code, "message": message, "values": values}
+        fields["required"] = ["code", "message", "values"]
+        return described
 
     @classmethod
     def of_error(cls, code: str, values: Mapping[str, object]) -> Self:
@@ -298,6 +303,9 @@ class RecognitionResult(Document):
     timestamp: str = Field(
         description="Local time, `YYYY-MM-DD HH:MM:SS`.", pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
     )
+    created_utc: AwareDatetime | None = Field(
+        default=None, description="The same time in UTC (ISO 8601); absent in results of earlier versions."
+    )
     model: ModelInfo
     source: SourceInfo
     timing: Timing
@@ -323,3 +331,8 @@ class RecognitionResult(Document):
 def format_timestamp(moment: datetime) -> str:
     """Returns ``moment`` in the format of ``timestamp``."""
     return moment.strftime(TIMESTAMP_FORMAT)
+
+
+def utc_second(moment: datetime) -> datetime:
+    """Returns ``moment`` in UTC, without the fraction of a second, as ``created_utc`` has it."""
+    return moment.astimezone(UTC).replace(microsecond=0)

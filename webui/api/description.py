@@ -1,15 +1,24 @@
-"""Adds the API keys and the error document to the OpenAPI description; FastAPI cannot derive them from the routes."""
+"""Completes the OpenAPI description: API keys, request bodies and the error document, which no route declares."""
 
 from typing import Any, Final
 
 from fastapi import FastAPI
 
+from webui.api import PREFIX
+from webui.api.request_schemas import request_schemas
 from webui.http.access import OPEN_TO_ALL
 from webui.http.problems import Problem
 
 SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key, if the server requires keys or logins."},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in another header."},
+}
+LANGUAGE: Final = {
+    "name": "Accept-Language",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Errors are in Chinese if it begins with `zh`, else in English.",
 }
 # Any one of these is enough; ``{}`` is for servers that require no key.
 SECURITY: Final[list[dict[str, list[str]]]] = [{}, {"bearer": []}, {"key": []}]
@@ -34,9 +43,11 @@ def describe(app: FastAPI) -> None:
 def _complete(schema: dict[str, Any]) -> dict[str, Any]:
     components = schema["components"]
     components["securitySchemes"] = SCHEMES
-    components["schemas"]["Problem"] = Problem.model_json_schema()
+    components["schemas"] |= request_schemas() | {Problem.__name__: Problem.model_json_schema()}
     for path, operations in schema["paths"].items():
-        if path not in OPEN_TO_ALL:
-            for operation in operations.values():
+        for operation in operations.values():
+            if path not in OPEN_TO_ALL:
                 operation["security"] = SECURITY
+            if path.startswith(PREFIX):
+                operation["parameters"] = [*operation.get("parameters", ()), LANGUAGE]
     return schema

@@ -1,10 +1,13 @@
 """The documents of requests and responses, except the result document."""
 
-from pydantic import Field
+from enum import StrEnum
+from typing import Any, Final
 
-from webui.errors import RequestError
+from pydantic import AwareDatetime, Field
+
 from webui.results import Document, RecognitionResult, fields_of
-from webui.service.recognition.options import AnalysisOptions, Conflict, RecognizeOptions, find_conflict
+from webui.service.recognition.effect import check_effect
+from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 
 
 class RecognizeRequest(RecognizeOptions):
@@ -35,7 +38,7 @@ class RecognizeRequest(RecognizeOptions):
         Raises:
             RequestError: options would have no effect.
         """
-        _check_effect(self)
+        check_effect(self)
         values = fields_of(self, RecognizeOptions)
         return RecognizeOptions(**values | {"extract_embedding": self.extract_embedding or self.inline_embedding})
 
@@ -56,23 +59,28 @@ class JobRequest(AnalysisOptions):
         Raises:
             RequestError: options would have no effect.
         """
-        _check_effect(self)
+        check_effect(self)
         return AnalysisOptions(**fields_of(self, AnalysisOptions))
 
 
-def _check_effect(options: AnalysisOptions) -> None:
-    conflict = find_conflict(options)
-    if conflict is None:
-        return
-    kind, names = conflict
-    found = ", ".join(names)
-    match kind:
-        case Conflict.NO_FRAMES:
-            raise RequestError("api.only_with_frames", found=found)
-        case Conflict.RAW_OR_SMOOTH:
-            raise RequestError("api.raw_or_smooth", found=found)
-        case Conflict.NO_SEGMENTS:
-            raise RequestError("api.only_with_segments", found=found)
+class JobState(StrEnum):
+    """State of a job."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"
+    CANCELLED = "cancelled"
+    DONE = "done"
+
+
+_DEPRECATED: Final[dict[str, Any]] = {"deprecated": True}
+
+
+class Page(Document):
+    """A part of a list, newest first; `items` are its entries."""
+
+    total: int = Field(description="Number of entries of the whole list.")
+    offset: int = Field(description="Number of entries before the first of `items`.")
+    limit: int = Field(description="Maximum number of `items`.")
 
 
 class FailedItem(Document):
@@ -88,7 +96,10 @@ class JobDocument(Document):
 
     id: str
     created: str = Field(description="Local time, `YYYY-MM-DD HH:MM:SS`.")
-    state: str = Field(description="running, stopping, cancelled or done")
+    created_utc: AwareDatetime | None = Field(
+        default=None, description="The same time in UTC (ISO 8601); absent for jobs of earlier versions."
+    )
+    state: JobState
     total: int
     waiting: int
     running: int
@@ -102,13 +113,13 @@ class JobDocument(Document):
     links: dict[str, str] = Field(description="URLs of the results, by format.")
 
 
-class JobPage(Document):
+class JobPage(Page):
     """Jobs, newest first."""
 
-    jobs: tuple[JobDocument, ...]
-    total: int
-    offset: int
-    limit: int
+    items: tuple[JobDocument, ...]
+    jobs: tuple[JobDocument, ...] = Field(
+        description="The same as `items`, for older programs.", json_schema_extra=_DEPRECATED
+    )
 
 
 class RecognizedAudio(RecognitionResult):
@@ -124,6 +135,9 @@ class ListedResult(Document):
 
     id: str
     timestamp: str = Field(description="Local time, `YYYY-MM-DD HH:MM:SS`.")
+    created_utc: AwareDatetime | None = Field(
+        default=None, description="The same time in UTC (ISO 8601); absent for results of earlier versions."
+    )
     file_name: str
     emotion: str
     confidence: float
@@ -131,13 +145,13 @@ class ListedResult(Document):
     links: dict[str, str]
 
 
-class ResultPage(Document):
+class ResultPage(Page):
     """Results, newest first."""
 
-    results: tuple[ListedResult, ...]
-    total: int = Field(description="Total number of results.")
-    offset: int
-    limit: int
+    items: tuple[ListedResult, ...]
+    results: tuple[ListedResult, ...] = Field(
+        description="The same as `items`, for older programs.", json_schema_extra=_DEPRECATED
+    )
 
 
 class ListedModel(Document):
@@ -159,7 +173,16 @@ class ModelsDocument(Document):
     notice: str | None = Field(description="Why the large model is not in use, if it is not.")
 
 
+class ServerState(StrEnum):
+    """State of the server: `ok` if only its process was checked."""
+
+    OK = "ok"
+    READY = "ready"
+    LOADING = "loading"
+    STOPPING = "stopping"
+
+
 class Health(Document):
     """The state of the server: whether its process runs, or whether it is ready."""
 
-    status: str
+    status: ServerState

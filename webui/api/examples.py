@@ -22,6 +22,7 @@ RECOGNIZED: Final[dict[str, Any]] = {
     },
     "granularity": "utterance",
     "timestamp": "2026-01-01 12:00:00",
+    "created_utc": "2026-01-01T11:00:00Z",
     "model": {
         "name": "emotion2vec_plus_large",
         "engine": "native",
@@ -47,6 +48,7 @@ RECOGNIZED: Final[dict[str, Any]] = {
 JOB: Final[dict[str, Any]] = {
     "id": _JOB,
     "created": "2026-01-01 12:00:00",
+    "created_utc": "2026-01-01T11:00:00Z",
     "state": "running",
     "total": 3,
     "waiting": 1,

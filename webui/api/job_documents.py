@@ -1,14 +1,15 @@
 """The state of a job as a document of the API."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
-from webui.api.documents import FailedItem, JobDocument
+from webui.api.documents import FailedItem, JobDocument, JobState
 from webui.http.forwarded import PUBLISHED_AT
 from webui.results import Granularity, Notice
 from webui.service.jobs.runner import JobRunner
-from webui.service.jobs.tables import TableFormat
+from webui.service.jobs.tables import formats_for
 from webui.service.recognition.options import AnalysisOptions
 from webui.storage.job_store import ItemState, JobRecord, JobStore
 
@@ -28,12 +29,16 @@ def job_document(runner: JobRunner, record: JobRecord, address: str) -> JobDocum
     return JobDocument(
         id=record.id,
         created=record.created,
+        created_utc=datetime.fromisoformat(record.created_utc) if record.created_utc is not None else None,
         state=_state_of(record),
         total=record.total,
         **counts,
         notice=notice.message() if (notice := runner.pause_of(record.id)) is not None else None,
         failures=tuple(failures),
-        links={kind.value: f"{PUBLISHED_AT.get()}{address}/results?format={kind.value}" for kind in _formats(record)},
+        links={
+            kind.value: f"{PUBLISHED_AT.get()}{address}/results?format={kind.value}"
+            for kind in formats_for(granularity_of(record))
+        },
     )
 
 
@@ -44,15 +49,10 @@ def granularity_of(record: JobRecord) -> Granularity:
     ).granularity
 
 
-def _formats(record: JobRecord) -> Sequence[TableFormat]:
-    """Returns the formats of a job's results; frame scores and segments don't fit into one row per recording."""
-    return tuple(TableFormat) if granularity_of(record) is Granularity.UTTERANCE else (TableFormat.JSONL,)
-
-
-def _state_of(record: JobRecord) -> str:
+def _state_of(record: JobRecord) -> JobState:
     if not record.ended:
-        return "running" if not record.cancelled else "stopping"
-    return "cancelled" if record.cancelled else "done"
+        return JobState.STOPPING if record.cancelled else JobState.RUNNING
+    return JobState.CANCELLED if record.cancelled else JobState.DONE
 
 
 def _failures(store: JobStore, job: str) -> Iterator[FailedItem]:

@@ -20,7 +20,7 @@ from webui.api.documents import JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, example_response
 from webui.api.job_documents import granularity_of, job_document
 from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, check_query, form_fields, parse_body, read_form
-from webui.api.request_schemas import job_request_body
+from webui.api.request_schemas import JOB_BODY
 from webui.api.results import MAX_OFFSET, MAX_PAGE
 from webui.api.sources import allowed_path
 from webui.api.url_source import UrlSource
@@ -29,10 +29,9 @@ from webui.http.access import caller_name
 from webui.http.file_names import plain_name
 from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.problems import responses
-from webui.results import Granularity
 from webui.service import RecognitionService
 from webui.service.jobs.runner import JobRunner
-from webui.service.jobs.tables import TableFormat, write_table
+from webui.service.jobs.tables import TableFormat, formats_for, write_table
 from webui.storage.job_store import JobRecord, JobStore
 
 FOLDER: Final = ".jobs"  # in the outputs folder
@@ -42,6 +41,12 @@ MEDIA_TYPES: Final = {
     TableFormat.CSV: "text/csv",
     TableFormat.JSONL: "application/x-ndjson",
     TableFormat.PARQUET: "application/vnd.apache.parquet",
+}
+_TEXT: Final = {"type": "string"}
+_TABLES: Final = {
+    MEDIA_TYPES[TableFormat.CSV]: {"schema": _TEXT},
+    MEDIA_TYPES[TableFormat.JSONL]: {"schema": _TEXT},
+    MEDIA_TYPES[TableFormat.PARQUET]: {"schema": _TEXT | {"format": "binary"}},
 }
 STOP_S: Final = 10.0
 RETRY_JOB_S: Final = 60  # Retry-After when there are too many unfinished jobs
@@ -87,30 +92,30 @@ class JobsApi:
     def _add_routes(self) -> None:
         add = partial(self.router.add_api_route, response_model_exclude_none=True)
         add(
-            "", self.create, methods=["POST"], status_code=202, response_model=JobDocument,
+            "", self.create, methods=["POST"], operation_id="createJob", status_code=202, response_model=JobDocument,
             summary="Recognize many recordings in the background",
             responses=example_response(202, JOB) | responses(401, 403, 408, 413, 422, 429, 503, 507),
-            openapi_extra={"requestBody": job_request_body()},
+            openapi_extra={"requestBody": JOB_BODY},
         )  # fmt: skip
         add(
-            "", self.list_jobs, response_model=JobPage, summary="List jobs, newest first",
+            "", self.list_jobs, operation_id="listJobs", response_model=JobPage, summary="List jobs, newest first",
             responses=responses(401, 422, 507),
         )  # fmt: skip
         add(
-            "/{job_id}", self.read, response_model=JobDocument, summary="Read the state of a job",
-            responses=example_response(200, JOB) | responses(401, 404, 422, 507),
+            "/{job_id}", self.read, operation_id="readJob", response_model=JobDocument,
+            summary="Read the state of a job", responses=example_response(200, JOB) | responses(401, 404, 422, 507),
         )  # fmt: skip
         add(
-            "/{job_id}/results", self.results, summary="Fetch the results so far", response_class=FileResponse,
-            responses={**responses(401, 404, 422, 507), 200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}},
+            "/{job_id}/results", self.results, operation_id="readJobResults", summary="Fetch the results so far",
+            response_class=FileResponse, responses={200: {"content": _TABLES}, **responses(401, 404, 422, 507)},
         )  # fmt: skip
         add(
-            "/{job_id}/cancel", self.cancel, methods=["POST"], response_model=JobDocument,
+            "/{job_id}/cancel", self.cancel, methods=["POST"], operation_id="cancelJob", response_model=JobDocument,
             summary="Cancel a job; finished results stay", responses=responses(401, 403, 404, 422, 507),
         )  # fmt: skip
         add(
-            "/{job_id}", self.delete, methods=["DELETE"], status_code=204, summary="Cancel and delete a job",
-            responses=responses(401, 403, 404, 422, 507), response_model=None,
+            "/{job_id}", self.delete, methods=["DELETE"], status_code=204, operation_id="deleteJob",
+            summary="Cancel and delete a job", responses=responses(401, 403, 404, 422, 507), response_model=None,
         )  # fmt: skip
 
     async def create(self, request: Request) -> JobDocument:
@@ -194,26 +199,35 @@ class JobsApi:
         """Lists jobs, newest first."""
         runner = self._running()
         records, total = runner.store.jobs(offset=offset, limit=limit)
-        return JobPage(
-            jobs=tuple(_document(runner, record) for record in records), total=total, offset=offset, limit=limit
-        )
+        items = tuple(_document(runner, record) for record in records)
+        return JobPage(items=items, jobs=items, total=total, offset=offset, limit=limit)
 
     def read(self, job_id: str) -> JobDocument:
         """Returns the progress of a job, and the recordings that failed."""
         runner = self._running()
         return _document(runner, _found(runner, job_id))
 
-    def results(self, job_id: str, format: TableFormat = TableFormat.CSV) -> FileResponse:
+    def results(
+        self,
+        job_id: str,
+        format: TableFormat = TableFormat.CSV,
+        bom: Annotated[
+            bool | None,
+            Query(description="Whether CSV has a byte order mark, which Excel needs. Not by default."),
+        ] = None,
+    ) -> FileResponse:
         """Returns a table with one row per recording, including those that are not finished yet."""
         runner = self._running()
         record = _found(runner, job_id)
         found = granularity_of(record)
-        if found is not Granularity.UTTERANCE and format is not TableFormat.JSONL:
+        if format not in formats_for(found):
             raise RequestError("api.needs_jsonl", found=found.value, format=format.value)
+        if bom is not None and format is not TableFormat.CSV:
+            raise RequestError("api.only_with_csv", found="bom", format=format.value)
         folder = Path(tempfile.mkdtemp(prefix="speech-emotion-job-"))
         path = folder / f"job_{record.id}.{format.value}"
         try:
-            write_table(runner.store.items(record.id), path, format)
+            write_table(runner.store.items(record.id), path, format, bom=bool(bom))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -1,20 +1,24 @@
 """Reads what requests send: documents, form fields and uploads."""
 
 import json
+import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar, get_args, get_origin
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from webui.api import PREFIX
 from webui.errors import RequestError
 from webui.results import Document
 from webui.storage.faults import writing_to
@@ -23,6 +27,8 @@ Body = TypeVar("Body", bound=Document)
 
 AUDIO_FIELD: Final = "audio"
 NO_NAME: Final = b'; filename=""'
+MAX_SHOWN: Final = 200  # characters of names in an error
+JSON_STRING: Final = re.compile(rb'(?P<text>"(?:[^"\\]++|\\.)*+")(?P<colon>\s*+:)?', re.DOTALL)
 MAX_WORDS: Final = 1024  # bytes; a larger upload is never taken for a line of text
 COPY_BYTES: Final = 1 << 20  # per step when an upload is copied
 
@@ -36,9 +42,16 @@ class _AudioParts(MultiPartParser):
     def on_headers_finished(self) -> None:
         """Adds the file name that is missing."""
         _, options = parse_options_header(self._current_part.content_disposition)
-        if options.get(b"name") == AUDIO_FIELD.encode() and b"filename" not in options:
+        is_audio = options.get(b"name") == AUDIO_FIELD.encode()
+        if is_audio and b"filename" not in options:
             self._current_part.content_disposition = (self._current_part.content_disposition or b"") + NO_NAME
+        if self.max_files == 1 and self._current_files == 1 and (is_audio or b"filename" in options):
+            raise _SeveralFilesError("Several files")
         super().on_headers_finished()
+
+
+class _SeveralFilesError(MultiPartException):
+    """The form has more files than the route takes."""
 
 
 @asynccontextmanager
@@ -46,11 +59,14 @@ async def read_form(request: Request, *, max_files: int, max_fields: int) -> Asy
     """Yields the form of a request; its uploads are closed at the end of the block.
 
     Raises:
+        RequestError: it has several files, and the route takes one.
         HTTPException: the body is not a valid form, or contains too many parts.
     """
     try:
         async with aclosing(request.stream()) as stream:
             form = await _AudioParts(request.headers, stream, max_files=max_files, max_fields=max_fields).parse()
+    except _SeveralFilesError as err:
+        raise RequestError("api.one_file") from err
     except MultiPartException as err:
         raise HTTPException(400, err.message) from err
     try:
@@ -78,25 +94,39 @@ def form_fields(kind: type[Document], form: FormData) -> dict[str, object]:
 
 
 async def check_query(request: Request) -> None:
-    """Refuses a query parameter that is given more than once; no route takes a list in its query.
+    """Refuses query parameters that are given more than once, or that a route of the API does not have.
 
     It is asynchronous because FastAPI would run it in a thread otherwise, and threads may be scarce.
 
     Raises:
-        RequestValidationError: a parameter is repeated.
+        RequestValidationError: a parameter is repeated; no route takes a list in its query.
+        RequestError: the route does not have the parameter.
     """
     query = request.query_params
     _check_single({name: len(query.getlist(name)) for name in query}, "query")
+    route = request.scope.get("route")
+    if not query or not isinstance(route, APIRoute) or not route.path.startswith(PREFIX):
+        return
+    known = [parameter.alias for parameter in route.dependant.query_params]
+    found = ", ".join(name for name in query if name not in known)[:MAX_SHOWN]
+    if found and "requestBody" in (route.openapi_extra or {}):
+        raise RequestError("api.options_in_query", found=found)
+    if found:
+        raise RequestError("api.unknown_query", found=found, expected=", ".join(known) or "-")
 
 
 def parse_body(kind: type[Body], given: bytes | dict[str, object]) -> Body:
     """Returns the document of a request, from JSON or from the fields of a form.
 
     Raises:
-        RequestValidationError: a field is unknown, missing or out of range.
+        RequestValidationError: a field is unknown, missing or out of range, or a key of the JSON object is repeated.
     """
     try:
-        return kind.model_validate_json(given) if isinstance(given, bytes) else kind.model_validate(given)
+        if not isinstance(given, bytes):
+            return kind.model_validate(given)
+        body = kind.model_validate_json(given)
+        _check_single(_key_counts(given), "body")
+        return body
     except ValidationError as err:
         parts = [{**part, "loc": ("body", *part["loc"])} for part in err.errors(include_input=False, include_url=False)]
         raise RequestValidationError(parts) from err
@@ -112,7 +142,7 @@ def _list_fields(kind: type[Document]) -> set[str]:
     }
 
 
-def _check_single(counts: dict[str, int], location: str) -> None:
+def _check_single(counts: Mapping[str, int], location: str) -> None:
     repeated = [
         {"type": "repeated", "loc": (location, name), "msg": f"Given {count} times; expected once"}
         for name, count in counts.items()
@@ -120,6 +150,15 @@ def _check_single(counts: dict[str, int], location: str) -> None:
     ]
     if repeated:
         raise RequestValidationError(repeated)
+
+
+def _key_counts(valid: bytes) -> Counter[str]:
+    """Returns how often each key occurs in the JSON of a flat object, of which a parser keeps only the last value.
+
+    The text is only scanned: another parsed copy of gigabytes of base64 would cost as much memory again.
+    """
+    keys = (found["text"] for found in JSON_STRING.finditer(valid) if found["colon"] is not None)
+    return Counter(str(json.loads(key)) for key in keys)
 
 
 def _items(values: list[str]) -> object:

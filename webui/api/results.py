@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
@@ -19,6 +19,9 @@ from webui.results import RecognitionResult, fields_of
 from webui.storage import RESULT_FILE
 from webui.storage.run_ids import RunIds
 
+ANY_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
 MAX_PAGE: Final = 200
 MAX_OFFSET: Final = 1_000_000_000  # SQLite's numbers end at 2**63
 
@@ -39,21 +42,22 @@ class ResultsApi:
         add = self.router.add_api_route
         add(
             f"{PREFIX}/results", self.list_results, tags=["results"], summary="List results, newest first",
-            responses=responses(401, 422),
+            operation_id="listResults", response_model_exclude_none=True, responses=responses(401, 422),
         )  # fmt: skip
         add(
             f"{PREFIX}/results/{{run_id}}", self.read_result, response_model=RecognizedAudio,
-            response_model_exclude_none=True, tags=["results"], summary="Read one result",
+            operation_id="readResult", response_model_exclude_none=True, tags=["results"], summary="Read one result",
             responses=example_response(200, RECOGNIZED) | responses(401, 404, 422),
         )  # fmt: skip
         add(
             f"{PREFIX}/results/{{run_id}}", self.delete_result, methods=["DELETE"], status_code=204, tags=["results"],
-            summary="Delete one result with its files", responses=responses(401, 403, 404, 422, 507),
-            response_class=Response,
+            operation_id="deleteResult", summary="Delete one result with its files",
+            responses=responses(401, 403, 404, 422, 507), response_class=Response,
         )  # fmt: skip
         add(
             f"{PREFIX}/results/{{run_id}}/{{file_name}}", self.read_file, tags=["results"],
-            summary="Fetch a file of a result", responses=responses(401, 404, 422), response_class=FileResponse,
+            operation_id="readResultFile", summary="Fetch a file of a result",
+            responses=ANY_FILE | responses(401, 404, 422), response_class=FileResponse,
         )  # fmt: skip
 
     def document(
@@ -80,9 +84,8 @@ class ResultsApi:
         """Lists the results in the outputs folder; a folder without a readable result is left out."""
         folders, total = self._ids.newest_first(offset=offset, limit=limit)
         listed = [self._listed(folder) for folder in folders]
-        return ResultPage(
-            results=tuple(entry for entry in listed if entry is not None), total=total, offset=offset, limit=limit
-        )
+        items = tuple(entry for entry in listed if entry is not None)
+        return ResultPage(items=items, results=items, total=total, offset=offset, limit=limit)
 
     def read_result(self, run_id: str) -> RecognizedAudio:
         """Returns a result as its recognition returned it."""
@@ -120,6 +123,7 @@ class ResultsApi:
         return ListedResult(
             id=self._ids.id_of(folder),
             timestamp=result.timestamp,
+            created_utc=result.created_utc,
             file_name=result.source.file_name,
             emotion=result.emotion.value,
             confidence=round(result.confidence, 6),

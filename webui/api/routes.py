@@ -1,21 +1,22 @@
 """The routes of recognition, models, health and metrics, over the use cases of the service."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from starlette.routing import compile_path
+from starlette.routing import Route
 
 from webui.api import PREFIX
-from webui.api.documents import Health, ListedModel, ModelsDocument, RecognizedAudio, RecognizeRequest
+from webui.api.documents import Health, ListedModel, ModelsDocument, RecognizedAudio, RecognizeRequest, ServerState
 from webui.api.examples import RECOGNIZED, example_response
+from webui.api.no_route import NoRoute
 from webui.api.request_data import check_query, form_fields, parse_body, read_form, saved_upload, upload_in
-from webui.api.request_schemas import recognize_request_body
+from webui.api.request_schemas import RECOGNIZE_BODY
 from webui.api.results import ResultsApi
 from webui.api.sources import SOURCES, Opened, source_of
 from webui.api.url_source import UrlSource, file_name_of
@@ -24,7 +25,6 @@ from webui.audio.source import NAMELESS
 from webui.errors import RequestError, RunNotFoundError
 from webui.http.access import caller_name
 from webui.http.file_names import plain_name
-from webui.http.forwarded import route_path
 from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.problems import responses
 from webui.results import Granularity
@@ -59,26 +59,29 @@ class Api:
         add = self.router.add_api_route
         add(
             f"{PREFIX}/recognize", self.recognize, methods=["POST"], response_model=RecognizedAudio,
-            response_model_exclude_none=True, tags=["recognition"], summary="Recognize the emotion of one recording",
+            operation_id="recognize", response_model_exclude_none=True, tags=["recognition"],
+            summary="Recognize the emotion of one recording",
             responses=example_response(200, RECOGNIZED) | responses(401, 403, 408, 409, 413, 422, 429, 503, 504, 507),
-            openapi_extra={"requestBody": recognize_request_body()},
+            openapi_extra={"requestBody": RECOGNIZE_BODY},
         )  # fmt: skip
         self.router.include_router(self._results.router)
         add(
-            f"{PREFIX}/models", self.models, tags=["models"], summary="List the models, and the one in use",
-            responses=responses(401),
+            f"{PREFIX}/models", self.models, tags=["models"], operation_id="listModels",
+            summary="List the models, and the one in use", responses=responses(401, 422),
+        )  # fmt: skip
+        for path in ("/api", "/api/{rest:path}"):
+            self.router.routes.append(Route(path, NoRoute(), include_in_schema=False))
+        add(
+            "/healthz", self.health, tags=["health"], operation_id="checkHealth",
+            summary="Whether the server is running", response_model=Health,
         )  # fmt: skip
         add(
-            "/api/{rest:path}", self.no_route, methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            include_in_schema=False,
-        )  # fmt: skip
-        add("/healthz", self.health, tags=["health"], summary="Whether the server is running", response_model=Health)
-        add(
-            "/readyz", self.readiness, tags=["health"], summary="Whether a model is ready", response_model=Health,
-            responses={503: {"model": Health}},
+            "/readyz", self.readiness, tags=["health"], operation_id="checkReadiness",
+            summary="Whether a model is ready", response_model=Health, responses={503: {"model": Health}},
         )  # fmt: skip
         add(
-            "/metrics", self.metrics, tags=["health"], summary="Metrics for Prometheus", response_class=Response,
+            "/metrics", self.metrics, tags=["health"], operation_id="readMetrics", summary="Metrics for Prometheus",
+            response_class=Response,
             responses=responses(401) | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
         )  # fmt: skip
 
@@ -149,27 +152,18 @@ class Api:
             notice=notice.message() if notice is not None else None,
         )
 
-    def no_route(self, rest: str, request: Request) -> None:
-        """Refuses requests under /api that match no route; otherwise Gradio would answer them with the page."""
-        described: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-        here = [found for path, found in described.items() if compile_path(path)[0].match(route_path(request.scope))]
-        methods = {method.upper() for found in here for method in found}
-        if methods:
-            allowed = ", ".join(sorted(methods))
-            raise HTTPException(405, f"{request.method} is not allowed here; allowed: {allowed}.", {"Allow": allowed})
-        raise HTTPException(404, f"There is no /api/{rest[:80]}; /docs lists the routes.")
-
     async def health(self) -> Health:
         """Returns 200 as long as the process accepts requests."""
-        return Health(status="ok")
+        return Health(status=ServerState.OK)
 
     async def readiness(self) -> JSONResponse:
         """Returns 200 once a model is loaded, 503 before that and while the server is shutting down."""
         if self._scheduler.drain.stopping:
-            return JSONResponse({"status": "stopping"}, 503)
+            return JSONResponse({"status": ServerState.STOPPING}, 503)
         status = await run_sync(self._service.models.status, limiter=self._readiness_limiter)
         ready = status.active is not None and bool(status.active.precision)
-        return JSONResponse({"status": "ready" if ready else "loading"}, 200 if ready else 503)
+        state = ServerState.READY if ready else ServerState.LOADING
+        return JSONResponse({"status": state}, 200 if ready else 503)
 
     def metrics(self) -> Response:
         """Returns all metrics in the text format of Prometheus."""

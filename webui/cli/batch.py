@@ -38,7 +38,7 @@ from webui.service import RecognitionService
 from webui.service.evaluate.manifest import AUDIO_SUFFIXES, RAW_SUFFIXES
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.table_reading import read_table
-from webui.service.jobs.tables import TableFormat, write_table
+from webui.service.jobs.tables import TableFormat, formats_for, write_table
 from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, AnalysisOptions, parse_labels
 from webui.settings import Settings
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
@@ -76,7 +76,7 @@ def batch(
 
     def run(terminal: Terminal) -> ExitCode:
         kind = format if format is not None else _format_of(out)
-        if granularity is not Granularity.UTTERANCE and kind is not TableFormat.JSONL:
+        if kind not in formats_for(granularity):
             raise RequestError("cli.batch_needs_jsonl", found=granularity.value, format=kind.value)
         settings = load_settings(
             model=model, model_dir=model_dir, device=device, engine=engine, precision=precision, outputs_dir=out.parent

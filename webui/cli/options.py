@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final
 import typer
 from pydantic import ValidationError
 
-from webui.audio.options import ChannelMode
 from webui.cli.exit_codes import ExitCode
 from webui.cli.terminal import Terminal
 from webui.errors import RequestError
 from webui.results import Granularity
-from webui.service.recognition.options import AnalysisOptions, Conflict, find_conflict
+from webui.service.recognition.effect import Conflict, find_conflict
+from webui.service.recognition.options import AnalysisOptions
 from webui.settings import ENV_PREFIX, Device, Engine, Precision, Settings
 
 CommandAction = Callable[[Terminal], ExitCode]  # runs a parsed command
@@ -65,15 +65,12 @@ FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions`
 
 
 def check_effect(options: AnalysisOptions) -> None:
-    """Refuses options that would have no effect.
+    """Refuses options that would have no effect, as the service does, but the message has the flags of the options.
 
     Raises:
-        RequestError: options for frame scores without ``--granularity frame``, for segments without
-            ``--granularity segment``, ``--raw`` with a window or hop, or names of channels that are not separate.
+        RequestError: see ``webui.service.recognition.effect.check_effect``.
     """
     conflict = find_conflict(options)
-    if options.channel_names is not None and options.channels != ChannelMode.SEPARATE:
-        raise RequestError("request.only_with_separate", found=FLAGS["channel_names"])
     if conflict is None:
         return
     kind, names = conflict
@@ -85,6 +82,8 @@ def check_effect(options: AnalysisOptions) -> None:
             raise RequestError("cli.raw_or_smooth", found=found)
         case Conflict.NO_SEGMENTS:
             raise RequestError("request.only_with_segments", found=found)
+        case Conflict.NOT_SEPARATE:
+            raise RequestError("request.only_with_separate", found=found)
 
 
 def load_settings(**given: object) -> Settings:

@@ -34,6 +34,7 @@ from webui.errors import (
     TooOftenError,
     UnauthorizedError,
     UploadTimeError,
+    reason_of,
 )
 from webui.results import Document, plain_value
 from webui.service.serving.metrics import Metrics
@@ -126,7 +127,7 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
         elif problem.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, RequestValidationError):
-        reason = "; ".join(f"{'.'.join(map(str, part['loc'][1:]))}: {part['msg']}" for part in error.errors())
+        reason = reason_of({**fault, "loc": fault["loc"][1:]} for fault in error.errors())
         problem = problem_of(RequestError("api.bad_request", reason=reason), language)
     elif isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)

@@ -45,6 +45,7 @@ class JobRecord:
         options: JSON of the options, as submitted.
         cancelled: whether the job was cancelled.
         counts: number of items in each state.
+        created_utc: time of creation in UTC (ISO 8601); None in jobs of earlier versions.
     """
 
     id: str
@@ -52,6 +53,7 @@ class JobRecord:
     options: str
     cancelled: bool
     counts: dict[ItemState, int]
+    created_utc: str | None = None
 
     @property
     def total(self) -> int:

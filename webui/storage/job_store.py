@@ -33,6 +33,7 @@ CREATE INDEX IF NOT EXISTS items_by_state ON items(state, job, number);
 """
 # The index is named because SQLite would otherwise scan a job's items by number, through all finished results.
 BY_STATE: Final = "items INDEXED BY items_by_state"
+ADDED_COLUMNS: Final = {"created_utc": "TEXT"}  # of `jobs`, since the first version; NULL in its rows
 VERSION: Final = 1
 BUSY_S: Final = 30.0
 ROWS_AT_A_TIME: Final = 500
@@ -68,6 +69,7 @@ class JobStore:
             if found not in {0, VERSION}:
                 raise OutputError("storage.jobs_version", file=path.name, found=found, expected=VERSION)
             self._db.executescript(SCHEMA)
+            self._add_columns()
             self._db.execute(f"PRAGMA user_version = {VERSION}")
             self._db.execute("UPDATE items SET state = ? WHERE state = ?", (ItemState.WAITING, ItemState.RUNNING))
 
@@ -77,8 +79,31 @@ class JobStore:
             self._db.close()
             self._process_lock.release()
 
-    def add(self, job: str, created: str, options: str, files: Iterable[tuple[str, str]]) -> None:
-        """Adds a job of ``files``, pairs of a name and a path or URL; adds nothing if an error occurs."""
+    def _add_columns(self) -> None:
+        """Adds the columns that a file of an earlier version does not have."""
+        present = {row[1] for row in self._db.execute("PRAGMA table_info(jobs)")}
+        for name, kind in ADDED_COLUMNS.items():
+            if name not in present:
+                self._db.execute(f"ALTER TABLE jobs ADD COLUMN {name} {kind}")
+
+    def add(
+        self,
+        job: str,
+        created: str,
+        options: str,
+        files: Iterable[tuple[str, str]],
+        *,
+        created_utc: str | None = None,
+    ) -> None:
+        """Adds a job; adds nothing if an error occurs.
+
+        Args:
+            job: id of the job.
+            created: local time of creation, in the format of results.
+            options: JSON of the options.
+            files: pairs of a name and a path or URL.
+            created_utc: the time of creation in UTC (ISO 8601).
+        """
         with self._writing(), self._transaction():
             # A new job starts level with the least served waiting job: it neither waits for the others nor delays them.
             (served,) = self._db.execute(
@@ -87,7 +112,8 @@ class JobStore:
                 (ItemState.WAITING,),
             ).fetchone()
             self._db.execute(
-                "INSERT INTO jobs (id, created, options, served) VALUES (?, ?, ?, ?)", (job, created, options, served)
+                "INSERT INTO jobs (id, created, options, served, created_utc) VALUES (?, ?, ?, ?, ?)",
+                (job, created, options, served, created_utc),
             )
             rows = ((job, number, name, _stored(place)) for number, (name, place) in enumerate(files))
             self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
@@ -201,8 +227,9 @@ class JobStore:
 
     def _records(self, clause: str, values: Sequence[object]) -> list[JobRecord]:
         with self._lock:
-            rows = self._db.execute(f"SELECT id, created, options, cancelled FROM jobs {clause}", values).fetchall()
-            return [JobRecord(row[0], row[1], row[2], bool(row[3]), self._counts(row[0])) for row in rows]
+            columns = "id, created, options, cancelled, created_utc"
+            rows = self._db.execute(f"SELECT {columns} FROM jobs {clause}", values).fetchall()
+            return [JobRecord(row[0], row[1], row[2], bool(row[3]), self._counts(row[0]), row[4]) for row in rows]
 
     def _counts(self, job: str) -> dict[ItemState, int]:
         query = f"SELECT COUNT(*) FROM {BY_STATE} WHERE state = ? AND job = ?"

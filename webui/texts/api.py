@@ -14,6 +14,10 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="{found} 只对片段有效。请加上 granularity=segment，或去掉该字段。",
         en="{found} only applies to segments. Add granularity=segment, or omit the field.",
     ),
+    "api.only_with_separate": Text(
+        zh="{found} 只在分开识别各声道时有效。请加上 channels=separate，或去掉该字段。",
+        en="{found} only applies to separate channels. Add channels=separate, or omit the field.",
+    ),
     "api.raw_or_smooth": Text(
         zh="{found} 互相矛盾：raw_frames 不做平滑，而 window_s 和 hop_s 用于平滑。请只用其中一种。",
         en="{found} contradict each other: raw_frames disables smoothing, window_s and hop_s set it. Use one or the "
@@ -22,6 +26,39 @@ TEXTS: Final[Mapping[str, Text]] = {
     "api.needs_jsonl": Text(
         zh="{format} 表格每个录音一行，无法容纳 {found} 的结果。请使用 format=jsonl。",
         en="A {format} table has one row per recording, which can't hold {found} results. Use format=jsonl.",
+    ),
+    "api.only_with_csv": Text(
+        zh="{found} 只对 CSV 表格有效，对 {format} 没有作用。请使用 format=csv，或去掉该参数。",
+        en="{found} only applies to CSV tables, not to {format}. Use format=csv, or omit the parameter.",
+    ),
+    "api.options_in_query": Text(
+        zh=(
+            "网址的查询部分带有参数 {found}，在那里没有作用。请放在请求体中：multipart/form-data 的表单字段，"
+            "或 JSON 文档的键。"
+        ),
+        en=(
+            "The query of the address has {found}, which has no effect there. Send it in the body: as a field of the "
+            "form (multipart/form-data), or as a key of the JSON document."
+        ),
+    ),
+    "api.unknown_query": Text(
+        zh="没有名为 {found} 的查询参数；可用的参数：{expected}。请检查拼写，或去掉它。",
+        en="There is no query parameter {found}; this address has: {expected}. Check the spelling, or omit it.",
+    ),
+    "api.one_file": Text(
+        zh="请求中有多个文件，而 /api/v1/recognize 每次只识别一个（字段 audio）。多个文件请发送到 /api/v1/jobs。",
+        en=(
+            "The request has several files; /api/v1/recognize takes one, in the field `audio`. Several go to "
+            "/api/v1/jobs."
+        ),
+    ),
+    "api.no_route": Text(
+        zh="没有地址 {found}。所有地址见 /docs。",
+        en="There is no {found}; /docs lists the routes.",
+    ),
+    "api.no_method": Text(
+        zh="这里不能使用 {found}，可以使用：{expected}。请改用其中之一。",
+        en="{found} is not allowed here; allowed: {expected}. Use one of these.",
     ),
     "api.unexpected": Text(
         zh="发生内部错误，编号 {error_id}。请重试；如仍出现，请把编号告知维护者，服务器日志中有对应的详细信息。",

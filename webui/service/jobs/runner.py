@@ -15,7 +15,8 @@ from webui.engine.precision import Runtime
 from webui.engine.protocol import CPU_CONCURRENCY
 from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError, TooOftenError
 from webui.progress import Stage
-from webui.results import Notice, fields_of, format_timestamp
+from webui.results import Notice, fields_of, format_timestamp, utc_second
+from webui.service.recognition.effect import check_effect
 from webui.service.recognition.options import AnalysisOptions
 from webui.service.recognition.service import RecognitionService
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
@@ -112,13 +113,21 @@ class JobRunner:
             caller: name of the caller whose audio budget is charged; None: none is charged.
 
         Raises:
+            RequestError: options would have no effect.
             OutputError: the job can't be stored.
             RunNotFoundError: the job was deleted right away.
         """
+        check_effect(options)
         name = job if job is not None else uuid4().hex
-        created = format_timestamp(datetime.now().astimezone())
+        now = datetime.now().astimezone()
         stored = JobOptions(**fields_of(options, AnalysisOptions), caller=caller)
-        self.store.add(name, created, stored.model_dump_json(exclude_none=True), files)
+        self.store.add(
+            name,
+            format_timestamp(now),
+            stored.model_dump_json(exclude_none=True),
+            files,
+            created_utc=utc_second(now).isoformat(),
+        )
         with self._changed:
             self._changed.notify_all()
         record = self.store.job(name)

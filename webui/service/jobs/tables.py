@@ -5,8 +5,9 @@ A line of JSON Lines is the full document of one recording, with all its channel
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 from webui.errors import OutputError
 from webui.files import replace_file
 from webui.labels import Emotion
+from webui.results import Granularity
 from webui.storage.job_store import Item, ItemState
 
 BATCH_ROWS: Final = 4096  # rows written to a Parquet file at a time
@@ -40,6 +42,11 @@ class TableFormat(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     PARQUET = "parquet"
+
+
+def formats_for(granularity: Granularity) -> tuple[TableFormat, ...]:
+    """Returns the formats that can hold results; frame scores and segments don't fit into one row per recording."""
+    return tuple(TableFormat) if granularity is Granularity.UTTERANCE else (TableFormat.JSONL,)
 
 
 def rows_of(item: Item) -> list[dict[str, Any]]:
@@ -80,18 +87,24 @@ def _label(channel: str | int | None) -> str | None:
     return str(channel) if channel is not None else None
 
 
-def write_table(items: Iterable[Item], path: Path, kind: TableFormat) -> None:
+def write_table(items: Iterable[Item], path: Path, kind: TableFormat, *, bom: bool = True) -> None:
     """Writes a table atomically: the file appears complete or not at all.
 
     Args:
         items: items of one job.
         path: path of the file.
-        kind: format of the file. CSV starts with a byte order mark, so that spreadsheets read it as UTF-8.
+        kind: format of the file.
+        bom: whether CSV starts with a byte order mark. Excel needs it to read UTF-8; many programs read it as a part of
+            the first column's name.
 
     Raises:
         OutputError: the file can't be written, or the disk is full.
     """
-    writers = {TableFormat.CSV: _write_csv, TableFormat.JSONL: _write_jsonl, TableFormat.PARQUET: _write_parquet}
+    writers: dict[TableFormat, Callable[[Iterable[Item], Path], None]] = {
+        TableFormat.CSV: partial(_write_csv, encoding="utf-8-sig" if bom else "utf-8"),
+        TableFormat.JSONL: _write_jsonl,
+        TableFormat.PARQUET: _write_parquet,
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, lambda draft: writers[kind](items, draft))
@@ -99,8 +112,8 @@ def write_table(items: Iterable[Item], path: Path, kind: TableFormat) -> None:
         raise OutputError("evaluate.not_written", folder=path.parent, reason=err.strerror or str(err)) from err
 
 
-def _write_csv(items: Iterable[Item], path: Path) -> None:
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
+def _write_csv(items: Iterable[Item], path: Path, *, encoding: str) -> None:
+    with path.open("w", encoding=encoding, newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
         table.writerows(_escape_formulas(row) for item in items for row in rows_of(item))

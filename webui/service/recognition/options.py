@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator
 
 from webui.audio.limits import MAX_CHANNELS
 from webui.audio.options import MAX_SEPARATE_CHANNELS, ChannelMode, DecodeOptions, Headerless, RawCodec
-from webui.errors import RequestError
+from webui.errors import RequestError, reason_of
 from webui.labels import Emotion
 from webui.results import Document, Granularity
 from webui.settings import LONGEST_WAV_S, MAX_SMOOTHING_S, Precision
@@ -18,7 +18,6 @@ MIN_MAX_SEGMENT_S: Final = 1.0
 MAX_MAX_SEGMENT_S: Final = LONGEST_WAV_S  # the longest possible recording: no segment is cut
 MERGE_GAP_S: Final = 1.0  # segments further apart are not merged
 MAX_TRACK: Final = 1_000
-AUTO_TRACK: Final = "auto"
 MAX_NAME: Final = 40  # characters of a channel's name
 
 TrackNumber = Annotated[int, Field(ge=1, le=MAX_TRACK)]
@@ -26,6 +25,15 @@ SmoothingSeconds = Annotated[float, Field(gt=0, le=MAX_SMOOTHING_S)]
 ChannelIndex = Annotated[int, Field(ge=0, lt=MAX_CHANNELS)]
 ChannelName = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 SegmentSeconds = Annotated[float, Field(ge=MIN_MAX_SEGMENT_S, le=MAX_MAX_SEGMENT_S)]
+
+
+class TrackChoice(StrEnum):
+    """How the audio track is chosen if no number is given."""
+
+    AUTO = "auto"
+
+
+AUTO_TRACK: Final = TrackChoice.AUTO
 
 
 class AnalysisOptions(Document):
@@ -71,7 +79,7 @@ class AnalysisOptions(Document):
         default=MAX_SEGMENT_S, description="Segments: a longer stretch of speech is cut, at a pause if it has one."
     )
     merge_segments: bool = Field(default=False, description="Segments: join neighbours of the same emotion.")
-    track: Literal["auto"] | TrackNumber = Field(
+    track: TrackChoice | TrackNumber = Field(
         default=AUTO_TRACK,
         description="Number of the audio track, from 1. `auto` takes the default one of those that can be decoded; if "
         "it is silent, the next one that isn't.",
@@ -153,29 +161,6 @@ class RecognizeOptions(AnalysisOptions):
     extract_embedding: bool = Field(default=False, description="Whether `embedding.npy` is written.")
 
 
-class Conflict(StrEnum):
-    """Why options would have no effect."""
-
-    NO_FRAMES = "no_frames"
-    NO_SEGMENTS = "no_segments"
-    RAW_OR_SMOOTH = "raw_or_smooth"
-
-
-def find_conflict(options: AnalysisOptions) -> tuple[Conflict, tuple[str, ...]] | None:
-    """Returns the names of options that would have no effect, with the reason; None if there are none."""
-    smoothing = tuple(name for name in ("window_s", "hop_s") if getattr(options, name) is not None)
-    of_frames = (*smoothing, *(("raw_frames",) if options.raw_frames else ()))
-    if of_frames and options.granularity is not Granularity.FRAME:
-        return Conflict.NO_FRAMES, of_frames
-    if options.raw_frames and smoothing:
-        return Conflict.RAW_OR_SMOOTH, of_frames
-    of_segments: tuple[str, ...] = ("max_segment_s",) if options.max_segment_s != MAX_SEGMENT_S else ()
-    of_segments += ("merge_segments",) if options.merge_segments else ()
-    if of_segments and options.granularity is not Granularity.SEGMENT:
-        return Conflict.NO_SEGMENTS, of_segments
-    return None
-
-
 def parse_labels(names: str | Sequence[str]) -> tuple[Emotion, ...]:
     """Parses one or several lists such as ``angry,happy``; returns the emotions in the order of ``Emotion``.
 
@@ -224,4 +209,4 @@ def _request_error(error: ValidationError) -> RequestError:
         return RequestError(
             "request.bad_segment_s", found=found, expected_min=MIN_MAX_SEGMENT_S, expected_max=MAX_MAX_SEGMENT_S
         )
-    return RequestError("api.bad_request", reason=f"{field}: {fault['msg']}")
+    return RequestError("api.bad_request", reason=reason_of([fault]))

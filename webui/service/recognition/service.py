@@ -38,8 +38,10 @@ from webui.results import (
     by_importance,
     fields_of,
     format_timestamp,
+    utc_second,
 )
 from webui.service.models.pool import LoadedModel, ModelPool
+from webui.service.recognition.effect import check_effect
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 from webui.service.recognition.parts import WHOLE, Part, channel_results, file_of, keys_of, without_file
@@ -157,13 +159,14 @@ class RecognitionService:
 
         Raises:
             AudioError: the recording can't be used.
-            RequestError: the options are invalid.
+            RequestError: the options are invalid, or some would have no effect.
             TooOftenError: the caller's audio budget for an hour is used up.
             ModelError: the model can't be used.
             OutputError: the files can't be written.
             StoppingError: the process is about to end.
         """
         options = options if options is not None else RecognizeOptions()
+        check_effect(options)
         runtime = self._runtime(options, runtime)
         drain = self.scheduler.drain
         run = _Run(self.settings, options, drain.watched(progress), on_log, Priority.INTERACTIVE)
@@ -418,6 +421,7 @@ class _Run:
             **keys_of(built[0]),
             granularity=self.options.granularity,
             timestamp=format_timestamp(self.started),
+            created_utc=utc_second(self.started),
             model=model.info,
             source=recording.source,
             timing=Timing(decode_s=self._decode_s, inference_s=inference_s),
