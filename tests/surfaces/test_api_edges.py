@@ -9,24 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import APIRouter, FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 from starlette.types import Message
 
 from tests.support.audio_files import voice, with_soundfile
-from tests.support.fake_model import FakeRegistry
-from tests.support.waiting import wait_until
+from tests.support.rest_client import app_of, finished_lines, rest_client
 from webui.api.documents import JobRequest, RecognizeRequest
-from webui.api.jobs import JobsApi
 from webui.api.results import MAX_OFFSET
-from webui.api.routes import Api
 from webui.engine.emotion2vec.verification_record import ClipComparison
 from webui.engine.registry import LARGE
-from webui.errors import CheckpointError, DownloadError, RequestError, SpeechEmotionError
+from webui.errors import CheckpointError, DownloadError, RequestError
 from webui.http.opened_file import OpenedFileResponse
-from webui.http.problems import answer_error
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.models.acquisition import AcquisitionState, AcquisitionStatus, ModelAcquisition
@@ -46,25 +39,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(outputs: Path) -> Iterator[TestClient]:
-    """A client of the REST routes without the page, which takes seconds to build."""
-    settings = Settings(outputs_dir=outputs)
-    service = RecognitionService(settings, FakeRegistry(settings))
-    jobs = JobsApi(service)
-    app = app_of(service, jobs.router)
-    jobs.start()
-    with TestClient(app, raise_server_exceptions=False) as opened:
+    with rest_client(outputs) as opened:
         yield opened
-    jobs.stop()
-
-
-def app_of(service: RecognitionService, *routers: APIRouter) -> FastAPI:
-    """Returns the REST routes without the page, which takes seconds to build."""
-    app = FastAPI()
-    for kind in (SpeechEmotionError, RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, answer_error)
-    for router in (*routers, Api(service).router):  # the last router refuses all other addresses
-        app.include_router(router)
-    return app
 
 
 @pytest.mark.parametrize("builtin", [True, False])
@@ -131,13 +107,6 @@ def test_lists_in_a_form(client: TestClient, labels: str | list[str]) -> None:
     assert lines[0]["labels"] == ["angry", "happy"]
 
 
-def finished_lines(client: TestClient, address: str) -> list[dict[str, Any]]:
-    """Returns the results of a job once it has ended."""
-    job = address.partition("/results")[0]
-    wait_until(lambda: client.get(job).json()["state"] not in {"running", "stopping"})
-    return [json.loads(line) for line in client.get(address).text.splitlines()]
-
-
 @pytest.mark.parametrize("address", ["/api/v1/recognize", "/api/v1/jobs"])
 def test_a_single_value_given_twice_is_refused(client: TestClient, address: str) -> None:
     audio = {"audio": EXAMPLE.read_bytes()}
@@ -166,6 +135,8 @@ def test_a_single_value_given_twice_is_refused(client: TestClient, address: str)
         ({"raw_frames": "true", "hop_s": "1", "granularity": "frame"}, "api.raw_or_smooth"),
         ({"merge_segments": "true"}, "api.only_with_segments"),
         ({"max_segment_s": "4", "granularity": "frame"}, "api.only_with_segments"),
+        ({"channel_names": "customer,agent"}, "api.only_with_separate"),
+        ({"channel_names": "customer,agent", "channels": "0"}, "api.only_with_separate"),
     ],
 )
 def test_fields_without_effect_are_refused(client: TestClient, fields: dict[str, str], code: str) -> None:

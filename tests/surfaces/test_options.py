@@ -34,13 +34,15 @@ def test_the_command_line_has_every_option(field: str) -> None:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_rest_has_every_option(field: str) -> None:
-    paths = json.loads(write_docs.openapi())["paths"]
+    described = json.loads(write_docs.openapi())
+    paths, schemas = described["paths"], described["components"]["schemas"]
     for name, document in UPLOADS.items():
         bodies = paths[f"/api/v1/{name}"]["post"]["requestBody"]["content"]
         expected = field in (RecognizeOptions if name == "recognize" else AnalysisOptions).model_fields
         assert (field in document.model_fields) == expected
         for kind in ("multipart/form-data", "application/json"):
-            assert (field in bodies[kind]["schema"]["properties"]) == expected, (name, kind)
+            schema = schemas[bodies[kind]["schema"]["$ref"].rpartition("/")[2]]
+            assert (field in schema["properties"]) == expected, (name, kind)
 
 
 @pytest.mark.parametrize("field", OPERATORS)

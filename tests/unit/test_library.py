@@ -55,6 +55,8 @@ def test_errors_state_what_was_expected(tmp_path: Path) -> None:
         recognize((np.zeros(16_000, np.complex128), 16_000), model="builtin")  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="'utterance', 'frame' or 'segment'"):
         recognize(EXAMPLE, granularity="word")
+    with pytest.raises(RequestError, match=r"hop_s only applies to frame scores\. Add granularity=frame"):
+        recognize(EXAMPLE, hop_s=0.5)
     with pytest.raises(RequestError, match="windows"):
         recognize(EXAMPLE, windows=3)
     with pytest.raises(AudioFetchError):

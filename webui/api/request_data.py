@@ -111,8 +111,10 @@ async def check_query(request: Request) -> None:
     found = ", ".join(name for name in query if name not in known)[:MAX_SHOWN]
     if found and "requestBody" in (route.openapi_extra or {}):
         raise RequestError("api.options_in_query", found=found)
+    if found and known:
+        raise RequestError("api.unknown_query", found=found, expected=", ".join(known))
     if found:
-        raise RequestError("api.unknown_query", found=found, expected=", ".join(known) or "-")
+        raise RequestError("api.no_query", found=found)
 
 
 def parse_body(kind: type[Body], given: bytes | dict[str, object]) -> Body:

@@ -45,6 +45,10 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="没有名为 {found} 的查询参数；可用的参数：{expected}。请检查拼写，或去掉它。",
         en="There is no query parameter {found}; this address has: {expected}. Check the spelling, or omit it.",
     ),
+    "api.no_query": Text(
+        zh="这个网址没有查询参数，{found} 没有作用。请去掉它。",
+        en="This address has no query parameters, so {found} has no effect. Omit it.",
+    ),
     "api.one_file": Text(
         zh="请求中有多个文件，而 /api/v1/recognize 每次只识别一个（字段 audio）。多个文件请发送到 /api/v1/jobs。",
         en=(
