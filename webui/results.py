@@ -16,13 +16,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
-from pydantic.json_schema import GetJsonSchemaHandler, JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic.json_schema import JsonSchemaValue
 
 from webui.labels import Emotion
 from webui.texts import TEXTS, Language, text
@@ -118,9 +118,11 @@ class Notice(Document):
         return {"code": fields["code"], "message": self.message(), "values": fields["values"]}
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        cls, schema: Mapping[str, object], handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         """Returns one schema for reading and writing: that of the fields, with the message that is added to them."""
-        described = handler({name: part for name, part in schema.items() if name != "serialization"})  # type: ignore[arg-type]
+        described = handler({name: part for name, part in schema.items() if name != "serialization"})
         fields = handler.resolve_ref_schema(described)
         message = {"title": "Message", "type": "string", "description": "The text in English."}
         code, values = fields["properties"]["code"], fields["properties"]["values"]
