@@ -1,7 +1,7 @@
 """``evaluate``: measures the accuracy of a model on labelled recordings."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -10,18 +10,15 @@ from webui.cli.options import (
     CommandAction,
     DeviceOption,
     EngineOption,
+    HeaderlessOption,
     JsonOption,
     ModelDirOption,
     ModelOption,
+    TrackOption,
     load_settings,
 )
 from webui.cli.terminal import Terminal
-from webui.errors import OutputError
 from webui.texts import text
-
-REPORT_FILE: Final = "evaluation.md"
-DOCUMENT_FILE: Final = "evaluation.json"
-PICTURE_FILE: Final = "confusion.svg"
 
 
 def evaluate(
@@ -30,6 +27,9 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--outputs-dir", "-o", metavar="DIR", help="cli.option_evaluate_output")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="cli.option_evaluate_force")] = False,
+    track: TrackOption = None,
+    headerless: HeaderlessOption = None,
     as_json: JsonOption = False,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -42,13 +42,17 @@ def evaluate(
         from webui.engine.registry import ModelRegistry
         from webui.service import RecognitionService
         from webui.service.compare.session import agreement_values
+        from webui.service.evaluate.files import check_free, write_files
         from webui.service.evaluate.manifest import read_source
         from webui.service.evaluate.measure import evaluate_answers, predict_clips
-        from webui.service.evaluate.picture import draw_confusion
         from webui.service.evaluate.report import render_report
+        from webui.service.recognition.options import AUTO_TRACK, AnalysisOptions
 
         settings = load_settings(model=model, model_dir=model_dir, device=device, engine=engine)
-        labelled = read_source(manifest)
+        options = AnalysisOptions.of(track=track if track is not None else AUTO_TRACK, headerless=headerless)
+        if output is not None and not force:
+            check_free(output)
+        labelled = read_source(manifest, headerless=headerless is not None)
         clips = labelled.clips
         if labelled.agreement is not None:
             terminal.print_text("evaluate.agreement", **agreement_values(labelled.agreement))
@@ -60,27 +64,15 @@ def evaluate(
                 if status is not None:
                     status.update(text("cli.evaluate_busy", terminal.language, done=done, clips=all_clips))
 
-            answers = predict_clips(loaded, clips, limits, show_progress)
+            answers = predict_clips(loaded, clips, limits, show_progress, options.decode_options)
         found = evaluate_answers(answers, loaded, manifest)
-        document, report = found.model_dump_json(indent=1) + "\n", render_report(found, terminal.language)
         if output is not None:
-            title = text("evaluate.title", terminal.language, model=found.model, source=found.source)
-            picture = draw_confusion(found.labels, found.confusion, title.lstrip("# "))
-            _write(output, {DOCUMENT_FILE: document, REPORT_FILE: report, PICTURE_FILE: picture})
+            write_files(output, found, answers, manifest, terminal.language)
             terminal.print_text("cli.evaluate_kept", path=output)
         if as_json:
             terminal.print_json(found.model_dump_json())
         else:
-            terminal.print_result(report.rstrip())
+            terminal.print_result(render_report(found, terminal.language).rstrip())
         return ExitCode.PARTLY if found.failed else ExitCode.OK
 
     return run
-
-
-def _write(folder: Path, files: dict[str, str]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_text(content, encoding="utf-8", errors="backslashreplace", newline="\n")
-    except OSError as err:
-        raise OutputError("evaluate.not_written", folder=folder, reason=err.strerror or str(err)) from err

@@ -193,8 +193,8 @@ _OPTIONS: Final[Mapping[str, Text]] = {
     "cli.option_yes": Text(zh="不再询问。", en="Does not ask for confirmation."),
     "cli.option_manifest": Text(zh="表格，或文件夹。", en="Table, or folder."),
     "cli.option_evaluate_output": Text(
-        zh="保存 evaluation.json、evaluation.md 和 confusion.svg 的文件夹。",
-        en="Folder for evaluation.json, evaluation.md and confusion.svg.",
+        zh="保存评测结果的文件夹：报告、混淆矩阵图，以及每段录音的得分 predictions.csv。",
+        en="Folder for the report, the confusion matrix, and the scores of each recording (predictions.csv).",
     ),
     "cli.option_model_dir": Text(
         zh="权重所在的文件夹，最先查找。", en="Folder with the model's weights, searched first."
@@ -289,7 +289,10 @@ _MESSAGES: Final[Mapping[str, Text]] = {
         "family.",
     ),
     "cli.evaluate_busy": Text(zh="正在评测：{done}/{clips}", en="Evaluating: {done} of {clips}"),
-    "cli.evaluate_kept": Text(zh="报告和混淆矩阵图已保存到 {path}", en="Report and confusion matrix saved to {path}"),
+    "cli.evaluate_kept": Text(
+        zh="报告、混淆矩阵图和 predictions.csv 已保存到 {path}",
+        en="Report, confusion matrix and predictions.csv saved to {path}",
+    ),
     "cli.export_builtin": Text(
         zh="模型 {found} 不能导出；只能导出 Emotion2Vec 系列的模型，例如 emotion2vec_plus_large。",
         en="Model {found} can't be exported; an Emotion2Vec model is expected, for example emotion2vec_plus_large.",
@@ -469,6 +472,9 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
         zh="继续上次的任务，跳过已完成的文件。", en="Resumes: files that are done are skipped."
     ),
     "cli.option_batch_force": Text(zh="覆盖已有的表格，从头开始。", en="Replaces an existing table and starts anew."),
+    "cli.option_evaluate_force": Text(
+        zh="覆盖文件夹中已有的评测。", en="Replaces an evaluation that is already in the folder."
+    ),
     "cli.option_labels": Text(
         zh="只在这些情感中选择，用逗号分隔，例如 angry,happy；也可重复使用该选项。",
         en="Choose only among these emotions, for example angry,happy; can be repeated.",

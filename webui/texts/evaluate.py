@@ -107,6 +107,11 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="无法写入 {folder}（{reason}）。请用 --outputs-dir 指定可写的文件夹。",
         en="{folder} can't be written to ({reason}). Choose a writable folder with --outputs-dir.",
     ),
+    "evaluate.exists": Text(
+        zh="{folder} 中已有一次评测（{found}）。请用 --outputs-dir 指定另一个文件夹，或用 --force 覆盖。",
+        en="{folder} already contains an evaluation ({found}). Name another folder with --outputs-dir, or add --force "
+        "to replace it.",
+    ),
     "evaluate.all_failed": Text(
         zh="{clips} 段录音全部无法解码（第一个错误：{first}）。请检查这些文件。",
         en="None of the {clips} recordings could be decoded (the first: {first}). Check the files.",

@@ -1,16 +1,19 @@
 """Evaluation of a model on labelled recordings; the figures equal those of scikit-learn."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+import soundfile
 from sklearn import metrics as sklearn_metrics
 
-from tests.support.training_corpus import write_corpus
+from tests.support.track_files import with_tracks
+from tests.support.training_corpus import RATE, write_corpus
 from webui.audio.limits import DecodeLimits
-from webui.cli.evaluate import DOCUMENT_FILE, PICTURE_FILE, REPORT_FILE
 from webui.cli.program import run
 from webui.engine.builtin.family import BUILTIN_DIR
 from webui.engine.builtin.model import load_builtin
@@ -18,8 +21,16 @@ from webui.errors import RequestError
 from webui.labels import Emotion
 from webui.service.evaluate import metrics
 from webui.service.evaluate.annotators import krippendorff_alpha
+from webui.service.evaluate.files import (
+    DOCUMENT_FILE,
+    PICTURE_FILE,
+    PREDICTION_COLUMNS,
+    PREDICTIONS_FILE,
+    REPORT_FILE,
+    predictions_csv,
+)
 from webui.service.evaluate.manifest import LabelledClip, read_labelled, read_source
-from webui.service.evaluate.measure import evaluate_answers, predict_clips
+from webui.service.evaluate.measure import Answers, evaluate_answers, predict_clips
 from webui.service.evaluate.picture import draw_confusion
 from webui.service.evaluate.report import render_report
 from webui.texts import Language
@@ -253,4 +264,70 @@ def test_the_command(corpus: Path, tmp_path: Path, capfdbinary: pytest.CaptureFi
     assert (printed["model"], printed["clips"], len(printed["failed"])) == ("builtin", 11, 1)
     assert "a_1_sad_0.wav" in (out / REPORT_FILE).read_text("utf-8")
     ET.fromstring((out / PICTURE_FILE).read_text("utf-8"))
+    rows = predictions_in(out)
+    assert [row["path"] for row in rows] == [
+        line["path"] for line in csv.DictReader(corpus.open()) if line["path"] != broken.name
+    ]
+    labels = printed["labels"]
+    counted = [[0] * len(labels) for _ in labels]
+    for row in rows:
+        counted[labels.index(row["label"])][labels.index(row["predicted"])] += 1
+        scores = {emotion.value: float(row[emotion]) for emotion in Emotion}
+        assert max(scores, key=scores.__getitem__) == row["predicted"]
+        assert sum(scores.values()) == pytest.approx(1)
+    assert counted == printed["confusion"]
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    again = ["evaluate", str(corpus), "--model", "builtin", "-o", str(out)]
+    assert run(again) == 2
+    assert "already contains an evaluation" in capfdbinary.readouterr().err.decode()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert run([*again, "--force"]) == 0
+    assert len(predictions_in(out)) == 12
     assert run(["evaluate", str(tmp_path / "gone.csv")]) == 2
+
+
+def predictions_in(folder: Path) -> list[dict[str, str]]:
+    with (folder / PREDICTIONS_FILE).open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_names_in_the_predictions(tmp_path: Path) -> None:
+    """A path that a spreadsheet would run gets an apostrophe; one that is not UTF-8 becomes printable."""
+    names = ("=cmd.wav", "\udcbf.wav", "情感,1.wav")
+    clips = tuple(LabelledClip(tmp_path / "a" / name, Emotion.SAD) for name in names)
+    table = predictions_csv(Answers(clips, np.eye(9)[:3], ()), tmp_path / "a")
+    assert table.encode("utf-8").startswith(b"\xef\xbb\xbf" + ",".join(PREDICTION_COLUMNS).encode())
+    rows = list(csv.DictReader(io.StringIO(table[1:])))
+    assert [row["path"] for row in rows] == ["'=cmd.wav", "\\xbf.wav", "情感,1.wav"]
+    assert [row["predicted"] for row in rows] == [emotion.value for emotion in list(Emotion)[:3]]
+
+
+def test_a_track_and_samples_without_a_header(
+    corpus: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """``--track`` and ``--headerless`` have the same meaning as for ``recognize``."""
+    angry, sad = (soundfile.read(corpus.parent / f"a_1_{name}_0.wav", dtype="float32")[0] for name in ("angry", "sad"))
+    sad_folder = tmp_path / "data" / "sad"
+    sad_folder.mkdir(parents=True)
+
+    def predicted(*options: str) -> tuple[int, list[list[float]]]:
+        out = tmp_path / f"out {len(list(tmp_path.iterdir()))}"
+        code = run(["evaluate", str(tmp_path / "data"), "--model", "builtin", "-o", str(out), *options])
+        rows = predictions_in(out) if out.is_dir() else []
+        return code, [[float(row[emotion]) for emotion in Emotion] for row in rows]
+
+    soundfile.write(sad_folder / "a.pcm", sad, RATE, format="RAW", subtype="PCM_16")
+    assert predicted() == (2, [])
+    raw_code, raw_scores = predicted("--headerless", f"s16le,{RATE},1")
+    (sad_folder / "a.pcm").unlink()
+    (sad_folder / "a.wav").write_bytes((corpus.parent / "a_1_sad_0.wav").read_bytes())
+    assert (raw_code, raw_scores) == predicted()
+    assert predicted("--headerless", "mp9,1,1") == (2, [])
+    assert "mp9" in capfdbinary.readouterr().err.decode()
+    (sad_folder / "a.wav").unlink()
+    (sad_folder / "film.mkv").write_bytes(with_tracks([angry, sad], RATE, codec="flac"))
+    first, second = (predicted("--track", number) for number in ("1", "2"))
+    assert first[0] == second[0] == 0
+    np.testing.assert_allclose(second[1], raw_scores, atol=1e-3)
+    assert not np.allclose(first[1], raw_scores, atol=1e-2)
+    assert predicted("--track", "nine")[0] == 2

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +62,7 @@ def read_labelled(source: Path) -> tuple[LabelledClip, ...]:
     return read_source(source).clips
 
 
-def read_source(source: Path, *, uploaded: bool = False) -> Labelled:
+def read_source(source: Path, *, uploaded: bool = False, headerless: bool = False) -> Labelled:
     """Reads labelled recordings.
 
     Args:
@@ -77,13 +77,14 @@ def read_source(source: Path, *, uploaded: bool = False) -> Labelled:
             * a folder with recordings of RAVDESS, CREMA-D or EMO-DB under their original names.
         uploaded: whether the list was uploaded and can't be trusted; then only the file name of each path is used, and
             the recordings must be next to the list.
+        headerless: whether files with samples without a header, known by their suffixes, are looked for in folders too.
 
     Raises:
         RequestError: the source does not exist or has no recordings, a column or a recording is missing, or some labels
             are not emotions (the message lists all of them).
     """
     if source.is_dir():
-        found = Labelled(_read_folder(source))
+        found = Labelled(_read_folder(source, AUDIO_SUFFIXES | RAW_SUFFIXES if headerless else AUDIO_SUFFIXES))
     elif not source.is_file():
         raise RequestError("evaluate.no_manifest", found=source)
     elif source.suffix.lower() == EMOBOX_SUFFIX:
@@ -219,27 +220,27 @@ def _label_map(path: Path) -> Mapping[str, Any]:
     return {}
 
 
-def _read_folder(folder: Path) -> tuple[LabelledClip, ...]:
+def _read_folder(folder: Path, suffixes: Collection[str]) -> tuple[LabelledClip, ...]:
     inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if inner and any(emotion_of(path.name) is not None for path in inner):
-        return _read_emotion_folders(folder, inner)
-    named = _read_names(folder)
-    return named if named else _read_emotion_folders(folder, inner)
+        return _read_emotion_folders(folder, inner, suffixes)
+    named = _read_names(folder, suffixes)
+    return named if named else _read_emotion_folders(folder, inner, suffixes)
 
 
-def _read_emotion_folders(folder: Path, inner: Sequence[Path]) -> tuple[LabelledClip, ...]:
+def _read_emotion_folders(folder: Path, inner: Sequence[Path], suffixes: Collection[str]) -> tuple[LabelledClip, ...]:
     parser = _LabelParser()
     clips = []
     for subfolder in inner:
         emotion = parser.emotion(subfolder.name, subfolder.name)
-        for path in files_in(subfolder, AUDIO_SUFFIXES):
+        for path in files_in(subfolder, suffixes):
             clips.append(LabelledClip(path, emotion, path.parent.name if path.parent != subfolder else None))
     parser.check(folder)
     return tuple(clips)
 
 
-def _read_names(folder: Path) -> tuple[LabelledClip, ...]:
-    named = [(path, read_name(path.stem)) for path in files_in(folder, AUDIO_SUFFIXES)]
+def _read_names(folder: Path, suffixes: Collection[str]) -> tuple[LabelledClip, ...]:
+    named = [(path, read_name(path.stem)) for path in files_in(folder, suffixes)]
     unknown = [path.name for path, name in named if name is None]
     if len(unknown) == len(named):
         return ()

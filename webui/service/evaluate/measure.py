@@ -9,6 +9,7 @@ import numpy as np
 
 from webui.audio.decode import decode
 from webui.audio.limits import DecodeLimits
+from webui.audio.options import DEFAULTS, DecodeOptions
 from webui.engine.protocol import EmotionModel
 from webui.errors import AudioError, RequestError
 from webui.files import printable_name
@@ -54,8 +55,16 @@ def predict_clips(
     clips: Sequence[LabelledClip],
     limits: DecodeLimits,
     on_clip: OnClip = lambda _done, _all: None,
+    options: DecodeOptions = DEFAULTS,
 ) -> Answers:
     """Predicts every clip, with the same scores as ``recognize``; recordings that can't be decoded are skipped.
+
+    Args:
+        model: the model.
+        clips: the recordings.
+        limits: maximum size and length of a recording.
+        on_clip: called after each recording with the numbers of finished recordings and of all recordings.
+        options: which audio track is used, and the format of samples without a header.
 
     Raises:
         RequestError: no recording could be decoded.
@@ -64,7 +73,7 @@ def predict_clips(
     answered, rows, failed = [], [], []
     for number, clip in enumerate(clips, start=1):
         try:
-            waveform = decode(clip.path, limits=limits, sample_rate=model.sample_rate).waveform
+            waveform = decode(clip.path, limits=limits, sample_rate=model.sample_rate, options=options).waveform
         except AudioError as error:
             failed.append(f"{printable_name(clip.path.name)}: {error}")
         else:

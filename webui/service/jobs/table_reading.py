@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from webui.errors import RequestError
+from webui.service.csv_cells import without_apostrophe
 from webui.service.jobs.tables import SCORES, TableFormat
 from webui.storage.job_store import Item, ItemState
 
@@ -37,7 +38,7 @@ _Row = tuple[str, ItemState, str]
 def _read_csv(path: Path) -> Iterator[_Row]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
-        yield from _items_of({key: _without_apostrophe(value) for key, value in row.items()} for row in rows)
+        yield from _items_of({key: without_apostrophe(value) for key, value in row.items()} for row in rows)
 
 
 def _read_parquet(path: Path) -> Iterator[_Row]:
@@ -87,8 +88,3 @@ def _answer_of(row: dict[str, Any]) -> dict[str, Any]:
         "scores": {name: float(row[name]) for name in SCORES},
         "warnings": [{"code": code} for code in (row.get("warnings") or "").split()],
     }
-
-
-def _without_apostrophe(value: str) -> str:
-    """Returns a cell without the apostrophe that ``write_table`` puts before text that looks like a formula."""
-    return value[1:] if value.startswith(("'=", "'+", "'-", "'@", "'\t", "'\r")) else value

@@ -16,6 +16,7 @@ from webui.errors import OutputError
 from webui.files import replace_file
 from webui.labels import Emotion
 from webui.results import Granularity
+from webui.service.csv_cells import escape_formulas
 from webui.storage.job_store import Item, ItemState
 
 BATCH_ROWS: Final = 4096  # rows written to a Parquet file at a time
@@ -116,15 +117,7 @@ def _write_csv(items: Iterable[Item], path: Path, *, encoding: str) -> None:
     with path.open("w", encoding=encoding, newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
-        table.writerows(_escape_formulas(row) for item in items for row in rows_of(item))
-
-
-def _escape_formulas(row: dict[str, Any]) -> dict[str, Any]:
-    """Returns the row with an apostrophe before text that a spreadsheet would run as a formula."""
-    risky = ("=", "+", "-", "@", "\t", "\r")
-    return {
-        key: f"'{value}" if isinstance(value, str) and value.startswith(risky) else value for key, value in row.items()
-    }
+        table.writerows(escape_formulas(row) for item in items for row in rows_of(item))
 
 
 def _write_jsonl(items: Iterable[Item], path: Path) -> None:
