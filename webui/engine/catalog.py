@@ -28,6 +28,7 @@ class ModelCard:
         answers_auto: whether ``auto`` may choose it.
         compared: whether ``compare`` includes it by default.
         included: whether it is part of the program.
+        corpora: labelled corpora that it was trained on, according to its publishers or its card; empty if unknown.
         accuracy_note: key of the text to show below figures about its accuracy; "" if there is none.
     """
 
@@ -42,12 +43,26 @@ class ModelCard:
     answers_auto: bool = False
     compared: bool = False
     included: bool = False
+    corpora: tuple[str, ...] = ()
     accuracy_note: str = ""
 
     @property
     def downloadable(self) -> bool:
         """Whether the model can be downloaded from a hub."""
         return bool(self.huggingface_id)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The labelled recordings that a model was trained on, as far as they are known.
+
+    Attributes:
+        corpora: names of corpora.
+        speakers: names of speakers; for recordings without a speaker, their paths in the folder of the training data.
+    """
+
+    corpora: tuple[str, ...] = ()
+    speakers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final
 
-from webui.engine.catalog import ModelCard, ModelFiles
+from webui.engine.catalog import ModelCard, ModelFiles, TrainingData
 from webui.engine.precision import Runtime, has_torch
 from webui.engine.protocol import EmotionModel
 from webui.engine.weights import LocatedWeights, Origin, candidate_folders
@@ -159,6 +159,15 @@ class Family(ABC):
             CheckpointError: the files can't be read.
         """
         return None
+
+    def training_data(self, name: str, located: LocatedWeights | None) -> TrainingData:
+        """Returns what a model was trained on, as far as it is known.
+
+        Raises:
+            CheckpointError: the model's files can't be read.
+        """
+        card = self.card(name)
+        return TrainingData(card.corpora if card is not None else ())
 
     def defect(self, name: str, settings: Settings) -> Notice | None:
         """Returns a known reason why a model's weights on this machine can't be used; None if there is none.

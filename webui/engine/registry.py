@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from webui.engine.auto_choice import AUTO, FALLBACK, ResolvedModel, choose_auto
-from webui.engine.catalog import folder_of
+from webui.engine.catalog import TrainingData, folder_of
 from webui.engine.emotion2vec.family import LARGE
 from webui.engine.families import card_of, cards, exportable_names, family_of, find_published
 from webui.engine.family import ExportingFamily, Family, LoadRequest, OnProgress
@@ -235,6 +235,15 @@ class ModelRegistry:
         if family is None:
             return None
         return _stated_sample_rate(name, family, family.find(name, self._settings))
+
+    def training_data(self, name: str) -> TrainingData:
+        """Returns what a model was trained on, as far as it is known.
+
+        Raises:
+            CheckpointError: the model's files can't be read.
+        """
+        family = self._family_of(name)
+        return family.training_data(name, self.find(name)) if family is not None else TrainingData()
 
     def _family_of(self, name: str) -> Family | None:
         return family_of(name, self._settings.models_dir)

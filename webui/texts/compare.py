@@ -8,10 +8,14 @@ from webui.texts.language import Text
 TEXTS: Final[Mapping[str, Text]] = {
     "compare.title": Text(zh="模型对比", en="Model comparison"),
     "compare.intro": Text(
-        zh="{machine}；{threads} 个线程。各模型在各自的进程中运行，轮流处理相同的录音；每种长度 {rounds} 轮，先预热。",
-        en="{machine}; {threads} threads. Each model runs in its own process, and the models take turns on the same "
-        "audio; {rounds} rounds per length after one warm-up round.",
+        zh=(
+            "{machine}，{cores} 核，{gpus}，{versions}；{threads} 个线程。各模型在各自的进程中运行，轮流处理"
+            "相同的录音；每种长度 {rounds} 轮，先预热。"
+        ),
+        en="{machine}, {cores} cores, {gpus}, {versions}; {threads} threads. Each model runs in its own process, and "
+        "the models take turns on the same audio; {rounds} rounds per length after one warm-up round.",
     ),
+    "compare.no_gpu": Text(zh="无 NVIDIA GPU", en="no NVIDIA GPU"),
     "compare.speed": Text(zh="1 速度", en="1 Speed"),
     "compare.memory": Text(zh="2 内存", en="2 Memory"),
     "compare.accuracy": Text(zh="3 准确率（{clips} 段录音）", en="3 Accuracy ({clips} recordings)"),
@@ -74,6 +78,18 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="准确率最高：共有类别的平均召回率最高的是 {models}（包括 95% 区间与之重叠的模型）。",
         en="Most accurate: {models} (highest average recall on the shared classes, including models whose 95 % "
         "intervals overlap).",
+    ),
+    "compare.rule_trained_on": Text(
+        zh=(
+            "准确率的规则不计入 {model}：有 {count} 段录音属于它的训练数据（{names}），"
+            "在这些录音上的数字会远好于实际水平。"
+        ),
+        en="The rules on accuracy leave out {model}: {count} of the recordings are from its training data ({names}), "
+        "and its figures for them are far too good.",
+    ),
+    "compare.rule_all_trained": Text(
+        zh="因此这些录音无法说明哪个模型更准确。请换用不属于任何模型训练数据的录音。",
+        en="So these recordings do not show which model is more accurate. Use recordings that no model was trained on.",
     ),
     "compare.rule_fast": Text(
         zh="速度最快：处理 {seconds:g} 秒音频的用时中位数最小的是 {model}（{median_s:.2f} 秒）。",

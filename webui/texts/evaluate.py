@@ -40,6 +40,11 @@ TEXTS: Final[Mapping[str, Text]] = {
             "good. models/builtin/README.md has realistic ones."
         ),
     ),
+    "evaluate.emobox_training_data": Text(
+        zh="Emotion2Vec+ 由作者分几轮训练，最初使用 EmoBox 的数据；在 EmoBox 所含语料的录音上，结果可能好于实际水平。",
+        en="The authors trained Emotion2Vec+ in several rounds, starting from EmoBox data: on recordings of corpora in "
+        "EmoBox its figures may be too good.",
+    ),
     "evaluate.matrix": Text(zh="行为真实类别，列为识别结果：", en="Rows are the true classes, columns the results:"),
     "evaluate.column_recall": Text(zh="召回率", en="recall"),
     "evaluate.column_precision": Text(zh="精确率", en="precision"),
@@ -47,11 +52,11 @@ TEXTS: Final[Mapping[str, Text]] = {
     "evaluate.no_manifest": Text(
         zh=(
             "{found} 不存在。请给出表格（path,label[,speaker]）、EmoBox 的 .jsonl、按情感分子文件夹的文件夹，"
-            "或录音按 RAVDESS、CREMA-D、EMO-DB 命名的文件夹。"
+            "或录音按 RAVDESS、CREMA-D、EMO-DB、nEMO 命名的文件夹。"
         ),
         en=(
             "{found} does not exist. Give a table (path,label[,speaker]), an EmoBox .jsonl, a folder with one "
-            "subfolder per emotion, or a folder with recordings named as in RAVDESS, CREMA-D or EMO-DB."
+            "subfolder per emotion, or a folder with recordings named as in RAVDESS, CREMA-D, EMO-DB or nEMO."
         ),
     ),
     "evaluate.nothing_listed": Text(

@@ -46,12 +46,12 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.compare_files_info": Text(
         zh=(
             "没有录音时不对比准确率。标注可来自一起上传的表格（`path,label[,speaker]`，"
-            "或多列 `annotator_1,annotator_2,…`），也可来自 RAVDESS、CREMA-D、EMO-DB 的文件名。"
+            "或多列 `annotator_1,annotator_2,…`），也可来自 RAVDESS、CREMA-D、EMO-DB、nEMO 的文件名。"
         ),
         en=(
             "Without recordings, accuracy is not compared. Labels come from a table that is "
             "uploaded with them (`path,label[,speaker]`, or columns `annotator_1,annotator_2,…`), or from file names "
-            "as in RAVDESS, CREMA-D or EMO-DB."
+            "as in RAVDESS, CREMA-D, EMO-DB or nEMO."
         ),
     ),
     "page.compare_start": Text(zh="⚖️ 开始对比", en="⚖️ Compare"),
@@ -67,11 +67,11 @@ _LABELS: Final[Mapping[str, Text]] = {
     ),
     "page.compare_unlabelled": Text(
         zh=(
-            "上传的 {found} 个文件中没有表格，文件名也不符合 RAVDESS、CREMA-D 或 EMO-DB 的命名规则。"
+            "上传的 {found} 个文件中没有表格，文件名也不符合 RAVDESS、CREMA-D、EMO-DB 或 nEMO 的命名规则。"
             "请同时上传表格（path,label）。"
         ),
-        en="There is no table among the {found} files, and they are not named as in RAVDESS, CREMA-D or EMO-DB. Add a "
-        "table (path,label).",
+        en="There is no table among the {found} files, and they are not named as in RAVDESS, CREMA-D, EMO-DB or nEMO. "
+        "Add a table (path,label).",
     ),
     "page.tab_file": Text(zh="📁 文件", en="📁 File"),
     "page.tab_microphone": Text(zh="🎙️ 录音", en="🎙️ Microphone"),

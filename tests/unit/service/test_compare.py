@@ -13,6 +13,8 @@ from sklearn.metrics import (
 )
 
 from tests.support.example import EXAMPLE_EMOTION
+from webui.engine.catalog import TrainingData
+from webui.engine.registry import ModelRegistry
 from webui.labels import Emotion
 from webui.service.compare.advice import Limits
 from webui.service.compare.figures import measure_accuracy, purity, shared_emotions, weighted_f1
@@ -20,8 +22,9 @@ from webui.service.compare.kept import TIMES_FILE, read_answers
 from webui.service.compare.process import ModelProcess
 from webui.service.compare.report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, report_files
 from webui.service.compare.run import MeasuredModel, compare
+from webui.service.compare.training_data import KnownClips, find_known_clips
 from webui.service.evaluate.manifest import LabelledClip
-from webui.settings import PROJECT_DIR
+from webui.settings import PROJECT_DIR, Settings
 from webui.texts import Language, text
 
 EXAMPLE = PROJECT_DIR / "examples" / "example_synthetic.wav"
@@ -136,6 +139,55 @@ def test_without_recordings_there_is_no_accuracy() -> None:
     files = report_files([MeasuredModel("a", about=about(FOUR))], {}, 0, "a machine", Language.EN).files
     assert "No labelled recordings" in files[MARKDOWN_FILE]
     assert "Most accurate" not in files[MARKDOWN_FILE]
+
+
+def test_a_model_is_left_out_of_the_rules_on_accuracy_for_its_training_data(tmp_path: Path) -> None:
+    """Its corpora are recognised by the table's column, by the names of files, and by the record of its speakers."""
+    registry = ModelRegistry(Settings(models_dir=tmp_path))
+    shipped = {name: registry.training_data(name) for name in ("builtin", "hubert_large_superb")}
+
+    def known(name: str, path: str, **values: str) -> tuple[str, ...]:
+        found = find_known_clips(shipped[name], [LabelledClip(Path(path), Emotion.SAD, **values)])
+        return found.names if found is not None else ()
+
+    assert known("builtin", "/x/1.wav", group="Emo_DB", speaker="44") == ("Emo_DB",)
+    assert known("builtin", "/x/03-01-05-01-02-01-12.wav") == ("ravdess",)
+    assert known("builtin", "/x/EB0_anger_1.wav") == ("nemo",)
+    assert known("builtin", "/x/1.wav", speaker="nemo_EB0") == ("nemo_EB0",)
+    assert known("builtin", "/x/1001_DFA_FEA_XX.wav", group="crema-d", speaker="1001") == ()
+    assert known("hubert_large_superb", "/x/03-01-05-01-02-01-12.wav") == ()
+    assert known("hubert_large_superb", "/x/1.wav", group="IEMOCAP") == ("IEMOCAP",)
+
+    own = TrainingData(speakers=frozenset({"anna", "happy/2.wav"}))
+    clips = [LabelledClip(tmp_path / name, Emotion.HAPPY) for name in ("happy/1.wav", "happy/2.wav")]
+    assert find_known_clips(own, clips) == KnownClips(1, ("happy/2.wav",))
+
+
+@pytest.mark.parametrize("language", Language)
+def test_advice_on_training_data(clips: list[LabelledClip], language: Language) -> None:
+    good, other = (answered(name, FOUR, clips, seed) for name, seed in (("builtin", 6), ("other", 7)))
+    for clip in clips:  # the first model is always right
+        good.answers[str(clip.path)]["scores"] = np.eye(9)[EMOTIONS.index(clip.emotion)].tolist()
+    found = {model.name: measure_accuracy(model, clips, [0, 3]) for model in (good, other)}
+    accuracy = {name: figures for name, figures in found.items() if figures is not None}
+
+    def advice(known: dict[str, KnownClips]) -> tuple[str, ...]:
+        return report_files([good, other], accuracy, len(clips), "", language, known=known).advice
+
+    def recommended(name: str) -> str:
+        recall = accuracy[name].recall.value
+        return text("compare.rule_take", language, model=name, recall=recall)
+
+    left_out = text("compare.rule_trained_on", language, model="builtin", count=80, names="nemo")
+    nobody = text("compare.rule_all_trained", language)
+    assert recommended("builtin") in advice({})
+    assert recommended("other") in advice({"builtin": KnownClips(80, ("nemo",))})
+    assert text("compare.rule_accurate", language, models="other") in advice({"builtin": KnownClips(80, ("nemo",))})
+    assert left_out in advice({"builtin": KnownClips(80, ("nemo",))})
+    assert nobody not in advice({"builtin": KnownClips(80, ("nemo",))})
+    everyone = advice({name: KnownClips(80, ("nemo",)) for name in accuracy})
+    assert nobody in everyone
+    assert not {recommended("builtin"), recommended("other")} & set(everyone)
 
 
 def test_advice_within_limits(clips: list[LabelledClip]) -> None:

@@ -115,6 +115,7 @@ def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
         ("1001_DFA_FEA_XX.wav", "crema-d", "1001", Emotion.FEARFUL),
         ("03a01Wa.wav", "emodb", "03", Emotion.ANGRY),
         ("16b10Lb.wav", "emodb", "16", Emotion.OTHER),
+        ("EB0_surprised_17.wav", "nemo", "EB0", Emotion.SURPRISED),
     ],
 )
 def test_names_of_known_corpora(

@@ -90,6 +90,16 @@ class BuiltinConfig(Document):
             raise ValueError(f"mels must be a multiple of {STATISTICS_BANDS} for statistics MLPs")
         return self
 
+    def training_speakers(self) -> frozenset[str]:
+        """Returns the speakers that at least one member was trained on; empty if they are not stated."""
+        members = self.training.get("members")
+        stated = (
+            [member.get("speakers") for member in members if isinstance(member, dict)]
+            if isinstance(members, list)
+            else []
+        )
+        return frozenset(name for speakers in stated if isinstance(speakers, list) for name in map(str, speakers))
+
     def label_set(self) -> LabelSet:
         """Returns the classes in the order of the logits."""
         return LabelSet.from_emotions(self.labels)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from webui.engine.builtin.checkpoint import WEIGHTS_NAME, read_config
-from webui.engine.catalog import ModelCard
+from webui.engine.catalog import ModelCard, TrainingData
 from webui.engine.family import Family, LoadRequest
 from webui.engine.protocol import EmotionModel
 from webui.engine.weights import LocatedWeights, Origin, candidate_folders
@@ -23,6 +23,7 @@ _CATALOG: Final = (
         license="CC BY-NC-SA 4.0",
         languages=("en", "de", "pl"),
         included=True,
+        corpora=("EMO-DB", "nEMO", "RAVDESS"),
         accuracy_note="evaluate.builtin_training_data",
     ),
 )
@@ -73,6 +74,17 @@ class BuiltinFamily(Family):
             CheckpointError: ``config.json`` is invalid.
         """
         return read_config(located.directory).front_end.sample_rate if located is not None else None
+
+    def training_data(self, name: str, located: LocatedWeights | None) -> TrainingData:
+        """Returns the corpora of the card, and the speakers that ``config.json`` lists.
+
+        Raises:
+            CheckpointError: ``config.json`` is invalid.
+        """
+        corpora = super().training_data(name, located).corpora
+        if located is None:
+            return TrainingData(corpora)
+        return TrainingData(corpora, read_config(located.directory).training_speakers())
 
     def load(self, request: LoadRequest) -> EmotionModel:
         """Loads a model."""

@@ -35,6 +35,7 @@ def _card(size: str, *, weights_bytes: int | None = None, sha256: str | None = N
         sha256=sha256,
         answers_auto=True,
         compared=name == LARGE,
+        accuracy_note="evaluate.emobox_training_data",
     )
 
 

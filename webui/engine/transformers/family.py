@@ -13,20 +13,28 @@ from webui.engine.weights import CONFIG_FILE, PICKLE_FILE, SAFETENSORS_FILE, Loc
 ENGINE: Final = "transformers"
 
 
-def _card(name: str, repository: str, languages: tuple[str, ...] = (), *, compared: bool = False) -> ModelCard:
+def _card(
+    name: str,
+    repository: str,
+    languages: tuple[str, ...] = (),
+    *,
+    compared: bool = False,
+    corpora: tuple[str, ...] = (),
+) -> ModelCard:
     return ModelCard(
         name=name,
         license=UNKNOWN_LICENSE,
         languages=languages,
         compared=compared,
+        corpora=corpora,
         huggingface_id=repository,
         modelscope_id=repository,  # ModelScope's mirrors have the same names
     )
 
 
 _CATALOG: Final = (
-    _card("wav2vec2_base_superb", "superb/wav2vec2-base-superb-er", ("en",), compared=True),
-    _card("hubert_large_superb", "superb/hubert-large-superb-er", ("en",), compared=True),
+    _card("wav2vec2_base_superb", "superb/wav2vec2-base-superb-er", ("en",), compared=True, corpora=("IEMOCAP",)),
+    _card("hubert_large_superb", "superb/hubert-large-superb-er", ("en",), compared=True, corpora=("IEMOCAP",)),
 )
 
 

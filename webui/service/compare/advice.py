@@ -1,6 +1,6 @@
 """Advice on which model to choose. Each sentence states the rule that it follows from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,7 @@ import numpy as np
 from webui.engine.families import languages_of
 from webui.service.compare.figures import Accuracy, known_emotions
 from webui.service.compare.run import MeasuredModel
+from webui.service.compare.training_data import KnownClips
 from webui.texts import Language, text
 
 REAL_TIME: Final = 5.0  # speed, as a multiple of real time, from which a model is suitable for streams
@@ -38,6 +39,8 @@ class Advice:
         accuracy: accuracy of the models, by name; empty without labelled recordings.
         language: language of the sentences.
         limits: limits of the user; None: the default limits.
+        known: recordings that a model was trained on, by the name of the model's row. Such a model is left out of the
+            rules on accuracy: its figures would be far too good.
     """
 
     def __init__(
@@ -46,9 +49,12 @@ class Advice:
         accuracy: dict[str, Accuracy],
         language: Language,
         limits: Limits | None = None,
+        known: Mapping[str, KnownClips] | None = None,
     ) -> None:
         self._loaded = [model for model in models if model.error is None]
-        self._accuracy = accuracy
+        known = known if known is not None else {}
+        self._known = {name: clips for name, clips in known.items() if name in accuracy}
+        self._accuracy = {name: figures for name, figures in accuracy.items() if name not in self._known}
         self._language = language
         self._limits = limits if limits is not None else Limits()
 
@@ -63,6 +69,10 @@ class Advice:
         return ", ".join(models) or self._text("compare.no_model")
 
     def _by_accuracy(self) -> Iterator[str]:
+        for name, clips in self._known.items():
+            yield self._text("compare.rule_trained_on", model=name, names=clips.shown, count=clips.count)
+        if self._known and not self._accuracy:
+            yield self._text("compare.rule_all_trained")
         measured = {name: figures.shared_recall for name, figures in self._accuracy.items()}
         shared = {name: recall for name, recall in measured.items() if recall is not None}
         if shared:

@@ -1,7 +1,7 @@
 """The report of a comparison, as the content of its files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Final
@@ -11,6 +11,7 @@ from webui.service.compare.figures import Accuracy
 from webui.service.compare.pages import html, markdown, table_csv
 from webui.service.compare.run import MeasuredModel
 from webui.service.compare.tables import Table, Tables
+from webui.service.compare.training_data import KnownClips
 from webui.texts import Language, text
 
 MARKDOWN_FILE: Final = "comparison.md"
@@ -45,6 +46,7 @@ def report_files(
     language: Language,
     agreement: str = "",
     limits: Limits | None = None,
+    known: Mapping[str, KnownClips] | None = None,
 ) -> ComparisonReport:
     """Returns the report as Markdown, as an HTML page, as JSON, and as a CSV file for each table.
 
@@ -56,9 +58,10 @@ def report_files(
         language: language of the report.
         agreement: sentence about the agreement of the annotators; "" if there was only one.
         limits: limits of the user, for the advice; None: the default limits.
+        known: recordings that a model was trained on, by the name of the model's row.
     """
     tables = Tables(models, accuracy, clips, language, agreement).all()
-    advice = Advice(models, accuracy, language, limits).sentences()
+    advice = Advice(models, accuracy, language, limits, known).sentences()
     title, advice_title = text("compare.title", language), text("compare.advice", language)
     charts = [*_charts_of_times(models, language)]
     recalls = {name: figures.recall.value for name, figures in accuracy.items()}

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from webui.engine.families import all_packages
+from webui.engine.registry import ModelRegistry
 from webui.errors import OutputError, RequestError
 from webui.service.compare.advice import Limits
 from webui.service.compare.figures import measure_accuracy, shared_emotions
 from webui.service.compare.report import ComparisonReport, report_files
-from webui.service.compare.run import OnAudio, OnStep
+from webui.service.compare.run import MeasuredModel, OnAudio, OnStep
 from webui.service.compare.run import compare as run_comparison
+from webui.service.compare.training_data import KnownClips, find_known_clips
 from webui.service.evaluate.annotators import Agreement
-from webui.service.evaluate.manifest import Labelled
+from webui.service.evaluate.manifest import Labelled, LabelledClip
 from webui.service.machine import cpu_cores, nvidia_gpus, version_of
 from webui.settings import Device, Settings
 from webui.texts import Language, text
@@ -86,12 +88,22 @@ def compare_models(
     shared = shared_emotions(loaded, clips)
     figures = {model.name: measure_accuracy(model, clips, shared) for model in loaded}
     accuracy = {name: found for name, found in figures.items() if found is not None}
+    known = _known_clips(loaded, clips, settings)
     agreement = request.data.agreement if request.data is not None else None
     annotators = text("evaluate.agreement", language, **agreement_values(agreement)) if agreement is not None else ""
     intro = machine_sentence(request.rounds, settings.threads, language)
-    report = report_files(measured, accuracy, len(clips), intro, language, annotators, request.limits)
+    report = report_files(measured, accuracy, len(clips), intro, language, annotators, request.limits, known)
     _write(out, report.files)
     return report
+
+
+def _known_clips(
+    models: Sequence[MeasuredModel], clips: Sequence[LabelledClip], settings: Settings
+) -> dict[str, KnownClips]:
+    """Returns the recordings that the models were trained on, by the names of their rows."""
+    registry = ModelRegistry(settings)
+    found = {model.name: find_known_clips(registry.training_data(model.model), clips) for model in models}
+    return {name: known for name, known in found.items() if known is not None}
 
 
 def agreement_values(agreement: Agreement) -> dict[str, object]:
@@ -110,10 +122,18 @@ def agreement_values(agreement: Agreement) -> dict[str, object]:
 
 def machine_sentence(rounds: int, threads: int, language: Language) -> str:
     """Returns a sentence on where and how the models are measured: machine, threads, versions of packages."""
-    cards = "; ".join(nvidia_gpus()) or "no NVIDIA GPU"
+    gpus = "; ".join(nvidia_gpus()) or text("compare.no_gpu", language)
     versions = ", ".join(f"{name} {found}" for name in all_packages() if (found := version_of(name)) is not None)
-    name = f"{platform.machine()}, {cpu_cores()} cores, {cards}, Python {platform.python_version()}, {versions}"
-    return text("compare.intro", language, machine=name, threads=threads or cpu_cores(), rounds=rounds)
+    return text(
+        "compare.intro",
+        language,
+        machine=platform.machine(),
+        cores=cpu_cores(),
+        gpus=gpus,
+        versions=f"Python {platform.python_version()}, {versions}",
+        threads=threads or cpu_cores(),
+        rounds=rounds,
+    )
 
 
 def parse_names(given: str, known: Sequence[str]) -> tuple[str, ...]:

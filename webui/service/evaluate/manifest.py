@@ -74,7 +74,7 @@ def read_source(source: Path, *, uploaded: bool = False, headerless: bool = Fals
               counts;
             * a list of EmoBox (``.jsonl``), with paths relative to the list or to a folder above it;
             * a folder with subfolders named after emotions, which may have subfolders named after speakers;
-            * a folder with recordings of RAVDESS, CREMA-D or EMO-DB under their original names.
+            * a folder with recordings of RAVDESS, CREMA-D, EMO-DB or nEMO under their original names.
         uploaded: whether the list was uploaded and can't be trusted; then only the file name of each path is used, and
             the recordings must be next to the list.
         headerless: whether files with samples without a header, known by their suffixes, are looked for in folders too.

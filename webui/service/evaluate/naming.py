@@ -1,4 +1,4 @@
-"""Corpora whose file names contain speaker and emotion: RAVDESS, CREMA-D and EMO-DB."""
+"""Corpora whose file names contain speaker and emotion: RAVDESS, CREMA-D, EMO-DB and nEMO."""
 
 import re
 from collections.abc import Callable
@@ -33,6 +33,14 @@ _EMO_DB: Final = {  # German initials
     "F": Emotion.HAPPY,
     "T": Emotion.SAD,
     "N": Emotion.NEUTRAL,
+}
+_NEMO: Final = {
+    "anger": Emotion.ANGRY,
+    "fear": Emotion.FEARFUL,
+    "happiness": Emotion.HAPPY,
+    "neutral": Emotion.NEUTRAL,
+    "sadness": Emotion.SAD,
+    "surprised": Emotion.SURPRISED,
 }
 
 
@@ -73,6 +81,12 @@ _SCHEMES: Final = (
     ),
     # speaker, text, emotion, version
     _Scheme("emodb", re.compile(r"(?P<speaker>\d\d)[ab]\d\d(?P<code>[WLEAFTN])[a-z]?", re.ASCII), _EMO_DB.__getitem__),
+    # speaker _ emotion _ number of the sentence
+    _Scheme(
+        "nemo",
+        re.compile(rf"(?P<speaker>[A-Z]{{2}}\d)_(?P<code>{'|'.join(_NEMO)})_\d+", re.ASCII),
+        _NEMO.__getitem__,
+    ),
 )
 
 
