@@ -18,6 +18,7 @@ import soxr
 from numpy.typing import NDArray
 
 from training.data import Clip, TrainingDataError
+from training.log_progress import log_progress
 from webui.units import SPEECH_RATE
 
 SPEEDS: Final = (1.0, 0.88, 0.94, 1.06, 1.12)  # the first is the unchanged recording
@@ -78,7 +79,8 @@ def build_cache(
             return _open_cache(cache_dir, index)
     cache_dir.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        played = list(pool.map(lambda clip: _play(folder / clip.path, speeds), clips))
+        decoded = pool.map(lambda clip: _play(folder / clip.path, speeds), clips)
+        played = list(log_progress(decoded, len(clips), "decoding recordings"))
     pieces = list(zip(*played, strict=True))  # one row per speed
     offsets = [np.cumsum([0, *(piece.size for piece in row)]).tolist() for row in pieces]
     for number, row in enumerate(pieces):

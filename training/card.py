@@ -4,7 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from training.card_templates import HEAD, OWN_ORIGIN, OWN_USE, TRANSFER_INTRODUCTION, USE, USER_ORIGIN, USER_USE
+from training.card_templates import (
+    HEAD,
+    OWN_FEW_SPEAKERS,
+    OWN_ORIGIN,
+    OWN_PURPOSE,
+    OWN_USE,
+    TRANSFER_INTRODUCTION,
+    USE,
+    USER_FEW_SPEAKERS,
+    USER_ORIGIN,
+    USER_USE,
+    WHOLE_MODEL_NOT_TRAINED,
+    WHOLE_MODEL_PARTLY_TRAINED,
+    WHOLE_MODEL_TRAINED,
+)
 from training.record import (
     EVALUATION_NAME,
     TRANSFER_NAME,
@@ -32,21 +46,21 @@ def render_card(directory: Path) -> str:
     record = TrainingRecord.model_validate(config.training)
     own = set(evaluation.speakers) == {speaker for group in GROUPS for speaker in group}
     parts = [
-        _head(config, evaluation, own=own),
-        _figures(evaluation),
+        _head(config, evaluation, record, own=own),
+        _figures(evaluation, own=own),
         _confusion("all clips", evaluation.labels, evaluation.confusion, evaluation.recalls),
         *(_confusion(name, evaluation.labels, matrix) for name, matrix in evaluation.confusions.items()),
         _transfer(directory),
         _conditions(evaluation),
-        _predictions(evaluation),
-        USE.format(speakers=len(record.training_speakers())),
+        _predictions(evaluation, own=own),
+        USE.format(speakers=len(record.training_speakers()), purpose=OWN_PURPOSE if own else ""),
         OWN_USE if own else USER_USE,
         _members(record),
     ]
     return "".join(parts)
 
 
-def _head(config: BuiltinConfig, evaluation: Evaluation, *, own: bool) -> str:
+def _head(config: BuiltinConfig, evaluation: Evaluation, record: TrainingRecord, *, own: bool) -> str:
     sizes = config.network_config()
     return HEAD.format(
         origin=(OWN_ORIGIN if own else USER_ORIGIN).format(version=config.version),
@@ -67,7 +81,19 @@ def _head(config: BuiltinConfig, evaluation: Evaluation, *, own: bool) -> str:
         members_per_speaker=evaluation.members_per_speaker,
         all_members=sizes.members + sizes.statistics_members,
         chance=1 / len(config.labels),
+        whole_model=_whole_model(evaluation, record),
+        few_speakers=OWN_FEW_SPEAKERS if own else USER_FEW_SPEAKERS,
     )
+
+
+def _whole_model(evaluation: Evaluation, record: TrainingRecord) -> str:
+    """Returns the sentence on how many of the evaluated speakers the model was trained on."""
+    trained = set(evaluation.speakers) & set(record.training_speakers())
+    if not trained:
+        return WHOLE_MODEL_NOT_TRAINED
+    if len(trained) == len(evaluation.speakers):
+        return WHOLE_MODEL_TRAINED
+    return WHOLE_MODEL_PARTLY_TRAINED.format(trained=len(trained))
 
 
 def _statistics(config: BuiltinConfig) -> str:
@@ -81,14 +107,15 @@ def _statistics(config: BuiltinConfig) -> str:
     )
 
 
-def _figures(evaluation: Evaluation) -> str:
+def _figures(evaluation: Evaluation, *, own: bool) -> str:
     lines = [_row(f"all clips pooled, {len(evaluation.labels)} classes", evaluation.pooled)]
     lines += [_row(f"{name}, {evaluation.clips[name]} clips", figure) for name, figure in evaluation.corpora.items()]
     lines.append(_row("mean of the corpora", evaluation.mean_of_corpora))
+    test_speakers = _test_speakers(evaluation) if own else ""
     return (
         "\n".join(lines)
         + f"\n\nAccuracy {evaluation.accuracy:.3f}. Mean confidence {evaluation.mean_confidence:.3f}, expected "
-        + f"calibration error {evaluation.calibration_error:.3f} (15 bins).\n{_test_speakers(evaluation)}\n"
+        + f"calibration error {evaluation.calibration_error:.3f} (15 bins).\n{test_speakers}\n"
         + f"`{evaluation.command}`, on a {evaluation.machine}.\n"
     )
 
@@ -164,9 +191,9 @@ def _conditions(evaluation: Evaluation) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _predictions(evaluation: Evaluation) -> str:
+def _predictions(evaluation: Evaluation, *, own: bool) -> str:
     probes = "\nPredictions for signals without speech:\n" + _list(evaluation.probes)
-    if not evaluation.unused_corpus:
+    if not evaluation.unused_corpus or not own:
         return probes
     count = len(evaluation.unused_corpus)
     right = sum(one.emotion == one.expected for one in evaluation.unused_corpus)

@@ -17,16 +17,33 @@ HEAD: Final = """\
 ## How good it is
 
 {count} clips of {speakers} speakers. **Each speaker is evaluated only with the members of this file that were not
-trained on that speaker** ({members_per_speaker} of {all_members}). The whole model, as the program runs it, was trained
-on all of these speakers: measured on these recordings it would look far better than it is. For new speakers all members
-are averaged, which could not be measured here.
+trained on that speaker** ({members_per_speaker} of {all_members}). {whole_model}
 Chance level is {chance:.3f}. In brackets: 95 % confidence intervals, first when speakers are resampled, then when clips
-are resampled (bootstrap, 1,000 rounds). With so few speakers per corpus the first one is rough: the figures for other
-speakers may be lower.
+are resampled (bootstrap, 1,000 rounds). {few_speakers}
 
 | unweighted average recall | | |
 |---|---|---|
 """
+
+WHOLE_MODEL_TRAINED: Final = """\
+The whole model, as the program runs it, was trained
+on all of these speakers: measured on these recordings it would look far better than it is. For new speakers all members
+are averaged, which could not be measured here."""
+
+WHOLE_MODEL_PARTLY_TRAINED: Final = """\
+The whole model, as the program runs it, was trained
+on {trained} of these speakers: measured on their recordings it would look far better than it is."""
+
+WHOLE_MODEL_NOT_TRAINED: Final = """\
+The model was not trained on any of these speakers."""
+
+OWN_FEW_SPEAKERS: Final = """\
+With so few speakers per corpus the first one is rough: the figures for other
+speakers may be lower."""
+
+USER_FEW_SPEAKERS: Final = """\
+The fewer speakers there are, the rougher the first one is: the
+figures for other speakers may be lower."""
 
 OWN_ORIGIN: Final = """\
 # The built-in model, version {version}
@@ -46,10 +63,14 @@ Trained by the programs of this project on a user's own recordings. **It is not 
 USE: Final = """
 ## Intended use
 
-- To try the program, to test it, and as a fallback when the large model is not on the machine.
+{purpose}\
 - Not for decisions about people (hiring, credit, police, health, schools, insurance, work), and not for watching
   people. A score says what a voice sounds like to a small model, not what a person feels.
 - It was trained on {speakers} speakers. With other speakers, rooms and speaking styles the figures may be lower.
+"""
+
+OWN_PURPOSE: Final = """\
+- To try the program, to test it, and as a fallback when the large model is not on the machine.
 """
 
 OWN_USE: Final = """\

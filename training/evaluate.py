@@ -18,7 +18,7 @@ from training.predict import ClipLogits, HeldOutEnsemble, Recognizer, of_model
 from training.probes import probes
 from training.record import ConditionFigures, Confusion, Evaluation, Figure, NamedPrediction, TrainingRecord
 from training.robustness import Condition, choose_clips, conditions
-from training.splits import TEST_SPEAKERS
+from training.splits import GROUPS, TEST_SPEAKERS
 from webui.arrays import FloatArray
 from webui.engine.builtin.checkpoint import WEIGHTS_NAME, fill_network, read_config, read_weights
 from webui.engine.builtin.model import BuiltinModel, load_builtin
@@ -160,9 +160,9 @@ def _as_tuples(matrix: NDArray[np.int64]) -> Confusion:
 
 def _test_recalls(predicted: ClipLogits) -> dict[str, Figure]:
     """Returns the recalls of the test speakers of this project's corpora; empty for other data."""
-    rows = np.flatnonzero([clip.speaker in TEST_SPEAKERS for clip in predicted.clips])
-    if not rows.size:
+    if not {speaker for group in GROUPS for speaker in group} <= set(speakers_in(predicted.clips)):
         return {}
+    rows = np.flatnonzero([clip.speaker in TEST_SPEAKERS for clip in predicted.clips])
     figures = recall_figures(predicted.select(rows))
     return {**figures.corpora, "mean": figures.mean_of_corpora}
 

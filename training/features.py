@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from training import augment
 from training.cache import WaveformCache, open_cache
 from training.data import Clip
+from training.log_progress import log_progress
 from training.nonspeech import EPSILON, nonspeech
 from training.options import TrainOptions
 from webui.engine.builtin.frontend import FrontEnd, FrontEndConfig
@@ -112,7 +113,8 @@ def _write_bank(cache: WaveformCache, config: FrontEndConfig, folder: Path, rows
         chunks = [tasks[start : start + CHUNK] for start in range(0, len(tasks), CHUNK)]
         make = partial(_make_images_in_process, cache.directory, config, sizes.seed)
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-            images = [image for made in pool.map(make, chunks) for image in made]
+            made_in_turn = log_progress(pool.map(make, chunks), len(chunks), f"making images, {CHUNK} at a time")
+            images = [image for made in made_in_turn for image in made]
     lengths = np.array([len(image) for image in images], dtype=np.int64)
     offsets = np.zeros((recordings + sizes.nonspeech, sizes.variants, 2), dtype=np.int64)
     offsets[tuple(np.array(tasks).T)] = np.stack([np.cumsum(lengths) - lengths, lengths], axis=1)

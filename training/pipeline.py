@@ -68,6 +68,7 @@ def run_pipeline(
         logger.info("pair %d of %d: held-out speakers %s", number + 1, len(plan.groups), ", ".join(group))
         tasks += member_pair(
             pipeline.work / "runs" / str(number),
+            name=f"pair {number + 1}",
             cache_dir=cache.directory,
             split=hold_out(plan.clips, group),
             config=replace(config, labels=len(labels)),

@@ -1,6 +1,5 @@
 """The state of a training run, which is saved in its folder so that a stopped run can be resumed."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,8 +15,6 @@ from webui.engine.builtin.frontend import FrontEnd, FrontEndConfig
 from webui.engine.builtin.network import MemberNetwork, NetworkConfig
 from webui.engine.builtin.statistics import StatisticsConfig, StatisticsMember
 from webui.files import replace_file
-
-logger = logging.getLogger(__name__)
 
 STATE_NAME: Final = "state.pt"
 OLD_OPTIONS: Final = {  # names of options in run folders of version 2.0.0, which can still be resumed
@@ -129,7 +126,6 @@ def restore_state(state: TrainState, options: TrainOptions, run_dir: Path) -> Tr
     state.averaged.load_state_dict(content["averaged"])
     state.optimizer.load_state_dict(content["optimizer"])
     state.epoch, state.log = content["epoch"], content["log"]
-    logger.info("resumed after epoch %d", state.epoch)
     return state
 
 

@@ -25,6 +25,7 @@ class MemberTask:
     run: Path
     statistics_mlp: bool
     teacher: TeacherScores | None = None
+    name: str = ""
 
     def run_training(self) -> None:
         """Trains the member, or resumes its run."""
@@ -36,12 +37,14 @@ class MemberTask:
             self.run,
             teacher=self.teacher,
             statistics_mlp=self.statistics_mlp,
+            name=self.name,
         )
 
 
 def member_pair(
     run: Path,
     *,
+    name: str = "",
     cache_dir: Path,
     split: Split,
     config: NetworkConfig,
@@ -51,6 +54,7 @@ def member_pair(
     """Returns the tasks of a convolutional member, with the run folder ``run``, and of a statistics MLP next to it."""
     return [
         MemberTask(
+            name=name,
             cache_dir=cache_dir,
             split=split,
             config=config,

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ def train(
     teacher: TeacherScores | None = None,
     *,
     statistics_mlp: bool = False,
+    name: str = "",
 ) -> Member:
     """Trains a member, or resumes the run in ``run_dir``.
 
@@ -50,6 +51,7 @@ def train(
         start: member without batch normalisation whose weights to start from; None starts from random weights.
         teacher: scores of a large model for every clip, to be learnt instead of the labels; None learns the labels.
         statistics_mlp: whether to train a statistics MLP instead of a convolutional member.
+        name: name of the member in the log, such as "pair 1"; "" if only one is trained.
 
     Returns:
         The member with averaged weights, still with batch normalisation.
@@ -63,6 +65,10 @@ def train(
         raise TrainingDataError(f"The network has {config.labels} classes, the training clips have {len(labels)}.")
     state = new_state(config, options, speakers_in(split.train), start, statistics_mlp=statistics_mlp)
     state = restore_state(state, options, run_dir)
+    kind = "statistics MLP" if statistics_mlp else "convolutions"
+    name = f"{name}, {kind}" if name else kind
+    if state.epoch:
+        logger.info("%s: resumed after epoch %d of %d", name, state.epoch, options.epochs)
     rows = cache.rows_of(split.train)
     bank = build_bank(cache, config.front_end, split.train + split.validation, options)
     soft = None if teacher is None else teacher.of(split.train)
@@ -70,18 +76,24 @@ def train(
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads)
     try:
-        _run_epochs(state, loader, cache, split, options, run_dir)
+        _run_epochs(state, loader, cache, split, options, run_dir, name)
     finally:
         torch.set_num_threads(threads)
     return state.averaged
 
 
 def _run_epochs(
-    state: TrainState, loader: BatchLoader, cache: WaveformCache, split: Split, options: TrainOptions, run_dir: Path
+    state: TrainState,
+    loader: BatchLoader,
+    cache: WaveformCache,
+    split: Split,
+    options: TrainOptions,
+    run_dir: Path,
+    name: str,
 ) -> None:
     if state.epoch == 0 and options.validate_every == 1 and len(split.validation):
         first = _validate(state, cache, split.validation, loader.labels)
-        logger.info("before training: " + "  ".join(f"{name} {value:.4g}" for name, value in first.items()))
+        logger.info("%s, before training: %s", name, _figures_line(first))
     while state.epoch < options.epochs:
         started = time.monotonic()
         loss = _run_epoch(state, loader, options)
@@ -91,8 +103,13 @@ def _run_epochs(
             row |= _validate(state, cache, split.validation, loader.labels)
         row["seconds"] = time.monotonic() - started
         state.log.append(row)
-        logger.info("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+        figures = {key: value for key, value in row.items() if key != "epoch"}
+        logger.info("%s, epoch %d of %d: %s", name, state.epoch, options.epochs, _figures_line(figures))
         save_state(state, options, run_dir)
+
+
+def _figures_line(figures: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
 
 def learning_rate_at(step: int, options: TrainOptions) -> float:

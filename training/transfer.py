@@ -57,6 +57,7 @@ def measure_transfer(
     pairs = {
         name: member_pair(
             work / name,
+            name=f"without {name}",
             cache_dir=cache.directory,
             split=split,
             config=replace(config, labels=len(labels_in(split.train))),

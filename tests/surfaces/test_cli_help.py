@@ -45,7 +45,7 @@ OPTIONS = {
 def test_help(command_line: CommandLine, language: Language) -> None:
     ended = command_line.run("--help", "--lang", language)
     assert (ended.code, ended.err) == (0, "")
-    for command in COMMANDS:
+    for command in (*COMMANDS, "train"):
         assert f"│ {command} " in ended.text
     for code in ExitCode:
         assert f"{code.value}  {text(code.meaning, language)}" in ended.text
@@ -63,6 +63,13 @@ def test_help_of_a_command(command_line: CommandLine, command: str, language: La
     assert text(f"cli.help_{command}", language).split("\n", 1)[0][:20] in ended.text
     assert "…" not in ended.text
     assert "cli." not in ended.text
+
+
+def test_training_is_a_command(command_line: CommandLine) -> None:
+    ended = command_line.run("train", "--help")
+    assert (ended.code, "--members" in ended.text) == (0, True), ended.err
+    ended = command_line.run("train", "--data", command_line.outputs_dir)
+    assert (ended.code, "No manifest.csv" in ended.err) == (1, True), ended.err
 
 
 def test_help_imports_no_large_library() -> None:

@@ -24,6 +24,7 @@ from webui.cli.recognize import recognize
 from webui.cli.remove import remove
 from webui.cli.serve import serve
 from webui.cli.terminal import Terminal, discard_output
+from webui.cli.train import train
 from webui.cli.verify import verify
 from webui.errors import SpeechEmotionError, missing_package
 from webui.files import printable_name
@@ -109,6 +110,11 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     app.command(help="cli.help_verify")(verify)
     app.command(help="cli.help_evaluate")(evaluate)
     app.command(help="cli.help_compare", epilog="cli.help_compare_epilog")(compare)
+    app.command(
+        help="cli.help_train",
+        add_help_option=False,  # the training programs have their own help
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(train)
     app.command(help="cli.help_export", epilog="cli.help_export_epilog")(export)
     app.command(help="cli.help_remove")(remove)
     app.command(help="cli.help_key", epilog="cli.help_key_epilog")(key)

@@ -130,6 +130,10 @@ _HELP: Final[Mapping[str, Text]] = {
         en="Examples:\n  {program} batch recordings --out results.csv\n"
         "  {program} batch recordings --out results.csv --resume   after an interruption",
     ),
+    "cli.help_train": Text(
+        zh="用自己的录音训练一个小模型；说明见 training/README.md。",
+        en="Trains a small model on your own recordings: training/README.md.",
+    ),
     "cli.help_export": Text(
         zh="把模型导出为一个文件，供没有 PyTorch 的程序和小型设备使用。",
         en="Exports a model as one file, for programs and small devices without PyTorch.",
@@ -281,6 +285,11 @@ _MESSAGES: Final[Mapping[str, Text]] = {
     "cli.remove_unasked": Text(
         zh="删除前需要确认，但标准输入不是终端。请加上 --yes。",
         en="Deleting requires a confirmation, and standard input is not a terminal. Add --yes.",
+    ),
+    "cli.train_missing": Text(
+        zh="找不到 {folder}：训练程序不在 Docker 镜像中。请在项目的完整副本里运行。",
+        en="There is no folder {folder}: the Docker image does not contain the training programs. Use a full copy of "
+        "the project.",
     ),
     "cli.models_auto": Text(zh="{auto} 目前指 {name}。", en="{auto} currently means {name}."),
     "cli.verify_builtin": Text(

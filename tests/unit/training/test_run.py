@@ -16,12 +16,15 @@ from training.data import Clip, TrainingDataError, read_manifest
 from training.evaluate import evaluate, open_ensemble
 from training.export import export_runs, predict_held_out, read_member
 from training.figures import recall_figure
+from training.license import USER_LICENSE
+from training.log_progress import log_progress
 from training.pipeline import PipelineOptions, run_pipeline
 from training.predict import ClipLogits, of_model, predict_clips
 from training.record import Transfer, write_record
 from training.robustness import conditions
-from training.splits import Split, hold_out, plan_training
+from training.splits import TEST_SPEAKERS, Split, hold_out, plan_training
 from training.state import OLD_OPTIONS, STATE_NAME, TrainState, read_run
+from training.tasks import member_pair
 from training.teacher import label_with_teacher
 from training.train import learning_rate_at, train
 from training.transfer import measure_transfer
@@ -130,6 +133,7 @@ def test_the_exported_model_is_the_trained_one(corpus: tuple[WaveformCache, Spli
     assert f"**{measured.pooled.value:.3f}**" in card
     assert f"| {OPTIONS.seed} | convolutional | 5 | 3 | a_2 |" in card
     assert "a laptop" in card
+    assert "The model was not trained on any of these speakers." in card
     assert "| as recorded | " in card
     assert [condition.name for condition in measured.conditions] == list(conditions())
     assert measured.conditions[0].pooled == pytest.approx(measured.pooled.value)
@@ -192,7 +196,8 @@ def test_training_starts_from_a_shipped_member(corpus: tuple[WaveformCache, Spli
         torch.testing.assert_close(continued[name], tensor, atol=1e-5, rtol=0)
 
 
-def test_the_pipeline_makes_a_model_that_the_program_loads(tmp_path: Path) -> None:
+def test_the_pipeline_makes_a_model_that_the_program_loads(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     data = write_corpus(tmp_path / "data", takes=2)
     pipeline = PipelineOptions(
         data=data,
@@ -219,6 +224,55 @@ def test_the_pipeline_makes_a_model_that_the_program_loads(tmp_path: Path) -> No
     assert (model.info.name, model.info.engine, model.notices) == ("model", "builtin", ())
     assert model.info.license == config.license
     assert "RAVDESS" not in (tmp_path / "model" / "LICENSE").read_text("utf-8")
+    first, last = [line for line in caplog.messages if line.startswith("decoding recordings")]
+    assert (first, last.startswith("decoding recordings: done in ")) == ("decoding recordings: 24", True)
+
+
+def test_a_card_on_speakers_with_the_names_of_the_projects_corpora(
+    corpus: tuple[WaveformCache, Split], run: Path, tmp_path: Path
+) -> None:
+    """Someone who trains on a part of RAVDESS gets a card without sentences about the choices of this project."""
+    cache, split = corpus
+    clips = [replace(clip, speaker=TEST_SPEAKERS[0]) for clip in split.validation]
+    export_runs([run], clips=clips, labels=LABELS, cache=cache, directory=tmp_path, version="0", license=USER_LICENSE)
+    measured = evaluate(tmp_path, cache, clips, clips[:1], command="evaluate", machine="laptop")
+    assert measured.speakers == TEST_SPEAKERS[:1]
+    assert measured.test_recalls == {}
+    made_earlier = measured.model_copy(update={"test_recalls": {"ravdess": measured.pooled, "mean": measured.pooled}})
+    write_record(tmp_path / "evaluation.json", made_earlier)
+    write_card(tmp_path)
+    card = (tmp_path / "README.md").read_text("utf-8")
+    for words in ("test speakers", "Thorsten", "RAVDESS", "EMO-DB", "as a fallback", "so few speakers"):
+        assert words not in card
+    assert "## Intended use\n\n- Not for decisions about people" in card
+
+
+def test_the_log_names_member_kind_and_epoch(
+    corpus: tuple[WaveformCache, Split], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache, split = corpus
+    caplog.set_level("INFO")
+    options = replace(OPTIONS, epochs=3, clips_per_epoch=16, validate_every=3)
+    for task in member_pair(
+        tmp_path / "0", name="pair 1", cache_dir=cache.directory, split=split, config=SMALL, options=options
+    ):
+        if not task.statistics_mlp:
+            task.run_training()
+            task.run_training()
+    lines = [line for line in caplog.messages if line.startswith("pair 1")]
+    assert [line.partition(": loss")[0] for line in lines] == [
+        "pair 1, convolutions, epoch 1 of 3",
+        "pair 1, convolutions, epoch 2 of 3",
+        "pair 1, convolutions, epoch 3 of 3",
+        "pair 1, convolutions: resumed after epoch 3 of 3",
+    ]
+
+
+def test_progress_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert list(log_progress(range(3), 3, "counting", interval_s=0)) == [0, 1, 2]
+    assert caplog.messages[:-1] == ["counting: 3", "counting: 1 of 3", "counting: 2 of 3"]
+    assert caplog.messages[-1].startswith("counting: done in ")
 
 
 def test_a_held_out_corpus(
