@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from webui.results import Document, RecognitionResult, fields_of
 from webui.service.recognition.effect import check_effect
-from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
+from webui.service.recognition.options import RecognizeOptions
 
 
 class RecognizeRequest(RecognizeOptions):
@@ -43,9 +43,14 @@ class RecognizeRequest(RecognizeOptions):
         return RecognizeOptions(**values | {"extract_embedding": self.extract_embedding or self.inline_embedding})
 
 
-class JobRequest(AnalysisOptions):
+class JobRequest(RecognizeOptions):
     """A request to recognize many recordings. Uploads have the same fields as form fields, and the files as `audio`."""
 
+    extract_embedding: bool = Field(
+        default=False,
+        description="Whether the embeddings of all recordings are kept, to be fetched as one array: "
+        "/api/v1/jobs/{id}/embedding. All are from the model that recognized the first one.",
+    )
     audio_paths: tuple[str, ...] | None = Field(
         default=None, max_length=10_000, description="Files on the server, under its SPEECH_EMOTION_AUDIO_ROOTS."
     )
@@ -53,14 +58,14 @@ class JobRequest(AnalysisOptions):
         default=None, max_length=10_000, description="Addresses of audio files, if the server's settings allow them."
     )
 
-    def options(self) -> AnalysisOptions:
+    def options(self) -> RecognizeOptions:
         """Returns the options of every recording.
 
         Raises:
             RequestError: options would have no effect.
         """
         check_effect(self)
-        return AnalysisOptions(**fields_of(self, AnalysisOptions))
+        return RecognizeOptions(**fields_of(self, RecognizeOptions))
 
 
 class JobState(StrEnum):
@@ -110,7 +115,7 @@ class JobDocument(Document):
         default=None, description="Why the job is paused: the caller has used up the audio allowed per hour."
     )
     failures: tuple[FailedItem, ...] = Field(description="Failed recordings, at most 100; the results list them all.")
-    links: dict[str, str] = Field(description="URLs of the results, by format.")
+    links: dict[str, str] = Field(description="URLs of the results, by format, and of the embeddings.")
 
 
 class JobPage(Page):

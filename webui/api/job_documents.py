@@ -38,8 +38,14 @@ def job_document(runner: JobRunner, record: JobRecord, address: str) -> JobDocum
         links={
             kind.value: f"{PUBLISHED_AT.get()}{address}/results?format={kind.value}"
             for kind in formats_for(granularity_of(record))
-        },
+        }
+        | ({"embedding": f"{PUBLISHED_AT.get()}{address}/embedding"} if has_embeddings(record) else {}),
     )
+
+
+def has_embeddings(record: JobRecord) -> bool:
+    """Returns whether a job keeps embeddings."""
+    return bool(json.loads(record.options).get("extract_embedding"))
 
 
 def granularity_of(record: JobRecord) -> Granularity:

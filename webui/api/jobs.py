@@ -18,7 +18,7 @@ from starlette.datastructures import FormData, UploadFile
 from webui.api import PREFIX
 from webui.api.documents import JobDocument, JobPage, JobRequest
 from webui.api.examples import JOB, example_response
-from webui.api.job_documents import granularity_of, job_document
+from webui.api.job_documents import granularity_of, has_embeddings, job_document
 from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, check_query, form_fields, parse_body, read_form
 from webui.api.request_schemas import JOB_BODY
 from webui.api.results import MAX_OFFSET, MAX_PAGE
@@ -30,9 +30,12 @@ from webui.http.file_names import plain_name
 from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.problems import responses
 from webui.service import RecognitionService
+from webui.service.jobs.embeddings import ArrayFormat, write_embeddings
+from webui.service.jobs.frame_tables import layout_of
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, formats_for, write_table
-from webui.storage.job_store import JobRecord, JobStore
+from webui.storage.job_extras import JobExtras, extras_in
+from webui.storage.job_store import ItemState, JobRecord, JobStore
 
 FOLDER: Final = ".jobs"  # in the outputs folder
 STORE: Final = "jobs.sqlite"
@@ -48,6 +51,8 @@ _TABLES: Final = {
     MEDIA_TYPES[TableFormat.JSONL]: {"schema": _TEXT},
     MEDIA_TYPES[TableFormat.PARQUET]: {"schema": _TEXT | {"format": "binary"}},
 }
+ARRAY_MEDIA_TYPE: Final = "application/zip"
+TEMPORARY: Final = "speech-emotion-job-"  # folders of files that are being sent
 STOP_S: Final = 10.0
 RETRY_JOB_S: Final = 60  # Retry-After when there are too many unfinished jobs
 Files = list[tuple[str, str]]  # name, and path or URL
@@ -80,6 +85,9 @@ class JobsApi:
         for folder in self._folder.iterdir():
             if folder.is_dir() and not store.unfinished(folder.name):  # uploads left by a process that was killed
                 self._remove_uploads(folder.name)
+        for job, path in extras_in(store.path).items():
+            if store.options(job) is None:  # its job was deleted
+                JobExtras(path).delete()
         self._runner = JobRunner(self._service, store, self._opened, self._remove_uploads)
         self._runner.start()
 
@@ -88,6 +96,13 @@ class JobsApi:
         if self._runner is not None:
             self._runner.stop(STOP_S)
             self._runner.store.close()
+
+    def deletable_files(self) -> list[Path]:
+        """Returns the files of ended jobs that may be deleted if the results take too much space."""
+        if self._runner is None:
+            return []
+        store = self._runner.store
+        return [path for job, path in extras_in(store.path).items() if not store.unfinished(job)]
 
     def _add_routes(self) -> None:
         add = partial(self.router.add_api_route, response_model_exclude_none=True)
@@ -108,6 +123,14 @@ class JobsApi:
         add(
             "/{job_id}/results", self.results, operation_id="readJobResults", summary="Fetch the results so far",
             response_class=FileResponse, responses={200: {"content": _TABLES}, **responses(401, 404, 422, 507)},
+        )  # fmt: skip
+        add(
+            "/{job_id}/embedding", self.embedding, operation_id="readJobEmbedding",
+            summary="Fetch the embeddings so far as one NumPy array", response_class=FileResponse,
+            responses={
+                200: {"content": {ARRAY_MEDIA_TYPE: {"schema": _TEXT | {"format": "binary"}}}},
+                **responses(401, 404, 422, 507),
+            },
         )  # fmt: skip
         add(
             "/{job_id}/cancel", self.cancel, methods=["POST"], operation_id="cancelJob", response_model=JobDocument,
@@ -216,7 +239,10 @@ class JobsApi:
             Query(description="Whether CSV has a byte order mark, which Excel needs. Not by default."),
         ] = None,
     ) -> FileResponse:
-        """Returns a table with one row per recording, including those that are not finished yet."""
+        """Returns a table with one row per recording, including those that are not finished yet.
+
+        With granularity `frame`, CSV and Parquet have one row per row of frame scores.
+        """
         runner = self._running()
         record = _found(runner, job_id)
         found = granularity_of(record)
@@ -224,15 +250,45 @@ class JobsApi:
             raise RequestError("api.needs_jsonl", found=found.value, format=format.value)
         if bom is not None and format is not TableFormat.CSV:
             raise RequestError("api.only_with_csv", found="bom", format=format.value)
-        folder = Path(tempfile.mkdtemp(prefix="speech-emotion-job-"))
-        path = folder / f"job_{record.id}.{format.value}"
+        layout = layout_of(found, JobExtras.of(runner.store.path, record.id))
+        return self._written_file(
+            f"job_{record.id}.{format.value}",
+            MEDIA_TYPES[format],
+            lambda path: write_table(runner.store.items(record.id), path, format, layout, bom=bool(bom)),
+        )
+
+    def embedding(self, job_id: str) -> FileResponse:
+        """Returns a `.npz` file: `names` (N,), `channels` (N,) and `embedding` (N, dim), a row per recording.
+
+        Recordings that failed or are not finished have no row. The members of the file are not compressed: unpacked,
+        they can be memory-mapped.
+        """
+        runner = self._running()
+        record = _found(runner, job_id)
+        extras = JobExtras.of(runner.store.path, record.id)
+        if not has_embeddings(record):
+            raise RunNotFoundError("api.no_embeddings")
+        if record.counts[ItemState.DONE] and not extras.path.exists():
+            raise RunNotFoundError("api.extras_deleted")
+        return self._written_file(
+            f"job_{record.id}.{ArrayFormat.NPZ.value}",
+            ARRAY_MEDIA_TYPE,
+            lambda draft: write_embeddings(runner.store.items(record.id), extras, draft, ArrayFormat.NPZ),
+            self._folder,
+        )
+
+    def _written_file(
+        self, name: str, media_type: str, write: Callable[[Path], object], place: Path | None = None
+    ) -> FileResponse:
+        """Returns a file that is written to a temporary folder in ``place``, and deleted when it has been sent."""
+        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=place))
         try:
-            write_table(runner.store.items(record.id), path, format, bom=bool(bom))
+            write(folder / name)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         clean_up = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-        return FileResponse(path, filename=path.name, media_type=MEDIA_TYPES[format], background=clean_up)
+        return FileResponse(folder / name, filename=name, media_type=media_type, background=clean_up)
 
     def cancel(self, job_id: str) -> JobDocument:
         """Cancels a job."""

@@ -31,16 +31,20 @@ from webui.cli.options import (
     load_settings,
 )
 from webui.cli.terminal import Terminal
+from webui.engine.auto_choice import AUTO
 from webui.errors import ModelNotFoundError, RequestError
 from webui.files import files_in, printable_name
 from webui.results import Granularity, Notice
 from webui.service import RecognitionService
 from webui.service.evaluate.manifest import AUDIO_SUFFIXES, RAW_SUFFIXES
+from webui.service.jobs.embeddings import array_format, embedded_names, keep_embeddings, model_of, write_embeddings
+from webui.service.jobs.frame_tables import layout_of
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.table_reading import read_table
-from webui.service.jobs.tables import TableFormat, formats_for, write_table
-from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, AnalysisOptions, parse_labels
+from webui.service.jobs.tables import PER_RECORDING, TableFormat, formats_for, write_table
+from webui.service.recognition.options import AUTO_TRACK, MAX_SEGMENT_S, RecognizeOptions, parse_labels
 from webui.settings import Settings
+from webui.storage.job_extras import JobExtras
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 from webui.texts import text
 
@@ -59,6 +63,9 @@ def batch(
     window_s: WindowOption = None,
     hop_s: HopOption = None,
     raw: RawOption = False,
+    embedding: Annotated[
+        Path | None, typer.Option("--embedding", "-e", metavar="FILE", help="cli.option_batch_embedding")
+    ] = None,
     labels: LabelsOption = None,
     segment_s: SegmentOption = None,
     merge: MergeOption = False,
@@ -81,7 +88,9 @@ def batch(
         settings = load_settings(
             model=model, model_dir=model_dir, device=device, engine=engine, precision=precision, outputs_dir=out.parent
         )
-        options = AnalysisOptions.of(
+        if embedding is not None:
+            array_format(embedding)
+        options = RecognizeOptions.of(
             granularity=granularity,
             window_s=window_s,
             hop_s=hop_s,
@@ -95,11 +104,12 @@ def batch(
             channel_names=channel_names,
             model=settings.model,
             precision=settings.precision,
+            extract_embedding=embedding is not None,
         )
         check_effect(options)
         suffixes = AUDIO_SUFFIXES if headerless is None else AUDIO_SUFFIXES | RAW_SUFFIXES
         files = list(_files(sources, suffixes))
-        return _Batch(settings, options, out, kind, terminal).run(files, resume=resume, force=force)
+        return _Batch(settings, options, out, kind, embedding, terminal).run(files, resume=resume, force=force)
 
     return run
 
@@ -130,13 +140,21 @@ class _Batch:
     """One run of the command."""
 
     def __init__(
-        self, settings: Settings, options: AnalysisOptions, out: Path, kind: TableFormat, terminal: Terminal
+        self,
+        settings: Settings,
+        options: RecognizeOptions,
+        out: Path,
+        kind: TableFormat,
+        embedding: Path | None,
+        terminal: Terminal,
     ) -> None:
         self._options = options
         self._out = out
         self._kind = kind
+        self._embedding = embedding
         self._terminal = terminal
         self._state = out.with_name(f"{out.name}.progress.sqlite")
+        self._layout = layout_of(options.granularity, JobExtras.of(self._state, JOB))
         self._service = RecognitionService(settings)
 
     def run(self, files: list[tuple[str, str]], *, resume: bool, force: bool) -> ExitCode:
@@ -155,7 +173,12 @@ class _Batch:
         interrupted, exists = self._state.exists(), self._out.exists()
         if (interrupted or exists) and not (resume or force):
             raise RequestError("cli.batch_exists", path=self._out)
-        finished = read_table(self._out, self._kind, JOB) if exists and not interrupted and not force else []
+        if self._embedding is not None and self._embedding.exists() and not (force or interrupted or exists):
+            raise RequestError("cli.batch_exists", path=self._embedding)
+        extends = exists and not interrupted and not force
+        if extends and self._layout is not PER_RECORDING and self._kind is not TableFormat.JSONL:
+            raise RequestError("cli.batch_frames_finished", path=self._out)
+        finished = read_table(self._out, self._kind, JOB) if extends else []
         if not resume:
             self._delete_state()
         store = JobStore(self._state)
@@ -167,10 +190,17 @@ class _Batch:
             record = self._watch(runner)
         finally:
             runner.stop()
-            write_table(store.items(JOB), self._out, self._kind)
+            self._write(store)
             failures = [item for item in store.items(JOB) if item.state is ItemState.FAILED]
             store.close()
         return self._print_summary(record, failures)
+
+    def _write(self, store: JobStore) -> None:
+        write_table(store.items(JOB), self._out, self._kind, self._layout)
+        if self._embedding is not None:
+            kind, extras = array_format(self._embedding), JobExtras.of(store.path, JOB)
+            rows = write_embeddings(store.items(JOB), extras, self._embedding, kind)
+            self._terminal.print_text("cli.batch_embedding_saved", rows=rows, path=self._embedding.absolute())
 
     def _prepare(self, runner: JobRunner, files: list[tuple[str, str]], finished: list[Item]) -> None:
         """Adds the recordings to the job, except for those that are in it or in the finished table already."""
@@ -179,21 +209,40 @@ class _Batch:
         if existing is None:
             given = {name for name, _path in files}
             kept = [item for item in finished if item.state is ItemState.DONE or item.name not in given]
+            kept = [replace(item, number=number) for number, item in enumerate(self._with_embedding(kept, given))]
             names = {item.name for item in kept}
             new = [(name, path) for name, path in files if name not in names]
             runner.submit([*((item.name, item.place) for item in kept), *new], self._options, job=JOB)
-            for number, item in enumerate(kept):
-                store.finish(replace(item, number=number), item.state, item.outcome)
+            for item in kept:
+                store.finish(item, item.state, item.outcome)
+            if self._embedding is not None:
+                keep_embeddings(self._embedding, kept, JobExtras.of(store.path, JOB))
             if kept:
                 done = sum(item.state is ItemState.DONE for item in kept)
                 self._terminal.print_text("cli.batch_resumed", done=done, files=len(kept) + len(new))
             return
-        if AnalysisOptions.model_validate_json(existing.options) != self._options:
+        if RecognizeOptions.model_validate_json(existing.options) != self._options:
             raise RequestError("cli.batch_other_options", file=self._state.name)
         self._terminal.print_text("cli.batch_resumed", done=existing.counts[ItemState.DONE], files=existing.total)
         store.retry_failed(JOB)
         known = {item.name for item in store.items(JOB)}
         store.extend(JOB, [(name, path) for name, path in files if name not in known])
+
+    def _with_embedding(self, kept: list[Item], given: set[str]) -> list[Item]:
+        """Returns finished recordings without those that are recognized again because the array lacks them.
+
+        Raises:
+            RequestError: they were recognized with another model than the one requested.
+        """
+        if self._embedding is None:
+            return kept
+        embedded = embedded_names(self._embedding)
+        kept = [item for item in kept if item.name in embedded or item.name not in given]
+        models = {model_of(item) for item in kept if item.name in embedded}
+        wanted = self._service.settings.model
+        if wanted != AUTO and models - {self._service.registry.choose(wanted).name}:
+            raise RequestError("cli.batch_other_model", found=", ".join(sorted(models)), path=self._embedding)
+        return kept
 
     def _print_ignored_precision(self) -> None:
         try:
@@ -229,3 +278,4 @@ class _Batch:
         name = self._state.name
         for file in (name, f"{name}-wal", f"{name}-shm", f".{name}.lock"):
             self._state.with_name(file).unlink(missing_ok=True)
+        JobExtras.of(self._state, JOB).delete()

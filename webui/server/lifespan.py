@@ -21,7 +21,9 @@ ACQUISITION_END_S: Final = 5.0
 async def run_background_work(service: RecognitionService, jobs: "JobsApi", _app: "FastAPI") -> AsyncIterator[None]:
     """Starts and stops the background work; FastAPI's ``lifespan``."""
     settings = service.settings
-    cleaner = Cleaner(settings.outputs_dir, keep_days=settings.keep_days, keep_gb=settings.keep_gb)
+    cleaner = Cleaner(
+        settings.outputs_dir, keep_days=settings.keep_days, keep_gb=settings.keep_gb, more_files=jobs.deletable_files
+    )
     cleaner.start()
     freeze_garbage_collector()
     service.models.on_loaded = freeze_garbage_collector

@@ -73,6 +73,11 @@ class JobStore:
             self._db.execute(f"PRAGMA user_version = {VERSION}")
             self._db.execute("UPDATE items SET state = ? WHERE state = ?", (ItemState.WAITING, ItemState.RUNNING))
 
+    @property
+    def path(self) -> Path:
+        """Path of the file."""
+        return self._path
+
     def close(self) -> None:
         """Closes the file."""
         with self._lock:

@@ -8,7 +8,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A finished run folder with its time of creation and its size."""
+    """A finished run folder or another file, with its time of creation and its size."""
 
     made_s: float
     path: Path
     size_bytes: int
 
 
-def sweep(outputs_dir: Path, *, keep_days: float, keep_gb: float, now_s: float) -> int:
+def sweep(outputs_dir: Path, *, keep_days: float, keep_gb: float, now_s: float, more_files: Iterable[Path] = ()) -> int:
     """Deletes results older than ``keep_days``, then the oldest ones until the rest fits in ``keep_gb``.
 
     Args:
@@ -41,11 +41,12 @@ def sweep(outputs_dir: Path, *, keep_days: float, keep_gb: float, now_s: float) 
         keep_days: maximum age in days; 0 means no limit.
         keep_gb: maximum total size in gigabytes; 0 means no limit.
         now_s: current time in seconds since 1970.
+        more_files: other files that count as results, such as the embeddings of ended jobs.
 
     Returns:
         The number of deleted results.
     """
-    runs = sorted(_runs(outputs_dir), key=lambda run: (run.made_s, run.path.name))
+    runs = sorted([*_runs(outputs_dir), *_files(more_files)], key=lambda run: (run.made_s, run.path.name))
     total = sum(run.size_bytes for run in runs)
     deleted = 0
     for run in runs:
@@ -68,12 +69,20 @@ class Cleaner:
         outputs_dir: the folder of run folders.
         keep_days: maximum age in days; 0 means no limit.
         keep_gb: maximum total size in gigabytes; 0 means no limit.
+        more_files: returns other files that count as results, such as the embeddings of ended jobs.
         clock: returns the current time in seconds since 1970.
     """
 
     def __init__(
-        self, outputs_dir: Path, *, keep_days: float, keep_gb: float, clock: Callable[[], float] = time.time
+        self,
+        outputs_dir: Path,
+        *,
+        keep_days: float,
+        keep_gb: float,
+        more_files: Callable[[], Iterable[Path]] = tuple,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._more_files = more_files
         self._outputs_dir = outputs_dir
         self._keep_days = keep_days
         self._keep_gb = keep_gb
@@ -91,7 +100,13 @@ class Cleaner:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            deleted = sweep(self._outputs_dir, keep_days=self._keep_days, keep_gb=self._keep_gb, now_s=self._clock())
+            deleted = sweep(
+                self._outputs_dir,
+                keep_days=self._keep_days,
+                keep_gb=self._keep_gb,
+                now_s=self._clock(),
+                more_files=self._more_files(),
+            )
             if deleted:
                 log.info("Deleted %d results by age or size", deleted)
             self._ended.wait(SWEEP_S)
@@ -107,7 +122,19 @@ def _runs(outputs_dir: Path) -> Iterator[_Run]:
                 yield _Run(path.stat().st_mtime, path, size)
 
 
+def _files(paths: Iterable[Path]) -> Iterator[_Run]:
+    for path in paths:
+        with suppress(OSError):  # deleted in the meantime
+            status = path.stat()
+            yield _Run(status.st_mtime, path, status.st_size)
+
+
 def _delete(folder: Path) -> bool:
+    if folder.is_file():
+        with suppress(OSError):
+            folder.unlink()
+            return True
+        return False
     renamed = folder.with_name(f"{DELETED_PREFIX}{uuid4().hex}")
     try:
         folder.rename(renamed)

@@ -23,6 +23,18 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="{found} contradict each other: raw_frames disables smoothing, window_s and hop_s set it. Use one or the "
         "other.",
     ),
+    "api.no_embeddings": Text(
+        zh="这个任务没有保存特征。提交任务时请加上 extract_embedding=true。",
+        en="This job keeps no embeddings. Submit a job with extract_embedding=true.",
+    ),
+    "api.extras_deleted": Text(
+        zh=(
+            "特征和长录音的帧级得分已按 SPEECH_EMOTION_KEEP_DAYS 或 SPEECH_EMOTION_KEEP_GB 删除，"
+            "或任务来自更早的版本。请重新提交这些录音。"
+        ),
+        en="Embeddings, and frame scores of long recordings, were deleted by SPEECH_EMOTION_KEEP_DAYS or "
+        "SPEECH_EMOTION_KEEP_GB, or the job is from an earlier version. Submit the recordings again.",
+    ),
     "api.needs_jsonl": Text(
         zh="{format} 表格每个录音一行，无法容纳 {found} 的结果。请使用 format=jsonl。",
         en="A {format} table has one row per recording, which can't hold {found} results. Use format=jsonl.",

@@ -318,6 +318,24 @@ _MESSAGES: Final[Mapping[str, Text]] = {
         zh="没有找到录音；支持的文件：{expected}。请检查文件夹。",
         en="No recording was found; files of these kinds are expected: {expected}. Check the folder.",
     ),
+    "cli.batch_embedding_saved": Text(zh="{rows} 个特征向量已保存到 {path}", en="{rows} embeddings saved to {path}"),
+    "cli.batch_embedding_format": Text(
+        zh="无法从 {found} 判断数组的格式，应以 {expected} 结尾。请换一个文件名。",
+        en="The name {found} has no known array format; it should end in {expected}. Rename it.",
+    ),
+    "cli.batch_other_embedding": Text(
+        zh=(
+            "{path} 不是 batch 写出的特征数组（.npy 旁边还应有 .names.csv），无法继续。"
+            "请另起文件名，或用 --force 覆盖。"
+        ),
+        en="{path} is not an array that batch wrote (a .npy file has its .names.csv beside it), so it can't be "
+        "continued. Name another file, or add --force to replace it.",
+    ),
+    "cli.batch_other_model": Text(
+        zh="{path} 中的特征向量来自模型 {found}。请用 --model {found} 继续，另起文件名，或用 --force 覆盖。",
+        en="The embeddings in {path} are from the model {found}. Continue with --model {found}, name another file, or "
+        "add --force to replace it.",
+    ),
     "cli.batch_format": Text(
         zh="无法从 {found} 判断表格的格式，应以 {expected} 结尾。请换一个文件名，或加上 --format。",
         en="The name {found} has no known table format; it should end in {expected}. Rename it, or add --format.",
@@ -336,6 +354,14 @@ _MESSAGES: Final[Mapping[str, Text]] = {
             "{path} exists already, or its batch is unfinished. Add --resume to continue it, name another file with "
             "--out, or add --force to replace it."
         ),
+    ),
+    "cli.batch_frames_finished": Text(
+        zh=(
+            "{path} 是已完成的逐帧表格，无法再添加录音。请用 --out 指定另一个文件名（.jsonl 可以继续），"
+            "或用 --force 覆盖。"
+        ),
+        en="{path} is a finished table of frame scores, which can't be extended. Name another file with --out "
+        "(a .jsonl can be extended), or add --force to replace it.",
     ),
     "cli.batch_other_table": Text(
         zh="{path} 不是 batch 以这种格式写出的表格，无法继续。请用 --out 指定另一个文件名，或用 --force 覆盖。",
@@ -476,6 +502,10 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.option_batch_out": Text(zh="结果表格，默认 results.csv。", en="Table to write, results.csv by default."),
     "cli.option_batch_format": Text(
         zh="表格的格式，默认由文件名决定。", en="Format of the table; by default taken from its name."
+    ),
+    "cli.option_batch_embedding": Text(
+        zh="另把全部特征存为一个数组（.npz，或可内存映射的 .npy）。",
+        en="Also writes all embeddings as one array: .npz, or .npy, which can be memory-mapped.",
     ),
     "cli.option_batch_resume": Text(
         zh="继续上次的任务，跳过已完成的文件。", en="Resumes: files that are done are skipped."

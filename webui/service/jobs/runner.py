@@ -16,9 +16,11 @@ from webui.engine.protocol import CPU_CONCURRENCY
 from webui.errors import ModelNotReadyError, RunNotFoundError, SpeechEmotionError, TooOftenError
 from webui.progress import Stage
 from webui.results import Notice, fields_of, format_timestamp, utc_second
+from webui.service.jobs.item_sink import ItemSink, ModelChangedError
 from webui.service.recognition.effect import check_effect
-from webui.service.recognition.options import AnalysisOptions
+from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 from webui.service.recognition.service import RecognitionService
+from webui.storage.job_extras import JobExtras
 from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
 from webui.storage.retention import SWEEP_S
 
@@ -35,7 +37,7 @@ def file_at(place: str, _check: Callable[[], None]) -> AbstractContextManager[Pa
     return nullcontext(Path(place))
 
 
-class JobOptions(AnalysisOptions):
+class JobOptions(RecognizeOptions):
     """Options of every recording of a job, as the job store keeps them.
 
     Attributes:
@@ -120,7 +122,7 @@ class JobRunner:
         check_effect(options)
         name = job if job is not None else uuid4().hex
         now = datetime.now().astimezone()
-        stored = JobOptions(**fields_of(options, AnalysisOptions), caller=caller)
+        stored = JobOptions(**fields_of(options, type(options)), caller=caller)
         self.store.add(
             name,
             format_timestamp(now),
@@ -145,6 +147,7 @@ class JobRunner:
         """Cancels a job and deletes it with its results."""
         self._stopped.add(job)
         self.store.delete(job)
+        JobExtras.of(self.store.path, job).delete()
 
     def wait(self, job: str, timeout_s: float) -> JobRecord | None:
         """Waits until a job may have changed, at most ``timeout_s`` seconds, and returns it."""
@@ -214,6 +217,7 @@ class JobRunner:
         self._cleaned_s = time.monotonic()
         oldest = datetime.now().astimezone() - timedelta(days=days)
         for job in self.store.delete_ended_before(format_timestamp(oldest)):
+            JobExtras.of(self.store.path, job).delete()
             self._on_ended(job)
 
     def _process(self, item: Item) -> None:
@@ -223,14 +227,20 @@ class JobRunner:
 
         try:
             options = JobOptions.model_validate_json(self.store.options(item.job) or "{}")
+            sink = ItemSink(self.store.path, item)
+            options = sink.with_one_model(options, self._service.settings.model)
             with self._open(item.place, lambda: check(0.0, Stage.VALIDATION)) as path:
                 name = item.name.rsplit("/", 1)[-1]
-                result = self._service.analyze(path, options, file_name=name, caller=options.caller, progress=check)
+                result = self._service.analyze(
+                    path, options, file_name=name, caller=options.caller, progress=check, sink=sink
+                )
         except _StopError:
             if item.job in self._stopped:
                 self.store.finish(item, ItemState.CANCELLED, None)
             else:
                 self.store.release(item)
+        except ModelChangedError:  # next time it is recognized with the model of the others
+            self.store.release(item)
         except ModelNotReadyError:
             self.store.release(item)
             self._ending.wait(NOT_READY_S)
@@ -244,7 +254,8 @@ class JobRunner:
             logger.exception("jobs: unexpected error while a recording was processed")
             self._fail(item, Notice.of_error("request.job_mistake", {"kind": type(err).__name__}))
         else:
-            self.store.finish(item, ItemState.DONE, result.model_dump_json(exclude_none=True))
+            if not self.store.finish(item, ItemState.DONE, result.model_dump_json(exclude_none=True)):
+                JobExtras.of(self.store.path, item.job).delete()  # the job was deleted in the meantime
             self._adapt_concurrency(options.model, Runtime.of(self._service.settings, precision=options.precision))
 
     def _fail(self, item: Item, notice: Notice) -> None:

@@ -6,6 +6,7 @@ A line of JSON Lines is the full document of one recording, with all its channel
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from itertools import islice
@@ -34,7 +35,23 @@ COLUMNS: Final = (
     "channel",
     "warnings",
 )
-_NUMBERS: Final = {"confidence", "duration_s", *SCORES}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TableLayout:
+    """What the rows of a CSV or Parquet table are.
+
+    Attributes:
+        columns: names of the columns.
+        numbers: columns with numbers; the others are text.
+        rows_of: returns the rows of a recording.
+    """
+
+    columns: tuple[str, ...]
+    numbers: frozenset[str]
+    rows_of: Callable[[Item], Iterable[Row]]
 
 
 class TableFormat(StrEnum):
@@ -46,8 +63,8 @@ class TableFormat(StrEnum):
 
 
 def formats_for(granularity: Granularity) -> tuple[TableFormat, ...]:
-    """Returns the formats that can hold results; frame scores and segments don't fit into one row per recording."""
-    return tuple(TableFormat) if granularity is Granularity.UTTERANCE else (TableFormat.JSONL,)
+    """Returns the formats that can hold results; segments don't fit into one row per recording or frame."""
+    return tuple(TableFormat) if granularity is not Granularity.SEGMENT else (TableFormat.JSONL,)
 
 
 def rows_of(item: Item) -> list[dict[str, Any]]:
@@ -88,39 +105,50 @@ def _label(channel: str | int | None) -> str | None:
     return str(channel) if channel is not None else None
 
 
-def write_table(items: Iterable[Item], path: Path, kind: TableFormat, *, bom: bool = True) -> None:
+PER_RECORDING: Final = TableLayout(COLUMNS, frozenset({"confidence", "duration_s", *SCORES}), rows_of)
+
+
+def write_table(
+    items: Iterable[Item],
+    path: Path,
+    kind: TableFormat,
+    layout: TableLayout = PER_RECORDING,
+    *,
+    bom: bool = True,
+) -> None:
     """Writes a table atomically: the file appears complete or not at all.
 
     Args:
         items: items of one job.
         path: path of the file.
         kind: format of the file.
+        layout: the rows of CSV and Parquet; by default one per recording or separate channel.
         bom: whether CSV starts with a byte order mark. Excel needs it to read UTF-8; many programs read it as a part of
             the first column's name.
 
     Raises:
         OutputError: the file can't be written, or the disk is full.
     """
-    writers: dict[TableFormat, Callable[[Iterable[Item], Path], None]] = {
+    writers: dict[TableFormat, Callable[[Iterable[Item], Path, TableLayout], None]] = {
         TableFormat.CSV: partial(_write_csv, encoding="utf-8-sig" if bom else "utf-8"),
         TableFormat.JSONL: _write_jsonl,
         TableFormat.PARQUET: _write_parquet,
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda draft: writers[kind](items, draft))
+        replace_file(path, lambda draft: writers[kind](items, draft, layout))
     except OSError as err:
         raise OutputError("evaluate.not_written", folder=path.parent, reason=err.strerror or str(err)) from err
 
 
-def _write_csv(items: Iterable[Item], path: Path, *, encoding: str) -> None:
+def _write_csv(items: Iterable[Item], path: Path, layout: TableLayout, *, encoding: str) -> None:
     with path.open("w", encoding=encoding, newline="") as file:
-        table = csv.DictWriter(file, COLUMNS)
+        table = csv.DictWriter(file, layout.columns)
         table.writeheader()
-        table.writerows(escape_formulas(row) for item in items for row in rows_of(item))
+        table.writerows(escape_formulas(row) for item in items for row in layout.rows_of(item))
 
 
-def _write_jsonl(items: Iterable[Item], path: Path) -> None:
+def _write_jsonl(items: Iterable[Item], path: Path, _layout: TableLayout) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for item in items:
             document = json.loads(item.outcome) if item.outcome is not None else {}
@@ -130,14 +158,15 @@ def _write_jsonl(items: Iterable[Item], path: Path) -> None:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _write_parquet(items: Iterable[Item], path: Path) -> None:
+def _write_parquet(items: Iterable[Item], path: Path, layout: TableLayout) -> None:
     import pyarrow  # imported late: only this format needs it
     import pyarrow.parquet
 
-    fields = [(name, pyarrow.float64() if name in _NUMBERS else pyarrow.string()) for name in COLUMNS]
+    number, words = pyarrow.float64(), pyarrow.string()
+    fields = [(name, number if name in layout.numbers else words) for name in layout.columns]
     schema = pyarrow.schema(fields)
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        for rows in _batches(row for item in items for row in rows_of(item)):
+        for rows in _batches(row for item in items for row in layout.rows_of(item)):
             writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
 
 

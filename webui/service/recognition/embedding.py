@@ -55,10 +55,19 @@ def embedding_file(
     frames: int,
     *,
     name: str = storage.EMBEDDING_FILE,
+    pooled: bool = False,
 ) -> Iterator[EmbeddingFile | None]:
     """Yields an embedding file for ``frames`` frames; the file is complete when the block ends.
 
     Yields None if the options do not request an embedding.
+
+    Args:
+        draft: the run folder.
+        options: options of the recognition.
+        model: the model whose features are collected.
+        frames: number of frames.
+        name: name of the file.
+        pooled: whether there is a single vector even with frame scores.
 
     Raises:
         OutputError: the file can't be written, or the disk has too little space.
@@ -66,7 +75,7 @@ def embedding_file(
     dim = model.embedding_dim
     if not options.extract_embedding:
         yield None
-    elif options.granularity is Granularity.FRAME:
+    elif options.granularity is Granularity.FRAME and not pooled:
         with draft.embedding_rows(frames, dim, file_name=name) as rows:
             yield EmbeddingFile(name, (frames, dim), rows.append)
     else:

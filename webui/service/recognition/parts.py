@@ -87,7 +87,8 @@ def channel_results(
 
 
 def without_file(part: Scored) -> Scored:
-    """Returns the result without the name of the file of frame scores, for results whose files are not kept."""
+    """Returns the result without the names of files with frame scores and embedding, which are not kept."""
+    part = part.model_copy(update={"embedding": None})
     if part.frames is None or part.frames.file is None:
         return part
     return part.model_copy(update={"frames": part.frames.model_copy(update={"file": None})})

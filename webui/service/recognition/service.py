@@ -41,6 +41,7 @@ from webui.results import (
     utc_second,
 )
 from webui.service.models.pool import LoadedModel, ModelPool
+from webui.service.recognition.analysis_sink import AnalysisSink, hand_on
 from webui.service.recognition.effect import check_effect
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
@@ -188,10 +189,11 @@ class RecognitionService:
         caller: str | None = None,
         priority: Priority = Priority.BACKGROUND,
         progress: Progress = ignore_progress,
+        sink: AnalysisSink | None = None,
     ) -> RecognitionResult:
         """Recognizes like ``recognize``, but writes no files and only returns the document.
 
-        Frame scores that would need a file are left out of the document; there is no embedding.
+        Frame scores that would need a file are left out of the document, and so is the embedding; ``sink`` takes them.
 
         Args:
             source: see ``recognize``.
@@ -200,12 +202,19 @@ class RecognitionService:
             caller: see ``recognize``.
             priority: priority among the requests that wait for the same model.
             progress: see ``recognize``.
+            sink: takes the embedding, one vector per recording or channel, if ``options`` request one, and the frame
+                scores that would need a file; None: they are not computed.
         """
-        recognize_options = RecognizeOptions(**fields_of(options, AnalysisOptions))
-        run = _Run(self.settings, recognize_options, progress, lambda _line: None, priority)
+        extract = sink is not None and isinstance(options, RecognizeOptions) and options.extract_embedding
+        recognize_options = RecognizeOptions(**fields_of(options, AnalysisOptions), extract_embedding=extract)
+        run = _Run(self.settings, recognize_options, progress, lambda _line: None, priority, pooled=True)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             runtime = self._runtime(options)
-            result = self._build(run, source, file_name, caller, runtime, draft, keep_audio=False).result
+            built = self._build(run, source, file_name, caller, runtime, draft, keep_audio=False)
+            if sink is not None:
+                with draft.writing():
+                    hand_on(built, draft.path, sink)
+        result = built.result
         self.metrics.recognized(result)
         channels = result.channels and tuple(without_file(channel) for channel in result.channels)
         return without_file(result).model_copy(update={"channels": channels})
@@ -259,8 +268,16 @@ class _Run:
     """The stages of one recognition, with its log and its times."""
 
     def __init__(
-        self, settings: Settings, options: RecognizeOptions, progress: Progress, on_log: OnLog, priority: Priority
+        self,
+        settings: Settings,
+        options: RecognizeOptions,
+        progress: Progress,
+        on_log: OnLog,
+        priority: Priority,
+        *,
+        pooled: bool = False,
     ) -> None:
+        self._pooled = pooled  # a single embedding, even with frame scores
         self._priority = priority
         self._settings = settings
         self.options = options
@@ -438,7 +455,7 @@ class _Run:
         check_labels(model, self.options.labels)
         if self.options.granularity is Granularity.SEGMENT:
             check_vad()
-        if self.options.extract_embedding and self.options.granularity is Granularity.FRAME:
+        if self.options.extract_embedding and self.options.granularity is Granularity.FRAME and not self._pooled:
             frames = count_frames(model, len(recording.model.waveform))
             draft.check_space(parts * 4 * frames * model.embedding_dim)
 
@@ -461,7 +478,7 @@ class _Run:
 
         frames = count_frames(model, len(signal.waveform))
         name = file_of(storage.EMBEDDING_FILE, channel)
-        with embedding_file(draft, self.options, model, frames, name=name) as embedding:
+        with embedding_file(draft, self.options, model, frames, name=name, pooled=self._pooled) as embedding:
             joined = predict_recording(
                 model,
                 signal.waveform,

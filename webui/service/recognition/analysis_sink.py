@@ -1,0 +1,43 @@
+"""Hands on what an analysis computes in addition to its document: embeddings, and frame scores of long recordings."""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from webui import storage
+from webui.arrays import FloatArray
+from webui.service.recognition.parts import WHOLE, file_of
+from webui.service.recognition.result_builder import BuiltResult, FrameColumns
+
+
+class AnalysisSink(Protocol):
+    """Takes embeddings and frame scores. ``part`` is the index of a channel, or ``WHOLE``."""
+
+    def add_embedding(self, part: int, channel: str | None, model: str, vector: FloatArray) -> None:
+        """Takes an embedding, shape ``(dim,)``; ``channel`` is the name or index of the channel."""
+
+    def add_frames(self, part: int, place: int, columns: FrameColumns) -> None:
+        """Takes group number ``place`` of the rows of frame scores that the document does not contain."""
+
+
+def hand_on(built: BuiltResult, folder: Path, sink: AnalysisSink) -> None:
+    """Hands on the embeddings and frame scores of a result: of each separate channel, or of the whole recording.
+
+    Args:
+        built: the result.
+        folder: folder that contains the embedding files.
+        sink: takes them.
+    """
+    result = built.result
+    channels = result.channels if result.channels is not None and len(result.channels) > 1 else ()
+    labels: dict[int, str | None] = {
+        channel.index: channel.name if channel.name is not None else str(channel.index) for channel in channels
+    }
+    for part, label in (labels or {WHOLE: None}).items():
+        if result.embedding is not None:
+            vector = np.load(folder / file_of(storage.EMBEDDING_FILE, part), allow_pickle=False)
+            sink.add_embedding(part, label, result.model.name, vector)
+        groups = built.frame_groups if part == WHOLE else built.channel_frame_groups.get(part)
+        for place, columns in enumerate(groups or ()):
+            sink.add_frames(part, place, columns)
