@@ -86,6 +86,37 @@ def test_uploads_become_a_table_in_three_formats(client: httpx.Client, server: R
     assert client.get(f"{JOBS}/{job}").status_code == 404
 
 
+def test_embeddings_and_frame_scores_of_a_job(client: httpx.Client, server: RunningServer, recordings: Path) -> None:
+    paths = [str(recordings / name) for name in ("0.wav", "bad.mp3", "1.wav")]
+    body = {"audio_paths": paths, "granularity": "frame", "extract_embedding": True}
+    job = client.post(JOBS, json=body).json()["id"]
+    document = ended(client, job)
+    response = client.get(document["links"]["embedding"])
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/zip")
+    with np.load(io.BytesIO(response.content)) as found:
+        assert found["names"].tolist() == [paths[0], paths[2]]
+        embedding = found["embedding"]
+    single = client.post(
+        "/api/v1/recognize", files={"audio": EXAMPLE.read_bytes()}, data={"inline_embedding": "true"}
+    ).json()
+    np.testing.assert_allclose(embedding, [single["embedding_values"]] * 2, rtol=1e-6)
+    frames = pyarrow.parquet.read_table(io.BytesIO(client.get(document["links"]["parquet"]).content)).to_pylist()
+    assert {row["path"]: row["state"] for row in frames} == dict(zip(paths, ("done", "failed", "done"), strict=True))
+    assert len(frames) > 20
+    folder = server.outputs_dir / ".jobs"
+    assert [path.name for path in folder.glob(f"*{job}*")] == [f"jobs.sqlite.{job}.extras"]
+    (folder / f"jobs.sqlite.{job}.extras").unlink()  # as retention does
+    gone = client.get(f"{JOBS}/{job}/embedding")
+    assert (gone.status_code, gone.json()["code"]) == (404, "api.extras_deleted")
+    assert client.delete(f"{JOBS}/{job}").status_code == 204
+    wait_until(lambda: not list(folder.glob("speech-emotion-job-*")))  # temporary files of the download
+    other = client.post(JOBS, json={"audio_paths": paths[:1]}).json()
+    assert "embedding" not in other["links"]
+    refused = client.get(f"{JOBS}/{other['id']}/embedding")
+    assert (refused.status_code, refused.json()["code"]) == (404, "api.no_embeddings")
+    assert client.get(f"{JOBS}/nothing/embedding").status_code == 404
+
+
 def test_paths_of_the_server(client: httpx.Client, recordings: Path) -> None:
     paths = [str(recordings / "0.wav"), str(recordings / "gone.wav")]
     job = client.post(JOBS, json={"audio_paths": paths, "granularity": "segment"}).json()["id"]

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 
@@ -110,8 +111,9 @@ def test_an_ended_batch_is_resumed(
     command_line: CommandLine, recordings: Path, tmp_path: Path, kill: signal.Signals
 ) -> None:
     table = tmp_path / "results.csv"
+    array = tmp_path / "results.npz"
     state = tmp_path / "results.csv.progress.sqlite"
-    process = command_line.start("batch", recordings, "--out", table)
+    process = command_line.start("batch", recordings, "--out", table, "--embedding", array)
     wait_until(lambda: count_done(state) >= 2 or process.poll() is not None)
     assert process.poll() is None
     os.kill(process.pid, kill)
@@ -123,11 +125,76 @@ def test_an_ended_batch_is_resumed(
     assert done(state) == before, "an interrupted batch is only continued on request"
     if kill is signal.SIGINT:
         assert sorted(row["path"] for row in rows(table) if row["state"] == "done") == sorted(before)
+        assert sorted(embeddings_in(array)[0]) == sorted(before)
     ended = command_line.run("batch", str(recordings), "--out", str(table), "--resume")
+    assert (ended.code, "was started with other options" in ended.err) == (2, True), ended.err
+    ended = command_line.run("batch", str(recordings), "--out", str(table), "--embedding", str(array), "--resume")
     assert ended.code == 0, ended.err
     assert f"{len(before)} of {FILES} are already done" in ended.err
     assert len(rows(table)) == FILES
+    names, embedding = embeddings_in(array)
+    assert names == [row["path"] for row in rows(table)]
+    assert (embedding == embedding[0]).all()
     assert {row["state"] for row in rows(table)} == {"done"}
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+def test_embeddings_of_a_folder(command_line: CommandLine, tmp_path: Path, kind: str) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(EXAMPLE, tmp_path / name / f"{name}.wav")
+    (tmp_path / "a" / "bad.mp3").write_text("nothing")
+    table, array = tmp_path / "results.csv", tmp_path / f"out.{kind}"
+    arguments = ("--out", str(table), "--embedding", str(array), "--model", "builtin")
+    assert command_line.run("batch", str(tmp_path / "a"), *arguments).code == 6
+    names, first = embeddings_in(array)
+    assert (names, first.shape) == (["a.wav"], (1, 1920))
+    (tmp_path / "a" / "bad.mp3").unlink()
+    before = array.read_bytes()
+    for extra, code in (((), 2), (("--resume",), 6)):  # the unfinished batch lists the file that is gone now
+        assert command_line.run("batch", str(tmp_path / "a"), *arguments, *extra).code == code
+        assert array.read_bytes() == before
+    assert command_line.run("batch", str(tmp_path / "a"), *arguments, "--force").code == 0
+    assert sorted(path.name for path in tmp_path.glob("*results.csv*")) == ["results.csv"]
+    ended = command_line.run("batch", str(tmp_path / "b"), *arguments, "--resume")
+    assert (ended.code, "2 embeddings saved to" in ended.err) == (0, True), ended.err
+    names, both = embeddings_in(array)
+    assert names == ["a.wav", "b.wav"]
+    np.testing.assert_array_equal(both, np.concatenate([first, first]))
+    other = tmp_path / f"other.{kind}"
+    arguments = ("--out", str(table), "--embedding", str(other), "--model", "builtin")
+    ended = command_line.run("batch", str(tmp_path / "b"), *arguments, "--resume")
+    assert ended.code == 0, ended.err
+    assert embeddings_in(other)[0] == ["b.wav"], "recordings without an embedding are recognized again"
+    (tmp_path / "results.csv").unlink()
+    ended = command_line.run("batch", str(tmp_path / "b"), *arguments, "--resume")
+    assert (ended.code, f"{other} exists already" in ended.err) == (2, True), ended.err
+    other.write_text("no array")
+    (tmp_path / "results.csv").write_bytes(b"path,state,model,duration_s,emotion\n")
+    ended = command_line.run("batch", str(tmp_path / "b"), *arguments, "--resume")
+    assert (ended.code, "is not an array that batch wrote" in ended.err) == (2, True), ended.err
+    assert other.read_text() == "no array"
+
+
+def embeddings_in(path: Path) -> tuple[list[str], np.ndarray]:
+    if path.suffix == ".npz":
+        with np.load(path) as found:
+            return found["names"].tolist(), found["embedding"]
+    return [row["path"] for row in rows(path.with_name(f"{path.stem}.names.csv"))], np.load(path)
+
+
+def test_frame_scores_of_a_folder(command_line: CommandLine, tmp_path: Path) -> None:
+    table = tmp_path / "frames.csv"
+    arguments = ("batch", str(EXAMPLE), "--out", str(table), "--granularity", "frame", "--window", "1", "--hop", "0.5")
+    assert command_line.run(*arguments).code == 0
+    found = rows(table)
+    assert [float(row["end_s"]) - float(row["start_s"]) for row in found[2:4]] == [1.0, 1.0]
+    assert float(found[3]["start_s"]) - float(found[2]["start_s"]) == 0.5
+    assert len(found) == 8
+    before = table.read_bytes()
+    for extra, words in (((), "Add --resume"), (("--resume",), "which can't be extended")):
+        ended = command_line.run(*arguments, *extra)
+        assert (ended.code, words in ended.err, table.read_bytes() == before) == (2, True, True), ended.err
 
 
 def count_done(state: Path) -> int:
@@ -149,7 +216,8 @@ def test_invalid_arguments(command_line: CommandLine, recordings: Path, tmp_path
     for arguments, message in (
         (("empty", "--out", "r.csv"), "No recording was found"),
         ((str(recordings), "--out", "r.xlsx"), "has no known table format"),
-        ((str(recordings), "--out", "r.csv", "--granularity", "frame"), "--format jsonl"),
+        ((str(recordings), "--out", "r.csv", "--granularity", "segment"), "--format jsonl"),
+        ((str(recordings), "--out", "r.csv", "--embedding", "r.txt"), "should end in .npz, .npy"),
         ((str(recordings), "--out", "r.csv", "--labels", "joy"), "no emotion joy"),
     ):
         given = [str(tmp_path / "empty") if word == "empty" else word for word in arguments]

@@ -21,15 +21,10 @@ def flags_of(command: str) -> set[str]:
     return {flag for parameter in PROGRAM.commands[command].params for flag in parameter.opts}
 
 
-def test_only_a_run_folder_has_an_embedding() -> None:
-    assert set(RecognizeOptions.model_fields) - set(AnalysisOptions.model_fields) == {"extract_embedding"}
-
-
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_command_line_has_every_option(field: str) -> None:
     assert FLAGS[field] in flags_of("recognize")
-    if field in AnalysisOptions.model_fields:
-        assert FLAGS[field] in flags_of("batch")
+    assert FLAGS[field] in flags_of("batch")
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -38,11 +33,10 @@ def test_rest_has_every_option(field: str) -> None:
     paths, schemas = described["paths"], described["components"]["schemas"]
     for name, document in UPLOADS.items():
         bodies = paths[f"/api/v1/{name}"]["post"]["requestBody"]["content"]
-        expected = field in (RecognizeOptions if name == "recognize" else AnalysisOptions).model_fields
-        assert (field in document.model_fields) == expected
+        assert field in document.model_fields
         for kind in ("multipart/form-data", "application/json"):
             schema = schemas[bodies[kind]["schema"]["$ref"].rpartition("/")[2]]
-            assert (field in schema["properties"]) == expected, (name, kind)
+            assert field in schema["properties"], (name, kind)
 
 
 @pytest.mark.parametrize("field", OPERATORS)

@@ -178,13 +178,13 @@ class _Batch:
         extends = exists and not interrupted and not force
         if extends and self._layout is not PER_RECORDING and self._kind is not TableFormat.JSONL:
             raise RequestError("cli.batch_frames_finished", path=self._out)
-        finished = read_table(self._out, self._kind, JOB) if extends else []
+        kept = self._kept(read_table(self._out, self._kind, JOB), {name for name, _ in files}) if extends else []
         if not resume:
             self._delete_state()
         store = JobStore(self._state)
         runner = JobRunner(self._service, store)
         try:
-            self._prepare(runner, files, finished)
+            self._prepare(runner, files, kept)
             self._print_ignored_precision()
             runner.start()
             record = self._watch(runner)
@@ -202,14 +202,11 @@ class _Batch:
             rows = write_embeddings(store.items(JOB), extras, self._embedding, kind)
             self._terminal.print_text("cli.batch_embedding_saved", rows=rows, path=self._embedding.absolute())
 
-    def _prepare(self, runner: JobRunner, files: list[tuple[str, str]], finished: list[Item]) -> None:
+    def _prepare(self, runner: JobRunner, files: list[tuple[str, str]], kept: list[Item]) -> None:
         """Adds the recordings to the job, except for those that are in it or in the finished table already."""
         store = runner.store
         existing = store.job(JOB)
         if existing is None:
-            given = {name for name, _path in files}
-            kept = [item for item in finished if item.state is ItemState.DONE or item.name not in given]
-            kept = [replace(item, number=number) for number, item in enumerate(self._with_embedding(kept, given))]
             names = {item.name for item in kept}
             new = [(name, path) for name, path in files if name not in names]
             runner.submit([*((item.name, item.place) for item in kept), *new], self._options, job=JOB)
@@ -228,20 +225,29 @@ class _Batch:
         known = {item.name for item in store.items(JOB)}
         store.extend(JOB, [(name, path) for name, path in files if name not in known])
 
-    def _with_embedding(self, kept: list[Item], given: set[str]) -> list[Item]:
-        """Returns finished recordings without those that are recognized again because the array lacks them.
+    def _kept(self, finished: list[Item], given: set[str]) -> list[Item]:
+        """Returns the recordings of the finished table that are not recognized again, numbered from 0.
+
+        Args:
+            finished: the recordings of the table.
+            given: names of the recordings to recognize. Those that failed, or lack a requested embedding, are
+                recognized again.
 
         Raises:
-            RequestError: they were recognized with another model than the one requested.
+            RequestError: the array of embeddings can't be read, or is from another model than the one requested.
         """
-        if self._embedding is None:
-            return kept
-        embedded = embedded_names(self._embedding)
+        kept = [item for item in finished if item.state is ItemState.DONE or item.name not in given]
+        if self._embedding is not None:
+            kept = self._with_embedding(self._embedding, kept, given)
+        return [replace(item, number=number) for number, item in enumerate(kept)]
+
+    def _with_embedding(self, array: Path, kept: list[Item], given: set[str]) -> list[Item]:
+        embedded = embedded_names(array)
         kept = [item for item in kept if item.name in embedded or item.name not in given]
         models = {model_of(item) for item in kept if item.name in embedded}
         wanted = self._service.settings.model
         if wanted != AUTO and models - {self._service.registry.choose(wanted).name}:
-            raise RequestError("cli.batch_other_model", found=", ".join(sorted(models)), path=self._embedding)
+            raise RequestError("cli.batch_other_model", found=", ".join(sorted(models)), path=array)
         return kept
 
     def _print_ignored_precision(self) -> None:

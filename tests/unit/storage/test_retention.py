@@ -46,6 +46,21 @@ def test_by_size_the_oldest_are_deleted_first(tmp_path: Path) -> None:
     assert (len(folders), total) == (2, 2)
 
 
+def test_files_of_jobs_count_as_results(tmp_path: Path) -> None:
+    """The embeddings of ended jobs take part in both limits; the runner of jobs says which files these are."""
+    jobs = tmp_path / ".jobs"
+    jobs.mkdir()
+    for number, days in enumerate((3, 1)):
+        (jobs / f"{number}.extras").write_bytes(bytes(4000))
+        os.utime(jobs / f"{number}.extras", (NOW - days * DAY_S,) * 2)
+    run(tmp_path, "outputs_20260101_000000", days=2, size=4000)
+    files = sorted(jobs.iterdir())
+    assert sweep(tmp_path, keep_days=0, keep_gb=9000 / BYTES_PER_GB, now_s=NOW, more_files=files) == 1
+    assert (left(jobs), left(tmp_path)) == (["1.extras"], [".jobs", "outputs_20260101_000000"])
+    assert sweep(tmp_path, keep_days=0.5, keep_gb=0, now_s=NOW, more_files=[*files, jobs / "gone"]) == 2
+    assert (left(jobs), left(tmp_path)) == ([], [".jobs"])
+
+
 def test_drafts_and_other_files_are_kept(tmp_path: Path) -> None:
     for name in ("my notes", "outputs_old", "outputs_20260101_000000_copy", ".result_ids.key.d"):
         run(tmp_path, name, days=900)

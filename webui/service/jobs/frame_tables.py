@@ -34,10 +34,11 @@ def _rows_of(item: Item, extras: JobExtras) -> Iterator[Row]:
         yield row | {"error_code": document.get("code"), "error": document.get("message")}
         return
     channels = document.get("channels") or ()
-    if len(channels) > 1:
-        for channel in channels:
-            label = str(channel.get("name", channel["index"]))
-            yield from _frames(row | {"channel": label}, channel["frames"], item.number, channel["index"], extras)
+    for channel in channels:
+        part = channel["index"] if len(channels) > 1 else WHOLE
+        label = str(channel.get("name", channel["index"]))
+        yield from _frames(row | {"channel": label}, channel["frames"], item.number, part, extras)
+    if channels:
         return
     only = document["source"].get("channel")
     row["channel"] = str(only) if only is not None else None

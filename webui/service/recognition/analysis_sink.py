@@ -30,10 +30,12 @@ def hand_on(built: BuiltResult, folder: Path, sink: AnalysisSink) -> None:
         sink: takes them.
     """
     result = built.result
-    channels = result.channels if result.channels is not None and len(result.channels) > 1 else ()
     labels: dict[int, str | None] = {
-        channel.index: channel.name if channel.name is not None else str(channel.index) for channel in channels
+        channel.index: channel.name if channel.name is not None else str(channel.index)
+        for channel in result.channels or ()
     }
+    if len(labels) == 1:  # the only channel is the whole recording
+        labels = {WHOLE: next(iter(labels.values()))}
     for part, label in (labels or {WHOLE: None}).items():
         if result.embedding is not None:
             vector = np.load(folder / file_of(storage.EMBEDDING_FILE, part), allow_pickle=False)
