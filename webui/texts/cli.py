@@ -504,7 +504,7 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
         zh="表格的格式，默认由文件名决定。", en="Format of the table; by default taken from its name."
     ),
     "cli.option_batch_embedding": Text(
-        zh="另把全部特征存为一个数组（.npz，或可内存映射的 .npy）。",
+        zh="另存全部特征：.npz，或可内存映射的 .npy。",
         en="Also writes all embeddings as one array: .npz, or .npy, which can be memory-mapped.",
     ),
     "cli.option_batch_resume": Text(
