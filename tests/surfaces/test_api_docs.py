@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import httpx
+import numpy as np
 import pyarrow.parquet
 import pytest
 
@@ -132,7 +133,8 @@ def test_every_operation_with_the_generated_client(client: GeneratedClient) -> N
     assert client.response("deleteResult", single.id).status_code == 204
     assert client.call("readResult", single.id).code == "api.no_result"
 
-    job = client.call("createJob", body=models.JobUpload(audio=[file(io.BytesIO(WAV), f"{name}.wav") for name in "ab"]))
+    uploads = [file(io.BytesIO(WAV), f"{name}.wav") for name in "ab"]
+    job = client.call("createJob", body=models.JobUpload(audio=uploads, extract_embedding=True))
     assert (isinstance(job.state, models.JobState), job.total) == (True, 2)
     job = wait_for(lambda: ended if (ended := client.call("readJob", job.id)).done == 2 else None)
     assert [row.partition(",")[0] for row in client.call("readJobResults", job.id).splitlines()] == [
@@ -142,6 +144,8 @@ def test_every_operation_with_the_generated_client(client: GeneratedClient) -> N
     ]
     parquet = client.response("readJobResults", job.id, format_=models.TableFormat.PARQUET).content
     assert pyarrow.parquet.read_table(io.BytesIO(parquet)).num_rows == 2
+    with np.load(client.call("readJobEmbedding", job.id).payload) as found:
+        assert (found["names"].tolist(), len(found["embedding"])) == (["a.wav", "b.wav"], 2)
     assert client.call("listJobs").items[0].id == job.id
     assert isinstance(client.call("cancelJob", job.id), models.JobDocument)
     assert client.response("deleteJob", job.id).status_code == 204

@@ -92,7 +92,7 @@ def test_embeddings_and_frame_scores_of_a_job(client: httpx.Client, server: Runn
     job = client.post(JOBS, json=body).json()["id"]
     document = ended(client, job)
     response = client.get(document["links"]["embedding"])
-    assert (response.status_code, response.headers["content-type"]) == (200, "application/zip")
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/octet-stream")
     with np.load(io.BytesIO(response.content)) as found:
         assert found["names"].tolist() == [paths[0], paths[2]]
         embedding = found["embedding"]

@@ -51,7 +51,7 @@ _TABLES: Final = {
     MEDIA_TYPES[TableFormat.JSONL]: {"schema": _TEXT},
     MEDIA_TYPES[TableFormat.PARQUET]: {"schema": _TEXT | {"format": "binary"}},
 }
-ARRAY_MEDIA_TYPE: Final = "application/zip"
+ARRAY_MEDIA_TYPE: Final = "application/octet-stream"
 TEMPORARY: Final = "speech-emotion-job-"  # folders of files that are being sent
 STOP_S: Final = 10.0
 RETRY_JOB_S: Final = 60  # Retry-After when there are too many unfinished jobs
