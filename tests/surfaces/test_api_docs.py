@@ -35,7 +35,9 @@ WAV = (ROOT / "examples" / "example_synthetic.wav").read_bytes()
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("docs")
-    with running_server(folder / "outputs", models_dir=folder / "models") as started:
+    (secret,) = re.findall(r'SECRET = "(\S+)"', TEXT)
+    callbacks = {"audio_urls": True, "audio_url_networks": "127.0.0.1/32", "callback_secret": secret}
+    with running_server(folder / "outputs", models_dir=folder / "models", **callbacks) as started:
         yield started
 
 

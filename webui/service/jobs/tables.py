@@ -33,6 +33,7 @@ COLUMNS: Final = (
     "channel",
     "warnings",
 )
+ID: Final = "id"  # of a recording; only in tables of the server's jobs
 _NUMBERS: Final = {"confidence", "duration_s", *SCORES}
 
 
@@ -87,7 +88,9 @@ def _label(channel: str | int | None) -> str | None:
     return str(channel) if channel is not None else None
 
 
-def write_table(items: Iterable[Item], path: Path, kind: TableFormat, *, bom: bool = True) -> None:
+def write_table(
+    items: Iterable[Item], path: Path, kind: TableFormat, *, bom: bool = True, with_ids: bool = False
+) -> None:
     """Writes a table atomically: the file appears complete or not at all.
 
     Args:
@@ -96,27 +99,37 @@ def write_table(items: Iterable[Item], path: Path, kind: TableFormat, *, bom: bo
         kind: format of the file.
         bom: whether CSV starts with a byte order mark. Excel needs it to read UTF-8; many programs read it as a part of
             the first column's name.
+        with_ids: whether the last column, or the second key of a line, is the id of the recording.
 
     Raises:
         OutputError: the file can't be written, or the disk is full.
     """
-    writers: dict[TableFormat, Callable[[Iterable[Item], Path], None]] = {
+    writers: dict[TableFormat, Callable[[Iterable[Item], Path, bool], None]] = {
         TableFormat.CSV: partial(_write_csv, encoding="utf-8-sig" if bom else "utf-8"),
         TableFormat.JSONL: _write_jsonl,
         TableFormat.PARQUET: _write_parquet,
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda draft: writers[kind](items, draft))
+        replace_file(path, lambda draft: writers[kind](items, draft, with_ids))
     except OSError as err:
         raise OutputError("evaluate.not_written", folder=path.parent, reason=err.strerror or str(err)) from err
 
 
-def _write_csv(items: Iterable[Item], path: Path, *, encoding: str) -> None:
+def _columns(with_ids: bool) -> tuple[str, ...]:
+    return (*COLUMNS, ID) if with_ids else COLUMNS
+
+
+def _rows(items: Iterable[Item], with_ids: bool) -> Iterator[dict[str, Any]]:
+    for item in items:
+        yield from ([row | {ID: item.id} for row in rows_of(item)] if with_ids else rows_of(item))
+
+
+def _write_csv(items: Iterable[Item], path: Path, with_ids: bool, *, encoding: str) -> None:
     with path.open("w", encoding=encoding, newline="") as file:
-        table = csv.DictWriter(file, COLUMNS)
+        table = csv.DictWriter(file, _columns(with_ids))
         table.writeheader()
-        table.writerows(_escape_formulas(row) for item in items for row in rows_of(item))
+        table.writerows(_escape_formulas(row) for row in _rows(items, with_ids))
 
 
 def _escape_formulas(row: dict[str, Any]) -> dict[str, Any]:
@@ -127,24 +140,24 @@ def _escape_formulas(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write_jsonl(items: Iterable[Item], path: Path) -> None:
+def _write_jsonl(items: Iterable[Item], path: Path, with_ids: bool) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for item in items:
             document = json.loads(item.outcome) if item.outcome is not None else {}
             if item.state is ItemState.FAILED:
                 document = {"error": document}
-            line = {"path": item.name, "state": item.state.value, **document}
+            line = {"path": item.name, **({ID: item.id} if with_ids else {}), "state": item.state.value, **document}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _write_parquet(items: Iterable[Item], path: Path) -> None:
+def _write_parquet(items: Iterable[Item], path: Path, with_ids: bool) -> None:
     import pyarrow  # imported late: only this format needs it
     import pyarrow.parquet
 
-    fields = [(name, pyarrow.float64() if name in _NUMBERS else pyarrow.string()) for name in COLUMNS]
+    fields = [(name, pyarrow.float64() if name in _NUMBERS else pyarrow.string()) for name in _columns(with_ids)]
     schema = pyarrow.schema(fields)
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        for rows in _batches(row for item in items for row in rows_of(item)):
+        for rows in _batches(_rows(items, with_ids)):
             writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
 
 

@@ -18,7 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from webui import storage
+from webui.arrays import FloatArray
 from webui.audio.decode import DecodeLimits, StoredChannel, StoredRecording, StoredSignal, decode_into
 from webui.audio.sample_store import NewStore
 from webui.audio.vad import SpeechSpan, check_vad, detect_speech, has_speech
@@ -44,7 +47,7 @@ from webui.service.models.pool import LoadedModel, ModelPool
 from webui.service.recognition.effect import check_effect
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
-from webui.service.recognition.parts import WHOLE, Part, channel_results, file_of, keys_of, without_file
+from webui.service.recognition.parts import WHOLE, Part, channel_results, file_of, keys_of, without_files
 from webui.service.recognition.result_builder import (
     BuiltResult,
     PartContext,
@@ -188,10 +191,11 @@ class RecognitionService:
         caller: str | None = None,
         priority: Priority = Priority.BACKGROUND,
         progress: Progress = ignore_progress,
+        on_embedding: Callable[[FloatArray], None] | None = None,
     ) -> RecognitionResult:
-        """Recognizes like ``recognize``, but writes no files and only returns the document.
+        """Recognizes like ``recognize``, but keeps no files and only returns the document.
 
-        Frame scores that would need a file are left out of the document; there is no embedding.
+        Frame scores that would need a file are left out of the document, with a warning.
 
         Args:
             source: see ``recognize``.
@@ -200,15 +204,28 @@ class RecognitionService:
             caller: see ``recognize``.
             priority: priority among the requests that wait for the same model.
             progress: see ``recognize``.
+            on_embedding: called with the embedding, as ``embedding.npy`` would contain it; None: none is computed.
         """
-        recognize_options = RecognizeOptions(**fields_of(options, AnalysisOptions))
+        recognize_options = RecognizeOptions(
+            **fields_of(options, AnalysisOptions), extract_embedding=on_embedding is not None
+        )
         run = _Run(self.settings, recognize_options, progress, lambda _line: None, priority)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             runtime = self._runtime(options)
             result = self._build(run, source, file_name, caller, runtime, draft, keep_audio=False).result
+            if on_embedding is not None:
+                on_embedding(np.load(draft.path / storage.EMBEDDING_FILE))
         self.metrics.recognized(result)
-        channels = result.channels and tuple(without_file(channel) for channel in result.channels)
-        return without_file(result).model_copy(update={"channels": channels})
+        return self._without_files(result)
+
+    def _without_files(self, result: RecognitionResult) -> RecognitionResult:
+        """Returns a result whose files are not kept; a warning states which frame scores are thus left out."""
+        warnings = result.warnings
+        if result.frames is not None and result.frames.file is not None:
+            values = {"rows": result.frames.rows, "expected": self.settings.max_json_rows}
+            warnings = by_importance((*warnings, Notice(code="request.frames_left_out", values=values)))
+        channels = result.channels and tuple(without_files(channel) for channel in result.channels)
+        return without_files(result).model_copy(update={"channels": channels, "warnings": warnings})
 
     def _build(
         self,
