@@ -136,7 +136,12 @@ def test_every_operation_with_the_generated_client(client: GeneratedClient) -> N
 
     job = client.call("createJob", body=models.JobUpload(audio=[file(io.BytesIO(WAV), f"{name}.wav") for name in "ab"]))
     assert (isinstance(job.state, models.JobState), job.total) == (True, 2)
-    job = wait_for(lambda: ended if (ended := client.call("readJob", job.id)).done == 2 else None)
+    job = wait_for(lambda: ended if (ended := client.call("readJob", job.id, wait_s=10)).finished else None)
+    assert (job.state, job.done) == (models.JobState.DONE, 2)
+    assert [(entry.path, entry.state) for entry in client.call("listJobRecordings", job.id).items] == [
+        ("a.wav", models.ItemState.DONE),
+        ("b.wav", models.ItemState.DONE),
+    ]
     assert [row.partition(",")[0] for row in client.call("readJobResults", job.id).splitlines()] == [
         "path",
         "a.wav",

@@ -94,8 +94,8 @@ def test_keys_are_bounded_in_number_and_age(tmp_path: Path, monkeypatch: pytest.
     keys = JobKeys(store)
     for number in range(5):
         key = JobKey("anna", f"{number}", "f", float(number), f"job {number}")
-        store.add(key.job, "2026-01-01 00:00:00", "{}", [], key.add)
-    store.add("other", "2026-01-01 00:00:00", "{}", [], JobKey("ben", "0", "f", 4.0, "other").add)
+        store.add(key.job, "2026-01-01 00:00:00", "{}", [], with_job=key.add)
+    store.add("other", "2026-01-01 00:00:00", "{}", [], with_job=JobKey("ben", "0", "f", 4.0, "other").add)
     assert [keys.find("anna", f"{number}", 5.0) is not None for number in range(5)] == [False, False, True, True, True]
     assert keys.find("ben", "0", 5.0) is not None
     assert keys.find("anna", "4", 4.0 + job_keys.KEPT_S + 1) is None
@@ -163,6 +163,8 @@ def test_states_of_a_job(app: RestApp, tmp_path: Path) -> None:
     assert (failed["state"], failed["failed"]) == ("failed", 2)
     mixed = ended(app, add(bad, good))
     assert (mixed["state"], mixed["failed"], mixed["done"]) == ("done", 1, 1)
+    for finished in (failed, mixed):  # a finished job cannot be cancelled any more
+        assert app.client.post(f"{JOBS}/{finished['id']}/cancel").json()["state"] == finished["state"]
     app.model.gate.clear()
     app.model.begun.clear()
     job = add(good, good)

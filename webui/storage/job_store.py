@@ -178,9 +178,9 @@ class JobStore:
             self._db.execute("UPDATE jobs SET cancelled = 0 WHERE id = ?", (job,))
 
     def cancel(self, job: str) -> None:
-        """Cancels a job and its waiting items; finished items keep their results."""
+        """Cancels a job and its waiting items; finished items keep their results, and finished jobs their state."""
         with self._writing(), self._transaction():
-            self._db.execute("UPDATE jobs SET cancelled = 1 WHERE id = ?", (job,))
+            self._db.execute(f"UPDATE jobs SET cancelled = 1 WHERE id = ? AND {UNFINISHED}", (job, *TO_DO))
             self._db.execute(
                 "UPDATE items SET state = ? WHERE job = ? AND state = ?",
                 (ItemState.CANCELLED, job, ItemState.WAITING),
