@@ -115,6 +115,10 @@ class BusyError(RequestError):
     """Too many requests are waiting; the request can be repeated a little later."""
 
 
+class ConflictError(RequestError):
+    """Another request that this one repeats is still being processed; it can be repeated a little later."""
+
+
 class StoppingError(BusyError):
     """The server is shutting down; the request can be repeated after a restart or on another server."""
 

@@ -36,6 +36,7 @@ WARNING_ORDER: Final = (
     "audio.no_speech",
     "request.no_speech",
     "request.no_segments",
+    "request.frames_left_out",
     BUILTIN_USED,
     "audio.incomplete",
     "audio.damaged_parts",

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from webui.texts import text
@@ -80,12 +80,14 @@ class Settings(BaseSettings):
     keep_original: bool = Field(default=True, description=text("settings.keep_original"))
     auto_download: bool = Field(default=True, description=text("settings.auto_download"))
     outputs_dir: Path = Field(default=PROJECT_DIR / "outputs", description=text("settings.outputs_dir"))
+    keep_results: bool = Field(default=True, description=text("settings.keep_results"))
     audio_roots: Annotated[tuple[Path, ...], NoDecode] = Field(default=(), description=text("settings.audio_roots"))
     audio_urls: bool = Field(default=False, description=text("settings.audio_urls"))
     audio_url_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         default=(), description=text("settings.audio_url_networks")
     )
     audio_url_s: float = Field(default=60.0, gt=0, le=WEEK_S, description=text("settings.audio_url_s"))
+    callback_secret: SecretStr | None = Field(default=None, description=text("settings.callback_secret"))
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.api_keys"))
     api_keys_file: Path | None = Field(default=None, description=text("settings.api_keys_file"))
     login: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description=text("settings.login"))

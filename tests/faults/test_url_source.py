@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.audio_hosts import EXAMPLE, AudioHost, audio_host
 from tests.support.certificates import self_signed
-from webui.api import url_source
+from webui.api import guarded_connections
 from webui.api.url_addresses import AddressRule
 from webui.api.url_source import UrlSource, file_name_of
 from webui.errors import AudioFetchError, AudioTooLongError, ForbiddenRequestError, RequestError, SpeechEmotionError
@@ -178,7 +178,7 @@ def test_unknown_and_refused_names_give_the_same_error() -> None:
 def test_the_certificate_must_match_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = self_signed(tmp_path, "audio.example")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    url_source._tls.cache_clear()
+    guarded_connections._tls.cache_clear()
     names = Names(["127.0.0.1"])
     try:
         with audio_host(certificate=certificate) as host:
@@ -189,7 +189,7 @@ def test_the_certificate_must_match_the_name(tmp_path: Path, monkeypatch: pytest
                 fetch(urls, host.url(host="other.example", scheme="https"))
             assert len(host.hosts) == 1
     finally:
-        url_source._tls.cache_clear()
+        guarded_connections._tls.cache_clear()
 
 
 def test_proxies_and_passwords_of_the_environment_are_ignored(

@@ -10,12 +10,15 @@ import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 import soundfile
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 
 from tests.support.server_process import ROOT, RunningServer, running_server
 from tests.support.waiting import wait_until
@@ -88,6 +91,45 @@ def test_segments_and_some_labels(client: httpx.Client) -> None:
     for bad in ({"labels": "joyful"}, {"labels": ""}, {"max_segment_s": "0.1"}):
         status = upload(client, **bad).status_code
         assert status == (200 if bad == {"labels": ""} else 422), bad  # an empty field counts as omitted
+
+
+def files_in(server: RunningServer) -> set[str]:
+    return {str(path.relative_to(server.outputs_dir)) for path in server.outputs_dir.rglob("*")}
+
+
+def test_nothing_of_a_result_is_kept(client: httpx.Client, server: RunningServer) -> None:
+    kept = RecognizedAudio.model_validate(upload(client, inline_embedding="true", granularity="segment").json())
+    assert (kept.kept, bool(kept.id), bool(kept.links)) == (True, True, True)
+    before = files_in(server)
+    answer = upload(client, keep="false", inline_embedding="true", granularity="segment").json()
+    encoded = base64.b64encode(EXAMPLE.read_bytes()).decode()
+    body = {"audio_base64": encoded, "keep": False, "channels": "separate", "granularity": "frame"}
+    frames = client.post("/api/v1/recognize", json=body).json()
+    assert files_in(server) == before
+    assert (answer["kept"], answer["links"], frames["links"]) == (False, {}, {})
+    assert "id" not in answer
+    assert "embedding" not in answer, "it would name a file"
+    unkept = RecognizedAudio.model_validate(answer)
+    assert unkept.embedding_values == pytest.approx(kept.embedding_values)
+    assert (unkept.scores, unkept.segments) == (kept.scores, kept.segments)
+    assert frames["frames"]["rows"] == len(frames["frames"]["scores"]["happy"])
+    assert not [key for key in frames["channels"][0] if "file" in key]
+    problem(upload(client, keep="false", extract_embedding="true"), 422, "api.embedding_not_kept")
+
+
+def test_gradio_client_gets_channels_and_keep(client: httpx.Client, server: RunningServer) -> None:
+    page = Client(server.url, verbose=False, download_files=False)
+    recognize = partial(page.predict, handle_file(EXAMPLE), api_name="/recognize")
+    kept = recognize(channels="separate")
+    assert len(kept["channels"]) == 1
+    assert client.get(kept["links"]["result.json"]).json()["channels"] == kept["channels"]
+    assert client.delete(f"/api/v1/results/{kept['id']}").status_code == 204
+    before = files_in(server)
+    unkept = recognize(keep=False)
+    assert files_in(server) == before
+    assert (unkept["kept"], unkept["links"], unkept["scores"]) == (False, {}, kept["scores"])
+    with pytest.raises(AppError, match="Invalid channels both"):
+        recognize(channels="both")
 
 
 def test_an_upload_and_the_files_of_its_result(client: httpx.Client, server: RunningServer) -> None:

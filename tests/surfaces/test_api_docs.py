@@ -36,7 +36,9 @@ WAV = (ROOT / "examples" / "example_synthetic.wav").read_bytes()
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("docs")
-    with running_server(folder / "outputs", models_dir=folder / "models") as started:
+    (secret,) = re.findall(r'SECRET = "(\S+)"', TEXT)
+    callbacks = {"audio_urls": True, "audio_url_networks": "127.0.0.1/32", "callback_secret": secret}
+    with running_server(folder / "outputs", models_dir=folder / "models", **callbacks) as started:
         yield started
 
 
@@ -136,7 +138,12 @@ def test_every_operation_with_the_generated_client(client: GeneratedClient) -> N
     uploads = [file(io.BytesIO(WAV), f"{name}.wav") for name in "ab"]
     job = client.call("createJob", body=models.JobUpload(audio=uploads, extract_embedding=True))
     assert (isinstance(job.state, models.JobState), job.total) == (True, 2)
-    job = wait_for(lambda: ended if (ended := client.call("readJob", job.id)).done == 2 else None)
+    job = wait_for(lambda: ended if (ended := client.call("readJob", job.id, wait_s=10)).finished else None)
+    assert (job.state, job.done) == (models.JobState.DONE, 2)
+    assert [(entry.path, entry.state) for entry in client.call("listJobRecordings", job.id).items] == [
+        ("a.wav", models.ItemState.DONE),
+        ("b.wav", models.ItemState.DONE),
+    ]
     assert [row.partition(",")[0] for row in client.call("readJobResults", job.id).splitlines()] == [
         "path",
         "a.wav",

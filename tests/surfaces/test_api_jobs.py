@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,22 @@ def refusal_of(client: httpx.Client, body: dict[str, object]) -> httpx.Response 
     return response if response.status_code == 429 else None
 
 
+def assert_waiting_ends_at_sigterm(server: RunningServer, client: httpx.Client, body: dict[str, object]) -> None:
+    """Stops the server while a request waits for a job; the request is answered first."""
+    job = wait_for(lambda: made.json()["id"] if (made := client.post(JOBS, json=body)).status_code == 202 else None)
+
+    def waited() -> httpx.Response | None:
+        answer = client.get(f"{JOBS}/{job}", params={"wait_s": 60})
+        return answer if answer.status_code != 429 else None  # a probe was waiting
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wait_for, waited)
+        wait_until(lambda: client.get(f"{JOBS}/{job}", params={"wait_s": 0.001}).status_code == 429)
+        server.process.send_signal(signal.SIGTERM)
+        assert waiting.result().json()["state"] == "running"
+    assert server.process.wait(120) == 0
+
+
 def test_limits_of_jobs_in_total_and_per_client(tmp_path: Path, recordings: Path) -> None:
     keys = [new_key(), new_key()]
     settings = {
@@ -286,4 +303,5 @@ def test_limits_of_jobs_in_total_and_per_client(tmp_path: Path, recordings: Path
             refused = wait_for(attempt)
             assert refused.json()["code"] == "request.too_many"
             assert second.post(JOBS, json=short).status_code in {202, 503}
+        assert_waiting_ends_at_sigterm(server, second, body)
         assert "Traceback" not in server.errors.read_text()

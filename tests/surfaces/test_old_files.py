@@ -73,7 +73,10 @@ def test_old_results_are_listed_and_served(server: RunningServer) -> None:
 def test_an_old_job_is_resumed(server: RunningServer) -> None:
     wait_until(lambda: httpx.get(f"{server.url}/api/v1/jobs/{JOB}").json()["state"] == "done")
     document = httpx.get(f"{server.url}/api/v1/jobs/{JOB}").json()
-    assert (document["done"], document["failed"]) == (6, 1)
+    assert (document["done"], document["failed"], document["finished"]) == (6, 1, True)
+    assert "callback" not in document
+    recordings = httpx.get(f"{server.url}/api/v1/jobs/{JOB}/recordings").json()["items"]
+    assert [entry["id"] for entry in recordings] == [f"{JOB}.{number}" for number in range(7)]
     table = httpx.get(f"{server.url}/api/v1/jobs/{JOB}/results?format=csv").content.decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(table)))
     assert [row["path"] for row in rows] == ["missing.wav", *(f"clip_{number}.wav" for number in range(6))]

@@ -75,7 +75,12 @@ def test_the_api_and_its_description(published: str) -> None:
 
 def test_gradio_client(published: str) -> None:
     client = Client(f"{published}/", headers={"X-API-Key": KEY}, verbose=False)
-    assert client.predict(handle_file(EXAMPLE), api_name="/recognize")["source"]["file_name"] == EXAMPLE.name
+    answer = client.predict(handle_file(EXAMPLE), api_name="/recognize")
+    assert answer["source"]["file_name"] == EXAMPLE.name
+    link = answer["links"]["result.json"]
+    assert link == f"/emotion/api/v1/results/{answer['id']}/result.json"
+    stored = httpx.get(published.removesuffix("/emotion") + link, headers={"X-API-Key": KEY})
+    assert stored.json()["scores"] == answer["scores"]
 
 
 def test_the_prefix_without_a_slash_leads_to_the_page(published: str) -> None:

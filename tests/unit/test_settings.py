@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from webui.cli.options import load_settings
 from webui.errors import RequestError
@@ -42,10 +42,12 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
         "keep_original": False,
         "auto_download": False,
         "outputs_dir": tmp_path,
+        "keep_results": False,
         "audio_roots": (tmp_path, tmp_path.parent),
         "audio_urls": True,
         "audio_url_networks": (IPv4Network("10.0.0.0/8"), IPv6Network("fd00::/8")),
         "audio_url_s": 5.0,
+        "callback_secret": SecretStr("c2VjcmV0"),
         "api_keys": ("a", "b"),
         "api_keys_file": tmp_path,
         "login": ("anna:a", "ben:b"),
@@ -81,8 +83,11 @@ def test_every_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatc
     for name, value in values.items():
         separator = os.pathsep if name == "audio_roots" else ","
         value_text = separator.join(map(str, value)) if isinstance(value, tuple) else str(value)
+        if isinstance(value, SecretStr):
+            value_text = value.get_secret_value()
         monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", value_text)
     assert Settings().model_dump() == values
+    assert "c2VjcmV0" not in f"{Settings()!r} {Settings().callback_secret}"
 
 
 def test_other_variables_with_the_prefix_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,4 +2,6 @@
 
 from typing import Final
 
-PREFIX: Final = "/api/v1"
+from webui.http.result_links import API_PREFIX
+
+PREFIX: Final = API_PREFIX

@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from pydantic import AwareDatetime, Field
 
-from webui.results import Document, RecognitionResult, fields_of
+from webui.results import Document, Notice, RecognitionResult, fields_of
 from webui.service.recognition.effect import check_effect
 from webui.service.recognition.options import RecognizeOptions
+from webui.storage.job_callbacks import CallbackState
+from webui.storage.job_records import ItemState, JobState
 
 
 class RecognizeRequest(RecognizeOptions):
@@ -30,6 +32,12 @@ class RecognizeRequest(RecognizeOptions):
     file_name: str | None = Field(default=None, max_length=255, description="Name of the audio in the result.")
     inline_embedding: bool = Field(
         default=False, description="Whether the response also contains the embedding; not for granularity `frame`."
+    )
+
+    keep: bool | None = Field(
+        default=None,
+        description="Whether the server keeps the recording and the result, until they are deleted; by default its "
+        "setting SPEECH_EMOTION_KEEP_RESULTS. Otherwise it only returns the result.",
     )
 
     def options(self) -> RecognizeOptions:
@@ -58,6 +66,13 @@ class JobRequest(RecognizeOptions):
         default=None, max_length=10_000, description="Addresses of audio files, if the server's settings allow them."
     )
 
+    callback_url: str | None = Field(
+        default=None,
+        max_length=4096,
+        description="An http or https address that gets the job's document in a signed POST when the job has finished; "
+        "only on servers that have SPEECH_EMOTION_AUDIO_URLS and SPEECH_EMOTION_CALLBACK_SECRET set.",
+    )
+
     def options(self) -> RecognizeOptions:
         """Returns the options of every recording.
 
@@ -68,20 +83,11 @@ class JobRequest(RecognizeOptions):
         return RecognizeOptions(**fields_of(self, RecognizeOptions))
 
 
-class JobState(StrEnum):
-    """State of a job."""
-
-    RUNNING = "running"
-    STOPPING = "stopping"
-    CANCELLED = "cancelled"
-    DONE = "done"
-
-
 _DEPRECATED: Final[dict[str, Any]] = {"deprecated": True}
 
 
 class Page(Document):
-    """A part of a list, newest first; `items` are its entries."""
+    """A part of a list; `items` are its entries."""
 
     total: int = Field(description="Number of entries of the whole list.")
     offset: int = Field(description="Number of entries before the first of `items`.")
@@ -91,9 +97,37 @@ class Page(Document):
 class FailedItem(Document):
     """A recording of a job that could not be recognized."""
 
+    id: str = Field(description="Id of the recording.")
     path: str = Field(description="The path, URL or file name as it was given.")
     code: str
     message: str
+
+
+class JobRecording(Document):
+    """One recording of a job."""
+
+    id: str = Field(description="Id of the recording: the id of the job, a dot, and `number`.")
+    number: int = Field(description="Place of the recording in the request, from 0.")
+    path: str = Field(description="The path, URL or file name as it was given.")
+    state: ItemState = Field(description="waiting, then running, then done, failed or cancelled.")
+    error: Notice | None = Field(default=None, description="Why the recording failed.")
+
+
+class JobRecordingPage(Page):
+    """Recordings of a job, in the order of the request."""
+
+    items: tuple[JobRecording, ...]
+
+
+class CallbackDocument(Document):
+    """The call to a job's `callback_url`."""
+
+    host: str = Field(description="Scheme, host and port of the address; the rest may be secret.")
+    state: CallbackState = Field(
+        description="waiting for the end of the job or for the next attempt, delivered, or failed for good."
+    )
+    attempts: int = Field(description="Number of calls so far.")
+    error: Notice | None = Field(default=None, description="Why the last call failed.")
 
 
 class JobDocument(Document):
@@ -104,7 +138,11 @@ class JobDocument(Document):
     created_utc: AwareDatetime | None = Field(
         default=None, description="The same time in UTC (ISO 8601); absent for jobs of earlier versions."
     )
-    state: JobState
+    state: JobState = Field(
+        description="running; stopping (cancelled, while the last recordings end); then, for good: done (at least one "
+        "recording was recognized), failed (none was) or cancelled."
+    )
+    finished: bool = Field(description="Whether the state is done, failed or cancelled.")
     total: int
     waiting: int
     running: int
@@ -114,6 +152,7 @@ class JobDocument(Document):
     notice: str | None = Field(
         default=None, description="Why the job is paused: the caller has used up the audio allowed per hour."
     )
+    callback: CallbackDocument | None = Field(default=None, description="Only with `callback_url`.")
     failures: tuple[FailedItem, ...] = Field(description="Failed recordings, at most 100; the results list them all.")
     links: dict[str, str] = Field(description="URLs of the results, by format, and of the embeddings.")
 
@@ -130,8 +169,11 @@ class JobPage(Page):
 class RecognizedAudio(RecognitionResult):
     """The content of `result.json`, links to the files, and the embedding if it was requested."""
 
-    id: str = Field(description="Id of the result, for /api/v1/results/{id}.")
-    links: dict[str, str] = Field(description="URL of each file, by its name.")
+    id: str | None = Field(
+        default=None, description="Id of the result, for /api/v1/results/{id}; absent if it was not kept."
+    )
+    kept: bool = Field(description="Whether the recording and the result were kept on the server.")
+    links: dict[str, str] = Field(description="URL of each file, by its name; empty if the result was not kept.")
     embedding_values: tuple[float, ...] | None = Field(default=None, description="Only with inline_embedding.")
 
 

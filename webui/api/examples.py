@@ -43,6 +43,7 @@ RECOGNIZED: Final[dict[str, Any]] = {
     "embedding": {"file": "embedding.npy", "shape": [1024]},
     "warnings": [],
     "id": _RESULT,
+    "kept": True,
     "links": {"result.json": f"/api/v1/results/{_RESULT}/result.json"},
 }
 JOB: Final[dict[str, Any]] = {
@@ -50,6 +51,7 @@ JOB: Final[dict[str, Any]] = {
     "created": "2026-01-01 12:00:00",
     "created_utc": "2026-01-01T11:00:00Z",
     "state": "running",
+    "finished": False,
     "total": 3,
     "waiting": 1,
     "running": 1,

@@ -2,23 +2,29 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Annotated, Final
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 from starlette.datastructures import FormData, UploadFile
 
 from webui.api import PREFIX
-from webui.api.documents import JobDocument, JobPage, JobRequest
+from webui.api.callbacks import CallbackSender
+from webui.api.documents import JobDocument, JobPage, JobRecordingPage, JobRequest
 from webui.api.examples import JOB, example_response
-from webui.api.job_documents import granularity_of, has_embeddings, job_document
+from webui.api.idempotency import PARAMETER, REPLAYED, KeysUnderWay, check_fingerprint, fingerprint_of, key_in
+from webui.api.job_documents import granularity_of, has_embeddings, job_document, job_recording
+from webui.api.job_waiting import MAX_WAIT_S, JobWaiters
 from webui.api.request_data import AUDIO_FIELD, COPY_BYTES, check_query, form_fields, parse_body, read_form
 from webui.api.request_schemas import JOB_BODY
 from webui.api.results import MAX_OFFSET, MAX_PAGE
@@ -27,6 +33,7 @@ from webui.api.url_source import UrlSource
 from webui.errors import BusyError, OutputError, RequestError, RunNotFoundError
 from webui.http.access import caller_name
 from webui.http.file_names import plain_name
+from webui.http.forwarded import PUBLISHED_AT
 from webui.http.media_types import FORM, JSON, media_type_of
 from webui.http.problems import responses
 from webui.service import RecognitionService
@@ -34,8 +41,10 @@ from webui.service.jobs.embeddings import ArrayFormat, write_embeddings
 from webui.service.jobs.frame_tables import layout_of
 from webui.service.jobs.runner import JobRunner
 from webui.service.jobs.tables import TableFormat, formats_for, write_table
+from webui.storage.job_callbacks import Callback, CallbackStore
 from webui.storage.job_extras import JobExtras, extras_in
-from webui.storage.job_store import ItemState, JobRecord, JobStore
+from webui.storage.job_keys import JobKey, JobKeys
+from webui.storage.job_store import ItemState, JobRecord, JobStore, WithJob
 
 FOLDER: Final = ".jobs"  # in the outputs folder
 STORE: Final = "jobs.sqlite"
@@ -54,6 +63,7 @@ _TABLES: Final = {
 ARRAY_MEDIA_TYPE: Final = "application/octet-stream"
 TEMPORARY: Final = "speech-emotion-job-"  # folders of files that are being sent
 STOP_S: Final = 10.0
+CALLBACKS_STOP_S: Final = 1.0
 RETRY_JOB_S: Final = 60  # Retry-After when there are too many unfinished jobs
 Files = list[tuple[str, str]]  # name, and path or URL
 
@@ -69,8 +79,11 @@ class JobsApi:
         self._service = service
         self._settings = service.settings
         self._urls = UrlSource(service.settings)
+        self._waiters = JobWaiters(service.scheduler.drain, max_per_caller=service.settings.max_per_client)
+        self._callbacks = CallbackSender(service.settings, self._callback_body)
+        self._keys_under_way = KeysUnderWay()
         self._folder = service.settings.outputs_dir / FOLDER
-        self._runner: JobRunner | None = None
+        self._opened_jobs: _OpenedJobs | None = None
         self._open_error: OutputError | None = None
         self.router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"], dependencies=[Depends(check_query)])
         self._add_routes()
@@ -79,6 +92,7 @@ class JobsApi:
         """Opens the database of jobs and continues unfinished jobs; a failure to open it is reported by the routes."""
         try:
             store = JobStore(self._folder / STORE)
+            callbacks, keys = CallbackStore(store), JobKeys(store)
         except OutputError as err:
             self._open_error = err
             return
@@ -88,20 +102,23 @@ class JobsApi:
         for job, path in extras_in(store.path).items():
             if store.options(job) is None:  # its job was deleted
                 JobExtras(path).delete()
-        self._runner = JobRunner(self._service, store, self._opened, self._remove_uploads)
-        self._runner.start()
+        runner = JobRunner(self._service, store, self._opened, self._ended)
+        self._opened_jobs = _OpenedJobs(runner, callbacks, keys)
+        runner.start()
+        self._callbacks.start(callbacks)
 
     def stop(self) -> None:
         """Stops the runner; unfinished jobs continue at the next start."""
-        if self._runner is not None:
-            self._runner.stop(STOP_S)
-            self._runner.store.close()
+        if self._opened_jobs is not None:
+            self._callbacks.stop(CALLBACKS_STOP_S)
+            self._opened_jobs.runner.stop(STOP_S)
+            self._opened_jobs.runner.store.close()
 
     def deletable_files(self) -> list[Path]:
         """Returns the files of ended jobs that may be deleted if the results take too much space."""
-        if self._runner is None:
+        if self._opened_jobs is None:
             return []
-        store = self._runner.store
+        store = self._opened_jobs.runner.store
         return [path for job, path in extras_in(store.path).items() if not store.unfinished(job)]
 
     def _add_routes(self) -> None:
@@ -109,8 +126,8 @@ class JobsApi:
         add(
             "", self.create, methods=["POST"], operation_id="createJob", status_code=202, response_model=JobDocument,
             summary="Recognize many recordings in the background",
-            responses=example_response(202, JOB) | responses(401, 403, 408, 413, 422, 429, 503, 507),
-            openapi_extra={"requestBody": JOB_BODY},
+            responses=example_response(202, JOB) | responses(401, 403, 408, 409, 413, 422, 429, 503, 507),
+            openapi_extra={"requestBody": JOB_BODY, "parameters": [PARAMETER]},
         )  # fmt: skip
         add(
             "", self.list_jobs, operation_id="listJobs", response_model=JobPage, summary="List jobs, newest first",
@@ -118,7 +135,13 @@ class JobsApi:
         )  # fmt: skip
         add(
             "/{job_id}", self.read, operation_id="readJob", response_model=JobDocument,
-            summary="Read the state of a job", responses=example_response(200, JOB) | responses(401, 404, 422, 507),
+            summary="Read the state of a job, or wait for its end",
+            responses=example_response(200, JOB) | responses(401, 404, 422, 429, 507),
+        )  # fmt: skip
+        add(
+            "/{job_id}/recordings", self.recordings, operation_id="listJobRecordings", response_model=JobRecordingPage,
+            summary="List the recordings of a job, in the order of the request",
+            responses=responses(401, 404, 422, 507),
         )  # fmt: skip
         add(
             "/{job_id}/results", self.results, operation_id="readJobResults", summary="Fetch the results so far",
@@ -141,43 +164,49 @@ class JobsApi:
             summary="Cancel and delete a job", responses=responses(401, 403, 404, 422, 507), response_model=None,
         )  # fmt: skip
 
-    async def create(self, request: Request) -> JobDocument:
+    async def create(self, request: Request, response: Response) -> JobDocument:
         """Accepts many uploads (`multipart/form-data`, fields `audio`), or JSON with `audio_paths` or `audio_urls`."""
-        with self._service.scheduler.caller(caller_name(request)):
-            runner = self._running()
-            await run_in_threadpool(self._check_room, runner)  # refuses the request before its body is read
-            return await self._read_and_submit(request, runner)
+        caller, key = caller_name(request), key_in(request)
+        with self._service.scheduler.caller(caller), self._keys_under_way.held(caller, key):
+            new = _NewJob(uuid4().hex, caller, key)
+            if key is None or await run_in_threadpool(self._earlier, new) is None:
+                await run_in_threadpool(self._check_room)  # refuses the request before its body is read
+            document = await self._read_and_submit(request, new)
+            if document.id != new.id:
+                response.headers.update(REPLAYED)
+            return document
 
-    def _check_room(self, runner: JobRunner) -> None:
+    def _earlier(self, new: "_NewJob") -> JobKey | None:
+        """Returns the key of a request that this one may repeat."""
+        return self._running().keys.find(new.caller, new.key, time.time()) if new.key is not None else None
+
+    def _check_room(self) -> None:
         """Refuses a new job while there are too many unfinished ones."""
-        found, expected = runner.store.under_way(), self._settings.max_jobs
+        found, expected = self._running().runner.store.under_way(), self._settings.max_jobs
         if found >= expected:
             raise BusyError("request.too_many_jobs", found=found, expected=expected, retry_s=RETRY_JOB_S)
 
-    async def _read_and_submit(self, request: Request, runner: JobRunner) -> JobDocument:
+    async def _read_and_submit(self, request: Request, new: "_NewJob") -> JobDocument:
         kind = media_type_of(request, JSON, FORM)
-        job, caller = uuid4().hex, caller_name(request)
         if kind == JSON:
             given = await request.body()
-            return await run_in_threadpool(self._parse_and_submit, runner, job, given, caller)
+            return await run_in_threadpool(self._parse_and_submit, new, given)
         async with read_form(request, max_files=MAX_FILES, max_fields=32) as form:
             body = parse_body(JobRequest, form_fields(JobRequest, form))
-            return await run_in_threadpool(self._save_and_submit, runner, job, form, body, caller)
+            return await run_in_threadpool(self._save_and_submit, new, form, body)
 
-    def _parse_and_submit(self, runner: JobRunner, job: str, given: bytes, caller: str) -> JobDocument:
+    def _parse_and_submit(self, new: "_NewJob", given: bytes) -> JobDocument:
         body = parse_body(JobRequest, given)
-        return self._submit(runner, job, self._named(body), body, caller)
+        return self._submit(new, body, (), lambda: self._named(body))
 
-    def _save_and_submit(
-        self, runner: JobRunner, job: str, form: FormData, body: JobRequest, caller: str
-    ) -> JobDocument:
+    def _save_and_submit(self, new: "_NewJob", form: FormData, body: JobRequest) -> JobDocument:
         uploads = [upload for upload in form.getlist(AUDIO_FIELD) if isinstance(upload, UploadFile)]
         if not uploads or body.audio_paths or body.audio_urls:
             raise RequestError("api.job_sources", found=len(uploads))
         try:
-            return self._submit(runner, job, self._saved(job, uploads), body, caller)
+            return self._submit(new, body, uploads, lambda: self._saved(new.id, uploads))
         except BaseException:
-            shutil.rmtree(self._folder / job, ignore_errors=True)
+            shutil.rmtree(self._folder / new.id, ignore_errors=True)
             raise
 
     def _saved(self, job: str, uploads: Iterable[UploadFile]) -> Files:
@@ -204,10 +233,30 @@ class JobsApi:
         roots = self._settings.audio_roots
         return [(path, str(allowed_path(path, roots))) for path in body.audio_paths or ()]
 
-    def _submit(self, runner: JobRunner, job: str, files: Files, body: JobRequest, caller: str) -> JobDocument:
-        self._check_room(runner)  # other requests may have added jobs in the meantime
-        charged = caller if self._settings.max_audio_s_per_hour else None
-        return _document(runner, runner.submit(files, body.options(), job=job, caller=charged))
+    def _submit(
+        self, new: "_NewJob", body: JobRequest, uploads: Sequence[UploadFile], files: Callable[[], Files]
+    ) -> JobDocument:
+        """Adds a job, or returns the one that an earlier request with the same key has added."""
+        opened = self._running()
+        with_job: list[WithJob] = []
+        if new.key is not None:
+            fingerprint = fingerprint_of("jobs", body, uploads)
+            earlier = self._earlier(new)
+            if earlier is not None:
+                check_fingerprint(earlier.fingerprint, fingerprint)
+                return self._document(opened, _found(opened, earlier.job))
+            with_job.append(JobKey(new.caller, new.key, fingerprint, time.time(), new.id).add)
+        self._check_room()  # other requests may have added jobs in the meantime
+        if body.model is not None:
+            self._service.models.check_named(body.model, body.precision)
+        if body.callback_url is not None:
+            self._callbacks.check(body.callback_url)
+            with_job.append(Callback(new.id, body.callback_url, PUBLISHED_AT.get()).add)
+        charged = new.caller if self._settings.max_audio_s_per_hour else None
+        record = opened.runner.submit(
+            files(), body.options(), job=new.id, caller=charged, with_job=lambda database: _each(with_job, database)
+        )
+        return self._document(opened, record)
 
     def _opened(self, source: str, on_block: Callable[[], None]) -> AbstractContextManager[Path]:
         if source.startswith(("http://", "https://")):
@@ -220,15 +269,35 @@ class JobsApi:
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> JobPage:
         """Lists jobs, newest first."""
-        runner = self._running()
-        records, total = runner.store.jobs(offset=offset, limit=limit)
-        items = tuple(_document(runner, record) for record in records)
+        opened = self._running()
+        records, total = opened.runner.store.jobs(offset=offset, limit=limit)
+        items = tuple(self._document(opened, record) for record in records)
         return JobPage(items=items, jobs=items, total=total, offset=offset, limit=limit)
 
-    def read(self, job_id: str) -> JobDocument:
-        """Returns the progress of a job, and the recordings that failed."""
-        runner = self._running()
-        return _document(runner, _found(runner, job_id))
+    async def read(
+        self, job_id: str, request: Request, wait_s: Annotated[float, Query(ge=0, le=MAX_WAIT_S)] = 0.0
+    ) -> JobDocument:
+        """Returns the progress of a job, and the recordings that failed; with `wait_s` once it has finished.
+
+        If it has not finished after `wait_s` seconds, or the server is about to stop, the job is returned as it is.
+        """
+        opened = self._running()
+        if wait_s > 0:
+            caller = caller_name(request)
+            await self._waiters.wait(job_id, lambda: _found(opened, job_id).ended, caller=caller, wait_s=wait_s)
+        return await run_in_threadpool(lambda: self._document(opened, _found(opened, job_id)))
+
+    def recordings(
+        self,
+        job_id: str,
+        offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+    ) -> JobRecordingPage:
+        """Lists the recordings of a job with their ids and states, in the order of the request."""
+        opened = self._running()
+        record = _found(opened, job_id)
+        items = opened.runner.store.page(record.id, offset=offset, limit=limit)
+        return JobRecordingPage(items=tuple(map(job_recording, items)), total=record.total, offset=offset, limit=limit)
 
     def results(
         self,
@@ -243,18 +312,19 @@ class JobsApi:
 
         With granularity `frame`, CSV and Parquet have one row per row of frame scores.
         """
-        runner = self._running()
-        record = _found(runner, job_id)
+        opened = self._running()
+        record = _found(opened, job_id)
         found = granularity_of(record)
         if format not in formats_for(found):
             raise RequestError("api.needs_jsonl", found=found.value, format=format.value)
         if bom is not None and format is not TableFormat.CSV:
             raise RequestError("api.only_with_csv", found="bom", format=format.value)
-        layout = layout_of(found, JobExtras.of(runner.store.path, record.id))
+        store = opened.runner.store
+        layout = layout_of(found, JobExtras.of(store.path, record.id))
         return self._written_file(
             f"job_{record.id}.{format.value}",
             MEDIA_TYPES[format],
-            lambda path: write_table(runner.store.items(record.id), path, format, layout, bom=bool(bom)),
+            lambda path: write_table(store.items(record.id), path, format, layout, bom=bool(bom), with_ids=True),
         )
 
     def embedding(self, job_id: str) -> FileResponse:
@@ -263,9 +333,9 @@ class JobsApi:
         Recordings that failed or are not finished have no row. The members of the file are not compressed: unpacked,
         they can be memory-mapped.
         """
-        runner = self._running()
-        record = _found(runner, job_id)
-        extras = JobExtras.of(runner.store.path, record.id)
+        opened = self._running()
+        record, store = _found(opened, job_id), opened.runner.store
+        extras = JobExtras.of(store.path, record.id)
         if not has_embeddings(record):
             raise RunNotFoundError("api.no_embeddings")
         if record.counts[ItemState.DONE] and not extras.path.exists():
@@ -273,7 +343,7 @@ class JobsApi:
         return self._written_file(
             f"job_{record.id}.{ArrayFormat.NPZ.value}",
             ARRAY_MEDIA_TYPE,
-            lambda draft: write_embeddings(runner.store.items(record.id), extras, draft, ArrayFormat.NPZ),
+            lambda draft: write_embeddings(store.items(record.id), extras, draft, ArrayFormat.NPZ),
             self._folder,
         )
 
@@ -292,37 +362,77 @@ class JobsApi:
 
     def cancel(self, job_id: str) -> JobDocument:
         """Cancels a job."""
-        runner = self._running()
-        record = _found(runner, job_id)
-        runner.cancel(record.id)
-        return _document(runner, _found(runner, job_id))
+        opened = self._running()
+        record = _found(opened, job_id)
+        opened.runner.cancel(record.id)
+        return self._document(opened, _found(opened, job_id))
 
     def delete(self, job_id: str) -> None:
         """Cancels a job and deletes its results and uploads."""
-        runner = self._running()
-        record = _found(runner, job_id)
-        runner.delete(record.id)
+        opened = self._running()
+        record = _found(opened, job_id)
+        opened.runner.delete(record.id)
         self._remove_uploads(record.id)
+        self._waiters.wake(record.id)
+
+    def _ended(self, job: str) -> None:
+        """Cleans up after a job that has finished, and lets everything know that waits for it."""
+        self._remove_uploads(job)
+        self._waiters.wake(job)
+        self._callbacks.wake()
+
+    def _callback_body(self, callback: Callback) -> bytes | None:
+        """Returns the document of a finished job, with links as they were when the job was created."""
+        opened = self._running()
+        record = opened.runner.store.job(callback.job)
+        if record is None:
+            return None
+        PUBLISHED_AT.set(callback.published_at)
+        document = job_document(opened.runner, record, f"{PREFIX}/jobs/{record.id}")
+        return document.model_dump_json(exclude_none=True).encode()
+
+    def _document(self, opened: "_OpenedJobs", record: JobRecord) -> JobDocument:
+        address = f"{PREFIX}/jobs/{record.id}"
+        return job_document(opened.runner, record, address, opened.callbacks.of(record.id))
 
     def _remove_uploads(self, job: str) -> None:
         shutil.rmtree(self._folder / job, ignore_errors=True)
 
-    def _running(self) -> JobRunner:
-        if self._runner is None:
+    def _running(self) -> "_OpenedJobs":
+        if self._opened_jobs is None:
             raise (
                 self._open_error
                 if self._open_error is not None
                 else OutputError("storage.jobs_not_written", file=STORE, reason="not open")
             )
-        return self._runner
+        return self._opened_jobs
 
 
-def _found(runner: JobRunner, job_id: str) -> JobRecord:
-    record = runner.store.job(job_id)
+@dataclass(frozen=True, slots=True)
+class _OpenedJobs:
+    """The runner with its open database, and the other tables in it."""
+
+    runner: JobRunner
+    callbacks: CallbackStore
+    keys: JobKeys
+
+
+@dataclass(frozen=True, slots=True)
+class _NewJob:
+    """A job that is being created: its id, its caller, and the idempotency key of the request."""
+
+    id: str
+    caller: str
+    key: str | None
+
+
+def _each(functions: Iterable[WithJob], database: Connection) -> None:
+    for function in functions:
+        function(database)
+
+
+def _found(opened: _OpenedJobs, job_id: str) -> JobRecord:
+    record = opened.runner.store.job(job_id)
     if record is None:
         raise RunNotFoundError("api.no_job", found=job_id[:80])
     return record
-
-
-def _document(runner: JobRunner, record: JobRecord) -> JobDocument:
-    return job_document(runner, record, f"{PREFIX}/jobs/{record.id}")

@@ -15,6 +15,7 @@ from webui.errors import RunNotFoundError
 from webui.http.forwarded import PUBLISHED_AT
 from webui.http.opened_file import OpenedFileResponse
 from webui.http.problems import responses
+from webui.http.result_links import ResultLinks
 from webui.results import RecognitionResult, fields_of
 from webui.storage import RESULT_FILE
 from webui.storage.run_ids import RunIds
@@ -35,6 +36,7 @@ class ResultsApi:
 
     def __init__(self, ids: RunIds) -> None:
         self._ids = ids
+        self._addresses = ResultLinks(ids)
         self.router = APIRouter()
         self._add_routes()
 
@@ -73,7 +75,11 @@ class ResultsApi:
         """
         links = self._links(folder, files)
         return RecognizedAudio(
-            **fields_of(result, RecognitionResult), id=self._ids.id_of(folder), links=links, embedding_values=values
+            **fields_of(result, RecognitionResult),
+            id=self._ids.id_of(folder),
+            kept=True,
+            links=links,
+            embedding_values=values,
         )
 
     def list_results(
@@ -112,8 +118,7 @@ class ResultsApi:
         raise RunNotFoundError("api.no_file", found=file_name[:80], expected=", ".join(files))
 
     def _links(self, folder: Path, files: Iterable[str]) -> dict[str, str]:
-        address = f"{PUBLISHED_AT.get()}{PREFIX}/results/{self._ids.id_of(folder)}"
-        return {name: f"{address}/{name}" for name in files}
+        return self._addresses.of(folder, files, published_at=PUBLISHED_AT.get())
 
     def _listed(self, folder: Path) -> ListedResult | None:
         try:

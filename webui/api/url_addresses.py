@@ -39,6 +39,15 @@ class AddressRule:
         return is_public(address)
 
 
+def is_address(host: str) -> bool:
+    """Returns whether a host is an address in the usual notation, and not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_public(address: Address) -> bool:
     """Returns whether an address is a unicast address of the public internet."""
     if isinstance(address, ipaddress.IPv6Address):

@@ -69,6 +69,11 @@ class ModelRegistry:
         family = self._family_of(name)
         return family is not None and family.can_answer(name, self._settings)
 
+    def absent(self, name: str) -> ModelNotFoundError:
+        """Returns the error for a model whose weights are not on this machine."""
+        family = self._family_of(name)
+        return family.absent(name, self._settings) if family is not None else _unknown(name, self.names())
+
     def file_states(self, name: str) -> FileStates:
         """Returns the state of all files in the folders searched for a model's weights; equal until a file changes."""
         family = self._family_of(name)

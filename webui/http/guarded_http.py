@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 from webui.errors import SpeechEmotionError
 from webui.http.connections import Connection, Connections
 from webui.http.problems import language_of, problem_of, problem_response
+from webui.http.request_ids import RequestIds
 
 HEAD_S: Final = 15.0  # from the start of the connection, or the last response, to the end of a request's head
 LINGER_S: Final = 60.0  # for a client to read the rest of a response
@@ -130,7 +131,7 @@ class HttpConnection(H11Protocol):
         if error is None:
             await self._guarded(scope, receive, send)
         else:
-            await _refusal(error, scope)(scope, receive, send)
+            await RequestIds(_refusal(error, scope))(scope, receive, send)
 
     def _update_state(self) -> None:
         """Updates what the connection waits for, and the deadline."""

@@ -18,6 +18,7 @@ from webui.errors import (
     AudioTooLongError,
     AudioTooShortError,
     BusyError,
+    ConflictError,
     EventTooLargeError,
     ForbiddenPathError,
     ForbiddenRequestError,
@@ -63,6 +64,7 @@ STATUS_OF_ERROR: Final[tuple[tuple[type[SpeechEmotionError], HTTPStatus], ...]] 
     (UploadTimeError, HTTPStatus.REQUEST_TIMEOUT),
     (TimeLimitError, HTTPStatus.GATEWAY_TIMEOUT),
     (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ConflictError, HTTPStatus.CONFLICT),
     (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),
 )
@@ -122,7 +124,7 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, SpeechEmotionError):
         problem = problem_of(error, language)
-        if problem.status in WITH_RETRY_AFTER and not _is_lasting(error):
+        if "retry_s" in error.values or (problem.status in WITH_RETRY_AFTER and not _is_lasting(error)):
             headers["Retry-After"] = str(error.values.get("retry_s", RETRY_AFTER_S))
         elif problem.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"

@@ -39,6 +39,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     from webui.http.access import Access
     from webui.http.forwarded import ForwardedRequests
     from webui.http.login import LoginPage
+    from webui.http.request_ids import RequestIds
     from webui.http.security_headers import SecurityHeaders
 
     cache_dir = _cache_dir()  # sets a variable that Gradio reads on import
@@ -61,7 +62,7 @@ def create_app(settings: Settings, service: RecognitionService | None = None) ->
     # Not by `add_middleware`: Starlette answers unexpected errors outside of the middleware that is added there.
     secured = SecurityHeaders(app.build_middleware_stack(), frame_ancestors=settings.frame_ancestors)
     trusted = addresses_of(settings.trusted_proxies)
-    app.middleware_stack = ForwardedRequests(secured, base_path=settings.base_path, trusted=trusted)
+    app.middleware_stack = RequestIds(ForwardedRequests(secured, base_path=settings.base_path, trusted=trusted))
     return app
 
 
@@ -87,8 +88,15 @@ def _add_middleware(app: "FastAPI", settings: Settings, access: "Access", servic
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=("GET", "POST", "DELETE"),
-        allow_headers=("Authorization", "X-API-Key", "Content-Type", "Accept-Language"),
-        expose_headers=("Retry-After",),
+        allow_headers=(
+            "Authorization",
+            "X-API-Key",
+            "Content-Type",
+            "Accept-Language",
+            "Idempotency-Key",
+            "X-Request-ID",
+        ),
+        expose_headers=("Retry-After", "X-Request-ID", "Idempotent-Replayed"),
     )
     app.state.metrics = service.metrics
     app.add_middleware(RequestMetrics, metrics=service.metrics)

@@ -18,6 +18,7 @@ import uvicorn
 from webui.server.app import create_app
 from webui.server.listen import BACKLOG, check_certificate, open_listener
 from webui.service import RecognitionService
+from webui.service.jobs.runner import is_job_running
 from webui.service.serving.drain import DrainTracker
 from webui.settings import Settings
 from webui.texts import Language, text
@@ -44,11 +45,13 @@ def serve(settings: Settings) -> None:
     if port != settings.port:
         _print_line(text("page.port_taken", Language.EN, taken=settings.port, port=port))
     from webui.http.connections import Connections, room_for
+    from webui.http.request_ids import configure_logging
 
     service = RecognitionService(settings)
     with listener:
         config = uvicorn.Config(
             create_app(settings, service),
+            log_config=configure_logging(),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -66,12 +69,12 @@ def serve(settings: Settings) -> None:
         )
         Server(config, announce, service.scheduler.drain, connections, settings.max_upload_s).run(sockets=[listener])
     acquisition = service.models.acquisition
-    if acquisition is not None and acquisition.running:
+    if (acquisition is not None and acquisition.running) or is_job_running():
         _exit_without_finalization()
 
 
 def _exit_without_finalization() -> None:
-    """Ends the process while a thread is still loading a model, which can't be interrupted inside PyTorch.
+    """Ends the process while a thread is still loading or running a model, which can't be interrupted inside PyTorch.
 
     If the interpreter shut down around that thread, the process would abort (SIGABRT).
     """

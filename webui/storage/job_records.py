@@ -14,6 +14,20 @@ class ItemState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class JobState(StrEnum):
+    """State of a job.
+
+    ``stopping``: cancelled, while the last recordings end. ``failed``: finished, and no recording was recognized.
+    ``done``: finished, and at least one was recognized.
+    """
+
+    RUNNING = "running"
+    STOPPING = "stopping"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One recording of a job.
@@ -33,6 +47,11 @@ class Item:
     place: str
     state: ItemState
     outcome: str | None
+
+    @property
+    def id(self) -> str:
+        """Id of the recording; it depends only on the job and on the place of the recording in the request."""
+        return f"{self.job}.{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +83,13 @@ class JobRecord:
     def ended(self) -> bool:
         """Whether no item is waiting or running."""
         return not (self.counts[ItemState.WAITING] or self.counts[ItemState.RUNNING])
+
+    @property
+    def state(self) -> JobState:
+        """State of the job."""
+        if not self.ended:
+            return JobState.STOPPING if self.cancelled else JobState.RUNNING
+        if self.cancelled:
+            return JobState.CANCELLED
+        failed_all = self.counts[ItemState.FAILED] > 0 and not self.counts[ItemState.DONE]
+        return JobState.FAILED if failed_all else JobState.DONE

@@ -7,7 +7,7 @@ not done, at whatever moment the process is killed. When the file is opened agai
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,7 @@ VERSION: Final = 1
 BUSY_S: Final = 30.0
 ROWS_AT_A_TIME: Final = 500
 TO_DO: Final = (ItemState.WAITING, ItemState.RUNNING)
+WithJob = Callable[[sqlite3.Connection], None]  # writes other rows in the transaction that adds a job
 UNFINISHED: Final = f"EXISTS (SELECT 1 FROM {BY_STATE} WHERE state IN (?, ?) AND job = jobs.id)"  # parameters: TO_DO
 
 
@@ -91,6 +92,16 @@ class JobStore:
             if name not in present:
                 self._db.execute(f"ALTER TABLE jobs ADD COLUMN {name} {kind}")
 
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yields the database during one transaction, for the tables that other modules keep in it.
+
+        Raises:
+            OutputError: the file can't be read or written.
+        """
+        with self._writing(), self._transaction():
+            yield self._db
+
     def add(
         self,
         job: str,
@@ -99,6 +110,7 @@ class JobStore:
         files: Iterable[tuple[str, str]],
         *,
         created_utc: str | None = None,
+        with_job: WithJob = lambda _database: None,
     ) -> None:
         """Adds a job; adds nothing if an error occurs.
 
@@ -108,6 +120,7 @@ class JobStore:
             options: JSON of the options.
             files: pairs of a name and a path or URL.
             created_utc: the time of creation in UTC (ISO 8601).
+            with_job: called in the same transaction, to write other rows that belong to the job.
         """
         with self._writing(), self._transaction():
             # A new job starts level with the least served waiting job: it neither waits for the others nor delays them.
@@ -122,6 +135,7 @@ class JobStore:
             )
             rows = ((job, number, name, _stored(place)) for number, (name, place) in enumerate(files))
             self._db.executemany("INSERT INTO items (job, number, name, place) VALUES (?, ?, ?, ?)", rows)
+            with_job(self._db)
 
     def extend(self, job: str, files: Sequence[tuple[str, str]]) -> None:
         """Appends ``files`` to a job."""
@@ -169,9 +183,9 @@ class JobStore:
             self._db.execute("UPDATE jobs SET cancelled = 0 WHERE id = ?", (job,))
 
     def cancel(self, job: str) -> None:
-        """Cancels a job and its waiting items; finished items keep their results."""
+        """Cancels a job and its waiting items; finished items keep their results, and finished jobs their state."""
         with self._writing(), self._transaction():
-            self._db.execute("UPDATE jobs SET cancelled = 1 WHERE id = ?", (job,))
+            self._db.execute(f"UPDATE jobs SET cancelled = 1 WHERE id = ? AND {UNFINISHED}", (job, *TO_DO))
             self._db.execute(
                 "UPDATE items SET state = ? WHERE job = ? AND state = ?",
                 (ItemState.CANCELLED, job, ItemState.WAITING),
@@ -225,6 +239,10 @@ class JobStore:
         while rows := self._read("job = ? AND number > ?", (job, last), limit=ROWS_AT_A_TIME):
             yield from rows
             last = rows[-1].number
+
+    def page(self, job: str, *, offset: int, limit: int) -> list[Item]:
+        """Returns a page of a job's items, in order."""
+        return self._read("job = ? AND number >= ?", (job, offset), limit=limit)
 
     def failed(self, job: str, *, limit: int) -> list[Item]:
         """Returns the first ``limit`` failed items of a job."""

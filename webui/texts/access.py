@@ -6,6 +6,16 @@ from typing import Final
 from webui.texts.language import Text
 
 TEXTS: Final[Mapping[str, Text]] = {
+    "access.bad_callback_secret": Text(
+        zh=(
+            "设置 SPEECH_EMOTION_CALLBACK_SECRET 无效：应为至少 {expected} 字节的 base64。"
+            "请用 openssl rand -base64 32 生成。"
+        ),
+        en=(
+            "The setting SPEECH_EMOTION_CALLBACK_SECRET is not valid: base64 of at least {expected} bytes is expected. "
+            "Create one with `openssl rand -base64 32`."
+        ),
+    ),
     "access.bad_key_hash": Text(
         zh=(
             "第 {number} 个 API 密钥不是哈希：应为 64 位十六进制字符，由 bash run.sh key new 生成。"

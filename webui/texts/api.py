@@ -134,6 +134,53 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="audio_url 的重定向超过 {expected} 次。请给出音频本身的地址。",
         en="audio_url redirects more than {expected} times. Give the address of the audio itself.",
     ),
+    "api.bad_idempotency_key": Text(
+        zh="请求头 Idempotency-Key 无效：应为 1 到 {expected} 个可见的 ASCII 字符，且只出现一次。请使用 UUID。",
+        en="The header Idempotency-Key is not valid: 1 to {expected} printable ASCII characters are expected, once. "
+        "Use a UUID.",
+    ),
+    "api.idempotency_key_in_use": Text(
+        zh="使用同一 Idempotency-Key 的请求还在处理中。请 {retry_s} 秒后重试，即可得到它的结果。",
+        en="A request with the same Idempotency-Key is still being processed. Try again in {retry_s} s to get its "
+        "answer.",
+    ),
+    "api.idempotency_key_reused": Text(
+        zh="这个 Idempotency-Key 已用于另一个内容不同的请求。请为每个新请求使用新的值。",
+        en="This Idempotency-Key was used for a different request. Use a new value for each new request.",
+    ),
+    "api.no_callbacks": Text(
+        zh=(
+            "服务器未启用任务完成后的回调。管理员可用 SPEECH_EMOTION_AUDIO_URLS=true 和 SPEECH_EMOTION_CALLBACK_SECRET "
+            "启用；也可去掉 callback_url，用 GET /api/v1/jobs/{{id}}?wait_s=60 等待。"
+        ),
+        en=(
+            "This server makes no callbacks. The administrator can enable them with SPEECH_EMOTION_AUDIO_URLS=true and "
+            "SPEECH_EMOTION_CALLBACK_SECRET; or omit callback_url and wait with GET /api/v1/jobs/{{id}}?wait_s=60."
+        ),
+    ),
+    "api.bad_callback_url": Text(
+        zh="callback_url 不是有效的网址。请给出以 https:// 或 http:// 开头的完整地址。",
+        en="callback_url is not a valid URL. Give a complete address with https:// or http://.",
+    ),
+    "api.callback_refused": Text(
+        zh=(
+            "callback_url 不可用：只接受公网上的 http 或 https 地址，不能带用户名和密码。"
+            "内网地址可用设置 SPEECH_EMOTION_AUDIO_URL_NETWORKS 允许。"
+        ),
+        en=(
+            "callback_url is not allowed: an http or https address on the public internet is expected, without user "
+            "name and password. The setting SPEECH_EMOTION_AUDIO_URL_NETWORKS allows addresses on private networks."
+        ),
+    ),
+    "api.callback_unreachable": Text(
+        zh="无法连接 callback_url 的服务器，或它没有及时回应。请检查该服务器。",
+        en="The server of callback_url could not be reached, or did not respond in time. Check that server.",
+    ),
+    "api.callback_status": Text(
+        zh="callback_url 的服务器返回 HTTP {found}，应为 200 到 299（不跟随重定向）。请检查该服务器。",
+        en="The server of callback_url returned HTTP {found}; 200 to 299 is expected, and redirects are not followed. "
+        "Check that server.",
+    ),
     "api.bad_base64": Text(
         zh="audio_base64 不是有效的 base64（{reason}）。请给出文件内容的 base64 编码，可带 data: 前缀和换行。",
         en="audio_base64 is not valid base64 ({reason}). Give the file's bytes in base64; a data: prefix and line "
@@ -191,6 +238,11 @@ TEXTS: Final[Mapping[str, Text]] = {
     "api.no_file": Text(
         zh="这个结果没有名为 {found} 的文件；现有：{expected}。请从 links 中选择。",
         en="This result has no file {found}; it has {expected}. Choose one of its `links`.",
+    ),
+    "api.embedding_not_kept": Text(
+        zh="这次识别不保留文件（keep=false），因此没有 embedding.npy。请改用 inline_embedding，或加上 keep=true。",
+        en="This recognition keeps no files (keep=false), so there would be no embedding.npy. Use inline_embedding, or "
+        "add keep=true.",
     ),
     "api.inline_frames": Text(
         zh="帧级 embedding 太大，不能写进 JSON。请去掉 inline_embedding，再从 links 下载 embedding.npy。",

@@ -67,6 +67,10 @@ TEXTS: Final[Mapping[str, Text]] = {
     "notice.windows_cut": Text(
         zh="录音较长，已分成 {windows} 个窗口分析。", en="Long recording: analysed in {windows} windows."
     ),
+    "notice.request_frames_left_out": Text(
+        zh="{rows} 行帧级得分未写进结果（最多 {expected} 行）。",
+        en="{rows} rows of frame scores are left out; the result has at most {expected}.",
+    ),
     "notice.request_precision_ignored": Text(
         zh="模型 {model} 不支持 {found}，该选项没有作用。",
         en="The precision {found} has no effect on the model {model}.",

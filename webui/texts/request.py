@@ -50,6 +50,17 @@ TEXTS: Final[Mapping[str, Text]] = {
             "without it."
         ),
     ),
+    "request.frames_left_out": Text(
+        zh=(
+            "{rows} 行帧级得分没有写进结果：不保留文件时最多 {expected} 行。"
+            "请增大 hop_s，或单独识别这段录音并保留结果（keep=true），或请管理员调大 SPEECH_EMOTION_MAX_JSON_ROWS。"
+        ),
+        en=(
+            "{rows} rows of frame scores are not in the result: without files it has at most {expected}. Use a larger "
+            "hop_s, recognize this recording on its own and keep the result (keep=true), or ask the administrator to "
+            "raise SPEECH_EMOTION_MAX_JSON_ROWS."
+        ),
+    ),
     "request.smoothing_range": Text(
         zh="帧级得分的窗口或步长 {found} 秒无效，应大于 0 秒且不超过 {expected:.0f} 秒。请调整这个值，或使用原始帧。",
         en=(

@@ -38,6 +38,12 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="本机没有 Large 模型时，服务器是否自动下载（1.95 GB）。",
         en="Whether the server downloads the Large model if it is not on this machine (1.95 GB).",
     ),
+    "settings.keep_results": Text(
+        zh="通过 API（包括 gradio_client）识别的录音和结果是否保留在结果文件夹中；请求中的 `keep` 优先。"
+        "网页和命令行总会保留。",
+        en="Whether recordings and results of the API (gradio_client too) are kept in the results folder; `keep` in a "
+        "request overrides it. The page and the command line always keep them.",
+    ),
     "settings.audio_roots": Text(
         zh="API 的 `audio_path` 可以读取的文件夹；多个之间的分隔符与 PATH 相同。",
         en="Folders from which the API's `audio_path` may read; several are separated as in PATH.",
@@ -46,10 +52,16 @@ TEXTS: Final[Mapping[str, Text]] = {
         zh="是否启用 API 的 `audio_url`：服务器会下载调用方给出的公网地址。",
         en="Whether to enable the API's `audio_url`: the server fetches public addresses that callers give.",
     ),
+    "settings.callback_secret": Text(
+        zh="为任务的 `callback_url` 签名的密钥（base64，至少 24 字节，如 `openssl rand -base64 32` 的输出）；"
+        "`callback_url` 需要它和 `audio_urls`。",
+        en="Secret for signing the calls to a job's `callback_url` (base64 of at least 24 bytes, such as the output of "
+        "`openssl rand -base64 32`); `callback_url` needs it and `audio_urls`.",
+    ),
     "settings.audio_url_networks": Text(
-        zh="`audio_url` 除公网外还可访问的网络，如 `10.1.0.0/16`；以空格或逗号分隔。",
-        en="Networks that `audio_url` may access in addition to the public internet, for example `10.1.0.0/16`; "
-        "separated by spaces or commas.",
+        zh="`audio_url` 和 `callback_url` 除公网外还可访问的网络，如 `10.1.0.0/16`；以空格或逗号分隔。",
+        en="Networks that `audio_url` and `callback_url` may access in addition to the public internet, for "
+        "example `10.1.0.0/16`; separated by spaces or commas.",
     ),
     "settings.audio_url_s": Text(
         zh="`audio_url` 下载的总时限，单位秒。", en="Time limit for fetching an `audio_url`, in seconds."

@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from tests.support.checkpoints import TINY, make_checkpoint
 from tests.support.hub import Hub, serve
 from tests.support.paths import EXAMPLE
 from tests.support.waiting import wait_until
+from webui.api.jobs import JobsApi
+from webui.api.routes import Api
 from webui.engine.hub import hubs
-from webui.errors import ModelNotFoundError, ModelNotReadyError
+from webui.errors import ModelNotFoundError, ModelNotReadyError, SpeechEmotionError
 from webui.files import default_mode
+from webui.http.problems import answer_error
 from webui.service import RecognitionService, RecognizeOptions
 from webui.service.models.acquisition import AcquisitionState
 from webui.settings import Device, Settings
@@ -150,3 +155,32 @@ def test_a_named_model_is_not_replaced_during_the_download(hub: Hub, settings: S
     hub.pause_s = 0.0
     acquisition.wait(PATIENCE_S)
     assert service.recognize(clip).result.model.name == LARGE
+
+
+def test_only_a_model_that_is_being_downloaded_is_worth_a_retry(hub: Hub, settings: Settings, clip: Path) -> None:
+    hub.pause_s = 0.02
+    service = RecognitionService(settings)
+    jobs = JobsApi(service)
+    app = FastAPI()
+    app.include_router(jobs.router)
+    app.include_router(Api(service).router)
+    app.add_exception_handler(SpeechEmotionError, answer_error)
+    jobs.start()
+    acquisition = service.models.prepare()
+    wait_until(lambda: hub.served_bytes > 100_000, PATIENCE_S)
+    files = {"audio": ("clip.wav", clip.read_bytes())}
+    with TestClient(app) as client:
+
+        def send(route: str, model: str) -> tuple[int, str | None, bool]:
+            answer = client.post(f"/api/v1/{route}", files=files, data={"model": model})
+            return answer.status_code, answer.json().get("code"), "retry-after" in answer.headers
+
+        assert send("recognize", LARGE) == (503, "acquisition.downloading", True)
+        assert send("jobs", LARGE) == (202, None, False), "the job waits for the download"
+        service.models.cancel()
+        acquisition.wait(PATIENCE_S)
+        for route in ("recognize", "jobs"):
+            assert send(route, LARGE) == (409, "request.weights_absent", False)
+            assert send(route, "whisper") == (422, "request.unknown_model", False)
+        assert client.get("/api/v1/jobs").json()["total"] == 1
+    jobs.stop()

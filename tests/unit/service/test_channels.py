@@ -137,6 +137,9 @@ def test_frame_scores_of_channels_in_files(tmp_path: Path) -> None:
     answer = service.analyze(wav(stereo(left, right)), AnalysisOptions.of(**options, **SEPARATE))
     assert [part.frames.file for part in (answer, *(answer.channels or ())) if part.frames is not None] == [None] * 3
     assert [channel.audio_file for channel in answer.channels or ()] == [None, None]
+    (warning,) = (warning for warning in answer.warnings if warning.code == "request.frames_left_out")
+    assert answer.frames is not None
+    assert warning.values == {"rows": answer.frames.rows, "expected": 40}
 
 
 def test_separate_channels_of_a_mono_file_run_the_model_once(tmp_path: Path) -> None:

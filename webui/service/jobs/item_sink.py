@@ -1,7 +1,7 @@
 """Keeps the embeddings and frame scores of a job's recordings, and one model for all embeddings of a job."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class ItemSink:
         store: path of the database of jobs.
         item: the recording. Entries of an earlier attempt are deleted.
     """
+
+    takes_all: Final = True
 
     def __init__(self, store: Path, item: Item) -> None:
         self._extras = JobExtras.of(store, item.job)

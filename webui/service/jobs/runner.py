@@ -21,7 +21,7 @@ from webui.service.recognition.effect import check_effect
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 from webui.service.recognition.service import RecognitionService
 from webui.storage.job_extras import JobExtras
-from webui.storage.job_store import Item, ItemState, JobRecord, JobStore
+from webui.storage.job_store import Item, ItemState, JobRecord, JobStore, WithJob
 from webui.storage.retention import SWEEP_S
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,14 @@ logger = logging.getLogger(__name__)
 NOT_READY_S: Final = 5.0  # pause before the next try while the model is being downloaded
 POLL_S: Final = 1.0  # interval between checks for new items
 
+THREAD_PREFIX: Final = "jobs-"
+
 Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
+
+
+def is_job_running() -> bool:
+    """Returns whether a thread of a runner has not ended yet, although its runner may have been stopped."""
+    return any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate())
 
 
 def file_at(place: str, _check: Callable[[], None]) -> AbstractContextManager[Path]:
@@ -105,6 +112,7 @@ class JobRunner:
         *,
         job: str | None = None,
         caller: str | None = None,
+        with_job: WithJob = lambda _database: None,
     ) -> JobRecord:
         """Adds a job and returns it.
 
@@ -113,6 +121,7 @@ class JobRunner:
             options: options for every recording.
             job: id of the job; None creates a new one.
             caller: name of the caller whose audio budget is charged; None: none is charged.
+            with_job: see ``JobStore.add``.
 
         Raises:
             RequestError: options would have no effect.
@@ -129,6 +138,7 @@ class JobRunner:
             stored.model_dump_json(exclude_none=True),
             files,
             created_utc=utc_second(now).isoformat(),
+            with_job=with_job,
         )
         with self._changed:
             self._changed.notify_all()
@@ -167,7 +177,7 @@ class JobRunner:
         """Starts threads up to the current concurrency; threads beyond it stay idle."""
         while len(self._threads) < self._concurrency and not self._ending.is_set():
             number = len(self._threads)
-            thread = threading.Thread(target=self._work, args=(number,), name=f"jobs-{number}", daemon=True)
+            thread = threading.Thread(target=self._work, args=(number,), name=f"{THREAD_PREFIX}{number}", daemon=True)
             self._threads.append(thread)
             thread.start()
 

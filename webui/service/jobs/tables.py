@@ -37,6 +37,7 @@ COLUMNS: Final = (
 )
 
 Row = dict[str, Any]
+ID: Final = "id"  # of a recording; only in tables of the server's jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,13 @@ class TableLayout:
     columns: tuple[str, ...]
     numbers: frozenset[str]
     rows_of: Callable[[Item], Iterable[Row]]
+
+    def with_ids(self) -> "TableLayout":
+        """Returns the layout with the id of the recording as the last column."""
+        return TableLayout((*self.columns, ID), self.numbers, self._rows_with_id)
+
+    def _rows_with_id(self, item: Item) -> Iterator[Row]:
+        return (row | {ID: item.id} for row in self.rows_of(item))
 
 
 class TableFormat(StrEnum):
@@ -115,6 +123,7 @@ def write_table(
     layout: TableLayout = PER_RECORDING,
     *,
     bom: bool = True,
+    with_ids: bool = False,
 ) -> None:
     """Writes a table atomically: the file appears complete or not at all.
 
@@ -125,40 +134,42 @@ def write_table(
         layout: the rows of CSV and Parquet; by default one per recording or separate channel.
         bom: whether CSV starts with a byte order mark. Excel needs it to read UTF-8; many programs read it as a part of
             the first column's name.
+        with_ids: whether the last column, or the second key of a line, is the id of the recording.
 
     Raises:
         OutputError: the file can't be written, or the disk is full.
     """
-    writers: dict[TableFormat, Callable[[Iterable[Item], Path, TableLayout], None]] = {
-        TableFormat.CSV: partial(_write_csv, encoding="utf-8-sig" if bom else "utf-8"),
-        TableFormat.JSONL: _write_jsonl,
-        TableFormat.PARQUET: _write_parquet,
+    layout = layout.with_ids() if with_ids else layout
+    writers: dict[TableFormat, Callable[[Iterable[Item], Path], None]] = {
+        TableFormat.CSV: partial(_write_csv, layout=layout, encoding="utf-8-sig" if bom else "utf-8"),
+        TableFormat.JSONL: partial(_write_jsonl, with_ids=with_ids),
+        TableFormat.PARQUET: partial(_write_parquet, layout=layout),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda draft: writers[kind](items, draft, layout))
+        replace_file(path, lambda draft: writers[kind](items, draft))
     except OSError as err:
         raise OutputError("evaluate.not_written", folder=path.parent, reason=err.strerror or str(err)) from err
 
 
-def _write_csv(items: Iterable[Item], path: Path, layout: TableLayout, *, encoding: str) -> None:
+def _write_csv(items: Iterable[Item], path: Path, *, layout: TableLayout, encoding: str) -> None:
     with path.open("w", encoding=encoding, newline="") as file:
         table = csv.DictWriter(file, layout.columns)
         table.writeheader()
         table.writerows(escape_formulas(row) for item in items for row in layout.rows_of(item))
 
 
-def _write_jsonl(items: Iterable[Item], path: Path, _layout: TableLayout) -> None:
+def _write_jsonl(items: Iterable[Item], path: Path, *, with_ids: bool) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for item in items:
             document = json.loads(item.outcome) if item.outcome is not None else {}
             if item.state is ItemState.FAILED:
                 document = {"error": document}
-            line = {"path": item.name, "state": item.state.value, **document}
+            line = {"path": item.name, **({ID: item.id} if with_ids else {}), "state": item.state.value, **document}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _write_parquet(items: Iterable[Item], path: Path, layout: TableLayout) -> None:
+def _write_parquet(items: Iterable[Item], path: Path, *, layout: TableLayout) -> None:
     import pyarrow  # imported late: only this format needs it
     import pyarrow.parquet
 

@@ -104,6 +104,27 @@ class ModelPool:
         self._check_acquired(name)
         return self._get_named(name, runtime)
 
+    def check_named(self, name: str, precision: Precision | None = None) -> None:
+        """Refuses a model that ``get`` could not return now or after a download that is under way; loads nothing.
+
+        Args:
+            name: a model's name, or ``auto``, for which nothing is checked.
+            precision: the requested number format; the weights are checked only if it is None, because an exported
+                file of another precision may be enough.
+
+        Raises:
+            ModelNotFoundError: there is no such model, or its weights are not on this machine.
+        """
+        if name == AUTO:
+            return
+        name = self._registry.choose(name).name
+        try:
+            self._check_acquired(name)
+        except ModelNotReadyError:
+            return
+        if precision is None and not self._registry.can_answer(name):
+            raise self._registry.absent(name)
+
     def sample_rate(self, name: str | None, runtime: Runtime | None = None) -> int | None:
         """Returns the sample rate in Hz of the model that ``get`` would return; None if its files don't state it.
 

@@ -1,7 +1,7 @@
 """Hands on what an analysis computes in addition to its document: embeddings, and frame scores of long recordings."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -12,7 +12,16 @@ from webui.service.recognition.result_builder import BuiltResult, FrameColumns
 
 
 class AnalysisSink(Protocol):
-    """Takes embeddings and frame scores. ``part`` is the index of a channel, or ``WHOLE``."""
+    """Takes embeddings and frame scores. ``part`` is the index of a channel, or ``WHOLE``.
+
+    Attributes:
+        takes_all: whether it takes the frame scores and the embedding of each separate channel; otherwise only the
+            embedding of the whole recording.
+    """
+
+    @property
+    def takes_all(self) -> bool:
+        """See above."""
 
     def add_embedding(self, part: int, channel: str | None, model: str, vector: FloatArray) -> None:
         """Takes an embedding, shape ``(dim,)``; ``channel`` is the name or index of the channel."""
@@ -22,7 +31,7 @@ class AnalysisSink(Protocol):
 
 
 def hand_on(built: BuiltResult, folder: Path, sink: AnalysisSink) -> None:
-    """Hands on the embeddings and frame scores of a result: of each separate channel, or of the whole recording.
+    """Hands on the embeddings and frame scores of a result.
 
     Args:
         built: the result.
@@ -32,7 +41,7 @@ def hand_on(built: BuiltResult, folder: Path, sink: AnalysisSink) -> None:
     result = built.result
     labels: dict[int, str | None] = {
         channel.index: channel.name if channel.name is not None else str(channel.index)
-        for channel in result.channels or ()
+        for channel in (result.channels or () if sink.takes_all else ())
     }
     if len(labels) == 1:  # the only channel is the whole recording
         labels = {WHOLE: next(iter(labels.values()))}
@@ -43,3 +52,23 @@ def hand_on(built: BuiltResult, folder: Path, sink: AnalysisSink) -> None:
         groups = built.frame_groups if part == WHOLE else built.channel_frame_groups.get(part)
         for place, columns in enumerate(groups or ()):
             sink.add_frames(part, place, columns)
+
+
+class EmbeddingOfWhole:
+    """Takes the embedding of the whole recording, and no frame scores.
+
+    Attributes:
+        vector: the embedding, shape ``(dim,)``; None if none was computed.
+    """
+
+    takes_all: Final = False
+
+    def __init__(self) -> None:
+        self.vector: FloatArray | None = None
+
+    def add_embedding(self, _part: int, _channel: str | None, _model: str, vector: FloatArray) -> None:
+        """Takes the embedding."""
+        self.vector = vector
+
+    def add_frames(self, _part: int, _place: int, _columns: FrameColumns) -> None:
+        """Takes nothing."""

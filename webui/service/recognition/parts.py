@@ -86,9 +86,7 @@ def channel_results(
     )
 
 
-def without_file(part: Scored) -> Scored:
-    """Returns the result without the names of files with frame scores and embedding, which are not kept."""
-    part = part.model_copy(update={"embedding": None})
-    if part.frames is None or part.frames.file is None:
-        return part
-    return part.model_copy(update={"frames": part.frames.model_copy(update={"file": None})})
+def without_files(part: Scored) -> Scored:
+    """Returns the result without the names of its files, for results whose files are not kept."""
+    frames = part.frames.model_copy(update={"file": None}) if part.frames is not None else None
+    return part.model_copy(update={"frames": frames, "embedding": None})

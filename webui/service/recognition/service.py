@@ -45,7 +45,7 @@ from webui.service.recognition.analysis_sink import AnalysisSink, hand_on
 from webui.service.recognition.effect import check_effect
 from webui.service.recognition.embedding import embedding_file
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
-from webui.service.recognition.parts import WHOLE, Part, channel_results, file_of, keys_of, without_file
+from webui.service.recognition.parts import WHOLE, Part, channel_results, file_of, keys_of, without_files
 from webui.service.recognition.result_builder import (
     BuiltResult,
     PartContext,
@@ -191,9 +191,10 @@ class RecognitionService:
         progress: Progress = ignore_progress,
         sink: AnalysisSink | None = None,
     ) -> RecognitionResult:
-        """Recognizes like ``recognize``, but writes no files and only returns the document.
+        """Recognizes like ``recognize``, but keeps no files and only returns the document.
 
         Frame scores that would need a file are left out of the document, and so is the embedding; ``sink`` takes them.
+        A warning states which frame scores are lost.
 
         Args:
             source: see ``recognize``.
@@ -202,8 +203,8 @@ class RecognitionService:
             caller: see ``recognize``.
             priority: priority among the requests that wait for the same model.
             progress: see ``recognize``.
-            sink: takes the embedding, one vector per recording or channel, if ``options`` request one, and the frame
-                scores that would need a file; None: they are not computed.
+            sink: takes the embedding, if ``options`` request one, and the frame scores that would need a file. None: no
+                embedding is computed.
         """
         extract = sink is not None and isinstance(options, RecognizeOptions) and options.extract_embedding
         recognize_options = RecognizeOptions(**fields_of(options, AnalysisOptions), extract_embedding=extract)
@@ -216,8 +217,16 @@ class RecognitionService:
                     hand_on(built, draft.path, sink)
         result = built.result
         self.metrics.recognized(result)
-        channels = result.channels and tuple(without_file(channel) for channel in result.channels)
-        return without_file(result).model_copy(update={"channels": channels})
+        return self._without_files(result, frames_taken=sink is not None and sink.takes_all)
+
+    def _without_files(self, result: RecognitionResult, *, frames_taken: bool) -> RecognitionResult:
+        """Returns a result whose files are not kept; a warning states which frame scores are lost."""
+        warnings = result.warnings
+        if result.frames is not None and result.frames.file is not None and not frames_taken:
+            values = {"rows": result.frames.rows, "expected": self.settings.max_json_rows}
+            warnings = by_importance((*warnings, Notice(code="request.frames_left_out", values=values)))
+        channels = result.channels and tuple(without_files(channel) for channel in result.channels)
+        return without_files(result).model_copy(update={"channels": channels, "warnings": warnings})
 
     def _build(
         self,

@@ -1,7 +1,7 @@
 """Draining: before the process ends, new work is refused and running work is allowed to finish."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from webui.errors import StoppingError
@@ -10,9 +10,14 @@ from webui.service.serving.retry import RETRY_AFTER_S
 
 
 class DrainTracker:
-    """Counts running work. ``stop`` refuses new work; ``abort`` ends the work that is still running."""
+    """Counts running work. ``stop`` refuses new work; ``abort`` ends the work that is still running.
+
+    Attributes:
+        on_stop: functions that ``stop`` calls. A signal handler calls ``stop``, so they must neither block nor lock.
+    """
 
     def __init__(self) -> None:
+        self.on_stop: list[Callable[[], None]] = []
         self._idle = threading.Condition()
         self._count = 0
         self._stopping = threading.Event()
@@ -69,6 +74,8 @@ class DrainTracker:
     def stop(self) -> None:
         """Refuses new work from now on."""
         self._stopping.set()
+        for stopped in self.on_stop:
+            stopped()
 
     def abort(self) -> None:
         """Ends the work in progress at its next progress report."""

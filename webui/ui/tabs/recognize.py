@@ -90,7 +90,8 @@ def build(context: PageContext, _tab: gr.Tab) -> Connect:
         outputs.try_again.click(None, None, None, js=browser_function("press_recognize"), **QUIET)
         inputs.file.change(None, None, outputs.headerless, js=browser_function("clear"), **QUIET)
         context.page.unload(runs.leave)
-        connect_endpoint([inputs.file, inputs.granularity, inputs.extract_embedding], context.service)
+        recording = [inputs.file, inputs.granularity, inputs.extract_embedding]
+        connect_endpoint(context.page, recording, context.service)
 
     return connect
 
