@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -92,6 +93,19 @@ def test_without_a_network_the_page_offers_a_retry(without_network: RunningServe
     expect(status).to_contain_text("内置小模型（不是 Emotion2Vec+ Large） builtin · fp32 · cpu", timeout=SOON_MS)
     expect(user.page.locator("#retry")).to_have_text("🔄 重试")
     user.screenshot("status_unreachable_zh_390")
+    status.get_by_text("更多").click()
+
+    user.load_example()
+    answer = user.recognize()
+    assert answer.locator(".se-warnings summary").inner_text().strip().startswith("⚠️ 离线：使用内置小模型。")
+    assert user.log().count("离线：使用内置小模型。") == 1
+    for words, most in {"ConnectError": 0, "Emotion2Vec+ Large）": 1, "Emotion2Vec+ Large": 2}.items():
+        assert (user.page.locator("body").inner_text() + user.log()).count(words) <= most, words
+    answer.get_by_text("更多").click()
+    expect(answer.get_by_text("ConnectError")).to_be_visible()
+    notices = httpx.get(f"{without_network.url}/api/v1/models").json()["notice"]
+    assert notices.startswith("Offline: ")
+    assert "ConnectError" not in notices
     user.page.click("#retry")
     expect(status.locator('[data-state="failed"]')).to_be_visible(timeout=SOON_MS)
     expect(user.page.locator("#retry")).to_be_visible(timeout=SOON_MS)

@@ -44,7 +44,7 @@ def test_messages_of_a_cancelled_run() -> None:
 
 def test_a_warning_in_the_log_is_marked() -> None:
     log = (Notice(code="request.builtin_answered", values={"license": "CC BY-NC-SA 4.0"}),)
-    assert Outcome(None, None, log).log_text(Language.ZH).startswith("[提示] 本次使用的是内置小模型")
+    assert Outcome(None, None, log).log_text(Language.ZH).startswith("[提示] 使用内置小模型")
 
 
 def test_texts_of_gradio_are_translated() -> None:
