@@ -86,7 +86,7 @@ def test_the_large_model_is_downloaded_while_the_page_is_open(
 def test_without_a_network_the_page_offers_a_retry(without_network: RunningServer, open_page: OpenPage) -> None:
     user = open_page(at=without_network, width=390)
     status = user.page.locator("#status")
-    expect(status).to_contain_text("无法连接 ModelScope 和 Hugging Face", timeout=SOON_MS)
+    expect(status).to_contain_text("离线，未能下载 Emotion2Vec+ Large。", timeout=SOON_MS)
     assert "ConnectError" not in status.inner_text()
     status.get_by_text("更多").click()
     expect(status.get_by_text("ConnectError")).to_be_visible()
