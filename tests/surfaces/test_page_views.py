@@ -198,7 +198,6 @@ def test_places_in_a_long_recording_are_minutes(tmp_path: Path) -> None:
     html = curve_html(frames, tmp_path, Language.EN)
     assert "0:00 – 4:05: 😊 Happy" in html
     assert ">2:00</span>" in html
-    assert ">min:s</span>" in html
     segment = Segment(
         start_s=61.25, end_s=245.0, emotion=Emotion.SAD, confidence=0.5, scores=dict.fromkeys(Emotion, 0.0)
     )

@@ -127,7 +127,7 @@ def _ticks(curve: Curve, language: Language) -> str:
     labels = "".join(
         f'<span style="left:{time / total_s:.2%}">{_tick(time, total_s)}</span>' for time in times.round(1)
     )
-    unit = escape(text("page.clock" if is_long(total_s) else "page.seconds", language))
+    unit = "" if is_long(total_s) else escape(text("page.seconds", language))
     return f'<div class="se-ticks" aria-hidden="true">{labels}<span class="se-unit">{unit}</span></div>'
 
 
