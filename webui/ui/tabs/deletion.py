@@ -17,9 +17,9 @@ BUTTON_PX: Final = 140
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """The components: ``ask`` shows ``question``, a row with the buttons ``confirm`` and ``keep``."""
+    """The components: ``button`` shows ``question``, a row with the buttons ``confirm`` and ``keep``."""
 
-    ask: gr.Button
+    button: gr.Button
     question: gr.Row
     confirm: gr.Button
     keep: gr.Button
@@ -27,7 +27,7 @@ class Deletion:
 
 def build_deletion(i18n: I18n) -> Deletion:
     """Builds the components, hidden."""
-    ask = i18n.add(
+    button = i18n.add(
         gr.Button, text_of={"value": "page.delete"}, variant="secondary", size="sm", visible=False, elem_id="delete"
     )
     with gr.Row(visible=False, elem_id="delete-question", elem_classes="se-question") as question:
@@ -39,13 +39,13 @@ def build_deletion(i18n: I18n) -> Deletion:
         keep = i18n.add(
             gr.Button, text_of={"value": "page.delete_keep"}, size="sm", min_width=BUTTON_PX, elem_id="delete-keep"
         )
-    return Deletion(ask, question, confirm, keep)
+    return Deletion(button, question, confirm, keep)
 
 
 def connect_question(deletion: Deletion) -> None:
     """Connects the buttons that show and hide the question."""
-    shown = [deletion.ask, deletion.question]
-    deletion.ask.click(None, None, shown, js=browser_function("ask_to_delete"), **QUIET)
+    shown = [deletion.button, deletion.question]
+    deletion.button.click(None, None, shown, js=browser_function("show_question"), **QUIET)
     deletion.keep.click(None, None, shown, js=browser_function("keep_result"), **QUIET)
 
 

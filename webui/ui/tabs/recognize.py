@@ -250,7 +250,7 @@ def _connect_deletion(inputs: _Inputs, outputs: _Outputs, language: gr.Radio, ru
     deletion = outputs.deletion
     connect_question(deletion)
     values: list[gr.blocks.Block] = [outputs.outcome, outputs.answer, outputs.log, outputs.downloads]
-    values += [deletion.ask, deletion.question]
+    values += [deletion.button, deletion.question]
     deleted = deletion.confirm.click(runs.delete, [outputs.outcome, language], [*values, inputs.microphone], **QUIET)
     deleted.then(None, None, None, js=browser_function("forget_result"), **QUIET)
 
@@ -296,9 +296,9 @@ def _connect_run(inputs: _Inputs, outputs: _Outputs, language: gr.Radio, runs: R
     deletion = outputs.deletion
     changed: list[gr.blocks.Block] = [outputs.outcome, outputs.answer, outputs.log, outputs.downloads]
     changed += [inputs.cancel, outputs.separate]
-    changed += [outputs.headerless, outputs.try_again, outputs.track, deletion.ask, deletion.question]
+    changed += [outputs.headerless, outputs.try_again, outputs.track, deletion.button, deletion.question]
     started: list[gr.blocks.Block] = [inputs.cancel, outputs.answer, outputs.log, outputs.downloads]
-    started += [deletion.ask, deletion.question]
+    started += [deletion.button, deletion.question]
     inputs.recognize.click(None, [language], started, js=browser_function("start"), **QUIET)
     run = inputs.recognize.click(
         runs.run,
