@@ -33,7 +33,7 @@ def localize_help_option(command: Any, language: Language) -> None:  # noqa: ANN
 def usage_message(error: typer.TyperException, language: Language) -> str:
     """Returns the message of a command line that can't be parsed; the rarest are English in both languages."""
     parameter = getattr(error, "param", None)
-    hint = parameter.get_error_hint() if parameter is not None else ""
+    hint = _names_of(parameter) if parameter is not None else ""
     match type(error).__name__:
         case "MissingParameter":
             return text("cli.usage_missing", language, name=hint)
@@ -44,3 +44,10 @@ def usage_message(error: typer.TyperException, language: Language) -> str:
         case "BadParameter":
             return text("cli.usage_bad_value", language, name=hint, reason=error.message)
     return error.format_message()
+
+
+def _names_of(parameter: Any) -> str:  # noqa: ANN401 - typer's parameters
+    """Returns the names of an option, or that of an argument, in quotes."""
+    is_argument = parameter.param_type_name == "argument"
+    names = (parameter.metavar or str(parameter.name).upper(),) if is_argument else parameter.opts
+    return " / ".join(f"'{name}'" for name in names)

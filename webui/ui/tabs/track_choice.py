@@ -13,8 +13,8 @@ from webui.ui.i18n import I18n
 def build_track_choice(i18n: I18n) -> gr.Dropdown:
     """Builds the field, hidden."""
     return i18n.add(
-        gr.Dropdown, text_of={"label": "page.track", "info": "page.track_info"}, choices=[AUTO_TRACK],
-        value=AUTO_TRACK, visible=False, filterable=False, elem_id="track",
+        gr.Dropdown, text_of={"label": "page.track", "info": "page.track_info"}, choices=[str(AUTO_TRACK)],
+        value=str(AUTO_TRACK), visible=False, filterable=False, elem_id="track",
     )  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def track_count(result: RecognitionResult) -> int:
 
 def track_update(tracks: int, language: Language) -> dict[str, Any]:
     """Returns the update of the field after a recognition; it is hidden if there is only one track."""
-    choices = [(text("page.track_auto", language), AUTO_TRACK)]
+    choices: list[tuple[str, str]] = [(text("page.track_auto", language), str(AUTO_TRACK))]
     choices += [(text("page.track_number", language, number=number), str(number)) for number in range(1, tracks + 1)]
     update: dict[str, Any] = gr.update(choices=choices, visible=tracks > 1)
     return update
