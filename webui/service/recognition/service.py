@@ -211,7 +211,10 @@ class RecognitionService:
                 scores that would need a file; None: they are not computed.
         """
         extract = sink is not None and isinstance(options, RecognizeOptions) and options.extract_embedding
-        recognize_options = RecognizeOptions(**fields_of(options, AnalysisOptions), extract_embedding=extract)
+        title = options.title if isinstance(options, RecognizeOptions) else None
+        recognize_options = RecognizeOptions(
+            **fields_of(options, AnalysisOptions), extract_embedding=extract, title=title
+        )
         run = _Run(self.settings, recognize_options, progress, lambda _line: None, priority, pooled=True)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             runtime = self._runtime(options)
