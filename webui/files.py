@@ -11,6 +11,8 @@ from uuid import uuid4
 DRAFT_SUFFIX: Final = ".partial"
 HASH_BLOCK: Final = 1 << 24
 RAW_BYTE: Final = 0xDC00  # what the error handler "surrogateescape" adds to a byte (PEP 383)
+PORTABLE_CHARS: Final = 60  # 180 bytes in UTF-8 if all are Chinese; names of files have at most 255
+_NOT_PORTABLE: Final = frozenset('<>:"/\\|?*')  # in names of files on Windows
 FIRST_RAW_BYTE, LAST_RAW_BYTE = RAW_BYTE + 0x80, RAW_BYTE + 0xFF
 
 
@@ -21,6 +23,12 @@ def printable_name(name: str) -> str:
     China, by lone surrogates, which can't be encoded in UTF-8; they become escapes such as ``\xbf``.
     """
     return "".join(character if character.isprintable() else _escape(character) for character in name)
+
+
+def portable_name(name: str) -> str:
+    """Returns ``name`` as a part of a file name that every system accepts, at most ``PORTABLE_CHARS`` characters."""
+    kept = "".join("_" if character in _NOT_PORTABLE else character for character in printable_name(name))
+    return kept.strip(" .")[:PORTABLE_CHARS].rstrip(" .") or "_"
 
 
 def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:

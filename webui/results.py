@@ -9,6 +9,7 @@ import numbers
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -24,13 +25,14 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 
-from webui.labels import Emotion
+from webui.labels import ALIASES, Emotion
 from webui.texts import TEXTS, Language, text
 
 TIMESTAMP_FORMAT: Final = "%Y-%m-%d %H:%M:%S"  # local time, the format of the first WebUI
 SCORE_DIGITS: Final = 6
 
 BUILTIN_USED: Final = "request.builtin_answered"
+OFFLINE: Final = "download.unreachable"  # its short form also says that the built-in model was used
 # Warnings of a result, the most important first. Any other code is a reason why the built-in model was used.
 WARNING_ORDER: Final = (
     "audio.no_speech",
@@ -152,8 +154,17 @@ class Notice(Document):
 
     def short(self, language: Language = Language.EN) -> str | None:
         """Returns the message as one short line in ``language``; None if the code has no short form."""
-        key = f"notice.{self.code.replace('.', '_')}"
+        key = f"notice.{self._key}"
         return text(key, language, **self.values) if key in TEXTS else None
+
+    def detail(self, language: Language = Language.EN) -> str | None:
+        """Returns technical details, such as the messages of libraries; None if there are none."""
+        key = f"detail.{self._key}"
+        return text(key, language, **self.values) if key in TEXTS else None
+
+    @property
+    def _key(self) -> str:
+        return self.code.replace(".", "_")
 
 
 def by_importance(warnings: Iterable[Notice]) -> tuple[Notice, ...]:
@@ -165,6 +176,21 @@ def by_importance(warnings: Iterable[Notice]) -> tuple[Notice, ...]:
     return tuple(sorted(warnings, key=rank))
 
 
+def headlines(warnings: Iterable[Notice]) -> tuple[Notice, ...]:
+    """Returns the warnings that a user sees first, the most important first.
+
+    Reasons for the use of the built-in model are left out. Without a network, that fact and its reason are one line.
+    """
+    ordered = by_importance(warnings)
+    offline = any(warning.code == OFFLINE for warning in ordered)
+    left_out = BUILTIN_USED if offline else None
+    return tuple(
+        warning
+        for warning in ordered
+        if warning.code != left_out and (not warning.is_reason or warning.code == OFFLINE)
+    )
+
+
 class ModelInfo(Document):
     """The model that was used, and how it ran."""
 
@@ -174,6 +200,11 @@ class ModelInfo(Document):
     device: str = Field(description="Device that the model ran on: cpu, cuda:0, mps.")
     labels: tuple[str, ...] = Field(description="The model's own classes, in the order of its logits.")
     license: str = Field(description="Licence of the weights.")
+
+    @property
+    def emotions(self) -> frozenset[Emotion]:
+        """The emotions among the model's classes."""
+        return frozenset(ALIASES[name] for label in self.labels if (name := label.strip().lower()) in ALIASES)
 
 
 class SourceInfo(Document):
@@ -316,6 +347,7 @@ class RecognitionResult(Document):
     segments: tuple[Segment, ...] | None = Field(
         default=None, description="Only with granularity `segment`; empty if no speech was detected."
     )
+    title: str | None = Field(default=None, description="The name that was given to this result, if any.")
     labels: tuple[Emotion, ...] | None = Field(
         default=None, description="The emotions that the scores were restricted to, if any were requested."
     )
@@ -325,6 +357,16 @@ class RecognitionResult(Document):
         description="Only with channels `separate`: each channel separately. All other keys are about their mix.",
     )
     warnings: tuple[Notice, ...] = Field(default=(), description="The most important first.")
+
+    @property
+    def called(self) -> str:
+        """The name under which people know the result: its title, or the recording's name without its suffix."""
+        return self.title if self.title is not None else PurePath(self.source.file_name).stem
+
+    @property
+    def possible(self) -> frozenset[Emotion]:
+        """The emotions that this result could have had: the model has them, and the request did not exclude them."""
+        return self.model.emotions if self.labels is None else self.model.emotions & set(self.labels)
 
     def to_json(self) -> str:
         """Returns the document as written to ``result.json``: indented, absent parts omitted."""

@@ -113,11 +113,15 @@ def test_a_table_cannot_name_files_of_the_server(user: PageUser, tmp_path: Path)
 
 def test_a_comparison_can_be_cancelled(user: PageUser) -> None:
     user.page.get_by_role("tab", name="Compare models").click()
+    expect(user.page.locator("#compare-start")).to_be_visible()
+    expect(user.page.locator("#compare-cancel")).to_be_hidden()
     user.page.click("#compare-start")
     expect(user.page.locator("#compare-report")).to_contain_text("Comparing", timeout=ANSWER_MS)
     user.page.click("#compare-cancel")
+    expect(user.page.locator("#compare-cancel")).to_be_hidden()
     user.page.wait_for_timeout(500)
     user.page.locator("#compare-files input[type=file]").set_input_files([EXAMPLE])
     expect(user.page.locator("#compare-files")).to_contain_text(EXAMPLE.stem)
     user.page.click("#compare-start")  # starts after the first has ended: only one comparison runs at a time
     expect(user.page.locator("#compare-report .se-error")).to_contain_text("Add a table", timeout=ANSWER_MS)
+    expect(user.page.locator("#compare-cancel")).to_be_hidden()

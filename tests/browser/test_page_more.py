@@ -23,12 +23,13 @@ def test_all_files_in_one_archive(open_page: OpenPage, server: RunningServer, tm
     user.recognize()
     name = user.page.locator("#downloads a[download$='.zip']").get_attribute("download")
     assert name is not None
-    with zipfile.ZipFile(user.download(name, tmp_path)) as archive:
-        run = name.removesuffix(".zip")
+    run = name.removeprefix(f"{EXAMPLE.stem}_").removesuffix(".zip")
+    with zipfile.ZipFile(user.download(f"{run}.zip", tmp_path)) as archive:
+        top = f"{EXAMPLE.stem}_{run}"
         assert set(archive.namelist()) == {
-            f"{run}/{file}" for file in ("log.txt", "processed_audio.wav", "result.json")
+            f"{top}/{file}" for file in ("log.txt", "processed_audio.wav", "result.json")
         }
-        assert archive.read(f"{run}/result.json") == (server.outputs_dir / run / "result.json").read_bytes()
+        assert archive.read(f"{top}/result.json") == (server.outputs_dir / run / "result.json").read_bytes()
 
 
 def test_the_url_can_set_the_language(open_page: OpenPage, server: RunningServer) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -85,13 +86,26 @@ def test_the_large_model_is_downloaded_while_the_page_is_open(
 def test_without_a_network_the_page_offers_a_retry(without_network: RunningServer, open_page: OpenPage) -> None:
     user = open_page(at=without_network, width=390)
     status = user.page.locator("#status")
-    expect(status).to_contain_text("无法连接 ModelScope 和 Hugging Face", timeout=SOON_MS)
+    expect(status).to_contain_text("离线，未能下载 Emotion2Vec+ Large。", timeout=SOON_MS)
     assert "ConnectError" not in status.inner_text()
     status.get_by_text("更多").click()
     expect(status.get_by_text("ConnectError")).to_be_visible()
     expect(status).to_contain_text("内置小模型（不是 Emotion2Vec+ Large） builtin · fp32 · cpu", timeout=SOON_MS)
     expect(user.page.locator("#retry")).to_have_text("🔄 重试")
     user.screenshot("status_unreachable_zh_390")
+    status.get_by_text("更多").click()
+
+    user.load_example()
+    answer = user.recognize()
+    assert answer.locator(".se-warnings summary").inner_text().strip().startswith("⚠️ 离线：使用内置小模型。")
+    assert user.log().count("离线：使用内置小模型。") == 1
+    for words, most in {"ConnectError": 0, "Emotion2Vec+ Large）": 1, "Emotion2Vec+ Large": 2}.items():
+        assert (user.page.locator("body").inner_text() + user.log()).count(words) <= most, words
+    answer.get_by_text("更多").click()
+    expect(answer.get_by_text("ConnectError")).to_be_visible()
+    notices = httpx.get(f"{without_network.url}/api/v1/models").json()["notice"]
+    assert notices.startswith("Offline: ")
+    assert "ConnectError" not in notices
     user.page.click("#retry")
     expect(status.locator('[data-state="failed"]')).to_be_visible(timeout=SOON_MS)
     expect(user.page.locator("#retry")).to_be_visible(timeout=SOON_MS)

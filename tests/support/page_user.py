@@ -63,8 +63,9 @@ class PageUser:
         return self.page.locator("#log textarea").input_value()
 
     def download(self, name: str, folder: Path) -> Path:
+        """Downloads a file of the result, whose name begins with that of the recording."""
         with self.page.expect_download() as started:
-            self.page.locator(f'#downloads a[download="{name}"]').click()
+            self.page.locator(f'#downloads a[download$="_{name}"]').click()
         target = folder / name
         started.value.save_as(target)
         return target

@@ -91,6 +91,8 @@ def test_version(command_line: CommandLine) -> None:
         ({"LANG": "C"}, Language.EN),
         ({}, Language.EN),
         ({"LC_ALL": "en_US.UTF-8", "LANG": "zh_CN.UTF-8"}, Language.EN),
+        ({"LC_ALL": "C.UTF-8", "LANG": "zh_CN.UTF-8"}, Language.ZH),  # chooses only the encoding
+        ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, Language.EN),
         ({"LC_ALL": "", "LC_MESSAGES": "zh_CN.UTF-8", "LANG": "en_US"}, Language.ZH),
     ],
 )
@@ -157,3 +159,16 @@ def test_colours_on_a_terminal(command_line: CommandLine) -> None:
     os.close(leader)
     assert done.returncode == 3
     assert "\x1b[31mError: There is no file nowhere.wav" in shown
+
+
+def test_the_parser_speaks_chinese(command_line: CommandLine) -> None:
+    environment = {"LC_ALL": "", "LC_MESSAGES": "", "LANG": "zh_CN.UTF-8"}
+    shown = command_line.run("recognize", "--help", **environment).text
+    assert all(words in shown for words in ("─ 参数 ─", "─ 选项 ─", "[必填]", "[默认：utterance]", "显示本说明并退出"))
+    for arguments, words in {
+        ("recognize",): "命令行有误：缺少 'FILE'。",
+        ("recognize", "--chanels", "0", "a.wav"): "没有选项 --chanels，是否指 --channels",
+        ("recognize", "--granularity", "x", "a.wav"): "'--granularity' / '-g' 的值无效：",
+    }.items():
+        ended = command_line.run(*arguments, **environment)
+        assert (ended.code, words in ended.err) == (ExitCode.REQUEST, True), ended.err

@@ -8,6 +8,7 @@ from tests import write_docs
 from webui.api.documents import JobRequest, RecognizeRequest
 from webui.cli.options import FLAGS
 from webui.cli.program import build_command
+from webui.errors import RequestError
 from webui.service.recognition.options import AnalysisOptions, RecognizeOptions
 from webui.texts import Language
 
@@ -24,7 +25,7 @@ def flags_of(command: str) -> set[str]:
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_command_line_has_every_option(field: str) -> None:
     assert FLAGS[field] in flags_of("recognize")
-    assert FLAGS[field] in flags_of("batch")
+    assert FLAGS[field] in flags_of("batch") or field == "title"  # a batch makes one table
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -37,6 +38,13 @@ def test_rest_has_every_option(field: str) -> None:
         for kind in ("multipart/form-data", "application/json"):
             schema = schemas[bodies[kind]["schema"]["$ref"].rpartition("/")[2]]
             assert field in schema["properties"], (name, kind)
+
+
+@pytest.mark.parametrize("title", ["", "  ", "two\nlines", "x" * 81])
+def test_a_bad_title_is_refused(title: str) -> None:
+    with pytest.raises(RequestError, match="1 to 80 printable characters") as caught:
+        RecognizeOptions.of(title=title)
+    assert caught.value.code == "request.bad_title"
 
 
 @pytest.mark.parametrize("field", OPERATORS)

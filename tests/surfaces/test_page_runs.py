@@ -2,12 +2,21 @@
 
 import json
 import re
+from pathlib import Path
 
+import pytest
+
+from tests.surfaces.test_page_views import make_result
+from webui.errors import OutputError
 from webui.results import Notice
+from webui.service import Recognition, RecognitionService
+from webui.settings import Settings
 from webui.texts import Language
 from webui.ui.browser_functions import page_script
 from webui.ui.outcome import Outcome
 from webui.ui.session_runs import SessionRuns
+from webui.ui.shared_files import SharedFiles
+from webui.ui.tabs.recognize_runs import RecognizeRuns
 from webui.ui.views.outcome import render
 
 
@@ -44,7 +53,43 @@ def test_messages_of_a_cancelled_run() -> None:
 
 def test_a_warning_in_the_log_is_marked() -> None:
     log = (Notice(code="request.builtin_answered", values={"license": "CC BY-NC-SA 4.0"}),)
-    assert Outcome(None, None, log).log_text(Language.ZH).startswith("[提示] 本次使用的是内置小模型")
+    assert Outcome(None, None, log).log_text(Language.ZH).startswith("[提示] 使用内置小模型")
+
+
+def test_a_result_that_can_not_be_deleted_stays_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = RecognitionService(Settings(outputs_dir=tmp_path / "outputs"))
+    shared = SharedFiles(tmp_path / "cache", set())
+    folder = tmp_path / "outputs" / "outputs_20260101_000000"
+    folder.mkdir(parents=True)
+    (folder / "log.txt").write_text("done")
+    runs = RecognizeRuns(service, shared)
+    (log_file,) = shared.share([folder / "log.txt"], prefix="a_")
+    outcome = Outcome(Recognition(make_result(), folder, (), ()), None, (), file_name="a.wav", shared=(log_file,))
+
+    def refuse(_folder: Path) -> bool:
+        raise OutputError("storage.not_writable", folder=str(folder), reason="read-only")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service.results, "delete", refuse)
+        kept, answer, *_rest = runs.delete(outcome, "en")
+    assert kept is outcome
+    assert "read-only" in answer
+    assert "se-answer" in answer
+    assert Path(log_file).is_file()
+
+    gone, answer, log, *_rest = runs.delete(outcome, "en")
+    assert gone == Outcome(None, None, (), file_name="a.wav", deleted=True)
+    assert ("were deleted" in answer, log) == (True, "")
+    assert not folder.exists()
+    assert not Path(log_file).exists()
+    assert "no longer knows the result" in runs.delete(None, "en")[1]
+
+
+def test_only_files_in_the_cache_are_deleted(tmp_path: Path) -> None:
+    shared, outside = SharedFiles(tmp_path / "cache", set()), tmp_path / "own.wav"
+    outside.write_text("kept")
+    shared.delete([str(outside), str(tmp_path / "cache" / ".." / "own.wav"), str(tmp_path / "cache" / "gone.wav")])
+    assert outside.read_text() == "kept"
 
 
 def test_texts_of_gradio_are_translated() -> None:

@@ -26,6 +26,7 @@ from webui.results import (
     Granularity,
     Notice,
     RecognitionResult,
+    Segment,
     SourceInfo,
     Timing,
 )
@@ -41,6 +42,7 @@ from webui.ui.views.answer import answer_html, empty_html, error_card_html, scor
 from webui.ui.views.curve import curve_html
 from webui.ui.views.curve_data import Curve, Span, leading_spans, load_curve, thin
 from webui.ui.views.markup import escape
+from webui.ui.views.segments import segments_html
 from webui.ui.views.status import status_html
 
 SCORES = [0.012, 0.008, 0.015, 0.853, 0.045, 0.023, 0.018, 0.021, 0.005]
@@ -125,13 +127,21 @@ def test_warnings_are_one_line_with_the_details_behind_it(language: Language) ->
     html = warnings_html((clipped, offline, builtin), language)
     assert html.count("<details") == 1
     line, details = html.split("</summary>")
-    assert escape(builtin.short(language) or "") in line
+    assert escape(offline.short(language) or "") in line  # it says too that the built-in model was used
+    assert escape(builtin.short(language) or "") not in line
     assert "ConnectError" not in line
-    assert text("page.more_warnings", language, count=1) in text_of(line)  # the reason does not count as a warning
-    items = re.findall("<li>(.*?)</li>", details)
-    assert items == [escape(notice.message(language)) for notice in (builtin, offline, clipped)]
-    alone = text_of(warnings_html((offline, builtin), language).split("</summary>")[0])
-    assert alone.endswith(f" {text('page.more', language)}")
+    assert text("page.more_warnings", language, count=1) in text_of(line)
+    items = re.findall("<li>(.*?)(?: <small>(.*?)</small>)?</li>", details)
+    assert items == [
+        (escape(notice.message(language)), escape(notice.detail(language) or ""))
+        for notice in (builtin, offline, clipped)
+    ]
+    assert "ConnectError" in items[1][1]
+    assert "ConnectError" not in offline.message(language)
+    absent = Notice(code="request.large_absent", values={"model": LARGE})
+    alone = text_of(warnings_html((absent, builtin), language).split("</summary>")[0])
+    assert escape(builtin.short(language) or "") in alone
+    assert alone.endswith(f" {text('page.more', language)}")  # the reason does not count as a warning
     assert warnings_html((), language) == ""
 
 
@@ -144,8 +154,9 @@ def test_a_failed_download_is_one_line_with_the_reason_behind_it(language: Langu
     )
     line, details = html.split("<summary>")[1].split("</summary>")
     assert "ConnectError" not in html.split("<summary>")[0] + line
-    assert escape(text("notice.download_unreachable", language, model=LARGE)) in line
+    assert escape(text("page.status_offline", language, model="Emotion2Vec+ Large")) in line
     assert escape(problem.message(language)) in details
+    assert "ConnectError" in details
     broken = replace(failed, problem=CheckpointError("checkpoint.not_finite", file="f", name="n"))
     html = status_html(
         PoolStatus(ActiveModel("builtin", "builtin"), broken, can_retry=True, can_cancel=False), language
@@ -154,12 +165,44 @@ def test_a_failed_download_is_one_line_with_the_reason_behind_it(language: Langu
 
 
 def test_nine_scores_in_order_with_names_in_both_languages() -> None:
-    html = scores_html(make_result(), Language.ZH)
+    html = scores_html(make_result(), Emotion, Language.ZH)
     rows = re.findall(r"<li.*?</li>", html)
     assert [text_of(row) for row in rows[:2]] == ["😠愤怒 Angry1.2%", "🤢厌恶 Disgusted0.8%"]
     assert len(rows) == 9
     assert [float(width) for width in re.findall(r"width:([\d.]+)%", html)] == pytest.approx([100 * s for s in SCORES])
     assert [index for index, row in enumerate(rows) if "se-top" in row] == [3]
+
+
+def test_an_emotion_that_the_model_lacks_has_a_dash() -> None:
+    result = make_result()
+    possible = result.model_copy(update={"labels": (Emotion.HAPPY, Emotion.SAD)}).possible
+    assert possible == {Emotion.HAPPY, Emotion.SAD}
+    rows = re.findall(r"<li.*?</li>", scores_html(result, possible, Language.EN))
+    assert [text_of(row)[-1] for row in rows] == list("———%——%——")
+    assert text("page.no_class", Language.EN) not in scores_html(result, Emotion, Language.EN)
+    classes = result.model.model_copy(update={"labels": ("neu", "hap", "Anger", "bored", "unuse_1")})
+    assert classes.emotions == {Emotion.NEUTRAL, Emotion.HAPPY, Emotion.ANGRY}
+
+
+def test_places_in_a_long_recording_are_minutes(tmp_path: Path) -> None:
+    result = make_result()
+    long = result.model_copy(update={"source": result.source.model_copy(update={"duration_s": 245.0})})
+    assert "4 分 5 秒" in text_of(answer_html(long, Language.ZH))
+    assert "4 min 5 s" in text_of(answer_html(long, Language.EN))
+    start_s = np.arange(0, 245, 5.0)
+    scores = {emotion: (score,) * len(start_s) for emotion, score in zip(Emotion, SCORES, strict=True)}
+    frames = FrameScores(
+        frame_rate_hz=50.0, window_s=5.0, hop_s=5.0, rows=len(start_s), start_s=tuple(start_s),
+        end_s=tuple(start_s + 5), scores=scores,
+    )  # fmt: skip
+    html = curve_html(frames, tmp_path, Language.EN)
+    assert "0:00 – 4:05: 😊 Happy" in html
+    assert ">2:00</span>" in html
+    segment = Segment(
+        start_s=61.25, end_s=245.0, emotion=Emotion.SAD, confidence=0.5, scores=dict.fromkeys(Emotion, 0.0)
+    )
+    assert "<td>1:01.2</td><td>4:05.0</td>" in segments_html([segment], Language.EN)
+    assert "from (min:s)" in segments_html([segment], Language.EN)
 
 
 @pytest.mark.parametrize(
@@ -209,8 +252,9 @@ def test_an_unexpected_error_shows_only_a_number(caplog: pytest.LogCaptureFixtur
 def test_no_audio_is_an_outcome(tmp_path: Path) -> None:
     outcome = recognize_source(RecognitionService(Settings(outputs_dir=tmp_path)), None, RecognizeOptions())
     assert outcome.recognition is None
-    assert "还没有音频" in outcome.log_text(Language.ZH)
-    assert outcome.log_text(Language.EN).startswith("[error] There is no audio yet.")
+    assert outcome.error is not None
+    assert "还没有音频" in outcome.error.sentence(Language.ZH)
+    assert outcome.log_text(Language.EN).startswith("[error] ")
 
 
 def test_the_log_in_both_languages() -> None:
@@ -275,7 +319,7 @@ def test_the_curve_of_a_single_row(tmp_path: Path) -> None:
     assert happy is not None
     assert happy[1] == "0.0,44.1 500.0,44.1 1000.0,44.1"  # 300 * (1 - 0.853)
     assert "nan" not in html
-    assert "0.0-0.4 s: 😊 Happy (快乐)" in html
+    assert "0.0 s – 0.4 s: 😊 Happy (快乐)" in html
     assert "peak 85% at 0.2 s" in text_of(html)
 
 

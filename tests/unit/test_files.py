@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from webui.files import replace_file
+from webui.files import portable_name, replace_file
 
 
 @pytest.fixture(params=[0o022, 0o002, 0o077], ids=oct)
@@ -46,3 +46,18 @@ def test_a_failed_replacement_leaves_nothing(tmp_path: Path) -> None:
         replace_file(path, fail)
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text("utf-8") == "old"
+
+
+@pytest.mark.parametrize(
+    ("name", "portable"),
+    [
+        ("三班 小明", "三班 小明"),
+        ('a/b\\c:d*e?f"g<h>i|j', "a_b_c_d_e_f_g_h_i_j"),
+        (" ..", "_"),
+        ("dots. . ", "dots"),
+        ("x\ny", "x_ny"),
+        ("长" * 100, "长" * 60),
+    ],
+)
+def test_a_name_becomes_part_of_a_file_name(name: str, portable: str) -> None:
+    assert portable_name(name) == portable

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from tests.support.paths import ROOT
-from webui.results import WARNING_ORDER, Notice, by_importance
+from webui.results import WARNING_ORDER, Notice, by_importance, headlines
 from webui.texts import TEXTS, Language
 
 WEBUI = ROOT / "webui"
@@ -59,5 +59,17 @@ def test_the_most_important_warning_is_first_and_a_reason_follows_what_it_explai
 
 def test_a_short_form_takes_the_values_of_the_full_text() -> None:
     notice = Notice(code="audio.incomplete", values={"expected_s": 8.0, "kept_s": 2.5})
-    assert notice.short() == "Incomplete file: only 2.5 of 8.0 s were recognized."
+    assert notice.short() == "Incomplete file: only 2.5 s of 8 s were recognized."
     assert Notice(code="request.large_absent", values={"model": "m"}).short() is None
+
+
+def test_being_offline_and_the_use_of_the_builtin_model_are_one_headline() -> None:
+    codes = ("audio.clipped", "download.unreachable", "request.builtin_answered")
+    shown = headlines(Notice(code=code) for code in codes)
+    assert [notice.code for notice in shown] == ["download.unreachable", "audio.clipped"]
+    shown = headlines(Notice(code=code) for code in ("request.large_absent", "request.builtin_answered"))
+    assert [notice.code for notice in shown] == ["request.builtin_answered"]
+    offline = Notice(code="download.unreachable", values={"modelscope_reason": "a", "huggingface_reason": "b"})
+    assert [offline.short(language) for language in Language] == ["离线：使用内置小模型。", "Offline: built-in model."]
+    assert offline.detail() == "Reasons: ModelScope: a; Hugging Face: b"
+    assert Notice(code="audio.clipped").detail() is None

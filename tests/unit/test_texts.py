@@ -10,12 +10,17 @@ import pytest
 
 from tests.support.paths import ROOT
 from webui.texts import TEXTS, Language, text
+from webui.texts.duration import clock_time, duration_text
 
 WEBUI = ROOT / "webui"
 SOURCES = [path for path in sorted(WEBUI.rglob("*.py")) if "texts" not in path.relative_to(WEBUI).parts]
 AREAS = sorted({key.split(".")[0] for key in TEXTS})
 USERS = SOURCES + [path for folder in ("training", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
-BUILT = ("notice.",)  # derived from the code of the full text; test_notices.py checks them
+BUILT = (
+    "notice.",
+    "detail.",
+    "duration.",
+)  # derived from the code of the full text (test_notices.py), or from a length
 KEY = re.compile(rf"(?:{'|'.join(AREAS)})\.[a-z0-9_]+")
 FILE_SUFFIXES = (".css", ".js", ".txt", ".json", ".py")  # page.css and log.txt are files
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -68,8 +73,8 @@ def test_no_key_is_put_together_in_an_f_string() -> None:
 
 
 def test_every_text_is_used() -> None:
-    used, starts = used_keys(USERS), tuple(used_prefixes())
-    assert [key for key in TEXTS if key not in used and not (starts and key.startswith(starts))] == []
+    used, starts = used_keys(USERS), (*used_prefixes(), *BUILT)
+    assert [key for key in TEXTS if key not in used and not key.startswith(starts)] == []
 
 
 @pytest.mark.parametrize("key", TEXTS)
@@ -121,3 +126,35 @@ def test_a_text_is_filled_in() -> None:
         text("audio.no_such_text")
     with pytest.raises(KeyError):
         text("audio.too_short")
+
+
+@pytest.mark.parametrize(
+    ("length_s", "chinese", "english"),
+    [
+        (3.65, "3.65 秒", "3.65 s"),
+        (8, "8 秒", "8 s"),
+        (59.999, "1 分钟", "1 min"),
+        (245.4, "4 分 5 秒", "4 min 5 s"),
+        (3599.7, "1 小时", "1 h"),
+        (43_200.0, "12 小时", "12 h"),
+        (5_430, "1 小时 30 分", "1 h 30 min"),
+    ],
+)
+def test_lengths_of_time_are_minutes_and_hours_where_long(length_s: float, chinese: str, english: str) -> None:
+    assert [duration_text(length_s, language) for language in Language] == [chinese, english]
+    assert text("audio.too_many_seconds", found="a", expected_s=length_s).count(english) == 1
+
+
+def test_places_in_a_recording() -> None:
+    assert [clock_time(time_s) for time_s in (0, 65.4, 59.6, 3605)] == ["0:00", "1:05", "1:00", "1:00:05"]
+    assert [clock_time(time_s, 1) for time_s in (61.25, 59.96)] == ["1:01.2", "1:00.0"]
+
+
+def test_chinese_texts_mark_documents_in_english() -> None:
+    unmarked = [
+        (key, path)
+        for key, entry in TEXTS.items()
+        for path in re.findall(r"(?<!\w)((?:docs|models|training)/[\w/]+\.md|/docs)\b(?!（英文）)", entry.zh)
+        if not path.startswith("docs/zh/") and path != "models/README.md"  # which has both languages
+    ]
+    assert unmarked == []

@@ -37,7 +37,6 @@ from webui.service.recognition.analysis_sink import EmbeddingOfWhole
 from webui.service.serving.metrics import CONTENT_TYPE
 from webui.service.serving.priority_semaphore import Priority
 from webui.storage import EMBEDDING_FILE
-from webui.storage.run_ids import RunIds
 
 READINESS_THREADS: Final = 2  # used by readiness checks only, which thus never wait for the threads of other requests
 
@@ -52,7 +51,7 @@ class Api:
     def __init__(self, service: RecognitionService) -> None:
         self._service = service
         self._settings = service.settings
-        self._ids = RunIds(service.settings.outputs_dir)
+        self._ids = service.results
         self._urls = UrlSource(service.settings)
         self._scheduler = scheduler = service.scheduler
         service.metrics.watch(waiting=lambda: scheduler.waiting, under_way=lambda: scheduler.drain.under_way)

@@ -96,6 +96,19 @@
     root.dataset.microphone = "insecure";
   }
 
+  // Which recording is chosen now, and which one the result on the page is about. If they differ, the style sheet greys
+  // the result and shows the name of its recording.
+  const chosen = { tab: "file", file: null, microphone: null };
+  let recognized = null;
+  const recording = () => `${chosen.tab}:${chosen[chosen.tab]}`;
+  const mark = () => root.toggleAttribute("data-previous", recognized !== null && recognized !== recording());
+  window.speechEmotion = {
+    chosen,
+    choose: (changes) => { Object.assign(chosen, changes); mark(); },
+    start: () => { recognized = recording(); mark(); },
+    forget: () => { recognized = null; mark(); },
+  };
+
   let focused = null;
   document.addEventListener("focusin", (event) => (focused = event.target));
 

@@ -11,10 +11,12 @@ from webui.labels import Emotion
 from webui.results import ChannelResult, FrameScores, RecognitionResult
 from webui.service import Recognition
 from webui.texts import Language, text
+from webui.texts.duration import MINUTE_S, clock_time
 
 BAR_CELLS: Final = 30
 NAME_CELLS: Final = 12
 MAX_SPANS: Final = 20
+NO_SCORE: Final = "—"  # of an emotion that is not among the classes of the model
 
 
 def answer_lines(recognition: Recognition, given: str, language: Language) -> Iterator[Text]:
@@ -34,7 +36,8 @@ def answer_lines(recognition: Recognition, given: str, language: Language) -> It
         name = Text(f"  {emotion.emoji} {emotion.display_name(language)}")
         name.align("left", NAME_CELLS + 6)
         bar = "█" * round(score * BAR_CELLS)
-        yield Text.assemble(name, f"{score:7.1%} ", (bar, "green" if emotion is result.emotion else "cyan"))
+        number = f"{score:7.1%}" if emotion in result.possible else f"{NO_SCORE:>7}"
+        yield Text.assemble(name, f"{number} ", (bar, "green" if emotion is result.emotion else "cyan"))
     yield from _details(result, language)
     for channel in result.channels or ():
         confidence = text("page.confidence", language, confidence=channel.confidence)
@@ -56,8 +59,14 @@ def _details(part: RecognitionResult | ChannelResult, language: Language) -> Ite
     if part.frames is not None:
         yield from _emotions_over_time(part.frames, language)
     for segment in part.segments or ():
-        line = f"{segment.start_s:8.2f} – {segment.end_s:8.2f} s  {_title(segment.emotion, language)}"
+        line = f"{_span(segment.start_s, segment.end_s)}  {_title(segment.emotion, language)}"
         yield Text.assemble("  ", line, f"  {segment.confidence:.1%}")
+
+
+def _span(start_s: float, end_s: float) -> str:
+    """Returns a part of a recording in seconds, and from a minute on also in minutes and seconds."""
+    seconds = f"{start_s:8.2f} – {end_s:8.2f} s"
+    return f"{seconds} ({clock_time(start_s)} – {clock_time(end_s)})" if end_s >= MINUTE_S else seconds
 
 
 def _title(emotion: Emotion, language: Language) -> str:
@@ -78,7 +87,7 @@ def _emotions_over_time(frames: FrameScores, language: Language) -> Iterator[Tex
         leader = leaders[rows[0]]
         peak = max(scores[leader][row] for row in rows)
         start_s, end_s = frames.start_s[rows[0]], frames.start_s[rows[-1] + 1 :][:1] or frames.end_s[rows[-1] :][:1]
-        line = f"{start_s:8.2f} – {end_s[0]:8.2f} s  {_title(leader, language)}"
+        line = f"{_span(start_s, end_s[0])}  {_title(leader, language)}"
         yield Text.assemble("  ", line, f"  {peak:.1%}")
     if len(spans) > MAX_SPANS:
         yield Text("  " + text("cli.course_more", language, more=len(spans) - MAX_SPANS))

@@ -8,7 +8,7 @@ from webui.cli.options import CommandAction, DeviceOption, JsonOption, ModelOpti
 from webui.cli.terminal import Terminal
 from webui.texts import text
 
-NAME_CELLS = 22
+NAME_CELLS = 30
 
 
 def doctor(as_json: JsonOption = False, model: ModelOption = None, device: DeviceOption = None) -> CommandAction:

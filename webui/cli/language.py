@@ -7,12 +7,14 @@ from webui.texts import Language
 
 OPTION: Final = "--lang"
 VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+ENCODING_ONLY: Final = frozenset({"c.utf-8", "c.utf8"})  # chooses UTF-8 but no language
 
 
 def system_language() -> Language:
     """Returns Chinese if the locale is Chinese, otherwise English."""
-    locale = next((value for name in VARIABLES if (value := os.environ.get(name))), "")
-    return Language.ZH if locale.lower().startswith("zh") else Language.EN
+    values = (os.environ.get(name, "").lower() for name in VARIABLES)
+    locale = next((value for value in values if value and value not in ENCODING_ONLY), "")
+    return Language.ZH if locale.startswith("zh") else Language.EN
 
 
 def take_language(arguments: list[str]) -> tuple[Language, list[str]]:

@@ -46,6 +46,7 @@ ChannelsOption = Annotated[str, typer.Option("--channels", metavar="KIND|N", hel
 ChannelNamesOption = Annotated[
     str | None, typer.Option("--channel-names", metavar="NAMES", help="cli.option_channel_names")
 ]
+TitleOption = Annotated[str | None, typer.Option("--title", metavar="TEXT", help="cli.option_title")]
 FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions``
     "granularity": "--granularity",
     "model": "--model",
@@ -61,6 +62,7 @@ FLAGS: Final[Mapping[str, str]] = {  # flag of each field of ``RecognizeOptions`
     "channels": "--channels",
     "channel_names": "--channel-names",
     "extract_embedding": "--embedding",
+    "title": "--title",
 }
 
 

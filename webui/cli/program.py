@@ -20,6 +20,7 @@ from webui.cli.key import key
 from webui.cli.language import take_language
 from webui.cli.models import models
 from webui.cli.options import CommandAction
+from webui.cli.parser_texts import localize_headings, localize_help_option, usage_message
 from webui.cli.recognize import recognize
 from webui.cli.remove import remove
 from webui.cli.serve import serve
@@ -58,7 +59,7 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:  # a command line that can't be parsed
         context: typer.Context | None = getattr(error, "ctx", None)
         command = PROGRAM if context is None else context.command_path
-        terminal.print_text("cli.usage", message=error.format_message(), command=command)
+        terminal.print_text("cli.usage", message=usage_message(error, language), command=command)
         if (name := _file_like_an_option(rest)) is not None:
             terminal.print_text("cli.file_like_an_option", found=printable_name(name))
         return ExitCode.REQUEST
@@ -122,6 +123,7 @@ def build_command(language: Language) -> typer.core.TyperGroup:
     command = typer.main.get_command(app)
     if not isinstance(command, typer.core.TyperGroup):
         raise TypeError(f"not a group of commands: {command!r}")
+    localize_headings(language)
     _localize(command, language)
     for part in command.commands.values():
         _localize(part, language)
@@ -148,6 +150,7 @@ def _program(
 
 def _localize(part: object, language: Language) -> None:
     """Replaces the keys of texts by the texts, in a command and its parameters."""
+    localize_help_option(part, language)
     for owner in (part, *getattr(part, "params", ())):
         for name in ("help", "epilog"):
             key: str | None = getattr(owner, name, None)

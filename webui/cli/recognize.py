@@ -29,6 +29,7 @@ from webui.cli.options import (
     PrecisionOption,
     RawOption,
     SegmentOption,
+    TitleOption,
     TrackOption,
     WindowOption,
     check_effect,
@@ -63,6 +64,7 @@ def recognize(
     headerless: HeaderlessOption = None,
     channels: ChannelsOption = ChannelMode.MIX.value,
     channel_names: ChannelNamesOption = None,
+    title: TitleOption = None,
     model: ModelOption = None,
     model_dir: ModelDirOption = None,
     device: DeviceOption = None,
@@ -85,6 +87,7 @@ def recognize(
         headerless=headerless,
         channels=channels,
         channel_names=channel_names,
+        title=title,
         model=model,
         precision=precision,
     )

@@ -62,7 +62,7 @@ def serve(
         if is_open_to_network(settings):
             terminal.print_text("access.open_to_network", host=settings.host)
 
-        serve_page(settings)
+        serve_page(settings, terminal.language)
         return ExitCode.OK
 
     return run

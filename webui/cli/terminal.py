@@ -72,6 +72,9 @@ class Terminal:
         """Prints an error to stderr."""
         sentence = text("cli.error", self.language, message=error.message(self.language))
         self._print_line(f"{about}{sentence}", style="red")
+        detail = Notice.of_error(error.code, error.values).detail(self.language)
+        if detail is not None:
+            self._print_line(f"  {detail}")
 
     def print_crash(self, error: Exception, *, about: str = "") -> None:
         """Prints an unexpected error with its traceback to stderr."""

@@ -33,8 +33,12 @@ CLOSE_S: Final = 1.0  # for responses in progress, before all connections are cl
 SHUTDOWN_S: Final = 5  # uvicorn's own timeout, after which it logs a traceback for every open connection
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, language: Language = Language.EN) -> None:
     """Serves until Ctrl-C or SIGTERM; prints the URL once connections are accepted.
+
+    Args:
+        settings: the settings.
+        language: language of what is printed; the line with the URL is always the same, for programs.
 
     Raises:
         RequestError: it is not possible to listen on the address, or the certificate cannot be used.
@@ -43,7 +47,7 @@ def serve(settings: Settings) -> None:
     listener = open_listener(settings.host, settings.port)
     port = listener.getsockname()[1]
     if port != settings.port:
-        _print_line(text("page.port_taken", Language.EN, taken=settings.port, port=port))
+        _print_line(text("page.port_taken", language, taken=settings.port, port=port))
     from webui.http.connections import Connections, room_for
     from webui.http.request_ids import configure_logging
 

@@ -4,9 +4,10 @@ A text has a key ``area.name`` and named placeholders. The table is one mapping,
 Everything that people read comes from here (page, errors, warnings, log lines); code and logging stay in English.
 """
 
+import string
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from webui.texts import (
     access,
@@ -17,6 +18,7 @@ from webui.texts import (
     cli,
     compare,
     download,
+    duration,
     engine,
     evaluate,
     log,
@@ -27,6 +29,7 @@ from webui.texts import (
     storage,
     windows,
 )
+from webui.texts.duration import duration_text
 from webui.texts.language import Language, Text
 
 __all__ = ["TEXTS", "Language", "Text", "text"]
@@ -40,6 +43,7 @@ _AREAS: Final = (
     cli,
     compare,
     download,
+    duration,
     engine,
     evaluate,
     log,
@@ -68,7 +72,24 @@ TEXTS: Final[Mapping[str, Text]] = _collect()
 def text(key: str, language: Language = Language.EN, **values: object) -> str:
     """Returns the text of ``key`` in ``language`` with its placeholders filled from ``values``.
 
+    ``{duration_s:time}`` becomes a length of time with its unit, such as ``4 min 5 s`` for 245.
+
     Raises:
         KeyError: the key is not in the table, or a placeholder has no value (a mistake in the program).
     """
-    return TEXTS[key].in_language(language).format_map(values)
+    return _FORMATTERS[language].vformat(TEXTS[key].in_language(language), (), values)
+
+
+class _Formatter(string.Formatter):
+    """Formats like ``str.format``, and seconds with the format ``time`` as a length of time."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def format_field(self, value: Any, format_spec: str) -> Any:  # noqa: ANN401 - as in the base class
+        if format_spec == "time":
+            return duration_text(float(value), self._language)
+        return super().format_field(value, format_spec)
+
+
+_FORMATTERS: Final = {language: _Formatter(language) for language in Language}

@@ -166,7 +166,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "access.open_to_network": Text(
         zh=(
             "警告：服务器在 {host} 上对网络开放，且未设置密钥和登录：任何能访问它的人都可以使用它并读取所有结果。"
-            "请设置 SPEECH_EMOTION_LOGIN 或 SPEECH_EMOTION_API_KEYS，见 docs/API.md。"
+            "请设置 SPEECH_EMOTION_LOGIN 或 SPEECH_EMOTION_API_KEYS，见 docs/API.md（英文）。"
         ),
         en=(
             "Warning: the server is open to the network at {host}, without keys and without a login: anyone who can "

@@ -84,7 +84,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "api.bad_request": Text(
-        zh="请求有误（{reason}）。各字段的说明见 /docs。",
+        zh="请求有误（{reason}）。各字段的说明见 /docs（英文）。",
         en="Invalid request ({reason}). The fields are described at /docs.",
     ),
     "api.one_source": Text(

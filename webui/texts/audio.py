@@ -70,9 +70,9 @@ _ERRORS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.too_many_seconds": Text(
-        zh="录音 {found} 太长：超过上限 {expected_s:.0f} 秒，已停止解码。请分成几段，或调大 max_audio_s。",
+        zh="录音 {found} 太长：超过上限 {expected_s:time}，已停止解码。请分成几段，或调大 max_audio_s。",
         en=(
-            "The recording {found} is too long: decoding stopped at the limit of {expected_s:.0f} s. "
+            "The recording {found} is too long: decoding stopped at the limit of {expected_s:time}. "
             "Cut it into parts, or raise max_audio_s."
         ),
     ),
@@ -185,14 +185,14 @@ _ERRORS: Final[Mapping[str, Text]] = {
     ),
     "audio.over_budget": Text(
         zh=(
-            "这段录音计为 {found_s} 秒（实际或标明的时长；分开识别时每个声道各计一次），"
-            "超过每个调用方每小时 {expected_s} 秒的解码上限。请分成几段；"
+            "这段录音计为 {found_s:time}（实际或标明的时长；分开识别时每个声道各计一次），"
+            "超过每个调用方每小时 {expected_s:time}的解码上限。请分成几段；"
             "若文件标明的时长有误，请转换成 WAV；或调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "The recording counts as {found_s} s (its own length or that in its header, once per separate channel); at "
-            "most {expected_s} s are decoded per caller and hour. Cut it into parts; convert it to WAV if the stated "
-            "length is wrong; or ask the administrator to "
+            "The recording counts as {found_s:time} (its own length or that in its header, once per separate channel); "
+            "at most {expected_s:time} are decoded per caller and hour. Cut it into parts; convert it to WAV if the "
+            "stated length is wrong; or ask the administrator to "
             "raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),
@@ -280,26 +280,26 @@ _WARNINGS: Final[Mapping[str, Text]] = {
         ),
     ),
     "audio.incomplete": Text(
-        zh="文件不完整：应有 {expected_s} 秒，只解码出 {kept_s} 秒，结果只针对这一部分。请检查录音或下载是否完成。",
+        zh="文件不完整：应有 {expected_s:time}，只解码出 {kept_s:time}，结果只针对这一部分。请检查录音或下载是否完成。",
         en=(
-            "The file is incomplete: of {expected_s} s, only {kept_s} s could be decoded, and the result covers only "
-            "these. Check that the recording or download finished."
+            "The file is incomplete: of {expected_s:time}, only {kept_s:time} could be decoded, and the result covers "
+            "only these. Check that the recording or download finished."
         ),
     ),
     "audio.damaged_parts": Text(
         zh=(
-            "文件有损坏或缺失的部分，无法解码的部分已跳过或以静音代替，结果只针对解码出的 {kept_s} 秒。"
+            "文件有损坏或缺失的部分，无法解码的部分已跳过或以静音代替，结果只针对解码出的 {kept_s:time}。"
             "请尽量换用完好的文件。"
         ),
         en=(
             "Parts of the file are damaged or missing and were skipped or replaced by silence; the result is for the "
-            "{kept_s} s that could be decoded. Use an intact copy if there is one."
+            "{kept_s:time} that could be decoded. Use an intact copy if there is one."
         ),
     ),
     "audio.gap": Text(
-        zh="录音中间缺少 {gap_s} 秒（共 {gaps} 处），已补上静音，使各个时间与播放器一致。",
+        zh="录音中间缺少 {gap_s:time}（共 {gaps} 处），已补上静音，使各个时间与播放器一致。",
         en=(
-            "{gap_s} s are missing in the middle of the recording (gaps: {gaps}). Silence was inserted, so that all "
+            "{gap_s:time} are missing in the middle of the recording (gaps: {gaps}). Silence was inserted, so that all "
             "times agree with a player."
         ),
     ),

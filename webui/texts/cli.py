@@ -248,7 +248,10 @@ _EXIT_CODES: Final[Mapping[str, Text]] = {
 }
 
 _MESSAGES: Final[Mapping[str, Text]] = {
-    "cli.starting": Text(zh="正在启动网页，需要几秒……", en="Starting the page; this takes a few seconds ..."),
+    "cli.starting": Text(
+        zh="正在启动网页，需要几秒。出现 Running on local URL 后，用浏览器打开其中的地址；按 Ctrl-C 停止。",
+        en="Starting the page; this takes a few seconds. Then open the URL in a browser. Ctrl-C stops the program.",
+    ),
     "cli.answered_by": Text(
         zh="所用模型：{name}（引擎 {engine}，精度 {precision}，设备 {device}，权重许可证 {license}）",
         en="Model: {name} (engine {engine}, precision {precision}, device {device}, licence of the weights {license})",
@@ -458,6 +461,18 @@ _DOCTOR: Final[Mapping[str, Text]] = {
 
 _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.error": Text(zh="错误：{message}", en="Error: {message}"),
+    "cli.panel_options": Text(zh="选项", en="Options"),
+    "cli.panel_commands": Text(zh="命令", en="Commands"),
+    "cli.panel_arguments": Text(zh="参数", en="Arguments"),
+    "cli.panel_required": Text(zh="[必填]", en="[required]"),
+    "cli.panel_default": Text(zh="[默认：{{}}]", en="[default: {{}}]"),
+    "cli.option_help": Text(zh="显示本说明并退出。", en="Show this message and exit."),
+    "cli.usage_missing": Text(zh="缺少 {name}。", en="Missing {name}."),
+    "cli.usage_no_option": Text(zh="没有选项 {found}。", en="No such option: {found}."),
+    "cli.usage_no_option_but": Text(
+        zh="没有选项 {found}，是否指 {likely}？", en="No such option: {found}. Did you mean {likely}?"
+    ),
+    "cli.usage_bad_value": Text(zh="{name} 的值无效：{reason}", en="Invalid value for {name}: {reason}"),
     "cli.usage": Text(
         zh="命令行有误：{message}\n用法见：{command} --help", en="Error: {message}\nSee {command} --help"
     ),
@@ -537,6 +552,7 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.option_channel_names": Text(
         zh="separate：各声道的名称，如 customer,agent。", en="separate: names of the channels, as in customer,agent."
     ),
+    "cli.option_title": Text(zh="结果的名称，写入 result.json。", en="A name for the result, written to result.json."),
     "cli.channel": Text(zh="声道 {channel}", en="Channel {channel}"),
     "cli.only_with_frames": Text(
         zh="{found} 只适用于帧级得分，而当前粒度是 utterance。请加上 --granularity frame，或去掉该选项。",

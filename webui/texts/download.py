@@ -8,12 +8,12 @@ from webui.texts.language import Text
 TEXTS: Final[Mapping[str, Text]] = {
     "download.unreachable": Text(
         zh=(
-            "{seconds} 秒内未能连接到 ModelScope（{modelscope_reason}）和 Hugging Face（{huggingface_reason}），"
-            "无法下载 {model}。请检查网络或代理后重试；离线机器请按 models/README.md 复制文件。"
+            "离线：{seconds} 秒内未能连接到 ModelScope 和 Hugging Face，无法下载 {model}。"
+            "请检查网络或代理后重试；离线机器请按 models/README.md 复制文件。"
         ),
         en=(
-            "Neither ModelScope ({modelscope_reason}) nor Hugging Face ({huggingface_reason}) could be reached within "
-            "{seconds} s, so {model} can't be downloaded. Check the network or the proxy and try again; "
+            "Offline: neither ModelScope nor Hugging Face could be reached within {seconds} s, so {model} can't be "
+            "downloaded. Check the network or the proxy and try again; "
             "models/README.md describes how to copy the files to a machine without a network."
         ),
     ),

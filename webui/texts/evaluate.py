@@ -33,7 +33,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "evaluate.builtin_training_data": Text(
         zh=(
             "内置模型是用 EMO-DB、nEMO 和 RAVDESS 训练的，在这些语料的录音上，结果会远好于实际水平。"
-            "可信的数字见 models/builtin/README.md。"
+            "可信的数字见 models/builtin/README.md（英文）。"
         ),
         en=(
             "The built-in model was trained on EMO-DB, nEMO and RAVDESS: on those recordings its figures are far too "

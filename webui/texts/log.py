@@ -11,8 +11,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="[validation] file {file_name}, {size_kb:.1f} KB, {format}, {sample_rate_hz} Hz, {channels} channel(s)",
     ),
     "log.preprocessed": Text(
-        zh="[预处理] 时长 {duration_s:.2f} 秒，已转换为 {target_hz} Hz 单声道，用时 {elapsed_s:.2f} 秒",
-        en="[preprocessing] {duration_s:.2f} s of audio, converted to {target_hz} Hz mono in {elapsed_s:.2f} s",
+        zh="[预处理] 时长 {duration_s:time}，已转换为 {target_hz} Hz 单声道，用时 {elapsed_s:time}",
+        en="[preprocessing] {duration_s:time} of audio, converted to {target_hz} Hz mono in {elapsed_s:time}",
     ),
     "log.same_channels": Text(
         zh="[预处理] {channels} 个声道的内容相同（双单声道）",
@@ -31,8 +31,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="[model] {name} (engine {engine}, precision {precision}, device {device}), loaded in {elapsed_s:.2f} s",
     ),
     "log.inferred": Text(
-        zh="[推理] {frames} 帧，{windows} 个窗口，用时 {elapsed_s:.2f} 秒",
-        en="[inference] {frames} frame(s) in {windows} window(s), {elapsed_s:.2f} s",
+        zh="[推理] {frames} 帧，{windows} 个窗口，用时 {elapsed_s:time}",
+        en="[inference] {frames} frame(s) in {windows} window(s), {elapsed_s:time}",
     ),
     "log.recognized": Text(
         zh="[结果] {emoji} {zh} ({en})，置信度 {confidence:.1%}",
@@ -43,8 +43,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="[results] embedding of shape {shape}, written to {file}",
     ),
     "log.segments": Text(
-        zh="[结果] {segments} 个语音片段，共 {speech_s:.1f} 秒",
-        en="[results] {segments} speech segment(s), {speech_s:.1f} s in total",
+        zh="[结果] {segments} 个语音片段，共 {speech_s:time}",
+        en="[results] {segments} speech segment(s), {speech_s:time} in total",
     ),
     "log.frames": Text(
         zh="[结果] {rows} 行帧级得分，窗口 {window_s:.2f} 秒，步长 {hop_s:.2f} 秒",

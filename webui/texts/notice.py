@@ -1,6 +1,7 @@
 """Short forms of warnings and failures: one line on the page and on the terminal. The full texts are the details.
 
-The key is ``notice.`` and the code of the full text, with ``_`` for the dot; the values are the same.
+The key is ``notice.`` and the code of the full text, with ``_`` for the dot; the values are the same. Keys that begin
+with ``detail.`` are technical details of a full text: messages of libraries, which only some readers understand.
 """
 
 from collections.abc import Mapping
@@ -21,15 +22,15 @@ TEXTS: Final[Mapping[str, Text]] = {
         en="Built-in model, not Emotion2Vec+ Large: much less accurate; non-commercial.",
     ),
     "notice.audio_incomplete": Text(
-        zh="文件不完整：只识别了 {expected_s} 秒中的 {kept_s} 秒。",
-        en="Incomplete file: only {kept_s} of {expected_s} s were recognized.",
+        zh="文件不完整：只识别了 {expected_s:time}中的 {kept_s:time}。",
+        en="Incomplete file: only {kept_s:time} of {expected_s:time} were recognized.",
     ),
     "notice.audio_damaged_parts": Text(
         zh="文件有损坏，已跳过无法解码的部分。", en="Damaged file: parts that could not be decoded were skipped."
     ),
     "notice.audio_gap": Text(
-        zh="录音中间缺少 {gap_s} 秒，已补上静音。",
-        en="{gap_s} s are missing in the middle: replaced by silence.",
+        zh="录音中间缺少 {gap_s:time}，已补上静音。",
+        en="{gap_s:time} are missing in the middle: replaced by silence.",
     ),
     "notice.audio_trailing_bytes": Text(
         zh="文件结尾之后还有 {unused_bytes} 字节，没有使用。",
@@ -78,9 +79,10 @@ TEXTS: Final[Mapping[str, Text]] = {
     "notice.audio_above_full_scale": Text(
         zh="采样值超过满幅，已整体缩小。", en="Samples above full scale: the recording was scaled down."
     ),
-    "notice.download_unreachable": Text(
-        zh="无法连接 ModelScope 和 Hugging Face，未能下载 {model}。",
-        en="ModelScope and Hugging Face can't be reached; {model} was not downloaded.",
+    "notice.download_unreachable": Text(zh="离线：使用内置小模型。", en="Offline: built-in model."),
+    "detail.download_unreachable": Text(
+        zh="原因：ModelScope：{modelscope_reason}；Hugging Face：{huggingface_reason}",
+        en="Reasons: ModelScope: {modelscope_reason}; Hugging Face: {huggingface_reason}",
     ),
     "notice.download_cancelled": Text(zh="{model} 的下载已取消。", en="The download of {model} was cancelled."),
     "notice.download_failed": Text(zh="{model} 下载失败。", en="The download of {model} failed."),

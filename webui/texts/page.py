@@ -12,7 +12,7 @@ _LABELS: Final[Mapping[str, Text]] = {
         en="Upload or record speech to get its main emotion, nine scores and the result files.",
     ),
     "page.version": Text(zh="版本 {version}", en="Version {version}"),
-    "page.api_docs": Text(zh="供程序调用：REST 接口文档", en="For programs: REST API documentation"),
+    "page.api_docs": Text(zh="供程序调用：REST 接口文档（英文）", en="For programs: REST API documentation"),
     "page.language": Text(zh="语言", en="Language"),
     "page.tab_recognize": Text(zh="🎯 识别", en="🎯 Recognize"),
     "page.tab_compare": Text(zh="⚖️ 模型对比", en="⚖️ Compare models"),
@@ -97,19 +97,38 @@ _LABELS: Final[Mapping[str, Text]] = {
         en="Browsers allow recording only on https or localhost. Open this page at such an address, or upload a file.",
     ),
     "page.granularity": Text(zh="粒度选择", en="Granularity"),
-    "page.utterance": Text(zh="utterance 整句级别", en="utterance: the whole recording"),
-    "page.frame": Text(zh="frame 帧级别", en="frame: a curve over time"),
-    "page.segment": Text(zh="segment 片段级别", en="segment: each speech segment"),
+    "page.utterance": Text(zh="utterance 整句级别", en="utterance"),
+    "page.frame": Text(zh="frame 帧级别", en="frame"),
+    "page.segment": Text(zh="segment 片段级别", en="segment"),
+    "page.utterance_info": Text(
+        zh="整段录音得到一个结果，适合一句话或一小段。", en="One result for the whole recording, such as a sentence."
+    ),
+    "page.frame_info": Text(
+        zh="另外画出情感随时间变化的曲线，看什么时候变了。",
+        en="Also a curve over time, to see when the emotion changes.",
+    ),
+    "page.segment_info": Text(
+        zh="另外找出每段说话，各给一个结果，适合较长的录音。",
+        en="Also a result for each stretch of speech, for longer recordings.",
+    ),
     "page.segments": Text(zh="语音片段", en="Speech segments"),
-    "page.segment_start": Text(zh="开始（秒）", en="from (s)"),
-    "page.segment_end": Text(zh="结束（秒）", en="to (s)"),
+    "page.segment_start": Text(zh="开始（{unit}）", en="from ({unit})"),
+    "page.segment_end": Text(zh="结束（{unit}）", en="to ({unit})"),
     "page.segment_emotion": Text(zh="情感", en="emotion"),
     "page.segment_confidence": Text(zh="置信度", en="confidence"),
     "page.segments_more": Text(zh="另有 {more} 段，见 result.json。", en="{more} more are in result.json."),
     "page.embedding": Text(zh="提取 Embedding 特征", en="Extract embedding"),
     "page.embedding_info": Text(
-        zh="同时保存 embedding.npy，可用于相似度计算、聚类等",
-        en="Also saves embedding.npy, for similarity, clustering etc.",
+        zh="另存 embedding.npy：整段录音一个 {dim} 维向量，可用于相似度计算、聚类等。",
+        en="Also saves embedding.npy: one vector of {dim} values, for similarity, clustering etc.",
+    ),
+    "page.embedding_info_frames": Text(
+        zh="另存 embedding.npy：每帧一个 {dim} 维向量，可用于相似度计算、聚类等。",
+        en="Also saves embedding.npy: a vector of {dim} values per frame, for similarity, clustering etc.",
+    ),
+    "page.embedding_info_unknown": Text(
+        zh="另存 embedding.npy（维数取决于模型），可用于相似度计算、聚类等。",
+        en="Also saves embedding.npy (its size depends on the model), for similarity, clustering etc.",
     ),
     "page.fast": Text(zh="快速（int8）", en="Fast (int8)"),
     "page.fast_info": Text(
@@ -141,6 +160,48 @@ _LABELS: Final[Mapping[str, Text]] = {
     "page.channels_note": Text(
         zh="以上是所有声道混合后的结果，以下是每个声道各自的结果。",
         en="Above is the result for the mix of all channels; below is the result for each of them.",
+    ),
+    "page.track": Text(zh="音轨", en="Audio track"),
+    "page.track_info": Text(
+        zh="文件里有多条音轨；选择后会重新识别。", en="The file has several audio tracks; choosing one recognizes it."
+    ),
+    "page.track_auto": Text(
+        zh="自动（默认音轨；无声时换下一条）", en="Automatic (the default one; if silent, the next)"
+    ),
+    "page.track_number": Text(zh="第 {number} 条音轨", en="Track {number}"),
+    "page.run_title": Text(zh="名称（可选，用于下载的文件名）", en="Name (optional, for the downloads)"),
+    "page.run_title_example": Text(zh="例如：三班 第二次朗读", en="for instance: class 3, second reading"),
+    "page.kept": Text(
+        zh="识别过的录音和结果会一直保存在服务器上，直到被删除；可用结果下方的“🗑️ 删除”删除。",
+        en=(
+            "Recognized recordings and their results stay on the server until they are deleted: use “🗑️ Delete” below "
+            "the result."
+        ),
+    ),
+    "page.kept_days": Text(
+        zh="识别过的录音和结果在服务器上保存 {days} 天；可用结果下方的“🗑️ 删除”提前删除。",
+        en=(
+            "Recognized recordings and their results stay on the server for {days} day(s); “🗑️ Delete” below the result "
+            "deletes them at once."
+        ),
+    ),
+    "page.kept_gb": Text(
+        zh="识别过的录音和结果会保存在服务器上，总量超过 {size_gb} GB 时从最早的删起；可用结果下方的“🗑️ 删除”立即删除。",
+        en=(
+            "Recognized recordings and their results stay on the server; above {size_gb} GB in total the oldest are "
+            "deleted. “🗑️ Delete” below the result deletes them at once."
+        ),
+    ),
+    "page.delete": Text(zh="🗑️ 删除这段录音和结果", en="🗑️ Delete this recording and its result"),
+    "page.delete_question": Text(
+        zh="从服务器上删除这次识别的全部文件？删除后无法恢复。",
+        en="Delete all files of this recognition from the server? They can't be restored.",
+    ),
+    "page.delete_confirm": Text(zh="🗑️ 删除", en="🗑️ Delete"),
+    "page.delete_keep": Text(zh="保留", en="Keep"),
+    "page.deleted": Text(
+        zh="“{file_name}”的录音和结果已从服务器上删除。",
+        en="The recording and the result of “{file_name}” were deleted from the server.",
     ),
     "page.recognize": Text(zh="🎯 开始识别", en="🎯 Recognize"),
     "page.cancel": Text(zh="⏹️ 取消", en="⏹️ Cancel"),
@@ -202,6 +263,7 @@ _STATUS: Final[Mapping[str, Text]] = {
             "otherwise the next recognition loads them and takes longer."
         ),
     ),
+    "page.status_offline": Text(zh="离线，未能下载 {model}。", en="Offline: {model} was not downloaded."),
     "page.status_failed": Text(zh="{model} 未能就绪。", en="{model} could not be prepared."),
     "page.status_idle": Text(zh="尚未加载", en="not loaded yet"),
     "page.status_load": Text(zh="▶️ 加载", en="▶️ Load"),
@@ -222,17 +284,24 @@ _ANSWER: Final[Mapping[str, Text]] = {
         zh="取消时识别已经完成，结果文件已写入输出文件夹。",
         en="The recognition finished before it could be cancelled; its files are in the output folder.",
     ),
+    "page.previous": Text(zh="上一个结果：{file_name}", en="Previous result: {file_name}"),
+    "page.previous_unnamed": Text(zh="上一个结果", en="Previous result"),
     "page.running": Text(zh="正在识别，请稍候…", en="Recognizing…"),
     "page.confidence": Text(zh="置信度：{confidence:.1%}", en="Confidence: {confidence:.1%}"),
     "page.scores": Text(zh="详细得分分布", en="Scores of the nine emotions"),
+    "page.no_class": Text(
+        zh="—：所用模型或所选范围中没有这个类别。", en="—: not among the classes of the model or the request."
+    ),
     "page.curve": Text(zh="情感随时间的变化", en="Emotion over time"),
     "page.curve_caption": Text(
         zh="每点为 {window_s:.2f} 秒的平均值，间隔 {hop_s:.2f} 秒，共 {rows} 点；色带表示各时刻得分最高的情感。",
         en="Each point is the average of {window_s:.2f} s, one every {hop_s:.2f} s, {rows} in total; "
         "the strip shows the emotion with the highest score.",
     ),
-    "page.curve_peak": Text(zh="最高 {score:.0%}，在 {time_s:.1f} 秒", en="peak {score:.0%} at {time_s:.1f} s"),
-    "page.curve_span": Text(zh="{start_s:.1f}–{end_s:.1f} 秒：{emotion}", en="{start_s:.1f}-{end_s:.1f} s: {emotion}"),
+    "page.curve_peak": Text(zh="最高 {score:.0%}，在 {time}", en="peak {score:.0%} at {time}"),
+    "page.curve_span": Text(zh="{start} – {end}：{emotion}", en="{start} – {end}: {emotion}"),
+    "page.place": Text(zh="{time_s:.1f} 秒", en="{time_s:.1f} s"),
+    "page.clock": Text(zh="分:秒", en="min:s"),
     "page.seconds": Text(zh="秒", en="s"),
     "page.answered_by": Text(zh="所用模型：", en="Model:"),
     "page.model_builtin": Text(zh="内置小模型（{name}）", en="built-in small model ({name})"),
@@ -242,8 +311,8 @@ _ANSWER: Final[Mapping[str, Text]] = {
         en="engine {engine} · precision {precision} · device {device} · licence {license}",
     ),
     "page.source": Text(
-        zh="{file_name} · {duration_s:.2f} 秒 · {sample_rate_hz} Hz · 推理 {inference_s:.2f} 秒",
-        en="{file_name} · {duration_s:.2f} s · {sample_rate_hz} Hz · inference {inference_s:.2f} s",
+        zh="{file_name} · {duration_s:time} · {sample_rate_hz} Hz · 推理 {inference_s:.2f} 秒",
+        en="{file_name} · {duration_s:time} · {sample_rate_hz} Hz · inference {inference_s:.2f} s",
     ),
     "page.warnings": Text(zh="提示", en="Please note"),
     "page.more": Text(zh="更多", en="more"),
@@ -262,6 +331,17 @@ _ERRORS: Final[Mapping[str, Text]] = {
     "page.no_audio": Text(
         zh="还没有音频。请先上传或录制一段语音，或点“📝 加载示例音频”，再开始识别。",
         en="There is no audio yet. Upload or record speech, or press “📝 Load example audio”, then recognize.",
+    ),
+    "page.no_recording": Text(
+        zh="还没有录音。请先点“录制”；要识别文件，请切换到“📁 文件”。",
+        en="There is no recording yet. Press Record first; to recognize a file, go to “📁 File”.",
+    ),
+    "page.result_forgotten": Text(
+        zh="页面已不再保留这次识别的信息，无法从这里删除。请管理员在输出文件夹中删除，或通过 REST 接口删除。",
+        en=(
+            "This page no longer knows the result, so it can't delete it. Delete it in the outputs folder or with the "
+            "REST API."
+        ),
     ),
     "page.error_title_refused": Text(zh="识别未开始", en="The recognition did not start"),
     "page.refused": Text(
@@ -288,7 +368,7 @@ _ERRORS: Final[Mapping[str, Text]] = {
     ),
     "page.log_cancelled": Text(zh="[取消] 已由用户停止。", en="[cancelled] stopped by the user."),
     "page.log_note": Text(zh="[提示] {message}", en="[note] {message}"),
-    "page.log_error": Text(zh="[错误] {message}", en="[error] {message}"),
+    "page.log_error": Text(zh="[错误] 识别未完成，原因见上方。", en="[error] not recognized; the reason is above."),
 }
 
 _PROGRESS: Final[Mapping[str, Text]] = {

@@ -94,16 +94,16 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "request.no_speech": Text(
-        zh="{duration_s:.1f} 秒的录音中没有检测到语音，因此得分没有参考意义，也没有片段。请检查录音中是否有人声。",
+        zh="{duration_s:time}的录音中没有检测到语音，因此得分没有参考意义，也没有片段。请检查录音中是否有人声。",
         en=(
-            "No speech was detected in {duration_s:.1f} s, so the scores mean little, and there are no segments. "
+            "No speech was detected in {duration_s:time}, so the scores mean little, and there are no segments. "
             "Check that the recording contains a voice."
         ),
     ),
     "request.no_segments": Text(
-        zh="{duration_s:.1f} 秒的录音中有人声，但没有可以划分片段的语音；得分针对整段录音。",
+        zh="{duration_s:time}的录音中有人声，但没有可以划分片段的语音；得分针对整段录音。",
         en=(
-            "The {duration_s:.1f} s contain a voice but no speech that could be cut into segments; the scores are for "
+            "The {duration_s:time} contain a voice but no speech that could be cut into segments; the scores are for "
             "the whole recording."
         ),
     ),
@@ -146,23 +146,24 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.audio_budget": Text(
         zh=(
-            "过去一小时内已为您解码 {found_s} 秒音频，再加上这段的 {size_s} 秒就会超过每小时 {expected_s} 秒的上限。"
+            "过去一小时内已为您解码 {found_s:time}音频，再加上这段的 {size_s:time}就会超过每小时 {expected_s:time}"
+            "的上限。"
             "请约 {wait_min} 分钟后重试，或请管理员调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "{found_s} s of audio were decoded for you within the last hour; {size_s} s of this recording would exceed "
-            "the limit of {expected_s} s per caller. Try again in about {wait_min} min, or ask the administrator to "
-            "raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
+            "{found_s:time} of audio were decoded for you within the last hour; {size_s:time} of this recording would "
+            "exceed the limit of {expected_s:time} per caller. Try again in about {wait_min} min, or ask the "
+            "administrator to raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),
     "request.audio_budget_spent": Text(
         zh=(
-            "过去一小时内已为您解码 {found_s} 秒音频，达到了每小时 {expected_s} 秒的上限。"
+            "过去一小时内已为您解码 {found_s:time}音频，达到了每小时 {expected_s:time}的上限。"
             "请约 {wait_min} 分钟后重试，或请管理员调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "{found_s} s of audio were decoded for you within the last hour; the limit is {expected_s} s per caller. "
-            "Try again in about {wait_min} min, or ask the administrator to raise "
+            "{found_s:time} of audio were decoded for you within the last hour; the limit is {expected_s:time} per "
+            "caller. Try again in about {wait_min} min, or ask the administrator to raise "
             "SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),
@@ -237,11 +238,11 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "request.too_slow": Text(
         zh=(
-            "识别（含排队）超过了 {limit_s:.0f} 秒，已中止。"
+            "识别（含排队）超过了 {limit_s:time}，已中止。"
             "请使用较短的音频，或请管理员调大 SPEECH_EMOTION_MAX_REQUEST_S。"
         ),
         en=(
-            "The recognition took longer than {limit_s:.0f} s, including waiting, and was stopped. Send shorter audio, "
+            "The recognition took longer than {limit_s:time}, including waiting, and was stopped. Send shorter audio, "
             "or ask the administrator to raise SPEECH_EMOTION_MAX_REQUEST_S."
         ),
     ),
@@ -251,6 +252,10 @@ TEXTS: Final[Mapping[str, Text]] = {
             "Model {model} has classes {found} that correspond to none of the nine emotions, "
             "so the nine scores can't be computed. Provide a label mapping for the model."
         ),
+    ),
+    "request.bad_title": Text(
+        zh="名称“{found}”无效：应为 1 到 {expected_max} 个可显示的字符。",
+        en="Invalid title '{found}': 1 to {expected_max} printable characters are expected.",
     ),
     "request.builtin_answered": Text(
         zh="本次使用的是内置小模型，而非 Emotion2Vec+ Large；其准确率低得多，权重仅限非商业用途（{license}）。",

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from webui.errors import AudioError, ModelError, OutputError, RequestError, SpeechEmotionError
 from webui.http.file_names import plain_name
-from webui.results import Notice
+from webui.results import Notice, headlines
 from webui.service import Progress, Recognition, RecognitionService, RecognizeOptions, ignore_progress
 from webui.texts import Language, text
 
@@ -55,6 +55,10 @@ class Outcome:
         cancelled: whether the user cancelled the run.
         too_late: whether the user tried to cancel it while its files were being written.
         side_by_side: name and outcome of each model if several were chosen; ``recognition`` is the first result.
+        file_name: the user's name of the recording; empty if there was none.
+        shared: paths of its downloads in Gradio's cache.
+        recording: path of the recording in Gradio's cache if it was made with the page; None for a file.
+        deleted: whether the user deleted the result, so that only the name of the recording is left.
     """
 
     recognition: Recognition | None
@@ -63,21 +67,33 @@ class Outcome:
     cancelled: bool = False
     too_late: bool = False
     side_by_side: tuple[tuple[str, "Outcome"], ...] = ()
+    file_name: str = ""
+    shared: tuple[str, ...] = ()
+    recording: str | None = None
+    deleted: bool = False
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The run folders of all results."""
+        outcomes = [outcome for _name, outcome in self.side_by_side] or [self]
+        return tuple(outcome.recognition.folder for outcome in outcomes if outcome.recognition is not None)
 
     def log_text(self, language: Language) -> str:
-        """Returns the processing log, with an error or a cancellation as its last line."""
-        lines = [_line(notice, language) for notice in self.log]
-        if self.error is not None:
-            lines.append(text("page.log_error", language, message=self.error.sentence(language)))
+        """Returns the processing log, with a failure or a cancellation as its last line."""
+        shown = headlines(notice for notice in self.log if not notice.is_log)
+        lines = [_line(notice, language) for notice in self.log if notice.is_log or notice in shown]
+        if self.error is not None:  # the card has the message
+            lines.append(text("page.log_error", language))
         if self.cancelled and not self.too_late:
             lines.append(text("page.log_cancelled", language))
         return "\n".join(lines)
 
 
 def _line(notice: Notice, language: Language) -> str:
-    """Returns a line of the log; warnings are marked as such."""
-    sentence = notice.message(language)
-    return sentence if notice.is_log else text("page.log_note", language, message=sentence)
+    """Returns a line of the log; warnings are short, since the answer has them in full, and marked as such."""
+    if notice.is_log:
+        return notice.message(language)
+    return text("page.log_note", language, message=notice.short(language) or notice.message(language))
 
 
 def error_card_of(error: Exception) -> ErrorCard:
@@ -111,19 +127,15 @@ def recognize_source(
         progress: called with the finished fraction and the stage.
     """
     lines: list[Notice] = []
+    shown_name = plain_name(file_name) or (source.name if source is not None else "")
     try:
         if source is None:
             raise RequestError("page.no_audio")
         recognition = service.recognize(
-            source,
-            options,
-            file_name=plain_name(file_name) or source.name,
-            caller=caller,
-            progress=progress,
-            on_log=lines.append,
+            source, options, file_name=shown_name, caller=caller, progress=progress, on_log=lines.append
         )
     except CancelledByUserError:
-        return Outcome(None, None, tuple(lines), cancelled=True)
+        return Outcome(None, None, tuple(lines), cancelled=True, file_name=shown_name)
     except Exception as error:  # noqa: BLE001 - last handler on the page; `error_card_of` logs it if it is unexpected
-        return Outcome(None, error_card_of(error), tuple(lines))
-    return Outcome(recognition, None, recognition.log)
+        return Outcome(None, error_card_of(error), tuple(lines), file_name=shown_name)
+    return Outcome(recognition, None, recognition.log, file_name=shown_name)

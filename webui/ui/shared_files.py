@@ -25,8 +25,12 @@ class SharedFiles:
         self._cache_dir = cache_dir
         self._swept = swept
 
-    def share(self, files: Iterable[Path]) -> list[str]:
+    def share(self, files: Iterable[Path], *, prefix: str = "") -> list[str]:
         """Puts files into a new folder of the cache: as hard links if the disk supports them, otherwise as copies.
+
+        Args:
+            files: the files.
+            prefix: what their names begin with in the cache, and so as downloads.
 
         Returns:
             The paths for Gradio, without those of files that no longer exist.
@@ -35,7 +39,7 @@ class SharedFiles:
         folder.mkdir(parents=True)
         shared: list[str] = []
         for file in files:
-            target = folder / file.name
+            target = folder / f"{prefix}{file.name}"
             self._swept.add(str(target))
             try:
                 os.link(file, target)
@@ -46,22 +50,32 @@ class SharedFiles:
             shared.append(str(target))
         return shared
 
-    def share_run(self, run_folder: Path, files: Iterable[Path]) -> list[str]:
+    def share_run(self, run_folder: Path, files: Iterable[Path], *, name: str = "") -> list[str]:
         """Shares the files of a run, and one archive of them all, named like the run folder.
 
         Args:
             run_folder: the run folder, for the name of the archive.
             files: the files of the run.
+            name: name of the recording, with which all names begin; empty for none.
 
         Returns:
             The paths for Gradio, the archive last.
         """
-        shared = self.share(files)
+        prefix = f"{name}_" if name else ""
+        shared = self.share(files, prefix=prefix)
         if not shared:
             return []
-        archive = Path(shared[0]).with_name(f"{run_folder.name}.zip")
+        title = f"{prefix}{run_folder.name}"
+        archive = Path(shared[0]).with_name(f"{title}.zip")
         self._swept.add(str(archive))
         with zipfile.ZipFile(archive, "w") as file:  # uncompressed: audio and embeddings hardly shrink
             for path in shared:
-                file.write(path, f"{run_folder.name}/{Path(path).name}")
+                file.write(path, f"{title}/{Path(path).name.removeprefix(prefix)}")
         return [*shared, str(archive)]
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Deletes files in the cache; paths outside of it, and files that are gone already, are ignored."""
+        cache_dir = self._cache_dir.resolve()
+        for path in (Path(path).resolve() for path in paths):
+            if path.is_relative_to(cache_dir):
+                path.unlink(missing_ok=True)

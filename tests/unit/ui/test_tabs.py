@@ -12,6 +12,7 @@ from webui.texts import Language, text
 from webui.ui import page as page_module
 from webui.ui.context import QUIET, Connect, PageContext, Tab
 from webui.ui.page import build_page
+from webui.ui.tabs.embedding_choice import embedding_info
 
 
 def build_models_tab(context: PageContext, tab: gr.Tab) -> Connect:
@@ -49,3 +50,9 @@ def test_the_compare_tab_is_missing_where_comparing_is_not_allowed(tmp_path: Pat
     compare = text("page.tab_compare", Language.ZH)
     assert compare in labels_of(build_page(service, cache_dir=tmp_path / "cache"))
     assert compare not in labels_of(build_page(service, cache_dir=tmp_path / "cache", compares=False))
+
+
+@pytest.mark.parametrize("model", ["", "emotion2vec_plus_large", "*"])
+def test_the_size_of_an_embedding_is_unknown_until_the_model_is_loaded(service: RecognitionService, model: str) -> None:
+    hint = embedding_info(service, model, "frame", Language.EN)
+    assert hint == text("page.embedding_info_unknown", Language.EN)

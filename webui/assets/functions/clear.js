@@ -1,2 +1,2 @@
-// Clears the other input: only one of file and recording is used.
+// Clears a component.
 () => () => null

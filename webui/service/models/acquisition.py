@@ -150,6 +150,7 @@ class ModelAcquisition:
             self._end(cancelled, AcquisitionStatus(name, AcquisitionState.CANCELLED, problem=err))
         except SpeechEmotionError as err:
             logger.warning("%s: %s", name, err)
+            logger.info("%s: %s", name, Notice.of_error(err.code, err.values).detail())
             self._end(cancelled, AcquisitionStatus(name, AcquisitionState.FAILED, problem=err))
         except Exception as err:  # if the thread died silently, the page would wait forever
             if not _is_interpreter_ending(err):

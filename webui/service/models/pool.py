@@ -139,6 +139,11 @@ class ModelPool:
         except ModelError:
             return None
 
+    def embedding_dim(self, name: str | None) -> int | None:
+        """Returns the length of a feature vector of the model that ``get`` would return; None until it is loaded."""
+        loaded = self._loaded(self._chosen_name(name))
+        return loaded.model.embedding_dim if loaded is not None else None
+
     def concurrency(self, name: str | None = None, runtime: Runtime | None = None) -> int:
         """Returns how many requests should run at a time on a model; None uses the settings.
 

@@ -19,6 +19,7 @@ MAX_MAX_SEGMENT_S: Final = LONGEST_WAV_S  # the longest possible recording: no s
 MERGE_GAP_S: Final = 1.0  # segments further apart are not merged
 MAX_TRACK: Final = 1_000
 MAX_NAME: Final = 40  # characters of a channel's name
+MAX_TITLE: Final = 80  # characters of a result's title
 
 TrackNumber = Annotated[int, Field(ge=1, le=MAX_TRACK)]
 SmoothingSeconds = Annotated[float, Field(gt=0, le=MAX_SMOOTHING_S)]
@@ -156,9 +157,24 @@ class RecognizeOptions(AnalysisOptions):
 
     Attributes:
         extract_embedding: whether ``embedding.npy`` is written: ``(dim,)``, or ``(frames, dim)`` with frame scores.
+        title: a name for the result, which the downloads of the page carry; None: the name of the recording is used.
     """
 
     extract_embedding: bool = Field(default=False, description="Whether `embedding.npy` is written.")
+    title: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_TITLE,
+        description="A name for the result. It is a key of the result, and the page's downloads are named after it.",
+        examples=["Class 3, second reading"],
+    )
+
+    @field_validator("title")
+    @classmethod
+    def _check_title(cls, title: str | None) -> str | None:
+        if title is not None and not (title.isprintable() and title.strip()):
+            raise ValueError("the title must be printable")
+        return title
 
 
 def parse_labels(names: str | Sequence[str]) -> tuple[Emotion, ...]:
@@ -203,6 +219,8 @@ def _request_error(error: ValidationError) -> RequestError:
         return RequestError(
             "request.bad_channel_names", found=shown, expected_max=MAX_SEPARATE_CHANNELS, characters=MAX_NAME
         )
+    if field == "title":
+        return RequestError("request.bad_title", found=found, expected_max=MAX_TITLE)
     if field in {"window_s", "hop_s"}:
         return RequestError("request.smoothing_range", found=found, expected=MAX_SMOOTHING_S)
     if field == "max_segment_s":

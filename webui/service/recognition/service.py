@@ -61,6 +61,7 @@ from webui.service.serving.metrics import Metrics
 from webui.service.serving.priority_semaphore import Priority
 from webui.service.serving.scheduler import Scheduler
 from webui.settings import Precision, Settings
+from webui.storage.run_ids import RunIds
 from webui.units import SPEECH_RATE
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,9 @@ class RecognitionService:
         settings: limits, folders and default values.
         registry: finds and loads models; None creates one from the settings.
 
+    Attributes:
+        results: finds and deletes the results in the outputs folder.
+
     Example:
         >>> import tempfile
         >>> from pathlib import Path
@@ -121,6 +125,7 @@ class RecognitionService:
             max_waiting=settings.max_waiting, max_per_caller=settings.max_per_client, drain=DrainTracker()
         )
         self.budget = AudioBudget(settings.max_audio_s_per_hour)
+        self.results = RunIds(settings.outputs_dir)
 
     def load(self, model: str | None = None, runtime: Runtime | None = None) -> EmotionModel:
         """Returns a model, loading it if necessary; None uses the settings.
@@ -207,7 +212,10 @@ class RecognitionService:
                 embedding is computed.
         """
         extract = sink is not None and isinstance(options, RecognizeOptions) and options.extract_embedding
-        recognize_options = RecognizeOptions(**fields_of(options, AnalysisOptions), extract_embedding=extract)
+        title = options.title if isinstance(options, RecognizeOptions) else None
+        recognize_options = RecognizeOptions(
+            **fields_of(options, AnalysisOptions), extract_embedding=extract, title=title
+        )
         run = _Run(self.settings, recognize_options, progress, lambda _line: None, priority, pooled=True)
         with storage.open_draft(self.settings.outputs_dir, started=run.started) as draft:
             runtime = self._runtime(options)
@@ -451,6 +459,7 @@ class _Run:
             model=model.info,
             source=recording.source,
             timing=Timing(decode_s=self._decode_s, inference_s=inference_s),
+            title=self.options.title,
             labels=self.options.labels,
             embedding=whole.embedding,
             channels=channels,

@@ -4,6 +4,7 @@ import gradio as gr
 
 from webui.service.serving.metrics import Snapshot
 from webui.texts import Language, text
+from webui.texts.duration import duration_text
 from webui.ui.context import QUIET, Connect, PageContext
 from webui.ui.i18n import parse_language
 from webui.ui.views.markup import escape, table_html
@@ -32,8 +33,10 @@ def resources_html(now: Snapshot, language: Language) -> str:
     rows = {
         "page.resources_under_way": f"{now.under_way} ({now.waiting})",
         "page.resources_done": f"{now.recognitions} ({now.rejects})",
-        "page.resources_audio": f"{now.audio_s:.0f} s",
-        "page.resources_times": f"{now.decode_s:.1f} s / {now.inference_s:.1f} s",
+        "page.resources_audio": duration_text(round(now.audio_s), language),
+        "page.resources_times": " / ".join(
+            duration_text(round(seconds, 1), language) for seconds in (now.decode_s, now.inference_s)
+        ),
         "page.resources_memory": _megabytes(now.rss_bytes),
     }
     if now.gpu_bytes is not None:

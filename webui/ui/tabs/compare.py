@@ -19,6 +19,7 @@ from webui.service.compare.run import OnStep
 from webui.service.compare.session import ComparisonRequest, compare_models
 from webui.service.evaluate.manifest import EMOBOX_SUFFIX, Labelled, read_source
 from webui.texts import Language, text
+from webui.ui.browser_functions import browser_function
 from webui.ui.callers import caller_of
 from webui.ui.context import QUIET, Connect, PageContext
 from webui.ui.i18n import I18n, parse_language
@@ -56,15 +57,18 @@ def build(context: PageContext, tab: gr.Tab) -> Connect:
     def connect(language_known: gr.events.Dependency) -> None:
         for event in (language_known.then, tab.select, language.input):
             event(runs.list_models, [language, components.models], components.models, **QUIET)
+        components.start.click(None, None, components.cancel, js=browser_function("show"), **QUIET)
         run = components.start.click(
             runs.compare,
             [components.models, components.files, language],
-            [components.report, components.downloads],
+            [components.report, components.downloads, components.cancel],
             concurrency_id=QUEUE,
             concurrency_limit=1,
             show_progress_on=[components.report],
             api_visibility="private",
         )
+        run.failure(None, None, components.cancel, js=browser_function("hide"), **QUIET)
+        components.cancel.click(None, None, components.cancel, js=browser_function("hide"), **QUIET)
         components.cancel.click(runs.stop, None, None, cancels=[run], **QUIET)
         context.page.unload(runs.stop)
 
@@ -84,7 +88,7 @@ def _build_components(i18n: I18n) -> _Components:
                     elem_id="compare-start",
                 )  # fmt: skip
                 cancel = i18n.add(
-                    gr.Button, text_of={"value": "page.cancel"}, variant="stop", scale=1, min_width=96,
+                    gr.Button, text_of={"value": "page.cancel"}, variant="stop", visible=False, scale=1, min_width=96,
                     elem_id="compare-cancel",
                 )  # fmt: skip
         with gr.Column(scale=1, min_width=320):
@@ -146,12 +150,12 @@ class CompareRuns:
                 out = Path(folder) / "out"
                 shared = self._shared.share_run(Path(ARCHIVE_NAME), [out / name for name in comparison.files])
             downloads = [path for path in shared if path.endswith((HTML_FILE, ".zip"))]
-            return [comparison_html(comparison, language), gr.update(value=downloads, visible=True)]
+            return [comparison_html(comparison, language), gr.update(value=downloads, visible=True), _hidden()]
         except CancelledByUserError:
-            return [cancelled_html(language), gr.update(visible=False)]
+            return [cancelled_html(language), _hidden(), _hidden()]
         except Exception as error:  # noqa: BLE001 - last handler on the page; `error_card_of` logs it if it is unexpected
             card = error_card_of(error)
-            return [error_card_html(card.title_key, card.sentence(language), language), gr.update(visible=False)]
+            return [error_card_html(card.title_key, card.sentence(language), language), _hidden(), _hidden()]
         finally:
             self._runs.end(request.session_hash, run)
 
@@ -179,6 +183,11 @@ class CompareRuns:
         charge = partial(budget.note, caller)  # every model processes all of it
         out = folder / "out"
         return compare_models(request, self._service.settings, out, language, on_step=report, on_audio=charge)
+
+
+def _hidden() -> dict[str, Any]:
+    update: dict[str, Any] = gr.update(visible=False)
+    return update
 
 
 def _labelled(files: Sequence[str], folder: Path) -> Labelled | None:

@@ -9,10 +9,11 @@ from typing import Final
 import gradio as gr
 
 from webui.audio.options import ChannelMode
-from webui.errors import RequestError
+from webui.errors import RequestError, RunNotFoundError
 from webui.progress import Stage
 from webui.results import Granularity
 from webui.service import RecognitionService, RecognizeOptions
+from webui.service.recognition.options import AUTO_TRACK
 from webui.settings import Precision
 from webui.texts import Language, text
 from webui.ui.callers import caller_of
@@ -22,13 +23,18 @@ from webui.ui.outcome import CancelledByUserError, Outcome, error_card_of, recog
 from webui.ui.session_runs import SessionRun, SessionRuns
 from webui.ui.shared_files import SharedFiles
 from webui.ui.tabs.model_choice import chosen_models
-from webui.ui.views.outcome import present
+from webui.ui.tabs.track_choice import track_count, track_update
+from webui.ui.views.answer import error_card_html
+from webui.ui.views.outcome import present, render
 
+FILE_TAB: Final = "file"
+MICROPHONE_TAB: Final = "microphone"
 MODEL_QUEUE: Final = "model"  # shared by all events that run the model, of the page and of its public endpoint
 MODEL_CONCURRENCY: Final = 2  # the model processes one recording while the next is decoded
 
 _PROGRESS: Final = gr.Progress()
-_HIDDEN: Final = {"visible": False, "__type__": "update"}
+_UNCHANGED: Final = {"__type__": "update"}
+_HIDDEN: Final = _UNCHANGED | {"visible": False}
 
 
 class RecognizeRuns:
@@ -54,15 +60,21 @@ class RecognizeRuns:
         model: str | None,
         channels: str,
         channel_names: str | None,
+        title: str | None,
+        track: str | None,
         headerless: str | None,
         language_value: str,
         file_name: str | None,
+        tab: str | None,
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
     ) -> Updates:
-        """Recognizes the uploaded file or the recording; errors are shown on the page."""
+        """Recognizes the file or the recording, whichever is on the visible tab; errors are shown on the page."""
         language = parse_language(language_value)
-        path = file or recording
+        recorded = tab == MICROPHONE_TAB
+        path = recording if recorded else file
+        if recorded and path is None:
+            return self._updates(Outcome(None, error_card_of(RequestError("page.no_recording")), ()), language)
         separate = channels == ChannelMode.SEPARATE
         called = (channel_names or "").strip()  # None as long as the field has not been shown
         try:
@@ -72,6 +84,8 @@ class RecognizeRuns:
                 precision=Precision.INT8 if fast else None,
                 channels=channels,
                 channel_names=called if separate and called else None,
+                title=(title or "").strip() or None,
+                track=track if track and not recorded else AUTO_TRACK,
                 headerless=(headerless or "").strip() or None,
             )
         except RequestError as error:
@@ -80,14 +94,14 @@ class RecognizeRuns:
             recognize_source,
             self._service,
             Path(path) if path else None,
-            file_name=file_name if file else _recording_name(path),
+            file_name=_recording_name(path) if recorded else file_name,
             caller=caller_of(request),
         )
         names: list[str | None] = chosen_models(self._service, model) if path else [None]
         session_run = self._runs.begin(request.session_hash)
         try:
             outcome = _run_models(session_run, recognize, options, names, language, progress)
-            return self._updates(outcome, language)
+            return self._updates(replace(outcome, recording=path if recorded else None), language)
         finally:
             self._runs.end(request.session_hash, session_run)
 
@@ -103,8 +117,43 @@ class RecognizeRuns:
         differ = result is not None and any(warning.code == "audio.channels_differ" for warning in result.warnings)
         headerless = outcome.error.headerless if outcome.error is not None else None
         shown_if = _HIDDEN | {"visible": headerless is not None}
-        shown = present(outcome, language, self._shared)
-        return [*shown, _HIDDEN, _HIDDEN | {"visible": differ}, shown_if | {"value": headerless or ""}, shown_if]
+        return [
+            *present(outcome, language, self._shared),
+            _HIDDEN,
+            _HIDDEN | {"visible": differ},
+            shown_if | {"value": headerless or ""},
+            shown_if,
+            _UNCHANGED if result is None else track_update(track_count(result), language),
+            _HIDDEN | {"visible": result is not None},
+            _HIDDEN,
+        ]
+
+    def delete(self, outcome: Outcome | None, language_value: str) -> Updates:
+        """Deletes the results on the page with their files, their downloads, and the recording if the page made it.
+
+        The copy of an uploaded file stays in Gradio's cache until it is swept: other pages may use the same copy, whose
+        name depends on its content.
+
+        Returns:
+            Updates of the outcome, the answer, the log, the downloads, the button for deleting, the question, the
+            microphone.
+        """
+        language = parse_language(language_value)
+        try:
+            if outcome is None:  # it is kept for some time only
+                raise RunNotFoundError("page.result_forgotten")
+            for folder in outcome.folders:
+                self._service.results.delete(folder)
+            recordings = [outcome.recording] if outcome.recording is not None else []
+            self._shared.delete([*outcome.shared, *recordings])
+        except Exception as error:  # noqa: BLE001 - last handler on the page; `error_card_of` logs it if it is unexpected
+            card = error_card_of(error)
+            alert = error_card_html(card.title_key, card.sentence(language), language)
+            answer, log = render(outcome, language)
+            return [outcome, alert + answer, log, _UNCHANGED, _HIDDEN | {"visible": True}, _HIDDEN, _UNCHANGED]
+        gone = Outcome(None, None, (), file_name=outcome.file_name, deleted=True)
+        microphone = _UNCHANGED if outcome.recording is None else _UNCHANGED | {"value": None}
+        return [gone, *render(gone, language), _HIDDEN | {"value": None}, _HIDDEN, _HIDDEN, microphone]
 
     def leave(self, request: gr.Request) -> None:
         """Cancels the run of a session whose page was closed, so that it does not delay others."""

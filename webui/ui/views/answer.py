@@ -1,10 +1,11 @@
 """A result as HTML: the main emotion, the warnings, the model that was used, and the nine scores."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from webui.engine.families import is_included
 from webui.labels import Emotion
-from webui.results import ChannelResult, ModelInfo, Notice, RecognitionResult, by_importance
+from webui.results import ChannelResult, ModelInfo, Notice, RecognitionResult, by_importance, headlines
 from webui.texts import Language, text
 from webui.ui.views.markup import (
     details_html,
@@ -15,6 +16,8 @@ from webui.ui.views.markup import (
     other_language,
     percent,
 )
+
+NO_SCORE: Final = "—"  # of an emotion that is not among the classes of the model
 
 
 def empty_html(language: Language) -> str:
@@ -48,6 +51,21 @@ def answer_html(result: RecognitionResult, language: Language) -> str:
     )
 
 
+def previous_html(file_name: str, language: Language) -> str:
+    """Returns the line above a result that is no longer about the chosen recording; else the style sheet hides it."""
+    key = "page.previous" if file_name else "page.previous_unnamed"
+    return f'<p class="se-previous">{escape(text(key, language, file_name=file_name))}</p>'
+
+
+def deleted_html(file_name: str, language: Language) -> str:
+    """Returns the card for a result that the user deleted."""
+    sentence = escape(text("page.deleted", language, file_name=file_name))
+    return (
+        f'<div class="se-card se-empty se-deleted" data-announce="{sentence}"><span aria-hidden="true">🗑️</span>'
+        f"{sentence}</div>"
+    )
+
+
 def cancelled_html(language: Language, *, too_late: bool = False) -> str:
     """Returns the card for a run that the user cancelled."""
     sentence = escape(text("page.cancelled_late" if too_late else "page.cancelled", language))
@@ -60,23 +78,38 @@ def error_card_html(title_key: str, sentence: str, language: Language) -> str:
     return f'<div class="se-card se-error" role="alert"><strong>⚠️ {title}</strong><p>{escape(sentence)}</p></div>'
 
 
-def scores_html(result: RecognitionResult | ChannelResult, language: Language) -> str:
-    """Returns the nine scores as bars, in the order of ``Emotion``, with the numbers as text."""
-    rows = "".join(_score_row(emotion, result.scores[emotion], result.emotion, language) for emotion in Emotion)
+def scores_html(result: RecognitionResult | ChannelResult, possible: Collection[Emotion], language: Language) -> str:
+    """Returns the nine scores as bars, in the order of ``Emotion``, with the numbers as text.
+
+    Args:
+        result: the result of a recording or of a channel.
+        possible: the emotions that the result could have had; the others have a dash instead of a score.
+        language: language of the labels.
+    """
+    rows = "".join(
+        _score_row(emotion, result.scores[emotion] if emotion in possible else None, result.emotion, language)
+        for emotion in Emotion
+    )
     title = escape(text("page.scores", language))
-    return f'<section class="se-card"><h2>{title}</h2><ul class="se-scores">{rows}</ul></section>'
+    note = (
+        f'<p class="se-small-print">{escape(text("page.no_class", language))}</p>'
+        if len(possible) < len(Emotion)
+        else ""
+    )
+    return f'<section class="se-card"><h2>{title}</h2><ul class="se-scores">{rows}</ul>{note}</section>'
 
 
-def _score_row(emotion: Emotion, score: float, top: Emotion, language: Language) -> str:
+def _score_row(emotion: Emotion, score: float | None, top: Emotion, language: Language) -> str:
     name = escape(emotion.display_name(language))
     second = escape(emotion.display_name(other_language(language)))
     marked = " se-top" if emotion is top else ""
+    bar = f'<span style="width:{score:.2%}"></span>' if score is not None else ""
     return (
         f'<li class="se-score se-{emotion.value}{marked}">'
         f"{face(emotion)}"
         f'<span class="se-name">{name} <small>{second}</small></span>'
-        f'<span class="se-bar" aria-hidden="true"><span style="width:{score:.2%}"></span></span>'
-        f'<span class="se-number">{percent(score)}</span></li>'
+        f'<span class="se-bar" aria-hidden="true">{bar}</span>'
+        f'<span class="se-number">{percent(score) if score is not None else NO_SCORE}</span></li>'
     )
 
 
@@ -97,12 +130,17 @@ def _model_html(model: ModelInfo, language: Language) -> str:
 
 def warnings_html(warnings: Sequence[Notice], language: Language) -> str:
     """Returns a box with the most important warning in one line; a click on "more" shows all warnings in full."""
-    warnings = by_importance(warnings)
     if not warnings:
         return ""
-    others = sum(not warning.is_reason for warning in warnings[1:])
-    more = text("page.more_warnings", language, count=others) if others else text("page.more", language)
-    items = "".join(f"<li>{escape(warning.message(language))}</li>" for warning in warnings)
-    line = escape(warnings[0].short(language) or warnings[0].message(language))
+    first, *others = headlines(warnings)
+    more = text("page.more_warnings", language, count=len(others)) if others else text("page.more", language)
+    items = "".join(f"<li>{notice_html(warning, language)}</li>" for warning in by_importance(warnings))
+    line = escape(first.short(language) or first.message(language))
     sign = f'<span role="img" aria-label="{escape(text("page.warnings", language))}">⚠️</span>'
     return details_html(f"{sign} {line}", more, f"<ul>{items}</ul>", css="se-warnings")
+
+
+def notice_html(notice: Notice, language: Language) -> str:
+    """Returns a notice in full, with its technical details in small print."""
+    detail = notice.detail(language)
+    return escape(notice.message(language)) + (f" <small>{escape(detail)}</small>" if detail is not None else "")

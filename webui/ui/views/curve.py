@@ -12,8 +12,10 @@ import numpy as np
 from webui.labels import Emotion
 from webui.results import FrameScores
 from webui.texts import Language, text
+from webui.texts.duration import clock_time
 from webui.ui.views.curve_data import Curve, Span, leading_spans, load_curve
 from webui.ui.views.markup import emotion_title, emotion_title_html, escape, face
+from webui.ui.views.times import is_long, place
 
 _WIDTH: Final = 1000  # in units of the SVG
 _HEIGHT: Final = 300
@@ -99,13 +101,14 @@ def _strip(curve: Curve, language: Language) -> str:
     total_s = _duration_s(curve)
     spans = leading_spans(curve)
     cells = "".join(_span(span, total_s, language) for span in spans)
-    description = "; ".join(_span_words(span, language) for span in spans[:50])
+    description = "; ".join(_span_words(span, total_s, language) for span in spans[:50])
     return f'<div class="se-strip" role="img" aria-label="{escape(description)}">{cells}</div>'
 
 
-def _span_words(span: Span, language: Language) -> str:
+def _span_words(span: Span, total_s: float, language: Language) -> str:
     title = emotion_title(span.emotion, language)
-    return text("page.curve_span", language, start_s=span.start_s, end_s=span.end_s, emotion=title)
+    start, end = place(span.start_s, total_s, language), place(span.end_s, total_s, language)
+    return text("page.curve_span", language, start=start, end=end, emotion=title)
 
 
 def _span(span: Span, total_s: float, language: Language) -> str:
@@ -113,7 +116,7 @@ def _span(span: Span, total_s: float, language: Language) -> str:
     shown = face(span.emotion) if share >= _FACE_FROM else ""
     return (
         f'<span class="se-span se-{span.emotion.value}" style="width:{share:.3%}" '
-        f'title="{escape(_span_words(span, language))}">{shown}</span>'
+        f'title="{escape(_span_words(span, total_s, language))}">{shown}</span>'
     )
 
 
@@ -121,9 +124,15 @@ def _ticks(curve: Curve, language: Language) -> str:
     total_s = _duration_s(curve)
     step_s = next((step for step in _TICK_STEPS_S if total_s / step <= _MAX_TICKS), total_s)
     times = np.arange(0.0, total_s * 0.97, step_s)
-    labels = "".join(f'<span style="left:{time / total_s:.2%}">{time:g}</span>' for time in times.round(1))
-    unit = escape(text("page.seconds", language))
+    labels = "".join(
+        f'<span style="left:{time / total_s:.2%}">{_tick(time, total_s)}</span>' for time in times.round(1)
+    )
+    unit = "" if is_long(total_s) else escape(text("page.seconds", language))
     return f'<div class="se-ticks" aria-hidden="true">{labels}<span class="se-unit">{unit}</span></div>'
+
+
+def _tick(time_s: float, total_s: float) -> str:
+    return clock_time(time_s) if is_long(total_s) else f"{time_s:g}"
 
 
 def _legend(curve: Curve, language: Language) -> str:
@@ -131,7 +140,7 @@ def _legend(curve: Curve, language: Language) -> str:
     for column in _shown(curve):
         emotion = list(Emotion)[column]
         time_s, score = _peak(curve, column)
-        peak = text("page.curve_peak", language, score=score, time_s=time_s)
+        peak = text("page.curve_peak", language, score=score, time=place(time_s, _duration_s(curve), language))
         sample = (
             f'<svg viewBox="0 0 28 6"><polyline class="se-line se-strong se-{emotion.value}" points="0,3 28,3"/></svg>'
         )

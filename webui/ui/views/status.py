@@ -3,10 +3,11 @@
 from typing import Final
 
 from webui.engine.families import is_included, model_title
-from webui.results import Notice
+from webui.results import OFFLINE, Notice
 from webui.service.models.acquisition import AcquisitionState, AcquisitionStatus
 from webui.service.models.status import ActiveModel, PoolStatus
 from webui.texts import Language, text
+from webui.ui.views.answer import notice_html
 from webui.ui.views.markup import details_html, escape
 
 _DOT_STATES: Final = {
@@ -48,6 +49,8 @@ def _announcement(status: PoolStatus, language: Language) -> str:
 def _failure_line(acquisition: AcquisitionStatus, notice: Notice, language: Language) -> str:
     """Returns one short line about a failure or cancellation."""
     title = model_title(acquisition.name, language)
+    if notice.code == OFFLINE:
+        return text("page.status_offline", language, model=title)
     return notice.short(language) or text("page.status_failed", language, model=title)
 
 
@@ -97,7 +100,7 @@ def _acquisition_html(status: PoolStatus, language: Language) -> str:
     notice = acquisition.notice()
     if notice is None:
         return ""
-    sentence = f"<p>{escape(notice.message(language))}</p>"
+    sentence = f"<p>{notice_html(notice, language)}</p>"
     if not acquisition.state.under_way:
         line = escape(_failure_line(acquisition, notice, language))
         return details_html(line, text("page.more", language), sentence, css="se-failure")

@@ -1,0 +1,2 @@
+// Notes that the page shows no result any more.
+() => () => { window.speechEmotion.forget(); }

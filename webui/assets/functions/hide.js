@@ -1,0 +1,2 @@
+// Hides a component.
+() => () => ({ visible: false, __type__: "update" })

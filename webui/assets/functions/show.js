@@ -1,0 +1,2 @@
+// Shows a component.
+() => () => ({ visible: true, __type__: "update" })
