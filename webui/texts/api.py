@@ -69,7 +69,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "api.no_route": Text(
-        zh="没有地址 {found}。所有地址见 /docs。",
+        zh="没有地址 {found}。所有地址见 /docs（英文）。",
         en="There is no {found}; /docs lists the routes.",
     ),
     "api.no_method": Text(

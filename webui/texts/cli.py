@@ -131,7 +131,7 @@ _HELP: Final[Mapping[str, Text]] = {
         "  {program} batch recordings --out results.csv --resume   after an interruption",
     ),
     "cli.help_train": Text(
-        zh="用自己的录音训练一个小模型；说明见 training/README.md。",
+        zh="用自己的录音训练一个小模型；说明见 training/README.md（英文）。",
         en="Trains a small model on your own recordings: training/README.md.",
     ),
     "cli.help_export": Text(

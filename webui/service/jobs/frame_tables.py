@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from webui.results import Granularity, Notice
+from webui.errors import RunNotFoundError
+from webui.results import Granularity
 from webui.service.jobs.tables import PER_RECORDING, SCORES, Row, TableLayout
 from webui.service.recognition.parts import WHOLE
 from webui.storage.job_extras import JobExtras
 from webui.storage.job_store import Item, ItemState
+from webui.texts import Language
 
 FRAME_COLUMNS: Final = ("path", "channel", "start_s", "end_s", *SCORES, "state", "error_code", "error")
 
@@ -59,5 +61,5 @@ def _frames(row: Row, frames: dict[str, Any], number: int, part: int, extras: Jo
         for values in group.T.tolist():
             yield row | dict(zip(names, values, strict=True))
     if not found:
-        missing = Notice(code="api.extras_deleted")
-        yield row | {"error_code": missing.code, "error": missing.message()}
+        missing = RunNotFoundError("api.extras_deleted")
+        yield row | {"error_code": missing.code, "error": missing.message(Language.EN)}
