@@ -21,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ PRELOADED: Final = (
 )
 # Variables that may differ from those of the process with the libraries: none of them is read at an import.
 FREE_PREFIXES: Final = ("SPEECH_EMOTION_", "PYTEST_", "LC_", "LANG")
-FREE_NAMES: Final = frozenset({"PYTHONPATH", "PYTHONUNBUFFERED", "PWD", "OLDPWD"})
+FREE_NAMES: Final = frozenset({"PYTHONPATH", "PYTHONUNBUFFERED", "PWD", "OLDPWD", "TMPDIR"})
 SWITCH: Final = "SPEECH_EMOTION_COLD_STARTS"  # 1: ordinary interpreters only
 LIMIT_S: Final = 300  # usually seconds are enough, but a busy machine may need minutes
 MAX_REQUEST_BYTES: Final = 1 << 20
@@ -118,7 +119,7 @@ def _suits(words: Sequence[str], environment: Mapping[str, str]) -> bool:
     if words[0].startswith("-") and words[0] != "-c":
         return False
     languages = [value for name, value in environment.items() if name.startswith(("LC_", "LANG")) and value]
-    return _fixed(environment) == _fixed(os.environ) and all(value.upper().endswith("UTF-8") for value in languages)
+    return _fixed(environment) == _source().environment and all(value.upper().endswith("UTF-8") for value in languages)
 
 
 def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
@@ -130,9 +131,14 @@ def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Source:
-    """The process with the libraries, as seen from the tests' process; it ends with the tests' process."""
+    """The process with the libraries, as seen from the tests' process; it ends with the tests' process.
+
+    Attributes:
+        environment: the variables with which the libraries were imported.
+    """
 
     def __init__(self) -> None:
+        self.environment = _fixed(os.environ)
         self._lock = threading.Lock()
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -252,6 +258,7 @@ def _become(program: Program, streams: Sequence[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(program.environment)
+    tempfile.tempdir = None  # a library may have asked for it, with another TMPDIR
     os.chdir(program.folder)
     _open_streams(lines="PYTHONUNBUFFERED" in program.environment)
     sys.path[1:1] = program.environment.get("PYTHONPATH", "").split(os.pathsep)

@@ -161,13 +161,12 @@ def test_a_precision_without_effect_is_a_warning(client: TestClient) -> None:
 
 
 @pytest.mark.model  # segments load the speech finder, and with it PyTorch
-@pytest.mark.parametrize("granularity", ["frame", "segment"])
-def test_a_table_of_one_row_per_recording_has_no_frames(client: TestClient, granularity: str) -> None:
+def test_a_table_of_one_row_per_recording_has_no_segments(client: TestClient) -> None:
     audio = {"audio": EXAMPLE.read_bytes()}
-    job = client.post("/api/v1/jobs", data={"granularity": granularity}, files=audio).json()
+    job = client.post("/api/v1/jobs", data={"granularity": "segment"}, files=audio).json()
     assert list(job["links"]) == ["jsonl"]
     (line,) = finished_lines(client, job["links"]["jsonl"])
-    assert line[f"{granularity}s"] is not None
+    assert line["segments"] is not None
     for query in ("", "?format=csv", "?format=parquet"):
         answer = client.get(f"/api/v1/jobs/{job['id']}/results{query}")
         assert code_of(answer, 422) == "api.needs_jsonl"

@@ -71,9 +71,15 @@ def test_the_snapshot_has_the_same_numbers() -> None:
     assert now.rss_bytes is None or now.rss_bytes > 1e6
 
 
-@pytest.mark.parametrize(("language", "word"), [(Language.ZH, "显存"), (Language.EN, "GPU memory")])
-def test_the_panel(language: Language, word: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "word", "lengths"),
+    [
+        (Language.ZH, "显存", ("1 分 1 秒", "0.5 秒 / 3.2 秒")),
+        (Language.EN, "GPU memory", ("1 min 1 s", "0.5 s / 3.2 s")),
+    ],
+)
+def test_the_panel(language: Language, word: str, lengths: tuple[str, str]) -> None:
     shown = resources_html(Snapshot(5, 2, 7, 1, 61.4, 0.5, 3.25, 2.5e8, 1e9), language)
-    for part in ("5 (2)", "7 (1)", "61 s", "0.5 s / 3.2 s", "250 MB", "1000 MB", word):
+    for part in ("5 (2)", "7 (1)", *lengths, "250 MB", "1000 MB", word):
         assert part in shown
     assert word not in resources_html(Snapshot(0, 0, 0, 0, 0.0, 0.0, 0.0, None, None), language)

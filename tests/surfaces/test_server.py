@@ -13,9 +13,9 @@ from gradio_client import Client, handle_file
 
 from tests.support.paths import EXAMPLE
 from tests.support.server_process import RunningServer, free_port, running_server
+from webui.api.documents import RecognizedAudio
 from webui.errors import RequestError
 from webui.labels import Emotion
-from webui.results import RecognitionResult
 from webui.server.exposure import has_compare_tab, may_start_downloads
 from webui.server.listen import PORTS_TRIED, open_listener
 from webui.service import RecognitionService
@@ -102,12 +102,13 @@ def test_one_endpoint_is_public(server: RunningServer) -> None:
     assert list(info["named_endpoints"]) == ["/recognize"]
     assert info["unnamed_endpoints"] == {}
     names = [parameter["parameter_name"] for parameter in info["named_endpoints"]["/recognize"]["parameters"]]
-    assert names == ["audio", "granularity", "extract_embedding"]
+    assert names == ["audio", "granularity", "extract_embedding", "channels", "keep"]
 
 
 def test_the_public_endpoint_returns_the_result_document(client: Client) -> None:
     answer = client.predict(handle_file(EXAMPLE), "frame", False, api_name="/recognize")
-    result = RecognitionResult.model_validate(answer)
+    result = RecognizedAudio.model_validate(answer)
+    assert set(result.links) == {"log.txt", "processed_audio.wav", "result.json"}
     assert result.source.file_name == EXAMPLE.name
     assert sum(result.scores.values()) == pytest.approx(1.0, abs=1e-4)
     assert result.frames is not None
