@@ -25,6 +25,7 @@ from benchmarks.attacks.targets import (
     compare_statuses,
     event_number,
     form,
+    initial_inputs,
     wait,
 )
 
@@ -149,7 +150,8 @@ def _flac(samples: np.ndarray) -> bytes:
 def _event(client: httpx.Client, kilobytes: int) -> dict[str, Any]:
     """Returns an event that takes little time: the choice of another language."""
     number, session = event_number(client, "change_language"), f"unread{next(_sessions)}"
-    return {"data": ["en", None], "event_data": "x" * 1000 * kilobytes, "fn_index": number, "session_hash": session}
+    _language, *others = initial_inputs(client, number)
+    return {"data": ["en", *others], "event_data": "x" * 1000 * kilobytes, "fn_index": number, "session_hash": session}
 
 
 def _recognition(client: httpx.Client, audio: bytes) -> dict[str, Any]:

@@ -180,6 +180,14 @@ def event_number(client: httpx.Client, name: str) -> int | None:
     return next((event["id"] for event in events if event["api_name"] == name), None)
 
 
+def initial_inputs(client: httpx.Client, number: int | None) -> list[Any]:
+    """Returns the values that the inputs of an event have when the page is opened."""
+    config = client.get("/config").json()
+    shown = {component["id"]: component["props"].get("value") for component in config["components"]}
+    (event,) = [event for event in config["dependencies"] if event["id"] == number]
+    return [shown.get(identifier) for identifier in event["inputs"]]
+
+
 def wait(condition: Callable[[], bool], seconds: float) -> None:
     """Waits until a condition holds, at most ``seconds`` seconds."""
     until = time.monotonic() + seconds
