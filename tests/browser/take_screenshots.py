@@ -46,6 +46,7 @@ def take(user: PageUser, path: Path) -> None:
     page.locator("#granularity label").nth(1).click()
     user.recognize()
     page.set_viewport_size({"width": 1280, "height": 1400})
+    page.evaluate("window.scrollTo(0, 0)")
     user.settle()
     page.screenshot(path=path)
     assert path.stat().st_size < MAX_BYTES, f"{path} has {path.stat().st_size} bytes"
