@@ -1,5 +1,6 @@
-"""Reading the training data: a manifest (CSV or TSV) and the recordings it lists."""
+"""Reading the training data: manifests (CSV or TSV) and the recordings they list."""
 
+import csv
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from webui.service.evaluate.manifest import AUDIO_SUFFIXES, LabelledClip, read_l
 
 MANIFEST_NAME: Final = "manifest.csv"
 MANIFEST_NAMES: Final = (MANIFEST_NAME, "manifest.tsv")
+VOTES_PATTERN: Final = "*_votes.csv"  # next to a manifest: what listeners heard; columns path and heard
 
 
 class TrainingDataError(Exception):
@@ -27,34 +29,62 @@ class Clip:
         path: path of the recording, relative to the folder of the manifest.
         speaker: name of the speaker, unique over all corpora.
         emotion: the label, one of the nine emotions.
+        sex: ``m`` or ``f``; "" if it is unknown.
+        heard: emotions that most listeners heard in the voice alone; several if they were tied, none if unknown.
     """
 
     corpus: str
     path: str
     speaker: str
     emotion: Emotion
+    sex: str = ""
+    heard: tuple[Emotion, ...] = ()
 
 
 def read_manifest(folder: Path) -> tuple[Clip, ...]:
-    """Reads ``manifest.csv`` (or ``manifest.tsv``) in ``folder``, or one folder per emotion if there is no manifest.
+    """Reads the clips of ``folder``: from its manifest, from those of its subfolders, or from one folder per emotion.
 
-    The columns are ``path``, ``label`` or ``emotion``, and, if known, ``speaker`` and ``corpus``. A recording without
-    a speaker counts as a separate speaker, so figures measured on such data are too optimistic.
+    A manifest is ``manifest.csv`` or ``manifest.tsv``. The columns are ``path``, ``label`` or ``emotion``, and, if
+    known, ``speaker``, ``corpus`` and ``sex``. A recording without a speaker counts as a separate speaker, so figures
+    measured on such data are too optimistic. A file ``*_votes.csv`` next to a manifest has the columns ``path`` and
+    ``heard``, the emotions that most listeners heard, joined by ``+``.
 
     Raises:
         TrainingDataError: There is no recording, a column is missing, an emotion is unknown, or a recording does not
             exist; the message names the line.
     """
-    names = [folder / name for name in MANIFEST_NAMES if (folder / name).is_file()]
-    if not names and not any(folder / emotion in set(folder.glob("*")) for emotion in Emotion):
+    manifests = _manifests(folder) or [path for part in sorted(folder.glob("*/")) for path in _manifests(part)]
+    if not manifests and not any(folder / emotion in set(folder.glob("*")) for emotion in Emotion):
         raise TrainingDataError(
             f"No {MANIFEST_NAME} in {folder}, and no folder named after an emotion; pass the right folder with --data."
         )
     try:
-        listed = read_labelled(names[0] if names else folder)
+        return tuple(clip for source in manifests or [folder] for clip in _read_source(source, folder))
     except RequestError as err:
         raise TrainingDataError(str(err)) from err
-    return tuple(_as_clip(clip, folder) for clip in listed)
+
+
+def _manifests(folder: Path) -> list[Path]:
+    return [folder / name for name in MANIFEST_NAMES if (folder / name).is_file()][:1]
+
+
+def _read_source(source: Path, folder: Path) -> list[Clip]:
+    listed = read_labelled(source)
+    if source.is_dir():
+        return [_as_clip(clip, folder, "", ()) for clip in listed]
+    sexes = {row["path"]: (row.get("sex") or "").lower() for row in _rows(source)}
+    votes = {row["path"]: row["heard"] for path in sorted(source.parent.glob(VOTES_PATTERN)) for row in _rows(path)}
+    clips = []
+    for clip in listed:
+        path = Path(os.path.relpath(clip.path, source.parent)).as_posix()
+        heard = tuple(Emotion(word) for word in votes.get(path, "").split("+") if word in set(Emotion))
+        clips.append(_as_clip(clip, folder, sexes.get(path, ""), heard))
+    return clips
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
 
 
 def read_unlabelled(folder: Path) -> tuple[Path, ...]:
@@ -69,9 +99,9 @@ def read_unlabelled(folder: Path) -> tuple[Path, ...]:
     return found
 
 
-def _as_clip(clip: LabelledClip, folder: Path) -> Clip:
+def _as_clip(clip: LabelledClip, folder: Path, sex: str, heard: tuple[Emotion, ...]) -> Clip:
     path = os.path.relpath(clip.path, folder)
-    return Clip(clip.group or "data", path, clip.speaker or path, clip.emotion)
+    return Clip(clip.group or "data", path, clip.speaker or path, clip.emotion, sex, heard)
 
 
 def labels_in(clips: Iterable[Clip]) -> tuple[Emotion, ...]:
