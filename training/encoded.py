@@ -1,19 +1,21 @@
 """The cached outputs of the frozen encoders: several augmented views of every recording, at 10 Hz, in half precision.
 
-Encoding takes most of the time of a training run, so it is done once. The cache has one folder per view, with one file
-per shard of recordings; a run that was stopped goes on with the missing shards.
+Encoding takes most of the time of a training run, so it is done once. The cache has one folder per source (an encoder,
+or the statistics) and view, with one file per shard of recordings; a run that was stopped goes on with the missing
+shards. The order of the recordings is such that an unfinished cache already has every speaker in every emotion.
 """
 
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import soxr
@@ -28,7 +30,7 @@ from training.data import Clip
 from training.features import NONSPEECH_S, augment_channel
 from training.nonspeech import nonspeech
 from training.pretrained import ENCODERS, load_pretrained
-from webui.engine.builtin.encoder import LEVEL, SHORTEST_SAMPLES, SpeechEncoder, WhisperMel
+from webui.engine.builtin.encoder import FRAME_SAMPLES, LEVEL, SHORTEST_SAMPLES, WhisperMel
 from webui.engine.builtin.frontend import FrontEnd, FrontEndConfig
 from webui.engine.builtin.statistics import LocalStatistics
 from webui.files import replace_file
@@ -36,67 +38,95 @@ from webui.units import SPEECH_RATE
 
 logger = logging.getLogger(__name__)
 
-RECIPE: Final = 1  # version of this code; increase it if the same recordings give other outputs
+RECIPE: Final = 2  # version of this code; increase it if the same recordings give other outputs
 SEED: Final = 20_260_101  # of the augmentation; all runs share the views
 SHARD: Final = 128  # recordings in a file
 GROUP_FRAMES: Final = 5  # frames that are averaged: 50 Hz become 10 Hz
 STATISTICS_RADIUS: Final = 21  # groups: the statistics around a group cover 2.1 s on either side
-STATISTICS_STEP: Final = 5  # groups: statistics change slowly, so only two of them are kept per second
 SLOWEST, FASTEST = 0.88, 1.12  # playing speeds of the augmented views
 FLOOR: Final = 1e-6  # added to the root mean square of a recording
 NONSPEECH: Final = "nonspeech:"  # start of the name of a signal without speech
+NONSPEECH_PER_RANK: Final = 64  # signals without speech for each clip that every speaker has of every emotion
 STATISTICS: Final = "statistics"
+SOURCES: Final = (*ENCODERS, STATISTICS)
+
+Encode = Callable[[Tensor], Tensor]  # maps samples (1, samples) of variance 1 to outputs (groups, size)
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedShard:
-    """The outputs for some recordings, concatenated over time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedStore:
+    """Where recordings are, and where their encoded views are kept.
 
     Attributes:
-        lengths: number of groups of each recording, shape ``(recordings,)``.
-        outputs: for each encoder, the outputs of its blocks, shape ``(groups, layers, width)``, float16.
-        statistics: statistics around every ``STATISTICS_STEP``-th group, shape ``(total, size)``, float16.
+        data: folder of the recordings.
+        names: paths of the recordings, relative to ``data``, and names of signals without speech.
+        cache: folder of the cache.
+        packages: folder of the distributions that carry the encoders.
     """
 
-    lengths: NDArray[np.int64]
-    outputs: dict[str, NDArray[np.float16]]
-    statistics: NDArray[np.float16]
+    data: Path
+    names: tuple[str, ...]
+    cache: Path
+    packages: Path
 
+    @property
+    def shards(self) -> int:
+        """Number of files per source and view."""
+        return -(-len(self.names) // SHARD)
 
-class Encoders:
-    """The encoders, ready to encode recordings one at a time.
+    def path(self, source: str, view: int, shard: int) -> Path:
+        """Returns the path of a shard's file."""
+        return self.cache / source / f"view{view}" / f"{shard:04d}.npz"
 
-    Args:
-        packages: folder of the distributions that carry the weights.
-    """
+    def names_of(self, shard: int) -> tuple[str, ...]:
+        """Returns the names of the recordings in a shard."""
+        return self.names[shard * SHARD : (shard + 1) * SHARD]
 
-    def __init__(self, packages: Path) -> None:
-        self.mel = WhisperMel().eval()
-        self.networks: dict[str, SpeechEncoder] = {
-            name: load_pretrained(encoder, packages) for name, encoder in ENCODERS.items()
+    def read(self, source: str, view: int, shard: int) -> list[NDArray[np.float16]] | None:
+        """Returns the outputs of each recording of a shard, ``(groups, size)`` each; None if they are not made yet."""
+        path = self.path(source, view, shard)
+        if not path.is_file():
+            return None
+        with np.load(path) as content:
+            outputs, lengths = content["outputs"], content["lengths"]
+        return np.split(outputs, np.cumsum(lengths)[:-1])
+
+    def check(self) -> None:
+        """Writes which recordings the cache is for; files of another recipe or of other recordings are removed."""
+        wanted = {
+            "recipe": RECIPE,
+            "seed": SEED,
+            "encoders": {name: encoder.sha256 for name, encoder in ENCODERS.items()},
+            "names": list(self.names),
         }
-        self.front_end = FrontEnd(FrontEndConfig()).eval()
-        self.statistics = LocalStatistics(FrontEndConfig(), STATISTICS_RADIUS, GROUP_FRAMES).eval()
-
-    @torch.inference_mode()
-    def encode(self, waveform: NDArray[np.float32]) -> tuple[dict[str, NDArray[np.float16]], NDArray[np.float16]]:
-        """Returns the outputs of each encoder ``(groups, layers, width)``, and the statistics ``(kept, size)``."""
-        if waveform.size < SHORTEST_SAMPLES:
-            waveform = np.pad(waveform, (0, SHORTEST_SAMPLES - waveform.size))
-        frames = (waveform.size - SHORTEST_SAMPLES) // 320 + 1
-        used = waveform[: (frames - 1) * 320 + SHORTEST_SAMPLES]
-        unit = torch.from_numpy((used - waveform.mean()) / np.float32(waveform.std() + FLOOR)).unsqueeze(0)
-        mel = self.mel(unit * LEVEL)
-        with sdpa_kernel(SDPBackend.MATH):  # three times as fast as the fused one with products of bfloat16
-            outputs = {name: _in_groups(network.encode(mel)[1:]) for name, network in self.networks.items()}
-        statistics = self.statistics(*self.front_end(unit))[0].T[::STATISTICS_STEP]
-        return outputs, np.asarray(statistics.numpy(), dtype=np.float16)
+        path = self.cache / "index.json"
+        if path.is_file() and json.loads(path.read_text(encoding="utf-8")) == wanted:
+            return
+        for old in self.cache.glob("*/view*/*.npz"):
+            old.unlink()
+        self.cache.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(wanted), encoding="utf-8")
 
 
-def _in_groups(layers: list[Tensor]) -> NDArray[np.float16]:
-    stacked = torch.stack([layer[0] for layer in layers])  # (layers, T, width)
-    pooled = F.avg_pool1d(stacked.transpose(1, 2), GROUP_FRAMES, ceil_mode=True)  # the last group may be shorter
-    return np.asarray(pooled.permute(2, 0, 1).contiguous().numpy(), dtype=np.float16)
+def order_names(clips: Sequence[Clip], signals: int) -> tuple[str, ...]:
+    """Returns the paths of ``clips`` and the names of ``signals`` signals without speech, in the order of encoding.
+
+    First comes one clip of every speaker in every emotion, then the second one of each, and so on; which of them is the
+    first is random, but always the same.
+    """
+    ranks: dict[str, tuple[int, str]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for clip in sorted(clips, key=lambda clip: _hash(clip.path)):
+        ranks[clip.path] = (counts[clip.speaker, clip.emotion], _hash(clip.path))
+        counts[clip.speaker, clip.emotion] += 1
+    for number in range(signals):
+        name = f"{NONSPEECH}{number}"
+        ranks[name] = (number // NONSPEECH_PER_RANK, _hash(name))
+    return tuple(sorted(ranks, key=lambda name: ranks[name]))
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def view_of(path: Path, name: str, view: int) -> NDArray[np.float32]:
@@ -107,7 +137,7 @@ def view_of(path: Path, name: str, view: int) -> NDArray[np.float32]:
         name: name of the recording; with the number of the view it is the seed of the augmentation.
         view: number of the view.
     """
-    random = np.random.default_rng([SEED, view, int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)])
+    random = np.random.default_rng([SEED, view, int(_hash(name)[:8], 16)])
     if name.startswith(NONSPEECH):
         return nonspeech(int(NONSPEECH_S * SPEECH_RATE), random)
     waveform = read_waveform(path)
@@ -118,96 +148,78 @@ def view_of(path: Path, name: str, view: int) -> NDArray[np.float32]:
     return augment_channel(np.asarray(played, dtype=np.float32), random)
 
 
-def encode_recordings(
-    folder: Path, names: Sequence[str], cache_dir: Path, packages: Path, views: Sequence[int], processes: int
-) -> None:
-    """Encodes all recordings that are not in the cache yet.
+def unit_samples(waveform: NDArray[np.float32]) -> Tensor:
+    """Returns a recording with mean 0 and variance 1, cut to whole frames of the encoders, shape ``(1, samples)``."""
+    if waveform.size < SHORTEST_SAMPLES:
+        waveform = np.pad(waveform, (0, SHORTEST_SAMPLES - waveform.size))
+    frames = (waveform.size - SHORTEST_SAMPLES) // FRAME_SAMPLES + 1
+    used = waveform[: (frames - 1) * FRAME_SAMPLES + SHORTEST_SAMPLES]
+    scaled = (used - waveform.mean()) / np.float32(waveform.std() + FLOOR)
+    return torch.from_numpy(np.asarray(scaled, dtype=np.float32)).unsqueeze(0)
 
-    Args:
-        folder: folder of the recordings.
-        names: paths of the recordings, relative to ``folder``, or names of signals without speech.
-        cache_dir: folder of the cache.
-        packages: folder of the distributions that carry the encoders.
-        views: numbers of the views to make.
-        processes: number of processes.
-    """
-    check_index(cache_dir, names)
-    count = -(-len(names) // SHARD)
-    every = [(view, shard) for view in views for shard in range(count)]
-    tasks = [(view, shard) for view, shard in every if not shard_path(cache_dir, view, shard).is_file()]
+
+def make_encode(source: str, packages: Path) -> Encode:
+    """Returns the function that encodes recordings for a source."""
+    if source == STATISTICS:
+        front_end = FrontEnd(FrontEndConfig()).eval()
+        statistics = LocalStatistics(FrontEndConfig(), STATISTICS_RADIUS, GROUP_FRAMES).eval()
+        return lambda samples: statistics(*front_end(samples))[0].T
+    mel, network = WhisperMel().eval(), load_pretrained(ENCODERS[source], packages)
+
+    def encode(samples: Tensor) -> Tensor:
+        with sdpa_kernel(SDPBackend.MATH):  # three times as fast as the fused one with products of bfloat16
+            layers = network.encode(mel(samples * LEVEL))[1:]
+        frames = torch.cat(layers, dim=2).transpose(1, 2)  # (1, layers * width, T)
+        return F.avg_pool1d(frames, GROUP_FRAMES, ceil_mode=True)[0].T  # the last group may be shorter
+
+    return encode
+
+
+def encode_all(store: EncodedStore, sources: Sequence[str], views: Sequence[int], processes: int) -> None:
+    """Encodes all recordings that are not in the cache yet, one source and view after the other."""
+    store.check()
+    every = [(source, view, shard) for view in views for source in sources for shard in range(store.shards)]
+    tasks = [task for task in every if not store.path(*task).is_file()]
     if not tasks:
         return
-    logger.info("encoding %d of %d shards", len(tasks), len(every))
-    work = partial(_encode_shard, folder, tuple(names), cache_dir)
-    pool_of = partial(ProcessPoolExecutor, mp_context=get_context("spawn"), initializer=_start, initargs=(packages,))
-    with pool_of(processes) as pool:
-        futures = [pool.submit(work, view, shard) for view, shard in tasks]
+    logger.info("%d of %d shards of recordings have to be encoded", len(tasks), len(every))
+    if processes == 1:
+        for task in tasks:
+            _encode_shard(store, *task)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_use_one_thread) as pool:
+        futures = [pool.submit(partial(_encode_shard, store, *task)) for task in tasks]
         for done, future in enumerate(as_completed(futures), start=1):
             future.result()
             logger.info("%d of %d shards", done, len(tasks))
 
 
-def check_index(cache_dir: Path, names: Sequence[str]) -> None:
-    """Writes which recordings the cache is for; files of another recipe or of other recordings are removed."""
-    wanted = {
-        "recipe": RECIPE,
-        "seed": SEED,
-        "encoders": {name: encoder.sha256 for name, encoder in ENCODERS.items()},
-        "names": list(names),
-    }
-    path = cache_dir / "index.json"
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) == wanted:
-        return
-    for old in cache_dir.glob("view*/*.npz"):
-        old.unlink()
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(wanted), encoding="utf-8")
-
-
-def shard_path(cache_dir: Path, view: int, shard: int) -> Path:
-    """Returns the path of a shard's file."""
-    return cache_dir / f"view{view}" / f"{shard:04d}.npz"
-
-
-_ENCODERS: list[Encoders] = []  # of this process
-
-
-def _start(packages: Path) -> None:
+def _use_one_thread() -> None:
     torch.set_num_threads(1)
+
+
+_ENCODE: Final[dict[str, Encode]] = {}  # the function of the last source, in each process
+
+
+@torch.inference_mode()
+def _encode_shard(store: EncodedStore, source: str, view: int, shard: int) -> None:
+    if source not in _ENCODE:
+        _ENCODE.clear()
+        _ENCODE[source] = make_encode(source, store.packages)
+    encode, matmul = _ENCODE[source], torch.backends.mkldnn.matmul
+    before = matmul.fp32_precision
     # Products of bfloat16, summed in fp32, are twice as fast where the CPU has them; the outputs differ by 0.5 %.
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16"  # type: ignore[attr-defined]
-    torch.backends.mkldnn.conv.fp32_precision = "bf16"  # type: ignore[attr-defined]
-    _ENCODERS.append(Encoders(packages))
-
-
-def _encode_shard(folder: Path, names: tuple[str, ...], cache_dir: Path, view: int, shard: int) -> None:
-    encoded = [
-        _ENCODERS[0].encode(view_of(folder / name, name, view)) for name in names[shard * SHARD : (shard + 1) * SHARD]
-    ]
-    content: dict[str, Any] = {
-        name: np.concatenate([outputs[name] for outputs, _ in encoded]) for name in _ENCODERS[0].networks
-    }
-    content["lengths"] = np.array([len(next(iter(outputs.values()))) for outputs, _ in encoded], dtype=np.int64)
-    content[STATISTICS] = np.concatenate([statistics for _, statistics in encoded])
-    path = shard_path(cache_dir, view, shard)
+    matmul.fp32_precision = "ieee" if source == STATISTICS else "bf16"
+    try:
+        views = (unit_samples(view_of(store.data / name, name, view)) for name in store.names_of(shard))
+        outputs = [np.asarray(encode(samples).numpy(), dtype=np.float16) for samples in views]
+    finally:
+        matmul.fp32_precision = before
+    path = store.path(source, view, shard)
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(draft: Path) -> None:
         with draft.open("wb") as file:
-            np.savez(file, **content)
+            np.savez(file, outputs=np.concatenate(outputs), lengths=np.array([len(one) for one in outputs]))
 
     replace_file(path, write)
-
-
-def nonspeech_names(count: int) -> tuple[str, ...]:
-    """Returns the names of ``count`` signals without speech."""
-    return tuple(f"{NONSPEECH}{number}" for number in range(count))
-
-
-def names_of(clips: Sequence[Clip], signals: int) -> tuple[str, ...]:
-    """Returns the names of all recordings and of ``signals`` signals without speech, in a fixed random order.
-
-    The order makes the files of an unfinished cache a random sample of all corpora.
-    """
-    names = (*(clip.path for clip in clips), *nonspeech_names(signals))
-    return tuple(sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest()))

@@ -10,9 +10,10 @@ import soundfile
 from tests.support.paths import SHARED
 from tests.support.training_corpus import SPEAKERS, write_corpus
 from training.cache import build_cache
+from training.corpora import BY_NAME, CorpusSet, choose_corpora
 from training.data import Clip, TrainingDataError, labels_in, read_manifest, speakers_in
 from training.sampling import clip_weights, draw_batches
-from training.splits import GROUPS, Split, hold_out, plan_training
+from training.splits import GROUPS, Split, group_speakers, hold_out, plan_training
 from webui.labels import Emotion
 
 DATA = SHARED / "data" / "speech"
@@ -37,7 +38,7 @@ def test_reads_every_row(corpus: Path) -> None:
     assert len(clips) == 4 * 3 * 2
     assert speakers_in(clips) == SPEAKERS
     assert labels_in(clips) == (Emotion.ANGRY, Emotion.NEUTRAL, Emotion.SAD)
-    assert clips[0] == Clip("a", "a_1_angry_0.wav", "a_1", Emotion.ANGRY)
+    assert clips[0] == Clip("a", "a_1_angry_0.wav", "a_1", Emotion.ANGRY, "m")
 
 
 def test_no_manifest(tmp_path: Path) -> None:
@@ -148,6 +149,55 @@ def test_a_folder_per_emotion(corpus: Path, tmp_path: Path) -> None:
     )
 
 
+def test_manifests_of_subfolders_with_votes(corpus: Path, tmp_path: Path) -> None:
+    for part in ("one", "two"):
+        (tmp_path / part).symlink_to(corpus)
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three" / "x.wav").write_bytes((corpus / "a_1_sad_0.wav").read_bytes())
+    (tmp_path / "three" / "manifest.csv").write_text("corpus,path,speaker,sex,emotion\nx,x.wav,s,M,sad\n", "utf-8")
+    (tmp_path / "three" / "x_votes.csv").write_text("path,heard\nx.wav,sad+neutral\n", "utf-8")
+    clips = read_manifest(tmp_path)
+    assert len(clips) == 2 * 4 * 3 * 2 + 1
+    assert {Path(clip.path).parts[0] for clip in clips} == {"one", "two", "three"}
+    last = next(clip for clip in clips if clip.speaker == "s")
+    assert last == Clip("x", "three/x.wav", "s", Emotion.SAD, "m", (Emotion.SAD, Emotion.NEUTRAL))
+
+
+def made_up(corpus: str, count: int) -> list[Clip]:
+    """Returns one clip each of ``count`` women and of as many men."""
+    return [
+        Clip(corpus, f"{corpus}_{sex}{n}.wav", f"{corpus}_{sex}{n:02}", Emotion.SAD, sex)
+        for sex in "fm"
+        for n in range(count)
+    ]
+
+
+def test_groups_are_balanced_by_corpus_and_sex() -> None:
+    clips = [*made_up("crema-d", 13), *made_up("indowave", 4)]
+    groups = group_speakers(clips)
+    assert sorted(speaker for group in groups for speaker in group) == list(speakers_in(clips))
+    for corpus, sex, most in (("crema-d", "f", 3), ("crema-d", "m", 3), ("indowave", "f", 1), ("indowave", "m", 1)):
+        counts = [sum(speaker.startswith(f"{corpus}_{sex}") for speaker in group) for group in groups]
+        assert max(counts) == most
+        assert max(counts) - min(counts) <= 1
+    both = [sum(speaker.startswith("indowave") for speaker in group) for group in groups]
+    assert max(both) - min(both) <= 1
+    alone = group_speakers(made_up("indowave", 4))
+    assert {frozenset(group) for group in alone} == {
+        frozenset(speaker for speaker in group if speaker.startswith("indowave")) for group in groups
+    }
+
+
+def test_the_free_set_has_only_corpora_for_any_use() -> None:
+    clips = [clip for corpus in (*BY_NAME, "unknown") for clip in made_up(corpus, 1)]
+    assert choose_corpora(clips, CorpusSet.ALL) == tuple(clips)
+    kept = {clip.corpus for clip in choose_corpora(clips, CorpusSet.FREE)}
+    assert kept == {"banglaser", "crema-d", "emodb", "indowave", "thorsten_samples"}
+    assert not any("NC" in BY_NAME[name].license for name in kept)
+    with pytest.raises(TrainingDataError, match="free for any use"):
+        choose_corpora(made_up("nemo", 2), CorpusSet.FREE)
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not on this machine")
 def test_the_real_corpora() -> None:
     clips = read_manifest(DATA)
@@ -161,3 +211,20 @@ def test_the_real_corpora() -> None:
     for group in plan.groups:
         assert {speaker.split("_")[0] for speaker in group} == {"emodb", "nemo", "ravdess"}
         assert labels_in(hold_out(plan.clips, group).train) == tuple(Emotion)[:8]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not on this machine")
+def test_all_real_corpora() -> None:
+    clips = read_manifest(DATA.parent)
+    assert len(clips) == 13_823
+    assert sum(bool(clip.heard) for clip in clips) == 5968
+    plan = plan_training(clips, len(GROUPS))
+    assert plan.own_corpora
+    assert len(speakers_in(plan.clips)) == 227
+    assert all(set(old) <= set(group) for old, group in zip(GROUPS, plan.groups, strict=True))
+    assert {len(group) for group in plan.groups} <= {36, 37, 38, 39, 40}
+    free = plan_training(choose_corpora(clips, CorpusSet.FREE), len(GROUPS))
+    assert free.own_corpora
+    assert len(speakers_in(free.clips)) == 116
+    for group, own in zip(plan.groups, free.groups, strict=True):
+        assert set(own) <= set(group)
