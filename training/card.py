@@ -19,6 +19,7 @@ from training.card_templates import (
     WHOLE_MODEL_PARTLY_TRAINED,
     WHOLE_MODEL_TRAINED,
 )
+from training.export import read_convolutional
 from training.record import (
     EVALUATION_NAME,
     TRANSFER_NAME,
@@ -29,7 +30,7 @@ from training.record import (
     Transfer,
 )
 from training.splits import GROUPS, TEST_SPEAKERS
-from webui.engine.builtin.checkpoint import BuiltinConfig, read_config
+from webui.engine.builtin.checkpoint import BuiltinConfig
 
 CARD_NAME: Final = "README.md"
 
@@ -41,7 +42,7 @@ def write_card(directory: Path) -> None:
 
 def render_card(directory: Path) -> str:
     """Returns the card of the model in ``directory``."""
-    config = read_config(directory)
+    config = read_convolutional(directory)
     evaluation = Evaluation.model_validate_json((directory / EVALUATION_NAME).read_bytes())
     record = TrainingRecord.model_validate(config.training)
     own = set(evaluation.speakers) == {speaker for group in GROUPS for speaker in group}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training.cache import WaveformCache
 from training.data import Clip, speakers_in
+from training.export import read_convolutional
 from training.figures import recall_figures
 from training.members import part_of
 from training.metrics import softmax
@@ -20,7 +21,7 @@ from training.record import ConditionFigures, Confusion, Evaluation, Figure, Nam
 from training.robustness import Condition, choose_clips, conditions
 from training.splits import GROUPS, TEST_SPEAKERS
 from webui.arrays import FloatArray
-from webui.engine.builtin.checkpoint import WEIGHTS_NAME, fill_network, read_config, read_weights
+from webui.engine.builtin.checkpoint import WEIGHTS_NAME, fill_network, read_weights
 from webui.engine.builtin.model import BuiltinModel, load_builtin
 from webui.engine.builtin.network import BuiltinNetwork
 from webui.engine.protocol import EmotionModel
@@ -109,7 +110,7 @@ def _load_timed(directory: Path) -> tuple[EmotionModel, float]:
 
 def open_ensemble(directory: Path) -> HeldOutEnsemble:
     """Returns the members of the model in ``directory``, with the speakers that each was trained on."""
-    config = read_config(directory)
+    config = read_convolutional(directory)
     members = TrainingRecord.model_validate(config.training).members
     network = BuiltinNetwork(config.network_config())
     fill_network(network, read_weights(directory), directory / WEIGHTS_NAME)

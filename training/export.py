@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from training.cache import WaveformCache
-from training.data import Clip, speakers_in
+from training.data import Clip, TrainingDataError, speakers_in
 from training.license import OWN_LICENSE, WeightsLicense
 from training.members import combine
 from training.metrics import fit_temperature, softmax
@@ -113,10 +113,21 @@ def _frame_logits(network: BuiltinNetwork) -> Callable[[Tensor], Tensor]:
     return frame_logits
 
 
+def read_convolutional(directory: Path) -> BuiltinConfig:
+    """Returns the config of a model with convolutional members.
+
+    Raises:
+        TrainingDataError: It is another kind of model.
+    """
+    config = read_config(directory)
+    if not isinstance(config, BuiltinConfig):
+        raise TrainingDataError(f"{directory} has no convolutional members; its format is {config.format}.")
+    return config
+
+
 def read_member(directory: Path, number: int) -> MemberNetwork:
     """Returns one convolutional member of the model in ``directory``, to continue training from."""
-    config = read_config(directory)
-    network = BuiltinNetwork(config.network_config())
+    network = BuiltinNetwork(read_convolutional(directory).network_config())
     fill_network(network, read_weights(directory), directory / WEIGHTS_NAME)
     return cast("Sequence[MemberNetwork]", network.members)[number]
 

@@ -1,23 +1,31 @@
-"""The two files of the built-in model: ``config.json`` describes it, ``model.safetensors`` contains the weights."""
+"""The two files of the built-in model: ``config.json`` describes it, ``model.safetensors`` contains the weights.
+
+There are two kinds of networks, told apart by the version in ``format``: convolutional ones (1), and those on top of
+pretrained speech encoders (2).
+"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from webui.errors import CheckpointError, ModelNotFoundError
 from webui.labels import Emotion, LabelSet
 from webui.results import Document
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from webui.engine.builtin.network import BuiltinNetwork, NetworkConfig
+    from webui.engine.builtin.network import NetworkConfig
+    from webui.engine.builtin.pooled import PooledConfig
 
 CONFIG_NAME: Final = "config.json"
 WEIGHTS_NAME: Final = "model.safetensors"
 MAX_NAMES_SHOWN: Final = 3
 STATISTICS_BANDS: Final = 8  # the same as statistics.BANDS, which can't be imported without PyTorch
+FORMATS: Final = ("speech-emotion-builtin/1", "speech-emotion-builtin/2")
+SCALE_SUFFIX: Final = "_scale"  # a tensor in int8 has another one with the scale of each of its rows
+ENCODER_SAMPLE_RATE: Final = 16_000  # the same as encoder.SAMPLE_RATE
 
 
 class FrontEndSizes(Document):
@@ -65,16 +73,47 @@ class NetworkSizes(Document):
         return self
 
 
-class BuiltinConfig(Document):
-    """The content of ``config.json``."""
+class EncoderSizes(Document):
+    """Sizes of a pretrained encoder; ``encoder.EncoderConfig`` explains each."""
 
-    format: Literal["speech-emotion-builtin/1"]
+    mels: int = Field(gt=0)
+    width: int = Field(gt=0)
+    layers: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    positions: int = Field(gt=0)
+    positions_at_end: bool
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError("width must be a multiple of heads")
+        return self
+
+
+class PooledSizes(Document):
+    """Sizes of a network on top of pretrained encoders; ``pooled.PooledConfig`` explains each."""
+
+    encoders: tuple[EncoderSizes, ...] = Field(min_length=1)
+    heads: int = Field(gt=0)
+    widths: tuple[int, ...] = Field(min_length=1)
+    group_frames: int = Field(gt=0)
+    radius: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _same_spectrogram(self) -> Self:
+        if len({encoder.mels for encoder in self.encoders}) > 1:
+            raise ValueError("all encoders must have the same number of mels")
+        return self
+
+
+class ModelConfig(Document):
+    """What ``config.json`` contains for any kind of network."""
+
+    format: str
     version: str
     license: str
     labels: tuple[Emotion, ...] = Field(min_length=2)
     temperature: float = Field(gt=0, description="Frame logits are divided by it, so that scores are calibrated.")
-    front_end: FrontEndSizes
-    network: NetworkSizes
     training: dict[str, object] = Field(description="How the weights were made, for human readers.")
 
     @field_validator("labels")
@@ -83,12 +122,6 @@ class BuiltinConfig(Document):
         if len(set(labels)) != len(labels):
             raise ValueError("a label occurs twice")
         return labels
-
-    @model_validator(mode="after")
-    def _bands_fit_statistics(self) -> Self:
-        if self.network.statistics_members and self.front_end.mels % STATISTICS_BANDS:
-            raise ValueError(f"mels must be a multiple of {STATISTICS_BANDS} for statistics MLPs")
-        return self
 
     def training_speakers(self) -> frozenset[str]:
         """Returns the speakers that at least one member was trained on; empty if they are not stated."""
@@ -104,6 +137,25 @@ class BuiltinConfig(Document):
         """Returns the classes in the order of the logits."""
         return LabelSet.from_emotions(self.labels)
 
+
+class BuiltinConfig(ModelConfig):
+    """The content of ``config.json`` for convolutional networks, which ``bash run.sh train`` makes."""
+
+    format: Literal["speech-emotion-builtin/1"]
+    front_end: FrontEndSizes
+    network: NetworkSizes
+
+    @model_validator(mode="after")
+    def _bands_fit_statistics(self) -> Self:
+        if self.network.statistics_members and self.front_end.mels % STATISTICS_BANDS:
+            raise ValueError(f"mels must be a multiple of {STATISTICS_BANDS} for statistics MLPs")
+        return self
+
+    @property
+    def sample_rate(self) -> int:
+        """Sampling rate of the input, in Hz."""
+        return self.front_end.sample_rate
+
     def network_config(self) -> "NetworkConfig":
         """Returns the sizes in the form that the network takes."""
         from webui.engine.builtin.frontend import FrontEndConfig  # imported late: torch takes seconds
@@ -114,8 +166,44 @@ class BuiltinConfig(Document):
         sizes = self.network.model_dump() | {"statistics": StatisticsConfig(**self.network.statistics.model_dump())}
         return NetworkConfig(front_end=front_end, labels=len(self.labels), **sizes)
 
+    def make_network(self) -> "nn.Module":
+        """Returns the network, with random weights."""
+        from webui.engine.builtin.network import BuiltinNetwork
 
-def read_config(directory: Path) -> BuiltinConfig:
+        return BuiltinNetwork(self.network_config())
+
+
+class PooledModelConfig(ModelConfig):
+    """The content of ``config.json`` for networks on top of pretrained speech encoders."""
+
+    format: Literal["speech-emotion-builtin/2"]
+    network: PooledSizes
+
+    @property
+    def sample_rate(self) -> int:
+        """Sampling rate of the input, in Hz."""
+        return ENCODER_SAMPLE_RATE
+
+    def network_config(self) -> "PooledConfig":
+        """Returns the sizes in the form that the network takes."""
+        from webui.engine.builtin.encoder import EncoderConfig
+        from webui.engine.builtin.pooled import PooledConfig
+
+        encoders = tuple(EncoderConfig(**encoder.model_dump()) for encoder in self.network.encoders)
+        return PooledConfig(labels=len(self.labels), **{**self.network.model_dump(), "encoders": encoders})
+
+    def make_network(self) -> "nn.Module":
+        """Returns the network, with random weights."""
+        from webui.engine.builtin.pooled import PooledNetwork
+
+        return PooledNetwork(self.network_config())
+
+
+AnyModelConfig = BuiltinConfig | PooledModelConfig
+_ADAPTER: Final[TypeAdapter[AnyModelConfig]] = TypeAdapter(Annotated[AnyModelConfig, Field(discriminator="format")])
+
+
+def read_config(directory: Path) -> AnyModelConfig:
     """Reads ``config.json`` in ``directory``.
 
     Raises:
@@ -124,10 +212,11 @@ def read_config(directory: Path) -> BuiltinConfig:
     """
     path = _existing(directory, CONFIG_NAME)
     try:
-        return BuiltinConfig.model_validate_json(path.read_bytes())
+        return _ADAPTER.validate_json(path.read_bytes())
     except ValidationError as err:
         first = err.errors()[0]
-        location = ".".join(str(step) for step in first["loc"]) or "JSON"
+        steps = [str(step) for step in first["loc"] if step not in FORMATS]  # the union starts the path with the format
+        location = ".".join(steps) or ("format" if first["type"].startswith("union_tag") else "JSON")
         raise CheckpointError("engine.bad_config", path=path, place=location, reason=first["msg"]) from err
     except OSError as err:
         raise CheckpointError("engine.unreadable", path=path, reason=err.strerror or str(err)) from err
@@ -151,11 +240,12 @@ def read_weights(directory: Path) -> "dict[str, Tensor]":
     return tensors
 
 
-def fill_network(network: "BuiltinNetwork", tensors: "dict[str, Tensor]", path: Path) -> None:
+def fill_network(network: "nn.Module", tensors: "dict[str, Tensor]", path: Path) -> None:
     """Copies ``tensors`` into ``network``; their names and shapes must be exactly those of the network.
 
-    The tensors may be in half precision, which halves the size of the file and changes scores by less than 0.001. The
-    network computes in single precision.
+    The tensors may be in half precision, which halves the size of the file and changes scores by less than 0.001, or in
+    int8 with a scale for each row in a tensor of the same name plus ``SCALE_SUFFIX``. The network computes in single
+    precision.
 
     Args:
         network: the network to fill.
@@ -168,6 +258,7 @@ def fill_network(network: "BuiltinNetwork", tensors: "dict[str, Tensor]", path: 
     import torch
 
     expected = network.state_dict()
+    tensors = _scale_integers(tensors)
     missing = expected.keys() - tensors.keys()
     if missing:
         raise CheckpointError("engine.missing_tensors", path=path, count=len(missing), names=_shorten(missing))
@@ -183,6 +274,20 @@ def fill_network(network: "BuiltinNetwork", tensors: "dict[str, Tensor]", path: 
         if not bool(found.isfinite().all()):
             raise CheckpointError("engine.not_finite", path=path, name=name)
     network.load_state_dict(tensors, strict=True)
+
+
+def _scale_integers(tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    """Returns the tensors with each one in int8 multiplied by the scale of its rows, if there is one."""
+    import torch
+
+    found = {}
+    for name, tensor in tensors.items():
+        scale = tensors.get(f"{name}{SCALE_SUFFIX}")
+        if tensor.dtype == torch.int8 and scale is not None and scale.shape == tensor.shape[:1]:
+            found[name] = tensor.float() * scale.float().view(-1, *[1] * (tensor.ndim - 1))
+        elif name.removesuffix(SCALE_SUFFIX) not in tensors or not name.endswith(SCALE_SUFFIX):
+            found[name] = tensor
+    return found
 
 
 def _existing(directory: Path, name: str) -> Path:

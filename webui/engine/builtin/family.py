@@ -73,7 +73,7 @@ class BuiltinFamily(Family):
         Raises:
             CheckpointError: ``config.json`` is invalid.
         """
-        return read_config(located.directory).front_end.sample_rate if located is not None else None
+        return read_config(located.directory).sample_rate if located is not None else None
 
     def training_data(self, name: str, located: LocatedWeights | None) -> TrainingData:
         """Returns the corpora of the card, and the speakers that ``config.json`` lists.

@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from webui.arrays import FloatArray
-from webui.engine.builtin.checkpoint import (
-    WEIGHTS_NAME,
-    BuiltinConfig,
-    fill_network,
-    read_config,
-    read_weights,
-)
+from webui.engine.builtin.checkpoint import WEIGHTS_NAME, AnyModelConfig, fill_network, read_config, read_weights
 from webui.engine.builtin.family import BUILTIN
 from webui.engine.protocol import EmotionModel, Prediction, Window, check_window
 from webui.errors import DeviceUnavailableError, InferenceError
@@ -28,8 +22,10 @@ from webui.settings import Device
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
-    from webui.engine.builtin.network import BuiltinNetwork
+    from webui.engine.builtin.network import NetworkConfig
+    from webui.engine.builtin.pooled import PooledConfig
 
 VARIANCE_FLOOR: Final = 1e-10  # -100 dB: silence is not amplified, but a whisper recorded at -60 dB is normalised
 MAX_BATCH_S: Final = 120.0  # audio in one batch; the activations take about 2 MB per second
@@ -57,13 +53,12 @@ def load_builtin(
 
     import torch  # imported late: it takes seconds
 
-    from webui.engine.builtin.network import BuiltinNetwork
     from webui.engine.devices import choose_device
 
     if threads > 0:
         torch.set_num_threads(threads)
     with torch.random.fork_rng(devices=[]):  # layers draw random initial weights: restore the caller's random state
-        network = BuiltinNetwork(config.network_config())
+        network = config.make_network()
     fill_network(network, tensors, directory / WEIGHTS_NAME)
     network.eval().requires_grad_(False)
     chosen = choose_device(device)
@@ -77,11 +72,11 @@ class BuiltinModel:
     """The network as an ``EmotionModel``. ``predict`` is thread-safe, because it changes no state."""
 
     def __init__(
-        self, network: "BuiltinNetwork", config: BuiltinConfig, device: "torch.device", name: str = BUILTIN
+        self, network: "nn.Module", config: AnyModelConfig, device: "torch.device", name: str = BUILTIN
     ) -> None:
         self._network = network
         self._temperature = config.temperature
-        self._sizes = network.config
+        self._sizes: NetworkConfig | PooledConfig = config.network_config()
         self._device = device
         self._labels = config.label_set()
         self._info = ModelInfo(
@@ -113,12 +108,12 @@ class BuiltinModel:
     @property
     def sample_rate(self) -> int:
         """Sampling rate of the input, in Hz."""
-        return self._sizes.front_end.sample_rate
+        return self._sizes.sample_rate
 
     @property
     def frame_rate(self) -> float:
         """Frames per second."""
-        return self._sizes.front_end.sample_rate / self._sizes.front_end.hop_samples
+        return self._sizes.sample_rate / self._sizes.hop_samples
 
     @property
     def embedding_dim(self) -> int:
@@ -128,13 +123,12 @@ class BuiltinModel:
     @property
     def min_samples(self) -> int:
         """Length of the shortest input, in samples: one frame."""
-        return self._sizes.front_end.frame_samples
+        return self._sizes.min_samples
 
     @property
     def context_samples(self) -> int:
         """Number of samples on each side that a frame depends on."""
-        front_end = self._sizes.front_end
-        return self._sizes.context_frames * front_end.hop_samples + front_end.reach_samples
+        return self._sizes.context_samples
 
     @property
     def max_batch_s(self) -> float:

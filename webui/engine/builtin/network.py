@@ -92,6 +92,26 @@ class NetworkConfig:
         return -(-(reach + 1) // step) * step - 1
 
     @property
+    def sample_rate(self) -> int:
+        """Sampling rate of the input, in Hz."""
+        return self.front_end.sample_rate
+
+    @property
+    def hop_samples(self) -> int:
+        """Distance between the starts of consecutive frames, in samples."""
+        return self.front_end.hop_samples
+
+    @property
+    def min_samples(self) -> int:
+        """Length of the shortest input, in samples: one frame."""
+        return self.front_end.frame_samples
+
+    @property
+    def context_samples(self) -> int:
+        """Number of samples on each side that a frame depends on."""
+        return self.context_frames * self.front_end.hop_samples + self.front_end.reach_samples
+
+    @property
     def feature_size(self) -> int:
         """Length of a feature vector: the concatenated feature vectors of all members."""
         return self.members * self.width + self.statistics_members * self.statistics.widths[-1]
