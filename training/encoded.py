@@ -206,7 +206,7 @@ def _encode_shard(store: EncodedStore, source: str, view: int, shard: int) -> No
     if source not in _ENCODE:
         _ENCODE.clear()
         _ENCODE[source] = make_encode(source, store.packages)
-    encode, matmul = _ENCODE[source], torch.backends.mkldnn.matmul
+    encode, matmul = _ENCODE[source], torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = matmul.fp32_precision
     # Products of bfloat16, summed in fp32, are twice as fast where the CPU has them; the outputs differ by 0.5 %.
     matmul.fp32_precision = "ieee" if source == STATISTICS else "bf16"

@@ -29,11 +29,11 @@ def largest_difference(network: SpeechEncoder) -> float:
     time_s = np.arange(int(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     wave = random.standard_normal(time_s.size) * (1.1 + np.sin(20 * time_s)) + np.sin(900 * time_s)
     wave = (wave * LEVEL / wave.std()).astype(np.float32)
-    extractor = transformers.WhisperFeatureExtractor(feature_size=config.mels)
+    extractor = transformers.WhisperFeatureExtractor(feature_size=config.mels)  # type: ignore[no-untyped-call]
     features = extractor(wave, sampling_rate=SAMPLE_RATE, padding="longest", return_tensors="np").input_features
     mel = WhisperMel(config.mels)(torch.from_numpy(wave)[None])
     steps = mel.shape[2] // 2
-    peer = WhisperEncoder(_peer_config(config, steps)).eval()
+    peer = WhisperEncoder(_peer_config(config, steps)).eval()  # type: ignore[no-untyped-call]
     peer.load_state_dict(_their_tensors(network, steps), strict=False)  # its last norm is not part of our encoder
     with torch.inference_mode():
         hidden = peer(torch.from_numpy(np.array(features)), output_hidden_states=True).hidden_states

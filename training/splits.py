@@ -34,7 +34,7 @@ def group_speakers(clips: Sequence[Clip]) -> tuple[tuple[str, ...], ...]:
     corpus starts depends on its name, so that the groups have similar sizes.
     """
     present = set(speakers_in(clips))
-    found = [[speaker for speaker in group if speaker in present] for group in GROUPS]
+    found: list[list[str]] = [[speaker for speaker in group if speaker in present] for group in GROUPS]
     placed = {speaker for group in found for speaker in group}
     counts: Counter[tuple[int, str, str]] = Counter()
     for corpus, sex, speaker in sorted({(clip.corpus, clip.sex, clip.speaker) for clip in clips}):

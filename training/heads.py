@@ -1,0 +1,212 @@
+"""Trains heads on the statistics of windows: balanced draws, soft labels, corpora with different classes."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.batch_loader import NONSPEECH_TARGET
+from training.data import Clip, TrainingDataError
+from training.encoded import NONSPEECH
+from training.head_options import HeadOptions
+from training.window_bank import WindowBank
+from webui.engine.builtin.pooled import PooledHead
+from webui.labels import Emotion
+
+DEVIATION_FLOOR = 1e-2  # smallest deviation that the statistics are divided by
+PRIOR_FLOOR = 1e-4  # smallest share of a class in a corpus: e-9 in the logits
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What is drawn, and what it is trained towards.
+
+    Attributes:
+        rows: rows of the bank, shape ``(n,)``.
+        weights: probability of drawing each, sum 1, shape ``(n,)``.
+        targets: soft labels, shape ``(n, labels)``.
+        priors: share of each class among what is drawn from the same corpus, shape ``(n, labels)``.
+    """
+
+    rows: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    targets: Tensor
+    priors: Tensor
+
+
+class TrainingHead(nn.Module):
+    """A head with batch normalisation and dropout, as it is trained; ``fold`` returns it without.
+
+    Args:
+        mean: mean of each statistic, shape ``(inputs,)``.
+        deviation: standard deviation of each statistic, shape ``(inputs,)``.
+        options: widths and dropout.
+        labels: number of classes.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Tensor, deviation: Tensor, options: HeadOptions, labels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", 1 / deviation.clamp(min=DEVIATION_FLOOR))
+        sizes = (mean.numel(), *options.widths)
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(sizes))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(o) for o in options.widths)
+        self.input_dropout, self.dropout = nn.Dropout(options.input_dropout), nn.Dropout(options.dropout)
+        self.head = nn.Linear(sizes[-1], labels)
+
+    def standardise(self, statistics: Tensor) -> Tensor:
+        """Returns statistics ``(B, inputs)`` with mean 0 and variance 1."""
+        return (statistics - self.mean) * self.scale
+
+    def features(self, x: Tensor) -> Tensor:
+        """Maps standardised statistics ``(B, inputs)`` to features ``(B, widths[-1])``."""
+        x = self.input_dropout(x)
+        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            x = F.relu(norm(layer(x if number == 0 else self.dropout(x))))
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps standardised statistics ``(B, inputs)`` to logits ``(B, labels)``."""
+        logits: Tensor = self.head(self.dropout(self.features(x)))
+        return logits
+
+    @torch.no_grad()
+    def fold(self) -> PooledHead:
+        """Returns a head that computes the same from statistics that are not standardised."""
+        widths = [layer.out_features for layer in self.layers if isinstance(layer, nn.Linear)]
+        plain = PooledHead(self.mean.numel(), widths, self.head.out_features)
+        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            weight, bias = layer.weight * scale.unsqueeze(1), (layer.bias - norm.running_mean) * scale + norm.bias
+            if number == 0:
+                weight = weight * self.scale
+                bias = bias - weight @ self.mean
+            target = plain.layers[number]
+            target.weight.copy_(weight)
+            target.bias.copy_(bias)
+        plain.head.load_state_dict(self.head.state_dict())
+        return plain.eval()
+
+
+def make_draws(bank: WindowBank, clips: Sequence[Clip], labels: Sequence[Emotion], options: HeadOptions) -> Draws:
+    """Returns what is drawn of ``clips``, as far as they are in the bank.
+
+    Raises:
+        TrainingDataError: None of them is.
+    """
+    position = {name: row for row, name in enumerate(bank.names)}
+    clips = [clip for clip in clips if clip.path in position]
+    if not clips:
+        raise TrainingDataError("None of the clips to train on is encoded yet.")
+    weights = draw_weights(clips, options)
+    targets = torch.stack([soft_label(clip, labels, options) for clip in clips])
+    classes = np.array([labels.index(clip.emotion) for clip in clips])
+    corpora = np.array([clip.corpus for clip in clips])
+    priors = np.zeros((len(clips), len(labels)))
+    for corpus in np.unique(corpora):
+        inside = np.flatnonzero(corpora == corpus)
+        shares = np.bincount(classes[inside], weights[inside], minlength=len(labels)) / weights[inside].sum()
+        priors[inside] = (1 - options.uniform_share) * shares + options.uniform_share / len(labels)
+    rows = np.array([position[clip.path] for clip in clips], dtype=np.int64)
+    return Draws(rows, weights, targets, torch.from_numpy(priors).float())
+
+
+def draw_weights(clips: Sequence[Clip], options: HeadOptions) -> NDArray[np.float64]:
+    """Returns the probability of drawing each clip, shape ``(clips,)``, sum 1."""
+    sizes = Counter((clip.corpus, clip.emotion) for clip in clips)
+    factors = dict(options.weak_corpora)
+    weights = [sizes[clip.corpus, clip.emotion] ** -options.balance * factors.get(clip.corpus, 1.0) for clip in clips]
+    return np.asarray(weights / np.sum(weights), dtype=np.float64)
+
+
+def soft_label(clip: Clip, labels: Sequence[Emotion], options: HeadOptions) -> Tensor:
+    """Returns the label of a clip, shape ``(labels,)``: what was intended, mixed with what listeners heard."""
+    label = torch.zeros(len(labels))
+    label[labels.index(clip.emotion)] = 1.0
+    heard = [labels.index(emotion) for emotion in clip.heard if emotion in labels]
+    if heard:
+        label *= 1 - options.votes_share
+        label[heard] += options.votes_share / len(heard)
+    return label * (1 - options.label_smoothing) + options.label_smoothing / len(labels)
+
+
+def train_head(bank: WindowBank, clips: Sequence[Clip], labels: Sequence[Emotion], options: HeadOptions) -> PooledHead:
+    """Trains a head on ``clips``, as far as they are in the bank, and returns it folded."""
+    draws = make_draws(bank, clips, labels, options)
+    nonspeech = np.array([row for row, name in enumerate(bank.names) if name.startswith(NONSPEECH)], dtype=np.int64)
+    random = np.random.default_rng(options.seed)
+    torch.manual_seed(options.seed)
+    sample = torch.from_numpy(bank.draw(random.choice(draws.rows, 4096, p=draws.weights), random))
+    network = TrainingHead(sample.mean(0), sample.std(0), options, len(labels))
+    averaged = TrainingHead(sample.mean(0), sample.std(0), options, len(labels)).eval()
+    averaged.load_state_dict(network.state_dict())
+    optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, weight_decay=options.weight_decay)
+    steps = options.epochs * (options.clips_per_epoch // options.batch_size)
+    network.train()
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, steps, options.learning_rate)
+        loss = _loss(network, bank, draws, nonspeech, random, options)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        _update_average(averaged, network, min(options.ema_decay, (1 + step) / (10 + step)))
+    return averaged.fold()
+
+
+def rate_at(step: int, steps: int, highest: float) -> float:
+    """Returns the learning rate for a step: a linear rise over a tenth of the steps, then a half cosine to 0."""
+    rise = max(1, steps // 10)
+    if step < rise:
+        return highest * (step + 1) / rise
+    return highest * 0.5 * (1 + float(np.cos(np.pi * (step - rise) / max(1, steps - rise))))
+
+
+def _loss(
+    network: TrainingHead,
+    bank: WindowBank,
+    draws: Draws,
+    nonspeech: NDArray[np.int64],
+    random: np.random.Generator,
+    options: HeadOptions,
+) -> Tensor:
+    chosen = random.choice(draws.rows.size, options.batch_size, p=draws.weights)
+    rows, targets, priors = draws.rows[chosen], draws.targets[chosen], draws.priors[chosen]
+    if nonspeech.size:
+        silent = torch.from_numpy(random.random(options.batch_size) < options.nonspeech_fraction)
+        rows = np.where(silent.numpy(), random.choice(nonspeech, options.batch_size), rows)
+        targets = torch.where(silent.unsqueeze(1), nonspeech_target(targets.shape[1]), targets)
+        priors = torch.where(silent.unsqueeze(1), torch.full_like(priors, 1 / priors.shape[1]), priors)
+    x = network.standardise(torch.from_numpy(bank.draw(rows, random)))
+    if random.random() < options.mixup_prob:
+        order, ratio = torch.from_numpy(random.permutation(options.batch_size)), float(random.beta(0.5, 0.5))
+        x, targets, priors = (ratio * part + (1 - ratio) * part[order] for part in (x, targets, priors))
+    # Classes are compared as often as they occur together: https://arxiv.org/abs/2007.07314
+    adjusted = network(x) + torch.log(priors.clamp(min=PRIOR_FLOOR))
+    return F.cross_entropy(adjusted, targets)
+
+
+def nonspeech_target(labels: int) -> Tensor:
+    """Returns the soft label of a signal without speech for the first ``labels`` emotions, shape ``(labels,)``."""
+    emotions = list(Emotion)[:labels]
+    fixed = torch.tensor([NONSPEECH_TARGET.get(emotion, 0.0) for emotion in emotions])
+    return torch.where(fixed > 0, fixed, (1 - fixed.sum()) / (fixed == 0).sum())
+
+
+@torch.no_grad()
+def _update_average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
+    for old, new in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
+        if old.dtype.is_floating_point:
+            old.lerp_(new, 1 - decay)
+        else:
+            old.copy_(new)
