@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.cache import WaveformCache, build_cache
+from training.corpora import CorpusSet
 from training.data import TrainingDataError, labels_in, read_manifest, speakers_in
+from training.head_options import VIEWS, HeadOptions
 from training.license import license_of
 from training.options import STATISTICS_MLP, TrainOptions
 from training.record import EVALUATION_NAME, TRANSFER_NAME, write_record
@@ -93,6 +95,22 @@ def _add_steps(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     measure.add_argument("--model", type=Path, default=Path("models/builtin"), help="folder of the model")
     measure.add_argument("--on", required=True, help=MACHINE_HELP)
 
+    pooled = commands.add_parser("pooled", help="make a model on top of pretrained encoders: all steps, resumable")
+    pooled.add_argument(
+        "--packages", type=Path, default=Path("training/cache/packages"), help="folder of the encoders' packages"
+    )
+    pooled.add_argument(
+        "--encoded", type=Path, default=Path("training/cache/encoded"), help="folder of the encoded recordings"
+    )
+    pooled.add_argument(
+        "--corpora", type=CorpusSet, choices=list(CorpusSet), default=CorpusSet.ALL, help="which corpora to train on"
+    )
+    pooled.add_argument("--views", type=int, default=VIEWS, help="number of variants of each recording")
+    pooled.add_argument("--head-epochs", type=int, default=HeadOptions().epochs, help="number of epochs of each head")
+    pooled.add_argument(
+        "--processes", type=int, default=argparse.SUPPRESS, help="number of processes that encode recordings"
+    )
+
     transfer = commands.add_parser("transfer", help="train without each corpus in turn, and measure on that corpus")
     transfer.add_argument("--runs", type=Path, default=Path("training/runs/transfer"), help="folder of the runs")
     transfer.add_argument(
@@ -113,6 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command is None:
             _train_whole(arguments, words)
+        elif arguments.command == "pooled":
+            _train_pooled(arguments, words)
         else:
             _run_step(arguments)
     except (TrainingDataError, SpeechEmotionError) as err:
@@ -140,6 +160,28 @@ def _train_whole(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     )
     options = replace(_train_options(arguments), validate_every=arguments.epochs)
     run_pipeline(pipeline, options, NetworkConfig(), teacher)
+
+
+def _train_pooled(arguments: argparse.Namespace, words: Sequence[str]) -> None:
+    import torch
+
+    from training.pooled_pipeline import PooledPipeline, run_pooled
+
+    torch.set_num_threads(arguments.threads)
+    pipeline = PooledPipeline(
+        data=arguments.data,
+        packages=arguments.packages,
+        cache=arguments.encoded,
+        work=arguments.out,
+        model=arguments.out / "model",
+        corpora=arguments.corpora,
+        version=arguments.weights_version,
+        machine=arguments.machine,
+        command=_without_path(words, arguments.data),
+        views=arguments.views,
+        processes=arguments.processes,
+    )
+    run_pooled(pipeline, HeadOptions(epochs=arguments.head_epochs))
 
 
 def _without_path(words: Sequence[str], data: Path) -> str:

@@ -19,7 +19,7 @@ from training.card_templates import (
     WHOLE_MODEL_PARTLY_TRAINED,
     WHOLE_MODEL_TRAINED,
 )
-from training.export import read_convolutional
+from training.pooled_card import render_data, render_groups, render_head
 from training.record import (
     EVALUATION_NAME,
     TRANSFER_NAME,
@@ -30,7 +30,7 @@ from training.record import (
     Transfer,
 )
 from training.splits import GROUPS, TEST_SPEAKERS
-from webui.engine.builtin.checkpoint import BuiltinConfig
+from webui.engine.builtin.checkpoint import BuiltinConfig, PooledModelConfig, read_config
 
 CARD_NAME: Final = "README.md"
 
@@ -42,21 +42,25 @@ def write_card(directory: Path) -> None:
 
 def render_card(directory: Path) -> str:
     """Returns the card of the model in ``directory``."""
-    config = read_convolutional(directory)
+    config = read_config(directory)
     evaluation = Evaluation.model_validate_json((directory / EVALUATION_NAME).read_bytes())
     record = TrainingRecord.model_validate(config.training)
     own = set(evaluation.speakers) == {speaker for group in GROUPS for speaker in group}
+    pooled = isinstance(config, PooledModelConfig)
     parts = [
-        _head(config, evaluation, record, own=own),
+        render_head(config, evaluation, record)
+        if isinstance(config, PooledModelConfig)
+        else _head(config, evaluation, record, own=own),
         _figures(evaluation, own=own),
+        render_groups(evaluation) if pooled else "",
         _confusion("all clips", evaluation.labels, evaluation.confusion, evaluation.recalls),
         *(_confusion(name, evaluation.labels, matrix) for name, matrix in evaluation.confusions.items()),
         _transfer(directory),
         _conditions(evaluation),
-        _predictions(evaluation, own=own),
-        USE.format(speakers=len(record.training_speakers()), purpose=OWN_PURPOSE if own else ""),
-        OWN_USE if own else USER_USE,
-        _members(record),
+        _predictions(evaluation, own=own or bool(record.corpora)),
+        USE.format(speakers=len(record.training_speakers()), purpose=OWN_PURPOSE if own or record.corpora else ""),
+        render_data(record) if pooled and record.corpora else OWN_USE if own else USER_USE,
+        _members(record, pooled=pooled),
     ]
     return "".join(parts)
 
@@ -208,11 +212,12 @@ def _list(predictions: Sequence[NamedPrediction]) -> str:
     return "; ".join(f"{one.name}: {one.emotion} {one.confidence:.2f}" for one in predictions) + ".\n"
 
 
-def _members(record: TrainingRecord) -> str:
+def _members(record: TrainingRecord, *, pooled: bool) -> str:
     calibration = record.calibration
+    kinds = {True: "statistics MLP", False: "perceptron" if pooled else "convolutional"}
     speakers = {*record.training_speakers(), *calibration.speakers}
     rows = [
-        f"| {m.seed} | {'statistics MLP' if m.statistics_mlp else 'convolutional'} | {m.epochs} | {len(m.speakers)} "
+        f"| {m.seed} | {kinds[m.statistics_mlp]} | {m.epochs} | {len(m.speakers)} "
         f"| {', '.join(sorted(speakers - set(m.speakers))) or 'none'} |"
         for m in record.members
     ]

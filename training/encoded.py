@@ -9,9 +9,9 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,7 +29,7 @@ from training.cache import read_waveform
 from training.data import Clip
 from training.features import NONSPEECH_S, augment_channel
 from training.nonspeech import nonspeech
-from training.pretrained import ENCODERS, load_pretrained
+from training.pretrained import ENCODERS, Pretrained, load_pretrained, shorten
 from webui.engine.builtin.encoder import FRAME_SAMPLES, LEVEL, SHORTEST_SAMPLES, WhisperMel
 from webui.engine.builtin.frontend import FrontEnd, FrontEndConfig
 from webui.engine.builtin.statistics import LocalStatistics
@@ -38,7 +38,7 @@ from webui.units import SPEECH_RATE
 
 logger = logging.getLogger(__name__)
 
-RECIPE: Final = 2  # version of this code; increase it if the same recordings give other outputs
+RECIPE: Final = 3  # version of this code; increase it if the same recordings give other outputs
 SEED: Final = 20_260_101  # of the augmentation; all runs share the views
 SHARD: Final = 128  # recordings in a file
 GROUP_FRAMES: Final = 5  # frames that are averaged: 50 Hz become 10 Hz
@@ -48,7 +48,6 @@ FLOOR: Final = 1e-6  # added to the root mean square of a recording
 NONSPEECH: Final = "nonspeech:"  # start of the name of a signal without speech
 NONSPEECH_PER_RANK: Final = 64  # signals without speech for each clip that every speaker has of every emotion
 STATISTICS: Final = "statistics"
-SOURCES: Final = (*ENCODERS, STATISTICS)
 
 Encode = Callable[[Tensor], Tensor]  # maps samples (1, samples) of variance 1 to outputs (groups, size)
 
@@ -62,12 +61,14 @@ class EncodedStore:
         names: paths of the recordings, relative to ``data``, and names of signals without speech.
         cache: folder of the cache.
         packages: folder of the distributions that carry the encoders.
+        encoders: the encoders by name.
     """
 
     data: Path
     names: tuple[str, ...]
     cache: Path
     packages: Path
+    encoders: Mapping[str, Pretrained] = field(default_factory=lambda: ENCODERS)
 
     @property
     def shards(self) -> int:
@@ -96,7 +97,7 @@ class EncodedStore:
         wanted = {
             "recipe": RECIPE,
             "seed": SEED,
-            "encoders": {name: encoder.sha256 for name, encoder in ENCODERS.items()},
+            "encoders": {name: encoder.sha256 for name, encoder in self.encoders.items()},
             "names": list(self.names),
         }
         path = self.cache / "index.json"
@@ -158,13 +159,13 @@ def unit_samples(waveform: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.asarray(scaled, dtype=np.float32)).unsqueeze(0)
 
 
-def make_encode(source: str, packages: Path) -> Encode:
-    """Returns the function that encodes recordings for a source."""
+def make_encode(store: EncodedStore, source: str) -> Encode:
+    """Returns the function that encodes recordings for a source: an encoder, or the statistics."""
     if source == STATISTICS:
         front_end = FrontEnd(FrontEndConfig()).eval()
         statistics = LocalStatistics(FrontEndConfig(), STATISTICS_RADIUS, GROUP_FRAMES).eval()
         return lambda samples: statistics(*front_end(samples))[0].T
-    mel, network = WhisperMel().eval(), load_pretrained(ENCODERS[source], packages)
+    mel, network = WhisperMel().eval(), shorten(load_pretrained(store.encoders[source], store.packages))
 
     def encode(samples: Tensor) -> Tensor:
         with sdpa_kernel(SDPBackend.MATH):  # three times as fast as the fused one with products of bfloat16
@@ -205,7 +206,7 @@ _ENCODE: Final[dict[str, Encode]] = {}  # the function of the last source, in ea
 def _encode_shard(store: EncodedStore, source: str, view: int, shard: int) -> None:
     if source not in _ENCODE:
         _ENCODE.clear()
-        _ENCODE[source] = make_encode(source, store.packages)
+        _ENCODE[source] = make_encode(store, source)
     encode, matmul = _ENCODE[source], torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = matmul.fp32_precision
     # Products of bfloat16, summed in fp32, are twice as fast where the CPU has them; the outputs differ by 0.5 %.

@@ -1,7 +1,7 @@
 """Evaluates the files of a model. Each speaker is recognised only by the members that were not trained on them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from training.cache import WaveformCache
+from training.corpora import BY_NAME
 from training.data import Clip, speakers_in
-from training.export import read_convolutional
-from training.figures import recall_figures
-from training.members import part_of
+from training.figures import recall_figure, recall_figures
+from training.members import heads_of, part_of
 from training.metrics import softmax
 from training.predict import ClipLogits, HeldOutEnsemble, Recognizer, of_model
 from training.probes import probes
@@ -21,9 +21,10 @@ from training.record import ConditionFigures, Confusion, Evaluation, Figure, Nam
 from training.robustness import Condition, choose_clips, conditions
 from training.splits import GROUPS, TEST_SPEAKERS
 from webui.arrays import FloatArray
-from webui.engine.builtin.checkpoint import WEIGHTS_NAME, fill_network, read_weights
+from webui.engine.builtin.checkpoint import WEIGHTS_NAME, fill_network, read_config, read_weights
 from webui.engine.builtin.model import BuiltinModel, load_builtin
 from webui.engine.builtin.network import BuiltinNetwork
+from webui.engine.builtin.pooled import PooledNetwork
 from webui.engine.protocol import EmotionModel
 from webui.labels import Emotion
 from webui.service.evaluate.metrics import calibration_error, confusion_matrix
@@ -95,7 +96,17 @@ def evaluate(
         ),
         condition_clips=len(chosen),
         confusions=_confusion_by_corpus(predicted),
+        languages=_recalls_by(predicted, lambda clip: BY_NAME[clip.corpus].language if clip.corpus in BY_NAME else ""),
+        sexes=_recalls_by(predicted, lambda clip: clip.sex),
     )
+
+
+def _recalls_by(predicted: ClipLogits, key: Callable[[Clip], str]) -> dict[str, Figure]:
+    """Returns the recall of the clips of each key; the key "" stands for unknown and is left out."""
+    keys = np.array([key(clip) for clip in predicted.clips])
+    return {
+        str(name): recall_figure(predicted.select(np.flatnonzero(keys == name))) for name in np.unique(keys) if name
+    }
 
 
 def _load_timed(directory: Path) -> tuple[EmotionModel, float]:
@@ -110,10 +121,21 @@ def _load_timed(directory: Path) -> tuple[EmotionModel, float]:
 
 def open_ensemble(directory: Path) -> HeldOutEnsemble:
     """Returns the members of the model in ``directory``, with the speakers that each was trained on."""
-    config = read_convolutional(directory)
+    config = read_config(directory)
     members = TrainingRecord.model_validate(config.training).members
-    network = BuiltinNetwork(config.network_config())
+    network = config.make_network()
     fill_network(network, read_weights(directory), directory / WEIGHTS_NAME)
+    network.eval().requires_grad_(False)
+    speakers = tuple(frozenset(member.speakers) for member in members)
+    if isinstance(network, PooledNetwork):
+        whole = network
+        return HeldOutEnsemble(
+            speakers,
+            lambda chosen: of_model(BuiltinModel(heads_of(whole, chosen), config, torch.device("cpu"))),
+        )
+    if not isinstance(network, BuiltinNetwork):
+        raise TypeError(f"no ensemble of {type(network).__name__}")
+    convolutional_network = network
     # The weights' file has the members of each kind in the order of the record; find their positions within the kind.
     numbers = {kind: [n for n, m in enumerate(members) if m.statistics_mlp == kind] for kind in (False, True)}
 
@@ -121,10 +143,10 @@ def open_ensemble(directory: Path) -> HeldOutEnsemble:
         convolutional, statistics = (
             [numbers[kind].index(number) for number in chosen if number in numbers[kind]] for kind in (False, True)
         )
-        part = part_of(network, convolutional, statistics).requires_grad_(False)
+        part = part_of(convolutional_network, convolutional, statistics).requires_grad_(False)
         return of_model(BuiltinModel(part, config, torch.device("cpu")))
 
-    return HeldOutEnsemble(tuple(frozenset(member.speakers) for member in members), combine)
+    return HeldOutEnsemble(speakers, combine)
 
 
 def _under(

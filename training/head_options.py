@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 DEFAULT_SEED: Final = 20_260_301
+VIEWS: Final = 4  # variants of each recording; the first is unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

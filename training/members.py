@@ -1,5 +1,6 @@
 """The members of a model: creating them for training, folding their batch normalisation, combining them."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from webui.engine.builtin.network import BuiltinNetwork, MemberNetwork, NetworkConfig
 from webui.engine.builtin.network import statistics_mlp as build_statistics_mlp
+from webui.engine.builtin.pooled import PooledNetwork
 from webui.engine.builtin.statistics import StatisticsMember
 
 Member = MemberNetwork | StatisticsMember
@@ -102,4 +104,12 @@ def part_of(network: BuiltinNetwork, convolutional: Sequence[int], statistics: S
     part.front_end = network.front_end
     part.members = nn.ModuleList(network.members[number] for number in convolutional)
     part.counting = nn.ModuleList(network.counting[number] for number in statistics)
+    return part.eval()
+
+
+def heads_of(network: PooledNetwork, numbers: Sequence[int]) -> PooledNetwork:
+    """Returns a network with some of the heads of ``network`` and with the same encoders, which are not copied."""
+    part = copy.copy(network)
+    part.__dict__["_modules"] = network.__dict__["_modules"].copy()  # a module's copy shares this dictionary
+    part.heads = nn.ModuleList(network.heads[number] for number in numbers)
     return part.eval()

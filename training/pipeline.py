@@ -95,7 +95,15 @@ def _read(data: Path, teacher: EmotionModel | None) -> tuple[tuple[Clip, ...], T
     return label_with_teacher(teacher, data)
 
 
-def document_model(directory: Path, cache: WaveformCache, plan: Plan, *, command: str, machine: str) -> None:
+def document_model(
+    directory: Path,
+    cache: WaveformCache,
+    plan: Plan,
+    *,
+    command: str,
+    machine: str,
+    neighbours: float | None = None,
+) -> None:
     """Evaluates the model in ``directory`` and writes ``evaluation.json`` and the model card into that folder.
 
     Args:
@@ -104,11 +112,13 @@ def document_model(directory: Path, cache: WaveformCache, plan: Plan, *, command
         plan: the clips to evaluate on.
         command: the command that was run, for the record.
         machine: description of the machine, for the record.
+        neighbours: share of the clips whose nearest neighbour by the embedding has the same emotion; None if unknown.
 
     Raises:
         TrainingDataError: Every member was trained on every speaker.
     """
     evaluation = evaluate(directory, cache, plan.clips, plan.unused, command=command, machine=machine)
+    evaluation = evaluation.model_copy(update={"neighbours": neighbours})
     write_record(directory / EVALUATION_NAME, evaluation)
     write_card(directory)
     logger.info(

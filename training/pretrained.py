@@ -10,7 +10,7 @@ import re
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data import TrainingDataError
-from webui.engine.builtin.encoder import EncoderConfig, SpeechEncoder
+from webui.engine.builtin.encoder import CHUNK_FRAMES, EncoderConfig, SpeechEncoder
 
 Tensors = dict[str, NDArray[np.float32]]
 
 CTRANSLATE2_FLOAT16: Final = 4  # number of the type in the file of CTranslate2
 STEPS_TO_BIAS: Final = 6  # nodes between a matrix product and the sum with its bias in the ONNX graph
+USED_LAYERS: Final = 3  # blocks that the built-in models use; the fourth added nothing (docs/TRAINING_NOTES.md)
 BLOCK_REACH: Final = 10  # the nodes of a block have consecutive numbers; its key projection precedes the others
 
 
@@ -41,6 +42,7 @@ class Pretrained:
         sha256: SHA-256 of the weights.
         license: licence of package and weights.
         origin: what it is and what it was trained on, as far as published.
+        copyright: whom the licence asks to name.
         config: sizes.
         read: maps the bytes of the weights to named tensors.
     """
@@ -52,6 +54,7 @@ class Pretrained:
     sha256: str
     license: str
     origin: str
+    copyright: str
     config: EncoderConfig
     read: Callable[[bytes], Tensors]
 
@@ -81,6 +84,17 @@ def load_pretrained(encoder: Pretrained, folder: Path) -> SpeechEncoder:
     tensors = {name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in arrays.items()}
     network.load_state_dict(tensors, strict=True)
     return network.eval().requires_grad_(False)
+
+
+def shorten(network: SpeechEncoder, layers: int = USED_LAYERS) -> SpeechEncoder:
+    """Returns an encoder with the first ``layers`` blocks, and with the positions that one chunk needs."""
+    config = network.config
+    positions = min(config.positions, CHUNK_FRAMES)
+    part = SpeechEncoder(replace(config, layers=layers, positions=positions))
+    tensors = {name: tensor for name, tensor in network.state_dict().items() if name in part.state_dict()}
+    tensors["positions"] = network.positions[-positions:] if config.positions_at_end else network.positions[:positions]
+    part.load_state_dict(tensors, strict=True)
+    return part.eval().requires_grad_(False)
 
 
 def read_ctranslate2(content: bytes) -> Tensors:
@@ -267,6 +281,7 @@ TINY_EN: Final = Pretrained(
     sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
     license="MIT",
     origin="openai/whisper tiny.en: English speech of the web with its transcripts (Radford et al., 2022)",
+    copyright="Copyright (c) 2022 OpenAI",
     config=EncoderConfig(positions=1500),
     read=read_ctranslate2,
 )
@@ -278,6 +293,7 @@ SMART_TURN: Final = Pretrained(
     sha256="2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
     license="BSD-2-Clause",
     origin="Smart Turn v3.2: openai/whisper tiny, fine-tuned by its authors to hear the end of a turn in 23 languages",
+    copyright="Copyright (c) 2024-2026, Daily",
     config=EncoderConfig(positions=400, positions_at_end=True),
     read=read_smart_turn,
 )

@@ -72,6 +72,24 @@ class CalibrationRecord(Record):
     error: float
 
 
+class EncoderRecord(Record):
+    """A pretrained encoder that a model starts from.
+
+    Attributes:
+        name: its name.
+        package: distribution and version that its weights were read from.
+        sha256: SHA-256 of the weights.
+        license: licence of the weights.
+        origin: what it is and what it was trained on, as far as published.
+    """
+
+    name: str
+    package: str
+    sha256: str
+    license: str
+    origin: str
+
+
 class TrainingRecord(Record):
     """How the weights were made.
 
@@ -80,12 +98,17 @@ class TrainingRecord(Record):
         calibration: the predictions that the temperature was fitted on.
         teacher: name of the model whose scores were learnt; None if the labels were learnt.
         started_from: description of the model whose members the runs continued; None for random initial weights.
+        corpora: corpora that the members were trained on and that the temperature was fitted on; empty in documents of
+            earlier versions and for a user's own recordings.
+        encoders: pretrained encoders that the model starts from.
     """
 
     members: tuple[MemberRecord, ...]
     calibration: CalibrationRecord
     teacher: str | None = None
     started_from: str | None = None
+    corpora: tuple[str, ...] = ()
+    encoders: tuple[EncoderRecord, ...] = ()
 
     def training_speakers(self) -> tuple[str, ...]:
         """Returns the speakers that at least one member was trained on, sorted."""
@@ -169,6 +192,10 @@ class Evaluation(Record):
         conditions: figures for degraded recordings.
         condition_clips: number of clips that those figures were measured on.
         confusions: confusion matrix per corpus.
+        languages: unweighted average recall per language of the corpora; empty if the languages are unknown.
+        sexes: unweighted average recall per sex of the speakers; empty if it is unknown.
+        neighbours: share of the clips whose nearest neighbour, by the embedding and among other speakers of all
+            corpora, has the same emotion; None if it was not measured.
     """
 
     command: str
@@ -195,6 +222,9 @@ class Evaluation(Record):
     conditions: tuple[ConditionFigures, ...] = ()
     condition_clips: int = 0
     confusions: dict[str, Confusion] = Field(default_factory=dict)
+    languages: dict[str, Figure] = Field(default_factory=dict)
+    sexes: dict[str, Figure] = Field(default_factory=dict)
+    neighbours: float | None = None
 
 
 class HeldOutCorpus(Record):

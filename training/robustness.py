@@ -16,19 +16,23 @@ from webui.units import SPEECH_RATE
 Condition = Callable[[FloatArray, np.random.Generator], FloatArray]
 
 CLIPS_EACH: Final = 6  # clips of every speaker in every emotion
+MOST_CLIPS: Final = 2_000  # with more, fewer of each are taken
 REVERBERATION_S: Final = 0.8  # reverberation time of the far room, in which its echo decays by 60 dB
 
 
 def choose_clips(clips: Sequence[Clip]) -> tuple[Clip, ...]:
-    """Returns the first ``CLIPS_EACH`` clips of every speaker in every emotion, in order."""
+    """Returns the first ``CLIPS_EACH`` clips of every speaker in every emotion, in order; fewer if there are many."""
     counts: dict[tuple[str, str], int] = {}
-    chosen = []
+    numbered = []
     for clip in clips:
         key = (clip.speaker, clip.emotion)
         counts[key] = counts.get(key, 0) + 1
-        if counts[key] <= CLIPS_EACH:
-            chosen.append(clip)
-    return tuple(chosen)
+        numbered.append((counts[key], clip))
+    for each in range(CLIPS_EACH, 0, -1):
+        chosen = tuple(clip for number, clip in numbered if number <= each)
+        if len(chosen) <= MOST_CLIPS:
+            break
+    return chosen
 
 
 def conditions() -> Mapping[str, Condition]:
