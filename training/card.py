@@ -19,7 +19,7 @@ from training.card_templates import (
     WHOLE_MODEL_PARTLY_TRAINED,
     WHOLE_MODEL_TRAINED,
 )
-from training.pooled_card import render_data, render_groups, render_head
+from training.pooled_card import POOLED_TRANSFER, render_data, render_groups, render_head
 from training.record import (
     EVALUATION_NAME,
     TRANSFER_NAME,
@@ -55,7 +55,7 @@ def render_card(directory: Path) -> str:
         render_groups(evaluation) if pooled else "",
         _confusion("all clips", evaluation.labels, evaluation.confusion, evaluation.recalls),
         *(_confusion(name, evaluation.labels, matrix) for name, matrix in evaluation.confusions.items()),
-        _transfer(directory),
+        _transfer(directory, POOLED_TRANSFER if pooled else TRANSFER_INTRODUCTION),
         _conditions(evaluation),
         _predictions(evaluation, own=own or bool(record.corpora)),
         USE.format(speakers=len(record.training_speakers()), purpose=OWN_PURPOSE if own or record.corpora else ""),
@@ -164,13 +164,13 @@ def _confusion(
     return "\n".join(lines) + "\n"
 
 
-def _transfer(directory: Path) -> str:
+def _transfer(directory: Path, introduction: str) -> str:
     path = directory / TRANSFER_NAME
     if not path.is_file():
         return ""
     record = Transfer.model_validate_json(path.read_bytes())
     lines = [
-        TRANSFER_INTRODUCTION,
+        introduction,
         "| held-out corpus | trained on | classes | clips | speakers | chance | recall | | training |",
         "|---" * 9 + "|",
     ]

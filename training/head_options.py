@@ -32,7 +32,7 @@ class HeadOptions:
         seed: seed of all random numbers.
     """
 
-    widths: tuple[int, ...] = (128, 64)
+    widths: tuple[int, ...] = (80, 64)
     epochs: int = 30
     clips_per_epoch: int = 12_288
     batch_size: int = 256

@@ -65,6 +65,13 @@ The encoders, which are the only initial weights; no other model taught this one
 {encoders}
 
 """
+POOLED_TRANSFER: Final = """
+## Held-out corpora
+
+These figures are not of the weights in this folder. For each line one perceptron was trained by the same recipe on
+the other corpora and evaluated on all clips of the held-out corpus, among the classes that it has in common with the
+others: the honest figure for a stranger's recording. Unweighted average recall; intervals as above.
+"""
 NONCOMMERCIAL_USE: Final = "Not for any commercial use."
 FREE_USE: Final = "For any use that gives the credits in LICENSE, as far as the licences of corpora and encoders say."
 

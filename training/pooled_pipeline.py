@@ -28,9 +28,10 @@ from training.license import license_of_corpora
 from training.metrics import fit_temperature, softmax
 from training.pipeline import document_model
 from training.pooled_export import write_pooled
+from training.pooled_transfer import clip_logits, measure_pooled_transfer
 from training.predict import ClipLogits
 from training.pretrained import ENCODERS, Pretrained, load_pretrained, shorten
-from training.record import CalibrationRecord, EncoderRecord, MemberRecord, TrainingRecord
+from training.record import TRANSFER_NAME, CalibrationRecord, EncoderRecord, MemberRecord, TrainingRecord, write_record
 from training.splits import GROUPS, Plan, hold_out, plan_training
 from training.window_bank import RADIUS, WindowBank, load_bank
 from webui.engine.builtin.pooled import PooledConfig, PooledHead, PooledNetwork
@@ -107,6 +108,9 @@ def run_pooled(pipeline: PooledPipeline, options: HeadOptions) -> None:
         license=license.name,
     )
     (pipeline.model / "LICENSE").write_text(license.text, encoding="utf-8")
+    transfer = measure_pooled_transfer(bank, plan, options, command=pipeline.command, machine=pipeline.machine)
+    if transfer is not None:
+        write_record(pipeline.model / TRANSFER_NAME, transfer)
     cache = build_cache(pipeline.data, [*plan.clips, *plan.unused], pipeline.work / "cache", speeds=(1.0,))
     document_model(
         pipeline.model,
@@ -158,7 +162,7 @@ def predict_unheard(
     clips, logits = [], []
     for head, clip, row in _unheard(bank, heads, plan):
         clips.append(clip)
-        logits.append(head.head(head(torch.from_numpy(bank.windows(row)))).mean(0).double().numpy())
+        logits.append(clip_logits(head, bank, row))
     truth = np.array([labels.index(clip.emotion) for clip in clips], dtype=np.int64)
     return ClipLogits(tuple(clips), labels, np.stack(logits), truth)
 

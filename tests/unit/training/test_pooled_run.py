@@ -18,7 +18,7 @@ from training.head_options import HeadOptions
 from training.license import FREE_LICENSE_NAME, NONCOMMERCIAL_LICENSE_NAME, license_of_corpora
 from training.pooled_pipeline import PooledPipeline, run_pooled
 from training.pretrained import ENCODERS, Pretrained, load_pretrained, shorten
-from training.record import EVALUATION_NAME, Evaluation, TrainingRecord
+from training.record import EVALUATION_NAME, TRANSFER_NAME, Evaluation, TrainingRecord, Transfer
 from webui.engine.builtin.checkpoint import read_config
 from webui.engine.builtin.encoder import CHUNK_FRAMES, LEVEL, SpeechEncoder, WhisperMel
 from webui.engine.builtin.model import load_builtin
@@ -119,9 +119,12 @@ def test_the_model_has_learnt_and_is_documented(pipeline: PooledPipeline) -> Non
     assert [encoder.name for encoder in record.encoders] == ["small"]
     assert record.corpora == ()  # a user's own recordings
     assert record.teacher is None
+    transfer = Transfer.model_validate_json((pipeline.model / TRANSFER_NAME).read_bytes())
+    assert [(one.corpus, one.trained_on, one.speakers) for one in transfer.corpora] == [("a", ("b",), 2), ("b", ("a",), 2)]
+    assert transfer.corpora[0].recall.value > 0.4
     card = (pipeline.model / "README.md").read_text("utf-8")
     assert card == render_card(pipeline.model)
-    for words in ("# A model of emotion in speech, version 7", "| women |", "perceptron"):
+    for words in ("# A model of emotion in speech, version 7", "| women |", "## Held-out corpora", "perceptron"):
         assert words in card
 
 
