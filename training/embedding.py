@@ -1,13 +1,14 @@
 """How well the embedding tells emotions apart across speakers."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.data import Clip
 
-BLOCK = 512  # clips that are compared with all others at a time
+BLOCK: Final = 512  # clips that are compared with all others at a time
 
 
 def neighbour_share(vectors: NDArray[np.float32], clips: Sequence[Clip]) -> float:

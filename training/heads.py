@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -15,12 +16,13 @@ from training.batch_loader import NONSPEECH_TARGET
 from training.data import Clip, TrainingDataError
 from training.encoded import NONSPEECH
 from training.head_options import HeadOptions
+from training.members import scale_and_shift
 from training.window_bank import WindowBank
 from webui.engine.builtin.pooled import PooledHead
 from webui.labels import Emotion
 
-DEVIATION_FLOOR = 1e-2  # smallest deviation that the statistics are divided by
-PRIOR_FLOOR = 1e-4  # smallest share of a class in a corpus: e-9 in the logits
+DEVIATION_FLOOR: Final = 1e-2  # smallest deviation that the statistics are divided by
+PRIOR_FLOOR: Final = 1e-4  # smallest share of a class in a corpus: e-9 in the logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,15 @@ class TrainingHead(nn.Module):
     @torch.no_grad()
     def fold(self) -> PooledHead:
         """Returns a head that computes the same from statistics that are not standardised."""
-        widths = [layer.out_features for layer in self.layers if isinstance(layer, nn.Linear)]
-        plain = PooledHead(self.mean.numel(), widths, self.head.out_features)
-        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            weight, bias = layer.weight * scale.unsqueeze(1), (layer.bias - norm.running_mean) * scale + norm.bias
+        layers, norms = cast("Sequence[nn.Linear]", self.layers), cast("Sequence[nn.BatchNorm1d]", self.norms)
+        plain = PooledHead(self.mean.numel(), [layer.out_features for layer in layers], self.head.out_features)
+        targets = cast("Sequence[nn.Linear]", plain.layers)
+        for number, (layer, norm, target) in enumerate(zip(layers, norms, targets, strict=True)):
+            scale, shift = scale_and_shift(norm)
+            weight, bias = layer.weight * scale.unsqueeze(1), layer.bias * scale + shift
             if number == 0:
                 weight = weight * self.scale
                 bias = bias - weight @ self.mean
-            target = plain.layers[number]
             target.weight.copy_(weight)
             target.bias.copy_(bias)
         plain.head.load_state_dict(self.head.state_dict())

@@ -36,7 +36,7 @@ def fold_batch_norm(trained: MemberNetwork) -> MemberNetwork:
     for name, module in trained.named_modules():
         if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             continue
-        scale, shift = _scale_and_shift(module)
+        scale, shift = scale_and_shift(module)
         if name == "join_norm":
             targets = [("mel.project", shift), ("pitch.project", torch.zeros_like(shift))]
         else:
@@ -50,7 +50,8 @@ def fold_batch_norm(trained: MemberNetwork) -> MemberNetwork:
     return plain.eval()
 
 
-def _scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Returns scale and shift of a normalisation with running statistics, shape ``(channels,)`` each."""
     mean, variance = norm.running_mean, norm.running_var
     if mean is None or variance is None:
         raise ValueError("batch normalisation without running statistics can't be folded")
@@ -73,7 +74,7 @@ def fold_statistics(trained: StatisticsMember, config: NetworkConfig) -> Statist
     for number, norm in enumerate((trained.scale, *trained.norms)):
         if not isinstance(norm, nn.BatchNorm1d):
             continue
-        scale, shift = _scale_and_shift(norm)
+        scale, shift = scale_and_shift(norm)
         names = f"layers.{max(0, number - 1)}.weight", f"layers.{max(0, number - 1)}.bias"
         weight, bias = (tensors[name] for name in names)
         if number == 0:  # the first normalisation precedes its layer, the others follow theirs
