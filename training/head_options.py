@@ -28,6 +28,7 @@ class HeadOptions:
             not compare with it at all) to 1 (the corpora's classes are ignored).
         votes_share: weight of what listeners heard in the label, where that is known; the rest is what was intended.
         weak_corpora: corpora with unreliable labels, and the factor on their probability.
+        removed: number of directions in which speakers differ most, whatever their emotion; heads can't see them.
         nonspeech_fraction: fraction of the draws that are signals without speech.
         seed: seed of all random numbers.
     """
@@ -47,5 +48,6 @@ class HeadOptions:
     uniform_share: float = 0.1
     votes_share: float = 0.3
     weak_corpora: tuple[tuple[str, float], ...] = (("emospeech", 0.5),)
+    removed: int = 0
     nonspeech_fraction: float = 0.08
     seed: int = DEFAULT_SEED

@@ -22,6 +22,7 @@ from webui.engine.builtin.pooled import PooledHead
 from webui.labels import Emotion
 
 DEVIATION_FLOOR: Final = 1e-2  # smallest deviation that the statistics are divided by
+SAMPLE: Final = 4096  # windows that mean and deviation of the statistics are computed from
 PRIOR_FLOOR: Final = 1e-4  # smallest share of a class in a corpus: e-9 in the logits
 
 
@@ -48,17 +49,20 @@ class TrainingHead(nn.Module):
     Args:
         mean: mean of each statistic, shape ``(inputs,)``.
         deviation: standard deviation of each statistic, shape ``(inputs,)``.
+        removed: orthonormal directions that are removed from standardised statistics, shape ``(inputs, n)``.
         options: widths and dropout.
         labels: number of classes.
     """
 
     mean: Tensor
     scale: Tensor
+    removed: Tensor
 
-    def __init__(self, mean: Tensor, deviation: Tensor, options: HeadOptions, labels: int) -> None:
+    def __init__(self, mean: Tensor, deviation: Tensor, removed: Tensor, options: HeadOptions, labels: int) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("scale", 1 / deviation.clamp(min=DEVIATION_FLOOR))
+        self.register_buffer("removed", removed)
         sizes = (mean.numel(), *options.widths)
         self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(sizes))
         self.norms = nn.ModuleList(nn.BatchNorm1d(o) for o in options.widths)
@@ -66,8 +70,9 @@ class TrainingHead(nn.Module):
         self.head = nn.Linear(sizes[-1], labels)
 
     def standardise(self, statistics: Tensor) -> Tensor:
-        """Returns statistics ``(B, inputs)`` with mean 0 and variance 1."""
-        return (statistics - self.mean) * self.scale
+        """Returns statistics ``(B, inputs)`` with mean 0 and variance 1, without the removed directions."""
+        x = (statistics - self.mean) * self.scale
+        return x - (x @ self.removed) @ self.removed.T
 
     def features(self, x: Tensor) -> Tensor:
         """Maps standardised statistics ``(B, inputs)`` to features ``(B, widths[-1])``."""
@@ -91,7 +96,7 @@ class TrainingHead(nn.Module):
             scale, shift = scale_and_shift(norm)
             weight, bias = layer.weight * scale.unsqueeze(1), layer.bias * scale + shift
             if number == 0:
-                weight = weight * self.scale
+                weight = (weight - (weight @ self.removed) @ self.removed.T) * self.scale
                 bias = bias - weight @ self.mean
             target.weight.copy_(weight)
             target.bias.copy_(bias)
@@ -147,9 +152,13 @@ def train_head(bank: WindowBank, clips: Sequence[Clip], labels: Sequence[Emotion
     nonspeech = np.array([row for row, name in enumerate(bank.names) if name.startswith(NONSPEECH)], dtype=np.int64)
     random = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
-    sample = torch.from_numpy(bank.draw(random.choice(draws.rows, 4096, p=draws.weights), random))
-    network = TrainingHead(sample.mean(0), sample.std(0), options, len(labels))
-    averaged = TrainingHead(sample.mean(0), sample.std(0), options, len(labels)).eval()
+    sample = torch.from_numpy(bank.draw(random.choice(draws.rows, SAMPLE, p=draws.weights), random))
+    mean, deviation = sample.mean(0), sample.std(0)
+    removed = torch.zeros(bank.size, 0)
+    if options.removed:
+        removed = speaker_directions(bank, clips, mean, deviation.clamp(min=DEVIATION_FLOOR), random, options.removed)
+    network, averaged = (TrainingHead(mean, deviation, removed, options, len(labels)) for _ in range(2))
+    averaged.eval()
     averaged.load_state_dict(network.state_dict())
     optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, weight_decay=options.weight_decay)
     steps = options.epochs * (options.clips_per_epoch // options.batch_size)
@@ -164,6 +173,38 @@ def train_head(bank: WindowBank, clips: Sequence[Clip], labels: Sequence[Emotion
         optimizer.step()
         _update_average(averaged, network, min(options.ema_decay, (1 + step) / (10 + step)))
     return averaged.fold()
+
+
+def speaker_directions(
+    bank: WindowBank,
+    clips: Sequence[Clip],
+    mean: Tensor,
+    deviation: Tensor,
+    random: np.random.Generator,
+    count: int,
+) -> Tensor:
+    """Returns the directions in which the speakers of ``clips`` differ most, whatever their emotion.
+
+    What a speaker's clips of one emotion have in common with those of all speakers is subtracted first, then the means
+    of each speaker over emotions are compared (nuisance attribute projection: Solomonoff et al., 2005).
+
+    Returns:
+        Orthonormal directions in standardised statistics, shape ``(inputs, count)``.
+    """
+    position = {name: row for row, name in enumerate(bank.names)}
+    clips = [clip for clip in clips if clip.path in position]
+    rows = np.array([position[clip.path] for clip in clips], dtype=np.int64)
+    x = ((torch.from_numpy(bank.draw(rows, random)) - mean) / deviation).numpy()
+    emotions = np.array([clip.emotion.value for clip in clips])
+    speakers = np.array([clip.speaker for clip in clips])
+    for emotion in np.unique(emotions):
+        x[emotions == emotion] -= x[emotions == emotion].mean(0)
+    means = []
+    for one in np.unique(speakers):
+        own = speakers == one
+        means.append(np.mean([x[own & (emotions == emotion)].mean(0) for emotion in np.unique(emotions[own])], axis=0))
+    _, _, directions = np.linalg.svd(np.stack(means), full_matrices=False)
+    return torch.from_numpy(np.ascontiguousarray(directions[:count].T, dtype=np.float32))
 
 
 def rate_at(step: int, steps: int, highest: float) -> float:

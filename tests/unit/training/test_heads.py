@@ -9,7 +9,15 @@ import torch
 from training.data import Clip, TrainingDataError
 from training.encoded import NONSPEECH
 from training.head_options import HeadOptions
-from training.heads import TrainingHead, draw_weights, make_draws, nonspeech_target, soft_label, train_head
+from training.heads import (
+    TrainingHead,
+    draw_weights,
+    make_draws,
+    nonspeech_target,
+    soft_label,
+    speaker_directions,
+    train_head,
+)
 from training.window_bank import WindowBank, window_statistics
 from webui.engine.builtin.pooled import WindowStatistics
 from webui.labels import Emotion
@@ -92,15 +100,27 @@ def test_signals_without_speech_are_other_or_neutral() -> None:
 
 def test_a_folded_head_computes_the_same() -> None:
     torch.manual_seed(0)
-    head = TrainingHead(torch.randn(12), torch.rand(12) + 0.5, OPTIONS, 8)
+    removed = torch.linalg.qr(torch.randn(12, 2)).Q
+    head = TrainingHead(torch.randn(12), torch.rand(12) + 0.5, removed, OPTIONS, 8)
     with torch.no_grad():
-        for tensor in (*head.state_dict().values(),):
+        for tensor in head.state_dict().values():
             if tensor.dtype.is_floating_point and tensor.ndim == 1:
                 tensor.copy_(torch.rand_like(tensor) + 0.5)
     head.eval()
     values = torch.randn(5, 12)
     plain = head.fold()
     torch.testing.assert_close(plain.head(plain(values)), head(head.standardise(values)), atol=1e-4, rtol=1e-4)
+    moved = values + (torch.randn(5, 2) @ removed.T) / head.scale  # along the removed directions
+    torch.testing.assert_close(plain(moved), plain(values), atol=1e-4, rtol=1e-4)
+
+
+def test_directions_of_speakers_are_found() -> None:
+    clips = two_corpora()
+    bank = bank_of(clips, nonspeech=0)
+    random = np.random.default_rng(0)
+    direction = speaker_directions(bank, clips, torch.zeros(12), torch.ones(12), random, 1)
+    assert abs(float(direction[0, 0])) > 0.9  # the offset of the corpora, whose speakers differ
+    assert float(direction.square().sum()) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_a_head_learns_and_does_not_learn_a_missing_class_as_never() -> None:

@@ -120,7 +120,10 @@ def test_the_model_has_learnt_and_is_documented(pipeline: PooledPipeline) -> Non
     assert record.corpora == ()  # a user's own recordings
     assert record.teacher is None
     transfer = Transfer.model_validate_json((pipeline.model / TRANSFER_NAME).read_bytes())
-    assert [(one.corpus, one.trained_on, one.speakers) for one in transfer.corpora] == [("a", ("b",), 2), ("b", ("a",), 2)]
+    assert [(one.corpus, one.trained_on, one.speakers) for one in transfer.corpora] == [
+        ("a", ("b",), 2),
+        ("b", ("a",), 2),
+    ]
     assert transfer.corpora[0].recall.value > 0.4
     card = (pipeline.model / "README.md").read_text("utf-8")
     assert card == render_card(pipeline.model)
