@@ -45,8 +45,8 @@ class HeadOptions:
     mixup_prob: float = 0.5
     ema_decay: float = 0.99
     balance: float = 0.7
-    uniform_share: float = 0.1
-    votes_share: float = 0.3
+    uniform_share: float = 0.3
+    votes_share: float = 0.15
     weak_corpora: tuple[tuple[str, float], ...] = (("emospeech", 0.5),)
     removed: int = 0
     nonspeech_fraction: float = 0.08
