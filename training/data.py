@@ -30,7 +30,7 @@ class Clip:
         speaker: name of the speaker, unique over all corpora.
         emotion: the label, one of the nine emotions.
         sex: ``m`` or ``f``; "" if it is unknown.
-        heard: emotions that most listeners heard in the voice alone; several if they were tied, none if unknown.
+        perceived: emotions that most listeners heard in the voice alone; several if they were tied, none if unknown.
     """
 
     corpus: str
@@ -38,7 +38,7 @@ class Clip:
     speaker: str
     emotion: Emotion
     sex: str = ""
-    heard: tuple[Emotion, ...] = ()
+    perceived: tuple[Emotion, ...] = ()
 
 
 def read_manifest(folder: Path) -> tuple[Clip, ...]:
@@ -77,8 +77,8 @@ def _read_source(source: Path, folder: Path) -> list[Clip]:
     clips = []
     for clip in listed:
         path = Path(os.path.relpath(clip.path, source.parent)).as_posix()
-        heard = tuple(Emotion(word) for word in votes.get(path, "").split("+") if word in set(Emotion))
-        clips.append(_as_clip(clip, folder, sexes.get(path, ""), heard))
+        perceived = tuple(Emotion(word) for word in votes.get(path, "").split("+") if word in set(Emotion))
+        clips.append(_as_clip(clip, folder, sexes.get(path, ""), perceived))
     return clips
 
 
@@ -99,9 +99,9 @@ def read_unlabelled(folder: Path) -> tuple[Path, ...]:
     return found
 
 
-def _as_clip(clip: LabelledClip, folder: Path, sex: str, heard: tuple[Emotion, ...]) -> Clip:
+def _as_clip(clip: LabelledClip, folder: Path, sex: str, perceived: tuple[Emotion, ...]) -> Clip:
     path = os.path.relpath(clip.path, folder)
-    return Clip(clip.group or "data", path, clip.speaker or path, clip.emotion, sex, heard)
+    return Clip(clip.group or "data", path, clip.speaker or path, clip.emotion, sex, perceived)
 
 
 def labels_in(clips: Iterable[Clip]) -> tuple[Emotion, ...]:

@@ -139,10 +139,10 @@ def soft_label(clip: Clip, labels: Sequence[Emotion], options: HeadOptions) -> T
     """Returns the label of a clip, shape ``(labels,)``: what was intended, mixed with what listeners heard."""
     label = torch.zeros(len(labels))
     label[labels.index(clip.emotion)] = 1.0
-    heard = [labels.index(emotion) for emotion in clip.heard if emotion in labels]
-    if heard:
+    perceived = [labels.index(emotion) for emotion in clip.perceived if emotion in labels]
+    if perceived:
         label *= 1 - options.votes_share
-        label[heard] += options.votes_share / len(heard)
+        label[perceived] += options.votes_share / len(perceived)
     return label * (1 - options.label_smoothing) + options.label_smoothing / len(labels)
 
 

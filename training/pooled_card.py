@@ -43,9 +43,9 @@ DATA: Final = """\
 - {use}
 - Almost all training speech is acted, read, and recorded in quiet rooms, by adults. Expect less on spontaneous speech,
   on children and old people, on telephone lines and in noise.
-- **The perceptrons were trained on {languages}, and on no other language.** The encoders heard more languages without
-  emotions. How well the model does in Chinese, Japanese, Korean, Arabic, Spanish, French, Russian or any other language
-  is unknown.
+- **The perceptrons were trained on {languages}, and on no other language.** The encoders were trained on more
+  languages, but not on emotions. How well the model does in Chinese, Japanese, Korean, Arabic, Spanish, French, Russian
+  or any other language is unknown.
 - The figures above are for new speakers of the same corpora. On other corpora the model is weaker.
 - The corpora do not have the same classes, so a recording that sounds like one corpus may be assigned to its classes.
 

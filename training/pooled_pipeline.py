@@ -95,8 +95,8 @@ def run_pooled(pipeline: PooledPipeline, options: HeadOptions) -> None:
     bank = load_bank(store, tuple(pipeline.encoders), views)
     labels = labels_in(plan.clips)
     heads = train_heads(bank, plan, labels, options, pipeline.work / "heads")
-    predicted = predict_unheard(bank, heads, plan, labels)
-    logger.info("recalls of unheard speakers: %s", _in_words(predicted.recalls()))
+    predicted = predict_windows(bank, heads, plan, labels)
+    logger.info("recalls of held-out speakers: %s", _in_words(predicted.recalls()))
     license = license_of_corpora({clip.corpus for clip in plan.clips}, pipeline.encoders.values())
     write_pooled(
         assemble(heads, pipeline, options, len(labels)),
@@ -118,7 +118,7 @@ def run_pooled(pipeline: PooledPipeline, options: HeadOptions) -> None:
         plan,
         command=pipeline.command,
         machine=pipeline.machine,
-        neighbours=unheard_neighbours(bank, heads, plan),
+        neighbours=held_out_neighbours(bank, heads, plan),
     )
 
 
@@ -155,12 +155,12 @@ def _read_head(path: Path, made_of: str, inputs: int, options: HeadOptions, labe
 
 
 @torch.inference_mode()
-def predict_unheard(
+def predict_windows(
     bank: WindowBank, heads: Sequence[PooledHead], plan: Plan, labels: tuple[Emotion, ...]
 ) -> ClipLogits:
-    """Returns the mean logits of the windows of each clip in the bank, by the head that never heard its speaker."""
+    """Returns the mean logits of the windows of each clip in the bank, by the head not trained on its speaker."""
     clips, logits = [], []
-    for head, clip, row in _unheard(bank, heads, plan):
+    for head, clip, row in _held_out(bank, heads, plan):
         clips.append(clip)
         logits.append(clip_logits(head, bank, row))
     truth = np.array([labels.index(clip.emotion) for clip in clips], dtype=np.int64)
@@ -168,15 +168,15 @@ def predict_unheard(
 
 
 @torch.inference_mode()
-def unheard_neighbours(bank: WindowBank, heads: Sequence[PooledHead], plan: Plan) -> float | None:
-    """Returns the share of clips whose nearest neighbour among other unheard speakers has the same emotion.
+def held_out_neighbours(bank: WindowBank, heads: Sequence[PooledHead], plan: Plan) -> float | None:
+    """Returns the share of clips whose nearest neighbour among other held-out speakers has the same emotion.
 
-    It is None if no head has two or more unheard speakers.
+    It is None if no head has two or more held-out speakers.
     """
     features: list[list[NDArray[np.float32]]] = [[] for _ in heads]
     clips: list[list[Clip]] = [[] for _ in heads]
     numbers = {id(head): number for number, head in enumerate(heads)}
-    for head, clip, row in _unheard(bank, heads, plan):
+    for head, clip, row in _held_out(bank, heads, plan):
         clips[numbers[id(head)]].append(clip)
         features[numbers[id(head)]].append(head(torch.from_numpy(bank.windows(row))).mean(0).numpy())
     pairs = zip(features, clips, strict=True)
@@ -187,7 +187,7 @@ def unheard_neighbours(bank: WindowBank, heads: Sequence[PooledHead], plan: Plan
     return float(np.average(shares, weights=[len(own) for _, own in parts]))
 
 
-def _unheard(bank: WindowBank, heads: Sequence[PooledHead], plan: Plan) -> list[tuple[PooledHead, Clip, int]]:
+def _held_out(bank: WindowBank, heads: Sequence[PooledHead], plan: Plan) -> list[tuple[PooledHead, Clip, int]]:
     head_of = {speaker: head for head, group in zip(heads, plan.groups, strict=True) for speaker in group}
     position = {name: row for row, name in enumerate(bank.names)}
     return [(head_of[clip.speaker], clip, position[clip.path]) for clip in plan.clips if clip.path in position]
@@ -210,7 +210,7 @@ def assemble(heads: Sequence[PooledHead], pipeline: PooledPipeline, options: Hea
 
 
 def make_record(pipeline: PooledPipeline, plan: Plan, predicted: ClipLogits, options: HeadOptions) -> TrainingRecord:
-    """Returns the record of training: what the heads heard, what they start from, and what calibrated them."""
+    """Returns the record of training: corpora and speakers, initial weights, calibration."""
     temperature = fit_temperature(predicted.logits, predicted.truth)
     return TrainingRecord(
         members=tuple(

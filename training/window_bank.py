@@ -65,8 +65,8 @@ def window_statistics(groups: NDArray[np.float16], radius: int = RADIUS, step: i
     sums = np.zeros((2, count + 1, channels))
     np.cumsum(wide, axis=0, out=sums[0, 1:])
     np.cumsum(np.square(wide), axis=0, out=sums[1, 1:])
-    centres = np.arange(0, count, step)
-    first, stop = np.maximum(centres - radius, 0), np.minimum(centres + radius + 1, count)
+    positions = np.arange(0, count, step)
+    first, stop = np.maximum(positions - radius, 0), np.minimum(positions + radius + 1, count)
     mean, square = (sums[:, stop] - sums[:, first]) / (stop - first)[:, np.newaxis]
     deviation = np.sqrt(np.maximum(square - np.square(mean), 0) + VARIANCE_FLOOR)
     return np.concatenate([mean, deviation], axis=1).astype(np.float16)

@@ -217,7 +217,7 @@ def test_the_real_corpora() -> None:
 def test_all_real_corpora() -> None:
     clips = read_manifest(DATA.parent)
     assert len(clips) == 13_823
-    assert sum(bool(clip.heard) for clip in clips) == 5968
+    assert sum(bool(clip.perceived) for clip in clips) == 5968
     plan = plan_training(clips, len(GROUPS))
     assert plan.own_corpora
     assert len(speakers_in(plan.clips)) == 227

@@ -27,8 +27,8 @@ OPTIONS = HeadOptions(widths=(16, 8), epochs=12, clips_per_epoch=512, batch_size
 ANGRY, HAPPY, NEUTRAL, SAD = (LABELS.index(Emotion(name)) for name in ("angry", "happy", "neutral", "sad"))
 
 
-def clip(corpus: str, number: int, emotion: Emotion, heard: tuple[Emotion, ...] = ()) -> Clip:
-    return Clip(corpus, f"{corpus}{number}{emotion}", f"{corpus}_{number % 4}", emotion, "", heard)
+def clip(corpus: str, number: int, emotion: Emotion, perceived: tuple[Emotion, ...] = ()) -> Clip:
+    return Clip(corpus, f"{corpus}{number}{emotion}", f"{corpus}_{number % 4}", emotion, "", perceived)
 
 
 def two_corpora() -> list[Clip]:
