@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data import TrainingDataError
-from training.encoded import STATISTICS, EncodedStore
+from training.encoded import EncodedStore
 from webui.engine.builtin.pooled import VARIANCE_FLOOR
 from webui.files import replace_file
 
@@ -73,7 +73,7 @@ def window_statistics(groups: NDArray[np.float16], radius: int = RADIUS, step: i
 
 
 def load_bank(store: EncodedStore, sources: Sequence[str], views: Sequence[int]) -> WindowBank:
-    """Returns the windows of all shards that are encoded for every one of ``sources`` and ``views``.
+    """Returns the windows of all shards that are encoded by every encoder in ``sources`` and for all ``views``.
 
     Raises:
         TrainingDataError: No shard is.
@@ -94,7 +94,9 @@ def load_bank(store: EncodedStore, sources: Sequence[str], views: Sequence[int])
             parts = [_shard_windows(store, source, view, shard) for shard in shards]
             columns.append(np.concatenate([windows for windows, _ in parts]))
             counts = np.concatenate([count for _, count in parts])
-        values.append(columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1))
+        # The network concatenates the encoders first, so the means of all of them come before the deviations.
+        halves = [np.split(column, 2, axis=1) for column in columns]
+        values.append(np.concatenate([half[kind] for kind in range(2) for half in halves], axis=1))
         starts.append(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
     names = tuple(name for shard in shards for name in store.names_of(shard))
     return WindowBank(names, tuple(values), tuple(starts))
@@ -111,7 +113,7 @@ def _shard_windows(
     recordings = store.read(source, view, shard)
     if recordings is None:
         raise TrainingDataError(f"{store.path(source, view, shard)} is missing.")
-    of_each = [groups[::STEP] if source == STATISTICS else window_statistics(groups) for groups in recordings]
+    of_each = [window_statistics(groups) for groups in recordings]
     windows, counts = np.concatenate(of_each), np.array([len(one) for one in of_each], dtype=np.int64)
     path.parent.mkdir(parents=True, exist_ok=True)
 

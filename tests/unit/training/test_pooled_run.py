@@ -19,9 +19,11 @@ from training.license import FREE_LICENSE_NAME, NONCOMMERCIAL_LICENSE_NAME, lice
 from training.pooled_pipeline import PooledPipeline, run_pooled
 from training.pretrained import ENCODERS, Pretrained, load_pretrained, shorten
 from training.record import EVALUATION_NAME, TRANSFER_NAME, Evaluation, TrainingRecord, Transfer
-from webui.engine.builtin.checkpoint import read_config
+from training.window_bank import load_bank
+from webui.engine.builtin.checkpoint import fill_network, read_config, read_weights
 from webui.engine.builtin.encoder import CHUNK_FRAMES, LEVEL, SpeechEncoder, WhisperMel
 from webui.engine.builtin.model import load_builtin
+from webui.engine.builtin.pooled import PooledNetwork
 from webui.labels import Emotion
 from webui.settings import Device
 
@@ -32,6 +34,11 @@ OPTIONS = HeadOptions(widths=(16, 8), epochs=8, clips_per_epoch=256, batch_size=
 def package(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pretrained, SpeechEncoder]:
     folder = tmp_path_factory.mktemp("packages")
     return folder, *write_package(folder)
+
+
+def other_of(encoder: Pretrained) -> Pretrained:
+    """Returns the same encoder with its positions counted from the end, so that its outputs differ."""
+    return replace(encoder, name="other", config=replace(encoder.config, positions_at_end=True))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +57,7 @@ def pipeline(
         machine="test machine",
         command="the command",
         views=2,
-        encoders={"small": package[1]},
+        encoders={"small": package[1], "other": other_of(package[1])},
         signals=12,
     )
     run_pooled(made, OPTIONS)
@@ -116,7 +123,7 @@ def test_the_model_has_learnt_and_is_documented(pipeline: PooledPipeline) -> Non
     assert set(evaluation.sexes) == {"f", "m"}
     assert evaluation.neighbours is None  # each head has one speaker that it has not heard, who has no neighbours
     record = TrainingRecord.model_validate(read_config(pipeline.model).training)
-    assert [encoder.name for encoder in record.encoders] == ["small"]
+    assert [encoder.name for encoder in record.encoders] == ["small", "other"]
     assert record.corpora == ()  # a user's own recordings
     assert record.teacher is None
     transfer = Transfer.model_validate_json((pipeline.model / TRANSFER_NAME).read_bytes())
@@ -129,6 +136,23 @@ def test_the_model_has_learnt_and_is_documented(pipeline: PooledPipeline) -> Non
     assert card == render_card(pipeline.model)
     for words in ("# A model of emotion in speech, version 7", "| women |", "## Held-out corpora", "perceptron"):
         assert words in card
+
+
+def test_the_program_computes_what_the_heads_were_trained_on(pipeline: PooledPipeline) -> None:
+    clips = read_manifest(pipeline.data)
+    names = order_names(clips, pipeline.signals)
+    folders = {"cache": pipeline.cache, "packages": pipeline.packages, "encoders": pipeline.encoders}
+    bank = load_bank(EncodedStore(data=pipeline.data, names=names, **folders), list(pipeline.encoders), [0])
+    config = read_config(pipeline.model)
+    network = config.make_network()
+    fill_network(network, read_weights(pipeline.model), pipeline.model)
+    assert isinstance(network, PooledNetwork)
+    for row, name in enumerate(bank.names[:6]):
+        with torch.inference_mode():
+            samples = unit_samples(view_of(pipeline.data / name, name, 0))
+            found = network.statistics(network.groups(samples))[0, ::5]
+        np.testing.assert_allclose(bank.windows(row), found.numpy(), atol=0.1)
+        assert np.abs(bank.windows(row) - found.numpy()).mean() < 0.01
 
 
 def test_a_second_run_trains_nothing(pipeline: PooledPipeline) -> None:
