@@ -46,7 +46,7 @@ PRELOADED: Final = (
 # Variables that may differ from those of the process with the libraries: none of them is read at an import.
 FREE_PREFIXES: Final = ("SPEECH_EMOTION_", "PYTEST_", "LC_", "LANG")
 FREE_NAMES: Final = frozenset({"PYTHONPATH", "PYTHONUNBUFFERED", "PWD", "OLDPWD", "TMPDIR"})
-SWITCH: Final = "SPEECH_EMOTION_COLD_STARTS"  # 1: ordinary interpreters only
+SWITCH: Final = "TESTS_COLD_STARTS"  # 1: ordinary interpreters only
 LIMIT_S: Final = 300  # usually seconds are enough, but a busy machine may need minutes
 MAX_REQUEST_BYTES: Final = 1 << 20
 
