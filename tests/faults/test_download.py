@@ -211,7 +211,7 @@ def test_without_a_reachable_hub_the_download_fails_soon(target: Path, monkeypat
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never responds
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()
-        with pytest.raises(DownloadError, match=r"Neither ModelScope .* nor Hugging Face") as caught:
+        with pytest.raises(DownloadError, match="neither ModelScope nor Hugging Face") as caught:
             download_weights(LARGE, target)
         assert time.monotonic() - started < 60  # 3 s on an idle machine
     assert caught.value.code == "download.unreachable"
