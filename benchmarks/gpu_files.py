@@ -1,7 +1,7 @@
 """From files to predictions on a GPU: processes decode, the GPU predicts in batches. Shows which is the bottleneck.
 
-Decoders write 16 kHz samples to a memory-mapped file that all processes share, so that only a length and two numbers
-per clip go through a pipe.
+Decoders write 16 kHz samples to a memory-mapped file that all processes share, so that only length, mean and variance
+of a clip go through a pipe.
 """
 
 import shutil

@@ -20,7 +20,7 @@ import torch
 from benchmarks.gpu_network import compiled, correctness, draw_network, profile, sizes, speed, stages
 from benchmarks.tables import Table, write_sections
 
-BARE: Final = ("network", "passes", "stages")
+BARE: Final = ("network", "passes", "stages")  # parts that need only PyTorch and numpy
 OPTIONAL: Final = ("engine", "single", "batches", "memory", "funasr", "files")
 LAST: Final = ("profile",)
 EVERY: Final = (*BARE, *OPTIONAL, *LAST, "compile")
@@ -65,7 +65,8 @@ class Report:
     def _write(self) -> None:
         if self._page is None:
             return
-        remarks = [Table("Left out", ("part",), tuple((one,) for one in self._remarks))] if self._remarks else []
+        rows = tuple((remark,) for remark in self._remarks)
+        remarks = [Table("Skipped or failed", ("part",), rows)] if rows else []
         options = " ".join(sys.argv[1:])
         command = f"python -m benchmarks.gpu {options}".strip()
         write_sections(self._page, {"gpu": [*self._tables, *remarks]}, command, device=device_name(self._device))
@@ -155,7 +156,7 @@ def _optional(given: argparse.Namespace, device: torch.device, folder: Path) -> 
 
     def memory() -> Table | tuple[Table, bool]:
         if device.type != "cuda":
-            raise ModuleNotFoundError("there is no GPU whose memory could run out")
+            raise ModuleNotFoundError("there is no GPU whose memory could run out")  # `Report.add` skips the part
         return run("memory_runs_out", seconds=given.seconds, batch=given.batch)
 
     def files() -> Table:

@@ -38,11 +38,11 @@ WHOLE_MODEL_NOT_TRAINED: Final = """\
 The model was not trained on any of these speakers."""
 
 OWN_FEW_SPEAKERS: Final = """\
-With so few speakers per corpus the first one is rough: the figures for other
+With so few speakers per corpus the first interval is rough: the figures for other
 speakers may be lower."""
 
 USER_FEW_SPEAKERS: Final = """\
-The fewer speakers there are, the rougher the first one is: the
+The fewer speakers there are, the rougher the first interval is: the
 figures for other speakers may be lower."""
 
 OWN_ORIGIN: Final = """\

@@ -130,10 +130,10 @@ def test_microphone(open_page: OpenPage, tmp_path: Path) -> None:
     user.page.get_by_role("tab", name="录音").click()
     user.page.locator("#microphone button.record").click()
     user.page.wait_for_timeout(1500)  # the length of the recording
-    places = [user.page.locator(part).bounding_box() for part in ("#recognize", "#log")]
-    assert places[0] is not None
-    assert places[1] is not None
-    assert places[0]["x"] + places[0]["width"] < places[1]["x"], "the answer is below the microphone, not beside it"
+    boxes = [user.page.locator(part).bounding_box() for part in ("#recognize", "#log")]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"], "the answer is below the microphone, not beside it"
     expect(user.page.locator("#recognize")).to_be_disabled()
     user.page.locator("#microphone button.stop-button").first.click()
     answer = user.recognize()  # immediately: the button waits until the recording has been uploaded
@@ -188,8 +188,8 @@ def test_a_bad_file_shows_an_error_in_both_languages(open_page: OpenPage, tmp_pa
     assert "This audio can't be used" in error.inner_text()
     assert "notes.mp3" in english
     assert user.page.locator("body").inner_text().count(english) == 1
-    assert "reason is above" in user.log()  # which is no second message
-    expect(user.page.locator("#player .se-hint")).to_be_hidden()  # it says that the file can be recognized
+    assert "reason is above" in user.log()  # the log does not repeat the message
+    expect(user.page.locator("#player .se-hint")).to_be_hidden()  # the hint says that the file can be recognized
     user.screenshot("bad_file_en")
     user.page.locator("#language label").first.click()
     expect(error).to_contain_text("这段音频无法使用")

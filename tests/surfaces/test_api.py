@@ -327,7 +327,7 @@ def test_an_unknown_path(client: httpx.Client, address: str) -> None:
     for method in ("GET", "PUT", "OPTIONS", "PROPFIND"):
         assert address in problem(client.request(method, address), 404, "http.404")
     response = client.get(address, headers={"accept-language": "zh"})
-    assert "没有地址" in problem(response, 404, "http.404")
+    assert "不存在" in problem(response, 404, "http.404")
     assert client.head(address).headers["content-type"] == "application/problem+json"
 
 

@@ -30,7 +30,7 @@ def test_a_report_and_resuming(command_line: CommandLine, tmp_path: Path) -> Non
     assert (ended.code, "--resume" in ended.err) == (2, True)
     ended = command_line.run(*arguments, "--resume", "--json", "--lang", "zh")
     assert ended.code == 0, ended.err
-    assert "准确率的规则不计入 builtin" in " ".join(ended.documents[0]["advice"])
+    assert "与准确率有关的规则不计入 builtin" in " ".join(ended.documents[0]["advice"])
     assert "cores" not in ended.documents[0]["machine"]
     ended = command_line.run("compare", "--models", "builtin", "--out", str(out), "--resume")
     assert (ended.code, "other models or recordings" in ended.err) == (2, True)

@@ -82,7 +82,7 @@ def test_a_result_that_can_not_be_deleted_stays_on_the_page(tmp_path: Path, monk
     assert ("were deleted" in answer, log) == (True, "")
     assert not folder.exists()
     assert not Path(log_file).exists()
-    assert "no longer knows the result" in runs.delete(None, "en")[1]
+    assert "no longer has the details of the result" in runs.delete(None, "en")[1]
 
 
 def test_only_files_in_the_cache_are_deleted(tmp_path: Path) -> None:

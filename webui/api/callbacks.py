@@ -1,7 +1,8 @@
-"""Calls the address that a job's creator named when the job has finished, under the rules of ``audio_url``.
+"""When a job has finished, calls the address that its creator gave, under the rules of ``audio_url``.
 
-The state of every callback is in the database of jobs, so a restart continues where the last process ended. A process
-that is killed between a call and its record repeats the call: receivers recognize it by its ``webhook-id``.
+The state of every callback is in the database of jobs, so a restart continues where the last process ended. If a
+process is killed between a call and its record, the next one repeats the call: receivers recognize it by its
+``webhook-id``.
 """
 
 import logging
@@ -77,7 +78,7 @@ class CallbackSender:
             raise ForbiddenRequestError("api.no_callbacks")
         try:
             host = parsed(url).host
-            urlsplit(url)  # stricter about brackets
+            urlsplit(url)  # ``callback_document`` uses it later; it refuses brackets that httpx accepts
         except ForbiddenRequestError as err:
             raise ForbiddenRequestError("api.callback_refused") from err
         except (RequestError, ValueError) as err:
@@ -107,7 +108,7 @@ class CallbackSender:
             thread.join(max(0.0, until - time.monotonic()))
 
     def wake(self) -> None:
-        """Looks for jobs that have finished."""
+        """Makes the threads look for jobs that have finished."""
         with self._changed:
             self._changes += 1
             self._changed.notify_all()

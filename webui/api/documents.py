@@ -36,8 +36,8 @@ class RecognizeRequest(RecognizeOptions):
 
     keep: bool | None = Field(
         default=None,
-        description="Whether the server keeps the recording and the result, until they are deleted; by default its "
-        "setting SPEECH_EMOTION_KEEP_RESULTS. Otherwise it only returns the result.",
+        description="Whether the server keeps the recording and the result, until they are deleted. If false, it only "
+        "returns the result. The default is the server's setting SPEECH_EMOTION_KEEP_RESULTS.",
     )
 
     def options(self) -> RecognizeOptions:

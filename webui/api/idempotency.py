@@ -1,7 +1,8 @@
 """Idempotency keys: a client that got no answer repeats its POST with the same key, and nothing is done twice.
 
-As in the IETF draft for the header ``Idempotency-Key``: the same request again gets the first answer, a request that is
-still under way is 409, and another request with the same key is 422. Only successful answers are kept.
+As in the IETF draft for the header ``Idempotency-Key``: the same request again gets the first answer, or a 409 while
+the first one is still being answered; a different request with the same key gets a 422. Only successful answers are
+kept.
 """
 
 import hashlib
@@ -34,7 +35,8 @@ PARAMETER: Final[dict[str, Any]] = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "Chosen by the client, new for each request: a repetition with the same key is not done twice.",
+    "description": "Chosen by the client, new for each request. A request that is repeated with the same key is carried out "
+    "only once.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
 }
 
@@ -56,7 +58,7 @@ def key_in(request: Request) -> str | None:
 def fingerprint_of(route: str, body: Document, uploads: Iterable[UploadFile] = ()) -> str:
     """Returns a digest of a request: its route, its fields, and the names and bytes of its uploads, in order.
 
-    Not of the bytes of the body: the boundary in a form differs each time that a client sends it.
+    The bytes of the body are not used: the boundary in a form differs each time that a client sends it.
     """
     digest = hashlib.sha256(f"{route}\n{body.model_dump_json()}\n".encode())
     for upload in uploads:
@@ -137,7 +139,7 @@ class KeptAnswers:
         return kept.answer
 
     def keep(self, caller: str, key: str, fingerprint: str, answer: bytes) -> None:
-        """Keeps an answer; an answer that is too large for the memory of all answers is not kept."""
+        """Keeps an answer, unless it needs more than a quarter of the memory for all answers."""
         if len(answer) > self._max_bytes // 4:
             return
         with self._lock:

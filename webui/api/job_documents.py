@@ -25,7 +25,7 @@ def job_document(runner: JobRunner, record: JobRecord, address: str, callback: C
         runner: works on the job.
         record: the job's entry in the database.
         address: the job's path on the server.
-        callback: the job's callback; None: it has none, or the document is to be sent to it.
+        callback: the job's callback; None if it has none, or if the document is the body of the callback.
     """
     counts = {state.value: count for state, count in record.counts.items()}
     failures = _failures(runner.store, record.id) if record.counts[ItemState.FAILED] else ()

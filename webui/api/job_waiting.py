@@ -36,7 +36,7 @@ class JobWaiters:
 
         Args:
             job: id of the job.
-            is_finished: reads from the database whether it has; called in a thread.
+            is_finished: reads from the database whether the job has finished; called in a thread.
             caller: name of the caller.
             wait_s: longest time to wait, in seconds.
 

@@ -305,12 +305,12 @@ class JobsApi:
         format: TableFormat = TableFormat.CSV,
         bom: Annotated[
             bool | None,
-            Query(description="Whether CSV has a byte order mark, which Excel needs. Not by default."),
+            Query(description="Whether CSV has a byte order mark, which Excel needs. False by default."),
         ] = None,
     ) -> FileResponse:
         """Returns a table with one row per recording, including those that are not finished yet.
 
-        With granularity `frame`, CSV and Parquet have one row per row of frame scores.
+        With granularity `frame`, CSV and Parquet have one row for each row of frame scores.
         """
         opened = self._running()
         record = _found(opened, job_id)
@@ -376,7 +376,7 @@ class JobsApi:
         self._waiters.wake(record.id)
 
     def _ended(self, job: str) -> None:
-        """Cleans up after a job that has finished, and lets everything know that waits for it."""
+        """Cleans up after a job that has finished, and notifies the requests and callbacks that wait for it."""
         self._remove_uploads(job)
         self._waiters.wake(job)
         self._callbacks.wake()

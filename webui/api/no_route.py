@@ -25,8 +25,8 @@ class NoRoute:
         """
         request, path = Request(scope), route_path(scope)
         described: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-        here = [found for pattern, found in described.items() if compile_path(pattern)[0].match(path)]
-        methods = {method.upper() for found in here for method in found}
+        matching = [methods for pattern, methods in described.items() if compile_path(pattern)[0].match(path)]
+        methods = {method.upper() for operations in matching for method in operations}
         language = language_of(request)
         if methods:
             allowed = ", ".join(sorted(methods))

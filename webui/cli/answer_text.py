@@ -16,7 +16,7 @@ from webui.texts.duration import MINUTE_S, clock_time
 BAR_CELLS: Final = 30
 NAME_CELLS: Final = 12
 MAX_SPANS: Final = 20
-NO_SCORE: Final = "—"  # of an emotion that is not among the classes of the model
+NO_SCORE: Final = "—"  # of an emotion that the model lacks or the request excludes
 
 
 def answer_lines(recognition: Recognition, given: str, language: Language) -> Iterator[Text]:

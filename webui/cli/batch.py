@@ -174,7 +174,7 @@ class _Batch:
         if (interrupted or exists) and not (resume or force):
             raise RequestError("cli.batch_exists", path=self._out)
         if self._embedding is not None and self._embedding.exists() and not (force or interrupted or exists):
-            raise RequestError("cli.batch_exists", path=self._embedding)
+            raise RequestError("cli.batch_embedding_exists", path=self._embedding)
         extends = exists and not interrupted and not force
         if extends and self._layout is not PER_RECORDING and self._kind is not TableFormat.JSONL:
             raise RequestError("cli.batch_frames_finished", path=self._out)

@@ -1,4 +1,4 @@
-"""The texts of the command-line parser, which it has only in English: headings of the help, and usage errors."""
+"""Texts of the command-line parser, whose own are English only: headings of the help, and usage errors."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def localize_help_option(command: Any, language: Language) -> None:  # noqa: ANN
 
 
 def usage_message(error: typer.TyperException, language: Language) -> str:
-    """Returns the message of a command line that can't be parsed; the rarest are English in both languages."""
+    """Returns the message of a command line that can't be parsed; rare ones are in English whatever the language."""
     parameter = getattr(error, "param", None)
     hint = _names_of(parameter) if parameter is not None else ""
     match type(error).__name__:

@@ -1,8 +1,8 @@
-"""What the results of a job's recordings have beside their documents: embeddings, and frame scores of long recordings.
+"""Results of a job that are not in its documents: the embeddings, and the frame scores of long recordings.
 
 They are kept in one SQLite file per job next to the database of jobs: its size can be counted, and deleting a job frees
-its space. An entry is on the disk before its recording is marked as done: of a process that is killed, nothing is
-missing after the restart. Entries of a recording that is processed again are replaced.
+its space. An entry is on the disk before its recording is marked as done, so nothing is missing if the process is
+killed. Entries of a recording that is processed again are replaced.
 """
 
 import sqlite3

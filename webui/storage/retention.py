@@ -1,4 +1,4 @@
-"""Deletes results by age and by total size. Only finished run folders, recognised by their names, are deleted.
+"""Deletes results by age and by total size: finished run folders, recognised by their names, and files of ended jobs.
 
 A folder that is still being written has another name, and files that are open stay readable. A folder is renamed
 before its files are deleted, so that an incomplete result is never found.
@@ -129,15 +129,15 @@ def _files(paths: Iterable[Path]) -> Iterator[_Run]:
             yield _Run(status.st_mtime, path, status.st_size)
 
 
-def _delete(folder: Path) -> bool:
-    if folder.is_file():
+def _delete(path: Path) -> bool:
+    if path.is_file():
         with suppress(OSError):
-            folder.unlink()
+            path.unlink()
             return True
         return False
-    renamed = folder.with_name(f"{DELETED_PREFIX}{uuid4().hex}")
+    renamed = path.with_name(f"{DELETED_PREFIX}{uuid4().hex}")
     try:
-        folder.rename(renamed)
+        path.rename(renamed)
     except OSError:  # already deleted, or not permitted
         return False
     shutil.rmtree(renamed, ignore_errors=True)

@@ -32,11 +32,11 @@ TEXTS: Final[Mapping[str, Text]] = {
             "特征和长录音的帧级得分已按 SPEECH_EMOTION_KEEP_DAYS 或 SPEECH_EMOTION_KEEP_GB 删除，"
             "或任务来自更早的版本。请重新提交这些录音。"
         ),
-        en="Embeddings, and frame scores of long recordings, were deleted by SPEECH_EMOTION_KEEP_DAYS or "
-        "SPEECH_EMOTION_KEEP_GB, or the job is from an earlier version. Submit the recordings again.",
+        en="Embeddings, and frame scores of long recordings, were deleted because of SPEECH_EMOTION_KEEP_DAYS "
+        "or SPEECH_EMOTION_KEEP_GB, or the job is from an earlier version. Submit the recordings again.",
     ),
     "api.needs_jsonl": Text(
-        zh="{format} 表格每个录音一行，无法容纳 {found} 的结果。请使用 format=jsonl。",
+        zh="{format} 表格每段录音一行，无法容纳 {found} 的结果。请使用 format=jsonl。",
         en="A {format} table has one row per recording, which can't hold {found} results. Use format=jsonl.",
     ),
     "api.only_with_csv": Text(
@@ -69,7 +69,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "api.no_route": Text(
-        zh="没有地址 {found}。所有地址见 /docs（英文）。",
+        zh="地址 {found} 不存在。所有地址见 /docs（英文）。",
         en="There is no {found}; /docs lists the routes.",
     ),
     "api.no_method": Text(
@@ -173,7 +173,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "api.callback_unreachable": Text(
-        zh="无法连接 callback_url 的服务器，或它没有及时回应。请检查该服务器。",
+        zh="无法连接 callback_url 的服务器，或它没有及时响应。请检查该服务器。",
         en="The server of callback_url could not be reached, or did not respond in time. Check that server.",
     ),
     "api.callback_status": Text(

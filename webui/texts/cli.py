@@ -322,6 +322,11 @@ _MESSAGES: Final[Mapping[str, Text]] = {
         en="No recording was found; files of these kinds are expected: {expected}. Check the folder.",
     ),
     "cli.batch_embedding_saved": Text(zh="{rows} 个特征向量已保存到 {path}", en="{rows} embeddings saved to {path}"),
+    "cli.batch_embedding_exists": Text(
+        zh="{path} 已存在，但没有与它对应的表格。请用 --embedding 指定另一个文件名，或用 --force 覆盖。",
+        en="{path} exists already, but its table does not. Name another file with --embedding, or add --force to "
+        "replace it.",
+    ),
     "cli.batch_embedding_format": Text(
         zh="无法从 {found} 判断数组的格式，应以 {expected} 结尾。请换一个文件名。",
         en="The name {found} has no known array format; it should end in {expected}. Rename it.",
@@ -344,7 +349,7 @@ _MESSAGES: Final[Mapping[str, Text]] = {
         en="The name {found} has no known table format; it should end in {expected}. Rename it, or add --format.",
     ),
     "cli.batch_needs_jsonl": Text(
-        zh="{format} 表格每个录音一行，无法容纳 {found} 的结果。请使用 --format jsonl。",
+        zh="{format} 表格每段录音一行，无法容纳 {found} 的结果。请使用 --format jsonl。",
         en="A {format} table has one row per recording, which can't hold {found} results. Use --format jsonl.",
     ),
     "cli.batch_other_options": Text(
@@ -555,11 +560,8 @@ _DIAGNOSIS: Final[Mapping[str, Text]] = {
     "cli.option_title": Text(zh="结果的名称，写入 result.json。", en="A name for the result, written to result.json."),
     "cli.channel": Text(zh="声道 {channel}", en="Channel {channel}"),
     "cli.only_with_frames": Text(
-        zh="{found} 只适用于帧级得分，而当前粒度是 utterance。请加上 --granularity frame，或去掉该选项。",
-        en=(
-            "{found} only applies to frame scores, but the granularity is utterance. "
-            "Add --granularity frame, or omit the option."
-        ),
+        zh="{found} 只适用于帧级得分。请加上 --granularity frame，或去掉该选项。",
+        en="{found} only applies to frame scores. Add --granularity frame, or omit the option.",
     ),
     "cli.raw_or_smooth": Text(
         zh="{found} 互相矛盾：--raw 不做平滑，而 --window 和 --hop 用于平滑。请只用其中一种。",

@@ -81,7 +81,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "compare.rule_trained_on": Text(
         zh=(
-            "准确率的规则不计入 {model}：有 {count} 段录音属于它的训练数据（{names}），"
+            "与准确率有关的规则不计入 {model}：有 {count} 段录音属于它的训练数据（{names}），"
             "在这些录音上的数字会远好于实际水平。"
         ),
         en="The rules on accuracy leave out {model}: {count} of the recordings are from its training data ({names}), "

@@ -32,7 +32,7 @@ def duration_text(length_s: float, language: Language) -> str:
 
 
 def clock_time(time_s: float, decimals: int = 0) -> str:
-    """Returns a place in a long recording: ``1:05`` for 65 s, ``1:00:05`` for 3605 s; with decimals of the second."""
+    """Returns a time in a long recording: ``1:05`` for 65 s, ``1:00:05`` for 3605 s; with decimals of the second."""
     whole_s, rest = divmod(round(time_s * 10**decimals), 10**decimals)
     minutes, seconds = divmod(whole_s, MINUTE_S)
     hours, minutes = divmod(minutes, 60)

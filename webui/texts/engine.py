@@ -48,7 +48,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "engine.no_export": Text(
         zh=(
-            "没有安装 PyTorch，只能使用导出的模型，但找不到 {file}（同一文件夹中其他精度的 model.*.onnx 也没有）。"
+            "没有安装 PyTorch，只能使用导出的模型，但找不到 {file}，同一文件夹中也没有其他精度的 model.*.onnx。"
             "请在装有 PyTorch 的机器上运行 bash run.sh export {model} --precision int8，把得到的文件复制到 {folder}；"
             "或用 bash run.sh 安装全部软件包。"
         ),

@@ -104,11 +104,11 @@ _LABELS: Final[Mapping[str, Text]] = {
         zh="整段录音得到一个结果，适合一句话或一小段。", en="One result for the whole recording, such as a sentence."
     ),
     "page.frame_info": Text(
-        zh="另外画出情感随时间变化的曲线，看什么时候变了。",
+        zh="另外画出情感随时间变化的曲线，可以看出情感何时变化。",
         en="Also a curve over time, to see when the emotion changes.",
     ),
     "page.segment_info": Text(
-        zh="另外找出每段说话，各给一个结果，适合较长的录音。",
+        zh="另外找出各个语音片段，每段各有一个结果，适合较长的录音。",
         en="Also a result for each stretch of speech, for longer recordings.",
     ),
     "page.segments": Text(zh="语音片段", en="Speech segments"),
@@ -300,7 +300,7 @@ _ANSWER: Final[Mapping[str, Text]] = {
     ),
     "page.curve_peak": Text(zh="最高 {score:.0%}，在 {time}", en="peak {score:.0%} at {time}"),
     "page.curve_span": Text(zh="{start} – {end}：{emotion}", en="{start} – {end}: {emotion}"),
-    "page.place": Text(zh="{time_s:.1f} 秒", en="{time_s:.1f} s"),
+    "page.time": Text(zh="{time_s:.1f} 秒", en="{time_s:.1f} s"),
     "page.clock": Text(zh="分:秒", en="min:s"),
     "page.seconds": Text(zh="秒", en="s"),
     "page.answered_by": Text(zh="所用模型：", en="Model:"),
@@ -339,8 +339,8 @@ _ERRORS: Final[Mapping[str, Text]] = {
     "page.result_forgotten": Text(
         zh="页面已不再保留这次识别的信息，无法从这里删除。请管理员在输出文件夹中删除，或通过 REST 接口删除。",
         en=(
-            "This page no longer knows the result, so it can't delete it. Delete it in the outputs folder or with the "
-            "REST API."
+            "This page no longer has the details of the result, so it can't be deleted here. Delete it in the outputs "
+            "folder or with the REST API."
         ),
     ),
     "page.error_title_refused": Text(zh="识别未开始", en="The recognition did not start"),

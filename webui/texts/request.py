@@ -94,17 +94,17 @@ TEXTS: Final[Mapping[str, Text]] = {
         ),
     ),
     "request.no_speech": Text(
-        zh="{duration_s:time}的录音中没有检测到语音，因此得分没有参考意义，也没有片段。请检查录音中是否有人声。",
+        zh="这段录音（{duration_s:time}）中没有检测到语音，因此得分没有参考意义，也没有片段。请检查录音中是否有人声。",
         en=(
-            "No speech was detected in {duration_s:time}, so the scores mean little, and there are no segments. "
-            "Check that the recording contains a voice."
+            "No speech was detected in the recording ({duration_s:time}), so the scores mean little, and there are no "
+            "segments. Check that the recording contains a voice."
         ),
     ),
     "request.no_segments": Text(
-        zh="{duration_s:time}的录音中有人声，但没有可以划分片段的语音；得分针对整段录音。",
+        zh="这段录音（{duration_s:time}）中有人声，但没有可以划分片段的语音；得分针对整段录音。",
         en=(
-            "The {duration_s:time} contain a voice but no speech that could be cut into segments; the scores are for "
-            "the whole recording."
+            "The recording ({duration_s:time}) contains a voice but no speech that could be cut into segments; the "
+            "scores are for the whole recording."
         ),
     ),
     "request.job_mistake": Text(
@@ -151,9 +151,9 @@ TEXTS: Final[Mapping[str, Text]] = {
             "请约 {wait_min} 分钟后重试，或请管理员调大 SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR。"
         ),
         en=(
-            "{found_s:time} of audio were decoded for you within the last hour; {size_s:time} of this recording would "
-            "exceed the limit of {expected_s:time} per caller. Try again in about {wait_min} min, or ask the "
-            "administrator to raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
+            "{found_s:time} of audio were decoded for you within the last hour; with the {size_s:time} of this "
+            "recording, the limit of {expected_s:time} per caller would be exceeded. Try again in about {wait_min} "
+            "min, or ask the administrator to raise SPEECH_EMOTION_MAX_AUDIO_S_PER_HOUR."
         ),
     ),
     "request.audio_budget_spent": Text(

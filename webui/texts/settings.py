@@ -41,8 +41,8 @@ TEXTS: Final[Mapping[str, Text]] = {
     "settings.keep_results": Text(
         zh="通过 API（包括 gradio_client）识别的录音和结果是否保留在结果文件夹中；请求中的 `keep` 优先。"
         "网页和命令行总会保留。",
-        en="Whether recordings and results of the API (gradio_client too) are kept in the results folder; `keep` in a "
-        "request overrides it. The page and the command line always keep them.",
+        en="Whether recordings and results of the API (including gradio_client) are kept in the results folder; `keep` "
+        "in a request overrides it. The page and the command line always keep them.",
     ),
     "settings.audio_roots": Text(
         zh="API 的 `audio_path` 可以读取的文件夹；多个之间的分隔符与 PATH 相同。",

@@ -1,6 +1,6 @@
 // Replaces the last answer during a recognition; Gradio shows its progress on top of the card.
 // Returns updates of: the cancel button, the answer, the log, the downloads, the button for deleting, the question
-// before it.
+// that it shows.
 (texts) => (language) => {
   window.speechEmotion.start();
   const card = `<div class="se-card se-running" data-announce="${texts["page.running"][language]}"></div>`;

@@ -36,7 +36,7 @@ _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (4, b"wide", "mov"),
 )
 _IFF_STARTS: Final = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM")
-WITHOUT_MAGIC: Final = frozenset({"ac3", "dts", "gsm", "ts"})  # samples can begin with the same few bytes
+WITHOUT_MAGIC: Final = frozenset({"ac3", "dts", "gsm", "ts"})  # samples without a header can look like these
 _TS_PACKETS: Final = (188, 192, 204)  # bytes: plain, with a timestamp before the packet, with error correction after it
 _TS_SYNC: Final = 0x47
 _MIN_TS_PACKETS: Final = 5

@@ -1,4 +1,4 @@
-"""Frame scores of all recordings of a job as one long table, with a row per row of frame scores."""
+"""Frame scores of all recordings of a job as one long table, with one row for each row of frame scores."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def layout_of(granularity: Granularity, extras: JobExtras) -> TableLayout:
 
 
 def _rows_of(item: Item, extras: JobExtras) -> Iterator[Row]:
-    """Yields the rows of a recording; one without times and scores if it failed or is not finished."""
+    """Yields the rows of a recording; a single row without times and scores if it failed or is not finished."""
     row: Row = dict.fromkeys(FRAME_COLUMNS) | {"path": item.name, "state": item.state.value}
     document = json.loads(item.outcome) if item.outcome is not None else {}
     if item.state is not ItemState.DONE:
@@ -48,7 +48,7 @@ def _rows_of(item: Item, extras: JobExtras) -> Iterator[Row]:
 
 
 def _frames(row: Row, frames: dict[str, Any], number: int, part: int, extras: JobExtras) -> Iterator[Row]:
-    """Yields the rows of a part, from its document or, of a long recording, from the extras of the job."""
+    """Yields the rows of a part, from its document or, for a long recording, from the extras of the job."""
     names = ("start_s", "end_s", *SCORES)
     if frames.get("scores") is not None:
         columns = [frames["start_s"], frames["end_s"], *(frames["scores"][name] for name in SCORES)]

@@ -16,7 +16,7 @@ Options = TypeVar("Options", bound=RecognizeOptions)
 
 
 class ModelChangedError(Exception):
-    """A recording was recognized with another model than the earlier ones, because ``auto`` changed meanwhile."""
+    """A recording was recognized with another model than the earlier ones: ``auto`` means another model by now."""
 
 
 class ItemSink:

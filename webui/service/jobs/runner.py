@@ -35,7 +35,7 @@ Opened = Callable[[str, Callable[[], None]], AbstractContextManager[Path]]
 
 
 def is_job_running() -> bool:
-    """Returns whether a thread of a runner has not ended yet, although its runner may have been stopped."""
+    """Returns whether a thread of any runner still works, even if that runner was stopped."""
     return any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate())
 
 
@@ -249,7 +249,7 @@ class JobRunner:
                 self.store.finish(item, ItemState.CANCELLED, None)
             else:
                 self.store.release(item)
-        except ModelChangedError:  # next time it is recognized with the model of the others
+        except ModelChangedError:  # it is recognized again, with the model of the other recordings
             self.store.release(item)
         except ModelNotReadyError:
             self.store.release(item)

@@ -21,13 +21,13 @@ class AnalysisSink(Protocol):
 
     @property
     def takes_all(self) -> bool:
-        """See above."""
+        """Whether it takes everything; see the attributes of the class."""
 
     def add_embedding(self, part: int, channel: str | None, model: str, vector: FloatArray) -> None:
         """Takes an embedding, shape ``(dim,)``; ``channel`` is the name or index of the channel."""
 
     def add_frames(self, part: int, place: int, columns: FrameColumns) -> None:
-        """Takes group number ``place`` of the rows of frame scores that the document does not contain."""
+        """Takes a group of rows of frame scores that the document does not contain; ``place`` is its index."""
 
 
 def hand_on(built: BuiltResult, folder: Path, sink: AnalysisSink) -> None:
@@ -71,4 +71,4 @@ class EmbeddingOfWhole:
         self.vector = vector
 
     def add_frames(self, _part: int, _place: int, _columns: FrameColumns) -> None:
-        """Takes nothing."""
+        """Ignores frame scores."""

@@ -76,14 +76,14 @@ class RecognizeRuns:
         if recorded and path is None:
             return self._updates(Outcome(None, error_card_of(RequestError("page.no_recording")), ()), language)
         separate = channels == ChannelMode.SEPARATE
-        called = (channel_names or "").strip()  # None as long as the field has not been shown
+        given_names = (channel_names or "").strip()  # None as long as the field has not been shown
         try:
             options = RecognizeOptions.of(
                 granularity=Granularity(granularity),
                 extract_embedding=extract_embedding,
                 precision=Precision.INT8 if fast else None,
                 channels=channels,
-                channel_names=called if separate and called else None,
+                channel_names=given_names if separate and given_names else None,
                 title=(title or "").strip() or None,
                 track=track if track and not recorded else AUTO_TRACK,
                 headerless=(headerless or "").strip() or None,
@@ -116,13 +116,13 @@ class RecognizeRuns:
         result = outcome.recognition.result if outcome.recognition is not None else None
         differ = result is not None and any(warning.code == "audio.channels_differ" for warning in result.warnings)
         headerless = outcome.error.headerless if outcome.error is not None else None
-        shown_if = _HIDDEN | {"visible": headerless is not None}
+        if_headerless = _HIDDEN | {"visible": headerless is not None}
         return [
             *present(outcome, language, self._shared),
             _HIDDEN,
             _HIDDEN | {"visible": differ},
-            shown_if | {"value": headerless or ""},
-            shown_if,
+            if_headerless | {"value": headerless or ""},
+            if_headerless,
             _UNCHANGED if result is None else track_update(track_count(result), language),
             _HIDDEN | {"visible": result is not None},
             _HIDDEN,

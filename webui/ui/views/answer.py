@@ -17,7 +17,7 @@ from webui.ui.views.markup import (
     percent,
 )
 
-NO_SCORE: Final = "—"  # of an emotion that is not among the classes of the model
+NO_SCORE: Final = "—"  # of an emotion that the model lacks or the request excludes
 
 
 def empty_html(language: Language) -> str:

@@ -15,7 +15,7 @@ from webui.texts import Language, text
 from webui.texts.duration import clock_time
 from webui.ui.views.curve_data import Curve, Span, leading_spans, load_curve
 from webui.ui.views.markup import emotion_title, emotion_title_html, escape, face
-from webui.ui.views.times import is_long, place
+from webui.ui.views.times import is_long, time_text
 
 _WIDTH: Final = 1000  # in units of the SVG
 _HEIGHT: Final = 300
@@ -107,7 +107,7 @@ def _strip(curve: Curve, language: Language) -> str:
 
 def _span_words(span: Span, total_s: float, language: Language) -> str:
     title = emotion_title(span.emotion, language)
-    start, end = place(span.start_s, total_s, language), place(span.end_s, total_s, language)
+    start, end = time_text(span.start_s, total_s, language), time_text(span.end_s, total_s, language)
     return text("page.curve_span", language, start=start, end=end, emotion=title)
 
 
@@ -140,7 +140,7 @@ def _legend(curve: Curve, language: Language) -> str:
     for column in _shown(curve):
         emotion = list(Emotion)[column]
         time_s, score = _peak(curve, column)
-        peak = text("page.curve_peak", language, score=score, time=place(time_s, _duration_s(curve), language))
+        peak = text("page.curve_peak", language, score=score, time=time_text(time_s, _duration_s(curve), language))
         sample = (
             f'<svg viewBox="0 0 28 6"><polyline class="se-line se-strong se-{emotion.value}" points="0,3 28,3"/></svg>'
         )
