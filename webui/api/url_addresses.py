@@ -1,4 +1,4 @@
-"""Which network addresses audio may be fetched from: public ones, and those that the settings name."""
+"""Which network addresses given by callers the server may connect to: public ones, and those that the settings name."""
 
 import ipaddress
 import socket

@@ -33,7 +33,7 @@ CREATE INDEX IF NOT EXISTS items_by_state ON items(state, job, number);
 """
 # The index is named because SQLite would otherwise scan a job's items by number, through all finished results.
 BY_STATE: Final = "items INDEXED BY items_by_state"
-ADDED_COLUMNS: Final = {"created_utc": "TEXT"}  # of `jobs`, since the first version; NULL in its rows
+ADDED_COLUMNS: Final = {"created_utc": "TEXT"}  # of `jobs`; the first version lacks them, so its rows have NULL
 VERSION: Final = 1
 BUSY_S: Final = 30.0
 ROWS_AT_A_TIME: Final = 500

@@ -34,7 +34,10 @@ def embedding_info(service: RecognitionService, model: object, granularity: obje
 
 
 def follow_choices(context: PageContext, embedding: gr.Checkbox, model: gr.Dropdown, granularity: gr.Radio) -> None:
-    """Keeps the hint up to date, whatever changes: the model, the granularity, the language, or what is loaded."""
+    """Updates the hint when the model, the granularity, the language or what is loaded changes.
+
+    After a model was loaded, the hint is that of the default model and of utterances, until the next change.
+    """
     service, language = context.service, context.language
 
     def render(chosen: Language, model_value: object, granularity_value: object) -> Updates:
