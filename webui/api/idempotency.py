@@ -35,8 +35,8 @@ PARAMETER: Final[dict[str, Any]] = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "Chosen by the client, new for each request. A request that is repeated with the same key is carried "
-    "out only once.",
+    "description": "Chosen by the client, new for each request. A request that is repeated with the same key is "
+    "carried out only once.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
 }
 
