@@ -47,7 +47,7 @@ def test_messages_of_a_cancelled_run() -> None:
     assert "nothing was written" in stopped[0]
     assert stopped[1] == "[cancelled] stopped by the user."
     late = render(Outcome(None, None, (), cancelled=True, too_late=True), Language.EN)
-    assert "its files are in the output folder" in late[0]
+    assert "its files are in the results folder" in late[0]
     assert late[1] == ""
 
 

@@ -109,8 +109,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         "{expected}.",
     ),
     "evaluate.not_written": Text(
-        zh="无法写入 {folder}（{reason}）。请用 --outputs-dir 指定可写的文件夹。",
-        en="{folder} can't be written to ({reason}). Choose a writable folder with --outputs-dir.",
+        zh="无法写入 {folder}（{reason}）。请检查磁盘空间和权限，或另选一个文件夹。",
+        en="{folder} can't be written to ({reason}). Check the disk space and permissions, or choose another folder.",
     ),
     "evaluate.exists": Text(
         zh="{folder} 中已有一次评测（{found}）。请用 --outputs-dir 指定另一个文件夹，或用 --force 覆盖。",

@@ -281,8 +281,8 @@ _ANSWER: Final[Mapping[str, Text]] = {
         en="The recognition was cancelled and nothing was written. Press “🎯 Recognize” to start again.",
     ),
     "page.cancelled_late": Text(
-        zh="取消时识别已经完成，结果文件已写入输出文件夹。",
-        en="The recognition finished before it could be cancelled; its files are in the output folder.",
+        zh="取消时识别已经完成，文件已写入结果文件夹。",
+        en="The recognition finished before it could be cancelled; its files are in the results folder.",
     ),
     "page.previous": Text(zh="上一个结果：{file_name}", en="Previous result: {file_name}"),
     "page.previous_unnamed": Text(zh="上一个结果", en="Previous result"),
@@ -337,9 +337,9 @@ _ERRORS: Final[Mapping[str, Text]] = {
         en="There is no recording yet. Press Record first; to recognize a file, go to “📁 File”.",
     ),
     "page.result_forgotten": Text(
-        zh="页面已不再保留这次识别的信息，无法从这里删除。请管理员在输出文件夹中删除，或通过 REST 接口删除。",
+        zh="页面已不再保留这次识别的信息，无法从这里删除。请管理员在结果文件夹中删除，或通过 REST 接口删除。",
         en=(
-            "This page no longer has the details of the result, so it can't be deleted here. Delete it in the outputs "
+            "This page no longer has the details of the result, so it can't be deleted here. Delete it in the results "
             "folder or with the REST API."
         ),
     ),

@@ -12,7 +12,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "storage.jobs_in_use": Text(
         zh="任务数据库 {file} 正被另一个进程使用。请结束那个进程，或使用另一个结果文件夹。",
-        en="The job database {file} is in use by another process. End that process, or use another output folder.",
+        en="The job database {file} is in use by another process. End that process, or use another results folder.",
     ),
     "storage.jobs_not_written": Text(
         zh="无法写入任务数据库 {file}（{reason}）。请检查磁盘空间和权限。",
