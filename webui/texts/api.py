@@ -123,8 +123,8 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "api.url_status": Text(
         zh="audio_url 的服务器返回 HTTP {found}，应为 200。请检查地址和访问权限，或改为上传文件。",
-        en="The server of audio_url returned HTTP {found}; 200 is expected. Check the address and its access rights, or "
-        "upload the file.",
+        en="The server of audio_url returned HTTP {found}; 200 is expected. Check the address and its access rights, "
+        "or upload the file.",
     ),
     "api.url_too_slow": Text(
         zh="audio_url 的服务器太慢：{limit_s:.0f} 秒内未能下载完音频。请稍后重试，或改为上传文件。",
