@@ -1,7 +1,8 @@
 """The one table of texts shown to people, in Chinese and English.
 
 A text has a key ``area.name`` and named placeholders. The table is one mapping, written down in one file per area.
-Everything that people read comes from here (page, errors, warnings, log lines); code and logging stay in English.
+Everything that people read comes from here (page, errors, warnings, the processing log of a run); code and the
+program's own logging are in English.
 """
 
 import string

@@ -1,6 +1,6 @@
 """The embeddings of a job as one array: ``.npz``, or ``.npy`` with a table of names, which can be memory-mapped.
 
-Only the names are in memory; the vectors are copied one by one.
+Only the names are held in memory; the vectors are copied one by one.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Keeps the embeddings and frame scores of a job's recordings, and one model for all embeddings of a job."""
+"""Stores the embeddings and frame scores of a job's recordings; all embeddings of a job are from one model."""
 
 from pathlib import Path
 from typing import Final, TypeVar

@@ -1,6 +1,7 @@
 """The results of a job as a table: CSV or Parquet with one row per recording or separate channel, or JSON Lines.
 
-A line of JSON Lines is the full document of one recording, with all its channels.
+A line of JSON Lines is the full document of one recording, with all its channels. Another ``TableLayout`` gives CSV and
+Parquet other rows, such as those of frame scores.
 """
 
 import csv

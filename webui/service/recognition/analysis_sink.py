@@ -1,4 +1,4 @@
-"""Hands on what an analysis computes in addition to its document: embeddings, and frame scores of long recordings."""
+"""Passes on results of an analysis that its document does not contain: embeddings, and long frame scores."""
 
 from pathlib import Path
 from typing import Final, Protocol
