@@ -2,8 +2,8 @@
 
 A family is a kind of model: how its weights are stored, where they are published, and how they are loaded. To add one,
 write a module with a subclass of ``Family`` and add an instance to ``families.FAMILIES``. Apart from the choice for
-``auto`` and the defaults of commands, no other code refers to a family or its models by name. The module is imported at every start of the program, so it must not import PyTorch or
-another large library outside of ``load``.
+``auto`` and the defaults of commands, no other code refers to a family or its models by name. The module is imported at
+every start of the program, so it must not import PyTorch or another large library outside of ``load``.
 """
 
 from abc import ABC, abstractmethod
