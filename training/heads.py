@@ -110,8 +110,7 @@ def make_draws(bank: WindowBank, clips: Sequence[Clip], labels: Sequence[Emotion
     Raises:
         TrainingDataError: None of them is.
     """
-    position = {name: row for row, name in enumerate(bank.names)}
-    clips = [clip for clip in clips if clip.path in position]
+    clips = [clip for clip in clips if clip.path in bank.row_of]
     if not clips:
         raise TrainingDataError("None of the clips to train on is encoded yet.")
     weights = draw_weights(clips, options)
@@ -123,7 +122,7 @@ def make_draws(bank: WindowBank, clips: Sequence[Clip], labels: Sequence[Emotion
         inside = np.flatnonzero(corpora == corpus)
         shares = np.bincount(classes[inside], weights[inside], minlength=len(labels)) / weights[inside].sum()
         priors[inside] = (1 - options.uniform_share) * shares + options.uniform_share / len(labels)
-    rows = np.array([position[clip.path] for clip in clips], dtype=np.int64)
+    rows = np.array([bank.row_of[clip.path] for clip in clips], dtype=np.int64)
     return Draws(rows, weights, targets, torch.from_numpy(priors).float())
 
 
@@ -191,9 +190,8 @@ def speaker_directions(
     Returns:
         Orthonormal directions in standardised statistics, shape ``(inputs, count)``.
     """
-    position = {name: row for row, name in enumerate(bank.names)}
-    clips = [clip for clip in clips if clip.path in position]
-    rows = np.array([position[clip.path] for clip in clips], dtype=np.int64)
+    clips = [clip for clip in clips if clip.path in bank.row_of]
+    rows = np.array([bank.row_of[clip.path] for clip in clips], dtype=np.int64)
     x = ((torch.from_numpy(bank.draw(rows, random)) - mean) / deviation).numpy()
     emotions = np.array([clip.emotion.value for clip in clips])
     speakers = np.array([clip.speaker for clip in clips])

@@ -97,14 +97,15 @@ def run_pooled(pipeline: PooledPipeline, options: HeadOptions) -> None:
     heads = train_heads(bank, plan, labels, options, pipeline.work / "heads")
     predicted = predict_windows(bank, heads, plan, labels)
     logger.info("recalls of held-out speakers: %s", _in_words(predicted.recalls()))
+    temperature = fit_temperature(predicted.logits, predicted.truth)
     license = license_of_corpora({clip.corpus for clip in plan.clips}, pipeline.encoders.values())
     write_pooled(
         assemble(heads, pipeline, options, len(labels)),
         pipeline.model,
         labels=labels,
-        temperature=round(fit_temperature(predicted.logits, predicted.truth), 3),
+        temperature=round(temperature, 3),
         version=pipeline.version,
-        record=make_record(pipeline, plan, predicted, options),
+        record=make_record(pipeline, plan, predicted, temperature, options),
         license=license.name,
     )
     (pipeline.model / "LICENSE").write_text(license.text, encoding="utf-8")
@@ -189,8 +190,7 @@ def held_out_neighbours(bank: WindowBank, heads: Sequence[PooledHead], plan: Pla
 
 def _held_out(bank: WindowBank, heads: Sequence[PooledHead], plan: Plan) -> list[tuple[PooledHead, Clip, int]]:
     head_of = {speaker: head for head, group in zip(heads, plan.groups, strict=True) for speaker in group}
-    position = {name: row for row, name in enumerate(bank.names)}
-    return [(head_of[clip.speaker], clip, position[clip.path]) for clip in plan.clips if clip.path in position]
+    return [(head_of[clip.speaker], clip, bank.row_of[clip.path]) for clip in plan.clips if clip.path in bank.row_of]
 
 
 def assemble(heads: Sequence[PooledHead], pipeline: PooledPipeline, options: HeadOptions, labels: int) -> PooledNetwork:
@@ -209,9 +209,10 @@ def assemble(heads: Sequence[PooledHead], pipeline: PooledPipeline, options: Hea
     return network.eval().requires_grad_(False)
 
 
-def make_record(pipeline: PooledPipeline, plan: Plan, predicted: ClipLogits, options: HeadOptions) -> TrainingRecord:
+def make_record(
+    pipeline: PooledPipeline, plan: Plan, predicted: ClipLogits, temperature: float, options: HeadOptions
+) -> TrainingRecord:
     """Returns the record of training: corpora and speakers, initial weights, calibration."""
-    temperature = fit_temperature(predicted.logits, predicted.truth)
     return TrainingRecord(
         members=tuple(
             MemberRecord(

@@ -3,24 +3,19 @@
 Only the classes that the left-out corpus has in common with the others are compared.
 """
 
-import logging
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.data import labels_in, speakers_in
-from training.figures import recall_figure
+from training.data import labels_in
 from training.head_options import HeadOptions
 from training.heads import train_head
 from training.predict import ClipLogits
 from training.record import HeldOutCorpus, Transfer
 from training.splits import Plan
-from training.transfer import leave_out
+from training.transfer import held_out_record, leave_out
 from training.window_bank import WindowBank
 from webui.engine.builtin.pooled import PooledHead
-
-logger = logging.getLogger(__name__)
 
 
 def measure_pooled_transfer(
@@ -47,23 +42,11 @@ def _measure(name: str, bank: WindowBank, plan: Plan, options: HeadOptions) -> H
     labels = labels_in(plan.clips)
     head = train_head(bank, split.train, labels, options)
     shared = tuple(label for label in labels_in(split.train) if label in labels_in(held_out))
-    position = {path: row for row, path in enumerate(bank.names)}
-    clips = [clip for clip in held_out if clip.emotion in shared and clip.path in position]
-    logits = np.stack([clip_logits(head, bank, position[clip.path]) for clip in clips])
+    clips = [clip for clip in held_out if clip.emotion in shared and clip.path in bank.row_of]
+    logits = np.stack([clip_logits(head, bank, bank.row_of[clip.path]) for clip in clips])
     truth = np.array([labels.index(clip.emotion) for clip in clips], dtype=np.int64)
     predicted = ClipLogits(tuple(clips), labels, logits, truth).restrict_to(shared)
-    record = HeldOutCorpus(
-        corpus=name,
-        trained_on=tuple(sorted({clip.corpus for clip in split.train})),
-        labels=shared,
-        clips=len(clips),
-        speakers=len(speakers_in(clips)),
-        recall=recall_figure(predicted),
-        seed=options.seed,
-        epochs=options.epochs,
-    )
-    logger.info("left-out corpus %s: recall %.3f for %d classes", name, record.recall.value, len(shared))
-    return record
+    return held_out_record(name, split, predicted, seed=options.seed, epochs=options.epochs)
 
 
 @torch.inference_mode()

@@ -14,6 +14,7 @@ from training.export import predict_held_out
 from training.features import build_bank
 from training.figures import recall_figure
 from training.options import TrainOptions
+from training.predict import ClipLogits
 from training.record import HeldOutCorpus, Transfer
 from training.splits import Plan, Split
 from training.state import read_run
@@ -82,17 +83,30 @@ def _measure(
     shared = tuple(label for label in labels if label in labels_in(held_out))
     clips = [clip for clip in held_out if clip.emotion in shared]
     predicted = predict_held_out([read_run(run) for run in runs], clips, cache, labels).restrict_to(shared)
+    return held_out_record(name, split, predicted, seed=options.seed, epochs=options.epochs)
+
+
+def held_out_record(name: str, split: Split, predicted: ClipLogits, *, seed: int, epochs: int) -> HeldOutCorpus:
+    """Returns the figures of a held-out corpus, and logs its recall.
+
+    Args:
+        name: name of the corpus.
+        split: the clips that were trained on.
+        predicted: the logits for clips of the corpus, restricted to the classes that it shares with the others.
+        seed: seed of the training.
+        epochs: number of epochs.
+    """
     record = HeldOutCorpus(
         corpus=name,
         trained_on=tuple(sorted({clip.corpus for clip in split.train})),
-        labels=shared,
-        clips=len(clips),
-        speakers=len(speakers_in(clips)),
+        labels=predicted.labels,
+        clips=len(predicted.clips),
+        speakers=len(speakers_in(predicted.clips)),
         recall=recall_figure(predicted),
-        seed=options.seed,
-        epochs=options.epochs,
+        seed=seed,
+        epochs=epochs,
     )
-    logger.info("held-out corpus %s: recall %.3f for %d classes", name, record.recall.value, len(shared))
+    logger.info("held-out corpus %s: recall %.3f for %d classes", name, record.recall.value, len(record.labels))
     return record
 
 

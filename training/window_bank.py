@@ -6,6 +6,7 @@ They are computed as ``WindowStatistics`` of the network does, but only around e
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ STEP: Final = 5  # groups between two windows: 0.5 s
 RADIUS: Final = 20  # reach of a window to either side, in groups: 2 s
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WindowBank:
     """Windows of all recordings that are encoded.
 
@@ -41,6 +42,11 @@ class WindowBank:
     def size(self) -> int:
         """Number of statistics of a window."""
         return int(self.values[0].shape[1])
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each recording, by its name."""
+        return {name: row for row, name in enumerate(self.names)}
 
     def windows(self, row: int, view: int = 0) -> NDArray[np.float32]:
         """Returns all windows of a recording, shape ``(windows, size)``."""

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 from webui.texts import Language
 
+NO_SCORE: Final = "—"  # shown instead of the score of an emotion that the model lacks or the request excludes
+
 
 class Emotion(StrEnum):
     """The nine classes of Emotion2Vec+, in the order of its ``tokens.txt``, which every table here follows."""

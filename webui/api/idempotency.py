@@ -22,15 +22,13 @@ from webui.api.request_data import COPY_BYTES
 from webui.errors import ConflictError, RequestError
 from webui.results import Document
 from webui.service.serving.retry import RETRY_AFTER_S
-from webui.units import DAY_S
+from webui.storage.job_keys import KEPT_S, MAX_KEYS
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = {"Idempotent-Replayed": "true"}
 MAX_KEY: Final = 255  # characters
 KEY: Final = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY}}}")
-MAX_ANSWERS: Final = 1000  # of one caller
 MAX_ANSWER_BYTES: Final = 64_000_000  # of all callers together
-KEPT_S: Final = 1.0 * DAY_S
 PARAMETER: Final[dict[str, Any]] = {
     "name": HEADER,
     "in": "header",
@@ -145,7 +143,7 @@ class KeptAnswers:
         with self._lock:
             self._forget_old()
             of_caller = [place for place in self._kept if place[0] == caller]
-            if len(of_caller) >= MAX_ANSWERS:
+            if len(of_caller) >= MAX_KEYS:
                 self._forget(of_caller[0])
             self._kept[caller, key] = _Kept(fingerprint, answer, time.monotonic())
             self._bytes += len(answer)

@@ -7,7 +7,7 @@ from typing import Final
 from rich.text import Text
 
 from webui.files import printable_name
-from webui.labels import Emotion
+from webui.labels import NO_SCORE, Emotion
 from webui.results import ChannelResult, FrameScores, RecognitionResult
 from webui.service import Recognition
 from webui.texts import Language, text
@@ -16,7 +16,6 @@ from webui.texts.duration import MINUTE_S, clock_time
 BAR_CELLS: Final = 30
 NAME_CELLS: Final = 12
 MAX_SPANS: Final = 20
-NO_SCORE: Final = "—"  # of an emotion that the model lacks or the request excludes
 
 
 def answer_lines(recognition: Recognition, given: str, language: Language) -> Iterator[Text]:

@@ -73,7 +73,7 @@ class CallbackStore:
 
     def of(self, job: str) -> Callback | None:
         """Returns the callback of a job, or None if it has none."""
-        with self._store.transaction() as database:
+        with self._store.reading() as database:
             row = database.execute(f"SELECT {COLUMNS} FROM callbacks WHERE job = ?", (job,)).fetchone()
         return _callback(row) if row is not None else None
 
@@ -89,14 +89,14 @@ class CallbackStore:
             f" WHERE state = ? AND due_s <= ? AND NOT {UNFINISHED}"
             f" AND job NOT IN ({', '.join('?' * len(skipped))}) ORDER BY due_s LIMIT 1"
         )
-        with self._store.transaction() as database:
+        with self._store.reading() as database:
             row = database.execute(query, (CallbackState.WAITING, now_s, *TO_DO, *skipped)).fetchone()
         return _callback(row) if row is not None else None
 
     def next_time(self, now_s: float) -> float | None:
         """Returns when the next repeated call is due, in seconds since 1970; None if none is waiting."""
         query = "SELECT MIN(due_s) FROM callbacks WHERE state = ? AND due_s > ?"
-        with self._store.transaction() as database:
+        with self._store.reading() as database:
             (found,) = database.execute(query, (CallbackState.WAITING, now_s)).fetchone()
         return float(found) if found is not None else None
 

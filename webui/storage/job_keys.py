@@ -70,6 +70,6 @@ class JobKeys:
             "SELECT caller, key, fingerprint, created_s, job FROM idempotency_keys"
             " WHERE caller = ? AND key = ? AND created_s >= ?"
         )
-        with self._store.transaction() as database:
+        with self._store.reading() as database:
             row = database.execute(query, (caller, key, now_s - KEPT_S)).fetchone()
         return JobKey(*row) if row is not None else None

@@ -102,6 +102,16 @@ class JobStore:
         with self._writing(), self._transaction():
             yield self._db
 
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Yields the database to read such tables, without a lock on the file.
+
+        Raises:
+            OutputError: the file can't be read.
+        """
+        with self._writing(), self._lock:
+            yield self._db
+
     def add(
         self,
         job: str,

@@ -13,7 +13,6 @@ from webui.http.result_links import ResultLinks
 from webui.results import RecognitionResult
 from webui.service import Recognition, RecognitionService, RecognizeOptions
 from webui.service.serving.priority_semaphore import Priority
-from webui.storage.run_ids import RunIds
 from webui.texts import Language
 from webui.ui.callers import caller_of
 from webui.ui.outcome import error_card_of
@@ -30,7 +29,7 @@ def connect_endpoint(page: gr.Blocks, inputs: Sequence[gr.blocks.Block], service
         inputs: components of the page for its first parameters: file, granularity, embedding.
         service: the use cases.
     """
-    links = ResultLinks(RunIds(service.settings.outputs_dir))
+    links = ResultLinks(service.results)
 
     def recognize(
         audio: str,

@@ -20,6 +20,7 @@ from webui.arrays import FloatArray
 from webui.errors import OutputError, RequestError
 from webui.files import replace_file
 from webui.service.csv_cells import escape_formulas, without_apostrophe
+from webui.service.recognition.parts import WHOLE
 from webui.storage.job_extras import JobExtras, StoredEmbedding
 from webui.storage.job_store import Item, ItemState
 
@@ -223,7 +224,7 @@ def _entries(path: Path, items: Mapping[str, Item]) -> Iterator[StoredEmbedding]
     for name, channel, vector in read_embeddings(path):
         item = items.get(name)
         if item is not None:
-            part = parts[name] if channel else -1
+            part = parts[name] if channel else WHOLE
             parts[name] += 1
             yield StoredEmbedding(item.number, part, channel or None, model_of(item), vector)
 

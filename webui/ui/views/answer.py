@@ -1,10 +1,9 @@
 """A result as HTML: the main emotion, the warnings, the model that was used, and the nine scores."""
 
 from collections.abc import Collection, Sequence
-from typing import Final
 
 from webui.engine.families import is_included
-from webui.labels import Emotion
+from webui.labels import NO_SCORE, Emotion
 from webui.results import ChannelResult, ModelInfo, Notice, RecognitionResult, by_importance, headlines
 from webui.texts import Language, text
 from webui.ui.views.markup import (
@@ -16,8 +15,6 @@ from webui.ui.views.markup import (
     other_language,
     percent,
 )
-
-NO_SCORE: Final = "—"  # of an emotion that the model lacks or the request excludes
 
 
 def empty_html(language: Language) -> str:
