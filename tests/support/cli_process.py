@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from tests.support import warm_python
 from tests.support.paths import ROOT
+from tests.support.warm_python import LIMIT_S
 
 EXAMPLE: Final = ROOT / "examples" / "example_synthetic.wav"
-LIMIT_S: Final = 300  # usually seconds are enough, but a busy machine may need minutes
 
 
 @dataclass(frozen=True)

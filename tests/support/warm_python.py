@@ -45,7 +45,7 @@ PRELOADED: Final = (
 )
 # Variables that may differ from those of the process with the libraries: none of them is read at an import.
 FREE_PREFIXES: Final = ("SPEECH_EMOTION_", "PYTEST_", "LC_", "LANG")
-FREE_NAMES: Final = frozenset({"PYTHONPATH", "PYTHONUNBUFFERED", "PWD", "OLDPWD", "TMPDIR"})
+FREE_NAMES: Final = frozenset({"PYTHONPATH", "PYTHONUNBUFFERED", "PWD", "OLDPWD", "TMPDIR", "GRADIO_TEMP_DIR"})
 SWITCH: Final = "TESTS_COLD_STARTS"  # 1: ordinary interpreters only
 LIMIT_S: Final = 300  # usually seconds are enough, but a busy machine may need minutes
 MAX_REQUEST_BYTES: Final = 1 << 20
@@ -64,15 +64,6 @@ class Program:
     arguments: list[str]
     environment: dict[str, str]
     folder: str
-
-
-@dataclass(frozen=True)
-class Ended:
-    """Exit code and output of a program."""
-
-    returncode: int
-    stdout: str
-    stderr: str
 
 
 def start(
@@ -100,12 +91,14 @@ def start(
     )
 
 
-def run(arguments: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, given: str = "") -> Ended:
+def run(
+    arguments: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, given: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Runs a Python program to its end, with ``given`` as stdin."""
     pipe = subprocess.PIPE
     process = start(arguments, env=env, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     stdout, stderr = process.communicate(given, LIMIT_S)
-    return Ended(process.returncode, stdout, stderr)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def _heed_interrupts() -> None:

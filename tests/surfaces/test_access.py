@@ -259,7 +259,7 @@ def test_an_empty_key_file_gives_no_access(tmp_path: Path) -> None:
     assert Access(Settings(api_keys_file=tmp_path / "keys.txt")).restricted
 
 
-def run(*arguments: str, stdin: str = "", **environment: str) -> warm_python.Ended:
+def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     return warm_python.run([ROOT / "app.py", *arguments], cwd=ROOT, env={**os.environ, **environment}, given=stdin)
 
 

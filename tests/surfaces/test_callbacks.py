@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,9 @@ def test_the_number_of_calls_is_bounded_and_the_failure_is_shown(tmp_path: Path)
         shown = ended_callback(app, job_of(app, receiver.url))
         assert (shown["state"], shown["attempts"], len(receiver.calls)) == ("failed", 4, 4)
         assert (shown["error"]["code"], shown["error"]["values"]) == ("api.callback_status", {"found": 503})
-        gone = receiver.url
-    with rest_app(tmp_path / "outputs", **ALLOWED) as app:
-        shown = ended_callback(app, job_of(app, gone))
+    with socket.socket() as silent, rest_app(tmp_path / "outputs", **ALLOWED) as app:
+        silent.bind(("127.0.0.1", 0))  # nothing listens there, and no other program can take the port
+        shown = ended_callback(app, job_of(app, f"http://127.0.0.1:{silent.getsockname()[1]}/"))
         assert (shown["state"], shown["error"]["code"]) == ("failed", "api.callback_unreachable")
 
 

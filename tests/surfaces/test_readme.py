@@ -19,7 +19,6 @@ from benchmarks.__main__ import SECTIONS
 from tests import run_suites, write_docs
 from tests.support import warm_python
 from tests.support.audio_files import FORMATS, voice
-from tests.support.cli_process import LIMIT_S
 from tests.support.server_process import ROOT, free_port, running_server
 from tests.support.track_files import with_tracks
 from training.__main__ import build_parser as training_parser
@@ -140,8 +139,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("line", RECOGNIZING)
 def test_a_recognize_command_runs(folder: Path, line: str) -> None:
-    code, printed = run(line, folder)
-    assert code == 0, printed
+    done = run(line, folder)
+    assert done.returncode == 0, done.stderr
     results = [read(run) for run in sorted((folder / "outputs").iterdir())]
     given = [word for word in words(line) if re.fullmatch(r"-|[a-z*]+\.\w+", word)]
     assert given
@@ -151,21 +150,26 @@ def test_a_recognize_command_runs(folder: Path, line: str) -> None:
         check_options(words(line), result)
     if "--json" in line:
         target = re.search(r"> (\S+)", line)
-        rows = printed if target is None else (folder / target[1]).read_bytes()
+        rows = done.stdout if target is None else (folder / target[1]).read_text("utf-8")
         assert [json.loads(row)["emotion"] for row in rows.splitlines()] == [result["emotion"] for result in results]
 
 
-def run(line: str, folder: Path) -> tuple[int, bytes]:
-    """Runs a command line in a folder, through Bash if it needs a shell; returns the exit code and stdout."""
+def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a command line in a folder, through Bash if it needs a shell."""
     environment = {**os.environ, f"{ENV_PREFIX}OUTPUTS_DIR": "outputs"}
     program = ROOT / "app.py"
     if set(line) & set("|>*"):
         shell = ["bash", "-c", line.replace(RUN_SH, shlex.join([sys.executable, str(program)]))]
-        done = subprocess.run(shell, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
-        return done.returncode, done.stdout
-    process = warm_python.start([program, *words(line)], cwd=folder, env=environment, stdout=subprocess.PIPE)
-    printed, _ = process.communicate(timeout=LIMIT_S)
-    return process.returncode, printed
+        return subprocess.run(
+            shell,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    return warm_python.run([program, *words(line)], cwd=folder, env=environment)
 
 
 def read(run: Path) -> dict[str, Any]:
